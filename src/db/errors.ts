@@ -1,0 +1,22 @@
+/**
+ * What a failed statement says about trying again. Told by SQLSTATE, never by message where there is one: messages are
+ * translated, and constraint names change on a distributed database.
+ */
+
+/**
+ * Serialization failure, deadlock, lock or statement time-out, connection lost, server shutting down or out of
+ * resources: the same statement may succeed in a moment.
+ */
+const TRANSIENT_SQLSTATE = /^(08...|40001|40P01|53...|55P03|57014|57P0[123]|25P0[34])$/;
+
+/** The driver's own words for a connection that is gone; it gives them no code. */
+const CONNECTION_LOST = /Connection terminated|connection error|timeout exceeded when trying to connect|Query read timeout|not queryable|socket hang up/i;
+
+/** True when the database was away or busy, rather than wrong about what it was asked. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code: unknown = 'code' in error ? error.code : undefined;
+  if (typeof code === 'string') return TRANSIENT_SQLSTATE.test(code) || /^E[A-Z]{3,}$/.test(code);
+  if (error instanceof AggregateError) return error.errors.some(isTransient);
+  return CONNECTION_LOST.test(error.message);
+}
