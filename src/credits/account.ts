@@ -260,6 +260,11 @@ export function balanceOf(account: Omit<Account, 'grants' | 'suspended'>, asOf: 
   };
 }
 
+/** What this use would be charged now: floor(carry + units × rate), line by line (rule 2). */
+export function priceOf(account: Account, command: ConsumeCommand): bigint {
+  return sumCredits(chargeLines(account, command));
+}
+
 /** Both, one after the other. */
 export function chain(first: Applied, then: Applied): Applied {
   return {
@@ -278,7 +283,7 @@ function consume(account: Account, command: ConsumeCommand, now: Date): Decision
   if (outOfTime) return outOfTime;
 
   const charged = chargeLines(account, command);
-  const required = charged.reduce((sum, line) => sum + line.credits, 0n);
+  const required = sumCredits(charged);
   if (account.used + required > MAX_CREDITS) return tooMuch('use of one period');
   if (account.suspended) {
     return { kind: 'refused', reason: 'ENTITY_SUSPENDED', scope: 'BALANCE', required, available: account.available };
@@ -339,6 +344,10 @@ function chargeLines(account: Account, command: ConsumeCommand): ChargedLine[] {
     carries[resource] = carry;
     return { ...line, credits, carriedBefore, carriedAfter: carry };
   });
+}
+
+function sumCredits(lines: readonly ChargedLine[]): bigint {
+  return lines.reduce((sum, line) => sum + line.credits, 0n);
 }
 
 function checkOccurredAt(occurredAt: Date | null, now: Date): Rejected | null {

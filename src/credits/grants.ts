@@ -33,7 +33,7 @@ export interface Draw {
 export const DEFAULT_PRIORITY = 50;
 
 /** TRIAL, PROMOTION and ADJUSTMENT are promotional and drawn before what was paid for (rule 5). */
-function isPromotional(source: GrantSource): boolean {
+export function isPromotional(source: GrantSource): boolean {
   return source === 'TRIAL' || source === 'PROMOTION' || source === 'ADJUSTMENT';
 }
 
