@@ -5,7 +5,7 @@
 import type { Rate, Resource } from '../plans/rates.ts';
 import type { Balance } from './balance.ts';
 import { type Carry, charge, NO_CARRY } from './conversion.ts';
-import { byDrawdownOrder, type Draw, draw, type Grant, type GrantSource } from './grants.ts';
+import { byDrawdownOrder, DEFAULT_PRIORITY, type Draw, draw, type Grant, type GrantSource } from './grants.ts';
 import { calendarMonth, type Period } from './periods.ts';
 
 /** An account as it stands under its lock. */
@@ -400,7 +400,7 @@ function adjust(account: Account, command: AdjustCommand, now: Date): Decision {
         kind: 'grant',
         source: 'ADJUSTMENT',
         grantId,
-        priority: 50,
+        priority: DEFAULT_PRIORITY,
         effectiveAt: null,
         expiresAt: null,
         reason,
