@@ -11,8 +11,9 @@ import { Ledger, type LedgerOptions } from './credits/ledger.ts';
 import { Sweeper } from './credits/sweeper.ts';
 import { giveTrial } from './credits/trial.ts';
 import { LedgerVerification } from './credits/verification.ts';
+import { Database } from './db/database.ts';
 import { openOrm } from './db/orm.ts';
-import { openLedgerPool, openReadPool } from './db/pools.ts';
+import { openLedgerPool } from './db/pools.ts';
 import { createLiveEvents } from './live/live-events.ts';
 import { UsageHistory } from './usage/usage-history.ts';
 
@@ -38,7 +39,7 @@ export async function openServices(options: ServicesOptions) {
   const { databaseUrl, clock, log } = options;
   const onIdleError = (error: Error): void => log.warn({ err: error }, 'an idle database connection broke');
   const orm = await openOrm(databaseUrl, { poolSize: ORM_CONNECTIONS });
-  const pool = openReadPool(databaseUrl, { max: options.readConnections, onIdleError });
+  const database = new Database(databaseUrl, { max: options.readConnections, onIdleError });
   const ledgerPool = openLedgerPool(databaseUrl, { max: options.ledger.lanes, onIdleError });
 
   const live = createLiveEvents({
@@ -54,10 +55,10 @@ export async function openServices(options: ServicesOptions) {
     onCommitted: (balances) => live.publish(balances),
     ...(options.onBatch && { onBatch: options.onBatch }),
   });
-  const accounts = new Accounts({ pool, ledger, clock });
-  const entities = new BillingEntities({ orm, pool, clock, giveTrial: (id) => giveTrial(ledger, id) });
-  const history = new History(pool);
-  const usage = new UsageHistory(pool, (billingEntityId) => live.changes(billingEntityId));
+  const accounts = new Accounts({ database, ledger, clock });
+  const entities = new BillingEntities({ orm, database, clock, giveTrial: (id) => giveTrial(ledger, id) });
+  const history = new History(database);
+  const usage = new UsageHistory(database, (billingEntityId) => live.changes(billingEntityId));
   const consumption = new Consumption({
     entities,
     ledger,
@@ -66,8 +67,8 @@ export async function openServices(options: ServicesOptions) {
     log,
   });
   const administration = new Administration({ ledger, history });
-  const verification = new LedgerVerification(pool);
-  const sweeper = new Sweeper({ pool, accounts, clock, log, intervalMs: options.sweepIntervalMs });
+  const verification = new LedgerVerification(database);
+  const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
 
   return {
     accounts,
@@ -82,7 +83,7 @@ export async function openServices(options: ServicesOptions) {
     verification,
     /** Resolves when the database answers. */
     async ping(): Promise<void> {
-      await pool.query('select 1');
+      await database.query('select 1');
     },
     async start(): Promise<void> {
       await live.start();
@@ -91,7 +92,7 @@ export async function openServices(options: ServicesOptions) {
     async stop(): Promise<void> {
       await sweeper.stop();
       await live.stop();
-      await Promise.all([ledgerPool.end(), pool.end(), orm.close()]);
+      await Promise.all([ledgerPool.end(), database.end(), orm.close()]);
     },
   };
 }

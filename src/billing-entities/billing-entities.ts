@@ -1,8 +1,8 @@
 /** Users and organizations: found, made on first sight, listed, suspended. */
 import { LockMode, type MikroORM } from '@mikro-orm/postgresql';
 import { LRUCache } from 'lru-cache';
-import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../db/database.ts';
 import type { Clock } from '../clock.ts';
 import { calendarMonth } from '../credits/periods.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
@@ -22,7 +22,7 @@ export interface UserDescription {
 
 interface Options {
   readonly orm: MikroORM;
-  readonly pool: Pool;
+  readonly database: Database;
   readonly clock: Clock;
   /** Gives the account its trial, once in its life. */
   readonly giveTrial: (billingEntityId: string) => Promise<void>;
@@ -34,16 +34,16 @@ const KNOWN_USERS = 50_000;
 
 export class BillingEntities {
   readonly #orm: MikroORM;
-  readonly #pool: Pool;
+  readonly #database: Database;
   readonly #clock: Clock;
   readonly #giveTrial: Options['giveTrial'];
   /** Users that are known to be complete: nothing about them can become untrue but their name. */
   readonly #known = new LRUCache<string, { billingEntityId: string; name: string | null }>({ max: KNOWN_USERS });
   readonly #arriving = new Map<string, Promise<string>>();
 
-  constructor({ orm, pool, clock, giveTrial }: Options) {
+  constructor({ orm, database, clock, giveTrial }: Options) {
     this.#orm = orm;
-    this.#pool = pool;
+    this.#database = database;
     this.#clock = clock;
     this.#giveTrial = giveTrial;
   }
@@ -77,7 +77,7 @@ export class BillingEntities {
   async #claimKey(type: BillingEntityType, externalId: string): Promise<string> {
     const found = await this.#findKey(type, externalId);
     if (found !== null) return found;
-    await this.#pool.query(
+    await this.#database.query(
       `insert into entity_key (namespace, key, billing_entity_id) values ($1, $2, $3) on conflict (namespace, key) do nothing`,
       [type, externalId, uuidv7()],
     );
@@ -85,7 +85,7 @@ export class BillingEntities {
   }
 
   async #findKey(type: BillingEntityType, externalId: string): Promise<string | null> {
-    const { rows } = await this.#pool.query<{ billing_entity_id: string }>(
+    const { rows } = await this.#database.query<{ billing_entity_id: string }>(
       `select billing_entity_id from entity_key where namespace = $1 and key = $2`,
       [type, externalId],
     );
@@ -96,14 +96,14 @@ export class BillingEntities {
   async #complete(billingEntityId: string, { externalId, name }: UserDescription): Promise<void> {
     const now = this.#clock.now();
     const period = calendarMonth(now);
-    await this.#pool.query(
+    await this.#database.query(
       `insert into billing_entity (billing_entity_id, type, external_id, name, created_at)
        values ($1, 'USER', $2, coalesce($3, $2), $4)
        on conflict (billing_entity_id) do update set name = $3
          where $3::text is not null and billing_entity.name <> $3`,
       [billingEntityId, externalId, name, now],
     );
-    await this.#pool.query(
+    await this.#database.query(
       `insert into credit_account (billing_entity_id, available, held, used, overage, owed, version, sequence,
          period_start, period_end, carries, trial_given, touched_at)
        values ($1, 0, 0, 0, 0, 0, 0, 0, $2, $3, '{}', false, $4)

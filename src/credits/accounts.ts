@@ -1,5 +1,5 @@
 /** Accounts as readers see them, with everything due applied. */
-import type { Pool } from 'pg';
+import type { Database } from '../db/database.ts';
 import type { Clock } from '../clock.ts';
 import { type Account, accountTime, applyDue, balanceOf } from './account.ts';
 import type { Balance } from './balance.ts';
@@ -14,25 +14,25 @@ import {
 } from './ledger-sql.ts';
 
 interface Options {
-  readonly pool: Pool;
+  readonly database: Database;
   readonly ledger: Ledger;
   readonly clock: Clock;
 }
 
 export class Accounts {
-  readonly #pool: Pool;
+  readonly #database: Database;
   readonly #ledger: Ledger;
   readonly #clock: Clock;
 
-  constructor({ pool, ledger, clock }: Options) {
-    this.#pool = pool;
+  constructor({ database, ledger, clock }: Options) {
+    this.#database = database;
     this.#ledger = ledger;
     this.#clock = clock;
   }
 
   /** Balances of those of these entities that have an account. */
   async balances(ids: readonly string[]): Promise<Map<string, Balance>> {
-    const { rows } = await this.#pool.query<AccountRow & { due_at: Date | null }>({
+    const { rows } = await this.#database.query<AccountRow & { due_at: Date | null }>({
       name: 'balances',
       text: `select ${ACCOUNT_COLUMNS}, a.due_at from credit_account a where a.billing_entity_id = any($1::uuid[])`,
       values: [ids],
@@ -56,7 +56,7 @@ export class Accounts {
   /** The account as a command would find it now, without its lock; null when there is none. What is decided on it may be outdated at once. */
   async peek(billingEntityId: string): Promise<Account | null> {
     // One statement, so that balance, grants and status are of one moment.
-    const { rows } = await this.#pool.query<AccountRow & { suspended: boolean; grants: GrantRow[] | null }>({
+    const { rows } = await this.#database.query<AccountRow & { suspended: boolean; grants: GrantRow[] | null }>({
       name: 'peek',
       text: `select ${ACCOUNT_COLUMNS},
           exists (select from billing_entity b where b.billing_entity_id = $1 and b.suspended_at is not null) as suspended,

@@ -1,5 +1,5 @@
 /** The ledger and the grants of an account, read in pages. */
-import type { Pool } from 'pg';
+import type { Database } from '../db/database.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
 import type { Entry, EntryKind } from './account.ts';
 import { type Grant, isPromotional } from './grants.ts';
@@ -21,17 +21,17 @@ export const ENTRY_COLUMNS = `e.billing_entity_id, e.sequence, e.kind, e.amount,
 export type ReadEntry = Omit<Entry, 'idempotency'>;
 
 export class History {
-  readonly #pool: Pool;
+  readonly #database: Database;
 
-  constructor(pool: Pool) {
-    this.#pool = pool;
+  constructor(database: Database) {
+    this.#database = database;
   }
 
   /** Every change of the balance, newest first. */
   async ledger(billingEntityId: string, page: PageRequest, { kinds, from, to }: LedgerFilter): Promise<Page<ReadEntry>> {
     checkPage(page);
     const [before] = decodeCursor(page.after, ['integer']) ?? [null];
-    const { rows } = await this.#pool.query<EntryRow>({
+    const { rows } = await this.#database.query<EntryRow>({
       name: 'ledger-page',
       text: `select ${ENTRY_COLUMNS} from ledger_entry e
         where e.billing_entity_id = $1 and ($2::bigint is null or e.sequence < $2)
@@ -45,7 +45,7 @@ export class History {
 
   /** One entry for each key, in their order; null where there is none. */
   async entriesBySequence(keys: readonly { billingEntityId: string; sequence: bigint }[]): Promise<(ReadEntry | null)[]> {
-    const { rows } = await this.#pool.query<EntryRow>({
+    const { rows } = await this.#database.query<EntryRow>({
       name: 'entries-by-sequence',
       text: `select ${ENTRY_COLUMNS} from unnest($1::uuid[], $2::bigint[]) as k(billing_entity_id, sequence)
         join ledger_entry e on e.billing_entity_id = k.billing_entity_id and e.sequence = k.sequence
@@ -60,7 +60,7 @@ export class History {
   async grants(billingEntityId: string, page: PageRequest, { activeOnly }: { activeOnly: boolean }): Promise<Page<Grant>> {
     checkPage(page);
     const after = decodeCursor(page.after, ['integer', 'instant or null', 'boolean', 'instant', 'uuid']);
-    const { rows } = await this.#pool.query<GrantRow>({
+    const { rows } = await this.#database.query<GrantRow>({
       name: 'grants-page',
       text: `select ${GRANT_COLUMNS} from credit_grant g
         where g.billing_entity_id = $1 and (not $2 or g.state = 'ACTIVE')
@@ -82,7 +82,7 @@ export class History {
 
   /** One grant for each key, in their order; null where there is none. */
   async grantsByIds(keys: readonly { billingEntityId: string; id: string }[]): Promise<(Grant | null)[]> {
-    const { rows } = await this.#pool.query<GrantRow>({
+    const { rows } = await this.#database.query<GrantRow>({
       name: 'grants-by-ids',
       text: `select ${GRANT_COLUMNS} from credit_grant g
         where g.billing_entity_id = any($1::uuid[]) and g.id = any($2::uuid[])`,

@@ -1,11 +1,11 @@
 /** Tidies what falls due while nobody touches it, so that balances shown follow within ten seconds (rule 11). */
-import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import type { Database } from '../db/database.ts';
 import type { Clock } from '../clock.ts';
 import type { Accounts } from './accounts.ts';
 
 interface Options {
-  readonly pool: Pool;
+  readonly database: Database;
   readonly accounts: Accounts;
   readonly clock: Clock;
   readonly log: Logger;
@@ -46,9 +46,9 @@ export class Sweeper {
    * replica that does the same finds nothing left to do.
    */
   async sweep(): Promise<void> {
-    const { pool, accounts, clock } = this.#options;
+    const { database, accounts, clock } = this.#options;
     for (;;) {
-      const { rows } = await pool.query<{ billing_entity_id: string }>(
+      const { rows } = await database.query<{ billing_entity_id: string }>(
         `select billing_entity_id from credit_account where due_at <= $1 order by due_at limit $2`,
         [clock.now(), PAGE],
       );

@@ -1,5 +1,6 @@
 /** Streams an account's ledger through the verifier, on one snapshot and at constant memory. */
-import type { Pool, PoolClient } from 'pg';
+import type { PoolClient } from 'pg';
+import type { Database } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from '../usage/usage-record-row.ts';
 import type { UsageRecord } from './account.ts';
@@ -10,38 +11,22 @@ import { type Verification, Verifier } from './verifier.ts';
 const PAGE = 2_000;
 
 export class LedgerVerification {
-  readonly #pool: Pool;
+  readonly #database: Database;
   readonly #running = new Map<string, Promise<Verification>>();
 
-  constructor(pool: Pool) {
-    this.#pool = pool;
+  constructor(database: Database) {
+    this.#database = database;
   }
 
   /** Recomputes the account from its ledger and compares. Who asks while it runs shares the answer. @throws Refusal NOT_FOUND */
   verify(billingEntityId: string): Promise<Verification> {
     const running = this.#running.get(billingEntityId);
     if (running !== undefined) return running;
-    const started = this.#onSnapshot((client) => verifyOn(client, billingEntityId)).finally(() =>
+    const started = this.#database.onSnapshot((client) => verifyOn(client, billingEntityId)).finally(() =>
       this.#running.delete(billingEntityId),
     );
     this.#running.set(billingEntityId, started);
     return started;
-  }
-
-  async #onSnapshot<T>(read: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
-    let broken = false;
-    try {
-      await client.query('begin isolation level repeatable read read only');
-      const result = await read(client);
-      await client.query('commit');
-      return result;
-    } catch (error) {
-      broken = true;
-      throw error;
-    } finally {
-      client.release(broken);
-    }
   }
 }
 

@@ -2,6 +2,7 @@
  * What a failed statement says about trying again. Told by SQLSTATE, never by message where there is one: messages are
  * translated, and constraint names change on a distributed database.
  */
+import { types } from 'node:util';
 
 /**
  * Serialization failure, deadlock, lock or statement time-out, connection lost, server shutting down or out of
@@ -14,9 +15,10 @@ const CONNECTION_LOST = /Connection terminated|connection error|timeout exceeded
 
 /** True when the database was away or busy, rather than wrong about what it was asked. */
 export function isTransient(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  // Not `instanceof`: errors of Node's own modules may come from another realm.
+  if (!types.isNativeError(error)) return false;
   const code: unknown = 'code' in error ? error.code : undefined;
   if (typeof code === 'string') return TRANSIENT_SQLSTATE.test(code) || /^E[A-Z]{3,}$/.test(code);
-  if (error instanceof AggregateError) return error.errors.some(isTransient);
+  if ('errors' in error && Array.isArray(error.errors)) return error.errors.some(isTransient);
   return CONNECTION_LOST.test(error.message);
 }

@@ -1,5 +1,5 @@
 /** What was used: records read in pages, and watched as they come. */
-import type { Pool } from 'pg';
+import type { Database } from '../db/database.ts';
 import type { BillingMode, UsageRecord } from '../credits/account.ts';
 import { parseRecordId } from '../ids.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
@@ -33,11 +33,11 @@ type Changes = (billingEntityId: string) => AsyncIterableIterator<{ readonly seq
 const MAX_EVENT_RECORDS = 20;
 
 export class UsageHistory {
-  readonly #pool: Pool;
+  readonly #database: Database;
   readonly #changes: Changes;
 
-  constructor(pool: Pool, changes: Changes) {
-    this.#pool = pool;
+  constructor(database: Database, changes: Changes) {
+    this.#database = database;
     this.#changes = changes;
   }
 
@@ -46,7 +46,7 @@ export class UsageHistory {
     checkPage(page);
     const after = decodeCursor(page.after, ['instant', 'integer', 'integer']);
     const userIds = filter.userExternalIds && (await this.#userIds(filter.userExternalIds));
-    const { rows } = await this.#pool.query<RecordRow>({
+    const { rows } = await this.#database.query<RecordRow>({
       name: 'usage-page',
       text: `select ${RECORD_COLUMNS} from usage_record u
         where u.billing_entity_id = $1
@@ -82,7 +82,7 @@ export class UsageHistory {
 
   /** The records of each of these entries, in order of their lines. */
   async recordsByEntry(keys: readonly EntryKey[]): Promise<UsageRecord[][]> {
-    const { rows } = await this.#pool.query<RecordRow>({
+    const { rows } = await this.#database.query<RecordRow>({
       name: 'records-by-entry',
       text: `select ${RECORD_COLUMNS} from unnest($1::uuid[], $2::bigint[]) as k(billing_entity_id, sequence)
         join usage_record u on u.billing_entity_id = k.billing_entity_id and u.sequence = k.sequence
@@ -106,7 +106,7 @@ export class UsageHistory {
   }
 
   async #recordedBetween(billingEntityId: string, after: bigint, through: bigint): Promise<UsageEvent> {
-    const { rows } = await this.#pool.query<RecordRow & { total: bigint }>({
+    const { rows } = await this.#database.query<RecordRow & { total: bigint }>({
       name: 'records-between',
       text: `select ${RECORD_COLUMNS}, count(*) over () as total from usage_record u
         where u.billing_entity_id = $1 and u.sequence > $2 and u.sequence <= $3
@@ -118,7 +118,7 @@ export class UsageHistory {
 
   /** Persons by their external ids, resolved in the directory first and by itself. Unknown ones match nothing. */
   async #userIds(externalIds: readonly string[]): Promise<string[]> {
-    const { rows } = await this.#pool.query<{ billing_entity_id: string }>(
+    const { rows } = await this.#database.query<{ billing_entity_id: string }>(
       `select billing_entity_id from entity_key where namespace = 'USER' and key = any($1::text[])`,
       [externalIds],
     );
