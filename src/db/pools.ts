@@ -47,5 +47,7 @@ function open(databaseUrl: string, { max, onIdleError }: PoolOptions, settings: 
     ...settings,
   });
   pool.on('error', onIdleError);
+  // A connection that breaks while somebody uses it fails their query; told to nobody besides, it would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
