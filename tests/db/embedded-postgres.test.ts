@@ -37,7 +37,7 @@ test('data outlives a stop, which ends the server and may be called twice', asyn
 });
 
 test('only the password in a file of ours alone opens it, on loopback, and acknowledged means on disk', async () => {
-  const { databaseUrl } = await start();
+  const { databaseUrl } = await start({ durable: true });
   const file = join(dataDir, 'postgres/password');
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   expect(new URL(databaseUrl).password).toBe((await readFile(file, 'utf8')).trim());
