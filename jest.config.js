@@ -1,0 +1,27 @@
+/** Compiles the tests and what they import from src, one file at a time; types are `npm run check`'s business. */
+const swc = {
+  jsc: {
+    target: 'es2023',
+    parser: { syntax: 'typescript', decorators: true },
+    // As tsconfig.json: legacy decorators, no emitted metadata, fields assigned rather than defined.
+    transform: { legacyDecorator: true, decoratorMetadata: false, useDefineForClassFields: false },
+  },
+  module: { type: 'es6' },
+  sourceMaps: 'inline',
+};
+
+/** @type {import('jest').Config} */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/tests'],
+  testMatch: ['**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': ['@swc/jest', swc] },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/\\.tollgate/'],
+  watchPathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/\\.tollgate/'],
+  globalSetup: '<rootDir>/tests/support/global-setup.js',
+  globalTeardown: '<rootDir>/tests/support/global-teardown.js',
+  setupFiles: ['<rootDir>/tests/support/setup-file.js'],
+  maxWorkers: 2,
+  testTimeout: 30_000,
+};

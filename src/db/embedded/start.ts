@@ -1,0 +1,179 @@
+import { mkdir, rename } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { checkCluster, clusterExists, clusterIn, createCluster, databaseUser, readPassword } from './cluster.ts';
+import { findBinaries, prepareInstallation } from './installation.ts';
+import { lockDirectory } from './lock.ts';
+import { clearOrphan } from './orphan.ts';
+import { logIsLarge, PostmasterStartError, startPostmaster, type Postmaster, type PostmasterOptions } from './postmaster.ts';
+import { chooseServerAccount } from './server-account.ts';
+
+const databaseName = 'tollgate';
+const logLimitBytes = 10 * 1024 * 1024;
+/** How long a killed server's last sessions may take to let go of its memory. */
+const leftoverTimeoutMs = 15_000;
+const restartPauseMs = 1_000;
+
+/** Where the embedded server says what it does; pino's loggers fit. */
+export interface EmbeddedLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** How to run the embedded server. */
+export interface EmbeddedPostgresOptions {
+  /** Holds the database (and more of the application's); made if absent. One process at a time. */
+  readonly dataDir: string;
+  readonly log: EmbeddedLog;
+  /** Absent: a free one, another at every start. */
+  readonly port?: number;
+  /** False trades safety against power failure for speed. For tests only; a killed process loses nothing either way. */
+  readonly durable?: boolean;
+}
+
+/** A running embedded server. */
+export interface EmbeddedPostgres {
+  /** postgresql://user:password@127.0.0.1:port/database, the same for as long as this runs. */
+  readonly databaseUrl: string;
+  /** Ends all sessions and the server, within half a minute at worst. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a PostgreSQL of our own: takes the data directory, makes the database on the first start, clears what a killed
+ * process left there, and keeps the server running until stopped (one that dies is started again on the same port).
+ * @throws EmbeddedPostgresError with one sentence for whoever started the program.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const dataDir = resolve(options.dataDir);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory(dataDir);
+  try {
+    const server = await startServer(dataDir, options);
+    return {
+      databaseUrl: server.databaseUrl,
+      stop: async () => {
+        await server.stop();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function startServer(dataDir: string, options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { log, durable = true } = options;
+  const cluster = clusterIn(dataDir);
+  const binaries = await findBinaries();
+  const account = await chooseServerAccount(cluster.data);
+  const installation = await prepareInstallation(binaries, account, dataDir);
+  if (!(await clusterExists(cluster))) {
+    log.info({ dataDir }, 'making the database');
+    await createCluster(dataDir, { installation, account, durable });
+  }
+  await checkCluster(cluster, installation.major);
+  if (await logIsLarge(cluster, logLimitBytes)) {
+    await rename(join(cluster.directory, 'log'), join(cluster.directory, 'log.1'));
+  }
+  const postmaster = await startSomewhere({ installation, cluster, account, durable }, options.port, log);
+  const databaseUrl = `postgresql://${databaseUser}:${await readPassword(cluster)}@127.0.0.1:${postmaster.port}/${databaseName}`;
+  const stop = keepRunning(postmaster, { installation, cluster, account, durable, port: postmaster.port }, log);
+  try {
+    await createDatabase(databaseUrl);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  log.info({ pid: postmaster.pid, port: postmaster.port }, 'the database is ready');
+  return { databaseUrl, stop };
+}
+
+/** Starts the server on a port that is free, or on the given one, as soon as a predecessor has let go of the data. */
+async function startSomewhere(
+  options: Omit<PostmasterOptions, 'port'>,
+  fixedPort: number | undefined,
+  log: EmbeddedLog,
+): Promise<Postmaster> {
+  const deadline = performance.now() + leftoverTimeoutMs;
+  for (;;) {
+    const orphanPid = await clearOrphan(options.cluster);
+    if (orphanPid !== null) {
+      log.warn({ pid: orphanPid }, 'stopped the database server that a killed process left running');
+    }
+    try {
+      return await startPostmaster({ ...options, port: fixedPort ?? (await findFreePort()) });
+    } catch (error) {
+      if (!(error instanceof PostmasterStartError) || performance.now() > deadline) throw error;
+      // Of a killed server the sessions live on for a moment, holding its memory; one that was only just being started
+      // may have noted its pid since we looked.
+      const predecessorLingers = /shared memory block|lock file .* already exists/.test(error.output);
+      // Somebody else took the port between our finding it and the server's binding it.
+      const portWasTaken = fixedPort === undefined && error.output.includes('Address already in use');
+      if (!predecessorLingers && !portWasTaken) throw error;
+      await delay(100);
+    }
+  }
+}
+
+/** Starts the server again whenever it dies. Returns what stops it for good. */
+function keepRunning(first: Postmaster, options: PostmasterOptions, log: EmbeddedLog): () => Promise<void> {
+  let current: Postmaster | null = first;
+  let stopped: Promise<void> | undefined;
+  const stopping = new AbortController();
+  const watch = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await current?.exited;
+      if (stopping.signal.aborted) return;
+      log.warn({ port: options.port }, 'the database server ended unexpectedly: starting it again');
+      current = await restart(options, log, stopping.signal);
+    }
+  };
+  const watching = watch();
+  return () =>
+    (stopped ??= (async () => {
+      stopping.abort();
+      await current?.stop();
+      await watching;
+      // One that a restart brought up in this very moment.
+      await current?.stop();
+    })());
+}
+
+async function restart(options: PostmasterOptions, log: EmbeddedLog, signal: AbortSignal): Promise<Postmaster | null> {
+  while (!signal.aborted) {
+    try {
+      return await startSomewhere(options, options.port, log);
+    } catch (error) {
+      log.warn({ err: error }, 'the database server could not be started again');
+      await delay(restartPauseMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  return null;
+}
+
+async function createDatabase(databaseUrl: string): Promise<void> {
+  const url = new URL(databaseUrl);
+  url.pathname = '/postgres';
+  const client = new Client({ connectionString: url.href });
+  await client.connect();
+  try {
+    const existing = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [databaseName]);
+    if (existing.rowCount === 0) await client.query(`CREATE DATABASE ${databaseName}`);
+  } finally {
+    await client.end();
+  }
+}
+
+function findFreePort(): Promise<number> {
+  return new Promise((resolvePort, reject) => {
+    const probe = createServer();
+    probe.once('error', reject).listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolvePort(port));
+    });
+  });
+}

@@ -1,0 +1,2 @@
+// type-graphql wants it before the first decorator runs.
+import 'reflect-metadata';
