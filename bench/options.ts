@@ -6,6 +6,8 @@ export interface Options {
   readonly only: readonly string[];
   readonly warmupMs: number;
   readonly measureMs: number;
+  /** How often all rows are measured, in turn; the medians count. */
+  readonly rounds: number;
   readonly json: boolean;
 }
 
@@ -17,6 +19,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       only: { type: 'string', multiple: true, default: [] },
       seconds: { type: 'string', default: '8' },
       warmup: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -24,14 +27,15 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   if (values.help) return 'help';
   return {
     only: values.only.flatMap((names) => names.split(',')).filter((name) => name !== ''),
-    warmupMs: seconds('--warmup', values.warmup, 0),
-    measureMs: seconds('--seconds', values.seconds, 0.5),
+    warmupMs: 1000 * numberFrom('--warmup', values.warmup, { least: 0, most: 600 }),
+    measureMs: 1000 * numberFrom('--seconds', values.seconds, { least: 0.5, most: 600 }),
+    rounds: Math.floor(numberFrom('--rounds', values.rounds, { least: 1, most: 20 })),
     json: values.json,
   };
 }
 
-function seconds(option: string, text: string, least: number): number {
+function numberFrom(option: string, text: string, { least, most }: { least: number; most: number }): number {
   const value = Number(text);
-  if (!(value >= least && value <= 600)) throw new Error(`${option} wants a number of seconds from ${least} to 600, not «${text}».`);
-  return value * 1000;
+  if (text.trim() === '' || !(value >= least && value <= most)) throw new Error(`${option} wants a number from ${least} to ${most}, not «${text}».`);
+  return value;
 }

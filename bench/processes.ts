@@ -64,16 +64,14 @@ export function cpuTimeMs(pid: number): number | null {
   return stat === null ? null : stat.ownMs;
 }
 
-/** The same for a process and all its children, ended ones included: PostgreSQL has a process for each connection. */
-export function cpuTimeOfFamilyMs(pid: number): number | null {
-  const parent = readStat(pid);
-  if (parent === null) return null;
-  let totalMs = parent.ownMs + parent.endedChildrenMs;
-  for (const name of readdirSync('/proc')) {
+/** CPU time in milliseconds by pid, of a process and its children: PostgreSQL has one for each connection. */
+export function cpuTimesOfFamilyMs(pid: number): ReadonlyMap<number, number> {
+  const times = new Map<number, number>();
+  for (const name of namesIn('/proc')) {
     const stat = /^\d+$/.test(name) ? readStat(Number(name)) : null;
-    if (stat?.parentPid === pid) totalMs += stat.ownMs;
+    if (stat !== null && (stat.parentPid === pid || Number(name) === pid)) times.set(Number(name), stat.ownMs);
   }
-  return totalMs;
+  return times;
 }
 
 /**
@@ -95,13 +93,21 @@ export function residentBytes(pid: number): number | null {
 /** Linux counts in ticks of 10 ms wherever Node runs. */
 const tickMs = 10;
 
-function readStat(pid: number): { parentPid: number; ownMs: number; endedChildrenMs: number } | null {
+function readStat(pid: number): { parentPid: number; ownMs: number } | null {
   const text = readText(`/proc/${pid}/stat`);
   if (text === null) return null;
   // The second field is a name in parentheses, which may hold spaces.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
-  const ticks = (from: number): number => ((fields[from] ?? 0) + (fields[from + 1] ?? 0)) * tickMs;
-  return { parentPid: fields[1] ?? 0, ownMs: ticks(11), endedChildrenMs: ticks(13) };
+  const [userTicks = 0, systemTicks = 0] = fields.slice(11, 13);
+  return { parentPid: fields[1] ?? 0, ownMs: (userTicks + systemTicks) * tickMs };
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 function readText(file: string): string | null {

@@ -17,8 +17,7 @@ export async function openHttpChannel({ host, port, path, authorization }: HttpT
   await once(socket, 'connect');
   const head =
     `POST ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nContent-Type: application/json\r\nAccept: application/json\r\n` +
-    (authorization === null ? '' : `Authorization: ${authorization}\r\n`) +
-    'Content-Length: ';
+    `Authorization: ${authorization}\r\nContent-Length: `;
   let waiting: Waiting | undefined;
   let received: Buffer = Buffer.alloc(0);
 

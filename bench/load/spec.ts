@@ -17,7 +17,7 @@ export interface HttpTransport {
   readonly host: string;
   readonly port: number;
   readonly path: string;
-  readonly authorization: string | null;
+  readonly authorization: string;
 }
 
 /** graphql-transport-ws; the requests under way are spread over the sockets. */

@@ -22,6 +22,7 @@ export function createNaiveSchema(pool: Pool): GraphQLSchema {
   const result = new GraphQLUnionType({
     name: 'ConsumeCreditsResult',
     types: [success, refused, rejected],
+    // Ours is never refused here: there is plenty.
     resolveType: () => 'ConsumeCreditsSuccess',
   });
   const resource = new GraphQLEnumType({ name: 'UsageResource', values: { AI_TOKENS: {}, COMPUTE: {} } });

@@ -1,34 +1,31 @@
-import { ApolloServer, HeaderMap } from '@apollo/server';
-import { createServer, type IncomingMessage } from 'node:http';
 import { Pool } from 'pg';
-import { announce } from './announce.ts';
+import { systemClock } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config.ts';
+import { createAuthenticator } from '../../src/http/authentication.ts';
+import { createMetrics } from '../../src/http/metrics.ts';
+import { createHttpServer } from '../../src/http/server.ts';
+import { createLog } from '../../src/log.ts';
 import { createNaiveSchema } from './naive-schema.ts';
 
-// One naive transaction per request, behind Apollo on bare http.
-const pool = new Pool({ connectionString: process.env['DATABASE_URL'], max: 20 });
-const apollo = new ApolloServer({ schema: createNaiveSchema(pool), csrfPrevention: false });
-await apollo.start();
-
-const server = createServer((request, response) => {
-  void (async () => {
-    const headers = new HeaderMap(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
-    const body: unknown = JSON.parse(await textOf(request));
-    const answer = await apollo.executeHTTPGraphQLRequest({
-      httpGraphQLRequest: { method: 'POST', headers, search: '', body },
-      context: async () => ({}),
-    });
-    const text = answer.body.kind === 'complete' ? answer.body.string : '';
-    for (const [name, value] of answer.headers) response.setHeader(name, value);
-    response.setHeader('content-length', Buffer.byteLength(text));
-    response.writeHead(answer.status ?? 200);
-    response.end(text);
-  })();
+// One naive transaction per request behind our own HTTP server, with all its checks: only the writing differs.
+const config = loadConfig(process.env, 'production');
+const log = createLog({ level: config.logLevel });
+const pool = new Pool({ connectionString: config.databaseUrl ?? '', max: 20 });
+const server = await createHttpServer({
+  config,
+  log,
+  schema: createNaiveSchema(pool),
+  authenticator: createAuthenticator({
+    auth: config.auth,
+    clock: systemClock,
+    log,
+    ensureUser: () => Promise.reject(new Error('Only a service consumes here.')),
+  }),
+  contextFor: () => ({}),
+  readiness: [],
+  metrics: createMetrics(),
+  clock: systemClock,
 });
-server.listen(0, '127.0.0.1', () => announce(server));
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  let text = '';
-  request.setEncoding('utf8');
-  for await (const chunk of request) text += String(chunk);
-  return text;
-}
+const { port } = await server.listen();
+process.send?.({ port });
+process.once('disconnect', () => process.exit());
