@@ -1,7 +1,8 @@
 import { createReadStream, readdirSync, statSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream';
-import { pathOf, type Route, sendJsonError } from './route.ts';
+import { answerError, httpError } from './exchange.ts';
+import type { Exchange, Route } from './exchange.ts';
 
 interface BuiltFile {
   readonly file: string;
@@ -42,39 +43,39 @@ const contentSecurityPolicy = [
  * so no path in a request ever reaches the file system.
  * @param directory Where the build put the page (dist/graphiql). When it is missing, every path is answered 404.
  */
-export function createGraphiqlRoute(directory: string): Route {
+export function createGraphiqlRoutes(directory: string): readonly Route[] {
   const files = findFiles(directory);
 
-  return (request, response) => {
-    const path = pathOf(request);
-    if (path !== prefix && !path.startsWith(`${prefix}/`)) return false;
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('allow', 'GET, HEAD');
-      sendJsonError(response, 405, 'METHOD_NOT_ALLOWED', 'The page is read with GET.');
-      return true;
-    }
-    const name = path === prefix ? '' : path.slice(prefix.length + 1);
+  function handle(exchange: Exchange): void {
+    const name = exchange.path.slice(prefix.length + 1);
     const found = files.get(name === '' ? 'index.html' : name);
-    if (found === undefined) {
-      const missing = files.size === 0 ? 'GraphiQL was not built.' : 'There is no such file.';
-      sendJsonError(response, 404, 'NOT_FOUND', missing);
-      return true;
+    if (found !== undefined) {
+      send(exchange, found, name.startsWith('assets/'));
+      return;
     }
-    response.writeHead(200, {
-      'content-type': found.contentType,
-      'content-length': found.bytes,
-      // Assets carry a hash of their content in their name; the page that names them does not.
-      'cache-control': name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
-      'content-security-policy': contentSecurityPolicy,
-      'cross-origin-opener-policy': 'same-origin',
-      'referrer-policy': 'no-referrer',
-      'x-content-type-options': 'nosniff',
-    });
-    if (request.method === 'HEAD') response.end();
-    // A browser that goes away in the middle is no error of ours; pipeline closes both ends.
-    else pipeline(createReadStream(found.file), response, () => {});
-    return true;
-  };
+    exchange.request.resume();
+    answerError(exchange, 404, httpError('NOT_FOUND', files.size === 0 ? 'GraphiQL was not built.' : 'There is no such file.'));
+  }
+
+  return [prefix, `${prefix}/*`].map((path) => ({ path, methods: ['GET', 'HEAD'], handle }));
+}
+
+function send({ request, response, requestId }: Exchange, { file, bytes, contentType }: BuiltFile, isAsset: boolean): void {
+  request.resume();
+  response.writeHead(200, {
+    'content-type': contentType,
+    'content-length': bytes,
+    // Assets carry a hash of their content in their name; the page that names them does not.
+    'cache-control': isAsset ? 'public, max-age=31536000, immutable' : 'no-cache',
+    'content-security-policy': contentSecurityPolicy,
+    'cross-origin-opener-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': requestId,
+  });
+  if (request.method === 'HEAD') response.end();
+  // A browser that goes away in the middle is no error of ours; pipeline closes both ends.
+  else pipeline(createReadStream(file), response, () => {});
 }
 
 function findFiles(directory: string): ReadonlyMap<string, BuiltFile> {

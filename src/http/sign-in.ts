@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pathOf, type Route, sendJsonError } from './route.ts';
+import { answer, answerError, httpError } from './exchange.ts';
+import type { Route } from './exchange.ts';
 
 /** Makes a bearer token for one demo person, each time anew. */
 export type TokenMaker = () => string | Promise<string>;
@@ -12,27 +12,17 @@ export type TokenMaker = () => string | Promise<string>;
  * Referer header.
  */
 export function createSignInRoute(people: ReadonlyMap<string, TokenMaker>): Route {
-  async function signIn(request: IncomingMessage, response: ServerResponse): Promise<true> {
-    if (request.method !== 'GET') {
-      response.setHeader('allow', 'GET');
-      sendJsonError(response, 405, 'METHOD_NOT_ALLOWED', 'A sign-in link is opened with GET.');
-      return true;
-    }
-    const { searchParams } = new URL(request.url ?? '/', 'http://localhost');
-    const makeToken = people.get(searchParams.get('as') ?? '');
-    if (makeToken === undefined) {
-      sendJsonError(response, 404, 'NOT_FOUND', `There is nobody of that name. Known: ${[...people.keys()].join(', ')}.`);
-      return true;
-    }
-    response.writeHead(303, {
-      location: `/graphiql#token=${encodeURIComponent(await makeToken())}`,
-      'cache-control': 'no-store',
-      'referrer-policy': 'no-referrer',
-      'content-length': 0,
-    });
-    response.end();
-    return true;
-  }
-
-  return (request, response) => (pathOf(request) === '/sign-in' ? signIn(request, response) : false);
+  return {
+    path: '/sign-in',
+    methods: ['GET'],
+    async handle(exchange) {
+      exchange.request.resume();
+      const makeToken = people.get(new URLSearchParams(exchange.search).get('as') ?? '');
+      if (makeToken === undefined) {
+        answerError(exchange, 404, httpError('NOT_FOUND', `There is nobody of that name. Known: ${[...people.keys()].join(', ')}.`));
+        return;
+      }
+      answer(exchange, 303, 'text/plain; charset=utf-8', '', ['location', `/graphiql#token=${encodeURIComponent(await makeToken())}`]);
+    },
+  };
 }
