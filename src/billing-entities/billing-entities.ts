@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../clock.ts';
+import { whileAway } from '../db/errors.ts';
 import { calendarMonth } from '../credits/periods.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
@@ -114,7 +115,7 @@ export class BillingEntities {
 
   /** Those of these ids that exist. */
   async byIds(ids: readonly string[]): Promise<Map<string, BillingEntity>> {
-    const rows = await this.#orm.em.fork().find(BillingEntityRow, { billingEntityId: { $in: [...ids] } });
+    const rows = await whileAway(() => this.#orm.em.fork().find(BillingEntityRow, { billingEntityId: { $in: [...ids] } }));
     return new Map(rows.map((row) => [row.billingEntityId, row]));
   }
 
@@ -132,15 +133,14 @@ export class BillingEntities {
     checkPage(page);
     const after = decodeCursor(page.after, ['uuid']);
     const pattern = search === null ? null : `%${search.replace(/[\\%_]/g, '\\$&')}%`;
-    const rows = await this.#orm.em.fork().find(
-      BillingEntityRow,
-      {
-        ...(after && { billingEntityId: { $lt: after[0] } }),
-        ...(type && { type }),
-        ...(pattern && { $or: [{ externalId: { $ilike: pattern } }, { name: { $ilike: pattern } }] }),
-      },
+    const where = {
+      ...(after && { billingEntityId: { $lt: after[0] } }),
+      ...(type && { type }),
+      ...(pattern && { $or: [{ externalId: { $ilike: pattern } }, { name: { $ilike: pattern } }] }),
+    };
+    const rows = await whileAway(() =>
       // Ids are made in order of time.
-      { orderBy: { billingEntityId: 'desc' }, limit: page.first + 1 },
+      this.#orm.em.fork().find(BillingEntityRow, where, { orderBy: { billingEntityId: 'desc' }, limit: page.first + 1 }),
     );
     return toPage(rows, page, (row) => [row.billingEntityId]);
   }
@@ -165,12 +165,12 @@ export class BillingEntities {
   }
 
   async #change(billingEntityId: string, change: (entity: BillingEntity) => void): Promise<BillingEntity> {
-    return this.#orm.em.fork().transactional(async (em) => {
+    return whileAway(() => this.#orm.em.fork().transactional(async (em) => {
       const entity = await em.findOne(BillingEntityRow, { billingEntityId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
       if (entity === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
       change(entity);
       return entity;
-    });
+    }));
   }
 }
 

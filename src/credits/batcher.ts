@@ -4,8 +4,7 @@
  * batch fills while this one commits.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { isTransient } from '../db/errors.ts';
-import { Refusal } from '../refusal.ts';
+import { isTransient, unavailable } from '../db/errors.ts';
 
 export interface BatcherOptions {
   /** Batches in flight at once; accounts hash to lanes, so that two batches of one process never wait for each other's locks. */
@@ -114,8 +113,4 @@ function laneOf(billingEntityId: string, lanes: number): number {
     hash = Math.imul(hash ^ billingEntityId.charCodeAt(index), 0x01000193);
   }
   return (hash >>> 0) % lanes;
-}
-
-function unavailable(message: string, cause?: unknown): Refusal {
-  return new Refusal('UNAVAILABLE', message, { retryAfterMs: 1_000, cause });
 }

@@ -1,9 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { isTransient } from './errors.ts';
+import { whileAway } from './errors.ts';
 import { openReadPool, type PoolOptions } from './pools.ts';
-
-const ATTEMPTS = 4;
 
 /**
  * The database for everything but ledger transactions: single statements that may run again, since they read, or say
@@ -21,18 +18,19 @@ export class Database {
     statement: string | { readonly name?: string; readonly text: string; readonly values?: unknown[] },
     values?: unknown[],
   ): Promise<pg.QueryResult<Row>> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#pool.query<Row>(statement as pg.QueryConfig, values as never);
-      } catch (error) {
-        if (!isTransient(error) || attempt === ATTEMPTS) throw error;
-        await delay(10 * 2 ** attempt * (0.5 + Math.random()));
-      }
-    }
+    return whileAway(() => this.#pool.query<Row>(statement as pg.QueryConfig, values as never));
   }
 
   /** Runs `read` on one unchanging snapshot; nothing can be written. */
-  async onSnapshot<T>(read: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  onSnapshot<T>(read: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    return whileAway(() => this.#readOnce(read));
+  }
+
+  end(): Promise<void> {
+    return this.#pool.end();
+  }
+
+  async #readOnce<T>(read: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     let broken = false;
     try {
@@ -46,9 +44,5 @@ export class Database {
     } finally {
       client.release(broken);
     }
-  }
-
-  end(): Promise<void> {
-    return this.#pool.end();
   }
 }
