@@ -47,7 +47,6 @@ test('two starts at once do not trip over each other while making links', async 
     const account = await chooseServerAccount(join(home, 'none'));
     const first = await prepareInstallation(binaries, account, privateDirectory);
     const directory = dirname(dirname(first.postgres));
-    copies.push(directory);
     expect(directory).not.toContain(home);
     expect((await stat(directory)).mode & 0o022).toBe(0);
     const madeAt = (await stat(directory)).ctimeMs;
@@ -62,7 +61,6 @@ test('two starts at once do not trip over each other while making links', async 
 (asRoot ? test : test.skip)('for root, a copy that somebody else could have tampered with is not run', async () => {
   const binaries = await copyWithoutLinks();
   const planted = `/var/lib/tollgate-postgres-${binaries.version}`;
-  copies.push(planted, join(tmpdir(), basename(planted)));
   await mkdir(planted);
   await chmod(planted, 0o777);
   const account = await chooseServerAccount(join(home, 'none'));
@@ -99,7 +97,11 @@ async function copyWithoutLinks(): Promise<Binaries> {
   await cp(nativeDirectory, copy, { recursive: true, verbatimSymlinks: true });
   const links = JSON.parse(await readFile(join(copy, 'pg-symlinks.json'), 'utf8')) as { target: string }[];
   for (const { target } of links) await rm(join(home, target));
-  return { nativeDirectory: copy, version: `${installed}-test-${basename(home)}` };
+  // As far as the copy itself goes everybody may run it, whatever our umask: `home` decides.
+  await promisify(execFile)('chmod', ['-R', 'a+rX', copy]);
+  const version = `${installed}-test-${basename(home)}`;
+  copies.push(`/var/lib/tollgate-postgres-${version}`, join(tmpdir(), `tollgate-postgres-${version}`));
+  return { nativeDirectory: copy, version };
 }
 
 async function version(program: string): Promise<string> {

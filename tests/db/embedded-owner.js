@@ -8,6 +8,7 @@ process.on('disconnect', () => process.exit());
 try {
   const { databaseUrl } = await startEmbeddedPostgres({
     dataDir,
+    durable: false,
     log: { info: () => undefined, warn: () => undefined },
   });
   process.send({ databaseUrl });
