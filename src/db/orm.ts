@@ -19,6 +19,8 @@ export function ormOptions(databaseUrl: string, { poolSize }: { poolSize: number
     // Instants are stored as UTC and read back as such, whatever zone the machine is in.
     forceUtcTimezone: true,
     allowGlobalContext: false,
+    // The migrator would write to standard output, past the structured log; its failures are thrown.
+    logger: () => undefined,
     // Reads never wait for a server that does not answer: they fail and become UNAVAILABLE.
     driverOptions: { connectionTimeoutMillis: 3_000, statement_timeout: 30_000, application_name: 'tollgate' },
   });

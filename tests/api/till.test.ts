@@ -177,7 +177,7 @@ describe('the till', () => {
     // 2^53 + 1 cannot even be written in JavaScript: sent as text.
     for (const body of [
       `{"query":${JSON.stringify(CONSUME)},"variables":{"input":{"idempotencyKey":"k","lines":[{"resource":"AI_TOKENS","quantity":9007199254740993}]}}}`,
-      JSON.stringify({ query: CONSUME.replace('$input: ConsumeCreditsInput!', '$x: Int').replace('input: $input', 'input: { idempotencyKey: "k", lines: [{ resource: AI_TOKENS, quantity: 9007199254740993 }] }') }),
+      JSON.stringify({ query: CONSUME.replace('($input: ConsumeCreditsInput!)', '').replace('input: $input', 'input: { idempotencyKey: "k", lines: [{ resource: AI_TOKENS, quantity: 9007199254740993 }] }') }),
     ]) {
       const response = await fetch(one.url, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, body });
       expect((await response.json()) as unknown).toMatchObject({ errors: [{ extensions: { code: expect.stringMatching(/BAD_USER_INPUT|GRAPHQL_VALIDATION_FAILED/) } }] });
@@ -249,7 +249,7 @@ describe('what operators do', () => {
       grantCredits: { replayed: false, grant: { amount: 500, remaining: 500, source: 'PROMOTION', priority: 50 }, entry: { kind: 'GRANT', amount: 500, actor: 'operator:root', reason: 'welcome' }, balance: { available: 10_500 } },
     });
     expect((await send(two.url, operator, GRANT, { input })).data).toMatchObject({
-      grantCredits: { ...(first.data?.['grantCredits'] as object), replayed: true },
+      grantCredits: { ...(first.data?.['grantCredits'] as unknown as object), replayed: true },
     });
     const adjust = (key: string, amount: number) => send(one.url, operator, ADJUST, { input: { idempotencyKey: key, billingEntityId: id, amount, reason: 'test' } });
     expect((await adjust('a', -10_400)).data).toEqual({ adjustCredits: { replayed: false, grant: null, entry: { kind: 'ADJUSTMENT', amount: -10_400 }, balance: { available: 100 } } });
@@ -344,7 +344,7 @@ describe('live balances', () => {
     const [mine, other] = [await newcomer(), await newcomer()];
     const client = socketClient(one.socketUrl, mine.token);
     const stream = new Events(client, BALANCE, { id: other.id });
-    await expect(stream.first(() => true)).rejects.toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
+    await expect(stream.first(() => true)).rejects.toThrow('NOT_FOUND');
     await client.dispose();
   });
 

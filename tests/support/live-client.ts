@@ -11,16 +11,21 @@ export function socketClient(socketUrl: string, token: string): Client {
   });
 }
 
+interface Result {
+  readonly data?: unknown;
+  readonly errors?: unknown;
+}
+
 /** A subscription's events so far, and the means to wait for one. */
 export class Events<T> {
   readonly all: T[] = [];
   readonly ended: Promise<void>;
-  readonly #iterator: AsyncIterableIterator<{ data?: unknown; errors?: unknown }>;
+  readonly #iterator: AsyncIterableIterator<Result>;
   #wake: () => void = () => undefined;
   #failure: unknown;
 
   constructor(client: Client, query: string, variables: Record<string, unknown>) {
-    this.#iterator = client.iterate({ query, variables }) as typeof this.#iterator;
+    this.#iterator = client.iterate({ query, variables }) as AsyncIterableIterator<Result>;
     this.ended = this.#read();
   }
 
