@@ -99,7 +99,18 @@ function readStat(pid: number): { parentPid: number; ownMs: number } | null {
   // The second field is a name in parentheses, which may hold spaces.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
   const [userTicks = 0, systemTicks = 0] = fields.slice(11, 13);
-  return { parentPid: fields[1] ?? 0, ownMs: (userTicks + systemTicks) * tickMs };
+  return { parentPid: fields[1] ?? 0, ownMs: exactTimeMs(pid) ?? (userTicks + systemTicks) * tickMs };
+}
+
+/** The scheduler's own count. Ticks are samples: a process that naps in step with the clock seems to do nothing at all. */
+function exactTimeMs(pid: number): number | null {
+  let totalMs = 0;
+  for (const thread of namesIn(`/proc/${pid}/task`)) {
+    const nanoseconds = /^\d+/.exec(readText(`/proc/${pid}/task/${thread}/schedstat`) ?? '')?.[0];
+    if (nanoseconds === undefined) return null;
+    totalMs += Number(nanoseconds) / 1e6;
+  }
+  return totalMs;
 }
 
 function namesIn(directory: string): string[] {

@@ -43,9 +43,10 @@ export const rows: readonly Row[] = [
 /** The rows that `--only` names, and one that they are paced by. @throws when a name fits none. */
 export function selectRows(only: readonly string[]): readonly Row[] {
   if (only.length === 0) return rows;
-  const unknown = only.find((name) => !rows.some((row) => row.name.startsWith(name)));
+  const fits = (row: Row, name: string): boolean => row.name === name || (row.name.startsWith(name) && !rows.some((other) => other.name === name));
+  const unknown = only.find((name) => !rows.some((row) => fits(row, name)));
   if (unknown !== undefined) throw new Error(`There is no row «${unknown}». Rows: ${rows.map((row) => row.name).join(', ')}.`);
-  const selected = rows.filter((row) => only.some((name) => row.name.startsWith(name)));
+  const selected = rows.filter((row) => only.some((name) => fits(row, name)));
   const pacers = selected.map((row) => row.paced?.of[0]);
   return rows.filter((row) => selected.includes(row) || pacers.includes(row.name));
 }

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { GeneratorMessage, LoadResult, LoadSpec } from './spec.ts';
 
@@ -29,6 +29,16 @@ export async function runLoad(spec: LoadSpec, atMeasuring: () => void, atMeasure
     });
   } finally {
     clearTimeout(deadline);
-    if (generator.exitCode === null) generator.kill('SIGKILL');
+    await end(generator);
   }
+}
+
+/** Lets the generator close its connections, so that the next row finds none of them; not for long. */
+async function end(generator: ChildProcess): Promise<void> {
+  if (generator.exitCode !== null || generator.signalCode !== null) return;
+  const ended = new Promise((resolve) => generator.once('exit', resolve));
+  const impatience = setTimeout(() => generator.kill('SIGKILL'), 5000);
+  if (generator.connected) generator.disconnect();
+  await ended;
+  clearTimeout(impatience);
 }
