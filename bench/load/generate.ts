@@ -27,7 +27,9 @@ export async function generate(channels: readonly Channel[], operation: Operatio
   async function once(channel: Channel, dueMs: number): Promise<boolean> {
     requests += 1;
     try {
-      acknowledgedCredits += operation.acknowledge(await channel.send(operation.next()));
+      const answer = await channel.send(operation.next());
+      // Not in one expression with the await: `+=` would read the sum before it, and forget what others added meanwhile.
+      acknowledgedCredits += operation.acknowledge(answer);
     } catch (error) {
       errors += 1;
       firstError ??= error instanceof Error ? error.message : String(error);
