@@ -25,52 +25,79 @@ export interface Progress {
   measured(measurement: Measurement): void;
 }
 
-/** Measures the rows one after another, on one database and servers of their own, and ends all that it started. */
+/**
+ * Measures the rows one after another, on one database and servers of their own, and ends all that it started.
+ * @param serverUrl A PostgreSQL server to make the database on; null: an embedded one.
+ * @throws also when the process is told to stop, after cleaning up.
+ */
 export async function run(rows: readonly Row[], options: Options, serverUrl: string | null, progress: Progress): Promise<Findings> {
+  const interrupted = interruption();
   const database = await createBenchDatabase(serverUrl);
   const servers = new Map<Subject, RunningServer>();
   try {
-    const { settings, postmasterPid } = await describeDatabase(database.databaseUrl);
-    await runStatement(database.databaseUrl, hotRowTables);
-    const identity = await createIdentity(database.databaseUrl);
-    progress.started(settings);
-
-    const figures = new Map<string, Measurement>();
-    const ofRow = new Map<string, Measurement[]>();
-    /** Credits acknowledged so far, by the users who paid. */
-    const acknowledged = new Map<Users, number>();
-    let tollgate: Tollgate | null = null;
-    for (const [round, row] of inTurn(rows, options.rounds)) {
-      if (row.subject === 'tollgate' && tollgate === null) {
-        tollgate = await startTollgate(identity);
-        servers.set('tollgate', tollgate.server);
-      }
-      if (tollgate !== null && row.users !== null && !acknowledged.has(row.users)) {
-        acknowledged.set(row.users, await createAccounts(tollgate, row.users));
-        if (row.users === oneUser) await grantPlenty(tollgate, row.users);
-      }
-      const server = await serverFor(row.subject, servers, identity);
-      const target: Target = {
-        port: server?.port ?? 0,
-        serverPid: server?.pid ?? null,
-        authorization: identity.service,
-        databaseUrl: database.databaseUrl,
-        postmasterPid,
-      };
-      const measurement = await measure(row, target, { ...options, round }, figures);
-      progress.measured(measurement);
-      if (row.users !== null) acknowledged.set(row.users, (acknowledged.get(row.users) ?? 0) + measurement.acknowledgedCredits);
-      const measurements = [...(ofRow.get(row.name) ?? []), measurement];
-      ofRow.set(row.name, measurements);
-      figures.set(row.name, median(measurements));
-    }
-    const memoryBytes = tollgate === null ? null : residentBytes(tollgate.server.pid);
-    const proofs = tollgate === null ? [] : await prove(tollgate, acknowledged);
-    return { settings, measurements: [...figures.values()], goals: judge(figures), proofs, memoryBytes };
+    return await Promise.race([measureAll(rows, options, database.databaseUrl, servers, progress), interrupted]);
   } finally {
     for (const server of servers.values()) await server.stop();
     await database.drop();
   }
+}
+
+async function measureAll(
+  rows: readonly Row[],
+  options: Options,
+  databaseUrl: string,
+  servers: Map<Subject, RunningServer>,
+  progress: Progress,
+): Promise<Findings> {
+  const { settings, postmasterPid } = await describeDatabase(databaseUrl);
+  await runStatement(databaseUrl, hotRowTables);
+  const identity = await createIdentity(databaseUrl);
+  progress.started(settings);
+
+  const figures = new Map<string, Measurement>();
+  const ofRow = new Map<string, Measurement[]>();
+  /** Credits acknowledged so far, by the users who paid. */
+  const acknowledged = new Map<Users, number>();
+  let tollgate: Tollgate | null = null;
+  for (const [round, row] of inTurn(rows, options.rounds)) {
+    if (row.subject === 'tollgate' && tollgate === null) {
+      tollgate = await startTollgate(identity);
+      servers.set('tollgate', tollgate.server);
+    }
+    if (tollgate !== null && row.users !== null && !acknowledged.has(row.users)) {
+      acknowledged.set(row.users, await createAccounts(tollgate, row.users));
+      if (row.users === oneUser) await grantPlenty(tollgate, row.users);
+    }
+    const server = await serverFor(row.subject, servers, identity);
+    const target: Target = {
+      port: server?.port ?? 0,
+      serverPid: server?.pid ?? null,
+      authorization: identity.service,
+      databaseUrl,
+      postmasterPid,
+    };
+    const measurement = await measure(row, target, { ...options, round }, figures);
+    progress.measured(measurement);
+    if (row.users !== null) acknowledged.set(row.users, (acknowledged.get(row.users) ?? 0) + measurement.acknowledgedCredits);
+    const measurements = [...(ofRow.get(row.name) ?? []), measurement];
+    ofRow.set(row.name, measurements);
+    figures.set(row.name, median(measurements));
+  }
+  const memoryBytes = tollgate === null ? null : residentBytes(tollgate.server.pid);
+  const proofs = tollgate === null ? [] : await prove(tollgate, acknowledged);
+  return { settings, measurements: [...figures.values()], goals: judge(figures), proofs, memoryBytes };
+}
+
+/** Rejects on Ctrl-C and the like, so that no database stays behind. */
+function interruption(): Promise<never> {
+  const interrupted = new Promise<never>((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => reject(new Error(`Stopped by ${signal}.`)));
+    }
+  });
+  // It may come while nobody listens: during the start or the end.
+  interrupted.catch(() => {});
+  return interrupted;
 }
 
 function inTurn(rows: readonly Row[], rounds: number): [number, Row][] {
