@@ -30,24 +30,37 @@ export interface Progress {
  * @param serverUrl A PostgreSQL server to make the database on; null: an embedded one.
  * @throws also when the process is told to stop, after cleaning up.
  */
-export async function run(rows: readonly Row[], options: Options, serverUrl: string | null, progress: Progress): Promise<Findings> {
-  const interrupted = interruption();
+export async function run(
+  rows: readonly Row[],
+  options: Options,
+  serverUrl: string | null,
+  progress: Progress,
+): Promise<Findings> {
+  const interruption = interruptionSignal();
   const database = await createBenchDatabase(serverUrl);
   const servers = new Map<Subject, RunningServer>();
   try {
-    return await Promise.race([measureAll(rows, options, database.databaseUrl, servers, progress), interrupted]);
+    return await Promise.race([
+      measureAll(rows, options, database.databaseUrl, { servers, progress, interruption }),
+      rejectionBy(interruption),
+    ]);
   } finally {
     for (const server of servers.values()) await server.stop();
     await database.drop();
   }
 }
 
+interface Surroundings {
+  readonly servers: Map<Subject, RunningServer>;
+  readonly progress: Progress;
+  readonly interruption: AbortSignal;
+}
+
 async function measureAll(
   rows: readonly Row[],
   options: Options,
   databaseUrl: string,
-  servers: Map<Subject, RunningServer>,
-  progress: Progress,
+  { servers, progress, interruption }: Surroundings,
 ): Promise<Findings> {
   const { settings, postmasterPid } = await describeDatabase(databaseUrl);
   await runStatement(databaseUrl, hotRowTables);
@@ -77,8 +90,11 @@ async function measureAll(
       postmasterPid,
     };
     const measurement = await measure(row, target, { ...options, round }, figures);
+    interruption.throwIfAborted();
     progress.measured(measurement);
-    if (row.users !== null) acknowledged.set(row.users, (acknowledged.get(row.users) ?? 0) + measurement.acknowledgedCredits);
+    if (row.users !== null) {
+      acknowledged.set(row.users, (acknowledged.get(row.users) ?? 0) + measurement.acknowledgedCredits);
+    }
     const measurements = [...(ofRow.get(row.name) ?? []), measurement];
     ofRow.set(row.name, measurements);
     figures.set(row.name, median(measurements));
@@ -88,16 +104,20 @@ async function measureAll(
   return { settings, measurements: [...figures.values()], goals: judge(figures), proofs, memoryBytes };
 }
 
-/** Rejects on Ctrl-C and the like, so that no database stays behind. */
-function interruption(): Promise<never> {
-  const interrupted = new Promise<never>((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => reject(new Error(`Stopped by ${signal}.`)));
-    }
+/** Aborted by Ctrl-C and the like, so that no database stays behind. */
+function interruptionSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => controller.abort(new Error(`Stopped by ${signal}.`)));
+  }
+  return controller.signal;
+}
+
+function rejectionBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.throwIfAborted();
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
-  // It may come while nobody listens: during the start or the end.
-  interrupted.catch(() => {});
-  return interrupted;
 }
 
 function inTurn(rows: readonly Row[], rounds: number): [number, Row][] {
@@ -106,7 +126,9 @@ function inTurn(rows: readonly Row[], rounds: number): [number, Row][] {
 
 /** The measurement of the middle throughput, with the errors of all. */
 function median(measurements: readonly Measurement[]): Measurement {
-  const middle = measurements.toSorted((one, other) => one.perSecond - other.perSecond)[Math.floor((measurements.length - 1) / 2)];
+  const middle = measurements.toSorted((one, other) => one.perSecond - other.perSecond)[
+    Math.floor((measurements.length - 1) / 2)
+  ];
   if (middle === undefined) throw new Error('Nothing was measured.');
   return {
     ...middle,
@@ -116,7 +138,11 @@ function median(measurements: readonly Measurement[]): Measurement {
 }
 
 /** The process that a row's requests go to, started when first needed; undefined for PostgreSQL itself. */
-async function serverFor(subject: Subject, servers: Map<Subject, RunningServer>, identity: Identity): Promise<RunningServer | undefined> {
+async function serverFor(
+  subject: Subject,
+  servers: Map<Subject, RunningServer>,
+  identity: Identity,
+): Promise<RunningServer | undefined> {
   const running = servers.get(subject);
   if (running !== undefined || subject === 'postgres' || subject === 'tollgate') return running;
   const server = await startBenchServer(`${subject}.ts`, { ...identity.environment, PORT: '0' });

@@ -11,7 +11,12 @@ export interface Watcher {
 }
 
 /** Runs one load over open channels: a warm-up, the measured time, then waiting for what is still under way. */
-export async function generate(channels: readonly Channel[], operation: Operation, schedule: Schedule, watcher: Watcher): Promise<LoadResult> {
+export async function generate(
+  channels: readonly Channel[],
+  operation: Operation,
+  schedule: Schedule,
+  watcher: Watcher,
+): Promise<LoadResult> {
   const latenciesMs: number[] = [];
   let requests = 0;
   let measuredRequests = 0;
@@ -98,10 +103,13 @@ export async function generate(channels: readonly Channel[], operation: Operatio
     generatorCpuMs = (user + system) / 1000;
     watcher.measured();
   });
-  const load = schedule.arrivalsPerSecond === null ? Promise.all(channels.map(closedLoop)) : pacedArrivals(schedule.arrivalsPerSecond);
+  const load =
+    schedule.arrivalsPerSecond === null
+      ? Promise.all(channels.map(closedLoop))
+      : pacedArrivals(schedule.arrivalsPerSecond);
   await Promise.all([load, measuring, measured]);
 
-  const sorted = Float64Array.from(latenciesMs).sort();
+  const sorted = Float64Array.from(latenciesMs).toSorted();
   return {
     requests: measuredRequests,
     measuredMs: schedule.measureMs,

@@ -30,7 +30,8 @@ async function run(spec: LoadSpec): Promise<void> {
 
 async function openChannels({ transport, concurrency }: LoadSpec): Promise<Channel[]> {
   if (transport.kind === 'websocket') return openWebSocketChannels(transport, concurrency);
-  const open = (): Promise<Channel> => (transport.kind === 'http' ? openHttpChannel(transport) : openSqlChannel(transport));
+  const open = (): Promise<Channel> =>
+    transport.kind === 'http' ? openHttpChannel(transport) : openSqlChannel(transport);
   return Promise.all(Array.from({ length: concurrency }, open));
 }
 

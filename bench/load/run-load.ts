@@ -11,7 +11,9 @@ const graceMs = 60_000;
  * @throws when the generator fails or does not end in time.
  */
 export async function runLoad(spec: LoadSpec, atMeasuring: () => void, atMeasured: () => void): Promise<LoadResult> {
-  const generator = fork(fileURLToPath(new URL('generator.ts', import.meta.url)), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const generator = fork(fileURLToPath(new URL('generator.ts', import.meta.url)), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const timeMs = spec.warmupMs + spec.measureMs + graceMs;
   let deadline: NodeJS.Timeout | undefined;
   try {
