@@ -58,7 +58,11 @@ const SUSPENDED = prepared(
     where b.billing_entity_id ${isIn(scope)} and b.suspended_at is not null`,
 );
 
-/** One probe of the unique index per key. `= any($keys)` would at times flip to reading the whole account. */
+/**
+ * One probe of the unique index per key. `= any($keys)` would at times flip to reading the whole account; and a plan kept
+ * from the time when the table was small probes the primary key instead and reads the account for every key, so this
+ * one statement is not prepared by name: it is planned for the table as it is.
+ */
 const KEYS = prepared(
   'keys',
   (scope) => `select k.billing_entity_id, k.key, e.sequence, e.fingerprint
@@ -96,7 +100,7 @@ export async function lockAndLoad(
     client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
     client.query<{ billing_entity_id: string }>({ ...SUSPENDED[scope], values: [entities] }),
     client.query<{ billing_entity_id: string; key: string; sequence: bigint; fingerprint: Buffer }>({
-      ...KEYS[scope],
+      text: KEYS[scope].text,
       values: [
         entities,
         arrayLiteral(keys.map(({ billingEntityId }) => billingEntityId)),

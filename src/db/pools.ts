@@ -23,7 +23,8 @@ export function openReadPool(databaseUrl: string, options: PoolOptions): pg.Pool
 
 /**
  * Connections for ledger transactions. They pipeline, so that a transaction is two round trips; an acknowledged commit is
- * on disk, whatever the server's default; and nobody can hold an account's lock by dying slowly.
+ * on disk, whatever the server's default; and nobody can hold an account's lock by dying slowly. Every statement of the
+ * ledger has its index: a plan made while a table was empty must not go on reading all of it.
  */
 export function openLedgerPool(databaseUrl: string, options: PoolOptions): pg.Pool {
   return open(databaseUrl, options, {
@@ -32,7 +33,7 @@ export function openLedgerPool(databaseUrl: string, options: PoolOptions): pg.Po
     lock_timeout: 5_000,
     idle_in_transaction_session_timeout: 10_000,
     query_timeout: 20_000,
-    options: '-c synchronous_commit=on',
+    options: '-c synchronous_commit=on -c enable_seqscan=off',
   });
 }
 
