@@ -1,16 +1,11 @@
 import { Migrator } from '@mikro-orm/migrations';
-import { defineConfig, MikroORM, type Options } from '@mikro-orm/postgresql';
+import { MikroORM } from '@mikro-orm/postgresql';
 import { migrations } from '../../migrations/list.ts';
 import { entities } from './entities.ts';
 
 /** Opens the ORM on a database. Nothing is sent before the first query. */
-export async function openOrm(databaseUrl: string, options: { poolSize: number }): Promise<MikroORM> {
-  return MikroORM.init(ormOptions(databaseUrl, options));
-}
-
-/** The ORM's options; separate, so that its command-line checks can use the same. */
-export function ormOptions(databaseUrl: string, { poolSize }: { poolSize: number }): Options {
-  return defineConfig({
+export function openOrm(databaseUrl: string, { poolSize }: { poolSize: number }): Promise<MikroORM> {
+  return MikroORM.init({
     clientUrl: databaseUrl,
     entities,
     extensions: [Migrator],

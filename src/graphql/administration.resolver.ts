@@ -12,10 +12,15 @@ export class AdministrationResolver {
     @Arg('input', () => GrantCreditsInput, { description: 'To whom and how much.' }) input: GrantCreditsInput,
     @Ctx() context: RequestContext,
   ): Promise<CreditsChange> {
-    const { billingEntityId } = await requireVisible(context, requirePrincipal(context.principal), input.billingEntityId);
+    const { billingEntityId } = await requireVisible(
+      context,
+      requirePrincipal(context.principal),
+      input.billingEntityId,
+    );
     const operator = requireOperator(context.principal);
-    const { effectiveAt = null, expiresAt = null } = input;
-    return context.services.administration.grant(operator, { ...input, billingEntityId, effectiveAt, expiresAt });
+    const { idempotencyKey, amount, source, priority, reason, effectiveAt = null, expiresAt = null } = input;
+    const grant = { idempotencyKey, billingEntityId, amount, source, priority, effectiveAt, expiresAt, reason };
+    return context.services.administration.grant(operator, grant);
   }
 
   @Mutation(() => CreditsPayload, { description: 'Corrects a balance. Operators only.' })
@@ -23,8 +28,13 @@ export class AdministrationResolver {
     @Arg('input', () => AdjustCreditsInput, { description: 'Whose and by how much.' }) input: AdjustCreditsInput,
     @Ctx() context: RequestContext,
   ): Promise<CreditsChange> {
-    const { billingEntityId } = await requireVisible(context, requirePrincipal(context.principal), input.billingEntityId);
+    const { billingEntityId } = await requireVisible(
+      context,
+      requirePrincipal(context.principal),
+      input.billingEntityId,
+    );
     const operator = requireOperator(context.principal);
-    return context.services.administration.adjust(operator, { ...input, billingEntityId });
+    const { idempotencyKey, amount, reason } = input;
+    return context.services.administration.adjust(operator, { idempotencyKey, billingEntityId, amount, reason });
   }
 }

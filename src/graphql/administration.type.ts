@@ -8,7 +8,8 @@ import { CreditGrant } from './grant.type.ts';
 import { LedgerEntry } from './ledger-entry.type.ts';
 import { CreditsScalar, DateTimeScalar } from './scalars.ts';
 
-const KEY = '1 to 200 characters, unique per billing entity over all commands: the command takes effect once, and a retry gets the first answer.';
+const KEY =
+  '1 to 200 characters, unique per billing entity over all commands: the command takes effect once, and a retry gets the first answer.';
 
 @InputType({ description: 'Credits given by hand.' })
 export class GrantCreditsInput {

@@ -7,7 +7,11 @@ import { Refusal } from '../refusal.ts';
 import type { RequestContext } from './context.ts';
 
 /** The billing entity with this id. @throws Refusal NOT_FOUND when there is none, or none for this caller */
-export async function requireVisible(context: RequestContext, principal: Principal, id: string): Promise<BillingEntity> {
+export async function requireVisible(
+  context: RequestContext,
+  principal: Principal,
+  id: string,
+): Promise<BillingEntity> {
   const entity = await context.loaders.entity.load(parseEntityId(id));
   if (!visible(principal, entity)) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
   return entity;

@@ -8,10 +8,15 @@ import type { RequestContext } from './context.ts';
 @Resolver()
 export class BalanceResolver {
   @Subscription(() => CreditBalance, {
-    description: 'The balance as it is, at once; then each change, newest state only: at most ten events a second, and always the last.',
+    description:
+      'The balance as it is, at once; then each change, newest state only: at most ten events a second, and always the last.',
     async subscribe({ args, context }) {
       const known = context as RequestContext;
-      const { billingEntityId } = await requireVisible(known, requirePrincipal(known.principal), (args as { billingEntityId: string }).billingEntityId);
+      const { billingEntityId } = await requireVisible(
+        known,
+        requirePrincipal(known.principal),
+        (args as { billingEntityId: string }).billingEntityId,
+      );
       return known.services.live.balances(billingEntityId);
     },
   })

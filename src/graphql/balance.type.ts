@@ -1,12 +1,17 @@
 import { Field, Float, ID, ObjectType } from 'type-graphql';
 import { CreditsScalar, DateTimeScalar, SafeIntScalar } from './scalars.ts';
 
-@ObjectType({ simpleResolvers: true, description: 'A billing entity’s credits at one moment. Whoever sees the entity may read it.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'A billing entity’s credits at one moment. Whoever sees the entity may read it.',
+})
 export class CreditBalance {
   @Field(() => ID, { description: 'Whose balance it is.' })
   readonly billingEntityId!: string;
 
-  @Field(() => CreditsScalar, { description: 'Can be spent now: granted and unexpired, less used, less held. Never negative.' })
+  @Field(() => CreditsScalar, {
+    description: 'Can be spent now: granted and unexpired, less used, less held. Never negative.',
+  })
   readonly available!: bigint;
 
   @Field(() => CreditsScalar, { description: 'Reserved by running work.' })
@@ -21,7 +26,9 @@ export class CreditBalance {
   })
   readonly allowance!: bigint;
 
-  @Field(() => CreditsScalar, { description: 'Used beyond the allowance in the current period, billed through Stripe.' })
+  @Field(() => CreditsScalar, {
+    description: 'Used beyond the allowance in the current period, billed through Stripe.',
+  })
   readonly overage!: bigint;
 
   @Field(() => CreditsScalar, {
@@ -30,7 +37,9 @@ export class CreditBalance {
   })
   readonly owed!: bigint;
 
-  @Field(() => Float, { description: 'used / allowance; above 1 in overage; 0 when both are 0; 1 when only the allowance is 0.' })
+  @Field(() => Float, {
+    description: 'used / allowance; above 1 in overage; 0 when both are 0; 1 when only the allowance is 0.',
+  })
   readonly usedRatio!: number;
 
   @Field(() => SafeIntScalar, {

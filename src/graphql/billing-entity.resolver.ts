@@ -33,15 +33,27 @@ const BillingEntityConnection = connectionOf('BillingEntity', () => BillingEntit
 
 @Resolver(() => BillingEntity)
 export class BillingEntityResolver {
-  @Query(() => BillingEntity, { nullable: true, description: 'The billing entity with this id; null when there is none for the caller.' })
-  billingEntity(@Arg('id', () => ID, { description: 'Its id.' }) id: string, @Ctx() context: RequestContext): Promise<Row | null> {
+  @Query(() => BillingEntity, {
+    nullable: true,
+    description: 'The billing entity with this id; null when there is none for the caller.',
+  })
+  billingEntity(
+    @Arg('id', () => ID, { description: 'Its id.' }) id: string,
+    @Ctx() context: RequestContext,
+  ): Promise<Row | null> {
     return nullIfNotFound(requireVisible(context, requirePrincipal(context.principal), id));
   }
 
-  @Query(() => BillingEntity, { nullable: true, description: 'The billing entity that the identity provider calls so; null when there is none for the caller.' })
+  @Query(() => BillingEntity, {
+    nullable: true,
+    description: 'The billing entity that the identity provider calls so; null when there is none for the caller.',
+  })
   async billingEntityByExternalId(
-    @Arg('type', () => BillingEntityTypeEnum, { description: 'A user or an organization.' }) type: 'USER' | 'ORGANIZATION',
-    @Arg('externalId', () => String, { description: 'A user’s `sub`, or an organization’s id there.' }) externalId: string,
+    @Arg('type', () => BillingEntityTypeEnum, { description: 'A user or an organization.' }) type:
+      | 'USER'
+      | 'ORGANIZATION',
+    @Arg('externalId', () => String, { description: 'A user’s `sub`, or an organization’s id there.' })
+    externalId: string,
     @Ctx() { principal, services }: RequestContext,
   ): Promise<Row | null> {
     const known = requirePrincipal(principal);
@@ -50,12 +62,18 @@ export class BillingEntityResolver {
   }
 
   @Query(() => BillingEntityConnection, { description: 'Every billing entity, newest first. Operators only.' })
-  billingEntities(@Args(() => BillingEntitiesArgs) args: BillingEntitiesArgs, @Ctx() { principal, services }: RequestContext): Promise<Page<Row>> {
+  billingEntities(
+    @Args(() => BillingEntitiesArgs) args: BillingEntitiesArgs,
+    @Ctx() { principal, services }: RequestContext,
+  ): Promise<Page<Row>> {
     requireOperator(principal);
     return services.entities.list(pageOf(args), { search: args.search ?? null, type: args.type ?? null });
   }
 
-  @Mutation(() => BillingEntity, { description: 'Refuses all new use of the entity from the answer on. Operators only. Again: the first suspension stands.' })
+  @Mutation(() => BillingEntity, {
+    description:
+      'Refuses all new use of the entity from the answer on. Operators only. Again: the first suspension stands.',
+  })
   async suspendBillingEntity(
     @Arg('input', () => BillingEntityInput, { description: 'Which entity.' }) { billingEntityId }: BillingEntityInput,
     @Arg('reason', () => String, { description: 'Why: 1 to 1000 characters.' }) reason: string,
@@ -93,29 +111,53 @@ export class BillingEntityResolver {
     return FREE_TRIAL.features;
   }
 
-  @FieldResolver(() => [String], { description: 'What the caller may do here, such as credits.consume: for showing a control disabled with its reason.' })
+  @FieldResolver(() => [String], {
+    description:
+      'What the caller may do here, such as credits.consume: for showing a control disabled with its reason.',
+  })
   viewerPermissions(@Root() entity: Row, @Ctx() { principal }: RequestContext): string[] {
     return permissions(requirePrincipal(principal), entity);
   }
 
-  @FieldResolver(() => CreditGrantConnection, { nullable: true, description: 'In the order in which they are drawn. null: the caller may not read it.' })
-  grants(@Root() entity: Row, @Args(() => GrantsArgs) args: GrantsArgs, @Ctx() context: RequestContext): Promise<Page<Grant>> | null {
+  @FieldResolver(() => CreditGrantConnection, {
+    nullable: true,
+    description: 'In the order in which they are drawn. null: the caller may not read it.',
+  })
+  grants(
+    @Root() entity: Row,
+    @Args(() => GrantsArgs) args: GrantsArgs,
+    @Ctx() context: RequestContext,
+  ): Promise<Page<Grant>> | null {
     if (!mayReadAll(context, entity)) return null;
     return context.services.history.grants(entity.billingEntityId, pageOf(args), args);
   }
 
-  @FieldResolver(() => LedgerEntryConnection, { nullable: true, description: 'Every change of the balance, newest first. null: the caller may not read it.' })
-  ledger(@Root() entity: Row, @Args(() => LedgerArgs) args: LedgerArgs, @Ctx() context: RequestContext): Promise<Page<ReadEntry>> | null {
+  @FieldResolver(() => LedgerEntryConnection, {
+    nullable: true,
+    description: 'Every change of the balance, newest first. null: the caller may not read it.',
+  })
+  ledger(
+    @Root() entity: Row,
+    @Args(() => LedgerArgs) args: LedgerArgs,
+    @Ctx() context: RequestContext,
+  ): Promise<Page<ReadEntry>> | null {
     if (!mayReadAll(context, entity)) return null;
     return context.services.history.ledger(entity.billingEntityId, pageOf(args), toLedgerFilter(args.filter));
   }
 
   @FieldResolver(() => UsageRecordConnection, { description: 'What was used, by occurredAt, newest first.' })
-  usage(@Root() entity: Row, @Args(() => UsageArgs) args: UsageArgs, @Ctx() { services }: RequestContext): Promise<Page<DomainRecord>> {
+  usage(
+    @Root() entity: Row,
+    @Args(() => UsageArgs) args: UsageArgs,
+    @Ctx() { services }: RequestContext,
+  ): Promise<Page<DomainRecord>> {
     return services.usage.records(entity.billingEntityId, pageOf(args), toUsageFilter(args.filter));
   }
 
-  @FieldResolver(() => UsageRecord, { nullable: true, description: 'One of its usage records; null when there is none of this id.' })
+  @FieldResolver(() => UsageRecord, {
+    nullable: true,
+    description: 'One of its usage records; null when there is none of this id.',
+  })
   async usageRecord(
     @Root() entity: Row,
     @Arg('id', () => ID, { description: 'The record’s id.' }) id: string,

@@ -2,7 +2,7 @@
 import { type ClassType, Field, ObjectType } from 'type-graphql';
 
 @ObjectType({ simpleResolvers: true, description: 'Where a page stands in its list (Relay cursor specification).' })
-export class PageInfo {
+class PageInfo {
   @Field(() => Boolean, { description: 'Whether more follows this page.' })
   readonly hasNextPage!: boolean;
 
@@ -12,7 +12,10 @@ export class PageInfo {
   @Field(() => String, { nullable: true, description: 'Cursor of the first edge; null when there is none.' })
   readonly startCursor!: string | null;
 
-  @Field(() => String, { nullable: true, description: 'Cursor of the last edge, to continue after; null when there is none.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Cursor of the last edge, to continue after; null when there is none.',
+  })
   readonly endCursor!: string | null;
 }
 

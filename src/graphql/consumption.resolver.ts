@@ -7,7 +7,9 @@ import { partyOf } from './party.ts';
 
 @Resolver()
 export class ConsumptionResolver {
-  @Mutation(() => ConsumeCreditsResult, { description: 'Charges use to whoever pays, once per key, all lines or none.' })
+  @Mutation(() => ConsumeCreditsResult, {
+    description: 'Charges use to whoever pays, once per key, all lines or none.',
+  })
   async consumeCredits(
     @Arg('input', () => ConsumeCreditsInput, { description: 'Who used what.' }) input: ConsumeCreditsInput,
     @Ctx() { principal, services }: RequestContext,
@@ -20,7 +22,8 @@ export class ConsumptionResolver {
       '1 to 1000 independent consumptions; each has its own answer, in the order given. Malformed types and unknown enum values refuse the whole document before any item runs.',
   })
   async consumeCreditsBatch(
-    @Arg('inputs', () => [ConsumeCreditsInput], { description: 'Who used what, item by item.' }) inputs: ConsumeCreditsInput[],
+    @Arg('inputs', () => [ConsumeCreditsInput], { description: 'Who used what, item by item.' })
+    inputs: ConsumeCreditsInput[],
     @Ctx() { principal, services }: RequestContext,
   ): Promise<object[]> {
     const results = await services.consumption.consumeBatch(requirePrincipal(principal), inputs.map(toConsumeInput));

@@ -27,25 +27,40 @@ export class ConsumeCreditsInput {
   @Field(() => [UsageLineInput], { description: '1 to 10 lines, charged together or not at all.' })
   readonly lines!: UsageLineInput[];
 
-  @Field(() => String, { nullable: true, description: 'Who used it. Services must name the user; a user’s own token implies it.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Who used it. Services must name the user; a user’s own token implies it.',
+  })
   readonly userExternalId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'The organization it was used in; unknown: NOT_FOUND.' })
   readonly organizationExternalId?: string | null;
 
-  @Field(() => DateTimeScalar, { nullable: true, description: 'When the use happened; now when absent; at most 35 days ago and 5 minutes ahead.' })
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description: 'When the use happened; now when absent; at most 35 days ago and 5 minutes ahead.',
+  })
   readonly occurredAt?: Date | null;
 
-  @Field(() => JsonObjectScalar, { nullable: true, description: 'Whatever the caller wants to find on the record. At most 4 KiB.' })
+  @Field(() => JsonObjectScalar, {
+    nullable: true,
+    description: 'Whatever the caller wants to find on the record. At most 4 KiB.',
+  })
   readonly metadata?: Record<string, unknown> | null;
 }
 
 @InputType({ description: 'Use that might follow.' })
 export class CheckUsageInput {
-  @Field(() => [UsageLineInput], { defaultValue: [], description: 'At most 10 lines; none: would any use be admitted?' })
+  @Field(() => [UsageLineInput], {
+    defaultValue: [],
+    description: 'At most 10 lines; none: would any use be admitted?',
+  })
   readonly lines!: UsageLineInput[];
 
-  @Field(() => String, { nullable: true, description: 'Who would use it. Services must name the user; a user’s own token implies it.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Who would use it. Services must name the user; a user’s own token implies it.',
+  })
   readonly userExternalId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'The organization it would be used in; unknown: NOT_FOUND.' })
@@ -53,7 +68,7 @@ export class CheckUsageInput {
 }
 
 @ObjectType({ simpleResolvers: true, description: 'The use was charged and recorded.' })
-export class ConsumeCreditsSuccess {
+class ConsumeCreditsSuccess {
   @Field(() => [UsageRecord], { description: 'One for each line, in order.' })
   readonly records!: readonly DomainRecord[];
 
@@ -93,7 +108,7 @@ export class UsageRefused {
   description:
     'One item of a batch that was wrong in itself; nothing was charged for it, and the others went on. Alone, the same is a GraphQL error with this code: BAD_USER_INPUT, NOT_FOUND, CONFLICT, IDEMPOTENCY_KEY_REUSED, or UNAVAILABLE: then the outcome may be unknown, and the same key tells.',
 })
-export class UsageRejected {
+class UsageRejected {
   @Field(() => String, { description: 'The code that a GraphQL error would have.' })
   readonly code!: string;
 
@@ -125,7 +140,9 @@ export class UsageDecision {
   @Field(() => BillingModeEnum, { description: 'Which lines would be charged.' })
   readonly billingMode!: string;
 
-  @Field(() => UsageRefused, { nullable: true, description: 'What consumeCredits would answer; null when it would succeed.' })
+  @Field(() => UsageRefused, {
+    nullable: true,
+    description: 'What consumeCredits would answer; null when it would succeed.',
+  })
   readonly refusal!: UsageRefused | null;
 }
-

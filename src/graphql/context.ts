@@ -64,7 +64,9 @@ export class Loaders {
   }
 
   get entry(): DataLoader<EntryKey, ReadEntry | null, string> {
-    return (this.#entry ??= new DataLoader((keys) => this.#services.history.entriesBySequence(keys), { cacheKeyFn: entryKey }));
+    return (this.#entry ??= new DataLoader((keys) => this.#services.history.entriesBySequence(keys), {
+      cacheKeyFn: entryKey,
+    }));
   }
 
   get recordsOfEntry(): DataLoader<EntryKey, UsageRecord[], string> {

@@ -7,7 +7,9 @@ function register<const Members extends Readonly<Record<string, string>>>(
   members: Members,
 ): { readonly [Member in keyof Members]: Member } {
   const values = Object.fromEntries(Object.keys(members).map((member) => [member, member]));
-  const valuesConfig = Object.fromEntries(Object.entries(members).map(([member, text]) => [member, { description: text }]));
+  const valuesConfig = Object.fromEntries(
+    Object.entries(members).map(([member, text]) => [member, { description: text }]),
+  );
   registerEnumType(values, { name, description, valuesConfig });
   return values as { readonly [Member in keyof Members]: Member };
 }
@@ -20,10 +22,14 @@ export const BillingEntityStatusEnum = register('BillingEntityStatus', 'Whether 
   ACTIVE: 'It may.',
   SUSPENDED: 'All new use is refused with ENTITY_SUSPENDED until an operator reinstates it.',
 });
-export const OrganizationVisibilityEnum = register('OrganizationVisibility', 'Who pays for use inside an organization.', {
-  PRIVATE: 'The organization’s pool pays for its members.',
-  PUBLIC: 'Each member pays from their own balance, and is tracked alone.',
-});
+export const OrganizationVisibilityEnum = register(
+  'OrganizationVisibility',
+  'Who pays for use inside an organization.',
+  {
+    PRIVATE: 'The organization’s pool pays for its members.',
+    PUBLIC: 'Each member pays from their own balance, and is tracked alone.',
+  },
+);
 export const ViewerKindEnum = register('ViewerKind', 'What kind of caller a token makes.', {
   USER: 'A person, for themselves.',
   SERVICE: 'A platform back end: meters use for any user or organization, administers nothing.',
@@ -70,10 +76,14 @@ export const UsageRefusalReasonEnum = register('UsageRefusalReason', 'Why use wa
   MEMBER_SUSPENDED: 'The membership is suspended.',
   PAYMENT_PAST_DUE: 'The subscription is unpaid.',
 });
-export const UsageLimitScopeEnum = register('UsageLimitScope', 'Which limit refused: the tightest one, when several would.', {
-  BALANCE: 'The payer’s balance.',
-  OVERAGE_CAP: 'The cap on overage.',
-  MEMBER: 'The member’s limit.',
-  API_KEY: 'The key’s limit.',
-  PLAN: 'What the plan grants.',
-});
+export const UsageLimitScopeEnum = register(
+  'UsageLimitScope',
+  'Which limit refused: the tightest one, when several would.',
+  {
+    BALANCE: 'The payer’s balance.',
+    OVERAGE_CAP: 'The cap on overage.',
+    MEMBER: 'The member’s limit.',
+    API_KEY: 'The key’s limit.',
+    PLAN: 'What the plan grants.',
+  },
+);

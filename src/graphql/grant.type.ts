@@ -5,7 +5,9 @@ import { connectionOf } from './connection.type.ts';
 import { CreditGrantSourceEnum } from './enums.ts';
 import { CreditsScalar, DateTimeScalar } from './scalars.ts';
 
-@ObjectType({ description: 'Credits that were given, and what remains of them. Read by whoever reads all of the billing entity.' })
+@ObjectType({
+  description: 'Credits that were given, and what remains of them. Read by whoever reads all of the billing entity.',
+})
 export class CreditGrant implements Pick<Grant, 'billingEntityId' | 'source' | 'amount' | 'remaining'> {
   /** Not a field: part of the public id. */
   readonly billingEntityId!: string;
@@ -29,7 +31,8 @@ export class CreditGrant implements Pick<Grant, 'billingEntityId' | 'source' | '
 
   @Field(() => Int, {
     simple: true,
-    description: 'Drawn first to last: lower priority number, then sooner expiry (never last), then promotional before paid, then older.',
+    description:
+      'Drawn first to last: lower priority number, then sooner expiry (never last), then promotional before paid, then older.',
   })
   readonly priority!: number;
 
@@ -43,4 +46,8 @@ export class CreditGrant implements Pick<Grant, 'billingEntityId' | 'source' | '
   readonly reason!: string | null;
 }
 
-export const CreditGrantConnection = connectionOf('CreditGrant', () => CreditGrant, 'grants in the order in which they are drawn');
+export const CreditGrantConnection = connectionOf(
+  'CreditGrant',
+  () => CreditGrant,
+  'grants in the order in which they are drawn',
+);

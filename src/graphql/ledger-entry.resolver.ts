@@ -32,8 +32,13 @@ export class LedgerEntryResolver {
     return entry.kind === 'CONSUMPTION' ? loaders.recordsOfEntry.load(entry) : [];
   }
 
-  @FieldResolver(() => CreditGrant, { nullable: true, description: 'The grant that it made, moved or ended; null where several or none were.' })
+  @FieldResolver(() => CreditGrant, {
+    nullable: true,
+    description: 'The grant that it made, moved or ended; null where several or none were.',
+  })
   grant(@Root() entry: ReadEntry, @Ctx() { loaders }: RequestContext): Promise<Grant | null> | null {
-    return entry.grantId === null ? null : loaders.grant.load({ billingEntityId: entry.billingEntityId, id: entry.grantId });
+    return entry.grantId === null
+      ? null
+      : loaders.grant.load({ billingEntityId: entry.billingEntityId, id: entry.grantId });
   }
 }

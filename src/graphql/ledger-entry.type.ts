@@ -42,7 +42,10 @@ export class LedgerEntry {
   @Field(() => CreditsScalar, { simple: true, description: 'Change of owed.' })
   readonly owedChange!: bigint;
 
-  @Field(() => String, { simple: true, description: 'Who caused it: `user:…`, `service:…`, `operator:…` with their subject, or `system`.' })
+  @Field(() => String, {
+    simple: true,
+    description: 'Who caused it: `user:…`, `service:…`, `operator:…` with their subject, or `system`.',
+  })
   readonly actor!: string;
 
   @Field(() => String, { simple: true, nullable: true, description: 'Why, where somebody said.' })
@@ -54,7 +57,10 @@ export class LedgerEntry {
 
 export const LedgerEntryConnection = connectionOf('LedgerEntry', () => LedgerEntry, 'ledger entries, newest first');
 
-@ObjectType({ simpleResolvers: true, description: 'An account recomputed from its ledger and compared with what is stored.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'An account recomputed from its ledger and compared with what is stored.',
+})
 export class LedgerVerification {
   @Field(() => Boolean, { description: 'Whether nothing differs.' })
   readonly consistent!: boolean;

@@ -23,11 +23,17 @@ export class Plan {
   @Field(() => Boolean, { description: 'Whether use beyond the credits can be allowed and billed.' })
   readonly overageAllowed!: boolean;
 
-  @Field(() => String, { nullable: true, description: 'US dollars per credit of overage, a decimal; null where there is no overage.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'US dollars per credit of overage, a decimal; null where there is no overage.',
+  })
   readonly overageCostPerCredit!: string | null;
 }
 
-@ObjectType({ simpleResolvers: true, description: 'What a resource costs: so many units cost so many credits. Anybody may read it.' })
+@ObjectType({
+  simpleResolvers: true,
+  description: 'What a resource costs: so many units cost so many credits. Anybody may read it.',
+})
 export class CreditRate {
   @Field(() => UsageResourceEnum, { description: 'The resource.' })
   readonly resource!: Rate['resource'];

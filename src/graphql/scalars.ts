@@ -1,4 +1,4 @@
-import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
+import { GraphQLError, GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { PLANS } from '../plans/plans.ts';
 
 const MAX = BigInt(Number.MAX_SAFE_INTEGER);
@@ -70,7 +70,8 @@ export const JsonObjectScalar = new GraphQLScalarType<Record<string, unknown>, R
   description: 'A JSON object.',
   serialize: (value) => value as Record<string, unknown>,
   parseValue: (value) => jsonObject(value),
-  parseLiteral: (node, variables) => jsonObject(node.kind === Kind.OBJECT ? literalValue(node, variables) : null),
+  parseLiteral: (node, variables) =>
+    jsonObject(node.kind === Kind.OBJECT ? valueFromASTUntyped(node, variables) : null),
 });
 
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
@@ -81,10 +82,19 @@ function instant(value: unknown): Date {
   const [, year, month, day, hour, minute, second, , zone] = parts;
   // Date rolls February 30 over to March and takes 24:00; neither is an instant that anybody meant.
   const daysInMonth = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
-  const [zoneHours, zoneMinutes] = /^[zZ]$/.test(zone as string) ? [0, 0] : (zone as string).slice(1).split(':').map(Number);
+  const [zoneHours, zoneMinutes] = /^[zZ]$/.test(zone as string)
+    ? [0, 0]
+    : (zone as string).slice(1).split(':').map(Number);
   const exists =
-    Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= daysInMonth &&
-    Number(hour) <= 23 && Number(minute) <= 59 && Number(second) <= 59 && (zoneHours ?? 0) <= 23 && (zoneMinutes ?? 0) <= 59;
+    Number(month) >= 1 &&
+    Number(month) <= 12 &&
+    Number(day) >= 1 &&
+    Number(day) <= daysInMonth &&
+    Number(hour) <= 23 &&
+    Number(minute) <= 59 &&
+    Number(second) <= 59 &&
+    (zoneHours ?? 0) <= 23 &&
+    (zoneMinutes ?? 0) <= 59;
   if (!exists) throw badInput(`DateTime ${parts[0]} does not exist`);
   return new Date(parts[0].toUpperCase());
 }
@@ -96,26 +106,10 @@ function planCode(value: unknown): string {
 }
 
 function jsonObject(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badInput('JSONObject must be an object');
-  return value as Record<string, unknown>;
-}
-
-function literalValue(node: ValueNode, variables: Record<string, unknown> | null | undefined): unknown {
-  switch (node.kind) {
-    case Kind.OBJECT:
-      return Object.fromEntries(node.fields.map((field) => [field.name.value, literalValue(field.value, variables)]));
-    case Kind.LIST:
-      return node.values.map((value) => literalValue(value, variables));
-    case Kind.INT:
-    case Kind.FLOAT:
-      return Number(node.value);
-    case Kind.NULL:
-      return null;
-    case Kind.VARIABLE:
-      return variables?.[node.name.value];
-    default:
-      return node.value;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw badInput('JSONObject must be an object');
   }
+  return value as Record<string, unknown>;
 }
 
 function textOf(node: ValueNode): string {

@@ -20,7 +20,11 @@ export class UsageRecordResolver {
     description: 'Use as it is recorded: at most ten events a second, only records that the subscriber may read.',
     async subscribe({ args, context }) {
       const known = context as RequestContext;
-      const { billingEntityId } = await requireVisible(known, requirePrincipal(known.principal), (args as { billingEntityId: string }).billingEntityId);
+      const { billingEntityId } = await requireVisible(
+        known,
+        requirePrincipal(known.principal),
+        (args as { billingEntityId: string }).billingEntityId,
+      );
       return known.services.usage.watch(billingEntityId);
     },
   })
@@ -51,7 +55,10 @@ export class UsageRecordResolver {
     return draws.map((draw) => ({ ...draw, billingEntityId }));
   }
 
-  @FieldResolver(() => LedgerEntry, { nullable: true, description: 'The entry that charged it. null: the caller may not read it.' })
+  @FieldResolver(() => LedgerEntry, {
+    nullable: true,
+    description: 'The entry that charged it. null: the caller may not read it.',
+  })
   ledgerEntry(@Root() record: DomainRecord, @Ctx() { loaders }: RequestContext): Promise<ReadEntry | null> {
     return loaders.entry.load(record);
   }

@@ -25,7 +25,10 @@ export class UsageRecord {
   @Field(() => UsageResourceEnum, { simple: true, description: 'What was used.' })
   readonly resource!: DomainRecord['resource'];
 
-  @Field(() => SafeIntScalar, { simple: true, description: 'How much, in units of the resource: tokens or milliseconds.' })
+  @Field(() => SafeIntScalar, {
+    simple: true,
+    description: 'How much, in units of the resource: tokens or milliseconds.',
+  })
   readonly quantity!: bigint;
 
   @Field(() => CreditsScalar, {

@@ -13,7 +13,10 @@ export class ViewerResolver {
     return requirePrincipal(principal);
   }
 
-  @FieldResolver(() => BillingEntity, { nullable: true, description: 'The caller’s own billing entity; null for services and operators.' })
+  @FieldResolver(() => BillingEntity, {
+    nullable: true,
+    description: 'The caller’s own billing entity; null for services and operators.',
+  })
   user(@Root() principal: Principal, @Ctx() { loaders }: RequestContext): Promise<Row | null> | null {
     return principal.kind === 'USER' ? loaders.entity.load(principal.billingEntityId) : null;
   }

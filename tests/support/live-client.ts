@@ -22,7 +22,7 @@ export class Events<T> {
   readonly ended: Promise<void>;
   readonly #iterator: AsyncIterableIterator<Result>;
   #wake: () => void = () => undefined;
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(client: Client, query: string, variables: Record<string, unknown>) {
     this.#iterator = client.iterate({ query, variables }) as AsyncIterableIterator<Result>;
@@ -31,7 +31,7 @@ export class Events<T> {
 
   /** The first event, now or to come, that fits. */
   async first(fits: (event: T) => boolean): Promise<T> {
-    for (let next = 0; ; ) {
+    for (let next = 0; ;) {
       for (; next < this.all.length; next += 1) if (fits(this.all[next] as T)) return this.all[next] as T;
       if (this.#failure !== undefined) throw this.#failure;
       await new Promise<void>((resolve) => {
@@ -53,7 +53,7 @@ export class Events<T> {
         this.#wake();
       }
     } catch (error) {
-      this.#failure = error;
+      this.#failure = error instanceof Error ? error : new Error(JSON.stringify(error));
     }
     this.#failure ??= new Error('the subscription ended');
     this.#wake();

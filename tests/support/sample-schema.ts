@@ -47,11 +47,13 @@ const big = new GraphQLScalarType<bigint, number>({
   name: 'Big',
   serialize: (value) => Number(value),
   parseValue(value) {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw new GraphQLError('Big must be a whole number within ±(2^53−1)');
+    if (typeof value !== 'number' || !Number.isSafeInteger(value))
+      {throw new GraphQLError('Big must be a whole number within ±(2^53−1)');}
     return BigInt(value);
   },
   parseLiteral(node) {
-    if (node.kind !== Kind.INT || !Number.isSafeInteger(Number(node.value))) throw new GraphQLError('Big must be a whole number within ±(2^53−1)');
+    if (node.kind !== Kind.INT || !Number.isSafeInteger(Number(node.value)))
+      {throw new GraphQLError('Big must be a whole number within ±(2^53−1)');}
     return BigInt(node.value);
   },
 });
@@ -85,17 +87,26 @@ const cat: GraphQLObjectType = new GraphQLObjectType<Record<string, unknown>>({
 const dog: GraphQLObjectType = new GraphQLObjectType({
   name: 'Dog',
   interfaces: [named],
-  fields: () => ({ name: { type: new required(GraphQLString) }, barks: { type: new required(GraphQLInt), resolve: () => later(3) } }),
+  fields: () => ({
+    name: { type: new required(GraphQLString) },
+    barks: { type: new required(GraphQLInt), resolve: () => later(3) },
+  }),
 });
 
-const pet = new GraphQLUnionType({ name: 'Pet', types: [cat, dog], resolveType: (value: { __typename: string }) => value.__typename });
+const pet = new GraphQLUnionType({
+  name: 'Pet',
+  types: [cat, dog],
+  resolveType: (value: { __typename: string }) => value.__typename,
+});
 
 const petConnection: GraphQLObjectType = new GraphQLObjectType({
   name: 'PetConnection',
   fields: () => ({
     edges: {
       type: new required(
-        new GraphQLList(new required(new GraphQLObjectType({ name: 'PetEdge', fields: { node: { type: new required(household) } } }))),
+        new GraphQLList(
+          new required(new GraphQLObjectType({ name: 'PetEdge', fields: { node: { type: new required(household) } } })),
+        ),
       ),
     },
   }),
@@ -109,7 +120,11 @@ const household: GraphQLObjectType = new GraphQLObjectType({
   fields: () => ({
     self: { type: household, resolve: () => ({}) },
     text: { type: GraphQLString, resolve: () => 'text' },
-    pets: { type: new required(petConnection), args: pageArguments, resolve: (_source, { first }: { first: number }) => page(first) },
+    pets: {
+      type: new required(petConnection),
+      args: pageArguments,
+      resolve: (_source, { first }: { first: number }) => page(first),
+    },
   }),
 });
 
@@ -122,15 +137,23 @@ const feedInput = new GraphQLInputObjectType({
     grams: { type: new required(big) },
     colour: { type: colour, defaultValue: 'red' },
     notes: { type: new GraphQLList(new required(GraphQLString)) },
-    next: { type: new GraphQLInputObjectType({ name: 'NextInput', fields: { times: { type: GraphQLInt, defaultValue: 2 } } }) },
+    next: {
+      type: new GraphQLInputObjectType({ name: 'NextInput', fields: { times: { type: GraphQLInt, defaultValue: 2 } } }),
+    },
   },
 });
 
 const fed = new GraphQLObjectType({
   name: 'Fed',
-  fields: { summary: { type: new required(GraphQLString) }, pet: { type: new required(pet), resolve: () => later(tom) } },
+  fields: {
+    summary: { type: new required(GraphQLString) },
+    pet: { type: new required(pet), resolve: () => later(tom) },
+  },
 });
-const refusedFeeding = new GraphQLObjectType({ name: 'RefusedFeeding', fields: { reason: { type: new required(GraphQLString) } } });
+const refusedFeeding = new GraphQLObjectType({
+  name: 'RefusedFeeding',
+  fields: { reason: { type: new required(GraphQLString) } },
+});
 const feeding = new GraphQLUnionType({
   name: 'Feeding',
   types: [fed, refusedFeeding],
@@ -148,7 +171,10 @@ interface FeedArguments {
 function feed(input: FeedArguments): unknown {
   if (input.grams < 1n) return { __typename: 'RefusedFeeding', reason: 'nothing to eat' };
   const { name, grams, notes, next } = input;
-  return { __typename: 'Fed', summary: JSON.stringify([name, String(grams), input.colour, notes ?? null, next ?? null, 'notes' in input]) };
+  return {
+    __typename: 'Fed',
+    summary: JSON.stringify([name, String(grams), input.colour, notes ?? null, next ?? null, 'notes' in input]),
+  };
 }
 
 let serial = 0;
@@ -160,17 +186,32 @@ export const sampleSchema = new GraphQLSchema({
     name: 'Query',
     fields: {
       hello: { type: new required(GraphQLString), resolve: () => 'world' },
-      whoami: { type: GraphQLString, resolve: (_root, _args, { principal }) => principal && `${principal.kind} ${principal.subject}` },
+      whoami: {
+        type: GraphQLString,
+        resolve: (_root, _args, { principal }) => principal && `${principal.kind} ${principal.subject}`,
+      },
       household: { type: new required(household), resolve: () => ({}) },
       pet: { type: pet, resolve: () => later(tom) },
-      pets: { type: new required(new GraphQLList(pet)), resolve: () => [tom, null, { __typename: 'Dog', name: 'Rex' }, { __typename: 'Ghost' }] },
+      pets: {
+        type: new required(new GraphQLList(pet)),
+        resolve: () => [tom, null, { __typename: 'Dog', name: 'Rex' }, { __typename: 'Ghost' }],
+      },
       strictPets: { type: new GraphQLList(new required(cat)), resolve: () => [tom, later(null)] },
       echo: {
         type: new required(GraphQLString),
-        args: { input: { type: new required(feedInput) }, big: { type: big, defaultValue: 7n }, list: { type: new GraphQLList(big) } },
-        resolve: (_root, args: Record<string, unknown>) => JSON.stringify(args, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)),
+        args: {
+          input: { type: new required(feedInput) },
+          big: { type: big, defaultValue: 7n },
+          list: { type: new GraphQLList(big) },
+        },
+        resolve: (_root, args: Record<string, unknown>) =>
+          JSON.stringify(args, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)),
       },
-      add: { type: GraphQLInt, args: { number: { type: new required(GraphQLInt) } }, resolve: (_root, { number }: { number: number }) => number + 1 },
+      add: {
+        type: GraphQLInt,
+        args: { number: { type: new required(GraphQLInt) } },
+        resolve: (_root, { number }: { number: number }) => number + 1,
+      },
       refuse: {
         type: GraphQLString,
         args: { code: { type: new required(GraphQLString) } },
@@ -181,7 +222,9 @@ export const sampleSchema = new GraphQLSchema({
       boom: {
         type: new required(GraphQLString),
         resolve() {
-          throw new Error('connection to postgres://tollgate:hunter2@db failed', { cause: new Error('Bearer abc.def.ghi') });
+          throw new Error('connection to postgres://tollgate:hunter2@db failed', {
+            cause: new Error('Bearer abc.def.ghi'),
+          });
         },
       },
       gate: {
@@ -196,7 +239,11 @@ export const sampleSchema = new GraphQLSchema({
   mutation: new GraphQLObjectType<unknown, SampleContext>({
     name: 'Mutation',
     fields: {
-      feed: { type: new required(feeding), args: { input: { type: new required(feedInput) } }, resolve: (_root, { input }: { input: FeedArguments }) => later(feed(input)) },
+      feed: {
+        type: new required(feeding),
+        args: { input: { type: new required(feedInput) } },
+        resolve: (_root, { input }: { input: FeedArguments }) => later(feed(input)),
+      },
       feedBatch: {
         type: new required(new GraphQLList(new required(feeding))),
         args: { inputs: { type: new required(new GraphQLList(new required(feedInput))) } },
