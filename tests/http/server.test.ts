@@ -31,7 +31,8 @@ describe('routes', () => {
 
   it('say what is not there, and what may be done', async () => {
     const missing = await fetch(`${edges.url}/nothing`);
-    expect([missing.status, (await missing.json()).errors[0].extensions.code]).toEqual([404, 'NOT_FOUND']);
+    const body = (await missing.json()) as { errors: { extensions: { code: string } }[] };
+    expect([missing.status, body.errors[0]?.extensions.code]).toEqual([404, 'NOT_FOUND']);
     const wrong = await fetch(`${edges.url}/graphql`, { method: 'DELETE' });
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST, GET']);
     const head = await fetch(`${edges.url}/healthz`, { method: 'HEAD' });

@@ -104,7 +104,7 @@ export class SocketClient {
   readonly #opened: Promise<void>;
   #wake: (() => void)[] = [];
 
-  constructor(url: string, options: { origin?: string; protocol?: string } = {}) {
+  constructor(url: string, options: { origin?: string; protocol?: string | string[] } = {}) {
     this.socket = new WebSocket(url, options.protocol ?? 'graphql-transport-ws', options.origin === undefined ? {} : { origin: options.origin });
     this.socket.on('message', (data) => {
       this.messages.push(JSON.parse(String(data)) as Message);
