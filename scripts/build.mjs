@@ -33,7 +33,10 @@ async function stampOfInputs() {
     if (entry.isFile()) files.push(join(entry.parentPath, entry.name).slice(root.length + 1));
   }
   const hash = createHash('sha256');
-  for (const file of files.toSorted()) hash.update(`${file}\0`).update(await readFile(join(root, file))).update('\0');
+  for (const file of files.toSorted()) {
+    const content = await readFile(join(root, file));
+    hash.update(`${file}\0${content.length}\0`).update(content);
+  }
   return hash.digest('hex');
 }
 
@@ -47,6 +50,8 @@ async function removeOrphans() {
     await rm(join(root, `${file}.map`), { force: true });
   }
   for await (const file of glob('{src,migrations}/**/*.ts', { cwd: root })) {
+    // Pages are Vite's.
+    if (/^src.(graphiql|portal)./.test(file)) continue;
     missing ||= !existsSync(join(root, 'dist', file.replace(/\.ts$/, '.js')));
   }
   // Without its notes the compiler writes everything anew; with them it would trust that a deleted output is there.

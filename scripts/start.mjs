@@ -8,7 +8,9 @@ if (mode !== 'local' && mode !== 'production') {
 }
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 17)) {
-  console.error(`Node 22.17 or newer is needed, this is ${process.versions.node}: start with npm, which brings its own.`);
+  console.error(
+    `Node 22.17 or newer is needed, this is ${process.versions.node}: start with npm, which brings its own.`,
+  );
   process.exit(1);
 }
 try {

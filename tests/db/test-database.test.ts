@@ -15,7 +15,8 @@ test('databases cloned at the same time are separate', async () => {
   for (const [index, { url }] of databases.entries()) {
     const client = new Client({ connectionString: url });
     await client.connect();
-    await client.query('CREATE TABLE mark AS SELECT $1::int AS number', [index]).finally(() => client.end());
+    await client.query('CREATE TABLE mark AS SELECT $1::int AS number', [index]);
+    await client.end();
   }
   const urls = new Set(databases.map(({ url }) => url));
   expect(urls.size).toBe(4);

@@ -40,7 +40,9 @@ export async function clusterExists(cluster: Cluster): Promise<boolean> {
 export async function checkCluster(cluster: Cluster, major: number): Promise<void> {
   const version = await readFile(join(cluster.data, 'PG_VERSION'), 'utf8').catch(() => null);
   if (version === null) {
-    throw new EmbeddedPostgresError(`${cluster.directory} is not a PostgreSQL data directory: move it away to start with an empty database.`);
+    throw new EmbeddedPostgresError(
+      `${cluster.directory} is not a PostgreSQL data directory: move it away to start with an empty database.`,
+    );
   }
   if (Number(version) !== major) {
     throw new EmbeddedPostgresError(
@@ -62,9 +64,11 @@ export async function createCluster(
   const unfinished = `${cluster.directory}.new-`;
   for (const name of await readdir(dataDir)) {
     const path = join(dataDir, name);
-    if (path.startsWith(unfinished)) await rm(path, { recursive: true, force: true });
+    if (!path.startsWith(unfinished)) continue;
+    // An initdb that outlived its start may still be writing into it: then a later start sweeps it away.
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
-  // A name of its own, because an initdb that outlived its start may still be writing into the last one.
+  // A name of its own for the same reason.
   const directory = unfinished + randomBytes(6).toString('hex');
   const data = join(directory, 'data');
   const passwordFile = join(directory, 'password');
@@ -119,8 +123,9 @@ function run(
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));
     child.on('error', reject).on('close', (code) => {
+      const reason = output.trim().split('\n').slice(-5).join(' ');
       if (code === 0) resolve();
-      else reject(new EmbeddedPostgresError(`Making the database failed: ${output.trim().split('\n').slice(-5).join(' ')}`));
+      else reject(new EmbeddedPostgresError(`Making the database failed: ${reason}`));
     });
   });
 }
@@ -128,5 +133,9 @@ function run(
 async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(directory);
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

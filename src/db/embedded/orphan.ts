@@ -61,7 +61,9 @@ async function commandLineOf(pid: number): Promise<string[]> {
     const { stdout } = await promisify(execFile)('tasklist', ['/FI', `PID eq ${pid}`, '/FO', 'CSV', '/NH']);
     return [/^"([^"]+)"/.exec(stdout)?.[1] ?? ''];
   }
-  const ps = await promisify(execFile)('ps', ['-ww', '-o', 'command=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
+  const ps = await promisify(execFile)('ps', ['-ww', '-o', 'command=', '-p', String(pid)]).catch(() => ({
+    stdout: '',
+  }));
   return ps.stdout.trim().split(' ');
 }
 
@@ -82,5 +84,7 @@ async function stopForeignProcess(pid: number, cluster: Cluster): Promise<void> 
       await delay(20);
     }
   }
-  throw new EmbeddedPostgresError(`The PostgreSQL that an earlier Tollgate left running (process ${pid}) does not stop: end it, then start again.`);
+  throw new EmbeddedPostgresError(
+    `The PostgreSQL that an earlier Tollgate left running (process ${pid}) does not stop: end it, then start again.`,
+  );
 }

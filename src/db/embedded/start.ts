@@ -7,7 +7,13 @@ import { checkCluster, clusterExists, clusterIn, createCluster, databaseUser, re
 import { findBinaries, prepareInstallation } from './installation.ts';
 import { lockDirectory } from './lock.ts';
 import { clearOrphan } from './orphan.ts';
-import { logIsLarge, PostmasterStartError, startPostmaster, type Postmaster, type PostmasterOptions } from './postmaster.ts';
+import {
+  logIsLarge,
+  PostmasterStartError,
+  startPostmaster,
+  type Postmaster,
+  type PostmasterOptions,
+} from './postmaster.ts';
 import { chooseServerAccount } from './server-account.ts';
 
 const databaseName = 'tollgate';

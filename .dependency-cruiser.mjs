@@ -1,0 +1,118 @@
+/** Who may import whom. `npm run check` holds every import of src to it; the reasons stand beside the rules. */
+
+const domain = '^src/(credits|usage|plans|billing-entities|api-keys|subscriptions|alerts)/';
+const pureCore = '^src/credits/(account|conversion)\\.ts$';
+const stripePackage = '(^|/)node_modules/stripe/';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Two files that need each other are one file, or three.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'pure-core',
+      comment:
+        'The rules of credits are a function of account, command and time: no I/O, not through anything else either.',
+      severity: 'error',
+      from: { path: pureCore },
+      to: {
+        reachable: true,
+        path: '(^|/)node_modules/|^src/(db|graphql|http|live|jobs|stripe)/|^src/(app|main|config|log)\\.ts$',
+      },
+    },
+    {
+      name: 'pure-core-without-platform',
+      comment: 'As above: nothing of Node either.',
+      severity: 'error',
+      from: { path: pureCore },
+      to: {
+        reachable: true,
+        path: '^(node:)?(fs|net|http|https|dns|child_process|worker_threads|crypto|timers|process)(/|$)',
+      },
+    },
+    {
+      name: 'domain-knows-no-delivery',
+      comment: 'The domain serves GraphQL, HTTP and Stripe alike and knows none of them.',
+      severity: 'error',
+      from: { path: domain },
+      to: { path: '^src/(graphql|http|stripe|portal|graphiql)/|^src/(app|main)\\.ts$' },
+    },
+    {
+      name: 'domain-knows-no-delivery-packages',
+      severity: 'error',
+      from: { path: domain },
+      to: { path: '(^|/)node_modules/(graphql|graphql-ws|graphql-scalars|type-graphql|@apollo/server|ws|stripe)/' },
+    },
+    {
+      name: 'only-stripe-knows-the-sdk',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/stripe/' },
+      to: { path: stripePackage },
+    },
+    {
+      name: 'graphql-holds-no-query',
+      comment: 'Resolvers translate: identity in, one service call, map out.',
+      severity: 'error',
+      from: { path: '^src/graphql/' },
+      to: { path: '^src/(db|stripe)/|(^|/)node_modules/(pg|@mikro-orm/[^/]+)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'http-stays-at-the-edge',
+      comment: 'http/ knows graphql/ and the webhook route of stripe/; nobody but the composition root knows http/.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/http/|^src/(app|main)\\.ts$' },
+      to: { path: '^src/http/' },
+    },
+    {
+      name: 'embedded-postgres-stands-alone',
+      comment: 'It is there before anything else is, and may run without the rest.',
+      severity: 'error',
+      from: { path: '^src/db/embedded/' },
+      to: { path: '^src/', pathNot: '^src/db/embedded/' },
+    },
+    {
+      name: 'pages-import-no-server',
+      comment: 'What runs in a browser shares generated documents with the server, never code.',
+      severity: 'error',
+      from: { path: '^src/(portal|graphiql)/' },
+      to: { path: '^src/', pathNot: '^src/(portal|graphiql)/' },
+    },
+    {
+      name: 'server-imports-no-page',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(portal|graphiql)/' },
+      to: { path: '^src/(portal|graphiql)/' },
+    },
+    {
+      name: 'nothing-imports-the-root',
+      comment: 'The composition root sees all and is seen by none but the entry.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/main\\.ts$' },
+      to: { path: '^src/(app|main)\\.ts$' },
+    },
+    {
+      name: 'runtime-dependencies-only',
+      comment: 'An image has no devDependencies.',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: '^src/(portal|graphiql)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

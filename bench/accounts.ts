@@ -1,0 +1,96 @@
+import type { Tollgate } from './tollgate.ts';
+
+/** A set of users whose accounts a run draws from: `${prefix}0` up to `count - 1`. */
+export interface Users {
+  readonly prefix: string;
+  readonly count: number;
+}
+
+/** One busy account with more credits than any run can use. */
+export const oneUser: Users = { prefix: 'bench-one-', count: 1 };
+/** Many accounts with what the trial gives them. */
+export const manyUsers: Users = { prefix: 'bench-many-', count: 10_000 };
+
+interface Account {
+  readonly id: string;
+  readonly externalId: string;
+  readonly credits: { readonly used: number };
+}
+
+/** Makes the accounts by their first consumption and returns the credits that it charged. */
+export async function createAccounts(tollgate: Tollgate, users: Users): Promise<number> {
+  let acknowledged = 0;
+  for (let from = 0; from < users.count; from += 500) {
+    const inputs = Array.from({ length: Math.min(500, users.count - from) }, (_, index) => ({
+      idempotencyKey: `create-${users.prefix}${from + index}`,
+      userExternalId: `${users.prefix}${from + index}`,
+      lines: [{ resource: 'AI_TOKENS', quantity: 10 }],
+    }));
+    const { consumeCreditsBatch } = await tollgate.serve<{ consumeCreditsBatch: readonly { credits?: number }[] }>(
+      'mutation ($inputs: [ConsumeCreditsInput!]!) { consumeCreditsBatch(inputs: $inputs) { __typename ... on ConsumeCreditsSuccess { credits } } }',
+      { inputs },
+    );
+    for (const { credits } of consumeCreditsBatch) acknowledged += credits ?? 0;
+  }
+  return acknowledged;
+}
+
+/** Gives the one busy account credits for any number of consumptions. */
+export async function grantPlenty(tollgate: Tollgate, users: Users): Promise<void> {
+  for (let index = 0; index < users.count; index += 1) {
+    const { id } = await findAccount(tollgate, `${users.prefix}${index}`);
+    await tollgate.administer('mutation ($input: GrantCreditsInput!) { grantCredits(input: $input) { balance { available } } }', {
+      input: { idempotencyKey: `plenty-${id}`, billingEntityId: id, amount: 1_000_000_000_000, reason: 'benchmark' },
+    });
+  }
+}
+
+/** What the accounts say was used, in credits, and how many there are. */
+export async function sumOfUsed(tollgate: Tollgate, users: Users): Promise<{ accounts: number; used: number }> {
+  if (users.count === 1) return { accounts: 1, used: (await findAccount(tollgate, `${users.prefix}0`)).credits.used };
+  let accounts = 0;
+  let used = 0;
+  let after: string | null = null;
+  do {
+    const page: EntityPage = await tollgate.administer<EntityPage>(
+      `query ($after: String, $search: String) {
+        billingEntities(first: 100, after: $after, search: $search, type: USER) { edges { node { externalId credits { used } } } pageInfo { hasNextPage endCursor } }
+      }`,
+      { after, search: users.prefix },
+    );
+    for (const { node } of page.billingEntities.edges) {
+      if (!node.externalId.startsWith(users.prefix)) continue;
+      accounts += 1;
+      used += node.credits.used;
+    }
+    const { hasNextPage, endCursor } = page.billingEntities.pageInfo;
+    after = hasNextPage ? endCursor : null;
+  } while (after !== null);
+  return { accounts, used };
+}
+
+interface EntityPage {
+  readonly billingEntities: {
+    readonly edges: readonly { readonly node: Omit<Account, 'id'> }[];
+    readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+  };
+}
+
+/** Has the server recompute an account from its ledger. */
+export async function verifyAccount(tollgate: Tollgate, externalId: string): Promise<{ consistent: boolean; entriesChecked: number; problems: readonly string[] }> {
+  const { id } = await findAccount(tollgate, externalId);
+  const { verifyLedger } = await tollgate.administer<{ verifyLedger: { consistent: boolean; entriesChecked: number; problems: string[] } }>(
+    'query ($id: ID!) { verifyLedger(billingEntityId: $id) { consistent entriesChecked problems } }',
+    { id },
+  );
+  return verifyLedger;
+}
+
+async function findAccount(tollgate: Tollgate, externalId: string): Promise<Account> {
+  const { account } = await tollgate.administer<{ account: Account | null }>(
+    'query ($externalId: String!) { account: billingEntityByExternalId(type: USER, externalId: $externalId) { id externalId credits { used } } }',
+    { externalId },
+  );
+  if (account === null) throw new Error(`There is no account of ${externalId}.`);
+  return account;
+}

@@ -1,0 +1,69 @@
+/** A measured row, as the goals and the table read it. */
+export interface Measurement {
+  readonly name: string;
+  readonly what: string;
+  /** Consumptions (or answers, of rows that consume nothing) in a second. */
+  readonly perSecond: number;
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  readonly errors: number;
+  readonly firstError: string | null;
+  readonly acknowledgedCredits: number;
+  /** Cores that each kept busy while measuring; null where it cannot be known. */
+  readonly cores: { readonly server: number | null; readonly postgres: number | null; readonly generator: number };
+}
+
+/** One line of DESIGN's «Figures to hold». */
+export interface Goal {
+  readonly what: string;
+  readonly goal: string;
+  /** null: a row that it needs was not run, or nothing measures it yet. */
+  readonly measured: number | null;
+  readonly shown: string;
+  readonly reached: boolean | null;
+}
+
+type Figures = ReadonlyMap<string, Measurement>;
+
+/** Compares the rows of one run with what is to hold. */
+export function judge(figures: Figures): Goal[] {
+  const throughput = (row: string): number | undefined => figures.get(row)?.perSecond;
+  const p50 = (row: string): number | undefined => figures.get(row)?.p50Ms;
+  return [
+    ratio('consumeCredits, 64 connections ÷ stock Apollo-on-Fastify «hello»', throughput('http-64'), throughput('apollo-fastify'), 1),
+    ratio('consumeCredits, 64 connections ÷ one naive transaction per request', throughput('http-64'), throughput('naive'), 15),
+    ratio('consumeCredits over WebSocket, 64 in flight ÷ bare http', throughput('websocket-64'), throughput('bare'), 0.4),
+    ratio('consumeCreditsBatch of 100 ÷ one statement on a hot row, 16 clients', throughput('batch-100'), throughput('hot-row-16'), 15),
+    ratio('10 000 accounts ÷ one account', throughput('accounts-10000'), throughput('http-64'), 0.8),
+    below('p99 at half of the top rate', figures.get('paced')?.p99Ms, 25),
+    atMost('p50 of a lone consumption ÷ of a lone statement', p50('http-1'), p50('hot-row-1'), 2),
+    notYet('1 000 subscribers of one busy account: age of the commit an event carries', 'p99 < 100 ms'),
+    notYet('usage and usageSummary at 10 million records', 'p95 < 15 ms'),
+    notYet('memory of the server over a long load, 1 000 sockets', 'flat, < 300 MB'),
+  ];
+}
+
+function ratio(what: string, figure: number | undefined, yardstick: number | undefined, least: number): Goal {
+  const measured = quotient(figure, yardstick);
+  return { what, goal: `≥ ${least} ×`, measured, shown: measured === null ? '–' : `${measured.toFixed(2)} ×`, reached: measured === null ? null : measured >= least };
+}
+
+function atMost(what: string, figure: number | undefined, yardstick: number | undefined, most: number): Goal {
+  const measured = quotient(figure, yardstick);
+  return { what, goal: `≤ ${most} ×`, measured, shown: measured === null ? '–' : `${measured.toFixed(2)} ×`, reached: measured === null ? null : measured <= most };
+}
+
+function below(what: string, figureMs: number | undefined, limitMs: number): Goal {
+  const measured = figureMs ?? null;
+  return { what, goal: `< ${limitMs} ms`, measured, shown: measured === null ? '–' : `${measured.toFixed(1)} ms`, reached: measured === null ? null : measured < limitMs };
+}
+
+function notYet(what: string, goal: string): Goal {
+  return { what, goal, measured: null, shown: 'not measured yet', reached: null };
+}
+
+function quotient(figure: number | undefined, yardstick: number | undefined): number | null {
+  return figure === undefined || yardstick === undefined ? null : figure / yardstick;
+}

@@ -1,0 +1,4 @@
+import { TheTill } from './0001-the-till.ts';
+
+/** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
+export const migrations = [TheTill];

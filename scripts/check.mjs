@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildIfStale } from './build.mjs';
+
+const root = join(import.meta.dirname, '..');
+
+/** What holds before a change goes in, cheapest first. `--without-tests` leaves out the last, for who has just run them. */
+const steps = [
+  { name: 'format', command: ['oxfmt', '--check'] },
+  { name: 'lint', command: ['oxlint'] },
+  { name: 'types', command: ['tsc', '--noEmit'] },
+  {
+    name: 'types of GraphiQL',
+    command: ['tsc', '-p', 'src/graphiql/tsconfig.json'],
+    needs: 'src/graphiql/tsconfig.json',
+  },
+  {
+    name: 'boundaries',
+    command: ['depcruise', '--config', '.dependency-cruiser.mjs', 'src', 'migrations'],
+    needs: 'migrations',
+  },
+  { name: 'dead code', command: ['knip'], needs: 'src/main.ts' },
+  // Compares schema/schema.graphql with what the code says.
+  {
+    name: 'schema',
+    command: ['node', 'scripts/emit-schema.mjs', '--check'],
+    needs: 'scripts/emit-schema.mjs',
+    built: true,
+  },
+  {
+    name: 'tests',
+    command: [
+      'node',
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      'node_modules/jest/bin/jest.js',
+    ],
+    skip: process.argv.includes('--without-tests'),
+  },
+];
+
+const failed = [];
+for (const step of steps) {
+  if (step.skip || (step.needs !== undefined && !existsSync(join(root, step.needs)))) continue;
+  console.log(`── ${step.name}`);
+  if (step.built) await buildIfStale();
+  if (!(await run(step.command))) failed.push(step.name);
+}
+console.log(failed.length === 0 ? '── all is well' : `── failed: ${failed.join(', ')}`);
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+function run([program, ...args]) {
+  const path = program === 'node' ? process.execPath : join(root, 'node_modules/.bin', program);
+  const child = spawn(path, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
+  return new Promise((resolve) =>
+    child
+      .once('error', (error) => {
+        console.error(error.message);
+        resolve(false);
+      })
+      .once('close', (code) => resolve(code === 0)),
+  );
+}

@@ -1,0 +1,131 @@
+/** The composition root: everything but the portal, on one database. Tests boot this same one. */
+import { Gauge, Histogram, type Registry } from 'prom-client';
+import type { Clock } from './clock.ts';
+import type { AuthConfig, Config } from './config.ts';
+import { contextFactory } from './graphql/context.ts';
+import { buildTollgateSchema } from './graphql/schema.ts';
+import { createAuthenticator } from './http/authentication.ts';
+import type { Route } from './http/exchange.ts';
+import { createMetrics } from './http/metrics.ts';
+import { createHttpServer } from './http/server.ts';
+import type { Log } from './log.ts';
+import { type DomainServices, openServices } from './services.ts';
+
+export interface AppOptions {
+  readonly config: Config;
+  /** Migrated. */
+  readonly databaseUrl: string;
+  /** How tokens are verified; a secret or a JWKS address is set. */
+  readonly auth: AuthConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Pages besides the API's own roads. */
+  readonly routes?: readonly Route[];
+}
+
+/** A running application. */
+export interface App {
+  readonly port: number;
+  readonly services: DomainServices;
+  /** Takes nothing new, finishes what is in flight, lets go of the database. */
+  stop(): Promise<void>;
+}
+
+/** How long a command is tried again while the database is away, before UNAVAILABLE. */
+const PATIENCE_MS = 4_000;
+/** Balances shown follow due events within ten seconds (rule 11). */
+const SWEEP_INTERVAL_MS = 5_000;
+
+/**
+ * Composes and listens.
+ * @throws PortTakenError
+ */
+export async function startApp({ config, databaseUrl, auth, clock, log, routes }: AppOptions): Promise<App> {
+  const metrics = createMetrics();
+  const services = await openServices({
+    databaseUrl,
+    redisUrl: config.redisUrl,
+    clock,
+    log,
+    ledger: { ...config.ledger, patienceMs: PATIENCE_MS },
+    readConnections: config.databasePoolSize,
+    sweepIntervalMs: SWEEP_INTERVAL_MS,
+    onBatch: batchObserver(metrics.registry),
+  });
+  observeQueues(metrics.registry, services);
+  const authenticator = createAuthenticator({
+    auth,
+    clock,
+    log,
+    async ensureUser({ externalId, name }) {
+      const user = { externalId, name: name ?? null, withTrial: true };
+      return { billingEntityId: await services.entities.ensureUser(user) };
+    },
+  });
+  const server = await createHttpServer({
+    config,
+    log,
+    schema: await buildTollgateSchema(),
+    authenticator,
+    contextFor: contextFactory(services),
+    readiness: [{ name: 'database', check: () => services.ping() }],
+    metrics,
+    clock,
+    ...(routes && { routes }),
+  });
+  try {
+    const { port } = await server.listen();
+    await services.start();
+    return {
+      port,
+      services,
+      async stop() {
+        await server.drain();
+        await services.stop();
+      },
+    };
+  } catch (error) {
+    await services.stop();
+    throw error;
+  }
+}
+
+function batchObserver(registry: Registry): (batch: { commands: number; durationMs: number }) => void {
+  const registers = [registry];
+  const size = new Histogram({
+    name: 'tollgate_ledger_batch_commands',
+    help: 'Commands folded into one ledger transaction.',
+    buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'tollgate_ledger_transaction_duration_seconds',
+    help: 'Time of one ledger transaction, from its connection to its commit.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers,
+  });
+  return ({ commands, durationMs }) => {
+    size.observe(commands);
+    duration.observe(durationMs / 1_000);
+  };
+}
+
+function observeQueues(registry: Registry, services: DomainServices): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'tollgate_ledger_commands_waiting',
+    help: 'Commands that wait for a ledger transaction.',
+    registers,
+    collect() {
+      this.set(services.ledger.queued);
+    },
+  });
+  new Gauge({
+    name: 'tollgate_live_streams_open',
+    help: 'Streams of account changes that are open.',
+    registers,
+    collect() {
+      this.set(services.live.openStreams);
+    },
+  });
+}

@@ -1,0 +1,187 @@
+/** Users and organizations: found, made on first sight, listed, suspended. */
+import { LockMode, type MikroORM } from '@mikro-orm/postgresql';
+import { LRUCache } from 'lru-cache';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../db/database.ts';
+import type { Clock } from '../clock.ts';
+import { whileAway } from '../db/errors.ts';
+import { calendarMonth } from '../credits/periods.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { Refusal } from '../refusal.ts';
+import { type BillingEntity, BillingEntityRow } from './billing-entity.entity.ts';
+
+export type BillingEntityType = BillingEntity['type'];
+
+/** A person as their token, or whoever names them, describes them. */
+export interface UserDescription {
+  /** The identity provider's id. */
+  readonly externalId: string;
+  readonly name: string | null;
+  /** Whether naming them now gives them the trial: at their own sign-in, or by a service or an operator (rule 4). */
+  readonly withTrial: boolean;
+}
+
+interface Options {
+  readonly orm: MikroORM;
+  readonly database: Database;
+  readonly clock: Clock;
+  /** Gives the account its trial, once in its life. */
+  readonly giveTrial: (billingEntityId: string) => Promise<void>;
+}
+
+/** Longest external id: that of a JWT `sub` in practice, and short enough for an index. */
+const MAX_EXTERNAL_ID = 255;
+const KNOWN_USERS = 50_000;
+
+export class BillingEntities {
+  readonly #orm: MikroORM;
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #giveTrial: Options['giveTrial'];
+  /** Users that are known to be complete: nothing about them can become untrue but their name. */
+  readonly #known = new LRUCache<string, { billingEntityId: string; name: string | null }>({ max: KNOWN_USERS });
+  readonly #arriving = new Map<string, Promise<string>>();
+
+  constructor({ orm, database, clock, giveTrial }: Options) {
+    this.#orm = orm;
+    this.#database = database;
+    this.#clock = clock;
+    this.#giveTrial = giveTrial;
+  }
+
+  /**
+   * The user's billing entity, made now if nobody named them before. However many requests race, on however many
+   * processes, there is one entity and one trial.
+   * @throws Refusal BAD_USER_INPUT for an external id that cannot be one.
+   */
+  async ensureUser(user: UserDescription): Promise<string> {
+    const known = this.#known.get(knownKey(user));
+    if (known !== undefined && (user.name === null || user.name === known.name)) return known.billingEntityId;
+
+    // Requests of one process that race for the same newcomer share one arrival.
+    const key = JSON.stringify([user.externalId, user.name, user.withTrial]);
+    const arriving = this.#arriving.get(key) ?? this.#arrive(user).finally(() => this.#arriving.delete(key));
+    this.#arriving.set(key, arriving);
+    return arriving;
+  }
+
+  async #arrive(user: UserDescription): Promise<string> {
+    checkExternalId(user.externalId);
+    const billingEntityId = await this.#claimKey('USER', user.externalId);
+    await this.#complete(billingEntityId, user);
+    if (user.withTrial) await this.#giveTrial(billingEntityId);
+    this.#known.set(knownKey(user), { billingEntityId, name: user.name });
+    return billingEntityId;
+  }
+
+  /** The entity that the directory names for this key, entered now if there was none. The first to enter it wins. */
+  async #claimKey(type: BillingEntityType, externalId: string): Promise<string> {
+    const found = await this.#findKey(type, externalId);
+    if (found !== null) return found;
+    await this.#database.query(
+      `insert into entity_key (namespace, key, billing_entity_id) values ($1, $2, $3) on conflict (namespace, key) do nothing`,
+      [type, externalId, uuidv7()],
+    );
+    return (await this.#findKey(type, externalId)) as string;
+  }
+
+  async #findKey(type: BillingEntityType, externalId: string): Promise<string | null> {
+    const { rows } = await this.#database.query<{ billing_entity_id: string }>(
+      `select billing_entity_id from entity_key where namespace = $1 and key = $2`,
+      [type, externalId],
+    );
+    return rows[0]?.billing_entity_id ?? null;
+  }
+
+  /** Makes the entity's own rows, or what a process that died left unmade. Every statement may run again. */
+  async #complete(billingEntityId: string, { externalId, name }: UserDescription): Promise<void> {
+    const now = this.#clock.now();
+    const period = calendarMonth(now);
+    await this.#database.query(
+      `insert into billing_entity (billing_entity_id, type, external_id, name, created_at)
+       values ($1, 'USER', $2, coalesce($3, $2), $4)
+       on conflict (billing_entity_id) do update set name = $3
+         where $3::text is not null and billing_entity.name <> $3`,
+      [billingEntityId, externalId, name, now],
+    );
+    await this.#database.query(
+      `insert into credit_account (billing_entity_id, available, held, used, overage, owed, version, sequence,
+         period_start, period_end, carries, trial_given, touched_at)
+       values ($1, 0, 0, 0, 0, 0, 0, 0, $2, $3, '{}', false, $4)
+       on conflict (billing_entity_id) do nothing`,
+      [billingEntityId, period.start, period.end, now],
+    );
+  }
+
+  /** Those of these ids that exist. */
+  async byIds(ids: readonly string[]): Promise<Map<string, BillingEntity>> {
+    const rows = await whileAway(() => this.#orm.em.fork().find(BillingEntityRow, { billingEntityId: { $in: [...ids] } }));
+    return new Map(rows.map((row) => [row.billingEntityId, row]));
+  }
+
+  /** The entity with this id of the identity provider, or null. */
+  async byExternalId(type: BillingEntityType, externalId: string): Promise<BillingEntity | null> {
+    const id = await this.#findKey(type, externalId);
+    return id === null ? null : ((await this.byIds([id])).get(id) ?? null);
+  }
+
+  /** Every entity, newest first. `search` is looked for in names and external ids, whatever their case. */
+  async list(
+    page: PageRequest,
+    { search, type }: { search: string | null; type: BillingEntityType | null },
+  ): Promise<Page<BillingEntity>> {
+    checkPage(page);
+    const after = decodeCursor(page.after, ['uuid']);
+    const pattern = search === null ? null : `%${search.replace(/[\\%_]/g, '\\$&')}%`;
+    const where = {
+      ...(after && { billingEntityId: { $lt: after[0] } }),
+      ...(type && { type }),
+      ...(pattern && { $or: [{ externalId: { $ilike: pattern } }, { name: { $ilike: pattern } }] }),
+    };
+    const rows = await whileAway(() =>
+      // Ids are made in order of time.
+      this.#orm.em.fork().find(BillingEntityRow, where, { orderBy: { billingEntityId: 'desc' }, limit: page.first + 1 }),
+    );
+    return toPage(rows, page, (row) => [row.billingEntityId]);
+  }
+
+  /** From its answer on, every process refuses the entity's use. Again: the first suspension stands. @throws Refusal NOT_FOUND */
+  async suspend(billingEntityId: string, reason: string): Promise<BillingEntity> {
+    const trimmed = reason.trim();
+    if (trimmed === '' || trimmed.length > 1_000) throw new Refusal('BAD_USER_INPUT', 'reason must have 1 to 1000 characters');
+    return this.#change(billingEntityId, (entity) => {
+      if (entity.suspendedAt !== null) return;
+      entity.suspendedAt = this.#clock.now();
+      entity.suspensionReason = trimmed;
+    });
+  }
+
+  /** Lifts a suspension; without one, nothing changes. @throws Refusal NOT_FOUND */
+  async reinstate(billingEntityId: string): Promise<BillingEntity> {
+    return this.#change(billingEntityId, (entity) => {
+      entity.suspendedAt = null;
+      entity.suspensionReason = null;
+    });
+  }
+
+  async #change(billingEntityId: string, change: (entity: BillingEntity) => void): Promise<BillingEntity> {
+    return whileAway(() => this.#orm.em.fork().transactional(async (em) => {
+      const entity = await em.findOne(BillingEntityRow, { billingEntityId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+      if (entity === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+      change(entity);
+      return entity;
+    }));
+  }
+}
+
+/** @throws Refusal BAD_USER_INPUT */
+export function checkExternalId(externalId: string): void {
+  if (externalId.length < 1 || externalId.length > MAX_EXTERNAL_ID || externalId.includes('\0')) {
+    throw new Refusal('BAD_USER_INPUT', `an external id has 1 to ${MAX_EXTERNAL_ID} characters`);
+  }
+}
+
+/** Someone named by an administrator is known, but not yet as one who has had the trial. */
+function knownKey({ withTrial, externalId }: UserDescription): string {
+  return (withTrial ? 't' : 'n') + externalId;
+}

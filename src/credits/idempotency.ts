@@ -1,0 +1,32 @@
+import { hash } from 'node:crypto';
+import { Refusal } from '../refusal.ts';
+import type { Idempotency } from './account.ts';
+
+const MAX_KEY = 200;
+const FINGERPRINT_BYTES = 16;
+
+/**
+ * The key, and a digest of everything that must be equal when it is sent again (rule 20).
+ * `input` is what the command comes to: resolved, with defaults, in a fixed order.
+ * @throws Refusal BAD_USER_INPUT for a key that is not 1 to 200 characters of well-formed text
+ */
+export function idempotency(key: string, command: string, input: readonly unknown[]): Idempotency {
+  // Characters, as people count them: a pair of surrogates is one.
+  const length = key.length > MAX_KEY ? [...key].length : key.length;
+  if (length < 1 || length > MAX_KEY) throw new Refusal('BAD_USER_INPUT', `idempotencyKey must have 1 to ${MAX_KEY} characters`);
+  if (!isStorableText(key)) throw new Refusal('BAD_USER_INPUT', 'idempotencyKey must be well-formed text');
+  const digest = hash('sha256', JSON.stringify([command, ...input], canonically), 'buffer');
+  return { key, fingerprint: digest.subarray(0, FINGERPRINT_BYTES) };
+}
+
+/** Text that PostgreSQL keeps as it is: no NUL, no half of a surrogate pair (two of which would become one key). */
+export function isStorableText(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}
+
+/** Objects with their members sorted, so that their order makes no difference; bigint as text. */
+function canonically(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

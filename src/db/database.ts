@@ -1,0 +1,48 @@
+import pg from 'pg';
+import { whileAway } from './errors.ts';
+import { openReadPool, type PoolOptions } from './pools.ts';
+
+/**
+ * The database for everything but ledger transactions: single statements that may run again, since they read, or say
+ * ON CONFLICT. One that fails because a connection broke or the server restarts is tried again, briefly.
+ */
+export class Database {
+  readonly #pool: pg.Pool;
+
+  constructor(databaseUrl: string, options: PoolOptions) {
+    this.#pool = openReadPool(databaseUrl, options);
+  }
+
+  /** Runs one statement that is safe to repeat. A statement with a name is prepared once per connection. */
+  async query<Row extends pg.QueryResultRow>(
+    statement: string | { readonly name?: string; readonly text: string; readonly values?: unknown[] },
+    values?: unknown[],
+  ): Promise<pg.QueryResult<Row>> {
+    return whileAway(() => this.#pool.query<Row>(statement as pg.QueryConfig, values as never));
+  }
+
+  /** Runs `read` on one unchanging snapshot; nothing can be written. */
+  onSnapshot<T>(read: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    return whileAway(() => this.#readOnce(read));
+  }
+
+  end(): Promise<void> {
+    return this.#pool.end();
+  }
+
+  async #readOnce<T>(read: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let broken = false;
+    try {
+      await client.query('begin isolation level repeatable read read only');
+      const result = await read(client);
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      broken = true;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+}

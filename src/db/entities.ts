@@ -1,0 +1,12 @@
+import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
+import { CreditAccountRow, CreditGrantRow, LedgerEntryRow, UsageRecordRow } from '../credits/ledger.entity.ts';
+
+/** Every table of the application, as the ORM knows it. */
+export const entities = [
+  BillingEntityRow,
+  EntityKeyRow,
+  CreditAccountRow,
+  CreditGrantRow,
+  LedgerEntryRow,
+  UsageRecordRow,
+];

@@ -1,0 +1,54 @@
+import pg from 'pg';
+
+/**
+ * The one way bigint and instants come out of PostgreSQL: int8 as bigint, never a rounded number. The driver's other
+ * conversions stay as they are.
+ */
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    return oid === pg.types.builtins.INT8 && format !== 'binary' ? BigInt : pg.types.getTypeParser(oid, format);
+  },
+};
+
+export interface PoolOptions {
+  readonly max: number;
+  /** Called when an idle connection breaks; the pool has let it go already. */
+  readonly onIdleError: (error: Error) => void;
+}
+
+/** Connections for reading. */
+export function openReadPool(databaseUrl: string, options: PoolOptions): pg.Pool {
+  return open(databaseUrl, options, { statement_timeout: 30_000 });
+}
+
+/**
+ * Connections for ledger transactions. They pipeline, so that a transaction is two round trips; an acknowledged commit is
+ * on disk, whatever the server's default; and nobody can hold an account's lock by dying slowly. Every statement of the
+ * ledger has its index: a plan made while a table was empty must not go on reading all of it.
+ */
+export function openLedgerPool(databaseUrl: string, options: PoolOptions): pg.Pool {
+  return open(databaseUrl, options, {
+    pipeline: true,
+    statement_timeout: 15_000,
+    lock_timeout: 5_000,
+    idle_in_transaction_session_timeout: 10_000,
+    query_timeout: 20_000,
+    options: '-c synchronous_commit=on -c enable_seqscan=off',
+  });
+}
+
+function open(databaseUrl: string, { max, onIdleError }: PoolOptions, settings: pg.PoolConfig): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    application_name: 'tollgate',
+    max,
+    connectionTimeoutMillis: 3_000,
+    keepAlive: true,
+    types: types as pg.CustomTypesConfig,
+    ...settings,
+  });
+  pool.on('error', onIdleError);
+  // A connection that breaks while somebody uses it fails their query; told to nobody besides, it would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
+}

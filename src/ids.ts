@@ -1,0 +1,63 @@
+/**
+ * Public ids. A billing entity's id is its UUID; the id of anything it owns carries that UUID, so that one statement on
+ * one shard finds it. They are opaque to clients, at most 64 characters, and stable.
+ */
+import { parse, stringify, validate } from 'uuid';
+import { Refusal } from './refusal.ts';
+
+const GRANT = 'grt_';
+const ENTRY = 'ent_';
+const RECORD = 'use_';
+
+/** Public id of a grant. */
+export function grantId(billingEntityId: string, id: string): string {
+  return GRANT + encode(parse(billingEntityId), parse(id));
+}
+
+/** Public id of a ledger entry. */
+export function entryId(billingEntityId: string, sequence: bigint): string {
+  return ENTRY + encode(parse(billingEntityId), eightBytes(sequence));
+}
+
+/** Public id of a usage record. */
+export function recordId(billingEntityId: string, sequence: bigint, line: number): string {
+  return RECORD + encode(parse(billingEntityId), eightBytes(sequence), Uint8Array.of(line));
+}
+
+/** What a usage record's id names. @throws Refusal NOT_FOUND when malformed */
+export function parseRecordId(id: string): { billingEntityId: string; sequence: bigint; line: number } {
+  const bytes = decode(id, RECORD, 25);
+  return { billingEntityId: entityOf(bytes), sequence: bytes.readBigInt64BE(16), line: bytes.readUInt8(24) };
+}
+
+/** A billing entity's id, as the database spells it. @throws Refusal NOT_FOUND when malformed */
+export function parseEntityId(id: string): string {
+  if (!validate(id)) throw notFound();
+  return id.toLowerCase();
+}
+
+function encode(...parts: readonly Uint8Array[]): string {
+  return Buffer.concat(parts).toString('base64url');
+}
+
+/** Only what `encode` writes comes back: another spelling of the same bytes is another, unknown id. */
+function decode(id: string, prefix: string, length: number): Buffer {
+  const text = id.startsWith(prefix) ? id.slice(prefix.length) : '';
+  const bytes = Buffer.from(text, 'base64url');
+  if (bytes.length !== length || bytes.toString('base64url') !== text) throw notFound();
+  return bytes;
+}
+
+function eightBytes(value: bigint): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(value);
+  return bytes;
+}
+
+function entityOf(bytes: Buffer): string {
+  return stringify(bytes.subarray(0, 16));
+}
+
+function notFound(): Refusal {
+  return new Refusal('NOT_FOUND', 'there is nothing with this id');
+}

@@ -1,0 +1,244 @@
+import type { Balance } from '../credits/balance.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** A stream of an account's states. `return()` ends it at once, also while a `next()` is waiting. */
+export type BalanceStream = AsyncIterableIterator<Balance, undefined> & AsyncDisposable;
+
+export interface AccountFeedOptions {
+  readonly scheduler: Scheduler;
+  /** Least time between two events of one stream, in milliseconds. */
+  readonly intervalMs: number;
+  /** The account's committed state, or null when there is no such account. */
+  readonly load: () => Promise<Balance | null>;
+  /** Called when the last stream has ended: nothing needs this feed any more. */
+  readonly onUnused: () => void;
+}
+
+/**
+ * One account's newest state, shared by all its streams.
+ *
+ * The slot is all the buffer there is: a state not yet given is replaced by a newer one, so slow consumers cost nothing.
+ * Events leave on common ticks, so that streams receive the very same object and the layer above serialises it once.
+ * Ticks come twice as often as one stream may have events: a stream that joined between two ticks then waits half an
+ * interval too long at most, once, instead of a whole one.
+ */
+export class AccountFeed {
+  readonly #options: AccountFeedOptions;
+  readonly #streams = new Set<Stream>();
+  /** Streams with a `next()` that waits; only these are looked at when something changes. */
+  readonly #waiting = new Set<Stream>();
+  #newest: Balance | null = null;
+  #cancelTick: (() => void) | null = null;
+  #lastTickAtMs = Number.NEGATIVE_INFINITY;
+  #running: Promise<void> | null = null;
+  #queued: Promise<void> | null = null;
+
+  constructor(options: AccountFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Streams that have not ended. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** Opens a stream: the state as it is, then each rise of what `progressOf` reads from it. */
+  open(progressOf: (balance: Balance) => bigint): BalanceStream {
+    const stream = new Stream(progressOf, {
+      wanted: () => {
+        this.#serve(stream);
+      },
+      ended: () => {
+        this.#forget(stream);
+      },
+    });
+    this.#streams.add(stream);
+    void this.refresh().then(
+      () => {
+        if (this.#newest === null) stream.end();
+        else {
+          stream.ready = true;
+          if (this.#waiting.delete(stream)) this.#serve(stream);
+        }
+      },
+      (error: unknown) => {
+        stream.fail(error);
+      },
+    );
+    return stream;
+  }
+
+  /** Takes a state that may be new. Cheap: streams are served later, on a tick. */
+  offer(balance: Balance): void {
+    if (this.#newest !== null && balance.version <= this.#newest.version) return;
+    this.#newest = balance;
+    this.#arm();
+  }
+
+  /**
+   * Reads the account again. A read that is already running may have begun before the caller's reason to read, so one
+   * more follows it, shared by all who ask meanwhile: a thousand streams opened at once are two reads.
+   */
+  refresh(): Promise<void> {
+    if (this.#running === null) return this.#read();
+    this.#queued ??= this.#running
+      .catch(() => undefined)
+      .then(() => {
+        this.#queued = null;
+        return this.#read();
+      });
+    return this.#queued;
+  }
+
+  /** Ends all streams. */
+  end(): void {
+    for (const stream of [...this.#streams]) stream.end();
+  }
+
+  #read(): Promise<void> {
+    const reading = this.#options
+      .load()
+      .then((balance) => {
+        if (balance !== null) this.offer(balance);
+      })
+      .finally(() => {
+        if (this.#running === reading) this.#running = null;
+      });
+    this.#running = reading;
+    return reading;
+  }
+
+  #serve(stream: Stream): void {
+    const nowMs = this.#options.scheduler.nowMs();
+    if (this.#newest !== null && stream.lacks(this.#newest) && stream.notBeforeMs <= nowMs) {
+      stream.give(this.#newest, nowMs + this.#options.intervalMs);
+    } else {
+      this.#waiting.add(stream);
+      this.#arm();
+    }
+  }
+
+  /** Plans the next tick, if a waiting stream lacks the newest state. */
+  #arm(): void {
+    if (this.#cancelTick !== null || this.#newest === null) return;
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const stream of this.#waiting) {
+      if (stream.lacks(this.#newest)) dueMs = Math.min(dueMs, stream.notBeforeMs);
+    }
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    const { scheduler, intervalMs } = this.#options;
+    const tickAtMs = Math.max(dueMs, this.#lastTickAtMs + intervalMs / 2);
+    this.#cancelTick = scheduler.after(tickAtMs - scheduler.nowMs(), () => {
+      this.#tick();
+    });
+  }
+
+  #tick(): void {
+    this.#cancelTick = null;
+    const newest = this.#newest;
+    if (newest === null) return;
+    const nowMs = this.#options.scheduler.nowMs();
+    for (const stream of this.#waiting) {
+      if (!stream.lacks(newest) || stream.notBeforeMs > nowMs) continue;
+      this.#lastTickAtMs = nowMs;
+      this.#waiting.delete(stream);
+      stream.give(newest, nowMs + this.#options.intervalMs);
+    }
+    // Streams that joined lately were not due yet, and a timer may fire a little early.
+    this.#arm();
+  }
+
+  #forget(stream: Stream): void {
+    this.#waiting.delete(stream);
+    if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
+    this.#cancelTick?.();
+    this.#cancelTick = null;
+    this.#options.onUnused();
+  }
+}
+
+interface StreamOwner {
+  /** The consumer waits for a state. */
+  wanted(): void;
+  /** The stream ended, by whichever side. */
+  ended(): void;
+}
+
+type Waiter = PromiseWithResolvers<IteratorResult<Balance, undefined>>;
+
+class Stream implements BalanceStream {
+  /** The account was read after this stream had been opened. */
+  ready = false;
+  /** Pacing: the next event may leave from then on. */
+  notBeforeMs = Number.NEGATIVE_INFINITY;
+  readonly #progressOf: (balance: Balance) => bigint;
+  readonly #owner: StreamOwner;
+  #waiters: Waiter[] = [];
+  #given: bigint | null = null;
+  #ended = false;
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(progressOf: (balance: Balance) => bigint, owner: StreamOwner) {
+    this.#progressOf = progressOf;
+    this.#owner = owner;
+  }
+
+  lacks(newest: Balance): boolean {
+    return this.ready && (this.#given === null || this.#progressOf(newest) > this.#given);
+  }
+
+  give(balance: Balance, notBeforeMs: number): void {
+    this.#given = this.#progressOf(balance);
+    this.notBeforeMs = notBeforeMs;
+    this.#waiters.shift()?.resolve({ done: false, value: balance });
+    if (this.#waiters.length > 0) this.#owner.wanted();
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const waiter of this.#waiters) waiter.resolve({ done: true, value: undefined });
+    this.#waiters = [];
+    this.#owner.ended();
+  }
+
+  fail(error: unknown): void {
+    if (this.#ended) return;
+    const first = this.#waiters.shift();
+    if (first === undefined) this.#failure = { error };
+    else first.reject(error);
+    this.end();
+  }
+
+  next(): Promise<IteratorResult<Balance, undefined>> {
+    if (this.#failure !== null) {
+      const { error } = this.#failure;
+      this.#failure = null;
+      return Promise.reject(error);
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    const waiter: Waiter = Promise.withResolvers();
+    this.#waiters.push(waiter);
+    if (this.#waiters.length === 1) this.#owner.wanted();
+    return waiter.promise;
+  }
+
+  return(): Promise<IteratorResult<Balance, undefined>> {
+    this.end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  throw(error: unknown): Promise<IteratorResult<Balance, undefined>> {
+    this.end();
+    return Promise.reject(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.end();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,137 @@
+/** Starts the process: configuration, database, application; and stops it in the opposite order when told to. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type App, startApp } from './app.ts';
+import { systemClock } from './clock.ts';
+import { type AuthConfig, type Config, ConfigError, loadConfig, type Mode } from './config.ts';
+import { isTransient } from './db/errors.ts';
+import { EmbeddedPostgresError } from './db/embedded/errors.ts';
+import { startEmbeddedPostgres } from './db/embedded/start.ts';
+import { migrate } from './db/migrate.ts';
+import { demoPeople, seedDemo } from './demo.ts';
+import { createGraphiqlRoutes } from './http/graphiql.ts';
+import { PortTakenError } from './http/server.ts';
+import { createSignInRoute } from './http/sign-in.ts';
+import { createLog, type Log } from './log.ts';
+
+/** Runs until told to stop. Exits with 1 and one clear line for each mistake that whoever starts it can mend. */
+export async function main(mode: Mode): Promise<void> {
+  try {
+    await run(mode);
+  } catch (error) {
+    if (error instanceof ConfigError || error instanceof PortTakenError || error instanceof EmbeddedPostgresError) {
+      console.error(error.message);
+    } else {
+      console.error(error);
+    }
+    process.exit(1);
+  }
+}
+
+/** How long the first connection may take: databases and applications start together. */
+const FIRST_CONNECTION_MS = 60_000;
+
+async function run(mode: Mode): Promise<void> {
+  const config = loadConfig(process.env, mode);
+  const log = createLog({ level: config.logLevel });
+  const stopping = signalled();
+  const embedded =
+    config.databaseUrl === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : null;
+  try {
+    const databaseUrl = embedded?.databaseUrl ?? (config.databaseUrl as string);
+    await migrateWhenReachable(databaseUrl, log);
+    const app = await startLocalOrServed(config, databaseUrl, log);
+    await stopping;
+    log.info('stopping');
+    await app.stop();
+  } finally {
+    await embedded?.stop();
+  }
+  log.info('stopped');
+  process.exit(0);
+}
+
+async function startLocalOrServed(config: Config, databaseUrl: string, log: Log): Promise<App> {
+  if (config.mode === 'production') {
+    const app = await startApp({ config, databaseUrl, auth: config.auth, clock: systemClock, log });
+    log.info({ port: app.port }, 'listening');
+    return app;
+  }
+  const auth = await localAuth(config);
+  const people = demoPeople(auth, systemClock);
+  const signIn = createSignInRoute(new Map(people.map(({ as, token }) => [as, token])));
+  const graphiql = createGraphiqlRoutes(fileURLToPath(new URL('../graphiql', import.meta.url)));
+  const app = await startApp({ config, databaseUrl, auth, clock: systemClock, log, routes: [...graphiql, signIn] });
+  if (config.demo) await seedDemo(app.services, systemClock);
+  await printWelcome(addressOf(config, app.port), people);
+  return app;
+}
+
+function addressOf(config: Config, port: number): string {
+  const host = ['0.0.0.0', '::', '127.0.0.1'].includes(config.host) ? 'localhost' : config.host;
+  return config.publicUrl?.origin ?? `http://${host}:${port}`;
+}
+
+async function printWelcome(address: string, people: ReturnType<typeof demoPeople>): Promise<void> {
+  const lines = [
+    '',
+    `Tollgate   ${address}`,
+    `GraphQL    ${address}/graphql`,
+    `GraphiQL   ${address}/graphiql`,
+    '',
+    'Sign in as',
+    ...people.map(({ as }) => `  ${address}/sign-in?as=${as}`),
+    '',
+    'or send a token as Authorization: Bearer …',
+    ...(await Promise.all(people.map(async ({ as, token }) => `  ${as.padEnd(8)} ${await token()}`))),
+    '',
+  ];
+  console.log(lines.join('\n'));
+}
+
+/** In local mode a secret is made where none is given, and kept, so that tokens outlive a restart. */
+async function localAuth(config: Config): Promise<AuthConfig> {
+  const { auth, dataDir } = config;
+  if (auth.jwtSecret !== null || auth.jwksUrl !== null) return auth;
+  const file = join(resolve(dataDir), 'jwt-secret');
+  const kept = await readFile(file, 'utf8').catch(() => null);
+  if (kept !== null && kept.length >= 32) return { ...auth, jwtSecret: kept };
+  const jwtSecret = randomBytes(32).toString('base64url');
+  // Without a directory of our own (DATABASE_URL is set) it lives as long as the process.
+  await writeFile(file, jwtSecret, { mode: 0o600 }).catch(() => undefined);
+  return { ...auth, jwtSecret };
+}
+
+async function migrateWhenReachable(databaseUrl: string, log: Log): Promise<void> {
+  const deadline = performance.now() + FIRST_CONNECTION_MS;
+  for (let pauseMs = 250; ; pauseMs = Math.min(pauseMs * 2, 4_000)) {
+    try {
+      await migrate(databaseUrl);
+      return;
+    } catch (error) {
+      if (!isTransient(error) || performance.now() + pauseMs > deadline) throw error;
+      log.warn({ err: error }, 'the database does not answer yet');
+      await delay(pauseMs);
+    }
+  }
+}
+
+/** An order within this time of the first is the same one: a terminal tells npm and us, and npm tells us again. */
+const SAME_ORDER_MS = 1_000;
+
+/** Resolves at the first order to stop; whoever repeats it does not want to wait. */
+function signalled(): Promise<void> {
+  return new Promise((resolveOrder) => {
+    let firstAt: number | null = null;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (firstAt !== null && performance.now() - firstAt > SAME_ORDER_MS) process.exit(130);
+        firstAt ??= performance.now();
+        resolveOrder();
+      });
+    }
+  });
+}

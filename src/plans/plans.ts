@@ -1,0 +1,40 @@
+import { COST_PER_CREDIT_USD } from './rates.ts';
+
+export type PlanCode = 'FREE_TRIAL' | 'PRO';
+
+/** What a plan costs and gives (rule 3). */
+export interface PlanTerms {
+  readonly code: PlanCode;
+  readonly name: string;
+  /** US cents a month for one unit. */
+  readonly priceCents: number;
+  /** Credits each period for one unit; of FREE_TRIAL, once. */
+  readonly credits: bigint;
+  readonly features: readonly string[];
+  readonly overageAllowed: boolean;
+  /** US dollars, an exact decimal. */
+  readonly overageCostPerCredit: string | null;
+}
+
+export const FREE_TRIAL: PlanTerms = {
+  code: 'FREE_TRIAL',
+  name: 'Free trial',
+  priceCents: 0,
+  credits: 10_000n,
+  features: ['basic_chatflows'],
+  overageAllowed: false,
+  overageCostPerCredit: null,
+};
+
+const PRO: PlanTerms = {
+  code: 'PRO',
+  name: 'Pro',
+  priceCents: 2_000,
+  credits: 500_000n,
+  features: ['basic_chatflows', 'all_chatflows'],
+  overageAllowed: true,
+  overageCostPerCredit: COST_PER_CREDIT_USD,
+};
+
+/** Every plan there is, cheapest first. */
+export const PLANS: readonly PlanTerms[] = [FREE_TRIAL, PRO];

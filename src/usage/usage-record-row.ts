@@ -1,0 +1,50 @@
+/** A usage record as it is stored. */
+import type { BillingMode, UsageRecord } from '../credits/account.ts';
+import { parseCarry } from '../credits/conversion.ts';
+import type { Resource } from '../plans/rates.ts';
+
+export const RECORD_COLUMNS = `u.billing_entity_id, u.sequence, u.line, u.user_id, u.billing_mode, u.resource, u.quantity, u.credits,
+  u.overage, u.rate_units, u.rate_credits, u.carried_before, u.carried_after, u.draw_grant_ids, u.draw_credits, u.metadata,
+  u.occurred_at, u.recorded_at`;
+
+export interface RecordRow {
+  billing_entity_id: string;
+  sequence: bigint;
+  line: number;
+  user_id: string | null;
+  billing_mode: BillingMode;
+  resource: Resource;
+  quantity: bigint;
+  credits: bigint;
+  overage: bigint;
+  rate_units: bigint;
+  rate_credits: bigint;
+  carried_before: string;
+  carried_after: string;
+  draw_grant_ids: string[];
+  draw_credits: string[];
+  metadata: Record<string, unknown> | null;
+  occurred_at: Date;
+  recorded_at: Date;
+}
+
+export function toRecord(row: RecordRow): UsageRecord {
+  return {
+    billingEntityId: row.billing_entity_id,
+    sequence: row.sequence,
+    line: row.line,
+    userId: row.user_id,
+    billingMode: row.billing_mode,
+    resource: row.resource,
+    quantity: row.quantity,
+    credits: row.credits,
+    overage: row.overage,
+    rate: { resource: row.resource, units: row.rate_units, credits: row.rate_credits },
+    carriedBefore: parseCarry(row.carried_before),
+    carriedAfter: parseCarry(row.carried_after),
+    draws: row.draw_grant_ids.map((grantId, index) => ({ grantId, credits: BigInt(row.draw_credits[index] as string) })),
+    metadata: row.metadata,
+    occurredAt: row.occurred_at,
+    recordedAt: row.recorded_at,
+  };
+}

@@ -1,0 +1,38 @@
+import { pino } from 'pino';
+import type { Clock } from '../../src/clock.ts';
+import { type DomainServices, openServices, type ServicesOptions } from '../../src/services.ts';
+
+/** A clock that stands until it is moved. */
+export class TestClock implements Clock {
+  #now: Date;
+
+  constructor(now = new Date('2026-03-10T12:00:00.000Z')) {
+    this.#now = now;
+  }
+
+  now(): Date {
+    return this.#now;
+  }
+
+  set(instant: string | Date): void {
+    this.#now = new Date(instant);
+  }
+
+  forwardMs(durationMs: number): void {
+    this.#now = new Date(this.#now.getTime() + durationMs);
+  }
+}
+
+/** The domain on a test database, as one process of an installation would open it. */
+export function openTestServices(databaseUrl: string, overrides: Partial<ServicesOptions> = {}): Promise<DomainServices> {
+  return openServices({
+    databaseUrl,
+    redisUrl: null,
+    clock: new TestClock(),
+    log: pino({ level: 'silent' }),
+    ledger: { lanes: 2, maxBatch: 500, maxQueued: 20_000, patienceMs: 10_000 },
+    readConnections: 4,
+    sweepIntervalMs: 3_600_000,
+    ...overrides,
+  });
+}
