@@ -39,9 +39,12 @@ export async function createAccounts(tollgate: Tollgate, users: Users): Promise<
 export async function grantPlenty(tollgate: Tollgate, users: Users): Promise<void> {
   for (let index = 0; index < users.count; index += 1) {
     const { id } = await findAccount(tollgate, `${users.prefix}${index}`);
-    await tollgate.administer('mutation ($input: GrantCreditsInput!) { grantCredits(input: $input) { balance { available } } }', {
-      input: { idempotencyKey: `plenty-${id}`, billingEntityId: id, amount: 1_000_000_000_000, reason: 'benchmark' },
-    });
+    await tollgate.administer(
+      'mutation ($input: GrantCreditsInput!) { grantCredits(input: $input) { balance { available } } }',
+      {
+        input: { idempotencyKey: `plenty-${id}`, billingEntityId: id, amount: 1_000_000_000_000, reason: 'benchmark' },
+      },
+    );
   }
 }
 
@@ -77,12 +80,14 @@ interface EntityPage {
 }
 
 /** Has the server recompute an account from its ledger. */
-export async function verifyAccount(tollgate: Tollgate, externalId: string): Promise<{ consistent: boolean; entriesChecked: number; problems: readonly string[] }> {
+export async function verifyAccount(
+  tollgate: Tollgate,
+  externalId: string,
+): Promise<{ consistent: boolean; entriesChecked: number; problems: readonly string[] }> {
   const { id } = await findAccount(tollgate, externalId);
-  const { verifyLedger } = await tollgate.administer<{ verifyLedger: { consistent: boolean; entriesChecked: number; problems: string[] } }>(
-    'query ($id: ID!) { verifyLedger(billingEntityId: $id) { consistent entriesChecked problems } }',
-    { id },
-  );
+  const { verifyLedger } = await tollgate.administer<{
+    verifyLedger: { consistent: boolean; entriesChecked: number; problems: string[] };
+  }>('query ($id: ID!) { verifyLedger(billingEntityId: $id) { consistent entriesChecked problems } }', { id });
   return verifyLedger;
 }
 

@@ -18,7 +18,10 @@ export async function createBenchDatabase(serverUrl: string | null): Promise<Ben
   const dataDir = join(directory, 'data');
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
   try {
-    const postgres = await startEmbeddedPostgres({ dataDir, log: { info: () => {}, warn: (_, message) => console.error(message) } });
+    const postgres = await startEmbeddedPostgres({
+      dataDir,
+      log: { info: () => {}, warn: (_, message) => console.error(message) },
+    });
     return {
       databaseUrl: postgres.databaseUrl,
       drop: async () => {

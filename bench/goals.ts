@@ -32,10 +32,30 @@ export function judge(figures: Figures): Goal[] {
   const throughput = (row: string): number | undefined => figures.get(row)?.perSecond;
   const p50 = (row: string): number | undefined => figures.get(row)?.p50Ms;
   return [
-    ratio('consumeCredits, 64 connections ÷ stock Apollo-on-Fastify «hello»', throughput('http-64'), throughput('apollo-fastify'), 1),
-    ratio('consumeCredits, 64 connections ÷ one naive transaction per request', throughput('http-64'), throughput('naive'), 15),
-    ratio('consumeCredits over WebSocket, 64 in flight ÷ bare http', throughput('websocket-64'), throughput('bare'), 0.4),
-    ratio('consumeCreditsBatch of 100 ÷ one statement on a hot row, 16 clients', throughput('batch-100'), throughput('hot-row-16'), 15),
+    ratio(
+      'consumeCredits, 64 connections ÷ stock Apollo-on-Fastify «hello»',
+      throughput('http-64'),
+      throughput('apollo-fastify'),
+      1,
+    ),
+    ratio(
+      'consumeCredits, 64 connections ÷ one naive transaction per request',
+      throughput('http-64'),
+      throughput('naive'),
+      15,
+    ),
+    ratio(
+      'consumeCredits over WebSocket, 64 in flight ÷ bare http',
+      throughput('websocket-64'),
+      throughput('bare'),
+      0.4,
+    ),
+    ratio(
+      'consumeCreditsBatch of 100 ÷ one statement on a hot row, 16 clients',
+      throughput('batch-100'),
+      throughput('hot-row-16'),
+      15,
+    ),
     ratio('10 000 accounts ÷ one account', throughput('accounts-10000'), throughput('http-64'), 0.8),
     below('p99 at half of the top rate', figures.get('paced')?.p99Ms, 25),
     atMost('p50 of a lone consumption ÷ of a lone statement', p50('http-1'), p50('hot-row-1'), 2),
@@ -47,17 +67,35 @@ export function judge(figures: Figures): Goal[] {
 
 function ratio(what: string, figure: number | undefined, yardstick: number | undefined, least: number): Goal {
   const measured = quotient(figure, yardstick);
-  return { what, goal: `≥ ${least} ×`, measured, shown: measured === null ? '–' : `${measured.toFixed(2)} ×`, reached: measured === null ? null : measured >= least };
+  return {
+    what,
+    goal: `≥ ${least} ×`,
+    measured,
+    shown: measured === null ? '–' : `${measured.toFixed(2)} ×`,
+    reached: measured === null ? null : measured >= least,
+  };
 }
 
 function atMost(what: string, figure: number | undefined, yardstick: number | undefined, most: number): Goal {
   const measured = quotient(figure, yardstick);
-  return { what, goal: `≤ ${most} ×`, measured, shown: measured === null ? '–' : `${measured.toFixed(2)} ×`, reached: measured === null ? null : measured <= most };
+  return {
+    what,
+    goal: `≤ ${most} ×`,
+    measured,
+    shown: measured === null ? '–' : `${measured.toFixed(2)} ×`,
+    reached: measured === null ? null : measured <= most,
+  };
 }
 
 function below(what: string, figureMs: number | undefined, limitMs: number): Goal {
   const measured = figureMs ?? null;
-  return { what, goal: `< ${limitMs} ms`, measured, shown: measured === null ? '–' : `${measured.toFixed(1)} ms`, reached: measured === null ? null : measured < limitMs };
+  return {
+    what,
+    goal: `< ${limitMs} ms`,
+    measured,
+    shown: measured === null ? '–' : `${measured.toFixed(1)} ms`,
+    reached: measured === null ? null : measured < limitMs,
+  };
 }
 
 function notYet(what: string, goal: string): Goal {

@@ -36,7 +36,9 @@ async function main(args: readonly string[]): Promise<number> {
   const findings = await run(selected, options, process.env['BENCH_DATABASE_URL'] ?? null, {
     started: (settings) => {
       say(`Node ${process.version} · ${cpus().length} cores · PostgreSQL ${JSON.stringify(settings)}`);
-      say(`${options.measureMs / 1000} s a row after ${options.warmupMs / 1000} s of warm-up; server, postgres, client: cores kept busy\n`);
+      say(
+        `${options.measureMs / 1000} s a row after ${options.warmupMs / 1000} s of warm-up; server, postgres, client: cores kept busy\n`,
+      );
       say(measurementHead());
     },
     measured: (measurement) => {
@@ -45,7 +47,9 @@ async function main(args: readonly string[]): Promise<number> {
     },
   });
   const { goals, proofs, memoryBytes } = findings;
-  if (options.rounds > 1) say(`\nmedians of ${options.rounds} rounds\n${findings.measurements.map(measurementLine).join('\n')}`);
+  if (options.rounds > 1) {
+    say(`\nmedians of ${options.rounds} rounds\n${findings.measurements.map(measurementLine).join('\n')}`);
+  }
   say(`\n${goalLines(goals).join('\n')}\n`);
   if (proofs.length > 0) say(proofLines(proofs).join('\n'));
   if (memoryBytes !== null) say(`memory of the server after all rows: ${Math.round(memoryBytes / 1_048_576)} MiB`);

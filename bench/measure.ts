@@ -23,7 +23,12 @@ export interface Timing {
 }
 
 /** Puts one row's load on its target and returns what came of it. `before` are the measurements that it may be paced by. */
-export async function measure(row: Row, target: Target, timing: Timing, before: ReadonlyMap<string, Measurement>): Promise<Measurement> {
+export async function measure(
+  row: Row,
+  target: Target,
+  timing: Timing,
+  before: ReadonlyMap<string, Measurement>,
+): Promise<Measurement> {
   const spec: LoadSpec = {
     transport: transportOf(row, target),
     operation: operationOf(row, timing.round),
@@ -43,7 +48,8 @@ export async function measure(row: Row, target: Target, timing: Timing, before: 
   const result = await runLoad(spec, readClocks, readClocks);
   const [from, to] = readings;
   const serverMs = from?.server == null || to?.server == null ? null : to.server - from.server;
-  const postgresMs = from === undefined || to === undefined || to.postgres.size === 0 ? null : growth(from.postgres, to.postgres);
+  const postgresMs =
+    from === undefined || to === undefined || to.postgres.size === 0 ? null : growth(from.postgres, to.postgres);
   const cores = (timeMs: number | null): number | null => (timeMs === null ? null : timeMs / result.measuredMs);
   const requestsPerSecond = (result.requests * 1000) / result.measuredMs;
   return {
@@ -57,7 +63,11 @@ export async function measure(row: Row, target: Target, timing: Timing, before: 
     errors: result.errors,
     firstError: result.firstError,
     acknowledgedCredits: result.acknowledgedCredits,
-    cores: { server: cores(serverMs), postgres: cores(postgresMs), generator: result.generatorCpuMs / result.measuredMs },
+    cores: {
+      server: cores(serverMs),
+      postgres: cores(postgresMs),
+      generator: result.generatorCpuMs / result.measuredMs,
+    },
   };
 }
 
@@ -69,29 +79,32 @@ function growth(from: ReadonlyMap<number, number>, to: ReadonlyMap<number, numbe
 }
 
 function transportOf(row: Row, { port, authorization, databaseUrl }: Target): LoadSpec['transport'] {
-  switch (row.transport) {
-    case 'http':
-      return { kind: 'http', host: '127.0.0.1', port, path: '/graphql', authorization };
-    case 'websocket':
-      return { kind: 'websocket', url: `ws://127.0.0.1:${port}/graphql`, authorization, sockets: row.sockets ?? 1 };
-    case 'sql':
-      return { kind: 'sql', databaseUrl, statement: hotRowStatement };
-  }
+  const transports = {
+    http: { kind: 'http', host: '127.0.0.1', port, path: '/graphql', authorization },
+    websocket: { kind: 'websocket', url: `ws://127.0.0.1:${port}/graphql`, authorization, sockets: row.sockets ?? 1 },
+    sql: { kind: 'sql', databaseUrl, statement: hotRowStatement },
+  } as const;
+  return transports[row.transport];
 }
 
 function operationOf(row: Row, round: number): LoadSpec['operation'] {
-  switch (row.subject) {
-    case 'bare':
-    case 'apollo-fastify':
-      return helloOperation;
-    case 'postgres':
-      return { kind: 'fixed', body: '', expected: 'rows: 1' };
-    case 'naive':
-    case 'tollgate': {
-      const { prefix, count } = row.users ?? { prefix: 'nobody-', count: 1 };
-      return { kind: 'consume', keyPrefix: `${row.name}-${round}`, userPrefix: prefix, userCount: count, batchSize: row.batchSize };
-    }
-  }
+  const { prefix, count } = row.users ?? { prefix: 'nobody-', count: 1 };
+  const consumption = {
+    kind: 'consume',
+    // Never the same twice in one database.
+    keyPrefix: `${row.name}-${round}`,
+    userPrefix: prefix,
+    userCount: count,
+    batchSize: row.batchSize,
+  } as const;
+  const operations = {
+    bare: helloOperation,
+    'apollo-fastify': helloOperation,
+    postgres: { kind: 'fixed', body: '', expected: 'rows: 1' },
+    naive: consumption,
+    tollgate: consumption,
+  } as const;
+  return operations[row.subject];
 }
 
 function arrivalsPerSecond({ name, paced }: Row, before: ReadonlyMap<string, Measurement>): number | null {

@@ -36,6 +36,8 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
 
 function numberFrom(option: string, text: string, { least, most }: { least: number; most: number }): number {
   const value = Number(text);
-  if (text.trim() === '' || !(value >= least && value <= most)) throw new Error(`${option} wants a number from ${least} to ${most}, not «${text}».`);
+  if (text.trim() === '' || !(value >= least && value <= most)) {
+    throw new Error(`${option} wants a number from ${least} to ${most}, not «${text}».`);
+  }
   return value;
 }

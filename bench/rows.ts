@@ -26,26 +26,90 @@ const ours = { subject: 'tollgate', transport: 'http', batchSize: 1, users: oneU
 
 /** In the order in which they run: yardsticks first. */
 export const rows: readonly Row[] = [
-  { ...yardstick, name: 'bare', what: 'bare http, a fixed answer, 64 connections', subject: 'bare', transport: 'http', concurrency: 64 },
-  { ...yardstick, name: 'apollo-fastify', what: 'stock Apollo on Fastify, «hello», 64 connections', subject: 'apollo-fastify', transport: 'http', concurrency: 64 },
-  { ...yardstick, name: 'naive', what: 'one naive transaction per request, one account, 64 connections', subject: 'naive', transport: 'http', concurrency: 64 },
-  { ...yardstick, name: 'hot-row-16', what: 'one prepared statement on a hot row, 16 clients', subject: 'postgres', transport: 'sql', concurrency: 16 },
-  { ...yardstick, name: 'hot-row-1', what: 'the same, a lone client', subject: 'postgres', transport: 'sql', concurrency: 1 },
+  {
+    ...yardstick,
+    name: 'bare',
+    what: 'bare http, a fixed answer, 64 connections',
+    subject: 'bare',
+    transport: 'http',
+    concurrency: 64,
+  },
+  {
+    ...yardstick,
+    name: 'apollo-fastify',
+    what: 'stock Apollo on Fastify, «hello», 64 connections',
+    subject: 'apollo-fastify',
+    transport: 'http',
+    concurrency: 64,
+  },
+  {
+    ...yardstick,
+    name: 'naive',
+    what: 'one naive transaction per request, one account, 64 connections',
+    subject: 'naive',
+    transport: 'http',
+    concurrency: 64,
+  },
+  {
+    ...yardstick,
+    name: 'hot-row-16',
+    what: 'one prepared statement on a hot row, 16 clients',
+    subject: 'postgres',
+    transport: 'sql',
+    concurrency: 16,
+  },
+  {
+    ...yardstick,
+    name: 'hot-row-1',
+    what: 'the same, a lone client',
+    subject: 'postgres',
+    transport: 'sql',
+    concurrency: 1,
+  },
   { ...ours, name: 'http-1', what: 'consumeCredits, one account, a lone connection', concurrency: 1 },
   { ...ours, name: 'http-64', what: 'consumeCredits, one account, 64 connections', concurrency: 64 },
   { ...ours, name: 'http-256', what: 'consumeCredits, one account, 256 connections', concurrency: 256 },
-  { ...ours, name: 'websocket-64', what: 'consumeCredits over WebSocket, 64 in flight on 4 sockets', transport: 'websocket', concurrency: 64, sockets: 4 },
-  { ...ours, name: 'batch-100', what: 'consumeCreditsBatch of 100, one account, 8 connections', concurrency: 8, batchSize: 100 },
-  { ...ours, name: 'accounts-10000', what: 'consumeCredits, 10 000 accounts, 64 connections', concurrency: 64, users: manyUsers },
-  { ...ours, name: 'paced', what: 'consumeCredits, one account, arriving at half of the top rate', concurrency: 256, paced: { share: 0.5, of: ['http-64', 'http-256'] } },
+  {
+    ...ours,
+    name: 'websocket-64',
+    what: 'consumeCredits over WebSocket, 64 in flight on 4 sockets',
+    transport: 'websocket',
+    concurrency: 64,
+    sockets: 4,
+  },
+  {
+    ...ours,
+    name: 'batch-100',
+    what: 'consumeCreditsBatch of 100, one account, 8 connections',
+    concurrency: 8,
+    batchSize: 100,
+  },
+  {
+    ...ours,
+    name: 'accounts-10000',
+    what: 'consumeCredits, 10 000 accounts, 64 connections',
+    concurrency: 64,
+    users: manyUsers,
+  },
+  {
+    ...ours,
+    name: 'paced',
+    what: 'consumeCredits, one account, arriving at half of the top rate',
+    concurrency: 256,
+    paced: { share: 0.5, of: ['http-64', 'http-256'] },
+  },
 ];
 
 /** The rows that `--only` names, and one that they are paced by. @throws when a name fits none. */
 export function selectRows(only: readonly string[]): readonly Row[] {
   if (only.length === 0) return rows;
-  const unknown = only.find((name) => !rows.some((row) => row.name.startsWith(name)));
-  if (unknown !== undefined) throw new Error(`There is no row «${unknown}». Rows: ${rows.map((row) => row.name).join(', ')}.`);
-  const selected = rows.filter((row) => only.some((name) => row.name.startsWith(name)));
+  const fits = (row: Row, name: string): boolean =>
+    row.name === name || (row.name.startsWith(name) && !rows.some((other) => other.name === name));
+  const unknown = only.find((name) => !rows.some((row) => fits(row, name)));
+  if (unknown !== undefined) {
+    throw new Error(`There is no row «${unknown}». Rows: ${rows.map((row) => row.name).join(', ')}.`);
+  }
+  const selected = rows.filter((row) => only.some((name) => fits(row, name)));
   const pacers = selected.map((row) => row.paced?.of[0]);
   return rows.filter((row) => selected.includes(row) || pacers.includes(row.name));
 }
@@ -54,4 +118,8 @@ export function selectRows(only: readonly string[]): readonly Row[] {
 export const maxRequests = 5_000_000;
 
 /** What yardsticks over HTTP are asked. */
-export const helloOperation: LoadSpec['operation'] = { kind: 'fixed', body: '{"query":"{ hello }"}', expected: '"hello":"world"' };
+export const helloOperation: LoadSpec['operation'] = {
+  kind: 'fixed',
+  body: '{"query":"{ hello }"}',
+  expected: '"hello":"world"',
+};

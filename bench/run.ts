@@ -25,52 +25,99 @@ export interface Progress {
   measured(measurement: Measurement): void;
 }
 
-/** Measures the rows one after another, on one database and servers of their own, and ends all that it started. */
-export async function run(rows: readonly Row[], options: Options, serverUrl: string | null, progress: Progress): Promise<Findings> {
+/**
+ * Measures the rows one after another, on one database and servers of their own, and ends all that it started.
+ * @param serverUrl A PostgreSQL server to make the database on; null: an embedded one.
+ * @throws also when the process is told to stop, after cleaning up.
+ */
+export async function run(
+  rows: readonly Row[],
+  options: Options,
+  serverUrl: string | null,
+  progress: Progress,
+): Promise<Findings> {
+  const interruption = interruptionSignal();
   const database = await createBenchDatabase(serverUrl);
   const servers = new Map<Subject, RunningServer>();
   try {
-    const { settings, postmasterPid } = await describeDatabase(database.databaseUrl);
-    await runStatement(database.databaseUrl, hotRowTables);
-    const identity = await createIdentity(database.databaseUrl);
-    progress.started(settings);
-
-    const figures = new Map<string, Measurement>();
-    const ofRow = new Map<string, Measurement[]>();
-    /** Credits acknowledged so far, by the users who paid. */
-    const acknowledged = new Map<Users, number>();
-    let tollgate: Tollgate | null = null;
-    for (const [round, row] of inTurn(rows, options.rounds)) {
-      if (row.subject === 'tollgate' && tollgate === null) {
-        tollgate = await startTollgate(identity);
-        servers.set('tollgate', tollgate.server);
-      }
-      if (tollgate !== null && row.users !== null && !acknowledged.has(row.users)) {
-        acknowledged.set(row.users, await createAccounts(tollgate, row.users));
-        if (row.users === oneUser) await grantPlenty(tollgate, row.users);
-      }
-      const server = await serverFor(row.subject, servers, identity);
-      const target: Target = {
-        port: server?.port ?? 0,
-        serverPid: server?.pid ?? null,
-        authorization: identity.service,
-        databaseUrl: database.databaseUrl,
-        postmasterPid,
-      };
-      const measurement = await measure(row, target, { ...options, round }, figures);
-      progress.measured(measurement);
-      if (row.users !== null) acknowledged.set(row.users, (acknowledged.get(row.users) ?? 0) + measurement.acknowledgedCredits);
-      const measurements = [...(ofRow.get(row.name) ?? []), measurement];
-      ofRow.set(row.name, measurements);
-      figures.set(row.name, median(measurements));
-    }
-    const memoryBytes = tollgate === null ? null : residentBytes(tollgate.server.pid);
-    const proofs = tollgate === null ? [] : await prove(tollgate, acknowledged);
-    return { settings, measurements: [...figures.values()], goals: judge(figures), proofs, memoryBytes };
+    return await Promise.race([
+      measureAll(rows, options, database.databaseUrl, { servers, progress, interruption }),
+      rejectionBy(interruption),
+    ]);
   } finally {
     for (const server of servers.values()) await server.stop();
     await database.drop();
   }
+}
+
+interface Surroundings {
+  readonly servers: Map<Subject, RunningServer>;
+  readonly progress: Progress;
+  readonly interruption: AbortSignal;
+}
+
+async function measureAll(
+  rows: readonly Row[],
+  options: Options,
+  databaseUrl: string,
+  { servers, progress, interruption }: Surroundings,
+): Promise<Findings> {
+  const { settings, postmasterPid } = await describeDatabase(databaseUrl);
+  await runStatement(databaseUrl, hotRowTables);
+  const identity = await createIdentity(databaseUrl);
+  progress.started(settings);
+
+  const figures = new Map<string, Measurement>();
+  const ofRow = new Map<string, Measurement[]>();
+  /** Credits acknowledged so far, by the users who paid. */
+  const acknowledged = new Map<Users, number>();
+  let tollgate: Tollgate | null = null;
+  for (const [round, row] of inTurn(rows, options.rounds)) {
+    if (row.subject === 'tollgate' && tollgate === null) {
+      tollgate = await startTollgate(identity);
+      servers.set('tollgate', tollgate.server);
+    }
+    if (tollgate !== null && row.users !== null && !acknowledged.has(row.users)) {
+      acknowledged.set(row.users, await createAccounts(tollgate, row.users));
+      if (row.users === oneUser) await grantPlenty(tollgate, row.users);
+    }
+    const server = await serverFor(row.subject, servers, identity);
+    const target: Target = {
+      port: server?.port ?? 0,
+      serverPid: server?.pid ?? null,
+      authorization: identity.service,
+      databaseUrl,
+      postmasterPid,
+    };
+    const measurement = await measure(row, target, { ...options, round }, figures);
+    interruption.throwIfAborted();
+    progress.measured(measurement);
+    if (row.users !== null) {
+      acknowledged.set(row.users, (acknowledged.get(row.users) ?? 0) + measurement.acknowledgedCredits);
+    }
+    const measurements = [...(ofRow.get(row.name) ?? []), measurement];
+    ofRow.set(row.name, measurements);
+    figures.set(row.name, median(measurements));
+  }
+  const memoryBytes = tollgate === null ? null : residentBytes(tollgate.server.pid);
+  const proofs = tollgate === null ? [] : await prove(tollgate, acknowledged);
+  return { settings, measurements: [...figures.values()], goals: judge(figures), proofs, memoryBytes };
+}
+
+/** Aborted by Ctrl-C and the like, so that no database stays behind. */
+function interruptionSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => controller.abort(new Error(`Stopped by ${signal}.`)));
+  }
+  return controller.signal;
+}
+
+function rejectionBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.throwIfAborted();
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 function inTurn(rows: readonly Row[], rounds: number): [number, Row][] {
@@ -79,7 +126,9 @@ function inTurn(rows: readonly Row[], rounds: number): [number, Row][] {
 
 /** The measurement of the middle throughput, with the errors of all. */
 function median(measurements: readonly Measurement[]): Measurement {
-  const middle = measurements.toSorted((one, other) => one.perSecond - other.perSecond)[Math.floor((measurements.length - 1) / 2)];
+  const middle = measurements.toSorted((one, other) => one.perSecond - other.perSecond)[
+    Math.floor((measurements.length - 1) / 2)
+  ];
   if (middle === undefined) throw new Error('Nothing was measured.');
   return {
     ...middle,
@@ -89,7 +138,11 @@ function median(measurements: readonly Measurement[]): Measurement {
 }
 
 /** The process that a row's requests go to, started when first needed; undefined for PostgreSQL itself. */
-async function serverFor(subject: Subject, servers: Map<Subject, RunningServer>, identity: Identity): Promise<RunningServer | undefined> {
+async function serverFor(
+  subject: Subject,
+  servers: Map<Subject, RunningServer>,
+  identity: Identity,
+): Promise<RunningServer | undefined> {
   const running = servers.get(subject);
   if (running !== undefined || subject === 'postgres' || subject === 'tollgate') return running;
   const server = await startBenchServer(`${subject}.ts`, { ...identity.environment, PORT: '0' });

@@ -27,7 +27,11 @@ export async function createIdentity(databaseUrl: string): Promise<Identity> {
   const issuer = 'https://identity.bench.invalid/';
   const audience = 'tollgate-bench';
   const authorize = async (subject: string, scope: string): Promise<string> => {
-    const token = new SignJWT({ scope }).setProtectedHeader({ alg: 'HS256' }).setSubject(subject).setIssuer(issuer).setAudience(audience);
+    const token = new SignJWT({ scope })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject(subject)
+      .setIssuer(issuer)
+      .setAudience(audience);
     return `Bearer ${await token.setIssuedAt().setExpirationTime('12h').sign(new TextEncoder().encode(secret))}`;
   };
   return {
@@ -58,7 +62,12 @@ export async function startTollgate(identity: Identity): Promise<Tollgate> {
   };
 }
 
-async function send<Data>(port: number, authorization: string, query: string, variables: Record<string, unknown> = {}): Promise<Data> {
+async function send<Data>(
+  port: number,
+  authorization: string,
+  query: string,
+  variables: Record<string, unknown> = {},
+): Promise<Data> {
   const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization },

@@ -148,7 +148,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
   const encryptionKeys = reader.optional('ENCRYPTION_KEYS', encryptionKeyList) ?? [];
   const databaseUrl = reader.optional('DATABASE_URL', databaseAddress);
   if (mode === 'production') {
-    for (const name of ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'ENCRYPTION_KEYS']) reader.require(name);
+    for (const name of ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'ENCRYPTION_KEYS']) {
+      reader.require(name);
+    }
   }
   const config: Config = {
     mode,
@@ -184,7 +186,10 @@ function readAuth(reader: Reader, mode: Mode): AuthConfig {
   const jwtSecret = reader.optional('AUTH_JWT_SECRET', secretBytes);
   const jwksUrl = reader.optional('AUTH_JWKS_URL', httpUrl);
   if (reader.has('AUTH_JWT_SECRET') && reader.has('AUTH_JWKS_URL')) {
-    reader.mistake('AUTH_JWKS_URL', 'must not be set together with AUTH_JWT_SECRET: tokens are verified by one of them');
+    reader.mistake(
+      'AUTH_JWKS_URL',
+      'must not be set together with AUTH_JWT_SECRET: tokens are verified by one of them',
+    );
   }
   if (mode === 'production' && !reader.has('AUTH_JWT_SECRET') && !reader.has('AUTH_JWKS_URL')) {
     reader.mistake('AUTH_JWT_SECRET', 'or AUTH_JWKS_URL is required in production');
@@ -315,7 +320,10 @@ const flag = z.enum(['0', '1', 'true', 'false'], 'must be 1 or 0').transform((te
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const logLevel = z
   .string()
-  .refine((text): text is LogLevel => (logLevels as readonly string[]).includes(text), `must be one of ${logLevels.join(', ')}`);
+  .refine(
+    (text): text is LogLevel => (logLevels as readonly string[]).includes(text),
+    `must be one of ${logLevels.join(', ')}`,
+  );
 
 const commaSeparated = z
   .string()
@@ -324,7 +332,8 @@ const commaSeparated = z
 
 const originList = commaSeparated
   .refine(
-    (origins) => origins.every((text) => ['http:', 'https:'].includes(URL.parse(text)?.protocol ?? '') && isBareOrigin(text)),
+    (origins) =>
+      origins.every((text) => ['http:', 'https:'].includes(URL.parse(text)?.protocol ?? '') && isBareOrigin(text)),
     'must be comma-separated origins such as https://app.example.com, without paths',
   )
   .transform((origins) => origins.map((text) => new URL(text).origin));

@@ -3,7 +3,7 @@ import { SignJWT } from 'jose';
 import type { ServicePrincipal } from './billing-entities/principal.ts';
 import type { Clock } from './clock.ts';
 import type { AuthConfig } from './config.ts';
-import type { Resource } from './plans/rates.ts';
+import type { ConsumeInput } from './credits/consumption.ts';
 import type { DomainServices } from './services.ts';
 
 interface DemoPerson {
@@ -53,11 +53,11 @@ export async function seedDemo({ entities, consumption }: DomainServices, clock:
   }
   const service: ServicePrincipal = { kind: 'SERVICE', subject: 'demo', expiresAt: new Date(8.64e15) };
   const now = clock.now().getTime();
-  const uses = Array.from({ length: DAYS * 3 }, (_, index) => ({
+  const uses = Array.from({ length: DAYS * 3 }, (_, index): ConsumeInput => ({
     idempotencyKey: `demo-${index}`,
     lines: [
-      { resource: 'AI_TOKENS' as Resource, quantity: BigInt(400 + ((index * 7_919) % 2_600)) },
-      { resource: 'COMPUTE' as Resource, quantity: BigInt(1_500 + ((index * 104_729) % 40_000)) },
+      { resource: 'AI_TOKENS', quantity: BigInt(400 + ((index * 7_919) % 2_600)) },
+      { resource: 'COMPUTE', quantity: BigInt(1_500 + ((index * 104_729) % 40_000)) },
     ],
     userExternalId: 'demo-user',
     organizationExternalId: null,

@@ -21,7 +21,11 @@ export function createLog(options: { level: LogLevel; destination?: DestinationS
     },
     hooks: {
       logMethod(this: Logger, args: Parameters<Logger['info']>, method: Logger['info']): void {
-        const cleaned = args.map((argument) => (typeof argument === 'string' ? strikeText(argument) : argument));
+        const [first, message, ...rest] = args as unknown[];
+        const fields = first instanceof Error ? { err: first } : first;
+        // Without a message pino would take the error's own, past everything below.
+        const text = message ?? messageOf(fields);
+        const cleaned = [fields, text, ...rest].map((argument) => (typeof argument === 'string' ? strikeText(argument) : argument));
         method.apply(this, cleaned as Parameters<Logger['info']>);
       },
     },
@@ -50,6 +54,11 @@ export function strikeText(text: string): string {
   let result = text;
   for (const [pattern, replacement] of secretTexts) result = result.replace(pattern, replacement);
   return result;
+}
+
+function messageOf(fields: unknown): string | undefined {
+  const error = typeof fields === 'object' && fields !== null && 'err' in fields ? fields.err : undefined;
+  return error instanceof Error ? error.message : undefined;
 }
 
 function strike(value: unknown, depth: number): unknown {

@@ -38,8 +38,7 @@ async function run(mode: Mode): Promise<void> {
   const config = loadConfig(process.env, mode);
   const log = createLog({ level: config.logLevel });
   const stopping = signalled();
-  const embedded =
-    config.databaseUrl === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : null;
+  const embedded = config.databaseUrl === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : null;
   try {
     const databaseUrl = embedded?.databaseUrl ?? (config.databaseUrl as string);
     await migrateWhenReachable(databaseUrl, log);

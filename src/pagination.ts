@@ -28,7 +28,7 @@ export interface Page<T> {
 export type Key = readonly (string | number | boolean | null)[];
 
 /** Most rows of a page. */
-export const MAX_PAGE = 100;
+const MAX_PAGE = 100;
 
 /**
  * Makes a page of `first` rows out of up to `first + 1`: the extra one tells whether more follow.

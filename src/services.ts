@@ -35,6 +35,8 @@ export type DomainServices = Awaited<ReturnType<typeof openServices>>;
 const ORM_CONNECTIONS = 4;
 
 /** Opens the domain on a migrated database; `start` begins its work in the background, `stop` ends it after the last caller. */
+// The type is what is returned; writing it out would say everything twice.
+// oxlint-disable-next-line typescript/explicit-module-boundary-types
 export async function openServices(options: ServicesOptions) {
   const { databaseUrl, clock, log } = options;
   const onIdleError = (error: Error): void => log.warn({ err: error }, 'an idle database connection broke');

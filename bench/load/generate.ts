@@ -11,7 +11,12 @@ export interface Watcher {
 }
 
 /** Runs one load over open channels: a warm-up, the measured time, then waiting for what is still under way. */
-export async function generate(channels: readonly Channel[], operation: Operation, schedule: Schedule, watcher: Watcher): Promise<LoadResult> {
+export async function generate(
+  channels: readonly Channel[],
+  operation: Operation,
+  schedule: Schedule,
+  watcher: Watcher,
+): Promise<LoadResult> {
   const latenciesMs: number[] = [];
   let requests = 0;
   let measuredRequests = 0;
@@ -27,7 +32,9 @@ export async function generate(channels: readonly Channel[], operation: Operatio
   async function once(channel: Channel, dueMs: number): Promise<boolean> {
     requests += 1;
     try {
-      acknowledgedCredits += operation.acknowledge(await channel.send(operation.next()));
+      const answer = await channel.send(operation.next());
+      // Not in one expression with the await: `+=` would read the sum before it, and forget what others added meanwhile.
+      acknowledgedCredits += operation.acknowledge(answer);
     } catch (error) {
       errors += 1;
       firstError ??= error instanceof Error ? error.message : String(error);
@@ -96,10 +103,13 @@ export async function generate(channels: readonly Channel[], operation: Operatio
     generatorCpuMs = (user + system) / 1000;
     watcher.measured();
   });
-  const load = schedule.arrivalsPerSecond === null ? Promise.all(channels.map(closedLoop)) : pacedArrivals(schedule.arrivalsPerSecond);
+  const load =
+    schedule.arrivalsPerSecond === null
+      ? Promise.all(channels.map(closedLoop))
+      : pacedArrivals(schedule.arrivalsPerSecond);
   await Promise.all([load, measuring, measured]);
 
-  const sorted = Float64Array.from(latenciesMs).sort();
+  const sorted = Float64Array.from(latenciesMs).toSorted();
   return {
     requests: measuredRequests,
     measuredMs: schedule.measureMs,

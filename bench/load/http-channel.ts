@@ -27,9 +27,9 @@ export async function openHttpChannel({ host, port, path, authorization }: HttpT
       const answer = completeAnswer(received);
       if (answer === undefined) return;
       received = Buffer.alloc(0);
-      const { resolve, reject } = take();
-      if (answer.status === 200) resolve(answer.text);
-      else reject(new Error(`HTTP ${answer.status}: ${answer.text.slice(0, 300)}`));
+      const taken = take();
+      if (answer.status === 200) taken.resolve(answer.text);
+      else taken.reject(new Error(`HTTP ${answer.status}: ${answer.text.slice(0, 300)}`));
     } catch (error) {
       socket.destroy(error instanceof Error ? error : new Error(String(error)));
     }

@@ -12,11 +12,13 @@ export interface Operation {
 const tokensPerConsumption = 10;
 const creditsPerConsumption = 1;
 
-const outcome = '{ __typename ... on ConsumeCreditsSuccess { credits balance { available used version } } ... on UsageRefused { reason message } ... on UsageRejected { code message } }';
-const batchOutcome = '{ __typename ... on ConsumeCreditsSuccess { credits } ... on UsageRefused { reason message } ... on UsageRejected { code message } }';
+const outcome =
+  '{ __typename ... on ConsumeCreditsSuccess { credits balance { available used version } } ... on UsageRefused { reason message } ... on UsageRejected { code message } }';
+const batchOutcome =
+  '{ __typename ... on ConsumeCreditsSuccess { credits } ... on UsageRefused { reason message } ... on UsageRejected { code message } }';
 
-/** The document of one consumption, as a client would send it each time. */
-export const consumeDocument = `mutation Consume($input: ConsumeCreditsInput!) { consumeCredits(input: $input) ${outcome} }`;
+/** The documents travel with each request, as most clients send them. */
+const consumeDocument = `mutation Consume($input: ConsumeCreditsInput!) { consumeCredits(input: $input) ${outcome} }`;
 const batchDocument = `mutation ConsumeBatch($inputs: [ConsumeCreditsInput!]!) { consumeCreditsBatch(inputs: $inputs) ${batchOutcome} }`;
 
 interface ConsumeAnswer {
@@ -51,13 +53,18 @@ function createConsumption({ keyPrefix, userPrefix, userCount, batchSize }: Cons
   const batch = `{"query":${JSON.stringify(batchDocument)},"variables":{"inputs":[`;
 
   return {
-    next: () => (batchSize === 1 ? `${single}${input()}}}` : `${batch}${Array.from({ length: batchSize }, input).join(',')}]}}`),
+    next: () =>
+      batchSize === 1 ? `${single}${input()}}}` : `${batch}${Array.from({ length: batchSize }, input).join(',')}]}}`,
     acknowledge: (text) => {
       const answer = JSON.parse(text) as ConsumeAnswer;
       const outcomes = batchSize === 1 ? [answer.data?.consumeCredits] : (answer.data?.consumeCreditsBatch ?? []);
       let credits = 0;
       for (const one of outcomes) if (one?.__typename === 'ConsumeCreditsSuccess') credits += one.credits ?? 0;
-      if (answer.errors !== undefined || outcomes.length !== batchSize || credits !== batchSize * creditsPerConsumption) {
+      if (
+        answer.errors !== undefined ||
+        outcomes.length !== batchSize ||
+        credits !== batchSize * creditsPerConsumption
+      ) {
         throw new Unsuccessful(`Not all was charged: ${text.slice(0, 300)}`, credits);
       }
       return credits;

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { GeneratorMessage, LoadResult, LoadSpec } from './spec.ts';
 
@@ -11,7 +11,9 @@ const graceMs = 60_000;
  * @throws when the generator fails or does not end in time.
  */
 export async function runLoad(spec: LoadSpec, atMeasuring: () => void, atMeasured: () => void): Promise<LoadResult> {
-  const generator = fork(fileURLToPath(new URL('generator.ts', import.meta.url)), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const generator = fork(fileURLToPath(new URL('generator.ts', import.meta.url)), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const timeMs = spec.warmupMs + spec.measureMs + graceMs;
   let deadline: NodeJS.Timeout | undefined;
   try {
@@ -29,6 +31,16 @@ export async function runLoad(spec: LoadSpec, atMeasuring: () => void, atMeasure
     });
   } finally {
     clearTimeout(deadline);
-    if (generator.exitCode === null) generator.kill('SIGKILL');
+    await end(generator);
   }
+}
+
+/** Lets the generator close its connections, so that the next row finds none of them; not for long. */
+async function end(generator: ChildProcess): Promise<void> {
+  if (generator.exitCode !== null || generator.signalCode !== null) return;
+  const ended = new Promise((resolve) => generator.once('exit', resolve));
+  const impatience = setTimeout(() => generator.kill('SIGKILL'), 5000);
+  if (generator.connected) generator.disconnect();
+  await ended;
+  clearTimeout(impatience);
 }

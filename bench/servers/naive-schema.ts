@@ -1,4 +1,14 @@
-import { GraphQLEnumType, GraphQLInt, GraphQLInputObjectType, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, GraphQLString, GraphQLUnionType } from 'graphql';
+import {
+  GraphQLEnumType,
+  GraphQLInt,
+  GraphQLInputObjectType,
+  GraphQLList,
+  GraphQLNonNull,
+  GraphQLObjectType,
+  GraphQLSchema,
+  GraphQLString,
+  GraphQLUnionType,
+} from 'graphql';
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 
@@ -8,7 +18,9 @@ interface ConsumeArguments {
 
 /** The same operation as ours, of the same shape, so that the same requests can be sent to it. */
 export function createNaiveSchema(pool: Pool): GraphQLSchema {
-  const required = (type: GraphQLObjectType | GraphQLUnionType | typeof GraphQLInt | typeof GraphQLString) => ({ type: new GraphQLNonNull(type) });
+  const required = (type: GraphQLObjectType | GraphQLUnionType | typeof GraphQLInt | typeof GraphQLString) => ({
+    type: new GraphQLNonNull(type),
+  });
   const balance = new GraphQLObjectType({
     name: 'CreditBalance',
     fields: { available: required(GraphQLInt), used: required(GraphQLInt), version: required(GraphQLInt) },
@@ -17,8 +29,14 @@ export function createNaiveSchema(pool: Pool): GraphQLSchema {
     name: 'ConsumeCreditsSuccess',
     fields: { credits: required(GraphQLInt), balance: required(balance) },
   });
-  const refused = new GraphQLObjectType({ name: 'UsageRefused', fields: { reason: required(GraphQLString), message: required(GraphQLString) } });
-  const rejected = new GraphQLObjectType({ name: 'UsageRejected', fields: { code: required(GraphQLString), message: required(GraphQLString) } });
+  const refused = new GraphQLObjectType({
+    name: 'UsageRefused',
+    fields: { reason: required(GraphQLString), message: required(GraphQLString) },
+  });
+  const rejected = new GraphQLObjectType({
+    name: 'UsageRejected',
+    fields: { code: required(GraphQLString), message: required(GraphQLString) },
+  });
   const result = new GraphQLUnionType({
     name: 'ConsumeCreditsResult',
     types: [success, refused, rejected],
@@ -39,7 +57,10 @@ export function createNaiveSchema(pool: Pool): GraphQLSchema {
     },
   });
   return new GraphQLSchema({
-    query: new GraphQLObjectType({ name: 'Query', fields: { hello: { ...required(GraphQLString), resolve: () => 'world' } } }),
+    query: new GraphQLObjectType({
+      name: 'Query',
+      fields: { hello: { ...required(GraphQLString), resolve: () => 'world' } },
+    }),
     mutation: new GraphQLObjectType({
       name: 'Mutation',
       fields: {
@@ -84,7 +105,10 @@ async function consume(pool: Pool, { input }: ConsumeArguments) {
       values: [available, version],
     });
     await client.query('COMMIT');
-    return { credits, balance: { available: available % 2 ** 31, used: version % 2 ** 31, version: version % 2 ** 31 } };
+    return {
+      credits,
+      balance: { available: available % 2 ** 31, used: version % 2 ** 31, version: version % 2 ** 31 },
+    };
   } catch (error) {
     await client.query('ROLLBACK');
     throw error;

@@ -32,7 +32,15 @@ export function permissions(principal: Principal, entity: BillingEntity): string
   if (!visible(principal, entity)) return [];
   switch (principal.kind) {
     case 'OPERATOR':
-      return ['credits.consume', 'credits.grant', 'credits.adjust', 'ledger.read', 'ledger.verify', 'usage.read', 'entity.suspend'];
+      return [
+        'credits.consume',
+        'credits.grant',
+        'credits.adjust',
+        'ledger.read',
+        'ledger.verify',
+        'usage.read',
+        'entity.suspend',
+      ];
     case 'SERVICE':
       return ['credits.consume', 'usage.read'];
     case 'USER':

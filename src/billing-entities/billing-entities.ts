@@ -115,7 +115,9 @@ export class BillingEntities {
 
   /** Those of these ids that exist. */
   async byIds(ids: readonly string[]): Promise<Map<string, BillingEntity>> {
-    const rows = await whileAway(() => this.#orm.em.fork().find(BillingEntityRow, { billingEntityId: { $in: [...ids] } }));
+    const rows = await whileAway(() =>
+      this.#orm.em.fork().find(BillingEntityRow, { billingEntityId: { $in: [...ids] } }),
+    );
     return new Map(rows.map((row) => [row.billingEntityId, row]));
   }
 
@@ -140,7 +142,9 @@ export class BillingEntities {
     };
     const rows = await whileAway(() =>
       // Ids are made in order of time.
-      this.#orm.em.fork().find(BillingEntityRow, where, { orderBy: { billingEntityId: 'desc' }, limit: page.first + 1 }),
+      this.#orm.em
+        .fork()
+        .find(BillingEntityRow, where, { orderBy: { billingEntityId: 'desc' }, limit: page.first + 1 }),
     );
     return toPage(rows, page, (row) => [row.billingEntityId]);
   }
@@ -148,7 +152,9 @@ export class BillingEntities {
   /** From its answer on, every process refuses the entity's use. Again: the first suspension stands. @throws Refusal NOT_FOUND */
   async suspend(billingEntityId: string, reason: string): Promise<BillingEntity> {
     const trimmed = reason.trim();
-    if (trimmed === '' || trimmed.length > 1_000) throw new Refusal('BAD_USER_INPUT', 'reason must have 1 to 1000 characters');
+    if (trimmed === '' || trimmed.length > 1_000) {
+      throw new Refusal('BAD_USER_INPUT', 'reason must have 1 to 1000 characters');
+    }
     return this.#change(billingEntityId, (entity) => {
       if (entity.suspendedAt !== null) return;
       entity.suspendedAt = this.#clock.now();
@@ -165,17 +171,23 @@ export class BillingEntities {
   }
 
   async #change(billingEntityId: string, change: (entity: BillingEntity) => void): Promise<BillingEntity> {
-    return whileAway(() => this.#orm.em.fork().transactional(async (em) => {
-      const entity = await em.findOne(BillingEntityRow, { billingEntityId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
-      if (entity === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
-      change(entity);
-      return entity;
-    }));
+    return whileAway(() =>
+      this.#orm.em.fork().transactional(async (em) => {
+        const entity = await em.findOne(
+          BillingEntityRow,
+          { billingEntityId },
+          { lockMode: LockMode.PESSIMISTIC_WRITE },
+        );
+        if (entity === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+        change(entity);
+        return entity;
+      }),
+    );
   }
 }
 
 /** @throws Refusal BAD_USER_INPUT */
-export function checkExternalId(externalId: string): void {
+function checkExternalId(externalId: string): void {
   if (externalId.length < 1 || externalId.length > MAX_EXTERNAL_ID || externalId.includes('\0')) {
     throw new Refusal('BAD_USER_INPUT', `an external id has 1 to ${MAX_EXTERNAL_ID} characters`);
   }

@@ -289,7 +289,13 @@ function consume(account: Account, command: ConsumeCommand, now: Date): Decision
     return { kind: 'refused', reason: 'ENTITY_SUSPENDED', scope: 'BALANCE', required, available: account.available };
   }
   if (required > account.available) {
-    return { kind: 'refused', reason: 'INSUFFICIENT_CREDITS', scope: 'BALANCE', required, available: account.available };
+    return {
+      kind: 'refused',
+      reason: 'INSUFFICIENT_CREDITS',
+      scope: 'BALANCE',
+      required,
+      available: account.available,
+    };
   }
 
   let grants = account.grants;
@@ -460,7 +466,12 @@ function applyOne(account: Account, due: Due, now: Date): Applied {
     case LAPSE: {
       const { grant: lapsing } = due;
       const grants = replace(account.grants, { ...lapsing, remaining: 0n, state: 'LAPSED' });
-      return append(account, DUE_EVENT, now, { kind: 'EXPIRY', amount: -lapsing.remaining, grants, grantId: lapsing.id });
+      return append(account, DUE_EVENT, now, {
+        kind: 'EXPIRY',
+        amount: -lapsing.remaining,
+        grants,
+        grantId: lapsing.id,
+      });
     }
     case EFFECT: {
       const { grant: pending } = due;

@@ -56,7 +56,7 @@ export class Accounts {
   /** The account as a command would find it now, without its lock; null when there is none. What is decided on it may be outdated at once. */
   async peek(billingEntityId: string): Promise<Account | null> {
     // One statement, so that balance, grants and status are of one moment.
-    const { rows } = await this.#database.query<AccountRow & { suspended: boolean; grants: GrantRow[] | null }>({
+    const { rows } = await this.#database.query<AccountRow & { suspended: boolean; grants: JsonRow[] | null }>({
       name: 'peek',
       text: `select ${ACCOUNT_COLUMNS},
           exists (select from billing_entity b where b.billing_entity_id = $1 and b.suspended_at is not null) as suspended,
@@ -74,14 +74,30 @@ export class Accounts {
 
   /** Applies what is due and commits it. */
   async advance(billingEntityId: string): Promise<Balance> {
-    const outcome = await this.#ledger.execute({ kind: 'advance', billingEntityId, actor: 'system', idempotency: null });
+    const outcome = await this.#ledger.execute({
+      kind: 'advance',
+      billingEntityId,
+      actor: 'system',
+      idempotency: null,
+    });
     if (outcome.kind !== 'committed') throw new Error(`advancing ${billingEntityId} was ${outcome.kind}`);
     return outcome.balance;
   }
 }
 
-/** JSON has neither bigint nor instants. Amounts stay below 2^53, so its numbers hold them exactly. */
-function fromJson(row: GrantRow): GrantRow {
+/** A row as JSON tells it: with neither bigint nor instants. */
+type JsonRow = {
+  [Column in keyof GrantRow]: GrantRow[Column] extends bigint
+    ? number
+    : GrantRow[Column] extends Date
+      ? string
+      : GrantRow[Column] extends Date | null
+        ? string | null
+        : GrantRow[Column];
+};
+
+/** Amounts stay below 2^53, so JSON's numbers hold them exactly. */
+function fromJson(row: JsonRow): GrantRow {
   return {
     ...row,
     amount: BigInt(row.amount),

@@ -101,7 +101,11 @@ export class Administration {
         return { grant, entry, balance: outcome.balance, replayed: false };
       }
       case 'replayed':
-        return { ...(await this.#recall(command.billingEntityId, outcome.sequence)), balance: outcome.balance, replayed: true };
+        return {
+          ...(await this.#recall(command.billingEntityId, outcome.sequence)),
+          balance: outcome.balance,
+          replayed: true,
+        };
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
       case 'refused':

@@ -149,11 +149,16 @@ export class Consumption {
    * Each item by itself; what is wrong with one never disturbs the others.
    * @throws Refusal BAD_USER_INPUT unless there are 1 to 1000
    */
-  async consumeBatch(principal: Principal, inputs: readonly ConsumeInput[]): Promise<(ConsumeResult | UsageRejected)[]> {
+  async consumeBatch(
+    principal: Principal,
+    inputs: readonly ConsumeInput[],
+  ): Promise<(ConsumeResult | UsageRejected)[]> {
     if (inputs.length < 1 || inputs.length > MAX_BATCH) {
       throw new Refusal('BAD_USER_INPUT', `a batch has 1 to ${MAX_BATCH} items`);
     }
-    return Promise.all(inputs.map((input) => this.consume(principal, input).catch((error: unknown) => this.#reject(error))));
+    return Promise.all(
+      inputs.map((input) => this.consume(principal, input).catch((error: unknown) => this.#reject(error))),
+    );
   }
 
   /**
@@ -166,7 +171,14 @@ export class Consumption {
     const account = await this.#options.accounts.peek(payer);
     if (account === null) throw new Error(`billing entity ${payer} has no account`);
 
-    const use = { kind: 'consume', lines, userId: payer, billingMode: BILLING_MODE, metadata: null, occurredAt: null } as const;
+    const use = {
+      kind: 'consume',
+      lines,
+      userId: payer,
+      billingMode: BILLING_MODE,
+      metadata: null,
+      occurredAt: null,
+    } as const;
     const command: ConsumeCommand = { ...use, billingEntityId: payer, actor: actorOf(principal), idempotency: null };
     const decision = decide(account, command, account.touchedAt);
     if (decision.kind === 'rejected') throw new Refusal(decision.code, decision.message);
@@ -194,7 +206,9 @@ export class Consumption {
       }
       return principal.billingEntityId;
     }
-    if (userExternalId === null) throw new Refusal('BAD_USER_INPUT', 'userExternalId is needed: this token is nobody’s own');
+    if (userExternalId === null) {
+      throw new Refusal('BAD_USER_INPUT', 'userExternalId is needed: this token is nobody’s own');
+    }
     return this.#options.entities.ensureUser({ externalId: userExternalId, name: null, withTrial: true });
   }
 
@@ -233,7 +247,9 @@ const UNSTORABLE_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 function checkMetadata(metadata: ConsumeInput['metadata']): void {
   if (metadata === null) return;
   const text = JSON.stringify(metadata);
-  if (Buffer.byteLength(text) > MAX_METADATA_BYTES) throw new Refusal('BAD_USER_INPUT', 'metadata is larger than 4 KiB');
+  if (Buffer.byteLength(text) > MAX_METADATA_BYTES) {
+    throw new Refusal('BAD_USER_INPUT', 'metadata is larger than 4 KiB');
+  }
   if (!isStorableText(text) || UNSTORABLE_ESCAPE.test(text)) {
     throw new Refusal('BAD_USER_INPUT', 'metadata must be well-formed text');
   }

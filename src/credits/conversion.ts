@@ -43,7 +43,9 @@ export function parseCarry(text: string): Carry {
   if (text === '0') return NO_CARRY;
   const slash = text.indexOf('/');
   const carry = { numerator: BigInt(text.slice(0, slash)), denominator: BigInt(text.slice(slash + 1)) };
-  if (slash < 0 || carry.numerator < 0n || carry.numerator >= carry.denominator) throw new Error(`not a carry: ${text}`);
+  if (slash < 0 || carry.numerator < 0n || carry.numerator >= carry.denominator) {
+    throw new Error(`not a carry: ${text}`);
+  }
   return carry;
 }
 

@@ -28,7 +28,11 @@ export class History {
   }
 
   /** Every change of the balance, newest first. */
-  async ledger(billingEntityId: string, page: PageRequest, { kinds, from, to }: LedgerFilter): Promise<Page<ReadEntry>> {
+  async ledger(
+    billingEntityId: string,
+    page: PageRequest,
+    { kinds, from, to }: LedgerFilter,
+  ): Promise<Page<ReadEntry>> {
     checkPage(page);
     const [before] = decodeCursor(page.after, ['integer']) ?? [null];
     const { rows } = await this.#database.query<EntryRow>({
@@ -44,7 +48,9 @@ export class History {
   }
 
   /** One entry for each key, in their order; null where there is none. */
-  async entriesBySequence(keys: readonly { billingEntityId: string; sequence: bigint }[]): Promise<(ReadEntry | null)[]> {
+  async entriesBySequence(
+    keys: readonly { billingEntityId: string; sequence: bigint }[],
+  ): Promise<(ReadEntry | null)[]> {
     const { rows } = await this.#database.query<EntryRow>({
       name: 'entries-by-sequence',
       text: `select ${ENTRY_COLUMNS} from unnest($1::uuid[], $2::bigint[]) as k(billing_entity_id, sequence)
@@ -57,7 +63,11 @@ export class History {
   }
 
   /** Grants in drawdown order (rule 5); with `activeOnly` those in effect that have something left. */
-  async grants(billingEntityId: string, page: PageRequest, { activeOnly }: { activeOnly: boolean }): Promise<Page<Grant>> {
+  async grants(
+    billingEntityId: string,
+    page: PageRequest,
+    { activeOnly }: { activeOnly: boolean },
+  ): Promise<Page<Grant>> {
     checkPage(page);
     const after = decodeCursor(page.after, ['integer', 'instant or null', 'boolean', 'instant', 'uuid']);
     const { rows } = await this.#database.query<GrantRow>({

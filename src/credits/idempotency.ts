@@ -12,8 +12,10 @@ const FINGERPRINT_BYTES = 16;
  */
 export function idempotency(key: string, command: string, input: readonly unknown[]): Idempotency {
   // Characters, as people count them: a pair of surrogates is one.
-  const length = key.length > MAX_KEY ? [...key].length : key.length;
-  if (length < 1 || length > MAX_KEY) throw new Refusal('BAD_USER_INPUT', `idempotencyKey must have 1 to ${MAX_KEY} characters`);
+  const length = key.length > MAX_KEY ? Array.from(key).length : key.length;
+  if (length < 1 || length > MAX_KEY) {
+    throw new Refusal('BAD_USER_INPUT', `idempotencyKey must have 1 to ${MAX_KEY} characters`);
+  }
   if (!isStorableText(key)) throw new Refusal('BAD_USER_INPUT', 'idempotencyKey must be well-formed text');
   const digest = hash('sha256', JSON.stringify([command, ...input], canonically), 'buffer');
   return { key, fingerprint: digest.subarray(0, FINGERPRINT_BYTES) };

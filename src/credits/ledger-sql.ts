@@ -14,7 +14,7 @@ import { byDrawdownOrder, type Draw, type Grant, type GrantSource, type GrantSta
 export type Scope = 'one' | 'many';
 
 /** Which accounts a statement touches: `$1` of each. */
-export function scopeOf(ids: readonly string[]): { scope: Scope; entities: string } {
+function scopeOf(ids: readonly string[]): { scope: Scope; entities: string } {
   return ids.length === 1
     ? { scope: 'one', entities: ids[0] as string }
     : { scope: 'many', entities: arrayLiteral(ids) };
@@ -131,7 +131,11 @@ export interface Changes {
 }
 
 /** A column of a set-based statement: its name, its type, and how a row gives its value. */
-type Column<Row> = readonly [name: string, type: string, value: (row: Row) => Parameters<typeof arrayLiteral>[0][number]];
+type Column<Row> = readonly [
+  name: string,
+  type: string,
+  value: (row: Row) => Parameters<typeof arrayLiteral>[0][number],
+];
 
 /** `$2, $3 …` as the columns of `r`. Arrays inside a row travel as text, since unnest would flatten them. */
 function unnested<Row>(columns: readonly Column<Row>[]): string {
@@ -256,7 +260,12 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
   const { scope, entities } = scopeOf(changes.accounts.map((account) => account.billingEntityId));
   function write<Row>(statement: ReturnType<typeof prepared>, columns: readonly Column<Row>[], rows: readonly Row[]) {
     if (rows.length === 0) return [];
-    return [client.query({ ...statement[scope], values: [entities, ...columns.map(([, , value]) => arrayLiteral(rows.map(value)))] })];
+    return [
+      client.query({
+        ...statement[scope],
+        values: [entities, ...columns.map(([, , value]) => arrayLiteral(rows.map(value)))],
+      }),
+    ];
   }
   await all([
     ...write(UPDATE_ACCOUNTS, ACCOUNT_STATE_COLUMNS, changes.accounts),

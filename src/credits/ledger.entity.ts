@@ -25,7 +25,12 @@ export const CreditAccountRow = defineEntity({
     touchedAt: p.datetime(3),
     dueAt: p.datetime(3).strictNullable(),
   },
-  indexes: [{ name: 'credit_account_due', expression: 'create index credit_account_due on credit_account (due_at) where due_at is not null' }],
+  indexes: [
+    {
+      name: 'credit_account_due',
+      expression: 'create index credit_account_due on credit_account (due_at) where due_at is not null',
+    },
+  ],
   checks: [
     ...NON_NEGATIVE.map((column) => ({ name: `credit_account_${column}_not_negative`, expression: `${column} >= 0` })),
     { name: 'credit_account_owed_only_when_empty', expression: 'owed = 0 or available = 0' },
@@ -50,7 +55,12 @@ export const CreditGrantRow = defineEntity({
     reason: p.text().strictNullable(),
     createdAt: p.datetime(3),
   },
-  indexes: [{ name: 'credit_grant_open', expression: 'create index credit_grant_open on credit_grant (billing_entity_id) where open' }],
+  indexes: [
+    {
+      name: 'credit_grant_open',
+      expression: 'create index credit_grant_open on credit_grant (billing_entity_id) where open',
+    },
+  ],
   checks: [
     { name: 'credit_grant_remaining_in_range', expression: 'remaining >= 0 and remaining <= amount' },
     { name: 'credit_grant_open_by_state', expression: "open = (state in ('PENDING', 'ACTIVE'))" },
@@ -92,7 +102,10 @@ export const LedgerEntryRow = defineEntity({
   ],
   checks: [
     { name: 'ledger_entry_sequence_positive', expression: 'sequence > 0' },
-    { name: 'ledger_entry_after_not_negative', expression: 'available_after >= 0 and held_after >= 0 and overage_after >= 0 and owed_after >= 0' },
+    {
+      name: 'ledger_entry_after_not_negative',
+      expression: 'available_after >= 0 and held_after >= 0 and overage_after >= 0 and owed_after >= 0',
+    },
     { name: 'ledger_entry_key_with_fingerprint', expression: '(idempotency_key is null) = (fingerprint is null)' },
   ],
 });
@@ -120,11 +133,12 @@ export const UsageRecordRow = defineEntity({
     occurredAt: p.datetime(3),
     recordedAt: p.datetime(3),
   },
-  indexes: [
-    { name: 'usage_record_history', properties: ['billingEntityId', 'occurredAt', 'sequence', 'line'] },
-  ],
+  indexes: [{ name: 'usage_record_history', properties: ['billingEntityId', 'occurredAt', 'sequence', 'line'] }],
   checks: [
-    { name: 'usage_record_amounts', expression: 'quantity >= 0 and credits >= 0 and overage >= 0 and overage <= credits' },
+    {
+      name: 'usage_record_amounts',
+      expression: 'quantity >= 0 and credits >= 0 and overage >= 0 and overage <= credits',
+    },
     { name: 'usage_record_draws_pair', expression: 'cardinality(draw_grant_ids) = cardinality(draw_credits)' },
   ],
 });

@@ -48,7 +48,11 @@ export interface LedgerOptions extends BatcherOptions {
   /** Called after each commit with the newest balance of every account that changed. Must not throw. */
   readonly onCommitted: (balances: readonly Balance[]) => void;
   /** Called after each transaction, for the metrics. */
-  readonly onBatch?: (batch: { readonly commands: number; readonly accounts: number; readonly durationMs: number }) => void;
+  readonly onBatch?: (batch: {
+    readonly commands: number;
+    readonly accounts: number;
+    readonly durationMs: number;
+  }) => void;
 }
 
 export class Ledger {
@@ -135,7 +139,11 @@ class Batch {
     if (before !== undefined) {
       return before.fingerprint.equals(command.idempotency?.fingerprint as Buffer)
         ? { kind: 'replayed', sequence: before.sequence, balance: balanceOf(due.account, now) }
-        : { kind: 'rejected', code: 'IDEMPOTENCY_KEY_REUSED', message: 'this idempotency key was used with other input' };
+        : {
+            kind: 'rejected',
+            code: 'IDEMPOTENCY_KEY_REUSED',
+            message: 'this idempotency key was used with other input',
+          };
     }
 
     const decision = decide(due.account, command, now);

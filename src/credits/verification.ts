@@ -5,7 +5,14 @@ import { Refusal } from '../refusal.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from '../usage/usage-record-row.ts';
 import type { UsageRecord } from './account.ts';
 import { ENTRY_COLUMNS, type EntryRow, toEntry } from './history.ts';
-import { ACCOUNT_COLUMNS, type AccountRow, GRANT_COLUMNS, type GrantRow, toAccountState, toGrant } from './ledger-sql.ts';
+import {
+  ACCOUNT_COLUMNS,
+  type AccountRow,
+  GRANT_COLUMNS,
+  type GrantRow,
+  toAccountState,
+  toGrant,
+} from './ledger-sql.ts';
 import { type Verification, Verifier } from './verifier.ts';
 
 const PAGE = 2_000;
@@ -22,9 +29,9 @@ export class LedgerVerification {
   verify(billingEntityId: string): Promise<Verification> {
     const running = this.#running.get(billingEntityId);
     if (running !== undefined) return running;
-    const started = this.#database.onSnapshot((client) => verifyOn(client, billingEntityId)).finally(() =>
-      this.#running.delete(billingEntityId),
-    );
+    const started = this.#database
+      .onSnapshot((client) => verifyOn(client, billingEntityId))
+      .finally(() => this.#running.delete(billingEntityId));
     this.#running.set(billingEntityId, started);
     return started;
   }
@@ -39,7 +46,7 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
   if (row === undefined) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
 
   const verifier = new Verifier(toAccountState(row));
-  for (let after = 0n; ; ) {
+  for (let after = 0n; ;) {
     const entries = await client.query<EntryRow>(
       `select ${ENTRY_COLUMNS} from ledger_entry e
        where e.billing_entity_id = $1 and e.sequence > $2 order by e.sequence limit $3`,

@@ -16,16 +16,10 @@ export function arrayLiteral(values: readonly Value[]): string {
 
 function element(value: Value): string {
   if (value === null) return 'NULL';
-  switch (typeof value) {
-    case 'string':
-      return quote(value);
-    case 'bigint':
-    case 'number':
-    case 'boolean':
-      return String(value);
-    default:
-      return value instanceof Date ? quote(value.toISOString()) : `"\\\\x${value.toString('hex')}"`;
-  }
+  if (typeof value === 'string') return quote(value);
+  if (value instanceof Date) return quote(value.toISOString());
+  if (typeof value === 'object') return `"\\\\x${value.toString('hex')}"`;
+  return String(value);
 }
 
 /** Text of letters, digits, `-` and `_` alone (ids, kinds) needs no quotes, unless it reads as NULL. */

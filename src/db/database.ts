@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { whileAway } from './errors.ts';
 import { openReadPool, type PoolOptions } from './pools.ts';
 

@@ -17,7 +17,9 @@ const MIGRATION_LOCK = 7_461_001;
 async function migrateWith(orm: MikroORM): Promise<void> {
   // The lock belongs to this transaction's connection; the migrations run on others of the pool.
   await orm.em.fork().transactional(async (em) => {
-    await em.getConnection().execute('select pg_advisory_xact_lock(?)', [MIGRATION_LOCK], 'all', em.getTransactionContext());
+    await em
+      .getConnection()
+      .execute('select pg_advisory_xact_lock(?)', [MIGRATION_LOCK], 'all', em.getTransactionContext());
     await orm.migrator.up();
   });
 }

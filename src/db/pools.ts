@@ -4,10 +4,11 @@ import pg from 'pg';
  * The one way bigint and instants come out of PostgreSQL: int8 as bigint, never a rounded number. The driver's other
  * conversions stay as they are.
  */
-const types = {
-  getTypeParser(oid: number, format?: 'text' | 'binary') {
-    return oid === pg.types.builtins.INT8 && format !== 'binary' ? BigInt : pg.types.getTypeParser(oid, format);
-  },
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) =>
+    oid === pg.types.builtins.INT8 && format !== 'binary'
+      ? BigInt
+      : (pg.types.getTypeParser(oid, format) as (text: string) => unknown),
 };
 
 export interface PoolOptions {
@@ -44,7 +45,7 @@ function open(databaseUrl: string, { max, onIdleError }: PoolOptions, settings: 
     max,
     connectionTimeoutMillis: 3_000,
     keepAlive: true,
-    types: types as pg.CustomTypesConfig,
+    types,
     ...settings,
   });
   pool.on('error', onIdleError);

@@ -1,5 +1,5 @@
 import type { GraphiQL } from 'graphiql';
-import { type ExecutionResult, getOperationAST, parse } from 'graphql';
+import { type ExecutionResult, getOperationAST, OperationTypeNode, parse } from 'graphql';
 import { type Client, createClient } from 'graphql-ws';
 import type { ComponentProps } from 'react';
 
@@ -24,7 +24,10 @@ export function createFetcher(path: string): Fetcher {
   function clientFor(authorization: string | undefined): Client {
     if (socket?.authorization === authorization && socket !== undefined) return socket.client;
     void socket?.client.dispose();
-    const client = createClient({ url: socketUrl.href, connectionParams: authorization === undefined ? {} : { authorization } });
+    const client = createClient({
+      url: socketUrl.href,
+      connectionParams: authorization === undefined ? {} : { authorization },
+    });
     socket = { authorization, client };
     return client;
   }
@@ -44,7 +47,11 @@ export function createFetcher(path: string): Fetcher {
 async function post(url: URL, operation: Operation, headers: Record<string, string>): Promise<ExecutionResult> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json, application/json;q=0.9', ...headers },
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/graphql-response+json, application/json;q=0.9',
+      ...headers,
+    },
     body: JSON.stringify(operation),
   });
   return (await response.json()) as ExecutionResult;
@@ -52,7 +59,7 @@ async function post(url: URL, operation: Operation, headers: Record<string, stri
 
 function isSubscription({ query, operationName }: Operation): boolean {
   try {
-    return getOperationAST(parse(query), operationName)?.operation === 'subscription';
+    return getOperationAST(parse(query), operationName)?.operation === OperationTypeNode.SUBSCRIPTION;
   } catch {
     // A document that does not parse goes to the server by HTTP, whose answer says where it is wrong.
     return false;
@@ -65,8 +72,12 @@ function authorizationIn(headers: Record<string, string>): string | undefined {
 
 /** Someone without a token still sees the schema: a bare «Bearer», as the headers editor first shows it, is left out. */
 function withoutBlankToken(headers: Record<string, string>): Record<string, string> {
-  const token = authorizationIn(headers)?.replace(/^bearer\b/i, '').trim();
-  return token === '' ? Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization')) : headers;
+  const token = authorizationIn(headers)
+    ?.replace(/^bearer\b/i, '')
+    .trim();
+  return token === ''
+    ? Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'))
+    : headers;
 }
 
 /** The same results; a refused or lost socket, which arrives as an event and would be shown as `{}`, says what happened. */

@@ -38,7 +38,10 @@ createRoot(root).render(
 
 async function greet(): Promise<{ viewer: Viewer | null; notice: string | null }> {
   if (authorization === null) {
-    return { viewer: null, notice: 'You are not signed in. Open a sign-in link, or put a token into the headers of a tab.' };
+    return {
+      viewer: null,
+      notice: 'You are not signed in. Open a sign-in link, or put a token into the headers of a tab.',
+    };
   }
   try {
     return { viewer: await fetchViewer(authorization), notice: null };

@@ -10,7 +10,9 @@ interface ViewerData {
   readonly viewer: { readonly kind: string; readonly user: { readonly id: string } | null };
 }
 interface FirstUserData {
-  readonly billingEntities: { readonly edges: readonly { readonly node: { readonly id: string; readonly externalId: string } }[] };
+  readonly billingEntities: {
+    readonly edges: readonly { readonly node: { readonly id: string; readonly externalId: string } }[];
+  };
 }
 
 /**

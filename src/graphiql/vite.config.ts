@@ -15,9 +15,9 @@ export default defineConfig({
     // The code editor is one large chunk by nature.
     chunkSizeWarningLimit: 5000,
     rolldownOptions: {
-      onwarn(warning, warn) {
+      onLog(level, log, handle) {
         // React's compiler leaves "use no memo" in libraries; it means nothing to a bundler.
-        if (warning.code !== 'MODULE_LEVEL_DIRECTIVE') warn(warning);
+        if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handle(level, log);
       },
     },
   },

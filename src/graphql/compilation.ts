@@ -18,7 +18,7 @@ export class Compiler {
   readonly #schema: GraphQLSchema;
   readonly #budget: CompileBudget;
 
-  constructor(schema: GraphQLSchema, compilesPerSecond = 20) {
+  constructor(schema: GraphQLSchema, compilesPerSecond: number) {
     this.#schema = schema;
     this.#budget = new CompileBudget(compilesPerSecond);
     for (const type of Object.values(schema.getTypeMap())) if (isAbstractType(type)) makeSafe(type);
@@ -102,7 +102,7 @@ function meetsAsyncTypes(schema: GraphQLSchema, document: DocumentNode): boolean
   return found;
 }
 
-/** A compile costs milliseconds; clients that send ever new documents must not buy them at will. */
+/** A bucket that fills again steadily. */
 class CompileBudget {
   readonly #perSecond: number;
   #left: number;

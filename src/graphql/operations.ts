@@ -43,6 +43,8 @@ export interface OperationsOptions {
   readonly observe?: OperationObserver;
   /** A document is compiled when it is executed for this many-th time; before, a compile would cost more than it saves. */
   readonly compileAt?: number;
+  /** A compile costs milliseconds; clients that send ever new documents must not buy them at will. */
+  readonly compilesPerSecond?: number;
 }
 
 interface KnownOperation extends Operation {
@@ -78,7 +80,7 @@ export class Operations {
     this.#suggestions = options.suggestions;
     this.#observe = options.observe;
     this.#compileAt = options.compileAt ?? 3;
-    this.#compiler = new Compiler(options.schema);
+    this.#compiler = new Compiler(options.schema, options.compilesPerSecond ?? 20);
     this.#documents = new LRUCache({
       max: options.limits.documentCacheEntries,
       maxSize: options.limits.documentCacheBytes,

@@ -41,7 +41,7 @@ export function answer(exchange: Exchange, status: number, contentType: string, 
 
 /** For handlers that write their answer themselves, such as streams: what {@link answer} adds. */
 export function commonHeaders(exchange: Exchange): string[] {
-  const headers = ['x-request-id', exchange.requestId, 'cache-control', 'no-store', 'x-content-type-options', 'nosniff', 'referrer-policy', 'no-referrer'];
+  const headers = ['x-request-id', exchange.requestId, 'cache-control', 'no-store', 'x-content-type-options', 'nosniff'];
   if (exchange.origin !== undefined) {
     headers.push('access-control-allow-origin', exchange.origin, 'vary', 'origin', 'access-control-expose-headers', 'x-request-id, retry-after');
   }
@@ -98,7 +98,10 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
       else resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length));
     });
     request.on('error', reject);
-    request.on('close', () => reject(new Error('the client went away')));
+    request.on('close', () => {
+      // Making an error costs more than all the rest here: only for a client that really went away.
+      if (!request.complete) reject(new Error('the client went away'));
+    });
   });
 }
 

@@ -54,13 +54,21 @@ export function createGraphiqlRoutes(directory: string): readonly Route[] {
       return;
     }
     exchange.request.resume();
-    answerError(exchange, 404, httpError('NOT_FOUND', files.size === 0 ? 'GraphiQL was not built.' : 'There is no such file.'));
+    answerError(
+      exchange,
+      404,
+      httpError('NOT_FOUND', files.size === 0 ? 'GraphiQL was not built.' : 'There is no such file.'),
+    );
   }
 
   return [prefix, `${prefix}/*`].map((path) => ({ path, methods: ['GET', 'HEAD'], handle }));
 }
 
-function send({ request, response, requestId }: Exchange, { file, bytes, contentType }: BuiltFile, isAsset: boolean): void {
+function send(
+  { request, response, requestId }: Exchange,
+  { file, bytes, contentType }: BuiltFile,
+  isAsset: boolean,
+): void {
   request.resume();
   response.writeHead(200, {
     'content-type': contentType,

@@ -143,6 +143,8 @@ class NodeHttpServer implements HttpServer {
       answerError(exchange, 500, internalError(error, this.#options.log));
     }
     this.#count(route, response.statusCode);
+    // It was told to keep the connection, perhaps before the order to stop came.
+    if (this.#isDraining) request.socket.end();
     const { log } = this.#options;
     if (log.isLevelEnabled('debug')) {
       log.debug({ requestId: exchange.requestId, method: request.method, path: exchange.path, status: response.statusCode }, 'answered');

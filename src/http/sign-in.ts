@@ -19,10 +19,17 @@ export function createSignInRoute(people: ReadonlyMap<string, TokenMaker>): Rout
       exchange.request.resume();
       const makeToken = people.get(new URLSearchParams(exchange.search).get('as') ?? '');
       if (makeToken === undefined) {
-        answerError(exchange, 404, httpError('NOT_FOUND', `There is nobody of that name. Known: ${[...people.keys()].join(', ')}.`));
+        answerError(
+          exchange,
+          404,
+          httpError('NOT_FOUND', `There is nobody of that name. Known: ${[...people.keys()].join(', ')}.`),
+        );
         return;
       }
-      answer(exchange, 303, 'text/plain; charset=utf-8', '', ['location', `/graphiql#token=${encodeURIComponent(await makeToken())}`]);
+      answer(exchange, 303, 'text/plain; charset=utf-8', '', [
+        'location',
+        `/graphiql#token=${encodeURIComponent(await makeToken())}`,
+      ]);
     },
   };
 }

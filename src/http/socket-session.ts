@@ -86,14 +86,14 @@ export class SocketSession {
    * whoever awaits it before producing more never fills the buffer. A reader that is too far behind is cut off.
    */
   send(text: string): Promise<void> | undefined {
-    if (this.#socket.readyState !== this.#socket.OPEN) return undefined;
+    // A source that always has more would otherwise spin on a closing socket, and the news that it closed never come.
+    if (this.#socket.readyState !== this.#socket.OPEN) return new Promise((resolve) => setImmediate(resolve));
     this.#cork();
     this.#socket.send(text);
     if (this.#socket.bufferedAmount > this.#bufferBytes) {
       this.close(closeCodes.tryAgainLater, 'Too slow a reader');
       // The close frame waits behind all that was not read; it is only a courtesy.
       setTimeout(() => this.terminate(), 1000).unref();
-      return undefined;
     }
     return this.#connection.writableNeedDrain ? this.#whenDrained() : undefined;
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { GraphQLError } from 'graphql';
+import type { GraphQLError } from 'graphql';
 import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import type { Context, Server, ServerOptions, SubscribePayload } from 'graphql-ws';
@@ -149,11 +149,11 @@ export class SocketRoad {
       onSubscribe: (protocol, id, payload) => this.#begin(protocol.extra, id, payload),
       execute: (args) => {
         const { operation, variableValues, contextValue } = args as SocketExecution;
-        return operations.execute(operation, variableValues as Params | null | undefined, contextValue);
+        return operations.execute(operation, variableValues, contextValue);
       },
       subscribe: (args) => {
         const { operation, variableValues, principal } = args as SocketExecution;
-        return operations.subscribe(operation, variableValues as Params | null | undefined, () => contextFor(principal)) as ReturnType<
+        return operations.subscribe(operation, variableValues, () => contextFor(principal)) as ReturnType<
           NonNullable<ServerOptions<Params, SocketSession>['subscribe']>
         >;
       },
@@ -202,7 +202,7 @@ export class SocketRoad {
 
   #admit(session: SocketSession, principal: Principal, id: string, payload: SubscribePayload): SocketExecution | GraphQLError[] {
     const { operations, contextFor, schema, limits, metrics } = this.#options;
-    const variables = payload.variables as Params | null | undefined;
+    const variables = payload.variables;
     const { operation, errors } = operations.prepare({ query: payload.query, operationName: payload.operationName, variables });
     if (operation === null) return [...errors];
     const isSubscription = operation.kind === 'subscription';

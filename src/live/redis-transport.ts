@@ -20,9 +20,11 @@ export class RedisTransport implements Transport {
       // What cannot be sent now is refused at once; the outbox keeps the newest and tries again.
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
       // Listening again is announced, so it must be done by hand.
       autoResubscribe: false,
       connectTimeout: answerTimeoutMs,
+      disconnectTimeout: 200,
       commandTimeout: answerTimeoutMs,
       retryStrategy: backoffMs,
     };

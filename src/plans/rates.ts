@@ -16,5 +16,3 @@ export const RATES: Readonly<Record<Resource, Rate>> = {
 
 /** What one credit costs, in US dollars, as an exact decimal (rule 1). */
 export const COST_PER_CREDIT_USD = '0.00004';
-
-export const RESOURCES = Object.keys(RATES) as readonly Resource[];

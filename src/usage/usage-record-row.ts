@@ -42,7 +42,10 @@ export function toRecord(row: RecordRow): UsageRecord {
     rate: { resource: row.resource, units: row.rate_units, credits: row.rate_credits },
     carriedBefore: parseCarry(row.carried_before),
     carriedAfter: parseCarry(row.carried_after),
-    draws: row.draw_grant_ids.map((grantId, index) => ({ grantId, credits: BigInt(row.draw_credits[index] as string) })),
+    draws: row.draw_grant_ids.map((grantId, index) => ({
+      grantId,
+      credits: BigInt(row.draw_credits[index] as string),
+    })),
     metadata: row.metadata,
     occurredAt: row.occurred_at,
     recordedAt: row.recorded_at,

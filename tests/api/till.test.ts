@@ -29,10 +29,35 @@ const CONSUME = /* GraphQL */ `
       ... on ConsumeCreditsSuccess {
         credits
         replayed
-        balance { available used version }
-        records { id resource quantity credits carriedBefore carriedAfter draws { credits grant { source } } }
+        balance {
+          available
+          used
+          version
+        }
+        records {
+          id
+          resource
+          quantity
+          credits
+          carriedBefore
+          carriedAfter
+          draws {
+            credits
+            grant {
+              source
+            }
+          }
+        }
       }
-      ... on UsageRefused { reason scope required available balance { available } }
+      ... on UsageRefused {
+        reason
+        scope
+        required
+        available
+        balance {
+          available
+        }
+      }
     }
   }
 `;
@@ -40,14 +65,24 @@ const BATCH = /* GraphQL */ `
   mutation ($inputs: [ConsumeCreditsInput!]!) {
     consumeCreditsBatch(inputs: $inputs) {
       __typename
-      ... on ConsumeCreditsSuccess { credits replayed }
-      ... on UsageRejected { code retryable }
+      ... on ConsumeCreditsSuccess {
+        credits
+        replayed
+      }
+      ... on UsageRejected {
+        code
+        retryable
+      }
     }
   }
 `;
 const BALANCE = /* GraphQL */ `
   subscription ($id: ID!) {
-    balanceUpdated(billingEntityId: $id) { available used version }
+    balanceUpdated(billingEntityId: $id) {
+      available
+      used
+      version
+    }
   }
 `;
 
@@ -77,13 +112,21 @@ describe('the till', () => {
     const token = await tokenOf('racer', { name: 'Ray Racer' });
     const answers = await Promise.all(
       Array.from({ length: 30 }, (_, index) =>
-        send((index % 2 ? one : two).url, token, '{ viewer { kind subject user { id name type plan { code } credits { available } } } }'),
+        send(
+          (index % 2 ? one : two).url,
+          token,
+          '{ viewer { kind subject user { id name type plan { code } credits { available } } } }',
+        ),
       ),
     );
     for (const { data } of answers) {
       expect(data).toEqual(answers[0]?.data);
       expect(data).toMatchObject({
-        viewer: { kind: 'USER', subject: 'racer', user: { name: 'Ray Racer', type: 'USER', plan: { code: 'FREE_TRIAL' }, credits: { available: 10_000 } } },
+        viewer: {
+          kind: 'USER',
+          subject: 'racer',
+          user: { name: 'Ray Racer', type: 'USER', plan: { code: 'FREE_TRIAL' }, credits: { available: 10_000 } },
+        },
       });
     }
   });
@@ -91,7 +134,9 @@ describe('the till', () => {
   it('charges tokens and compute exactly, and carries the fractions', async () => {
     const { token } = await newcomer();
     expect((await consume(token, { idempotencyKey: 'a', lines: tokens(1000) })).result).toMatchObject({ credits: 100 });
-    expect((await consume(token, { idempotencyKey: 'b', lines: compute(60_000) })).result).toMatchObject({ credits: 50 });
+    expect((await consume(token, { idempotencyKey: 'b', lines: compute(60_000) })).result).toMatchObject({
+      credits: 50,
+    });
     const seconds = await Promise.all(
       Array.from({ length: 60 }, (_, index) => consume(token, { idempotencyKey: `s${index}`, lines: compute(1000) })),
     );
@@ -112,13 +157,23 @@ describe('the till', () => {
     const { id, subject, token } = await newcomer();
     const results = await Promise.all(
       Array.from({ length: 200 }, (_, index) =>
-        consume(service, { idempotencyKey: `r${index}`, userExternalId: subject, lines: tokens(1000) }, (index % 2 ? one : two).url),
+        consume(
+          service,
+          { idempotencyKey: `r${index}`, userExternalId: subject, lines: tokens(1000) },
+          (index % 2 ? one : two).url,
+        ),
       ),
     );
     const refused = results.filter(({ result }) => result?.['__typename'] === 'UsageRefused');
     expect(refused).toHaveLength(100);
     for (const { result } of refused) {
-      expect(result).toMatchObject({ reason: 'INSUFFICIENT_CREDITS', scope: 'BALANCE', required: 100, available: 0, balance: { available: 0 } });
+      expect(result).toMatchObject({
+        reason: 'INSUFFICIENT_CREDITS',
+        scope: 'BALANCE',
+        required: 100,
+        available: 0,
+        balance: { available: 0 },
+      });
     }
     const { data } = await send(
       two.url,
@@ -138,11 +193,20 @@ describe('the till', () => {
   it('takes effect once for one key sent 20 times at once, and refuses other input under it', async () => {
     const { token } = await newcomer();
     const input = { idempotencyKey: 'once', lines: tokens(2000), metadata: { b: 1, a: [2] } };
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => consume(token, input, (index % 2 ? one : two).url)));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => consume(token, input, (index % 2 ? one : two).url)),
+    );
     expect(answers.filter(({ result }) => result?.['replayed'] === false)).toHaveLength(1);
-    for (const { result } of answers) expect(result).toMatchObject({ credits: 200, records: answers[0]?.result?.['records'] });
+    for (const { result } of answers) {
+      expect(result).toMatchObject({ credits: 200, records: answers[0]?.result?.['records'] });
+    }
     expect((await consume(token, { ...input, metadata: { a: [2], b: 1 } })).result).toMatchObject({ replayed: true });
-    for (const other of [{ lines: tokens(2001) }, { lines: compute(2000) }, { metadata: { a: [2] } }, { occurredAt: new Date().toISOString() }]) {
+    for (const other of [
+      { lines: tokens(2001) },
+      { lines: compute(2000) },
+      { metadata: { a: [2] } },
+      { occurredAt: new Date().toISOString() },
+    ]) {
       const { errors } = await consume(token, { ...input, ...other });
       expect(errors).toMatchObject([{ extensions: { code: 'IDEMPOTENCY_KEY_REUSED' } }]);
     }
@@ -177,18 +241,37 @@ describe('the till', () => {
     // 2^53 + 1 cannot even be written in JavaScript: sent as text.
     for (const body of [
       `{"query":${JSON.stringify(CONSUME)},"variables":{"input":{"idempotencyKey":"k","lines":[{"resource":"AI_TOKENS","quantity":9007199254740993}]}}}`,
-      JSON.stringify({ query: CONSUME.replace('$input: ConsumeCreditsInput!', '$x: Int').replace('input: $input', 'input: { idempotencyKey: "k", lines: [{ resource: AI_TOKENS, quantity: 9007199254740993 }] }') }),
+      JSON.stringify({
+        query: CONSUME.replace('($input: ConsumeCreditsInput!)', '').replace(
+          'input: $input',
+          'input: { idempotencyKey: "k", lines: [{ resource: AI_TOKENS, quantity: 9007199254740993 }] }',
+        ),
+      }),
     ]) {
-      const response = await fetch(one.url, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` }, body });
-      expect((await response.json()) as unknown).toMatchObject({ errors: [{ extensions: { code: expect.stringMatching(/BAD_USER_INPUT|GRAPHQL_VALIDATION_FAILED/) } }] });
+      const response = await fetch(one.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        body,
+      });
+      expect(await response.json()).toMatchObject({
+        errors: [{ extensions: { code: expect.stringMatching(/BAD_USER_INPUT|GRAPHQL_VALIDATION_FAILED/) } }],
+      });
     }
     for (const inputs of [[], Array.from({ length: 1001 }, () => good)]) {
       const { errors } = await send(one.url, token, BATCH, { inputs });
       expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
     }
-    const { data } = await send(one.url, token, `query ($id: ID!) { billingEntity(id: $id) { credits { version } usage { edges { cursor } } } }`, { id });
+    const { data } = await send(
+      one.url,
+      token,
+      `query ($id: ID!) { billingEntity(id: $id) { credits { version } usage { edges { cursor } } } }`,
+      { id },
+    );
     expect(data).toEqual({ billingEntity: { credits: { version: 1 }, usage: { edges: [] } } });
-    expect((await consume(token, { idempotencyKey: 'zero', lines: tokens(0) })).result).toMatchObject({ credits: 0, records: [{ quantity: 0 }] });
+    expect((await consume(token, { idempotencyKey: 'zero', lines: tokens(0) })).result).toMatchObject({
+      credits: 0,
+      records: [{ quantity: 0 }],
+    });
   });
 
   it('answers one wrong item of a batch alone', async () => {
@@ -216,7 +299,12 @@ describe('the till', () => {
   it('takes the largest batch that it promises, with the largest metadata', async () => {
     const { subject } = await newcomer();
     const metadata = { text: 'x'.repeat(4_000) };
-    const inputs = Array.from({ length: 1_000 }, (_, index) => ({ idempotencyKey: `big-${index}`, userExternalId: subject, lines: tokens(10), metadata }));
+    const inputs = Array.from({ length: 1_000 }, (_, index) => ({
+      idempotencyKey: `big-${index}`,
+      userExternalId: subject,
+      lines: tokens(10),
+      metadata,
+    }));
     const { data } = await send(one.url, service, BATCH, { inputs });
     const results = (data as never as { consumeCreditsBatch: { credits: number }[] }).consumeCreditsBatch;
     expect(results).toHaveLength(1_000);
@@ -226,12 +314,23 @@ describe('the till', () => {
   it('says by checkUsage what consumeCredits would do, and charges nothing', async () => {
     const { subject, id } = await newcomer();
     const check = (quantity: number) =>
-      send(one.url, service, `query ($input: CheckUsageInput!) { checkUsage(input: $input) { allowed credits billingMode billingEntity { id } refusal { reason required available } } }`, {
-        input: { userExternalId: subject, lines: tokens(quantity) },
-      });
-    expect((await check(100_000)).data).toEqual({ checkUsage: { allowed: true, credits: 10_000, billingMode: 'FULL', billingEntity: { id }, refusal: null } });
+      send(
+        one.url,
+        service,
+        `query ($input: CheckUsageInput!) { checkUsage(input: $input) { allowed credits billingMode billingEntity { id } refusal { reason required available } } }`,
+        {
+          input: { userExternalId: subject, lines: tokens(quantity) },
+        },
+      );
+    expect((await check(100_000)).data).toEqual({
+      checkUsage: { allowed: true, credits: 10_000, billingMode: 'FULL', billingEntity: { id }, refusal: null },
+    });
     expect((await check(100_010)).data).toMatchObject({
-      checkUsage: { allowed: false, credits: 10_001, refusal: { reason: 'INSUFFICIENT_CREDITS', required: 10_001, available: 10_000 } },
+      checkUsage: {
+        allowed: false,
+        credits: 10_001,
+        refusal: { reason: 'INSUFFICIENT_CREDITS', required: 10_001, available: 10_000 },
+      },
     });
     expect((await one.services.accounts.balance(id))?.version).toBe(1n);
   });
@@ -246,25 +345,54 @@ describe('what operators do', () => {
     const input = { idempotencyKey: 'g', billingEntityId: id, amount: 500, reason: 'welcome' };
     const first = await send(one.url, operator, GRANT, { input });
     expect(first.data).toMatchObject({
-      grantCredits: { replayed: false, grant: { amount: 500, remaining: 500, source: 'PROMOTION', priority: 50 }, entry: { kind: 'GRANT', amount: 500, actor: 'operator:root', reason: 'welcome' }, balance: { available: 10_500 } },
+      grantCredits: {
+        replayed: false,
+        grant: { amount: 500, remaining: 500, source: 'PROMOTION', priority: 50 },
+        entry: { kind: 'GRANT', amount: 500, actor: 'operator:root', reason: 'welcome' },
+        balance: { available: 10_500 },
+      },
     });
     expect((await send(two.url, operator, GRANT, { input })).data).toMatchObject({
-      grantCredits: { ...(first.data?.['grantCredits'] as object), replayed: true },
+      grantCredits: { ...(first.data?.['grantCredits'] as unknown as object), replayed: true },
     });
-    const adjust = (key: string, amount: number) => send(one.url, operator, ADJUST, { input: { idempotencyKey: key, billingEntityId: id, amount, reason: 'test' } });
-    expect((await adjust('a', -10_400)).data).toEqual({ adjustCredits: { replayed: false, grant: null, entry: { kind: 'ADJUSTMENT', amount: -10_400 }, balance: { available: 100 } } });
+    const adjust = (key: string, amount: number) =>
+      send(one.url, operator, ADJUST, { input: { idempotencyKey: key, billingEntityId: id, amount, reason: 'test' } });
+    expect((await adjust('a', -10_400)).data).toEqual({
+      adjustCredits: {
+        replayed: false,
+        grant: null,
+        entry: { kind: 'ADJUSTMENT', amount: -10_400 },
+        balance: { available: 100 },
+      },
+    });
     expect((await adjust('b', -101)).errors).toMatchObject([{ extensions: { code: 'CONFLICT' } }]);
-    expect((await adjust('c', 7)).data).toMatchObject({ adjustCredits: { grant: { amount: 7, source: 'ADJUSTMENT' }, balance: { available: 107 } } });
+    expect((await adjust('c', 7)).data).toMatchObject({
+      adjustCredits: { grant: { amount: 7, source: 'ADJUSTMENT' }, balance: { available: 107 } },
+    });
     expect((await adjust('g', 7)).errors).toMatchObject([{ extensions: { code: 'IDEMPOTENCY_KEY_REUSED' } }]);
   });
 
   it('suspends and reinstates: the very next use is refused on every process', async () => {
     const { id, token } = await newcomer();
-    const suspended = await send(one.url, operator, `mutation ($id: ID!) { suspendBillingEntity(input: { billingEntityId: $id }, reason: "abuse") { status suspensionReason suspendedAt } }`, { id });
+    const suspended = await send(
+      one.url,
+      operator,
+      `mutation ($id: ID!) { suspendBillingEntity(input: { billingEntityId: $id }, reason: "abuse") { status suspensionReason suspendedAt } }`,
+      { id },
+    );
     expect(suspended.data).toMatchObject({ suspendBillingEntity: { status: 'SUSPENDED', suspensionReason: 'abuse' } });
-    expect((await consume(token, { idempotencyKey: 'x', lines: tokens(0) }, two.url)).result).toMatchObject({ reason: 'ENTITY_SUSPENDED' });
-    await send(one.url, operator, `mutation ($id: ID!) { reinstateBillingEntity(input: { billingEntityId: $id }) { status } }`, { id });
-    expect((await consume(token, { idempotencyKey: 'x', lines: tokens(10) }, two.url)).result).toMatchObject({ credits: 1 });
+    expect((await consume(token, { idempotencyKey: 'x', lines: tokens(0) }, two.url)).result).toMatchObject({
+      reason: 'ENTITY_SUSPENDED',
+    });
+    await send(
+      one.url,
+      operator,
+      `mutation ($id: ID!) { reinstateBillingEntity(input: { billingEntityId: $id }) { status } }`,
+      { id },
+    );
+    expect((await consume(token, { idempotencyKey: 'x', lines: tokens(10) }, two.url)).result).toMatchObject({
+      credits: 1,
+    });
   });
 
   it('is theirs alone, and what is not the caller’s does not exist', async () => {
@@ -280,15 +408,31 @@ describe('what operators do', () => {
       const { data } = await send(one.url, mine.token, `query ($id: ID!) { billingEntity(id: $id) { id } }`, { id });
       expect(data).toEqual({ billingEntity: null });
     }
-    expect((await send(one.url, mine.token, '{ billingEntities { edges { node { id } } } }')).errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
-    expect((await send(one.url, null, '{ viewer { subject } }')).errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }]);
+    expect((await send(one.url, mine.token, '{ billingEntities { edges { node { id } } } }')).errors).toMatchObject([
+      { extensions: { code: 'FORBIDDEN' } },
+    ]);
+    expect((await send(one.url, null, '{ viewer { subject } }')).errors).toMatchObject([
+      { extensions: { code: 'UNAUTHENTICATED' } },
+    ]);
   });
 
   it('lists everybody in pages, newest first', async () => {
     const seen: string[] = [];
-    for (let after: string | null = null; ; ) {
-      const { data } = await send(one.url, operator, `query ($after: String) { billingEntities(first: 3, after: $after, search: "PERSON-") { edges { node { externalId } } pageInfo { hasNextPage endCursor } } }`, { after });
-      const { edges, pageInfo } = (data as never as { billingEntities: { edges: { node: { externalId: string } }[]; pageInfo: { hasNextPage: boolean; endCursor: string } } }).billingEntities;
+    for (let after: string | null = null; ;) {
+      const { data } = await send(
+        one.url,
+        operator,
+        `query ($after: String) { billingEntities(first: 3, after: $after, search: "PERSON-") { edges { node { externalId } } pageInfo { hasNextPage endCursor } } }`,
+        { after },
+      );
+      const { edges, pageInfo } = (
+        data as never as {
+          billingEntities: {
+            edges: { node: { externalId: string } }[];
+            pageInfo: { hasNextPage: boolean; endCursor: string };
+          };
+        }
+      ).billingEntities;
       seen.push(...edges.map(({ node }) => node.externalId));
       if (!pageInfo.hasNextPage) break;
       after = pageInfo.endCursor;
@@ -302,13 +446,21 @@ describe('live balances', () => {
   it('come at once, then rise, at most ten a second, on either process, and the last one always', async () => {
     const { id, token, subject } = await newcomer();
     const clients = [socketClient(one.socketUrl, token), socketClient(two.socketUrl, token)];
-    type Balance = { available: number; used: number; version: number };
+    interface Balance {
+      available: number;
+      used: number;
+      version: number;
+    }
     const streams = clients.map((client) => new Events<Balance>(client, BALANCE, { id }));
-    for (const stream of streams) expect(await stream.first(() => true)).toEqual({ available: 10_000, used: 0, version: 1 });
+    for (const stream of streams) {
+      expect(await stream.first(() => true)).toEqual({ available: 10_000, used: 0, version: 1 });
+    }
     const startedAt = performance.now();
     for (let round = 0; round < 30; round += 1) {
       await Promise.all(
-        Array.from({ length: 10 }, (_, index) => consume(service, { idempotencyKey: `l${round}-${index}`, userExternalId: subject, lines: tokens(10) })),
+        Array.from({ length: 10 }, (_, index) =>
+          consume(service, { idempotencyKey: `l${round}-${index}`, userExternalId: subject, lines: tokens(10) }),
+        ),
       );
     }
     for (const stream of streams) {
@@ -320,17 +472,28 @@ describe('live balances', () => {
       expect(stream.all.at(-1)).toEqual({ available: 9_700, used: 300, version: 301 });
       await stream.stop();
     }
-    await Promise.all(clients.map((client) => client.dispose()));
+    for (const client of clients) await client.dispose();
   });
 
   it('show records as they come, newest first, and how many more there were', async () => {
     const { id, token, subject } = await newcomer();
     const client = socketClient(two.socketUrl, token);
-    type Usage = { records: { quantity: number }[]; skipped: number };
-    const usage = new Events<Usage>(client, `subscription ($id: ID!) { usageRecorded(billingEntityId: $id) { records { quantity } skipped } }`, { id });
+    interface Usage {
+      records: { quantity: number }[];
+      skipped: number;
+    }
+    const usage = new Events<Usage>(
+      client,
+      `subscription ($id: ID!) { usageRecorded(billingEntityId: $id) { records { quantity } skipped } }`,
+      { id },
+    );
     const balance = new Events<{ version: number }>(client, BALANCE, { id });
     await balance.first(() => true);
-    const inputs = Array.from({ length: 50 }, (_, index) => ({ idempotencyKey: `u${index}`, userExternalId: subject, lines: tokens(index) }));
+    const inputs = Array.from({ length: 50 }, (_, index) => ({
+      idempotencyKey: `u${index}`,
+      userExternalId: subject,
+      lines: tokens(index),
+    }));
     await send(one.url, service, BATCH, { inputs });
     const seen = (): number => usage.all.reduce((sum, event) => sum + event.records.length + event.skipped, 0);
     await usage.first(() => seen() === 50);
@@ -344,14 +507,16 @@ describe('live balances', () => {
     const [mine, other] = [await newcomer(), await newcomer()];
     const client = socketClient(one.socketUrl, mine.token);
     const stream = new Events(client, BALANCE, { id: other.id });
-    await expect(stream.first(() => true)).rejects.toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
+    await expect(stream.first(() => true)).rejects.toThrow('NOT_FOUND');
     await client.dispose();
   });
 
   it('end when the token does', async () => {
     const { id, subject } = await newcomer();
     const client = socketClient(one.socketUrl, await tokenOf(subject, { expiresInSeconds: 2 }));
-    const closed = new Promise<{ code: number }>((resolve) => client.on('closed', (event) => resolve(event as { code: number })));
+    const closed = new Promise<{ code: number }>((resolve) =>
+      client.on('closed', (event) => resolve(event as { code: number })),
+    );
     const stream = new Events(client, BALANCE, { id });
     await stream.first(() => true);
     expect((await closed).code).toBeGreaterThanOrEqual(4400);

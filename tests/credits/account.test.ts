@@ -84,7 +84,10 @@ describe('the pure core', () => {
 
         const verifier = new Verifier(account);
         for (const entry of done.entries) {
-          verifier.entry(entry, done.records.filter((record) => record.sequence === entry.sequence));
+          verifier.entry(
+            entry,
+            done.records.filter((record) => record.sequence === entry.sequence),
+          );
         }
         const grants = new Map(done.grants.map((grant) => [grant.id, grant]));
         expect(verifier.finish(grants.values()).problems).toEqual([]);

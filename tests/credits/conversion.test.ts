@@ -5,7 +5,10 @@ import { RATES, type Resource } from '../../src/plans/rates.ts';
 const resource = fc.constantFrom<Resource>('AI_TOKENS', 'COMPUTE');
 const quantities = fc.array(fc.oneof(fc.bigInt(0n, 100_000n), fc.bigInt(0n, 2n ** 53n - 1n)), { maxLength: 60 });
 
-function chargeAll(quantityList: readonly bigint[], rate: { units: bigint; credits: bigint }): { credits: bigint; carry: Carry } {
+function chargeAll(
+  quantityList: readonly bigint[],
+  rate: { units: bigint; credits: bigint },
+): { credits: bigint; carry: Carry } {
   let credits = 0n;
   let carry = NO_CARRY;
   for (const quantity of quantityList) {

@@ -59,7 +59,9 @@ async function expectProven(id: string): Promise<void> {
 describe('the ledger on PostgreSQL', () => {
   it('gives a newcomer one trial, however many first requests race on two processes', async () => {
     const user = { externalId: 'newcomer', name: null, withTrial: true };
-    const ids = await Promise.all(Array.from({ length: 40 }, (_, index) => (index % 2 ? one : two).entities.ensureUser(user)));
+    const ids = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => (index % 2 ? one : two).entities.ensureUser(user)),
+    );
     expect(new Set(ids).size).toBe(1);
     const [id] = ids as [string];
     expect(await one.accounts.balance(id)).toMatchObject({ available: 10_000n, sequence: 1n });
@@ -83,9 +85,19 @@ describe('the ledger on PostgreSQL', () => {
     const refusals = results.filter((result) => result.kind === 'refused');
     expect(refusals).toHaveLength(100);
     for (const refusal of refusals) {
-      expect(refusal).toMatchObject({ reason: 'INSUFFICIENT_CREDITS', scope: 'BALANCE', required: 100n, available: 0n });
+      expect(refusal).toMatchObject({
+        reason: 'INSUFFICIENT_CREDITS',
+        scope: 'BALANCE',
+        required: 100n,
+        available: 0n,
+      });
     }
-    expect(await one.accounts.balance(id)).toMatchObject({ available: 0n, used: 10_000n, allowance: 10_000n, usedRatio: 1 });
+    expect(await one.accounts.balance(id)).toMatchObject({
+      available: 0n,
+      used: 10_000n,
+      allowance: 10_000n,
+      usedRatio: 1,
+    });
     await expectProven(id);
   });
 
@@ -112,7 +124,12 @@ describe('the ledger on PostgreSQL', () => {
     await one.entities.suspend(id, 'test');
     clock.forwardMs(40 * 86_400_000);
     const again = await two.consumption.consume(SERVICE, use);
-    expect(again).toMatchObject({ kind: 'success', replayed: true, credits: 10_000n, balance: { available: 0n, used: 0n } });
+    expect(again).toMatchObject({
+      kind: 'success',
+      replayed: true,
+      credits: 10_000n,
+      balance: { available: 0n, used: 0n },
+    });
     expect(again).toMatchObject({ records: first.kind === 'success' ? first.records : [] });
   });
 
@@ -147,7 +164,11 @@ describe('the ledger on PostgreSQL', () => {
     );
     await one.entities.ensureUser({ externalId, name: null, withTrial: true });
     const use = useOf(externalId, 110_000, 'patient');
-    expect(await one.consumption.consume(SERVICE, use)).toMatchObject({ kind: 'refused', required: 11_000n, available: 10_005n });
+    expect(await one.consumption.consume(SERVICE, use)).toMatchObject({
+      kind: 'refused',
+      required: 11_000n,
+      available: 10_005n,
+    });
     await one.administration.adjust(
       { ...SERVICE, kind: 'OPERATOR' },
       { idempotencyKey: 'gift-2', billingEntityId: id, amount: 1_000n, reason: 'test' },
@@ -157,7 +178,9 @@ describe('the ledger on PostgreSQL', () => {
 
   it('keeps a command whose statement fails from hurting the batch around it', async () => {
     const { id, externalId } = await newcomer();
-    const good = Array.from({ length: 20 }, (_, index) => one.consumption.consume(SERVICE, useOf(externalId, 10, `good-${index}`)));
+    const good = Array.from({ length: 20 }, (_, index) =>
+      one.consumption.consume(SERVICE, useOf(externalId, 10, `good-${index}`)),
+    );
     // No caller can send this: it gets past validation only here, and PostgreSQL refuses the text.
     const bad = one.ledger.execute({
       kind: 'adjust',
@@ -168,7 +191,9 @@ describe('the ledger on PostgreSQL', () => {
       amount: 1n,
       reason: 'test',
     });
-    const more = Array.from({ length: 20 }, (_, index) => one.consumption.consume(SERVICE, useOf(externalId, 10, `more-${index}`)));
+    const more = Array.from({ length: 20 }, (_, index) =>
+      one.consumption.consume(SERVICE, useOf(externalId, 10, `more-${index}`)),
+    );
     await expect(bad).rejects.toThrow();
     for (const result of await Promise.all([...good, ...more])) expect(result.kind).toBe('success');
     expect((await one.accounts.balance(id))?.used).toBe(40n);
@@ -236,8 +261,20 @@ describe('the ledger on PostgreSQL', () => {
     const operator = { ...SERVICE, kind: 'OPERATOR' } as const;
     const inAnHour = new Date(clock.now().getTime() + 3_600_000);
     const terms = { billingEntityId: id, source: 'PROMOTION', priority: 50, reason: 'test' } as const;
-    await one.administration.grant(operator, { ...terms, idempotencyKey: 'g1', amount: 30n, effectiveAt: null, expiresAt: inAnHour });
-    await one.administration.grant(operator, { ...terms, idempotencyKey: 'g2', amount: 7n, effectiveAt: inAnHour, expiresAt: null });
+    await one.administration.grant(operator, {
+      ...terms,
+      idempotencyKey: 'g1',
+      amount: 30n,
+      effectiveAt: null,
+      expiresAt: inAnHour,
+    });
+    await one.administration.grant(operator, {
+      ...terms,
+      idempotencyKey: 'g2',
+      amount: 7n,
+      effectiveAt: inAnHour,
+      expiresAt: null,
+    });
     const stored = async (): Promise<unknown> =>
       (await admin.query(`select available::int from credit_account where billing_entity_id = $1`, [id])).rows[0];
     expect(await stored()).toEqual({ available: 30 });
@@ -249,7 +286,9 @@ describe('the ledger on PostgreSQL', () => {
 
   it('names any row that was altered behind its back', async () => {
     const { id, externalId } = await newcomer();
-    for (let index = 0; index < 5; index += 1) await one.consumption.consume(SERVICE, useOf(externalId, 1_005, `alter-${index}`));
+    for (let index = 0; index < 5; index += 1) {
+      await one.consumption.consume(SERVICE, useOf(externalId, 1_005, `alter-${index}`));
+    }
     await expectProven(id);
     const alterations = [
       [`update ledger_entry set amount = amount - 1 where sequence = 3`, 'entry 3'],
@@ -267,7 +306,9 @@ describe('the ledger on PostgreSQL', () => {
       [`update credit_account set carries = '{}'`, 'account: fraction'],
     ] as const;
     const tables = ['credit_account', 'credit_grant', 'ledger_entry', 'usage_record'];
-    const sound = tables.map((table) => `create table sound_${table} as select * from ${table} where billing_entity_id = '${id}'`);
+    const sound = tables.map(
+      (table) => `create table sound_${table} as select * from ${table} where billing_entity_id = '${id}'`,
+    );
     await behindItsBack(sound);
     const putBack = tables.flatMap((table) => [
       `delete from ${table} where billing_entity_id = '${id}'`,
@@ -287,7 +328,9 @@ describe('the ledger on PostgreSQL', () => {
   it('refuses to rewrite history', async () => {
     const { id } = await newcomer();
     for (const change of ['update ledger_entry set amount = 0', 'delete from ledger_entry']) {
-      await expect(admin.query(`${change} where billing_entity_id = $1`, [id])).rejects.toMatchObject({ code: '23001' });
+      await expect(admin.query(`${change} where billing_entity_id = $1`, [id])).rejects.toMatchObject({
+        code: '23001',
+      });
     }
   });
 });
@@ -316,32 +359,39 @@ async function behindItsBack(statements: readonly string[]): Promise<void> {
 describe('random commands, concurrently', () => {
   it('leave what the model says, in the order that the ledger gives them', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(pauseHours, fc.array(draft, { minLength: 1, maxLength: 12 })), { maxLength: 8 }), async (rounds) => {
-        const { id } = await newcomer(false);
-        const executed: { command: Command; outcome: Outcome; now: Date }[] = [];
-        let keys = 0;
-        for (const [hours, drafts] of rounds) {
-          clock.forwardMs(Math.abs(hours) * 3_600_000);
-          const now = clock.now();
-          const commands = drafts.map((make) => make({ billingEntityId: id, now, key: `key-${(keys += 1)}` }));
-          const outcomes = await Promise.all(
-            commands.map((command, index) => (index % 2 ? one : two).ledger.execute(command)),
+      fc.asyncProperty(
+        fc.array(fc.tuple(pauseHours, fc.array(draft, { minLength: 1, maxLength: 12 })), { maxLength: 8 }),
+        async (rounds) => {
+          const { id } = await newcomer(false);
+          const executed: { command: Command; outcome: Outcome; now: Date }[] = [];
+          let keys = 0;
+          for (const [hours, drafts] of rounds) {
+            clock.forwardMs(Math.abs(hours) * 3_600_000);
+            const now = clock.now();
+            const commands = drafts.map((make) => make({ billingEntityId: id, now, key: `key-${(keys += 1)}` }));
+            const outcomes = await Promise.all(
+              commands.map((command, index) => (index % 2 ? one : two).ledger.execute(command)),
+            );
+            commands.forEach((command, index) => executed.push({ command, outcome: outcomes[index] as Outcome, now }));
+          }
+          const model = new Model().at(clock.now());
+          const committed = executed.flatMap((each) =>
+            each.outcome.kind === 'committed' && each.outcome.entries.length > 0
+              ? [{ ...each, outcome: each.outcome }]
+              : [],
           );
-          commands.forEach((command, index) => executed.push({ command, outcome: outcomes[index] as Outcome, now }));
-        }
-        const model = new Model().at(clock.now());
-        const committed = executed.flatMap((each) =>
-          each.outcome.kind === 'committed' && each.outcome.entries.length > 0 ? [{ ...each, outcome: each.outcome }] : [],
-        );
-        committed.sort((a, b) => Number((a.outcome.entries[0]?.sequence ?? 0n) - (b.outcome.entries[0]?.sequence ?? 0n)));
-        for (const { command, outcome, now } of committed) {
-          expect(model.at(now).execute(command)).toBe('done');
-          expect(outcome.balance).toMatchObject({ available: model.available, used: model.used });
-        }
-        model.at(clock.now());
-        expect(await one.accounts.balance(id)).toMatchObject({ available: model.available, used: model.used });
-        await expectProven(id);
-      }),
+          committed.sort((a, b) =>
+            Number((a.outcome.entries[0]?.sequence ?? 0n) - (b.outcome.entries[0]?.sequence ?? 0n)),
+          );
+          for (const { command, outcome, now } of committed) {
+            expect(model.at(now).execute(command)).toBe('done');
+            expect(outcome.balance).toMatchObject({ available: model.available, used: model.used });
+          }
+          model.at(clock.now());
+          expect(await one.accounts.balance(id)).toMatchObject({ available: model.available, used: model.used });
+          await expectProven(id);
+        },
+      ),
       { numRuns: 40 },
     );
   }, 120_000);

@@ -53,7 +53,10 @@ export class Model {
         return this.#grant(command, command.amount);
       case 'adjust':
         if (command.amount > 0n) {
-          return this.#grant({ ...command, source: 'ADJUSTMENT', priority: 50, effectiveAt: null, expiresAt: null }, command.amount);
+          return this.#grant(
+            { ...command, source: 'ADJUSTMENT', priority: 50, effectiveAt: null, expiresAt: null },
+            command.amount,
+          );
         }
         if (-command.amount > this.available) return 'rejected';
         this.#draw(-command.amount);
@@ -87,7 +90,15 @@ export class Model {
     const until = grant.expiresAt?.getTime() ?? Infinity;
     if (until <= this.#now || until <= from) return 'rejected';
     const paid = ['SUBSCRIPTION', 'PURCHASE'].includes(grant.source);
-    this.grants.push({ id: grant.grantId, priority: grant.priority, paid, from, until, madeAt: this.#now, left: amount });
+    this.grants.push({
+      id: grant.grantId,
+      priority: grant.priority,
+      paid,
+      from,
+      until,
+      madeAt: this.#now,
+      left: amount,
+    });
     return 'done';
   }
 

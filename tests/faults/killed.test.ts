@@ -12,13 +12,28 @@ import { waitFor } from '../support/wait-for.ts';
 
 const CONSUME = /* GraphQL */ `
   mutation ($input: ConsumeCreditsInput!) {
-    consumeCredits(input: $input) { __typename ... on ConsumeCreditsSuccess { credits replayed } }
+    consumeCredits(input: $input) {
+      __typename
+      ... on ConsumeCreditsSuccess {
+        credits
+        replayed
+      }
+    }
   }
 `;
 const PROOF = /* GraphQL */ `
   query ($id: ID!) {
-    billingEntity(id: $id) { credits { available used } }
-    verifyLedger(billingEntityId: $id) { consistent problems entriesChecked }
+    billingEntity(id: $id) {
+      credits {
+        available
+        used
+      }
+    }
+    verifyLedger(billingEntityId: $id) {
+      consistent
+      problems
+      entriesChecked
+    }
   }
 `;
 
@@ -54,7 +69,12 @@ function consumeAll(keys: readonly string[], width: number, target: () => string
 
 async function expectEachOnce(url: string, user: string, count: number): Promise<void> {
   const operator = await tokenOf('root', { scope: 'billing:operator' });
-  const found = await send(url, operator, `query ($user: String!) { billingEntityByExternalId(type: USER, externalId: $user) { id } }`, { user });
+  const found = await send(
+    url,
+    operator,
+    `query ($user: String!) { billingEntityByExternalId(type: USER, externalId: $user) { id } }`,
+    { user },
+  );
   const { id } = (found.data as never as { billingEntityByExternalId: { id: string } }).billingEntityByExternalId;
   const { data } = await send(url, operator, PROOF, { id });
   expect(data).toEqual({

@@ -24,7 +24,10 @@ beforeAll(async () => {
   writeFileSync(join(page, 'index.html'), '<!doctype html><title>page</title>');
   writeFileSync(join(page, 'assets', 'index-Ab12.js'), 'export {};');
   writeFileSync(join(directory, 'secret.js'), 'never served');
-  const people = new Map<string, TokenMaker>([['user', () => 'a.b.c'], ['operator', async () => 'd.e.f']]);
+  const people = new Map<string, TokenMaker>([
+    ['user', () => 'a.b.c'],
+    ['operator', async () => 'd.e.f'],
+  ]);
   server = await createHttpServer({
     config: loadConfig({ PORT: '0' }, 'local'),
     log: createLog({ level: 'silent' }),
@@ -56,11 +59,20 @@ test('the page is served with and without a slash, and is asked for anew each ti
 test('assets are cached for good, since their names change with their content', async () => {
   const answer = await get('/graphiql/assets/index-Ab12.js');
   expect(answer).toMatchObject({ status: 200, body: 'export {};' });
-  expect(answer.headers).toMatchObject({ 'content-type': 'text/javascript; charset=utf-8', 'cache-control': 'public, max-age=31536000, immutable' });
+  expect(answer.headers).toMatchObject({
+    'content-type': 'text/javascript; charset=utf-8',
+    'cache-control': 'public, max-age=31536000, immutable',
+  });
 });
 
 test('no path leads out of the directory', async () => {
-  for (const path of ['/graphiql/../secret.js', '/graphiql/..%2fsecret.js', '/graphiql//../secret.js', '/graphiql/assets/../../secret.js', '/graphiql/assets']) {
+  for (const path of [
+    '/graphiql/../secret.js',
+    '/graphiql/..%2fsecret.js',
+    '/graphiql//../secret.js',
+    '/graphiql/assets/../../secret.js',
+    '/graphiql/assets',
+  ]) {
     const answer = await get(path);
     expect(answer.status).toBe(404);
     expect(JSON.parse(answer.body)).toMatchObject({ errors: [{ extensions: { code: 'NOT_FOUND' } }] });
@@ -68,13 +80,19 @@ test('no path leads out of the directory', async () => {
 });
 
 test('paths of others are left to others, and nothing is written to', async () => {
-  for (const path of ['/graphiqlx', '/sign-in/']) expect(JSON.parse((await get(path)).body)).toMatchObject({ errors: [{ message: 'There is nothing at this path.' }] });
+  for (const path of ['/graphiqlx', '/sign-in/']) {
+    const { body } = await get(path);
+    expect(JSON.parse(body)).toMatchObject({ errors: [{ message: 'There is nothing at this path.' }] });
+  }
   expect((await get('/graphiql', 'POST')).status).toBe(405);
   expect(await get('/graphiql', 'HEAD')).toMatchObject({ status: 200, body: '' });
 });
 
 test('a sign-in link hands the token over in the fragment', async () => {
-  expect((await get('/sign-in?as=user')).headers).toMatchObject({ location: '/graphiql#token=a.b.c', 'cache-control': 'no-store' });
+  expect((await get('/sign-in?as=user')).headers).toMatchObject({
+    location: '/graphiql#token=a.b.c',
+    'cache-control': 'no-store',
+  });
   expect(await get('/sign-in?as=operator')).toMatchObject({ status: 303 });
 });
 

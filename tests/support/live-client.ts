@@ -11,22 +11,27 @@ export function socketClient(socketUrl: string, token: string): Client {
   });
 }
 
+interface Result {
+  readonly data?: unknown;
+  readonly errors?: unknown;
+}
+
 /** A subscription's events so far, and the means to wait for one. */
 export class Events<T> {
   readonly all: T[] = [];
   readonly ended: Promise<void>;
-  readonly #iterator: AsyncIterableIterator<{ data?: unknown; errors?: unknown }>;
+  readonly #iterator: AsyncIterableIterator<Result>;
   #wake: () => void = () => undefined;
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(client: Client, query: string, variables: Record<string, unknown>) {
-    this.#iterator = client.iterate({ query, variables }) as typeof this.#iterator;
+    this.#iterator = client.iterate({ query, variables }) as AsyncIterableIterator<Result>;
     this.ended = this.#read();
   }
 
   /** The first event, now or to come, that fits. */
   async first(fits: (event: T) => boolean): Promise<T> {
-    for (let next = 0; ; ) {
+    for (let next = 0; ;) {
       for (; next < this.all.length; next += 1) if (fits(this.all[next] as T)) return this.all[next] as T;
       if (this.#failure !== undefined) throw this.#failure;
       await new Promise<void>((resolve) => {
@@ -48,7 +53,7 @@ export class Events<T> {
         this.#wake();
       }
     } catch (error) {
-      this.#failure = error;
+      this.#failure = error instanceof Error ? error : new Error(JSON.stringify(error));
     }
     this.#failure ??= new Error('the subscription ended');
     this.#wake();

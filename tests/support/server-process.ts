@@ -12,13 +12,22 @@ export class ServerProcess {
   private constructor(child: ChildProcess, port: number) {
     this.url = `http://127.0.0.1:${port}/graphql`;
     this.#child = child;
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+    }
   }
 
   /** Starts it and waits until it is ready. */
   static async start(port: number, env: Readonly<Record<string, string>>): Promise<ServerProcess> {
     const child = spawn(process.execPath, ['scripts/start.mjs', 'local'], {
-      env: { PATH: process.env['PATH'], PORT: String(port), AUTH_JWT_SECRET: JWT_SECRET, LOG_LEVEL: 'warn', DEMO: '0', ...env },
+      env: {
+        PATH: process.env['PATH'],
+        PORT: String(port),
+        AUTH_JWT_SECRET: JWT_SECRET,
+        LOG_LEVEL: 'warn',
+        DEMO: '0',
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const server = new ServerProcess(child, port);

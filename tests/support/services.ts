@@ -24,7 +24,10 @@ export class TestClock implements Clock {
 }
 
 /** The domain on a test database, as one process of an installation would open it. */
-export function openTestServices(databaseUrl: string, overrides: Partial<ServicesOptions> = {}): Promise<DomainServices> {
+export function openTestServices(
+  databaseUrl: string,
+  overrides: Partial<ServicesOptions> = {},
+): Promise<DomainServices> {
   return openServices({
     databaseUrl,
     redisUrl: null,

@@ -1,0 +1,28 @@
+/** The order of checks in every resolver: who asks, does the thing exist for them, may they do it. */
+import { visible } from '../billing-entities/access.ts';
+import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
+import type { Principal } from '../billing-entities/principal.ts';
+import { parseEntityId } from '../ids.ts';
+import { Refusal } from '../refusal.ts';
+import type { RequestContext } from './context.ts';
+
+/** The billing entity with this id. @throws Refusal NOT_FOUND when there is none, or none for this caller */
+export async function requireVisible(
+  context: RequestContext,
+  principal: Principal,
+  id: string,
+): Promise<BillingEntity> {
+  const entity = await context.loaders.entity.load(parseEntityId(id));
+  if (!visible(principal, entity)) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+  return entity;
+}
+
+/** What a query gives where a mutation would be refused NOT_FOUND. */
+export async function nullIfNotFound<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'NOT_FOUND') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,173 @@
+import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { permissions, readsAll, requireOperator, requirePrincipal, visible } from '../billing-entities/access.ts';
+import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
+import type { Principal } from '../billing-entities/principal.ts';
+import type { UsageRecord as DomainRecord } from '../credits/account.ts';
+import type { Balance } from '../credits/balance.ts';
+import type { Grant } from '../credits/grants.ts';
+import type { ReadEntry } from '../credits/history.ts';
+import type { Page } from '../pagination.ts';
+import { FREE_TRIAL, type PlanTerms } from '../plans/plans.ts';
+import { nullIfNotFound, requireVisible } from './authorization.ts';
+import { CreditBalance } from './balance.type.ts';
+import {
+  BillingEntitiesArgs,
+  BillingEntityInput,
+  GrantsArgs,
+  LedgerArgs,
+  toLedgerFilter,
+  toUsageFilter,
+  UsageArgs,
+} from './billing-entity.inputs.ts';
+import { BillingEntity } from './billing-entity.type.ts';
+import { connectionOf } from './connection.type.ts';
+import type { RequestContext } from './context.ts';
+import { BillingEntityTypeEnum } from './enums.ts';
+import { CreditGrantConnection } from './grant.type.ts';
+import { LedgerEntryConnection } from './ledger-entry.type.ts';
+import { pageOf } from './page.args.ts';
+import { Plan } from './plan.type.ts';
+import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
+
+const BillingEntityConnection = connectionOf('BillingEntity', () => BillingEntity, 'billing entities, newest first');
+
+@Resolver(() => BillingEntity)
+export class BillingEntityResolver {
+  @Query(() => BillingEntity, {
+    nullable: true,
+    description: 'The billing entity with this id; null when there is none for the caller.',
+  })
+  billingEntity(
+    @Arg('id', () => ID, { description: 'Its id.' }) id: string,
+    @Ctx() context: RequestContext,
+  ): Promise<Row | null> {
+    return nullIfNotFound(requireVisible(context, requirePrincipal(context.principal), id));
+  }
+
+  @Query(() => BillingEntity, {
+    nullable: true,
+    description: 'The billing entity that the identity provider calls so; null when there is none for the caller.',
+  })
+  async billingEntityByExternalId(
+    @Arg('type', () => BillingEntityTypeEnum, { description: 'A user or an organization.' }) type:
+      | 'USER'
+      | 'ORGANIZATION',
+    @Arg('externalId', () => String, { description: 'A user’s `sub`, or an organization’s id there.' })
+    externalId: string,
+    @Ctx() { principal, services }: RequestContext,
+  ): Promise<Row | null> {
+    const known = requirePrincipal(principal);
+    const entity = await services.entities.byExternalId(type, externalId);
+    return visible(known, entity) ? entity : null;
+  }
+
+  @Query(() => BillingEntityConnection, { description: 'Every billing entity, newest first. Operators only.' })
+  billingEntities(
+    @Args(() => BillingEntitiesArgs) args: BillingEntitiesArgs,
+    @Ctx() { principal, services }: RequestContext,
+  ): Promise<Page<Row>> {
+    requireOperator(principal);
+    return services.entities.list(pageOf(args), { search: args.search ?? null, type: args.type ?? null });
+  }
+
+  @Mutation(() => BillingEntity, {
+    description:
+      'Refuses all new use of the entity from the answer on. Operators only. Again: the first suspension stands.',
+  })
+  async suspendBillingEntity(
+    @Arg('input', () => BillingEntityInput, { description: 'Which entity.' }) { billingEntityId }: BillingEntityInput,
+    @Arg('reason', () => String, { description: 'Why: 1 to 1000 characters.' }) reason: string,
+    @Ctx() context: RequestContext,
+  ): Promise<Row> {
+    const entity = await requireVisible(context, requirePrincipal(context.principal), billingEntityId);
+    requireOperator(context.principal);
+    return context.services.entities.suspend(entity.billingEntityId, reason);
+  }
+
+  @Mutation(() => BillingEntity, { description: 'Lifts a suspension. Operators only. Without one, nothing changes.' })
+  async reinstateBillingEntity(
+    @Arg('input', () => BillingEntityInput, { description: 'Which entity.' }) { billingEntityId }: BillingEntityInput,
+    @Ctx() context: RequestContext,
+  ): Promise<Row> {
+    const entity = await requireVisible(context, requirePrincipal(context.principal), billingEntityId);
+    requireOperator(context.principal);
+    return context.services.entities.reinstate(entity.billingEntityId);
+  }
+
+  @FieldResolver(() => CreditBalance, { description: 'Its credits now.' })
+  async credits(@Root() entity: Row, @Ctx() { loaders }: RequestContext): Promise<Balance> {
+    const balance = await loaders.balance.load(entity.billingEntityId);
+    if (balance === null) throw new Error(`billing entity ${entity.billingEntityId} has no account`);
+    return balance;
+  }
+
+  @FieldResolver(() => Plan, { description: 'Its plan.' })
+  plan(): PlanTerms {
+    return FREE_TRIAL;
+  }
+
+  @FieldResolver(() => [String], { description: 'Features the plan grants now, such as basic_chatflows.' })
+  features(): readonly string[] {
+    return FREE_TRIAL.features;
+  }
+
+  @FieldResolver(() => [String], {
+    description:
+      'What the caller may do here, such as credits.consume: for showing a control disabled with its reason.',
+  })
+  viewerPermissions(@Root() entity: Row, @Ctx() { principal }: RequestContext): string[] {
+    return permissions(requirePrincipal(principal), entity);
+  }
+
+  @FieldResolver(() => CreditGrantConnection, {
+    nullable: true,
+    description: 'In the order in which they are drawn. null: the caller may not read it.',
+  })
+  grants(
+    @Root() entity: Row,
+    @Args(() => GrantsArgs) args: GrantsArgs,
+    @Ctx() context: RequestContext,
+  ): Promise<Page<Grant>> | null {
+    if (!mayReadAll(context, entity)) return null;
+    return context.services.history.grants(entity.billingEntityId, pageOf(args), args);
+  }
+
+  @FieldResolver(() => LedgerEntryConnection, {
+    nullable: true,
+    description: 'Every change of the balance, newest first. null: the caller may not read it.',
+  })
+  ledger(
+    @Root() entity: Row,
+    @Args(() => LedgerArgs) args: LedgerArgs,
+    @Ctx() context: RequestContext,
+  ): Promise<Page<ReadEntry>> | null {
+    if (!mayReadAll(context, entity)) return null;
+    return context.services.history.ledger(entity.billingEntityId, pageOf(args), toLedgerFilter(args.filter));
+  }
+
+  @FieldResolver(() => UsageRecordConnection, { description: 'What was used, by occurredAt, newest first.' })
+  usage(
+    @Root() entity: Row,
+    @Args(() => UsageArgs) args: UsageArgs,
+    @Ctx() { services }: RequestContext,
+  ): Promise<Page<DomainRecord>> {
+    return services.usage.records(entity.billingEntityId, pageOf(args), toUsageFilter(args.filter));
+  }
+
+  @FieldResolver(() => UsageRecord, {
+    nullable: true,
+    description: 'One of its usage records; null when there is none of this id.',
+  })
+  async usageRecord(
+    @Root() entity: Row,
+    @Arg('id', () => ID, { description: 'The record’s id.' }) id: string,
+    @Ctx() { services }: RequestContext,
+  ): Promise<DomainRecord | null> {
+    const record = await nullIfNotFound(services.usage.record(id));
+    return record?.billingEntityId === entity.billingEntityId ? record : null;
+  }
+}
+
+function mayReadAll({ principal }: { principal: Principal | null }, entity: Row): boolean {
+  return readsAll(requirePrincipal(principal), entity);
+}

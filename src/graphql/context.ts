@@ -1,0 +1,81 @@
+import DataLoader from 'dataloader';
+import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
+import type { Principal } from '../billing-entities/principal.ts';
+import type { UsageRecord } from '../credits/account.ts';
+import type { Balance } from '../credits/balance.ts';
+import type { Grant } from '../credits/grants.ts';
+import type { ReadEntry } from '../credits/history.ts';
+import type { DomainServices } from '../services.ts';
+
+/** What resolvers reach: who asks, the domain, and loaders that live for one operation. */
+export interface RequestContext {
+  /** null: anonymous. */
+  readonly principal: Principal | null;
+  readonly services: DomainServices;
+  readonly loaders: Loaders;
+}
+
+export interface EntryKey {
+  readonly billingEntityId: string;
+  readonly sequence: bigint;
+}
+
+export interface GrantKey {
+  readonly billingEntityId: string;
+  readonly id: string;
+}
+
+/** Makes contexts of one application. */
+export function contextFactory(services: DomainServices): (principal: Principal | null) => RequestContext {
+  return (principal) => ({ principal, services, loaders: new Loaders(services) });
+}
+
+/** One statement for each kind of thing that a list leads to, however long it is. Each is made when first used. */
+export class Loaders {
+  readonly #services: DomainServices;
+  #entity: DataLoader<string, BillingEntity | null> | undefined;
+  #balance: DataLoader<string, Balance | null> | undefined;
+  #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
+  #entry: DataLoader<EntryKey, ReadEntry | null, string> | undefined;
+  #recordsOfEntry: DataLoader<EntryKey, UsageRecord[], string> | undefined;
+
+  constructor(services: DomainServices) {
+    this.#services = services;
+  }
+
+  get entity(): DataLoader<string, BillingEntity | null> {
+    return (this.#entity ??= new DataLoader(async (ids) => {
+      const found = await this.#services.entities.byIds(ids);
+      return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get balance(): DataLoader<string, Balance | null> {
+    return (this.#balance ??= new DataLoader(async (ids) => {
+      const found = await this.#services.accounts.balances(ids);
+      return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get grant(): DataLoader<GrantKey, Grant | null, string> {
+    return (this.#grant ??= new DataLoader((keys) => this.#services.history.grantsByIds(keys), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
+    }));
+  }
+
+  get entry(): DataLoader<EntryKey, ReadEntry | null, string> {
+    return (this.#entry ??= new DataLoader((keys) => this.#services.history.entriesBySequence(keys), {
+      cacheKeyFn: entryKey,
+    }));
+  }
+
+  get recordsOfEntry(): DataLoader<EntryKey, UsageRecord[], string> {
+    return (this.#recordsOfEntry ??= new DataLoader((keys) => this.#services.usage.recordsByEntry(keys), {
+      cacheKeyFn: entryKey,
+    }));
+  }
+}
+
+function entryKey({ billingEntityId, sequence }: EntryKey): string {
+  return `${billingEntityId} ${sequence}`;
+}

@@ -1,0 +1,89 @@
+/** The contract's enums. Output enums name members that later operations bring: clients generate types from them once. */
+import { registerEnumType } from 'type-graphql';
+
+function register<const Members extends Readonly<Record<string, string>>>(
+  name: string,
+  description: string,
+  members: Members,
+): { readonly [Member in keyof Members]: Member } {
+  const values = Object.fromEntries(Object.keys(members).map((member) => [member, member]));
+  const valuesConfig = Object.fromEntries(
+    Object.entries(members).map(([member, text]) => [member, { description: text }]),
+  );
+  registerEnumType(values, { name, description, valuesConfig });
+  return values as { readonly [Member in keyof Members]: Member };
+}
+
+export const BillingEntityTypeEnum = register('BillingEntityType', 'What kind of holder of credits it is.', {
+  USER: 'A person.',
+  ORGANIZATION: 'An organization.',
+});
+export const BillingEntityStatusEnum = register('BillingEntityStatus', 'Whether a billing entity may use credits.', {
+  ACTIVE: 'It may.',
+  SUSPENDED: 'All new use is refused with ENTITY_SUSPENDED until an operator reinstates it.',
+});
+export const OrganizationVisibilityEnum = register(
+  'OrganizationVisibility',
+  'Who pays for use inside an organization.',
+  {
+    PRIVATE: 'The organization’s pool pays for its members.',
+    PUBLIC: 'Each member pays from their own balance, and is tracked alone.',
+  },
+);
+export const ViewerKindEnum = register('ViewerKind', 'What kind of caller a token makes.', {
+  USER: 'A person, for themselves.',
+  SERVICE: 'A platform back end: meters use for any user or organization, administers nothing.',
+  OPERATOR: 'Runs this installation: everything, on every entity.',
+  API_KEY: 'An API key: use on behalf of its billing entity.',
+});
+export const CreditGrantSourceEnum = register('CreditGrantSource', 'Where granted credits come from.', {
+  TRIAL: 'The free trial, once. Promotional.',
+  SUBSCRIPTION: 'A paid period of a plan.',
+  PURCHASE: 'Bought once.',
+  PROMOTION: 'Given away by an operator. Promotional.',
+  ADJUSTMENT: 'A correction by an operator. Promotional.',
+  TRANSFER: 'From another account; of the class of its origin.',
+});
+export const LedgerEntryKindEnum = register('LedgerEntryKind', 'What an entry of the ledger records.', {
+  GRANT: 'Credits arrived. A grant of later stands first with 0 and again when it takes effect.',
+  CONSUMPTION: 'Use was charged; also for 0 credits.',
+  OVERAGE: 'Use beyond the allowance.',
+  HOLD: 'Credits were reserved.',
+  RELEASE: 'Reserved credits were let go.',
+  EXPIRY: 'What remained of a grant lapsed.',
+  REFUND: 'A usage record was refunded.',
+  ADJUSTMENT: 'An operator corrected the balance.',
+  TRANSFER_IN: 'Credits came from another account.',
+  TRANSFER_OUT: 'Credits went to another account.',
+  CLAWBACK: 'A refunded or disputed payment took its credits back.',
+  REPAYMENT: 'New credits paid what was owed.',
+});
+export const UsageResourceEnum = register('UsageResource', 'What is metered.', {
+  AI_TOKENS: 'Unit: one token.',
+  COMPUTE: 'Unit: one millisecond.',
+});
+export const BillingModeEnum = register('BillingMode', 'Which lines of use are charged.', {
+  FULL: 'Tokens and compute are charged.',
+  COMPUTE_ONLY: 'Tokens are recorded at 0 credits, compute is charged.',
+});
+export const UsageRefusalReasonEnum = register('UsageRefusalReason', 'Why use was refused.', {
+  INSUFFICIENT_CREDITS: 'There are not enough credits, and no overage is allowed.',
+  OVERAGE_CAP_REACHED: 'It would pass the cap on overage.',
+  MEMBER_LIMIT_REACHED: 'It would pass the member’s limit in the pool.',
+  API_KEY_LIMIT_REACHED: 'It would pass the key’s limit.',
+  FEATURE_NOT_IN_PLAN: 'The payer’s plan does not grant the feature.',
+  ENTITY_SUSPENDED: 'The payer, the user or the organization is suspended.',
+  MEMBER_SUSPENDED: 'The membership is suspended.',
+  PAYMENT_PAST_DUE: 'The subscription is unpaid.',
+});
+export const UsageLimitScopeEnum = register(
+  'UsageLimitScope',
+  'Which limit refused: the tightest one, when several would.',
+  {
+    BALANCE: 'The payer’s balance.',
+    OVERAGE_CAP: 'The cap on overage.',
+    MEMBER: 'The member’s limit.',
+    API_KEY: 'The key’s limit.',
+    PLAN: 'What the plan grants.',
+  },
+);

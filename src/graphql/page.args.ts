@@ -1,0 +1,17 @@
+import { ArgsType, Field, Int } from 'type-graphql';
+import type { PageRequest } from '../pagination.ts';
+
+/** A page, as every connection takes it. `after` may be absent: read it by `pageOf`. */
+@ArgsType()
+export class PageArgs {
+  @Field(() => Int, { defaultValue: 20, description: 'How many: 1 to 100.' })
+  readonly first!: number;
+
+  @Field(() => String, { nullable: true, description: 'Continue after this cursor; absent: from the beginning.' })
+  readonly after?: string | null;
+}
+
+/** The page that the arguments ask for. */
+export function pageOf({ first, after }: PageArgs): PageRequest {
+  return { first, after: after ?? null };
+}

@@ -1,0 +1,52 @@
+import 'reflect-metadata';
+import type { GraphQLSchema } from 'graphql';
+import { buildSchema } from 'type-graphql';
+import { AdministrationResolver } from './administration.resolver.ts';
+import { BalanceResolver } from './balance.resolver.ts';
+import { BillingEntityResolver } from './billing-entity.resolver.ts';
+import { resolveTypesByTypename } from './compilation.ts';
+import { ConsumptionResolver } from './consumption.resolver.ts';
+import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
+import { PlanResolver } from './plan.resolver.ts';
+import { CreditDrawResolver, UsageRecordResolver } from './usage-record.resolver.ts';
+import { ViewerResolver } from './viewer.resolver.ts';
+
+/** The API, assembled from its resolvers. */
+export async function buildTollgateSchema(): Promise<GraphQLSchema> {
+  const schema = await buildSchema({
+    resolvers: [
+      AdministrationResolver,
+      BalanceResolver,
+      BillingEntityResolver,
+      ConsumptionResolver,
+      CreditDrawResolver,
+      LedgerEntryResolver,
+      PlanResolver,
+      UsageRecordResolver,
+      ViewerResolver,
+    ],
+    // Inputs are checked by their scalars and by the domain, where every road meets them.
+    validate: false,
+    // Subscriptions bring their own sources.
+    pubSub: NO_PUB_SUB,
+  });
+  for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
+    if (root) root.description = ROOTS[root.name as keyof typeof ROOTS];
+  }
+  return resolveTypesByTypename(schema);
+}
+
+const ROOTS = {
+  Query: 'Reading. What the caller may not see does not exist for them: null or NOT_FOUND.',
+  Mutation: 'Changing. Commands with an idempotency key take effect once, forever.',
+  Subscription: 'Live, over the WebSocket `/graphql` (protocol graphql-transport-ws).',
+} as const;
+
+const NO_PUB_SUB = {
+  publish(): never {
+    throw new Error('events come from src/live');
+  },
+  subscribe(): never {
+    throw new Error('events come from src/live');
+  },
+};

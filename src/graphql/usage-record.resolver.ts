@@ -1,0 +1,75 @@
+import { Arg, Ctx, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
+import { requirePrincipal } from '../billing-entities/access.ts';
+import type { UsageRecord as DomainRecord } from '../credits/account.ts';
+import type { Grant } from '../credits/grants.ts';
+import type { ReadEntry } from '../credits/history.ts';
+import type { UsageEvent } from '../usage/usage-history.ts';
+import { requireVisible } from './authorization.ts';
+import { Party } from './billing-entity.type.ts';
+import type { RequestContext } from './context.ts';
+import { CreditGrant } from './grant.type.ts';
+import { LedgerEntry } from './ledger-entry.type.ts';
+import { partyOf } from './party.ts';
+import { toCreditRate } from './plan.resolver.ts';
+import { CreditRate } from './plan.type.ts';
+import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type.ts';
+
+@Resolver(() => UsageRecord)
+export class UsageRecordResolver {
+  @Subscription(() => UsageRecordedEvent, {
+    description: 'Use as it is recorded: at most ten events a second, only records that the subscriber may read.',
+    async subscribe({ args, context }) {
+      const known = context as RequestContext;
+      const { billingEntityId } = await requireVisible(
+        known,
+        requirePrincipal(known.principal),
+        (args as { billingEntityId: string }).billingEntityId,
+      );
+      return known.services.usage.watch(billingEntityId);
+    },
+  })
+  usageRecorded(
+    @Root() event: UsageEvent,
+    @Arg('billingEntityId', () => ID, { description: 'Whose use.' }) _billingEntityId: string,
+  ): UsageEvent {
+    return event;
+  }
+
+  @FieldResolver(() => Party, { description: 'Who pays.' })
+  billingEntity(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> {
+    return partyOf(record.billingEntityId, context);
+  }
+
+  @FieldResolver(() => Party, { nullable: true, description: 'Who used it, if a person did.' })
+  user(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> | null {
+    return record.userId === null ? null : partyOf(record.userId, context);
+  }
+
+  @FieldResolver(() => CreditRate, { description: 'The rate as it was.' })
+  rate(@Root() record: DomainRecord): CreditRate {
+    return toCreditRate(record.rate);
+  }
+
+  @FieldResolver(() => [CreditDraw], { description: 'From which grants; empty for overage and exempt lines.' })
+  draws(@Root() { draws, billingEntityId }: DomainRecord): CreditDraw[] {
+    return draws.map((draw) => ({ ...draw, billingEntityId }));
+  }
+
+  @FieldResolver(() => LedgerEntry, {
+    nullable: true,
+    description: 'The entry that charged it. null: the caller may not read it.',
+  })
+  ledgerEntry(@Root() record: DomainRecord, @Ctx() { loaders }: RequestContext): Promise<ReadEntry | null> {
+    return loaders.entry.load(record);
+  }
+}
+
+@Resolver(() => CreditDraw)
+export class CreditDrawResolver {
+  @FieldResolver(() => CreditGrant, { description: 'The grant that was drawn.' })
+  async grant(@Root() { billingEntityId, grantId }: CreditDraw, @Ctx() { loaders }: RequestContext): Promise<Grant> {
+    const grant = await loaders.grant.load({ billingEntityId, id: grantId });
+    if (grant === null) throw new Error(`grant ${grantId} of ${billingEntityId} is missing`);
+    return grant;
+  }
+}

@@ -1,0 +1,99 @@
+import { ConfigError, loadConfig } from '../src/config.ts';
+import type { Mode } from '../src/config.ts';
+
+const key = Buffer.alloc(32, 7).toString('base64');
+const production = {
+  DATABASE_URL: 'postgres://tollgate:hunter2@db/tollgate',
+  AUTH_JWT_SECRET: 'x'.repeat(32),
+  STRIPE_SECRET_KEY: 'sk_test_1',
+  STRIPE_WEBHOOK_SECRET: 'whsec_1, whsec_2',
+  ENCRYPTION_KEYS: `new:${key},old:${key}`,
+};
+
+function mistakesOf(env: Record<string, string>, mode: Mode = 'local'): readonly string[] {
+  try {
+    loadConfig(env, mode);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.mistakes;
+  }
+}
+
+describe('configuration', () => {
+  it('needs nothing in local mode', () => {
+    const config = loadConfig({}, 'local');
+    expect(config).toMatchObject({ host: '127.0.0.1', port: 4000, databaseUrl: null, dataDir: './.tollgate', demo: true });
+    expect(config.auth).toEqual({ jwtSecret: null, jwksUrl: null, issuer: null, audience: null });
+    expect(config.stripe).toMatchObject({ secretKey: null, webhookSecrets: [] });
+  });
+
+  it('names everything that production misses, one line each', () => {
+    expect(mistakesOf({}, 'production')).toEqual([
+      'AUTH_JWT_SECRET or AUTH_JWKS_URL is required in production',
+      'DATABASE_URL is required in production',
+      'STRIPE_SECRET_KEY is required in production',
+      'STRIPE_WEBHOOK_SECRET is required in production',
+      'ENCRYPTION_KEYS is required in production',
+    ]);
+  });
+
+  it('is complete in production with all of them', () => {
+    const config = loadConfig(production, 'production');
+    expect(config.stripe.webhookSecrets).toEqual(['whsec_1', 'whsec_2']);
+    expect(config.encryptionKeys.map(({ id, key: { length } }) => [id, length])).toEqual([
+      ['new', 32],
+      ['old', 32],
+    ]);
+    expect(config.demo).toBe(false);
+  });
+
+  it('wants one way to verify tokens, not two', () => {
+    const env = { ...production, AUTH_JWKS_URL: 'https://id.example/keys' };
+    expect(mistakesOf(env, 'production')).toEqual([expect.stringMatching(/^AUTH_JWKS_URL must not be set together/)]);
+    const { AUTH_JWT_SECRET: _secret, ...withoutSecret } = env;
+    expect(mistakesOf(withoutSecret, 'production')).toEqual([]);
+  });
+
+  it('counts an empty string as absent', () => {
+    expect(mistakesOf({ ...production, DATABASE_URL: ' ' }, 'production')).toEqual(['DATABASE_URL is required in production']);
+    expect(loadConfig({ PORT: '', DATABASE_URL: '' }, 'local')).toMatchObject({ port: 4000, databaseUrl: null });
+  });
+
+  it.each([
+    ['PORT', '65536'],
+    ['PORT', '4000x'],
+    ['PORT', '-1'],
+    ['AUTH_JWT_SECRET', 'x'.repeat(31)],
+    ['AUTH_JWKS_URL', 'id.example/keys'],
+    ['DATABASE_URL', 'mysql://db'],
+    ['REDIS_URL', 'http://cache'],
+    ['PUBLIC_URL', 'nonsense'],
+    ['RETURN_ORIGINS', 'https://app.example/path'],
+    ['RETURN_ORIGINS', 'https://app.example,'],
+    ['ENCRYPTION_KEYS', `a:${Buffer.alloc(31).toString('base64')}`],
+    ['ENCRYPTION_KEYS', `a:${key},a:${key}`],
+    ['ENCRYPTION_KEYS', key],
+    ['DEMO', 'perhaps'],
+    ['LOG_LEVEL', 'loud'],
+    ['METRICS_TOKEN', 'short'],
+    ['DOCUMENT_DEPTH', '0'],
+    ['LEDGER_LANES', '1.5'],
+  ])('says in one line, without the value, that %s is wrong (%s)', (name, value) => {
+    const [mistake, ...others] = mistakesOf({ [name]: value });
+    expect(others).toEqual([]);
+    expect(mistake).toMatch(new RegExp(`^${name} must [^\n]+$`));
+    if (value.length > 5) expect(mistake).not.toContain(value);
+  });
+
+  it('lets PORT be 0', () => {
+    expect(loadConfig({ PORT: '0' }, 'local').port).toBe(0);
+  });
+
+  it('seeds demo data by itself only into the embedded database', () => {
+    const DATABASE_URL = 'postgres://localhost/x';
+    expect(loadConfig({ DATABASE_URL }, 'local').demo).toBe(false);
+    expect(loadConfig({ DATABASE_URL, DEMO: '1' }, 'local').demo).toBe(true);
+    expect(loadConfig({ DEMO: '0' }, 'local').demo).toBe(false);
+  });
+});

@@ -1,0 +1,163 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { post, sampleSecret, sampleToken, SocketClient, startEdges } from '../support/edges.ts';
+import type { Edges, EdgesOptions } from '../support/edges.ts';
+
+const whoami = { query: '{ whoami }' };
+const running: Edges[] = [];
+
+async function edgesWith(options: EdgesOptions = {}): Promise<Edges> {
+  const edges = await startEdges(options);
+  running.push(edges);
+  return edges;
+}
+
+afterAll(() => Promise.all(running.map(({ server }) => server.drain())));
+
+const nowSeconds = Math.floor(Date.now() / 1000);
+const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+describe('tokens', () => {
+  let edges: Edges;
+  beforeAll(async () => {
+    edges = await edgesWith({ env: { AUTH_ISSUER: 'https://id.example', AUTH_AUDIENCE: 'tollgate' } });
+  });
+  const good = { iss: 'https://id.example', aud: ['tollgate', 'other'] };
+
+  it.each([
+    ['a person', {}, 'USER ada'],
+    ['a person with scopes that say nothing to us', { scope: 'openid billing:operators' }, 'USER ada'],
+    ['a service', { scope: 'openid billing:usage' }, 'SERVICE ada'],
+    ['an operator', { scope: 'billing:usage billing:operator' }, 'OPERATOR ada'],
+  ])('make %s known on both roads', async (_who, claims, expected) => {
+    const token = await sampleToken({ ...good, ...claims });
+    expect((await post(edges, whoami, { authorization: `Bearer ${token}` })).body).toEqual({ data: { whoami: expected } });
+    const bare = await new SocketClient(edges.socketUrl).connect(token);
+    expect((await bare.run('{ whoami }')).payload).toEqual({ data: { whoami: expected } });
+    await bare.close();
+    const prefixed = await new SocketClient(edges.socketUrl).connect(`Bearer ${token}`);
+    await prefixed.close();
+  });
+
+  it.each(['HS256', 'HS384', 'HS512'])('may be signed with %s', async (algorithm) => {
+    const token = await sampleToken({ ...good, scope: 'billing:usage' }, algorithm);
+    expect((await post(edges, whoami, { authorization: `Bearer ${token}` })).status).toBe(200);
+  });
+
+  it('are not needed to ask anonymously', async () => {
+    expect((await post(edges, whoami)).body).toEqual({ data: { whoami: null } });
+  });
+
+  const rsaKeys = generateKeyPair('RS256');
+  const bad: [string, () => Promise<string> | string][] = [
+    ['expired', () => sampleToken({ ...good, exp: nowSeconds - 60 })],
+    ['not yet valid', () => sampleToken({ ...good, nbf: nowSeconds + 600 })],
+    ['without exp', () => sampleToken({ ...good, exp: undefined })],
+    ['without sub', () => sampleToken({ ...good, sub: undefined })],
+    ['with an empty sub', () => sampleToken({ ...good, sub: '' })],
+    ['with an overlong sub', () => sampleToken({ ...good, sub: 'x'.repeat(256) })],
+    ['of another issuer', () => sampleToken({ ...good, iss: 'https://evil.example' })],
+    ['for another audience', () => sampleToken({ ...good, aud: 'other' })],
+    ['signed with another secret', () => sampleToken(good, 'HS256', `${sampleSecret}!`)],
+    ['unsigned', () => `${encode({ alg: 'none' })}.${encode({ ...good, sub: 'ada', exp: nowSeconds + 600 })}.`],
+    ['tampered with', async () => (await sampleToken(good)).split('.').map((part, at) => (at === 1 ? encode({ ...good, sub: 'eve', exp: nowSeconds + 600 }) : part)).join('.')],
+    ['of another family of algorithms', async () => new SignJWT({ ...good, sub: 'ada', exp: nowSeconds + 600 }).setProtectedHeader({ alg: 'RS256' }).sign((await rsaKeys).privateKey)],
+    ['not a token at all', () => 'nonsense'],
+    ['far too long', () => 'x'.repeat(9000)],
+  ];
+  it.each(bad)('are refused on both roads when %s', async (_how, make) => {
+    const token = await make();
+    const answer = await post(edges, whoami, { authorization: `Bearer ${token}` });
+    expect([answer.status, answer.body.errors[0].extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
+    const client = new SocketClient(edges.socketUrl);
+    await expect(client.connect(token)).rejects.toThrow();
+    expect((await client.closed).code).toBe(4403);
+  });
+
+  it('must come as bearer', async () => {
+    for (const authorization of ['Basic YTpi', 'Bearer', await sampleToken(good), 'Bearer a b']) {
+      const answer = await post(edges, whoami, { authorization });
+      expect([answer.status, answer.body.errors[0].extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
+    }
+  });
+
+  it('are wanted on every socket', async () => {
+    const client = new SocketClient(edges.socketUrl);
+    await expect(client.connect(undefined)).rejects.toThrow();
+    expect((await client.closed).code).toBe(4401);
+  });
+});
+
+describe('a person seen for the first time', () => {
+  it('is made once, however many requests come together', async () => {
+    const edges = await edgesWith();
+    const authorization = `Bearer ${await sampleToken({ sub: 'grace' })}`;
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post(edges, whoami, { authorization })));
+    expect(answers.every(({ status }) => status === 200)).toBe(true);
+    expect(edges.users).toEqual(['grace']);
+  });
+
+  it('gets an answer that says try again while they cannot be made, and is made then', async () => {
+    let works = false;
+    const { Refusal } = await import('../../src/refusal.ts');
+    const edges = await edgesWith({
+      async ensureUser() {
+        if (!works) throw new Refusal('UNAVAILABLE', 'the database is away');
+        return { billingEntityId: 'e' };
+      },
+    });
+    const authorization = `Bearer ${await sampleToken()}`;
+    const refused = await post(edges, whoami, { authorization });
+    expect([refused.status, refused.body.errors[0].extensions]).toEqual([503, { code: 'UNAVAILABLE', retryable: true }]);
+    works = true;
+    expect((await post(edges, whoami, { authorization })).status).toBe(200);
+  });
+});
+
+describe('a remembered token', () => {
+  it('stops working the moment it expires, and closes its sockets', async () => {
+    let now = new Date();
+    const edges = await edgesWith({ clock: { now: () => now } });
+    const token = await sampleToken({ exp: Math.floor(now.getTime() / 1000) + 60 });
+    const authorization = `Bearer ${token}`;
+    for (let round = 0; round < 3; round += 1) expect((await post(edges, whoami, { authorization })).status).toBe(200);
+    const client = await new SocketClient(edges.socketUrl).connect(token);
+    now = new Date(now.getTime() + 61_000);
+    expect((await post(edges, whoami, { authorization })).status).toBe(401);
+    client.subscribe('1', '{ whoami }');
+    expect(await client.closed).toEqual({ code: 4403, reason: 'Token expired' });
+  });
+
+  it('closes an idle socket by itself', async () => {
+    const edges = await edgesWith();
+    const client = await new SocketClient(edges.socketUrl).connect(await sampleToken({ exp: Date.now() / 1000 + 1 }));
+    expect(await client.closed).toEqual({ code: 4403, reason: 'Token expired' });
+  });
+});
+
+describe('keys behind an address', () => {
+  it('verify asymmetric tokens, and never a secret made of a public key', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256');
+    const jwks = createServer(async (_request, response) => {
+      response.end(JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256', use: 'sig', kid: '1' }] }));
+    });
+    await new Promise<void>((resolve) => jwks.listen(0, '127.0.0.1', resolve));
+    const AUTH_JWKS_URL = `http://127.0.0.1:${(jwks.address() as AddressInfo).port}/keys`;
+    const edges = await edgesWith({ env: { AUTH_JWT_SECRET: '', AUTH_JWKS_URL } });
+    const token = await new SignJWT({ sub: 'ada', exp: nowSeconds + 600 }).setProtectedHeader({ alg: 'ES256', kid: '1' }).sign(privateKey);
+    expect((await post(edges, whoami, { authorization: `Bearer ${token}` })).body).toEqual({ data: { whoami: 'USER ada' } });
+    const forged = await sampleToken({}, 'HS256', JSON.stringify(await exportJWK(publicKey)));
+    expect((await post(edges, whoami, { authorization: `Bearer ${forged}` })).status).toBe(401);
+    await new Promise((resolve) => jwks.close(resolve));
+  });
+
+  it('that cannot be fetched make the service unavailable, not the caller wrong', async () => {
+    const edges = await edgesWith({ env: { AUTH_JWT_SECRET: '', AUTH_JWKS_URL: 'http://127.0.0.1:1/keys' } });
+    const { privateKey } = await generateKeyPair('ES256');
+    const token = await new SignJWT({ sub: 'ada', exp: nowSeconds + 600 }).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
+    const answer = await post(edges, whoami, { authorization: `Bearer ${token}` });
+    expect([answer.status, answer.body.errors[0].extensions.code]).toEqual([503, 'UNAVAILABLE']);
+    expect(answer.headers.get('retry-after')).toBe('1');
+  });
+});

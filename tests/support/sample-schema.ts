@@ -1,0 +1,317 @@
+import {
+  GraphQLEnumType,
+  GraphQLError,
+  GraphQLInputObjectType,
+  GraphQLInt,
+  GraphQLInterfaceType,
+  GraphQLList,
+  GraphQLNonNull,
+  GraphQLObjectType,
+  GraphQLScalarType,
+  GraphQLSchema,
+  GraphQLString,
+  GraphQLUnionType,
+  Kind,
+} from 'graphql';
+import type { Principal } from '../../src/billing-entities/principal.ts';
+import { Refusal } from '../../src/refusal.ts';
+import type { RefusalCode } from '../../src/refusal.ts';
+
+/** What the sample's resolvers work with. */
+export interface SampleContext {
+  readonly principal: Principal | null;
+  /** `gate` waits until it is opened. */
+  readonly gate: Gate;
+}
+
+/** Something to wait at, for tests that need an operation to be in flight. */
+export class Gate {
+  entered = 0;
+  #open!: () => void;
+  readonly #opened = new Promise<void>((resolve) => (this.#open = resolve));
+
+  open(): void {
+    this.#open();
+  }
+
+  async pass(): Promise<void> {
+    this.entered += 1;
+    await this.#opened;
+  }
+}
+
+const required = GraphQLNonNull;
+const later = <T>(value: T): Promise<T> => Promise.resolve(value);
+
+const big = new GraphQLScalarType<bigint, number>({
+  name: 'Big',
+  serialize: (value) => Number(value),
+  parseValue(value) {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value))
+      {throw new GraphQLError('Big must be a whole number within ±(2^53−1)');}
+    return BigInt(value);
+  },
+  parseLiteral(node) {
+    if (node.kind !== Kind.INT || !Number.isSafeInteger(Number(node.value)))
+      {throw new GraphQLError('Big must be a whole number within ±(2^53−1)');}
+    return BigInt(node.value);
+  },
+});
+
+const colour = new GraphQLEnumType({ name: 'Colour', values: { RED: { value: 'red' }, BLUE: { value: 'blue' } } });
+
+const named = new GraphQLInterfaceType({
+  name: 'Named',
+  fields: { name: { type: new required(GraphQLString) } },
+  resolveType: (value: { __typename: string }) => value.__typename,
+});
+
+const cat: GraphQLObjectType = new GraphQLObjectType<Record<string, unknown>>({
+  name: 'Cat',
+  interfaces: [named],
+  fields: () => ({
+    name: { type: new required(GraphQLString) },
+    lives: { type: new required(big) },
+    colour: { type: colour },
+    friend: { type: named, resolve: (source) => later(source['friend'] ?? null) },
+    broken: { type: new required(GraphQLString), resolve: () => null },
+    faulty: {
+      type: GraphQLString,
+      async resolve() {
+        throw new Error('the password is hunter2');
+      },
+    },
+  }),
+});
+
+const dog: GraphQLObjectType = new GraphQLObjectType({
+  name: 'Dog',
+  interfaces: [named],
+  fields: () => ({
+    name: { type: new required(GraphQLString) },
+    barks: { type: new required(GraphQLInt), resolve: () => later(3) },
+  }),
+});
+
+const pet = new GraphQLUnionType({
+  name: 'Pet',
+  types: [cat, dog],
+  resolveType: (value: { __typename: string }) => value.__typename,
+});
+
+const petConnection: GraphQLObjectType = new GraphQLObjectType({
+  name: 'PetConnection',
+  fields: () => ({
+    edges: {
+      type: new required(
+        new GraphQLList(
+          new required(new GraphQLObjectType({ name: 'PetEdge', fields: { node: { type: new required(household) } } })),
+        ),
+      ),
+    },
+  }),
+});
+
+const pageArguments = { first: { type: new required(GraphQLInt), defaultValue: 20 } };
+const page = (size: number): unknown => ({ edges: Array.from({ length: size }, () => ({ node: {} })) });
+
+const household: GraphQLObjectType = new GraphQLObjectType({
+  name: 'Household',
+  fields: () => ({
+    self: { type: household, resolve: () => ({}) },
+    text: { type: GraphQLString, resolve: () => 'text' },
+    pets: {
+      type: new required(petConnection),
+      args: pageArguments,
+      resolve: (_source, { first }: { first: number }) => page(first),
+    },
+  }),
+});
+
+const tom = { __typename: 'Cat', name: 'Tom', lives: 9n, colour: 'blue', friend: { __typename: 'Dog', name: 'Rex' } };
+
+const feedInput = new GraphQLInputObjectType({
+  name: 'FeedInput',
+  fields: {
+    name: { type: new required(GraphQLString) },
+    grams: { type: new required(big) },
+    colour: { type: colour, defaultValue: 'red' },
+    notes: { type: new GraphQLList(new required(GraphQLString)) },
+    next: {
+      type: new GraphQLInputObjectType({ name: 'NextInput', fields: { times: { type: GraphQLInt, defaultValue: 2 } } }),
+    },
+  },
+});
+
+const fed = new GraphQLObjectType({
+  name: 'Fed',
+  fields: {
+    summary: { type: new required(GraphQLString) },
+    pet: { type: new required(pet), resolve: () => later(tom) },
+  },
+});
+const refusedFeeding = new GraphQLObjectType({
+  name: 'RefusedFeeding',
+  fields: { reason: { type: new required(GraphQLString) } },
+});
+const feeding = new GraphQLUnionType({
+  name: 'Feeding',
+  types: [fed, refusedFeeding],
+  resolveType: (value: { __typename: string }) => value.__typename,
+});
+
+interface FeedArguments {
+  name: string;
+  grams: bigint;
+  colour: string | null;
+  notes?: string[] | null;
+  next?: { times?: number | null } | null;
+}
+
+function feed(input: FeedArguments): unknown {
+  if (input.grams < 1n) return { __typename: 'RefusedFeeding', reason: 'nothing to eat' };
+  const { name, grams, notes, next } = input;
+  return {
+    __typename: 'Fed',
+    summary: JSON.stringify([name, String(grams), input.colour, notes ?? null, next ?? null, 'notes' in input]),
+  };
+}
+
+let serial = 0;
+
+/** Every kind of thing that operations can meet: unions, interfaces, own scalars, pages, failures, events. */
+export const sampleSchema = new GraphQLSchema({
+  types: [cat, dog],
+  query: new GraphQLObjectType<unknown, SampleContext>({
+    name: 'Query',
+    fields: {
+      hello: { type: new required(GraphQLString), resolve: () => 'world' },
+      whoami: {
+        type: GraphQLString,
+        resolve: (_root, _args, { principal }) => principal && `${principal.kind} ${principal.subject}`,
+      },
+      household: { type: new required(household), resolve: () => ({}) },
+      pet: { type: pet, resolve: () => later(tom) },
+      pets: {
+        type: new required(new GraphQLList(pet)),
+        resolve: () => [tom, null, { __typename: 'Dog', name: 'Rex' }, { __typename: 'Ghost' }],
+      },
+      strictPets: { type: new GraphQLList(new required(cat)), resolve: () => [tom, later(null)] },
+      echo: {
+        type: new required(GraphQLString),
+        args: {
+          input: { type: new required(feedInput) },
+          big: { type: big, defaultValue: 7n },
+          list: { type: new GraphQLList(big) },
+        },
+        resolve: (_root, args: Record<string, unknown>) =>
+          JSON.stringify(args, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)),
+      },
+      add: {
+        type: GraphQLInt,
+        args: { number: { type: new required(GraphQLInt) } },
+        resolve: (_root, { number }: { number: number }) => number + 1,
+      },
+      refuse: {
+        type: GraphQLString,
+        args: { code: { type: new required(GraphQLString) } },
+        async resolve(_root, { code }: { code: RefusalCode }) {
+          throw new Refusal(code, `refused: ${code}`, code === 'RATE_LIMITED' ? { retryAfterMs: 1500 } : {});
+        },
+      },
+      boom: {
+        type: new required(GraphQLString),
+        resolve() {
+          throw new Error('connection to postgres://tollgate:hunter2@db failed', {
+            cause: new Error('Bearer abc.def.ghi'),
+          });
+        },
+      },
+      gate: {
+        type: GraphQLString,
+        async resolve(_root, _args, { gate }) {
+          await gate.pass();
+          return 'passed';
+        },
+      },
+    },
+  }),
+  mutation: new GraphQLObjectType<unknown, SampleContext>({
+    name: 'Mutation',
+    fields: {
+      feed: {
+        type: new required(feeding),
+        args: { input: { type: new required(feedInput) } },
+        resolve: (_root, { input }: { input: FeedArguments }) => later(feed(input)),
+      },
+      feedBatch: {
+        type: new required(new GraphQLList(new required(feeding))),
+        args: { inputs: { type: new required(new GraphQLList(new required(feedInput))) } },
+        resolve: (_root, { inputs }: { inputs: FeedArguments[] }) => later(inputs.map(feed)),
+      },
+      // Overlapping runs would read the same number.
+      increment: {
+        type: new required(GraphQLInt),
+        async resolve() {
+          const before = serial;
+          await new Promise((resolve) => setImmediate(resolve));
+          serial = before + 1;
+          return serial;
+        },
+      },
+      fail: {
+        type: GraphQLString,
+        async resolve() {
+          throw new Refusal('CONFLICT', 'not now');
+        },
+      },
+    },
+  }),
+  subscription: new GraphQLObjectType<unknown, SampleContext>({
+    name: 'Subscription',
+    fields: {
+      count: {
+        type: new required(GraphQLInt),
+        args: { to: { type: new required(GraphQLInt) } },
+        async *subscribe(_root, { to }: { to: number }) {
+          for (let number = 1; number <= to; number += 1) yield { count: number };
+        },
+      },
+      silence: {
+        type: GraphQLString,
+        // As a careless source is: it does not end before its next event, which never comes.
+        async *subscribe() {
+          await new Promise(() => {});
+          yield { silence: '' };
+        },
+      },
+      flood: {
+        type: new required(GraphQLString),
+        async *subscribe() {
+          const flood = 'x'.repeat(100_000);
+          for (;;) yield { flood };
+        },
+      },
+      forbidden: {
+        type: GraphQLString,
+        subscribe() {
+          throw new Refusal('NOT_FOUND', 'no such thing');
+        },
+      },
+      revoked: {
+        type: GraphQLInt,
+        async *subscribe() {
+          yield { revoked: 1 };
+          throw new Refusal('FORBIDDEN', 'no longer');
+        },
+      },
+      faulty: {
+        type: GraphQLInt,
+        async *subscribe() {
+          yield { faulty: 1 };
+          throw new Error('the password is hunter2');
+        },
+      },
+    },
+  }),
+});
