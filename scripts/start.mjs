@@ -1,6 +1,7 @@
 import { buildIfStale } from './build.mjs';
 
-// `npm start` is this with `local`, `npm run serve` with `production`. One process: signals reach the server itself.
+// `npm start` is this with `local`, `npm run serve` with `production`. One process, and `exec` in package.json puts it in
+// the place of npm's shell, which would die of a signal without handing it on.
 const mode = process.argv[2];
 if (mode !== 'local' && mode !== 'production') {
   console.error('usage: node scripts/start.mjs local|production');
