@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +7,8 @@ import pg from 'pg';
 import { buildIfStale } from '../../scripts/build.mjs';
 
 const root = join(import.meta.dirname, '../..');
-const templateName = 'tollgate_template';
+// Of this run alone: a given server may serve several at once.
+const templateName = `tollgate_template_${randomBytes(4).toString('hex')}`;
 
 /**
  * Once per run: the build, one PostgreSQL for all test files, and in it the template that each of them clones.
@@ -46,12 +48,11 @@ async function startEmbedded() {
 /** What earlier, interrupted runs left in the server. Only in the embedded one: a given server may be shared by runs. */
 async function dropLeftovers(admin) {
   if (process.env.TEST_DATABASE_URL !== undefined) return;
-  const { rows } = await admin.query(`SELECT datname FROM pg_database WHERE datname LIKE 'tollgate_test_%'`);
+  const { rows } = await admin.query(`SELECT datname FROM pg_database WHERE datname LIKE 'tollgate_te%'`);
   for (const { datname } of rows) await admin.query(`DROP DATABASE "${datname}" WITH (FORCE)`);
 }
 
 async function makeTemplate(admin, serverUrl) {
-  await admin.query(`DROP DATABASE IF EXISTS ${templateName} WITH (FORCE)`);
   await admin.query(`CREATE DATABASE ${templateName} TEMPLATE template0`);
   const migrations = join(root, 'dist/src/db/migrate.js');
   if (existsSync(migrations)) {

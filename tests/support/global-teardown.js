@@ -1,4 +1,13 @@
-/** Stops what global-setup.js started, in the same process. */
+import pg from 'pg';
+
+/** Undoes what global-setup.js did, in the same process. */
 export default async function globalTeardown() {
-  await globalThis.tollgateTestServer?.stop();
+  if (globalThis.tollgateTestServer !== undefined) {
+    await globalThis.tollgateTestServer.stop();
+    return;
+  }
+  const admin = new pg.Client({ connectionString: process.env.TOLLGATE_TEST_SERVER_URL });
+  await admin.connect();
+  await admin.query(`DROP DATABASE ${process.env.TOLLGATE_TEST_TEMPLATE}`);
+  await admin.end();
 }
