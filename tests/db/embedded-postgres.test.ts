@@ -20,8 +20,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await Promise.all(children.splice(0).map((child) => kill(child)));
   await Promise.all(running.splice(0).map((server) => server.stop()));
+  await stopOrphan();
   // An initdb whose starter was killed may still be writing.
   await rm(home, { recursive: true, force: true, maxRetries: 20 });
 });
@@ -214,10 +215,18 @@ async function startInChild(): Promise<{ databaseUrl: string }> {
 }
 
 async function kill(child: ChildProcess | undefined): Promise<void> {
-  if (child === undefined || child.exitCode !== null) return;
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');
   child.kill('SIGKILL');
   await exit;
+}
+
+/** What a killed owner has left behind, where the test started nothing after it. */
+async function stopOrphan(): Promise<void> {
+  const pid = await notedPid();
+  if (!(pid > 0) || !(await isRunning(pid))) return;
+  process.kill(pid, 'SIGINT');
+  await waitFor(async () => !(await isRunning(pid)), 'the end of the server left behind');
 }
 
 function pidFile(): string {
