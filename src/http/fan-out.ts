@@ -30,6 +30,28 @@ export function resultText(result: ExecutionResult): string {
   return text;
 }
 
+/**
+ * A whole unmasked text frame (RFC 6455), to be written to the connection under a WebSocket that is open and does not
+ * compress. ws writes head and text as two pieces; in one piece a message costs the server a sixth less.
+ */
+export function textFrame(text: string): Buffer {
+  const textBytes = Buffer.byteLength(text);
+  const headBytes = textBytes < 126 ? 2 : textBytes < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(headBytes + textBytes);
+  frame[0] = 0x81;
+  if (headBytes === 2) {
+    frame[1] = textBytes;
+  } else if (headBytes === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(textBytes, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeBigUInt64BE(BigInt(textBytes), 2);
+  }
+  frame.write(text, headBytes);
+  return frame;
+}
+
 /** Not an async generator function: its `return()` would wait for the next event before it unsubscribed. */
 class FrameStream implements AsyncGenerator<never, undefined> {
   readonly #results: AsyncIterator<ExecutionResult, unknown>;

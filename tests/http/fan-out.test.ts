@@ -1,6 +1,11 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { GraphQLError, buildSchema, parse, type ExecutionResult } from 'graphql';
 import { makeServer } from 'graphql-ws';
-import { sendFrames } from '../../src/http/fan-out.ts';
+import { WebSocket, WebSocketServer } from 'ws';
+import { sendFrames, textFrame } from '../../src/http/fan-out.ts';
 
 /** Results that are pushed by hand; `next()` waits for them. */
 class Results implements AsyncIterableIterator<ExecutionResult, undefined> {
@@ -155,6 +160,29 @@ describe('a subscription whose frames are sent past graphql-ws', () => {
     await settle();
     expect(frames).toHaveLength(2);
   });
+});
+
+test('frames written beneath ws arrive like its own, in order, at every length', async () => {
+  const texts = [0, 1, 125, 126, 65_535, 65_536, 100_000].map((length) => 'x'.repeat(length));
+  texts.push('é€😀'.repeat(20), '"é€😀"'.repeat(10_000));
+  const server = createServer();
+  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+  server.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
+    sockets.handleUpgrade(request, connection, head, (socket) => {
+      for (const text of texts) {
+        connection.write(textFrame(text));
+        socket.send(text);
+      }
+      socket.close();
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const received: string[] = [];
+  client.on('message', (data: Buffer) => received.push(data.toString()));
+  await once(client, 'close');
+  server.close();
+  expect(received).toEqual(texts.flatMap((text) => [text, text]));
 });
 
 function settle(): Promise<void> {
