@@ -28,7 +28,7 @@ export class AccountFeed {
   /** Streams with a `next()` that waits; only these are looked at when something changes. */
   readonly #waiting = new Set<Stream>();
   #newest: Balance | null = null;
-  #cancelTick: (() => void) | null = null;
+  #tick: { readonly atMs: number; readonly cancel: () => void } | null = null;
   #lastTickAtMs = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | null = null;
   #queued: Promise<void> | null = null;
@@ -114,27 +114,36 @@ export class AccountFeed {
       stream.give(this.#newest, nowMs + this.#options.intervalMs);
     } else {
       this.#waiting.add(stream);
-      this.#arm();
+      if (this.#newest !== null && stream.lacks(this.#newest)) this.#planTick(stream.notBeforeMs);
     }
   }
 
-  /** Plans the next tick, if a waiting stream lacks the newest state. */
+  /** Plans a tick for the first waiting stream that may be given the newest state, if there is one. */
   #arm(): void {
-    if (this.#cancelTick !== null || this.#newest === null) return;
+    if (this.#tick !== null || this.#newest === null) return;
     let dueMs = Number.POSITIVE_INFINITY;
     for (const stream of this.#waiting) {
       if (stream.lacks(this.#newest)) dueMs = Math.min(dueMs, stream.notBeforeMs);
     }
-    if (dueMs === Number.POSITIVE_INFINITY) return;
-    const { scheduler, intervalMs } = this.#options;
-    const tickAtMs = Math.max(dueMs, this.#lastTickAtMs + intervalMs / 2);
-    this.#cancelTick = scheduler.after(tickAtMs - scheduler.nowMs(), () => {
-      this.#tick();
-    });
+    if (dueMs !== Number.POSITIVE_INFINITY) this.#planTick(dueMs);
   }
 
-  #tick(): void {
-    this.#cancelTick = null;
+  /** Plans a tick for then, or as soon after the last one as ticks may follow each other; an earlier plan stands. */
+  #planTick(dueMs: number): void {
+    const { scheduler, intervalMs } = this.#options;
+    const atMs = Math.max(dueMs, this.#lastTickAtMs + intervalMs / 2);
+    if (this.#tick !== null) {
+      if (this.#tick.atMs <= atMs) return;
+      this.#tick.cancel();
+    }
+    const cancel = scheduler.after(atMs - scheduler.nowMs(), () => {
+      this.#runTick();
+    });
+    this.#tick = { atMs, cancel };
+  }
+
+  #runTick(): void {
+    this.#tick = null;
     const newest = this.#newest;
     if (newest === null) return;
     const nowMs = this.#options.scheduler.nowMs();
@@ -151,8 +160,8 @@ export class AccountFeed {
   #forget(stream: Stream): void {
     this.#waiting.delete(stream);
     if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
-    this.#cancelTick?.();
-    this.#cancelTick = null;
+    this.#tick?.cancel();
+    this.#tick = null;
     this.#options.onUnused();
   }
 }
