@@ -25,7 +25,9 @@ export function createLog(options: { level: LogLevel; destination?: DestinationS
         const fields = first instanceof Error ? { err: first } : first;
         // Without a message pino would take the error's own, past everything below.
         const text = message ?? messageOf(fields);
-        const cleaned = [fields, text, ...rest].map((argument) => (typeof argument === 'string' ? strikeText(argument) : argument));
+        const cleaned = [fields, text, ...rest].map((argument) =>
+          typeof argument === 'string' ? strikeText(argument) : argument,
+        );
         method.apply(this, cleaned as Parameters<Logger['info']>);
       },
     },

@@ -23,7 +23,13 @@ function mistakesOf(env: Record<string, string>, mode: Mode = 'local'): readonly
 describe('configuration', () => {
   it('needs nothing in local mode', () => {
     const config = loadConfig({}, 'local');
-    expect(config).toMatchObject({ host: '127.0.0.1', port: 4000, databaseUrl: null, dataDir: './.tollgate', demo: true });
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 4000,
+      databaseUrl: null,
+      dataDir: './.tollgate',
+      demo: true,
+    });
     expect(config.auth).toEqual({ jwtSecret: null, jwksUrl: null, issuer: null, audience: null });
     expect(config.stripe).toMatchObject({ secretKey: null, webhookSecrets: [] });
   });
@@ -56,7 +62,9 @@ describe('configuration', () => {
   });
 
   it('counts an empty string as absent', () => {
-    expect(mistakesOf({ ...production, DATABASE_URL: ' ' }, 'production')).toEqual(['DATABASE_URL is required in production']);
+    expect(mistakesOf({ ...production, DATABASE_URL: ' ' }, 'production')).toEqual([
+      'DATABASE_URL is required in production',
+    ]);
     expect(loadConfig({ PORT: '', DATABASE_URL: '' }, 'local')).toMatchObject({ port: 4000, databaseUrl: null });
   });
 

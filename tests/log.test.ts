@@ -9,7 +9,14 @@ function logged(write: (log: ReturnType<typeof createLog>) => void): string {
 describe('logs', () => {
   it('strike out fields that hold secrets, however deep', () => {
     const text = logged((log) =>
-      log.info({ headers: { authorization: 'Bearer hunter2' }, list: [{ apiKey: 'hunter2', stripe: { webhookSecrets: ['hunter2'] } }], port: 4000 }, 'started'),
+      log.info(
+        {
+          headers: { authorization: 'Bearer hunter2' },
+          list: [{ apiKey: 'hunter2', stripe: { webhookSecrets: ['hunter2'] } }],
+          port: 4000,
+        },
+        'started',
+      ),
     );
     expect(text).not.toContain('hunter2');
     expect(JSON.parse(text)).toMatchObject({ level: 'info', port: 4000, msg: 'started' });
@@ -19,7 +26,10 @@ describe('logs', () => {
     const cause = new Error('cannot reach postgres://tollgate:hunter2@db:5432/x');
     const error = new Error('refused Bearer hunter2.hunter2.hunter2', { cause });
     const text = logged((log) => {
-      log.error({ err: error, at: new URL('redis://:hunter2@cache') }, 'key tg_hunter2hunter2 and sk_live_hunter2 failed, token=hunter2');
+      log.error(
+        { err: error, at: new URL('redis://:hunter2@cache') },
+        'key tg_hunter2hunter2 and sk_live_hunter2 failed, token=hunter2',
+      );
       log.error(error);
       log.error({ url: 'https://user:hunter2@example.com/' });
       log.error('the token was eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.hunter2 and %s', 'Bearer hunter2');

@@ -28,7 +28,9 @@ export class Compiler {
   compile(document: DocumentNode, operationName: string | null): CompiledOperation | null | undefined {
     if (!this.#budget.take()) return undefined;
     if (meetsAsyncTypes(this.#schema, document)) return null;
-    const compiled = compileQuery(this.#schema, document, operationName ?? undefined, { disablingCapturingStackErrors: true });
+    const compiled = compileQuery(this.#schema, document, operationName ?? undefined, {
+      disablingCapturingStackErrors: true,
+    });
     return isCompiledQuery(compiled) ? (compiled.query as CompiledOperation) : null;
   }
 }

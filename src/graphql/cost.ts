@@ -1,4 +1,12 @@
-import { getNamedType, isCompositeType, isInterfaceType, isObjectType, Kind, typeFromAST, valueFromASTUntyped } from 'graphql';
+import {
+  getNamedType,
+  isCompositeType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  typeFromAST,
+  valueFromASTUntyped,
+} from 'graphql';
 import type {
   DocumentNode,
   FieldNode,
@@ -37,7 +45,9 @@ export type Cost = number | string;
 /** Works out the plan of a valid operation, in time linear in its fields, fragments expanded. */
 export function planCost(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): CostPlan {
   const rootType = schema.getRootType(operation.operation);
-  return rootType ? new Planner(schema, document, operation).plan(operation.selectionSet, rootType) : { fixed: 0, pages: [] };
+  return rootType
+    ? new Planner(schema, document, operation).plan(operation.selectionSet, rootType)
+    : { fixed: 0, pages: [] };
 }
 
 /** Applies variables, as the client sent them, to a plan. A variable of the wrong type counts as the largest page; execution refuses it. */
@@ -53,7 +63,10 @@ export function costOf(plan: CostPlan, variables: Readonly<Record<string, unknow
   return cost;
 }
 
-function variableSize(size: { variable: string; absent: number }, variables: Readonly<Record<string, unknown>> | null | undefined): number {
+function variableSize(
+  size: { variable: string; absent: number },
+  variables: Readonly<Record<string, unknown>> | null | undefined,
+): number {
   const value = variables?.[size.variable];
   if (value === undefined || value === null) return size.absent;
   return typeof value === 'number' ? value : largestPage;
@@ -111,8 +124,11 @@ class Planner {
     if (value === undefined || value.kind === Kind.NULL) return usual;
     if (value.kind === Kind.VARIABLE) {
       const variable = value.name.value;
-      const definition = this.#operation.variableDefinitions?.find((candidate) => candidate.variable.name.value === variable);
-      const given: unknown = definition?.defaultValue === undefined ? usual : valueFromASTUntyped(definition.defaultValue);
+      const definition = this.#operation.variableDefinitions?.find(
+        (candidate) => candidate.variable.name.value === variable,
+      );
+      const given: unknown =
+        definition?.defaultValue === undefined ? usual : valueFromASTUntyped(definition.defaultValue);
       return { variable, absent: typeof given === 'number' ? given : usual };
     }
     return value.kind === Kind.INT ? Number(value.value) : usual;
@@ -123,7 +139,8 @@ class Planner {
     if (known !== undefined) return known;
     const fragment = this.#fragments.get(name);
     const type = this.#conditionType(fragment?.typeCondition.name.value);
-    const plan = fragment === undefined || type === null ? { fixed: 0, pages: [] } : this.plan(fragment.selectionSet, type);
+    const plan =
+      fragment === undefined || type === null ? { fixed: 0, pages: [] } : this.plan(fragment.selectionSet, type);
     this.#planned.set(name, plan);
     return plan;
   }

@@ -50,8 +50,12 @@ export function executionError(error: GraphQLError, log: Log): GraphQLError {
   let cause: unknown = error;
   while (cause instanceof GraphQLError && cause.originalError !== undefined) cause = cause.originalError;
   if (cause instanceof Refusal) return refusalError(cause, error);
-  if (typeof error.extensions?.['code'] === 'string' && error.extensions['code'] !== 'INTERNAL_SERVER_ERROR') return plainCopy(error);
-  if (cause instanceof GraphQLError && /^Argument "/.test(cause.message)) return codedError('BAD_USER_INPUT', cause.message, error);
+  if (typeof error.extensions?.['code'] === 'string' && error.extensions['code'] !== 'INTERNAL_SERVER_ERROR') {
+    return plainCopy(error);
+  }
+  if (cause instanceof GraphQLError && cause.message.startsWith('Argument "')) {
+    return codedError('BAD_USER_INPUT', cause.message, error);
+  }
   return internalError(cause === error ? error.message : cause, log, error);
 }
 
@@ -75,6 +79,13 @@ function plainCopy(error: GraphQLError): GraphQLError {
   });
 }
 
-function placeOf(error: GraphQLError | undefined): Pick<GraphQLErrorOptions, 'nodes' | 'source' | 'positions' | 'path'> {
-  return { nodes: error?.nodes ?? null, source: error?.source ?? null, positions: error?.positions ?? null, path: error?.path ?? null };
+function placeOf(
+  error: GraphQLError | undefined,
+): Pick<GraphQLErrorOptions, 'nodes' | 'source' | 'positions' | 'path'> {
+  return {
+    nodes: error?.nodes ?? null,
+    source: error?.source ?? null,
+    positions: error?.positions ?? null,
+    path: error?.path ?? null,
+  };
 }

@@ -5,7 +5,13 @@ import type { Limits } from '../config.ts';
 /** The limits that hold for a document, whatever its variables are. */
 export type DocumentLimits = Pick<
   Limits,
-  'documentBytes' | 'documentTokens' | 'documentDepth' | 'documentAliases' | 'documentRootFields' | 'documentFields' | 'documentDirectives'
+  | 'documentBytes'
+  | 'documentTokens'
+  | 'documentDepth'
+  | 'documentAliases'
+  | 'documentRootFields'
+  | 'documentFields'
+  | 'documentDirectives'
 >;
 
 /** True when the text is longer than `maxBytes` in UTF-8. Counts bytes only when the count of characters leaves a doubt. */
@@ -39,7 +45,9 @@ export function brokenLimit(document: DocumentNode, limits: DocumentLimits): str
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.FRAGMENT_DEFINITION) continue;
     const { fields } = measurer.measure(definition.selectionSet);
-    if (fields > limits.documentFields) return `The document has too many fields: ${fields} is more than ${limits.documentFields}.`;
+    if (fields > limits.documentFields) {
+      return `The document has too many fields: ${fields} is more than ${limits.documentFields}.`;
+    }
   }
   return null;
 }
@@ -78,7 +86,9 @@ class Measurer {
         if (!introspects) total.depth = Math.max(total.depth, 1 + (inner?.depth ?? 0));
       } else {
         const inner =
-          selection.kind === Kind.INLINE_FRAGMENT ? this.measure(selection.selectionSet) : this.#fragment(selection.name.value);
+          selection.kind === Kind.INLINE_FRAGMENT
+            ? this.measure(selection.selectionSet)
+            : this.#fragment(selection.name.value);
         total.depth = Math.max(total.depth, inner.depth);
         total.aliases += inner.aliases;
         total.rootFields += inner.rootFields;

@@ -105,7 +105,10 @@ export class Operations {
     const cost = costOf(operation.costPlan, request.variables);
     if (typeof cost === 'string') return refused('BAD_USER_INPUT', cost);
     if (cost > this.#limits.operationCost) {
-      return refused('BAD_USER_INPUT', `The operation may ask for ${cost} objects, which is more than ${this.#limits.operationCost}: ask for smaller pages.`);
+      return refused(
+        'BAD_USER_INPUT',
+        `The operation may ask for ${cost} objects, which is more than ${this.#limits.operationCost}: ask for smaller pages.`,
+      );
     }
     return { operation, errors: null };
   }
@@ -125,7 +128,9 @@ export class Operations {
     try {
       const compiled = this.#compiled(known);
       const result = compiled ? compiled(root, context, variables) : this.#interpret(known, variables, context, root);
-      if (!isPromise(result)) return this.#finish({ known, variables, context, root, startedMs }, result, compiled !== null);
+      if (!isPromise(result)) {
+        return this.#finish({ known, variables, context, root, startedMs }, result, compiled !== null);
+      }
       return result.then(
         (settled) => this.#finish({ known, variables, context, root, startedMs }, settled, compiled !== null),
         (error: unknown) => this.#failed(known, startedMs, error),
@@ -182,14 +187,25 @@ export class Operations {
     if (broken !== null) return { operations: none, errors: [codedError('GRAPHQL_VALIDATION_FAILED', broken)] };
     const errors = validate(this.#schema, document, undefined, { maxErrors: 20 });
     if (errors.length > 0) {
-      return { operations: none, errors: errors.map((error) => codedError('GRAPHQL_VALIDATION_FAILED', this.#worded(error.message), error)) };
+      return {
+        operations: none,
+        errors: errors.map((error) => codedError('GRAPHQL_VALIDATION_FAILED', this.#worded(error.message), error)),
+      };
     }
     const operations = new Map<string, KnownOperation>();
     for (const node of document.definitions) {
       if (node.kind !== Kind.OPERATION_DEFINITION) continue;
       const name = node.name?.value ?? null;
       const costPlan = planCost(this.#schema, document, node);
-      operations.set(name ?? '', { kind: node.operation, name, document, node, costPlan, executions: 0, compiled: undefined });
+      operations.set(name ?? '', {
+        kind: node.operation,
+        name,
+        document,
+        node,
+        costPlan,
+        executions: 0,
+        compiled: undefined,
+      });
     }
     return { operations, errors: null };
   }
@@ -239,7 +255,10 @@ export class Operations {
     this.#observe?.(known.kind, errors === undefined ? 'ok' : 'error', (performance.now() - startedMs) / 1000);
     if (errors === undefined) return result;
     if (result.data === undefined) return { errors: errors.map((error) => this.#requestError(error)) };
-    return { data: result.data, errors: errors.map((error) => executionError(withSource(error, known.document), this.#log)) };
+    return {
+      data: result.data,
+      errors: errors.map((error) => executionError(withSource(error, known.document), this.#log)),
+    };
   }
 
   /** Errors of a request that was not executed at all: its variables, or what a subscription's source says. */
@@ -247,7 +266,8 @@ export class Operations {
     if (error.originalError === undefined && error.path === undefined) {
       return codedError('BAD_USER_INPUT', this.#worded(error.message), error);
     }
-    if (/^Variable "\$/.test(error.message)) return codedError('BAD_USER_INPUT', this.#worded(error.message), error);
+    if (error.message.startsWith('Variable "$'))
+      return codedError('BAD_USER_INPUT', this.#worded(error.message), error);
     return executionError(error, this.#log);
   }
 
@@ -269,7 +289,10 @@ interface Run {
   readonly startedMs: number;
 }
 
-function refused(code: 'GRAPHQL_VALIDATION_FAILED' | 'OPERATION_RESOLUTION_FAILURE' | 'BAD_USER_INPUT', message: string): Prepared {
+function refused(
+  code: 'GRAPHQL_VALIDATION_FAILED' | 'OPERATION_RESOLUTION_FAILURE' | 'BAD_USER_INPUT',
+  message: string,
+): Prepared {
   return { operation: null, errors: [codedError(code, message)] };
 }
 
@@ -277,7 +300,9 @@ function findOperation(document: KnownDocument, name: string | null | undefined)
   if (name) return document.operations.get(name) ?? 'The document has no operation of that name.';
   const [only, another] = document.operations.values();
   if (only === undefined) return 'The document has no operation.';
-  return another === undefined ? only : 'The document has more than one operation: operationName must say which to run.';
+  return another === undefined
+    ? only
+    : 'The document has more than one operation: operationName must say which to run.';
 }
 
 function isPromise(value: Promise<ExecutionResult> | ExecutionResult): value is Promise<ExecutionResult> {

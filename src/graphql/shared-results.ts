@@ -20,10 +20,10 @@ export class SharedResults {
   readonly #byEvent = new WeakMap<object, Map<object, Map<string, MaybePromise<ExecutionResult>>>>();
 
   /** For one subscription: answers an event with the shared result, or executes it if it is the first to need it. */
-  for({ operation, variables }: Question): (
-    event: object,
-    execute: () => MaybePromise<ExecutionResult>,
-  ) => MaybePromise<ExecutionResult> {
+  for({
+    operation,
+    variables,
+  }: Question): (event: object, execute: () => MaybePromise<ExecutionResult>) => MaybePromise<ExecutionResult> {
     const variablesText = JSON.stringify(variables ?? {});
     return (event, execute) => {
       const results = entryOf(entryOf(this.#byEvent, event), operation);

@@ -9,7 +9,11 @@ import type { Log } from '../log.ts';
 import { Refusal } from '../refusal.ts';
 
 /** A person as their token describes them. Makes their billing entity on first sight. */
-export type EnsureUser = (user: { externalId: string; name?: string; email?: string }) => Promise<{ billingEntityId: string }>;
+export type EnsureUser = (user: {
+  externalId: string;
+  name?: string;
+  email?: string;
+}) => Promise<{ billingEntityId: string }>;
 
 export interface AuthenticatorOptions {
   /** `jwtSecret` or `jwksUrl` must be set; in local mode the caller fills the secret in. */
@@ -33,7 +37,19 @@ const longestToken = 8192;
 const longestSubject = 255;
 const rememberedTokens = 20_000;
 const symmetric = ['HS256', 'HS384', 'HS512'];
-const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+const asymmetric = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
 
 /** Bearer tokens verified by a shared secret or by the keys behind a JWKS address. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
@@ -60,7 +76,9 @@ class TokenAuthenticator implements Authenticator {
     const recent = this.#recent.get(authorization);
     if (recent !== undefined) return this.#unexpired(recent);
     const token = /^Bearer +([\w.~+/=-]+) *$/i.exec(authorization)?.[1];
-    if (token === undefined) throw new Refusal('UNAUTHENTICATED', 'The Authorization header must be: Bearer, a space, the token.');
+    if (token === undefined) {
+      throw new Refusal('UNAUTHENTICATED', 'The Authorization header must be: Bearer, a space, the token.');
+    }
     if (token.length > longestToken) throw new Refusal('UNAUTHENTICATED', 'The token is too long.');
     const hash = createHash('sha256').update(token).digest('base64');
     const known = this.#known.get(hash);
@@ -73,7 +91,9 @@ class TokenAuthenticator implements Authenticator {
   }
 
   #unexpired(principal: Principal): Principal {
-    if (this.#options.clock.now() >= principal.expiresAt) throw new Refusal('UNAUTHENTICATED', 'The token has expired.');
+    if (this.#options.clock.now() >= principal.expiresAt) {
+      throw new Refusal('UNAUTHENTICATED', 'The token has expired.');
+    }
     return principal;
   }
 
@@ -135,7 +155,9 @@ class TokenAuthenticator implements Authenticator {
       error instanceof errors.JOSENotSupported ||
       error instanceof errors.JWKSNoMatchingKey ||
       error instanceof errors.JWKSMultipleMatchingKeys;
-    if (isAboutToken || this.#options.auth.jwksUrl === null) return new Refusal('UNAUTHENTICATED', 'The token is not valid.', { cause: error });
+    if (isAboutToken || this.#options.auth.jwksUrl === null) {
+      return new Refusal('UNAUTHENTICATED', 'The token is not valid.', { cause: error });
+    }
     this.#options.log.warn({ err: error }, 'the keys that tokens are verified with cannot be fetched');
     return new Refusal('UNAVAILABLE', 'Tokens cannot be verified at the moment.', { retryAfterMs: 1000, cause: error });
   }

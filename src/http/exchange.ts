@@ -24,7 +24,13 @@ export interface Route {
 }
 
 /** Sends a complete answer with the headers that every answer bears. */
-export function answer(exchange: Exchange, status: number, contentType: string, body: string | Buffer, more: readonly string[] = []): void {
+export function answer(
+  exchange: Exchange,
+  status: number,
+  contentType: string,
+  body: string | Buffer,
+  more: readonly string[] = [],
+): void {
   const { request, response } = exchange;
   if (response.headersSent || response.destroyed) return;
   const headers = [
@@ -41,9 +47,23 @@ export function answer(exchange: Exchange, status: number, contentType: string, 
 
 /** For handlers that write their answer themselves, such as streams: what {@link answer} adds. */
 export function commonHeaders(exchange: Exchange): string[] {
-  const headers = ['x-request-id', exchange.requestId, 'cache-control', 'no-store', 'x-content-type-options', 'nosniff'];
+  const headers = [
+    'x-request-id',
+    exchange.requestId,
+    'cache-control',
+    'no-store',
+    'x-content-type-options',
+    'nosniff',
+  ];
   if (exchange.origin !== undefined) {
-    headers.push('access-control-allow-origin', exchange.origin, 'vary', 'origin', 'access-control-expose-headers', 'x-request-id, retry-after');
+    headers.push(
+      'access-control-allow-origin',
+      exchange.origin,
+      'vary',
+      'origin',
+      'access-control-expose-headers',
+      'x-request-id, retry-after',
+    );
   }
   return headers;
 }
@@ -56,7 +76,12 @@ export function answerJson(exchange: Exchange, status: number, value: unknown, m
  * An error in GraphQL's form, which clients of every route understand. RATE_LIMITED and UNAVAILABLE say in
  * `retry-after` what `retryAfterMs` says, rounded up to seconds.
  */
-export function answerError(exchange: Exchange, status: number, error: GraphQLError, more: readonly string[] = []): void {
+export function answerError(
+  exchange: Exchange,
+  status: number,
+  error: GraphQLError,
+  more: readonly string[] = [],
+): void {
   const { retryAfterMs } = error.extensions;
   const retryAfter = typeof retryAfterMs === 'number' ? ['retry-after', String(Math.ceil(retryAfterMs / 1000))] : [];
   const accepts = exchange.request.headers.accept?.includes(graphqlJson) === true;
@@ -65,7 +90,17 @@ export function answerError(exchange: Exchange, status: number, error: GraphQLEr
 }
 
 /** A request that is wrong as HTTP, before GraphQL has a say. */
-export function httpError(code: 'BAD_REQUEST' | 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'FORBIDDEN' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'UNAUTHENTICATED', message: string): GraphQLError {
+export function httpError(
+  code:
+    | 'BAD_REQUEST'
+    | 'NOT_FOUND'
+    | 'METHOD_NOT_ALLOWED'
+    | 'FORBIDDEN'
+    | 'PAYLOAD_TOO_LARGE'
+    | 'UNSUPPORTED_MEDIA_TYPE'
+    | 'UNAUTHENTICATED',
+  message: string,
+): GraphQLError {
   return new GraphQLError(message, { extensions: { code } });
 }
 

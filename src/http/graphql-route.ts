@@ -48,7 +48,11 @@ interface ApolloContext {
   prepared: Prepared | undefined;
 }
 
-async function handle(exchange: Exchange, apollo: ApolloServer<ApolloContext>, options: GraphqlRouteOptions): Promise<void> {
+async function handle(
+  exchange: Exchange,
+  apollo: ApolloServer<ApolloContext>,
+  options: GraphqlRouteOptions,
+): Promise<void> {
   const { request } = exchange;
   let context: object;
   let body: unknown;
@@ -99,8 +103,11 @@ function createApollo(options: GraphqlRouteOptions): ApolloServer<ApolloContext>
             async didResolveSource(requestContext) {
               const { request, contextValue } = requestContext;
               const { operationName, variables } = request;
-              contextValue.prepared = refuseSubscription(operations.prepare({ query: requestContext.source, operationName, variables }));
-              (requestContext as { document?: DocumentNode }).document = contextValue.prepared.operation?.document ?? harmless;
+              contextValue.prepared = refuseSubscription(
+                operations.prepare({ query: requestContext.source, operationName, variables }),
+              );
+              (requestContext as { document?: DocumentNode }).document =
+                contextValue.prepared.operation?.document ?? harmless;
               if (contextValue.prepared.operation === null) delete request.operationName;
             },
             async responseForOperation({ request, contextValue }) {
@@ -118,7 +125,9 @@ function createApollo(options: GraphqlRouteOptions): ApolloServer<ApolloContext>
       ApolloServerPluginUsageReportingDisabled(),
     ],
     formatError(formatted, error) {
-      if (formatted.extensions?.['code'] !== 'INTERNAL_SERVER_ERROR' || 'correlationId' in formatted.extensions) return formatted;
+      if (formatted.extensions?.['code'] !== 'INTERNAL_SERVER_ERROR' || 'correlationId' in formatted.extensions) {
+        return formatted;
+      }
       return internalError(error, log).toJSON();
     },
     logger: {
@@ -144,7 +153,10 @@ function createApollo(options: GraphqlRouteOptions): ApolloServer<ApolloContext>
 
 /** Without data nothing was executed, for which HTTP has the status 400. The errors are already fit for clients. */
 function graphqlResponse({ data, errors }: ExecutionResult): GraphQLResponse {
-  const singleResult = { ...(errors && { errors: errors.map((error) => error.toJSON()) }), ...(data !== undefined && { data }) };
+  const singleResult = {
+    ...(errors && { errors: errors.map((error) => error.toJSON()) }),
+    ...(data !== undefined && { data }),
+  };
   const head = { headers: new HeaderMap(), ...(data === undefined && { status: 400 }) };
   return { http: head, body: { kind: 'single', singleResult } };
 }
@@ -153,7 +165,9 @@ const harmless = parse('{ __typename }');
 
 const notOverHttp: Prepared = {
   operation: null,
-  errors: [httpError('BAD_REQUEST', 'Subscriptions are served over WebSocket, with the protocol graphql-transport-ws.')],
+  errors: [
+    httpError('BAD_REQUEST', 'Subscriptions are served over WebSocket, with the protocol graphql-transport-ws.'),
+  ],
 };
 
 function refuseSubscription(prepared: Prepared): Prepared {
@@ -182,7 +196,10 @@ async function readDocumentBody(exchange: Exchange, maxBytes: number): Promise<s
   }
   const body = await readBody(request, maxBytes);
   if (body !== null) return body.toString();
-  answerError(exchange, 413, httpError('PAYLOAD_TOO_LARGE', `The body is longer than ${maxBytes} bytes.`), ['connection', 'close']);
+  answerError(exchange, 413, httpError('PAYLOAD_TOO_LARGE', `The body is longer than ${maxBytes} bytes.`), [
+    'connection',
+    'close',
+  ]);
   return null;
 }
 
@@ -208,7 +225,12 @@ function answerFailure(exchange: Exchange, error: unknown, options: GraphqlRoute
     return;
   }
   options.metrics.refusals.inc({ code: error.code });
-  const statuses: Partial<Record<Refusal['code'], number>> = { UNAUTHENTICATED: 401, FORBIDDEN: 403, RATE_LIMITED: 429, UNAVAILABLE: 503 };
+  const statuses: Partial<Record<Refusal['code'], number>> = {
+    UNAUTHENTICATED: 401,
+    FORBIDDEN: 403,
+    RATE_LIMITED: 429,
+    UNAVAILABLE: 503,
+  };
   const more = error.code === 'UNAUTHENTICATED' ? ['www-authenticate', 'Bearer'] : [];
   answerError(exchange, statuses[error.code] ?? 400, refusalError(error), more);
 }

@@ -64,7 +64,10 @@ async function answerMetrics(exchange: Exchange, options: HealthOptions): Promis
   const { mode, metricsToken } = options.config;
   const isOpen = mode === 'local' && metricsToken === null;
   if (!isOpen && !isBearer(exchange.request.headers.authorization, metricsToken)) {
-    answerError(exchange, 401, httpError('UNAUTHENTICATED', 'METRICS_TOKEN must be sent as bearer.'), ['www-authenticate', 'Bearer']);
+    answerError(exchange, 401, httpError('UNAUTHENTICATED', 'METRICS_TOKEN must be sent as bearer.'), [
+      'www-authenticate',
+      'Bearer',
+    ]);
     return;
   }
   answer(exchange, 200, options.registry.contentType, await options.registry.metrics());

@@ -45,6 +45,10 @@ export function createMetrics(options: { processMetrics?: boolean } = {}): EdgeM
       registers,
     }),
     socketsOpen: new Gauge({ name: 'tollgate_sockets_open', help: 'WebSockets open now.', registers }),
-    subscriptionsOpen: new Gauge({ name: 'tollgate_subscriptions_open', help: 'GraphQL subscriptions open now.', registers }),
+    subscriptionsOpen: new Gauge({
+      name: 'tollgate_subscriptions_open',
+      help: 'GraphQL subscriptions open now.',
+      registers,
+    }),
   };
 }

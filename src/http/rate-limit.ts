@@ -30,6 +30,8 @@ async function take(limiter: RateLimiterMemory, key: string): Promise<void> {
     await limiter.consume(key);
   } catch (reason) {
     if (!(reason instanceof RateLimiterRes)) throw reason;
-    throw new Refusal('RATE_LIMITED', 'Too many operations: slow down.', { retryAfterMs: Math.max(1, reason.msBeforeNext) });
+    throw new Refusal('RATE_LIMITED', 'Too many operations: slow down.', {
+      retryAfterMs: Math.max(1, reason.msBeforeNext),
+    });
   }
 }

@@ -51,7 +51,9 @@ export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
 
   constructor(host: string, port: number) {
-    super(`PORT ${port} is taken on ${host}: stop what listens there, or set PORT to another one (0: any that is free)`);
+    super(
+      `PORT ${port} is taken on ${host}: stop what listens there, or set PORT to another one (0: any that is free)`,
+    );
   }
 }
 
@@ -91,7 +93,12 @@ class NodeHttpServer implements HttpServer {
     this.#sockets = sockets;
     this.#allowsOrigin = allowsOrigin;
     const { config, readiness, metrics } = options;
-    const health = createHealthRoutes({ config, readiness, registry: metrics.registry, isDraining: () => this.#isDraining });
+    const health = createHealthRoutes({
+      config,
+      readiness,
+      registry: metrics.registry,
+      isDraining: () => this.#isDraining,
+    });
     for (const route of [graphql, ...health, ...(options.routes ?? [])]) {
       if (route.path.endsWith('/*')) this.#below.push(route);
       else this.#exact.set(route.path, route);
@@ -107,7 +114,9 @@ class NodeHttpServer implements HttpServer {
       },
       (request, response) => void this.#handle(request, response),
     );
-    this.#server.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) => this.#upgrade(request, connection, head));
+    this.#server.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) =>
+      this.#upgrade(request, connection, head),
+    );
     this.#server.on('clientError', answerClientError);
   }
 
@@ -147,7 +156,10 @@ class NodeHttpServer implements HttpServer {
     if (this.#isDraining) request.socket.end();
     const { log } = this.#options;
     if (log.isLevelEnabled('debug')) {
-      log.debug({ requestId: exchange.requestId, method: request.method, path: exchange.path, status: response.statusCode }, 'answered');
+      log.debug(
+        { requestId: exchange.requestId, method: request.method, path: exchange.path, status: response.statusCode },
+        'answered',
+      );
     }
   }
 
@@ -157,10 +169,15 @@ class NodeHttpServer implements HttpServer {
     const method = request.method ?? 'GET';
     if (origin !== undefined && !this.#allowsOrigin(origin, request.headers.host)) {
       request.resume();
-      answerError({ ...exchange, origin: undefined }, 403, httpError('FORBIDDEN', 'Pages of this origin may not call this service.'));
+      answerError(
+        { ...exchange, origin: undefined },
+        403,
+        httpError('FORBIDDEN', 'Pages of this origin may not call this service.'),
+      );
       return null;
     }
-    const route = this.#exact.get(path) ?? this.#below.find((candidate) => path.startsWith(candidate.path.slice(0, -1)));
+    const route =
+      this.#exact.get(path) ?? this.#below.find((candidate) => path.startsWith(candidate.path.slice(0, -1)));
     if (route === undefined) {
       request.resume();
       answerError(exchange, 404, httpError('NOT_FOUND', 'There is nothing at this path.'));
@@ -169,7 +186,12 @@ class NodeHttpServer implements HttpServer {
     if (route.methods.includes(method)) return route;
     request.resume();
     if (method === 'OPTIONS') answerPreflight(exchange, route);
-    else answerError(exchange, 405, httpError('METHOD_NOT_ALLOWED', `Use ${route.methods.join(' or ')}.`), ['allow', route.methods.join(', ')]);
+    else {
+      answerError(exchange, 405, httpError('METHOD_NOT_ALLOWED', `Use ${route.methods.join(' or ')}.`), [
+        'allow',
+        route.methods.join(', '),
+      ]);
+    }
     return null;
   }
 
@@ -182,7 +204,9 @@ class NodeHttpServer implements HttpServer {
     let ofRoute = this.#counters.get(route);
     if (ofRoute === undefined) this.#counters.set(route, (ofRoute = new Map()));
     let counter = ofRoute.get(status);
-    if (counter === undefined) ofRoute.set(status, (counter = this.#options.metrics.httpRequests.labels(route.path, String(status))));
+    if (counter === undefined) {
+      ofRoute.set(status, (counter = this.#options.metrics.httpRequests.labels(route.path, String(status))));
+    }
     counter.inc();
   }
 }
@@ -211,7 +235,10 @@ function answerPreflight(exchange: Exchange, route: Route): void {
   response.writeHead(204, [
     ...commonHeaders(exchange),
     ...['access-control-allow-methods', route.methods.join(', ')],
-    ...['access-control-allow-headers', 'authorization, content-type, accept, x-request-id, apollo-require-preflight, x-apollo-operation-name'],
+    ...[
+      'access-control-allow-headers',
+      'authorization, content-type, accept, x-request-id, apollo-require-preflight, x-apollo-operation-name',
+    ],
     ...['access-control-max-age', '7200', 'allow', [...route.methods, 'OPTIONS'].join(', ')],
   ]);
   response.end();

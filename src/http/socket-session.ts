@@ -163,9 +163,12 @@ export class SocketSession {
   #watchExpiry(principal: Principal): void {
     const longestTimerMs = 2 ** 31 - 1;
     const leftMs = principal.expiresAt.getTime() - this.#clock.now().getTime();
-    this.#expiry = setTimeout(() => {
-      if (!this.closeIfExpired()) this.#watchExpiry(principal);
-    }, Math.min(Math.max(leftMs, 1), longestTimerMs));
+    this.#expiry = setTimeout(
+      () => {
+        if (!this.closeIfExpired()) this.#watchExpiry(principal);
+      },
+      Math.min(Math.max(leftMs, 1), longestTimerMs),
+    );
     this.#expiry.unref();
   }
 }

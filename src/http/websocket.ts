@@ -72,11 +72,19 @@ export class SocketRoad {
     const { allowsOrigin, limits } = this.#options;
     const { origin, host } = request.headers;
     if (!allowsOrigin(origin, host)) {
-      refuseUpgrade(connection, '403 Forbidden', httpError('FORBIDDEN', 'Pages of this origin may not call this service.'));
+      refuseUpgrade(
+        connection,
+        '403 Forbidden',
+        httpError('FORBIDDEN', 'Pages of this origin may not call this service.'),
+      );
       return;
     }
     if (this.#isDraining || this.#sessions.size >= limits.sockets) {
-      refuseUpgrade(connection, '503 Service Unavailable', refusalError(new Refusal('UNAVAILABLE', 'No more sockets here at the moment.', { retryAfterMs: 1000 })));
+      refuseUpgrade(
+        connection,
+        '503 Service Unavailable',
+        refusalError(new Refusal('UNAVAILABLE', 'No more sockets here at the moment.', { retryAfterMs: 1000 })),
+      );
       return;
     }
     this.#sockets.handleUpgrade(request, connection, head, (socket) => this.#opened(socket, connection, request));
@@ -137,7 +145,9 @@ export class SocketRoad {
       this.#sessions.delete(session);
       metrics.socketsOpen.dec();
       metrics.subscriptionsOpen.dec(session.dispose());
-      void Promise.resolve(closed(code, String(reason))).catch((error: unknown) => log.error({ err: error }, 'a WebSocket did not close cleanly'));
+      void Promise.resolve(closed(code, String(reason))).catch((error: unknown) =>
+        log.error({ err: error }, 'a WebSocket did not close cleanly'),
+      );
     });
   }
 
@@ -173,7 +183,9 @@ export class SocketRoad {
       return false;
     }
     try {
-      const principal = await this.#options.authenticator.authenticate(/^Bearer\s/i.test(given) ? given : `Bearer ${given}`);
+      const principal = await this.#options.authenticator.authenticate(
+        /^Bearer\s/i.test(given) ? given : `Bearer ${given}`,
+      );
       if (principal === null) return false;
       session.admit(principal);
       return true;
@@ -188,10 +200,18 @@ export class SocketRoad {
     }
   }
 
-  #begin(session: SocketSession, id: string, payload: SubscribePayload): SocketExecution | GraphQLError[] | Promise<SocketExecution | GraphQLError[]> {
+  #begin(
+    session: SocketSession,
+    id: string,
+    payload: SubscribePayload,
+  ): SocketExecution | GraphQLError[] | Promise<SocketExecution | GraphQLError[]> {
     const { principal } = session;
-    if (principal === null || session.closeIfExpired()) return [refusalError(new Refusal('UNAUTHENTICATED', 'The token has expired.'))];
-    if (this.#isDraining) return [refusalError(new Refusal('UNAVAILABLE', 'The server is shutting down.', { retryAfterMs: 1000 }))];
+    if (principal === null || session.closeIfExpired()) {
+      return [refusalError(new Refusal('UNAUTHENTICATED', 'The token has expired.'))];
+    }
+    if (this.#isDraining) {
+      return [refusalError(new Refusal('UNAVAILABLE', 'The server is shutting down.', { retryAfterMs: 1000 }))];
+    }
     const wait = this.#options.rateLimit(principal, session.remoteAddress);
     if (wait === undefined) return this.#admit(session, principal, id, payload);
     return wait.then(
@@ -200,17 +220,32 @@ export class SocketRoad {
     );
   }
 
-  #admit(session: SocketSession, principal: Principal, id: string, payload: SubscribePayload): SocketExecution | GraphQLError[] {
+  #admit(
+    session: SocketSession,
+    principal: Principal,
+    id: string,
+    payload: SubscribePayload,
+  ): SocketExecution | GraphQLError[] {
     const { operations, contextFor, schema, limits, metrics } = this.#options;
     const variables = payload.variables;
-    const { operation, errors } = operations.prepare({ query: payload.query, operationName: payload.operationName, variables });
+    const { operation, errors } = operations.prepare({
+      query: payload.query,
+      operationName: payload.operationName,
+      variables,
+    });
     if (operation === null) return [...errors];
     const isSubscription = operation.kind === 'subscription';
     if (isSubscription && session.subscriptions >= limits.socketSubscriptions) {
-      return this.#refused(new Refusal('RATE_LIMITED', `A socket holds at most ${limits.socketSubscriptions} subscriptions.`));
+      return this.#refused(
+        new Refusal('RATE_LIMITED', `A socket holds at most ${limits.socketSubscriptions} subscriptions.`),
+      );
     }
     if (!isSubscription && session.running.size - session.subscriptions >= limits.socketOperations) {
-      return this.#refused(new Refusal('RATE_LIMITED', `A socket runs at most ${limits.socketOperations} operations at one time.`, { retryAfterMs: 100 }));
+      return this.#refused(
+        new Refusal('RATE_LIMITED', `A socket runs at most ${limits.socketOperations} operations at one time.`, {
+          retryAfterMs: 100,
+        }),
+      );
     }
     let contextValue: object;
     try {

@@ -51,9 +51,7 @@ export function createLiveEvents(options: LiveEventsOptions): LiveEvents {
   const scheduler = options.scheduler ?? systemScheduler;
   const { databaseUrl, redisUrl, log } = options;
   const transport =
-    redisUrl === null
-      ? new PostgresTransport({ databaseUrl, scheduler, log })
-      : new RedisTransport({ redisUrl, log });
+    redisUrl === null ? new PostgresTransport({ databaseUrl, scheduler, log }) : new RedisTransport({ redisUrl, log });
   return new ConnectedLiveEvents({ ...options, scheduler, transport });
 }
 

@@ -32,7 +32,9 @@ describe('tokens', () => {
     ['an operator', { scope: 'billing:usage billing:operator' }, 'OPERATOR ada'],
   ])('make %s known on both roads', async (_who, claims, expected) => {
     const token = await sampleToken({ ...good, ...claims });
-    expect((await post(edges, whoami, { authorization: `Bearer ${token}` })).body).toEqual({ data: { whoami: expected } });
+    expect((await post(edges, whoami, { authorization: `Bearer ${token}` })).body).toEqual({
+      data: { whoami: expected },
+    });
     const bare = await new SocketClient(edges.socketUrl).connect(token);
     expect((await bare.run('{ whoami }')).payload).toEqual({ data: { whoami: expected } });
     await bare.close();
@@ -61,8 +63,21 @@ describe('tokens', () => {
     ['for another audience', () => sampleToken({ ...good, aud: 'other' })],
     ['signed with another secret', () => sampleToken(good, 'HS256', `${sampleSecret}!`)],
     ['unsigned', () => `${encode({ alg: 'none' })}.${encode({ ...good, sub: 'ada', exp: nowSeconds + 600 })}.`],
-    ['tampered with', async () => (await sampleToken(good)).split('.').map((part, at) => (at === 1 ? encode({ ...good, sub: 'eve', exp: nowSeconds + 600 }) : part)).join('.')],
-    ['of another family of algorithms', async () => new SignJWT({ ...good, sub: 'ada', exp: nowSeconds + 600 }).setProtectedHeader({ alg: 'RS256' }).sign((await rsaKeys).privateKey)],
+    [
+      'tampered with',
+      async () =>
+        (await sampleToken(good))
+          .split('.')
+          .map((part, at) => (at === 1 ? encode({ ...good, sub: 'eve', exp: nowSeconds + 600 }) : part))
+          .join('.'),
+    ],
+    [
+      'of another family of algorithms',
+      async () =>
+        new SignJWT({ ...good, sub: 'ada', exp: nowSeconds + 600 })
+          .setProtectedHeader({ alg: 'RS256' })
+          .sign((await rsaKeys).privateKey),
+    ],
     ['not a token at all', () => 'nonsense'],
     ['far too long', () => 'x'.repeat(9000)],
   ];
@@ -109,7 +124,10 @@ describe('a person seen for the first time', () => {
     });
     const authorization = `Bearer ${await sampleToken()}`;
     const refused = await post(edges, whoami, { authorization });
-    expect([refused.status, refused.body.errors[0].extensions]).toEqual([503, { code: 'UNAVAILABLE', retryable: true }]);
+    expect([refused.status, refused.body.errors[0].extensions]).toEqual([
+      503,
+      { code: 'UNAVAILABLE', retryable: true },
+    ]);
     works = true;
     expect((await post(edges, whoami, { authorization })).status).toBe(200);
   });
@@ -145,8 +163,12 @@ describe('keys behind an address', () => {
     await new Promise<void>((resolve) => jwks.listen(0, '127.0.0.1', resolve));
     const AUTH_JWKS_URL = `http://127.0.0.1:${(jwks.address() as AddressInfo).port}/keys`;
     const edges = await edgesWith({ env: { AUTH_JWT_SECRET: '', AUTH_JWKS_URL } });
-    const token = await new SignJWT({ sub: 'ada', exp: nowSeconds + 600 }).setProtectedHeader({ alg: 'ES256', kid: '1' }).sign(privateKey);
-    expect((await post(edges, whoami, { authorization: `Bearer ${token}` })).body).toEqual({ data: { whoami: 'USER ada' } });
+    const token = await new SignJWT({ sub: 'ada', exp: nowSeconds + 600 })
+      .setProtectedHeader({ alg: 'ES256', kid: '1' })
+      .sign(privateKey);
+    expect((await post(edges, whoami, { authorization: `Bearer ${token}` })).body).toEqual({
+      data: { whoami: 'USER ada' },
+    });
     const forged = await sampleToken({}, 'HS256', JSON.stringify(await exportJWK(publicKey)));
     expect((await post(edges, whoami, { authorization: `Bearer ${forged}` })).status).toBe(401);
     await new Promise((resolve) => jwks.close(resolve));
@@ -155,7 +177,9 @@ describe('keys behind an address', () => {
   it('that cannot be fetched make the service unavailable, not the caller wrong', async () => {
     const edges = await edgesWith({ env: { AUTH_JWT_SECRET: '', AUTH_JWKS_URL: 'http://127.0.0.1:1/keys' } });
     const { privateKey } = await generateKeyPair('ES256');
-    const token = await new SignJWT({ sub: 'ada', exp: nowSeconds + 600 }).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
+    const token = await new SignJWT({ sub: 'ada', exp: nowSeconds + 600 })
+      .setProtectedHeader({ alg: 'ES256' })
+      .sign(privateKey);
     const answer = await post(edges, whoami, { authorization: `Bearer ${token}` });
     expect([answer.status, answer.body.errors[0].extensions.code]).toEqual([503, 'UNAVAILABLE']);
     expect(answer.headers.get('retry-after')).toBe('1');

@@ -128,14 +128,17 @@ describe('a subscription whose frames are sent past graphql-ws', () => {
     });
   });
 
-  test.each(['client completes', 'socket closes'])('when the %s, it ends at once, though it was waiting', async (how) => {
-    const { results, frames, running, receive, closeSocket } = await subscribe('1');
-    if (how === 'client completes') await receive('{"id":"1","type":"complete"}');
-    else await closeSocket();
-    await running;
-    expect(results.returned).toBe(true);
-    expect(frames).toEqual([]);
-  });
+  test.each(['client completes', 'socket closes'])(
+    'when the %s, it ends at once, though it was waiting',
+    async (how) => {
+      const { results, frames, running, receive, closeSocket } = await subscribe('1');
+      if (how === 'client completes') await receive('{"id":"1","type":"complete"}');
+      else await closeSocket();
+      await running;
+      expect(results.returned).toBe(true);
+      expect(frames).toEqual([]);
+    },
+  );
 
   test('a result that was on its way when the client left is not sent', async () => {
     const { results, frames, running, receive } = await subscribe('1');

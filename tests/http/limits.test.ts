@@ -8,7 +8,9 @@ describe('what is too much', () => {
   let token: string;
   const clients: SocketClient[] = [];
   beforeAll(async () => {
-    edges = await startEdges({ env: { SOCKET_INIT_TIMEOUT_MS: '300', SOCKET_BUFFER_BYTES: '1000000', BODY_BYTES: '2000000' } });
+    edges = await startEdges({
+      env: { SOCKET_INIT_TIMEOUT_MS: '300', SOCKET_BUFFER_BYTES: '1000000', BODY_BYTES: '2000000' },
+    });
     token = await sampleToken({ scope: 'billing:usage' });
   });
   afterEach(async () => {
@@ -32,7 +34,11 @@ describe('what is too much', () => {
     ['a depth of 30', deep, 'GRAPHQL_VALIDATION_FAILED'],
     ['a document of 1 MB', `{ hello } # ${'x'.repeat(1_000_000)}`, 'GRAPHQL_VALIDATION_FAILED'],
     ['a page of 101', '{ household { pets(first: 101) { edges { node { text } } } } }', 'BAD_USER_INPUT'],
-    ['pages of pages', '{ household { pets(first: 100) { edges { node { pets(first: 100) { edges { node { text } } } } } } } }', 'BAD_USER_INPUT'],
+    [
+      'pages of pages',
+      '{ household { pets(first: 100) { edges { node { pets(first: 100) { edges { node { text } } } } } } } }',
+      'BAD_USER_INPUT',
+    ],
   ])('%s is refused alike on both roads', async (_what, query, code) => {
     const answer = await post(edges, { query });
     expect([answer.status, answer.body.errors[0].extensions.code]).toEqual([400, code]);
@@ -89,7 +95,11 @@ describe('what is too much', () => {
     ['a binary frame', (socket: WebSocket) => socket.send(Buffer.from('{}')), 1003],
     ['invalid JSON', (socket: WebSocket) => socket.send('{'), 4400],
     ['an unknown message', (socket: WebSocket) => socket.send('{"type":"hello"}'), 4400],
-    ['an operation before the introduction', (socket: WebSocket) => socket.send('{"id":"1","type":"subscribe","payload":{"query":"{ hello }"}}'), 4401],
+    [
+      'an operation before the introduction',
+      (socket: WebSocket) => socket.send('{"id":"1","type":"subscribe","payload":{"query":"{ hello }"}}'),
+      4401,
+    ],
   ])('%s closes the socket', async (_what, misbehave, code) => {
     const rude = new SocketClient(edges.socketUrl);
     await rude.opened();
@@ -154,7 +164,9 @@ describe('what is too much', () => {
 describe('rate limits', () => {
   let edges: Edges;
   beforeAll(async () => {
-    edges = await startEdges({ env: { RATE_LIMIT_USER: '5', RATE_LIMIT_ANONYMOUS: '3', RATE_LIMIT_WINDOW_SECONDS: '3600' } });
+    edges = await startEdges({
+      env: { RATE_LIMIT_USER: '5', RATE_LIMIT_ANONYMOUS: '3', RATE_LIMIT_WINDOW_SECONDS: '3600' },
+    });
   });
   afterAll(() => edges.server.drain());
 
@@ -162,7 +174,9 @@ describe('rate limits', () => {
     const token = await sampleToken({ sub: 'hasty' });
     const client = await new SocketClient(edges.socketUrl).connect(token);
     for (let at = 0; at < 3; at += 1) expect((await client.run('{ hello }')).type).toBe('next');
-    for (let at = 0; at < 2; at += 1) expect((await post(edges, { query: '{ hello }' }, { authorization: `Bearer ${token}` })).status).toBe(200);
+    for (let at = 0; at < 2; at += 1) {
+      expect((await post(edges, { query: '{ hello }' }, { authorization: `Bearer ${token}` })).status).toBe(200);
+    }
     const answer = await post(edges, { query: '{ hello }' }, { authorization: `Bearer ${token}` });
     const { extensions } = answer.body.errors[0];
     expect([answer.status, extensions.code, extensions.retryable]).toEqual([429, 'RATE_LIMITED', true]);
@@ -177,7 +191,9 @@ describe('rate limits', () => {
     const authorization = `Bearer ${await sampleToken({ sub: 'patient' })}`;
     expect((await post(edges, { query: '{ hello }' }, { authorization })).status).toBe(200);
     const service = `Bearer ${await sampleToken({ sub: 'hasty', scope: 'billing:usage' })}`;
-    for (let at = 0; at < 10; at += 1) expect((await post(edges, { query: '{ hello }' }, { authorization: service })).status).toBe(200);
+    for (let at = 0; at < 10; at += 1) {
+      expect((await post(edges, { query: '{ hello }' }, { authorization: service })).status).toBe(200);
+    }
   });
 
   it('hold anonymous callers by address', async () => {

@@ -40,13 +40,18 @@ describe('routes', () => {
   });
 
   it('answer a preflight', async () => {
-    const answer = await fetch(`${edges.url}/graphql`, { method: 'OPTIONS', headers: { origin: 'http://localhost:3000', 'access-control-request-method': 'POST' } });
+    const answer = await fetch(`${edges.url}/graphql`, {
+      method: 'OPTIONS',
+      headers: { origin: 'http://localhost:3000', 'access-control-request-method': 'POST' },
+    });
     expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([204, 'http://localhost:3000']);
     expect(answer.headers.get('access-control-allow-headers')).toContain('authorization');
   });
 
   it('give a request its id, or keep its own', async () => {
-    expect((await post(edges, { query: '{ hello }' }, { 'x-request-id': 'mine-1' })).headers.get('x-request-id')).toBe('mine-1');
+    expect((await post(edges, { query: '{ hello }' }, { 'x-request-id': 'mine-1' })).headers.get('x-request-id')).toBe(
+      'mine-1',
+    );
     expect((await post(edges, { query: '{ hello }' })).headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
   });
 
@@ -69,7 +74,10 @@ describe('health', () => {
     const edges = await edgesWith({ readiness: [{ name: 'database', check }] });
     expect((await fetch(`${edges.url}/healthz`)).status).toBe(200);
     const away = await fetch(`${edges.url}/readyz`);
-    expect([away.status, await away.json()]).toEqual([503, { status: 'unavailable', reasons: { database: 'cannot reach postgres://[redacted]@db' } }]);
+    expect([away.status, await away.json()]).toEqual([
+      503,
+      { status: 'unavailable', reasons: { database: 'cannot reach postgres://[redacted]@db' } },
+    ]);
     reason = null;
     expect((await fetch(`${edges.url}/readyz`)).status).toBe(200);
   });
@@ -82,16 +90,25 @@ describe('health', () => {
     expect(text).toContain('tollgate_http_requests_total{route="/graphql",status="200"} 1');
     const closed = await edgesWith({ config: { mode: 'production', metricsToken: 'a-long-metrics-token' } });
     expect((await fetch(`${closed.url}/metrics`)).status).toBe(401);
-    expect((await fetch(`${closed.url}/metrics`, { headers: { authorization: 'Bearer a-wrong-metrics-token' } })).status).toBe(401);
-    expect((await fetch(`${closed.url}/metrics`, { headers: { authorization: 'Bearer a-long-metrics-token' } })).status).toBe(200);
+    expect(
+      (await fetch(`${closed.url}/metrics`, { headers: { authorization: 'Bearer a-wrong-metrics-token' } })).status,
+    ).toBe(401);
+    expect(
+      (await fetch(`${closed.url}/metrics`, { headers: { authorization: 'Bearer a-long-metrics-token' } })).status,
+    ).toBe(200);
   });
 });
 
 describe('origins in production', () => {
   it('are PUBLIC_URL and RETURN_ORIGINS, not loopback', async () => {
-    const config = { mode: 'production' as const, publicUrl: new URL('https://tollgate.example/x'), returnOrigins: ['https://app.example'] };
+    const config = {
+      mode: 'production' as const,
+      publicUrl: new URL('https://tollgate.example/x'),
+      returnOrigins: ['https://app.example'],
+    };
     const edges = await edgesWith({ config });
-    const statusFrom = async (origin: string): Promise<number> => (await post(edges, { query: '{ hello }' }, { origin })).status;
+    const statusFrom = async (origin: string): Promise<number> =>
+      (await post(edges, { query: '{ hello }' }, { origin })).status;
     expect(await statusFrom('https://tollgate.example')).toBe(200);
     expect(await statusFrom('https://app.example')).toBe(200);
     expect(await statusFrom('http://localhost:3000')).toBe(403);
@@ -110,17 +127,26 @@ describe('subscriptions', () => {
   it('bring events in order, then end', async () => {
     client.subscribe('count', 'subscription ($to: Int!) { count(to: $to) }', { to: 5 });
     await client.next(({ id, type }) => id === 'count' && type === 'complete');
-    expect(client.messages.filter(({ id, type }) => id === 'count' && type === 'next').map(({ payload }) => payload.data.count)).toEqual([1, 2, 3, 4, 5]);
+    expect(
+      client.messages
+        .filter(({ id, type }) => id === 'count' && type === 'next')
+        .map(({ payload }) => payload.data.count),
+    ).toEqual([1, 2, 3, 4, 5]);
   });
 
   it('are refused with a code', async () => {
     const { payload } = await client.run('subscription { forbidden }');
     expect(payload.errors[0].extensions.code).toBe('NOT_FOUND');
-    expect((await client.run('subscription ($to: Int!) { count(to: $to) }', {})).payload.errors[0].extensions.code).toBe('BAD_USER_INPUT');
+    expect(
+      (await client.run('subscription ($to: Int!) { count(to: $to) }', {})).payload.errors[0].extensions.code,
+    ).toBe('BAD_USER_INPUT');
   });
 
   it('end with a code when the right to them does, and masked when they fail', async () => {
-    for (const [field, code] of [['revoked', 'FORBIDDEN'], ['faulty', 'INTERNAL_SERVER_ERROR']] as const) {
+    for (const [field, code] of [
+      ['revoked', 'FORBIDDEN'],
+      ['faulty', 'INTERNAL_SERVER_ERROR'],
+    ] as const) {
       client.subscribe(field, `subscription { ${field} }`);
       const { payload } = await client.next(({ id, type }) => id === field && type === 'error');
       expect(payload[0].extensions.code).toBe(code);
@@ -147,7 +173,9 @@ describe('stopping', () => {
     edges.gate.open();
     const answer = await request;
     expect([answer.status, answer.body]).toEqual([200, { data: { gate: 'passed' } }]);
-    expect((await client.next(({ id, type }) => id === 'busy' && type === 'next')).payload).toEqual({ data: { gate: 'passed' } });
+    expect((await client.next(({ id, type }) => id === 'busy' && type === 'next')).payload).toEqual({
+      data: { gate: 'passed' },
+    });
     expect((await client.closed).code).toBe(1001);
     await drained;
   });

@@ -195,11 +195,20 @@ describe('a stream of an account', () => {
 
   test('whatever the order of changes, reads and consumption: versions rise, 100 ms apart at least, and the last arrives', async () => {
     const step = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ kind: fc.constant('offer' as const), version: fc.integer({ min: 1, max: 60 }) }) },
-      { weight: 4, arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.integer({ min: 0, max: 130 }) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({ kind: fc.constant('offer' as const), version: fc.integer({ min: 1, max: 60 }) }),
+      },
+      {
+        weight: 4,
+        arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.integer({ min: 0, max: 130 }) }),
+      },
       { weight: 3, arbitrary: fc.record({ kind: fc.constant('consume' as const), stream: fc.nat({ max: 2 }) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('join' as const) }) },
-      { weight: 1, arbitrary: fc.record({ kind: fc.constant('read' as const), version: fc.integer({ min: 1, max: 60 }) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constant('read' as const), version: fc.integer({ min: 1, max: 60 }) }),
+      },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('refresh' as const) }) },
     );
     await fc.assert(

@@ -96,21 +96,24 @@ describe.each(roads)('live events over %s', (_name, openRoad) => {
     await Promise.all(streams.map((stream) => until(stream, 2)));
   });
 
-  test.each(['listen', 'send', 'both'] as const)('with connections cut (%s), over and over, every subscriber converges', async (side) => {
-    const stream = there.balances('a');
-    let version = 1;
-    for (let round = 0; round < 3; round += 1) {
-      commit(state('a', ++version));
-      await road.cut(side);
-      commit(state('a', ++version));
-      await tick();
+  test.each(['listen', 'send', 'both'] as const)(
+    'with connections cut (%s), over and over, every subscriber converges',
+    async (side) => {
+      const stream = there.balances('a');
+      let version = 1;
+      for (let round = 0; round < 3; round += 1) {
+        commit(state('a', ++version));
+        await road.cut(side);
+        commit(state('a', ++version));
+        await tick();
+        commit(state('a', ++version));
+        await until(stream, version);
+      }
+      // And it is not only the reading again that works: what comes now comes by message.
       commit(state('a', ++version));
       await until(stream, version);
-    }
-    // And it is not only the reading again that works: what comes now comes by message.
-    commit(state('a', ++version));
-    await until(stream, version);
-  });
+    },
+  );
 
   test('what happened while nobody could connect is there afterwards', async () => {
     const stream = there.balances('a');

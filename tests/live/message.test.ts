@@ -33,11 +33,11 @@ describe('messages between processes', () => {
   });
 
   test('several accounts travel together, and nothing to tell is one sign of life', () => {
-    const many = Array.from({ length: 100 }, (_, i) => state(`0197a9d2-0000-7000-8000-${String(i).padStart(12, '0')}`, i));
+    const many = Array.from({ length: 100 }, (_, i) =>
+      state(`0197a9d2-0000-7000-8000-${String(i).padStart(12, '0')}`, i),
+    );
     expect(encodeMessages(from, many).length).toBeLessThanOrEqual(4);
-    expect(encodeMessages(from, []).map(decodeMessage)).toEqual([
-      { from, balances: [], lossy: false, leaving: false },
-    ]);
+    expect(encodeMessages(from, []).map(decodeMessage)).toEqual([{ from, balances: [], lossy: false, leaving: false }]);
     expect(encodeMessages(from, [], { lossy: true, leaving: true }).map(decodeMessage)).toEqual([
       { from, balances: [], lossy: true, leaving: true },
     ]);
@@ -56,7 +56,19 @@ describe('messages between processes', () => {
     expect(decodeBalance(entry)).toEqual(state('a', 1));
     const broken: unknown[] = [null, 1, 'a', {}, [], entry.slice(1), [...entry, 1]];
     for (const place of entry.keys()) {
-      for (const value of [null, undefined, true, {}, [], Number.NaN, '1.5', '0x1', '', '9223372036854775808', 'Infinity']) {
+      for (const value of [
+        null,
+        undefined,
+        true,
+        {},
+        [],
+        Number.NaN,
+        '1.5',
+        '0x1',
+        '',
+        '9223372036854775808',
+        'Infinity',
+      ]) {
         if (place === 0 && typeof value === 'string') continue;
         broken.push(entry.with(place, value));
       }

@@ -75,7 +75,10 @@ describe('the outbox', () => {
     road.broken = false;
     await scheduler.advance(10_000);
     expect(sendings).toHaveLength(1);
-    expect(sendings[0]?.states.toSorted()).toEqual([['a', 2], ['b', 1]]);
+    expect(sendings[0]?.states.toSorted()).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ]);
   });
 
   test('with more accounts waiting than it may keep, it tells the others to read for themselves', async () => {

@@ -49,7 +49,7 @@ export async function postgresRoad(): Promise<Road> {
 /** A Redis server that these tests may do anything to. */
 export async function redisRoad(redisUrl: string): Promise<Road> {
   const admin = new Redis(redisUrl);
-  const [, maxClients = '10000'] = (await admin.config('GET', 'maxclients'));
+  const [, maxClients = '10000'] = await admin.config('GET', 'maxclients');
   const kill = (type: 'pubsub' | 'normal') => admin.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
   return {
     databaseUrl: 'postgresql://unused.invalid/unused',

@@ -38,7 +38,13 @@ export interface EdgesOptions {
 
 /** Boots the edges on a free port. Whoever calls drains the server. */
 export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
-  const env = { PORT: '0', AUTH_JWT_SECRET: sampleSecret, LOG_LEVEL: 'debug', DRAIN_TIMEOUT_MS: '5000', ...options.env };
+  const env = {
+    PORT: '0',
+    AUTH_JWT_SECRET: sampleSecret,
+    LOG_LEVEL: 'debug',
+    DRAIN_TIMEOUT_MS: '5000',
+    ...options.env,
+  };
   const config = { ...loadConfig(env, 'local'), ...options.config };
   const clock = options.clock ?? systemClock;
   const logged: string[] = [];
@@ -61,13 +67,27 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
     clock,
   });
   const { port } = await server.listen();
-  return { server, url: `http://127.0.0.1:${port}`, socketUrl: `ws://127.0.0.1:${port}/graphql`, gate, metrics, logged, users };
+  return {
+    server,
+    url: `http://127.0.0.1:${port}`,
+    socketUrl: `ws://127.0.0.1:${port}/graphql`,
+    gate,
+    metrics,
+    logged,
+    users,
+  };
 }
 
 /** A token of the sample secret: a user's, for an hour, unless told otherwise. */
-export function sampleToken(claims: Record<string, unknown> = {}, algorithm = 'HS256', secret = sampleSecret): Promise<string> {
+export function sampleToken(
+  claims: Record<string, unknown> = {},
+  algorithm = 'HS256',
+  secret = sampleSecret,
+): Promise<string> {
   const nowSeconds = Math.floor(Date.now() / 1000);
-  return new SignJWT({ sub: 'ada', exp: nowSeconds + 3600, ...claims }).setProtectedHeader({ alg: algorithm }).sign(Buffer.from(secret));
+  return new SignJWT({ sub: 'ada', exp: nowSeconds + 3600, ...claims })
+    .setProtectedHeader({ alg: algorithm })
+    .sign(Buffer.from(secret));
 }
 
 export interface Answer {
@@ -105,7 +125,11 @@ export class SocketClient {
   #wake: (() => void)[] = [];
 
   constructor(url: string, options: { origin?: string; protocol?: string | string[] } = {}) {
-    this.socket = new WebSocket(url, options.protocol ?? 'graphql-transport-ws', options.origin === undefined ? {} : { origin: options.origin });
+    this.socket = new WebSocket(
+      url,
+      options.protocol ?? 'graphql-transport-ws',
+      options.origin === undefined ? {} : { origin: options.origin },
+    );
     this.socket.on('message', (data) => {
       this.messages.push(JSON.parse(String(data)) as Message);
       this.#changed();

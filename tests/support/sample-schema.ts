@@ -47,13 +47,15 @@ const big = new GraphQLScalarType<bigint, number>({
   name: 'Big',
   serialize: (value) => Number(value),
   parseValue(value) {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value))
-      {throw new GraphQLError('Big must be a whole number within ±(2^53−1)');}
+    if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+      throw new GraphQLError('Big must be a whole number within ±(2^53−1)');
+    }
     return BigInt(value);
   },
   parseLiteral(node) {
-    if (node.kind !== Kind.INT || !Number.isSafeInteger(Number(node.value)))
-      {throw new GraphQLError('Big must be a whole number within ±(2^53−1)');}
+    if (node.kind !== Kind.INT || !Number.isSafeInteger(Number(node.value))) {
+      throw new GraphQLError('Big must be a whole number within ±(2^53−1)');
+    }
     return BigInt(node.value);
   },
 });
