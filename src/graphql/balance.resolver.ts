@@ -1,4 +1,4 @@
-import { Arg, ID, Resolver, Root, Subscription } from 'type-graphql';
+import { Arg, Extensions, ID, Resolver, Root, Subscription } from 'type-graphql';
 import { requirePrincipal } from '../billing-entities/access.ts';
 import type { Balance } from '../credits/balance.ts';
 import { requireVisible } from './authorization.ts';
@@ -7,6 +7,8 @@ import type { RequestContext } from './context.ts';
 
 @Resolver()
 export class BalanceResolver {
+  // Whoever may see a balance sees the same: it is executed and serialised once for all subscribers.
+  @Extensions({ sameForAll: true })
   @Subscription(() => CreditBalance, {
     description:
       'The balance as it is, at once; then each change, newest state only: at most ten events a second, and always the last.',

@@ -19,7 +19,7 @@ import type {
 } from 'graphql';
 
 /** Most items of one page. */
-export const largestPage = 100;
+const largestPage = 100;
 
 /**
  * What an operation may ask for, worked out once per document: every object counts 1, and what stands under a field

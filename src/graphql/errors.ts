@@ -13,7 +13,7 @@ export type GraphqlCode =
   | 'INTERNAL_SERVER_ERROR';
 
 /** What every masked error says; the log, found by the correlation id, says the rest. */
-export const maskedMessage = 'Internal server error';
+const maskedMessage = 'Internal server error';
 
 /** An error with a code, at the place in the document where `at` was. */
 export function codedError(code: GraphqlCode, message: string, at?: GraphQLError): GraphQLError {

@@ -1,4 +1,13 @@
-import { createSourceEventStream, execute, getVariableValues, GraphQLError, Kind, parse, validate } from 'graphql';
+import {
+  createSourceEventStream,
+  execute,
+  getVariableValues,
+  GraphQLError,
+  Kind,
+  OperationTypeNode,
+  parse,
+  validate,
+} from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Limits } from '../config.ts';
@@ -10,6 +19,7 @@ import type { CostPlan } from './cost.ts';
 import { codedError, executionError, thrownError } from './errors.ts';
 import { mapEvents } from './events.ts';
 import { brokenLimit, isLongerThan } from './limits.ts';
+import { SharedResults } from './shared-results.ts';
 
 /** What a client asks for, the same on every road. */
 export interface OperationRequest {
@@ -49,6 +59,8 @@ export interface OperationsOptions {
 
 interface KnownOperation extends Operation {
   readonly costPlan: CostPlan;
+  /** A subscription whose events look alike to whoever may see them. */
+  readonly isSameForAll: boolean;
   executions: number;
   /** undefined: not tried yet; null: graphql-js for good. */
   compiled: CompiledOperation | null | undefined;
@@ -71,6 +83,7 @@ export class Operations {
   readonly #observe: OperationObserver | undefined;
   readonly #compileAt: number;
   readonly #compiler: Compiler;
+  readonly #shared = new SharedResults();
   readonly #documents: LRUCache<string, KnownDocument>;
 
   constructor(options: OperationsOptions) {
@@ -164,9 +177,13 @@ export class Operations {
         return this.#clientResult(known, source, startedMs);
       }
       this.#observe?.('subscription', 'ok', (performance.now() - startedMs) / 1000);
+      const ask = known.isSameForAll ? this.#shared.for({ operation: known, variables }) : null;
       return mapEvents(
         source,
-        (event) => this.execute(known, variables, makeContext(), event),
+        (event) => {
+          const execute = () => this.execute(known, variables, makeContext(), event);
+          return ask === null ? execute() : ask(event as object, execute);
+        },
         (error) => thrownError(error, this.#log),
       );
     } catch (error) {
@@ -178,7 +195,7 @@ export class Operations {
     const none = new Map<string, KnownOperation>();
     let document: DocumentNode;
     try {
-      document = parse(query, { maxTokens: this.#limits.documentTokens });
+      document = parse(query, { maxLexicalTokens: this.#limits.documentTokens });
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
       return { operations: none, errors: [codedError('GRAPHQL_PARSE_FAILED', error.message, error)] };
@@ -203,6 +220,7 @@ export class Operations {
         document,
         node,
         costPlan,
+        isSameForAll: isSameForAll(this.#schema, node),
         executions: 0,
         compiled: undefined,
       });
@@ -266,8 +284,9 @@ export class Operations {
     if (error.originalError === undefined && error.path === undefined) {
       return codedError('BAD_USER_INPUT', this.#worded(error.message), error);
     }
-    if (error.message.startsWith('Variable "$'))
+    if (error.message.startsWith('Variable "$')) {
       return codedError('BAD_USER_INPUT', this.#worded(error.message), error);
+    }
     return executionError(error, this.#log);
   }
 
@@ -311,4 +330,15 @@ function isPromise(value: Promise<ExecutionResult> | ExecutionResult): value is 
 
 function isAsyncIterable(value: ExecutionResult | AsyncIterable<unknown>): value is AsyncIterable<unknown> {
   return Symbol.asyncIterator in value;
+}
+
+/** Whether every root field of a subscription says so of itself by its extension `sameForAll`. */
+function isSameForAll(schema: GraphQLSchema, node: OperationDefinitionNode): boolean {
+  const fields = schema.getSubscriptionType()?.getFields();
+  return (
+    node.operation === OperationTypeNode.SUBSCRIPTION &&
+    node.selectionSet.selections.every(
+      (selection) => selection.kind === Kind.FIELD && fields?.[selection.name.value]?.extensions['sameForAll'] === true,
+    )
+  );
 }

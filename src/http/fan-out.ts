@@ -21,7 +21,7 @@ export function sendFrames(results: AsyncIterator<ExecutionResult, unknown>, roa
 }
 
 /** A result as JSON, serialised at most once. */
-export function resultText(result: ExecutionResult): string {
+function resultText(result: ExecutionResult): string {
   let text = texts.get(result);
   if (text === undefined) {
     text = JSON.stringify(result);

@@ -202,7 +202,7 @@ class NodeHttpServer implements HttpServer {
 
   #count(route: Route, status: number): void {
     let ofRoute = this.#counters.get(route);
-    if (ofRoute === undefined) this.#counters.set(route, (ofRoute = new Map()));
+    if (ofRoute === undefined) this.#counters.set(route, (ofRoute = new Map<number, { inc(): void }>()));
     let counter = ofRoute.get(status);
     if (counter === undefined) {
       ofRoute.set(status, (counter = this.#options.metrics.httpRequests.labels(route.path, String(status))));

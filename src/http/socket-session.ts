@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { Operation } from '../graphql/operations.ts';
+import { textFrame } from './fan-out.ts';
 
 /** Close codes of the protocol graphql-transport-ws and of WebSocket itself. */
 export const closeCodes = {
@@ -89,7 +90,8 @@ export class SocketSession {
     // A source that always has more would otherwise spin on a closing socket, and the news that it closed never come.
     if (this.#socket.readyState !== this.#socket.OPEN) return new Promise((resolve) => setImmediate(resolve));
     this.#cork();
-    this.#socket.send(text);
+    // Beneath ws, which would write head and text as two pieces; safe while nothing is compressed.
+    this.#connection.write(textFrame(text));
     if (this.#socket.bufferedAmount > this.#bufferBytes) {
       this.close(closeCodes.tryAgainLater, 'Too slow a reader');
       // The close frame waits behind all that was not read; it is only a courtesy.

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { GraphQLError } from 'graphql';
-import type { ExecutionArgs, GraphQLSchema } from 'graphql';
+import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import type { Context, Server, ServerOptions, SubscribePayload } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
@@ -15,6 +14,7 @@ import type { Log } from '../log.ts';
 import { Refusal } from '../refusal.ts';
 import type { Authenticator } from './authentication.ts';
 import { httpError } from './exchange.ts';
+import { sendFrames } from './fan-out.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import type { OriginCheck } from './origins.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -133,7 +133,7 @@ export class SocketRoad {
         session.close(closeCodes.unsupportedData, 'Text frames only');
         return;
       }
-      handle(String(data)).catch((error: unknown) => {
+      handle((data as Buffer).toString()).catch((error: unknown) => {
         log.error({ err: error }, 'a WebSocket message failed unexpectedly');
         session.close(closeCodes.internalError, 'Internal server error');
       });
@@ -167,6 +167,10 @@ export class SocketRoad {
           NonNullable<ServerOptions<Params, SocketSession>['subscribe']>
         >;
       },
+      onOperation: ({ extra }, id, _payload, _args, result) =>
+        Symbol.asyncIterator in result
+          ? sendFrames(result as AsyncIterator<ExecutionResult>, { id, send: (frame) => extra.send(frame) })
+          : undefined,
       onComplete: ({ extra }, id) => {
         if (extra.ended(id) === 'subscription') metrics.subscriptionsOpen.dec();
       },

@@ -31,13 +31,13 @@ describe('shared results', () => {
     const shared = new SharedResults();
     const { execute, count } = execution();
     const event = {};
-    shared.for({ operation, variables: { id: 'a' } })(event, execute);
-    shared.for({ operation, variables: { id: 'a' } })({}, execute);
-    shared.for({ operation, variables: { id: 'b' } })(event, execute);
-    shared.for({ operation, variables: null })(event, execute);
-    shared.for({ operation: {}, variables: { id: 'a' } })(event, execute);
+    void shared.for({ operation, variables: { id: 'a' } })(event, execute);
+    void shared.for({ operation, variables: { id: 'a' } })({}, execute);
+    void shared.for({ operation, variables: { id: 'b' } })(event, execute);
+    void shared.for({ operation, variables: null })(event, execute);
+    void shared.for({ operation: {}, variables: { id: 'a' } })(event, execute);
     expect(count()).toBe(5);
-    shared.for({ operation, variables: {} })(event, execute);
+    void shared.for({ operation, variables: {} })(event, execute);
     expect(count()).toBe(5);
   });
 

@@ -157,8 +157,9 @@ describe('a remembered token', () => {
 describe('keys behind an address', () => {
   it('verify asymmetric tokens, and never a secret made of a public key', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256');
-    const jwks = createServer(async (_request, response) => {
-      response.end(JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256', use: 'sig', kid: '1' }] }));
+    const keys = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256', use: 'sig', kid: '1' }] });
+    const jwks = createServer((_request, response) => {
+      response.end(keys);
     });
     await new Promise<void>((resolve) => jwks.listen(0, '127.0.0.1', resolve));
     const AUTH_JWKS_URL = `http://127.0.0.1:${(jwks.address() as AddressInfo).port}/keys`;

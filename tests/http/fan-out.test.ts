@@ -151,7 +151,7 @@ describe('a subscription whose frames are sent past graphql-ws', () => {
   test('a reader that has fallen behind is waited for before the next result is asked for', async () => {
     const { results, frames, slowReader } = await subscribe('1');
     const caughtUp = Promise.withResolvers<void>();
-    slowReader(caughtUp.promise);
+    void slowReader(caughtUp.promise);
     results.push({ data: { b: 1 } });
     await settle();
     results.push({ data: { b: 2 } });

@@ -130,7 +130,7 @@ describe('subscriptions', () => {
     expect(
       client.messages
         .filter(({ id, type }) => id === 'count' && type === 'next')
-        .map(({ payload }) => payload.data.count),
+        .map(({ payload }) => payload.data.count as number),
     ).toEqual([1, 2, 3, 4, 5]);
   });
 

@@ -261,7 +261,7 @@ describe('a stream of an account', () => {
           });
           expect(given.at(-1)?.version).toBe(newest);
         }
-        await Promise.all(consumers.map(({ stream }) => stream.return?.()));
+        for (const { stream } of consumers) await stream.return?.();
         expect([feed.size, scheduler.planned]).toEqual([0, 0]);
       }),
       { numRuns: 300 },

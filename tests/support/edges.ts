@@ -130,8 +130,8 @@ export class SocketClient {
       options.protocol ?? 'graphql-transport-ws',
       options.origin === undefined ? {} : { origin: options.origin },
     );
-    this.socket.on('message', (data) => {
-      this.messages.push(JSON.parse(String(data)) as Message);
+    this.socket.on('message', (data: Buffer) => {
+      this.messages.push(JSON.parse(data.toString()) as Message);
       this.#changed();
     });
     this.#opened = new Promise((resolve, reject) => {
