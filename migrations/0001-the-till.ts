@@ -69,7 +69,8 @@ export class TheTill extends Migration {
       created_at timestamptz(3) not null,
       constraint credit_grant_pkey primary key (billing_entity_id, id),
       constraint credit_grant_remaining_in_range check (remaining >= 0 and remaining <= amount),
-      constraint credit_grant_open_by_state check (open = (state in ('PENDING', 'ACTIVE'))),
+      constraint credit_grant_open_until_closed check (open or state in ('SPENT', 'LAPSED')),
+      constraint credit_grant_closed_for_good check (not open or state in ('PENDING', 'ACTIVE')),
       constraint credit_grant_closed_is_empty check (open or remaining = 0),
       constraint credit_grant_expires_after_effect check (expires_at > effective_at)
     ) with (fillfactor = 70)`);

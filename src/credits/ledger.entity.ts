@@ -63,7 +63,8 @@ export const CreditGrantRow = defineEntity({
   ],
   checks: [
     { name: 'credit_grant_remaining_in_range', expression: 'remaining >= 0 and remaining <= amount' },
-    { name: 'credit_grant_open_by_state', expression: "open = (state in ('PENDING', 'ACTIVE'))" },
+    { name: 'credit_grant_open_until_closed', expression: "open or state in ('SPENT', 'LAPSED')" },
+    { name: 'credit_grant_closed_for_good', expression: "not open or state in ('PENDING', 'ACTIVE')" },
     { name: 'credit_grant_closed_is_empty', expression: 'open or remaining = 0' },
     { name: 'credit_grant_expires_after_effect', expression: 'expires_at > effective_at' },
   ],
