@@ -67,8 +67,7 @@ export class Accounts {
     });
     const [row] = rows;
     if (row === undefined) return null;
-    const suspended = new Set(row.suspended ? [billingEntityId] : []);
-    const account = toAccounts([row], (row.grants ?? []).map(fromJson), suspended).get(billingEntityId) as Account;
+    const account = toAccounts([row], (row.grants ?? []).map(fromJson)).get(billingEntityId) as Account;
     return applyDue(account, accountTime(account, this.#clock.now())).account;
   }
 

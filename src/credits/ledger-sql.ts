@@ -3,6 +3,7 @@
  * `= ANY($1)`. In both, every table has its own filter on `billing_entity_id`, so that a distributed database
  * runs the statement whole on one shard.
  */
+import { hash } from 'node:crypto';
 import type { ClientBase, QueryResult } from 'pg';
 import { arrayLiteral } from '../db/array-literal.ts';
 import { RATES, type Resource } from '../plans/rates.ts';
@@ -38,11 +39,18 @@ export const ACCOUNT_COLUMNS = `a.billing_entity_id, a.available, a.held, a.used
 export const GRANT_COLUMNS = `g.billing_entity_id, g.id, g.source, g.amount, g.remaining, g.priority, g.state, g.effective_at,
   g.expires_at, g.reason, g.created_at`;
 
-/** In id order, so that two batches over the same accounts cannot deadlock. */
+/**
+ * In id order, so that two batches over the same accounts cannot deadlock. Whether the entity is suspended is as of the
+ * statement's beginning, which is after the command came: a suspension that was answered before is seen.
+ */
 const LOCK = prepared(
   'lock',
-  (scope) => `select ${ACCOUNT_COLUMNS} from credit_account a where a.billing_entity_id ${isIn(scope)}
-    order by a.billing_entity_id for no key update`,
+  (scope) => `select ${ACCOUNT_COLUMNS}, exists (
+      select from billing_entity b
+      where b.billing_entity_id ${isIn(scope)} and b.billing_entity_id = a.billing_entity_id and b.suspended_at is not null
+    ) as suspended
+    from credit_account a where a.billing_entity_id ${isIn(scope)}
+    order by a.billing_entity_id for no key update of a`,
 );
 
 // The loads are statements of their own and come after the lock: a statement sees what was committed when it began, and
@@ -50,12 +58,6 @@ const LOCK = prepared(
 const GRANTS = prepared(
   'grants',
   (scope) => `select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id ${isIn(scope)} and g.open`,
-);
-
-const SUSPENDED = prepared(
-  'suspended',
-  (scope) => `select b.billing_entity_id from billing_entity b
-    where b.billing_entity_id ${isIn(scope)} and b.suspended_at is not null`,
 );
 
 /**
@@ -94,11 +96,10 @@ export async function lockAndLoad(
   keys: readonly KeyQuestion[],
 ): Promise<{ accounts: Map<string, Account>; known: KnownKey[] }> {
   const { scope, entities } = scopeOf(ids);
-  const [, locked, grants, suspended, known] = await all([
+  const [, locked, grants, known] = await all([
     client.query('begin'),
-    client.query<AccountRow>({ ...LOCK[scope], values: [entities] }),
+    client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
     client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
-    client.query<{ billing_entity_id: string }>({ ...SUSPENDED[scope], values: [entities] }),
     client.query<{ billing_entity_id: string; key: string; sequence: bigint; fingerprint: Buffer }>({
       text: KEYS[scope].text,
       values: [
@@ -109,7 +110,7 @@ export async function lockAndLoad(
     }),
   ]);
   return {
-    accounts: toAccounts(locked.rows, grants.rows, new Set(suspended.rows.map((row) => row.billing_entity_id))),
+    accounts: toAccounts(locked.rows, grants.rows),
     known: known.rows.map((row) => ({
       billingEntityId: row.billing_entity_id,
       key: row.key,
@@ -137,9 +138,9 @@ type Column<Row> = readonly [
   value: (row: Row) => Parameters<typeof arrayLiteral>[0][number],
 ];
 
-/** `$2, $3 …` as the columns of `r`. Arrays inside a row travel as text, since unnest would flatten them. */
-function unnested<Row>(columns: readonly Column<Row>[]): string {
-  const parameters = columns.map(([, type], index) => `$${index + 2}::${type.endsWith('[]') ? 'text' : type}[]`);
+/** Parameters from `$first` on as the columns of `r`. Arrays inside a row travel as text, since unnest would flatten them. */
+function unnested<Row>(columns: readonly Column<Row>[], first: number): string {
+  const parameters = columns.map(([, type], index) => `$${index + first}::${type.endsWith('[]') ? 'text' : type}[]`);
   return `unnest(${parameters.join(', ')}) as r(${columns.map(([name]) => name).join(', ')})`;
 }
 
@@ -147,15 +148,69 @@ function selected<Row>(columns: readonly Column<Row>[]): string {
   return columns.map(([name, type]) => (type.endsWith('[]') ? `r.${name}::${type}` : `r.${name}`)).join(', ');
 }
 
+/** One table's share of a write: its rows as parameters, and its clause once it knows where they begin. */
+interface Part {
+  readonly name: string;
+  readonly parameters: readonly string[];
+  readonly clause: (scope: Scope, first: number) => string;
+}
+
+/** Nothing where there are no rows. */
+function part<Row>(
+  name: string,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  clause: (scope: Scope, first: number) => string,
+): Part[] {
+  if (rows.length === 0) return [];
+  return [{ name, parameters: columns.map(([, , value]) => arrayLiteral(rows.map(value))), clause }];
+}
+
 /** Insertion joins the account (which is locked, so it is there): each table of the statement has its own filter. */
-function insertion<Row>(table: string, columns: readonly Column<Row>[]): Record<Scope, { name: string; text: string }> {
-  return prepared(
-    `insert-${table}`,
-    (scope) => `insert into ${table} (${columns.map(([name]) => name).join(', ')})
+function insertion<Row>(table: string, columns: readonly Column<Row>[], rows: readonly Row[]): Part[] {
+  return part(
+    table,
+    columns,
+    rows,
+    (scope, first) => `insert into ${table} (${columns.map(([name]) => name).join(', ')})
       select ${selected(columns)} from credit_account a
-      join ${unnested(columns)} on r.billing_entity_id = a.billing_entity_id
+      join ${unnested(columns, first)} on r.billing_entity_id = a.billing_entity_id
       where a.billing_entity_id ${isIn(scope)}`,
   );
+}
+
+/** Update of rows that are there; `key` names what tells an account's rows apart. */
+function update<Row>(table: string, columns: readonly Column<Row>[], rows: readonly Row[], ...key: string[]): Part[] {
+  const keys = ['billing_entity_id', ...key];
+  const assignments = columns.filter(([name]) => !keys.includes(name)).map(([name]) => `${name} = r.${name}`);
+  return part(
+    `update-${table}`,
+    columns,
+    rows,
+    (scope, first) => `update ${table} t set ${assignments.join(', ')}
+      from ${unnested(columns, first)}
+      where t.billing_entity_id ${isIn(scope)} and ${keys.map((name) => `t.${name} = r.${name}`).join(' and ')}`,
+  );
+}
+
+const statements = new Map<string, string>();
+
+/** One statement out of all parts, prepared by the name of its combination, of which there are few. */
+function combined(scope: Scope, parts: readonly Part[]): { name: string; text: string } {
+  const name = ['write', scope, ...parts.map((each) => each.name)].join(' ');
+  let text = statements.get(name);
+  if (text === undefined) {
+    let first = 2;
+    const clauses = parts.map(({ parameters, clause }) => {
+      const sql = clause(scope, first);
+      first += parameters.length;
+      return sql;
+    });
+    const ctes = clauses.slice(0, -1).map((sql, index) => `part_${index} as (${sql})`);
+    text = `${ctes.length > 0 ? `with ${ctes.join(', ')} ` : ''}${clauses.at(-1)}`;
+    statements.set(name, text);
+  }
+  return { name: hash('md5', name), text };
 }
 
 const ENTRY_COLUMNS: readonly Column<Entry>[] = [
@@ -179,7 +234,6 @@ const ENTRY_COLUMNS: readonly Column<Entry>[] = [
   ['fingerprint', 'bytea', (entry) => entry.idempotency?.fingerprint ?? null],
   ['created_at', 'timestamptz', (entry) => entry.createdAt],
 ];
-const INSERT_ENTRIES = insertion('ledger_entry', ENTRY_COLUMNS);
 
 const RECORD_COLUMNS: readonly Column<UsageRecord>[] = [
   ['billing_entity_id', 'uuid', (record) => record.billingEntityId],
@@ -201,7 +255,6 @@ const RECORD_COLUMNS: readonly Column<UsageRecord>[] = [
   ['occurred_at', 'timestamptz', (record) => record.occurredAt],
   ['recorded_at', 'timestamptz', (record) => record.recordedAt],
 ];
-const INSERT_RECORDS = insertion('usage_record', RECORD_COLUMNS);
 
 const GRANT_STATE_COLUMNS: readonly Column<Grant>[] = [
   ['billing_entity_id', 'uuid', (grant) => grant.billingEntityId],
@@ -220,14 +273,6 @@ const INSERT_GRANT_COLUMNS: readonly Column<Grant>[] = [
   ['reason', 'text', (grant) => grant.reason],
   ['created_at', 'timestamptz', (grant) => grant.createdAt],
 ];
-const INSERT_GRANTS = insertion('credit_grant', INSERT_GRANT_COLUMNS);
-
-const UPDATE_GRANTS = prepared(
-  'update-grants',
-  (scope) => `update credit_grant g set remaining = r.remaining, state = r.state, open = r.open
-    from ${unnested(GRANT_STATE_COLUMNS)}
-    where g.billing_entity_id ${isIn(scope)} and g.billing_entity_id = r.billing_entity_id and g.id = r.id`,
-);
 
 const ACCOUNT_STATE_COLUMNS: readonly Column<Account>[] = [
   ['billing_entity_id', 'uuid', (account) => account.billingEntityId],
@@ -245,36 +290,21 @@ const ACCOUNT_STATE_COLUMNS: readonly Column<Account>[] = [
   ['touched_at', 'timestamptz', (account) => account.touchedAt],
   ['due_at', 'timestamptz', dueAt],
 ];
-const UPDATE_ACCOUNTS = prepared('update-accounts', (scope) => {
-  const assignments = ACCOUNT_STATE_COLUMNS.slice(1).map(([name]) => `${name} = r.${name}`);
-  return `update credit_account a set ${assignments.join(', ')}
-    from ${unnested(ACCOUNT_STATE_COLUMNS)}
-    where a.billing_entity_id ${isIn(scope)} and a.billing_entity_id = r.billing_entity_id`;
-});
-
 /**
- * Writes the changes and commits: one round trip. When a statement fails, those behind it fail too and the commit becomes
- * a rollback; the first failure is thrown.
+ * Writes the changes and commits: one statement for all tables, since a statement costs a lone command more than its
+ * rows do, and one round trip. When it fails the commit behind it becomes a rollback, and the failure is thrown.
  */
 export async function appendAndCommit(client: ClientBase, changes: Changes): Promise<void> {
   const { scope, entities } = scopeOf(changes.accounts.map((account) => account.billingEntityId));
-  function write<Row>(statement: ReturnType<typeof prepared>, columns: readonly Column<Row>[], rows: readonly Row[]) {
-    if (rows.length === 0) return [];
-    return [
-      client.query({
-        ...statement[scope],
-        values: [entities, ...columns.map(([, , value]) => arrayLiteral(rows.map(value)))],
-      }),
-    ];
-  }
-  await all([
-    ...write(UPDATE_ACCOUNTS, ACCOUNT_STATE_COLUMNS, changes.accounts),
-    ...write(INSERT_GRANTS, INSERT_GRANT_COLUMNS, changes.newGrants),
-    ...write(UPDATE_GRANTS, GRANT_STATE_COLUMNS, changes.changedGrants),
-    ...write(INSERT_ENTRIES, ENTRY_COLUMNS, changes.entries),
-    ...write(INSERT_RECORDS, RECORD_COLUMNS, changes.records),
-    client.query('commit'),
-  ]);
+  const parts = [
+    ...update('credit_account', ACCOUNT_STATE_COLUMNS, changes.accounts),
+    ...insertion('credit_grant', INSERT_GRANT_COLUMNS, changes.newGrants),
+    ...update('credit_grant', GRANT_STATE_COLUMNS, changes.changedGrants, 'id'),
+    ...insertion('ledger_entry', ENTRY_COLUMNS, changes.entries),
+    ...insertion('usage_record', RECORD_COLUMNS, changes.records),
+  ];
+  const values = [entities, ...parts.flatMap((each) => each.parameters)];
+  await all([client.query({ ...combined(scope, parts), values }), client.query('commit')]);
 }
 
 // ─────────────────────────────── rows ───────────────────────────────
@@ -311,9 +341,8 @@ export interface GrantRow {
 
 /** Accounts by id, each with its open grants in drawdown order. */
 export function toAccounts(
-  accounts: readonly AccountRow[],
+  accounts: readonly (AccountRow & { readonly suspended: boolean })[],
   grants: readonly GrantRow[],
-  suspended: ReadonlySet<string>,
 ): Map<string, Account> {
   const grantsOf = Map.groupBy(grants.map(toGrant), (grant) => grant.billingEntityId);
   return new Map(
@@ -323,7 +352,7 @@ export function toAccounts(
         row.billing_entity_id,
         {
           ...toAccountState(row),
-          suspended: suspended.has(row.billing_entity_id),
+          suspended: row.suspended,
           grants: own.length > 1 ? own.sort(byDrawdownOrder) : own,
         },
       ];
