@@ -27,7 +27,7 @@ import { z } from 'zod';
  * | KEEP_ALIVE_MS | 65000 | how long an idle connection is kept |
  * | DRAIN_TIMEOUT_MS | 10000 | how long work in flight may take after the order to stop |
  * | RATE_LIMIT_WINDOW_SECONDS | 10 | the window that the next five count operations in; 0 operations: no limit |
- * | RATE_LIMIT_USER, RATE_LIMIT_API_KEY, RATE_LIMIT_ANONYMOUS | 1000, 10000, 300 | per subject, key, address |
+ * | RATE_LIMIT_USER, RATE_LIMIT_API_KEY, RATE_LIMIT_ANONYMOUS | 3000, 10000, 300 | per subject, key, address |
  * | RATE_LIMIT_SERVICE, RATE_LIMIT_OPERATOR | 0, 0 | per subject |
  * | LEDGER_LANES, LEDGER_MAX_BATCH, LEDGER_MAX_QUEUED | 2, 500, 20000 | batches in flight, commands in one, commands waiting in all |
  * | DATABASE_POOL_SIZE | 10 | connections for everything but the ledger's lanes |
@@ -243,7 +243,7 @@ function readLimits(reader: Reader): Limits {
     drainTimeoutMs: reader.number('DRAIN_TIMEOUT_MS', 10_000, 0, 600_000),
     rateLimits: {
       windowSeconds: reader.number('RATE_LIMIT_WINDOW_SECONDS', 10, 1, 86_400),
-      user: reader.number('RATE_LIMIT_USER', 1000, 0, 1_000_000_000),
+      user: reader.number('RATE_LIMIT_USER', 3000, 0, 1_000_000_000),
       apiKey: reader.number('RATE_LIMIT_API_KEY', 10_000, 0, 1_000_000_000),
       anonymous: reader.number('RATE_LIMIT_ANONYMOUS', 300, 0, 1_000_000_000),
       service: reader.number('RATE_LIMIT_SERVICE', 0, 0, 1_000_000_000),

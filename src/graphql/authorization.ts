@@ -1,5 +1,5 @@
 /** The order of checks in every resolver: who asks, does the thing exist for them, may they do it. */
-import { visible } from '../billing-entities/access.ts';
+import { requirePrincipal, visible } from '../billing-entities/access.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import { parseEntityId } from '../ids.ts';
@@ -15,6 +15,17 @@ export async function requireVisible(
   const entity = await context.loaders.entity.load(parseEntityId(id));
   if (!visible(principal, entity)) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
   return entity;
+}
+
+/** What a subscription names by `billingEntityId`, if who asks may watch it. @throws Refusal UNAUTHENTICATED, NOT_FOUND */
+export async function requireWatchable(request: {
+  readonly args: unknown;
+  readonly context: unknown;
+}): Promise<{ billingEntityId: string; services: RequestContext['services'] }> {
+  const context = request.context as RequestContext;
+  const { billingEntityId: id } = request.args as { billingEntityId: string };
+  const { billingEntityId } = await requireVisible(context, requirePrincipal(context.principal), id);
+  return { billingEntityId, services: context.services };
 }
 
 /** What a query gives where a mutation would be refused NOT_FOUND. */

@@ -1,9 +1,7 @@
 import { Arg, Extensions, ID, Resolver, Root, Subscription } from 'type-graphql';
-import { requirePrincipal } from '../billing-entities/access.ts';
 import type { Balance } from '../credits/balance.ts';
-import { requireVisible } from './authorization.ts';
+import { requireWatchable } from './authorization.ts';
 import { CreditBalance } from './balance.type.ts';
-import type { RequestContext } from './context.ts';
 
 @Resolver()
 export class BalanceResolver {
@@ -12,14 +10,9 @@ export class BalanceResolver {
   @Subscription(() => CreditBalance, {
     description:
       'The balance as it is, at once; then each change, newest state only: at most ten events a second, and always the last.',
-    async subscribe({ args, context }) {
-      const known = context as RequestContext;
-      const { billingEntityId } = await requireVisible(
-        known,
-        requirePrincipal(known.principal),
-        (args as { billingEntityId: string }).billingEntityId,
-      );
-      return known.services.live.balances(billingEntityId);
+    async subscribe(request) {
+      const { billingEntityId, services } = await requireWatchable(request);
+      return services.live.balances(billingEntityId);
     },
   })
   balanceUpdated(

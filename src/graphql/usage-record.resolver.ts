@@ -1,10 +1,10 @@
 import { Arg, Ctx, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
-import { requirePrincipal } from '../billing-entities/access.ts';
+import { readsAll, requirePrincipal } from '../billing-entities/access.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { ReadEntry } from '../credits/history.ts';
 import type { UsageEvent } from '../usage/usage-history.ts';
-import { requireVisible } from './authorization.ts';
+import { requireWatchable } from './authorization.ts';
 import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { CreditGrant } from './grant.type.ts';
@@ -18,14 +18,9 @@ import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type
 export class UsageRecordResolver {
   @Subscription(() => UsageRecordedEvent, {
     description: 'Use as it is recorded: at most ten events a second, only records that the subscriber may read.',
-    async subscribe({ args, context }) {
-      const known = context as RequestContext;
-      const { billingEntityId } = await requireVisible(
-        known,
-        requirePrincipal(known.principal),
-        (args as { billingEntityId: string }).billingEntityId,
-      );
-      return known.services.usage.watch(billingEntityId);
+    async subscribe(request) {
+      const { billingEntityId, services } = await requireWatchable(request);
+      return services.usage.watch(billingEntityId);
     },
   })
   usageRecorded(
@@ -59,8 +54,12 @@ export class UsageRecordResolver {
     nullable: true,
     description: 'The entry that charged it. null: the caller may not read it.',
   })
-  ledgerEntry(@Root() record: DomainRecord, @Ctx() { loaders }: RequestContext): Promise<ReadEntry | null> {
-    return loaders.entry.load(record);
+  async ledgerEntry(
+    @Root() record: DomainRecord,
+    @Ctx() { loaders, principal }: RequestContext,
+  ): Promise<ReadEntry | null> {
+    const entity = await loaders.entity.load(record.billingEntityId);
+    return entity !== null && readsAll(requirePrincipal(principal), entity) ? loaders.entry.load(record) : null;
   }
 }
 

@@ -416,6 +416,21 @@ describe('what operators do', () => {
     ]);
   });
 
+  it('shows a service what it metered, and not the ledger', async () => {
+    const { id, subject } = await newcomer();
+    await consume(service, { idempotencyKey: 'm', userExternalId: subject, lines: tokens(10) });
+    const { data, errors } = await send(
+      one.url,
+      service,
+      `query ($id: ID!) { billingEntity(id: $id) { ledger { edges { cursor } } grants { edges { cursor } } usage { edges { node { credits ledgerEntry { sequence } } } } } }`,
+      { id },
+    );
+    expect(errors).toEqual([]);
+    expect(data).toEqual({
+      billingEntity: { ledger: null, grants: null, usage: { edges: [{ node: { credits: 1, ledgerEntry: null } }] } },
+    });
+  });
+
   it('lists everybody in pages, newest first', async () => {
     const seen: string[] = [];
     for (let after: string | null = null; ;) {
