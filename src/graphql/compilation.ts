@@ -1,4 +1,13 @@
-import { getNamedType, GraphQLError, isAbstractType, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
+import {
+  BREAK,
+  getNamedType,
+  GraphQLError,
+  isAbstractType,
+  isScalarType,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLAbstractType, GraphQLSchema, GraphQLTypeResolver } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 
@@ -11,8 +20,8 @@ export type CompiledOperation = (
 
 /**
  * Compiles operations of one schema. Compiled code must never throw where graphql-js would have caught: it would
- * leave the request without an answer. So type resolvers are made safe, and documents that meet what compiled code
- * cannot do (type resolvers that are async) stay with graphql-js.
+ * leave the request without an answer. So type resolvers are made safe, and documents that compiled code would get
+ * wrong stay with graphql-js (`mustBeInterpreted`).
  */
 export class Compiler {
   readonly #schema: GraphQLSchema;
@@ -27,7 +36,7 @@ export class Compiler {
   /** null: this operation cannot be compiled, ever. undefined: not now, because too many were compiled lately. */
   compile(document: DocumentNode, operationName: string | null): CompiledOperation | null | undefined {
     if (!this.#budget.take()) return undefined;
-    if (meetsAsyncTypes(this.#schema, document)) return null;
+    if (mustBeInterpreted(this.#schema, document)) return null;
     const compiled = compileQuery(this.#schema, document, operationName ?? undefined, {
       disablingCapturingStackErrors: true,
     });
@@ -89,15 +98,30 @@ function typenameOf(value: unknown): string | undefined {
   return typeof value.__typename === 'string' ? value.__typename : undefined;
 }
 
-function meetsAsyncTypes(schema: GraphQLSchema, document: DocumentNode): boolean {
+/**
+ * Whether compiled code would get this document wrong:
+ * - Text that clients write becomes part of the code, where graphql-jit takes some of it for markers of its own and
+ *   what follows them for code (`objectStringify`). So none is compiled; text in variables stays text.
+ * - Within an object given to a scalar, it forgets variables.
+ * - `__proto__` as a name would set a prototype instead of a member.
+ * - It cannot await type resolvers.
+ */
+function mustBeInterpreted(schema: GraphQLSchema, document: DocumentNode): boolean {
   const typeInfo = new TypeInfo(schema);
   let found = false;
+  const find = (): typeof BREAK => {
+    found = true;
+    return BREAK;
+  };
   visit(
     document,
     visitWithTypeInfo(typeInfo, {
+      StringValue: find,
+      Name: ({ value }) => (value === '__proto__' ? find() : undefined),
+      ObjectValue: () => (isScalarType(getNamedType(typeInfo.getInputType())) ? find() : undefined),
       Field() {
         const type = getNamedType(typeInfo.getType());
-        if (isAbstractType(type) && asyncTypes.has(type)) found = true;
+        return isAbstractType(type) && asyncTypes.has(type) ? find() : undefined;
       },
     }),
   );
