@@ -1,0 +1,154 @@
+import { ask, type Asked, names, schema } from '../support/ask-resolvers.ts';
+import { ANN, ann, balanceOf, BEN, operator, recordOf, service } from '../support/fake-domain.ts';
+
+const LINES = 'lines: [{ resource: AI_TOKENS, quantity: 103 }]';
+const GRANT = `idempotencyKey: "g", amount: 5, reason: "a gift"`;
+
+/** Every root field, asked for Ann's account. A new one must be added here. */
+const ROOT_FIELDS: Record<string, string> = {
+  'Query.viewer': '{ viewer { kind } }',
+  'Query.billingEntity': `{ billingEntity(id: "${ANN}") { id } }`,
+  'Query.billingEntityByExternalId': '{ billingEntityByExternalId(type: USER, externalId: "ann") { id } }',
+  'Query.billingEntities': '{ billingEntities { edges { node { id } } } }',
+  'Query.plans': '{ plans { code } }',
+  'Query.creditRates': '{ creditRates { resource } }',
+  'Query.checkUsage': `{ checkUsage(input: { ${LINES} }) { allowed } }`,
+  'Query.verifyLedger': `{ verifyLedger(billingEntityId: "${ANN}") { consistent } }`,
+  'Mutation.consumeCredits': `mutation { consumeCredits(input: { idempotencyKey: "k", ${LINES} }) { __typename } }`,
+  'Mutation.consumeCreditsBatch': `mutation { consumeCreditsBatch(inputs: [{ idempotencyKey: "k", ${LINES} }]) { __typename } }`,
+  'Mutation.grantCredits': `mutation { grantCredits(input: { billingEntityId: "${ANN}", ${GRANT} }) { replayed } }`,
+  'Mutation.adjustCredits': `mutation { adjustCredits(input: { billingEntityId: "${ANN}", ${GRANT} }) { replayed } }`,
+  'Mutation.suspendBillingEntity': `mutation { suspendBillingEntity(input: { billingEntityId: "${ANN}" }, reason: "abuse") { status } }`,
+  'Mutation.reinstateBillingEntity': `mutation { reinstateBillingEntity(input: { billingEntityId: "${ANN}" }) { status } }`,
+  'Subscription.balanceUpdated': `subscription { balanceUpdated(billingEntityId: "${ANN}") { version } }`,
+  'Subscription.usageRecorded': `subscription { usageRecorded(billingEntityId: "${ANN}") { skipped } }`,
+};
+const FOR_ANYBODY = ['Query.plans', 'Query.creditRates'];
+const FOR_OPERATORS = [
+  'Mutation.grantCredits',
+  'Mutation.adjustCredits',
+  'Mutation.suspendBillingEntity',
+  'Mutation.reinstateBillingEntity',
+];
+const OF_ONE_ENTITY = Object.keys(ROOT_FIELDS).filter((name) => ROOT_FIELDS[name]?.includes(ANN));
+const queryOf = (name: string, id = ANN): string => (ROOT_FIELDS[name] as string).replaceAll(ANN, id);
+
+describe('who may ask', () => {
+  it('is tested for every root field', () => {
+    const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
+    const all = roots.flatMap((root) => Object.keys(root?.getFields() ?? {}).map((field) => `${root?.name}.${field}`));
+    expect(Object.keys(ROOT_FIELDS).toSorted()).toEqual(all.toSorted());
+  });
+
+  it.each(FOR_ANYBODY)('%s is answered to anybody', async (name) => {
+    expect((await ask(null, queryOf(name))).result.codes).toEqual([]);
+  });
+
+  it.each(Object.keys(ROOT_FIELDS).filter((name) => !FOR_ANYBODY.includes(name)))(
+    '%s: without a token UNAUTHENTICATED, and the domain is not even asked',
+    async (name) => {
+      const asked = await ask(null, queryOf(name));
+      expect(asked.result.codes).toEqual(['UNAUTHENTICATED']);
+      expect(asked.calls).toEqual([]);
+    },
+  );
+
+  it.each(OF_ONE_ENTITY)('%s: another’s entity, an unknown and a malformed id are all the same', async (name) => {
+    const [others, ...rest] = await Promise.all(
+      [BEN, '01a2063a-0000-7000-8000-0000000000ff', 'nonsense', ''].map((id) => ask(ann, queryOf(name, id))),
+    );
+    expect(others?.result.codes).toEqual(name.startsWith('Query.billingEntity') ? [] : ['NOT_FOUND']);
+    for (const { result } of rest) expect(result).toEqual(others?.result);
+    for (const asked of [others as Asked, ...rest])
+      expect(names(asked).filter((call) => call !== 'entities.byIds')).toEqual([]);
+  });
+
+  it('finds nobody else’s entity by external id either', async () => {
+    const asked = await ask(ann, '{ billingEntityByExternalId(type: USER, externalId: "ben") { id } }');
+    expect(asked.result).toEqual({ data: { billingEntityByExternalId: null }, codes: [] });
+  });
+
+  it.each(FOR_OPERATORS)('%s: FORBIDDEN for who sees the entity and is no operator', async (name) => {
+    for (const principal of [ann, service]) {
+      const asked = await ask(principal, queryOf(name));
+      expect(asked.result.codes).toEqual(['FORBIDDEN']);
+      expect(names(asked)).toEqual(['entities.byIds']);
+    }
+    expect((await ask(operator, queryOf(name))).result.codes).toEqual([]);
+  });
+
+  it('lists billing entities to operators alone', async () => {
+    for (const principal of [ann, service]) {
+      const asked = await ask(principal, queryOf('Query.billingEntities'));
+      expect(asked.result.codes).toEqual(['FORBIDDEN']);
+      expect(asked.calls).toEqual([]);
+    }
+    expect((await ask(operator, queryOf('Query.billingEntities'))).result.codes).toEqual([]);
+  });
+
+  it('verifies a ledger for its owner and for operators, not for services', async () => {
+    const codes = await Promise.all(
+      [ann, operator, service].map(async (who) => (await ask(who, queryOf('Query.verifyLedger'))).result.codes),
+    );
+    expect(codes).toEqual([[], [], ['FORBIDDEN']]);
+  });
+});
+
+describe('what a service sees of an entity', () => {
+  const QUERY = `{ billingEntity(id: "${ANN}") {
+    name credits { available } viewerPermissions
+    grants { edges { cursor } } ledger { edges { cursor } }
+    usage { edges { node { credits draws { credits grant { remaining } } ledgerEntry { actor } } } }
+  } }`;
+
+  it('is all but the ledger and the grants, also behind its records; their absence spoils nothing else', async () => {
+    const asked = await ask(service, QUERY);
+    const node = { credits: 10, draws: [], ledgerEntry: null };
+    expect(asked.result).toEqual({
+      data: {
+        billingEntity: {
+          name: 'Ann',
+          credits: { available: 9_990 },
+          viewerPermissions: ['credits.consume', 'usage.read'],
+          grants: null,
+          ledger: null,
+          usage: { edges: [{ node }, { node }, { node }] },
+        },
+      },
+      codes: [],
+    });
+    expect(names(asked).filter((call) => call.startsWith('history.'))).toEqual([]);
+  });
+
+  it('is the same in events and in answers to what it consumed', async () => {
+    const fields = 'records { credits draws { credits } ledgerEntry { actor } }';
+    const records = [{ credits: 10, draws: [], ledgerEntry: null }];
+    const event = await ask(service, `subscription { usageRecorded(billingEntityId: "${ANN}") { ${fields} } }`);
+    expect(event.result).toEqual({ data: { usageRecorded: { records } }, codes: [] });
+    const success = { kind: 'success', records: [recordOf(0)], credits: 10n, balance: balanceOf(ANN), replayed: false };
+    const consumed = await ask(
+      service,
+      `mutation { consumeCredits(input: { idempotencyKey: "k", ${LINES} }) { ... on ConsumeCreditsSuccess { ${fields} } } }`,
+      { answers: { 'consumption.consume': () => success } },
+    );
+    expect(consumed.result).toEqual({ data: { consumeCredits: { records } }, codes: [] });
+  });
+
+  it('is less than the owner sees, who reads everything', async () => {
+    const node = {
+      credits: 10,
+      draws: [{ credits: 10, grant: { remaining: 9_990 } }],
+      ledgerEntry: { actor: 'service:platform' },
+    };
+    expect((await ask(ann, QUERY)).result).toMatchObject({
+      data: {
+        billingEntity: {
+          grants: { edges: [{}] },
+          ledger: { edges: [{}] },
+          usage: { edges: [{ node }, { node }, { node }] },
+        },
+      },
+      codes: [],
+    });
+  });
+});

@@ -1,0 +1,318 @@
+import { parse, subscribe } from 'graphql';
+import { contextFactory } from '../../src/graphql/context.ts';
+import { entryId, grantId, recordId } from '../../src/ids.ts';
+import { Refusal } from '../../src/refusal.ts';
+import { argsOf, ask, names, schema } from '../support/ask-resolvers.ts';
+import {
+  ANN,
+  ann,
+  balanceOf,
+  BEN,
+  entry,
+  fakeDomain,
+  NOON,
+  operator,
+  recordOf,
+  service,
+  TRIAL,
+} from '../support/fake-domain.ts';
+
+describe('what resolvers pass on', () => {
+  const absent = { userExternalId: null, organizationExternalId: null };
+
+  it('is a consumption with nothing left open', async () => {
+    const answers = {
+      'consumption.consume': () => {
+        throw new Refusal('CONFLICT', 'just so');
+      },
+    };
+    const asked = await ask(
+      ann,
+      `mutation { consumeCredits(input: { idempotencyKey: "k", lines: [{ resource: AI_TOKENS, quantity: 103 }] }) { __typename } }`,
+      { answers },
+    );
+    expect(asked.result.codes).toEqual(['CONFLICT']);
+    expect(argsOf(asked, 'consumption.consume')).toEqual([
+      ann,
+      {
+        idempotencyKey: 'k',
+        lines: [{ resource: 'AI_TOKENS', quantity: 103n }],
+        ...absent,
+        occurredAt: null,
+        metadata: null,
+      },
+    ]);
+  });
+
+  it('is every item of a batch, in order, and what each came to', async () => {
+    const outcomes = [
+      { kind: 'success', records: [recordOf(0)], credits: 10n, balance: balanceOf(ANN), replayed: true },
+      {
+        kind: 'refused',
+        reason: 'INSUFFICIENT_CREDITS',
+        scope: 'BALANCE',
+        message: 'no',
+        required: 9n,
+        available: 2n,
+        balance: balanceOf(ANN),
+      },
+      { kind: 'rejected', code: 'BAD_USER_INPUT', message: 'wrong', retryable: false },
+    ];
+    const inputs = ['a', 'b', 'c'].map((idempotencyKey) => ({
+      idempotencyKey,
+      lines: [{ resource: 'COMPUTE', quantity: -1 }],
+      userExternalId: 'ann',
+      occurredAt: '2026-03-10T13:00:00+01:00',
+      metadata: { a: [1] },
+    }));
+    const asked = await ask(
+      service,
+      `mutation ($inputs: [ConsumeCreditsInput!]!) { consumeCreditsBatch(inputs: $inputs) {
+        __typename
+        ... on ConsumeCreditsSuccess { credits replayed records { id } }
+        ... on UsageRefused { reason scope required available balance { available } }
+        ... on UsageRejected { code message retryable }
+      } }`,
+      { variables: { inputs }, answers: { 'consumption.consumeBatch': () => outcomes } },
+    );
+    expect(asked.result).toEqual({
+      codes: [],
+      data: {
+        consumeCreditsBatch: [
+          { __typename: 'ConsumeCreditsSuccess', credits: 10, replayed: true, records: [{ id: recordId(ANN, 2n, 0) }] },
+          {
+            __typename: 'UsageRefused',
+            reason: 'INSUFFICIENT_CREDITS',
+            scope: 'BALANCE',
+            required: 9,
+            available: 2,
+            balance: { available: 9_990 },
+          },
+          { __typename: 'UsageRejected', code: 'BAD_USER_INPUT', message: 'wrong', retryable: false },
+        ],
+      },
+    });
+    expect(argsOf(asked, 'consumption.consumeBatch')).toEqual([
+      service,
+      inputs.map((input) => ({
+        ...input,
+        lines: [{ resource: 'COMPUTE', quantity: -1n }],
+        organizationExternalId: null,
+        occurredAt: NOON,
+      })),
+    ]);
+  });
+
+  it('is a question about use, answered with who would pay', async () => {
+    const decision = { allowed: true, credits: 10n, billingEntityId: ANN, billingMode: 'FULL', refusal: null };
+    const asked = await ask(
+      service,
+      '{ checkUsage(input: {}) { allowed credits billingMode billingEntity { id name externalId type } refusal { reason } } }',
+      { answers: { 'consumption.check': () => decision } },
+    );
+    expect(argsOf(asked, 'consumption.check')).toEqual([service, { lines: [], ...absent }]);
+    expect(asked.result.data).toEqual({
+      checkUsage: {
+        allowed: true,
+        credits: 10,
+        billingMode: 'FULL',
+        billingEntity: { id: ANN, name: 'Ann', externalId: 'ann', type: 'USER' },
+        refusal: null,
+      },
+    });
+  });
+
+  it('is a grant with the contract’s defaults', async () => {
+    const asked = await ask(
+      operator,
+      `mutation { grantCredits(input: { billingEntityId: "${ANN}", idempotencyKey: "g", amount: 5, reason: "a gift" }) { replayed } }`,
+    );
+    expect(argsOf(asked, 'administration.grant')).toEqual([
+      operator,
+      {
+        idempotencyKey: 'g',
+        billingEntityId: ANN,
+        amount: 5n,
+        source: 'PROMOTION',
+        priority: 50,
+        effectiveAt: null,
+        expiresAt: null,
+        reason: 'a gift',
+      },
+    ]);
+  });
+
+  it('is an adjustment that takes away', async () => {
+    const asked = await ask(
+      operator,
+      `mutation { adjustCredits(input: { billingEntityId: "${ANN.toUpperCase()}", idempotencyKey: "a", amount: -5, reason: "twice" }) { grant { id } replayed } }`,
+    );
+    expect(argsOf(asked, 'administration.adjust')).toEqual([
+      operator,
+      { idempotencyKey: 'a', billingEntityId: ANN, amount: -5n, reason: 'twice' },
+    ]);
+    expect(asked.result.data).toEqual({ adjustCredits: { grant: null, replayed: true } });
+  });
+
+  it('is pages and filters with nothing left open', async () => {
+    const filters = 'filter: { from: "2026-03-10T12:00:00Z" }';
+    const asked = await ask(
+      ann,
+      `{ billingEntity(id: "${ANN}") {
+        grants(activeOnly: false) { edges { cursor } } ledger(first: 5, after: "x", ${filters}) { edges { cursor } }
+        usage(${filters}) { edges { cursor } } all: usage(after: null, filter: null) { edges { cursor } }
+      } }`,
+    );
+    const open = { to: null, resources: null, userExternalIds: null, billingModes: null };
+    const first = { first: 20, after: null };
+    expect(argsOf(asked, 'history.grants')).toMatchObject([ANN, first, { activeOnly: false }]);
+    expect(argsOf(asked, 'history.ledger')).toEqual([
+      ANN,
+      { first: 5, after: 'x' },
+      { kinds: null, from: NOON, to: null },
+    ]);
+    expect(asked.calls.filter(({ name }) => name === 'usage.records').map(({ args }) => args)).toEqual([
+      [ANN, first, { from: NOON, ...open }],
+      [ANN, first, { from: null, ...open }],
+    ]);
+  });
+});
+
+describe('what resolvers show', () => {
+  it('is a record with its public id, its rate, its fractions as decimals and what it drew on', async () => {
+    const id = recordId(ANN, 2n, 0);
+    const asked = await ask(
+      ann,
+      `{ billingEntity(id: "${ANN}") { usageRecord(id: "${id}") {
+        id quantity credits overage resource billingMode carriedBefore carriedAfter metadata occurredAt recordedAt
+        rate { resource units credits costPerCredit } billingEntity { id name } user { externalId }
+        draws { credits grant { id source remaining } } ledgerEntry { id sequence usageRecords { id } }
+      } } }`,
+    );
+    expect(asked.result).toEqual({
+      codes: [],
+      data: {
+        billingEntity: {
+          usageRecord: {
+            id,
+            quantity: 103,
+            credits: 10,
+            overage: 0,
+            resource: 'AI_TOKENS',
+            billingMode: 'FULL',
+            carriedBefore: '0',
+            carriedAfter: '0.3',
+            metadata: { run: 'r1' },
+            occurredAt: '2026-03-10T12:00:00.000Z',
+            recordedAt: '2026-03-10T12:00:00.000Z',
+            rate: { resource: 'AI_TOKENS', units: 1000, credits: 100, costPerCredit: '0.00004' },
+            billingEntity: { id: ANN, name: 'Ann' },
+            user: { externalId: 'ann' },
+            draws: [{ credits: 10, grant: { id: grantId(ANN, TRIAL), source: 'TRIAL', remaining: 9_990 } }],
+            ledgerEntry: { id: entryId(ANN, 2n), sequence: 2, usageRecords: [{ id }] },
+          },
+        },
+      },
+    });
+  });
+
+  it('is no record of somebody else’s under one’s own entity', async () => {
+    const query = `{ billingEntity(id: "${ANN}") { usageRecord(id: "${recordId(BEN, 2n, 0)}") { id } } }`;
+    const answers = { 'usage.record': () => ({ ...recordOf(0), billingEntityId: BEN }) };
+    expect((await ask(operator, query, { answers })).result).toEqual({
+      data: { billingEntity: { usageRecord: null } },
+      codes: [],
+    });
+  });
+
+  it('is an entry with the balance before it, and the grant it made', async () => {
+    const granted = { ...entry, sequence: 1n, kind: 'GRANT', amount: 10_000n, availableAfter: 10_000n, grantId: TRIAL };
+    const asked = await ask(
+      ann,
+      `{ billingEntity(id: "${ANN}") { ledger { edges { node { kind amount availableBefore availableAfter usageRecords { id } grant { id reason } } } } } }`,
+      {
+        answers: {
+          'history.ledger': () => ({ edges: [entry, granted].map((node) => ({ cursor: 'c', node })), pageInfo: {} }),
+        },
+      },
+    );
+    expect(asked.result.data).toEqual({
+      billingEntity: {
+        ledger: {
+          edges: [
+            {
+              node: {
+                kind: 'CONSUMPTION',
+                amount: -10,
+                availableBefore: 10_000,
+                availableAfter: 9_990,
+                usageRecords: [{ id: recordId(ANN, 2n, 0) }],
+                grant: null,
+              },
+            },
+            {
+              node: {
+                kind: 'GRANT',
+                amount: 10_000,
+                availableBefore: 0,
+                availableAfter: 10_000,
+                usageRecords: [],
+                grant: { id: grantId(ANN, TRIAL), reason: null },
+              },
+            },
+          ],
+        },
+      },
+    });
+  });
+
+  it('is a suspended entity as suspended', async () => {
+    const query = `mutation { suspendBillingEntity(input: { billingEntityId: "${ANN}" }, reason: "abuse") { status suspendedAt suspensionReason visibility } }`;
+    expect((await ask(operator, query)).result.data).toEqual({
+      suspendBillingEntity: {
+        status: 'SUSPENDED',
+        suspendedAt: '2026-03-10T12:00:00.000Z',
+        suspensionReason: 'abuse',
+        visibility: null,
+      },
+    });
+  });
+
+  it('asks the domain once for each kind of thing, however long the list', async () => {
+    const people = await ask(operator, '{ billingEntities { edges { node { id credits { available } } } } }');
+    expect(names(people)).toEqual(['entities.list', 'accounts.balances']);
+    const records = await ask(
+      ann,
+      `{ billingEntity(id: "${ANN}") { usage { edges { node { billingEntity { name } user { name } draws { grant { id } } ledgerEntry { id usageRecords { id } } } } } } }`,
+    );
+    expect(names(records).toSorted()).toEqual(
+      [
+        'entities.byIds',
+        'usage.records',
+        'history.grantsByIds',
+        'history.entriesBySequence',
+        'usage.recordsByEntry',
+      ].toSorted(),
+    );
+  });
+});
+
+describe('what is watched', () => {
+  it('is the very object that the stream yields, so that one answer can serve all who watch', async () => {
+    const balance = balanceOf(ANN);
+    const field = schema.getSubscriptionType()?.getFields()['balanceUpdated'];
+    const context = contextFactory(fakeDomain().services)(ann);
+    expect(await field?.resolve?.(balance, { billingEntityId: ANN }, context, {} as never)).toBe(balance);
+    expect(field?.extensions['sameForAll']).toBe(true);
+    // What a caller sees of records depends on who they are.
+    expect(schema.getSubscriptionType()?.getFields()['usageRecorded']?.extensions['sameForAll']).toBeUndefined();
+  });
+
+  it('is asked of the domain once the right to see it is certain', async () => {
+    const { services, calls } = fakeDomain();
+    const document = parse(`subscription { balanceUpdated(billingEntityId: "${ANN}") { version } }`);
+    const stream = await subscribe({ schema, document, contextValue: contextFactory(services)(ann) });
+    expect(Symbol.asyncIterator in stream).toBe(true);
+    expect(calls.map(({ name }) => name)).toEqual(['entities.byIds', 'live.balances']);
+  });
+});

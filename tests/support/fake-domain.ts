@@ -1,0 +1,173 @@
+import type { BillingEntity } from '../../src/billing-entities/billing-entity.entity.ts';
+import type { Principal } from '../../src/billing-entities/principal.ts';
+import type { UsageRecord } from '../../src/credits/account.ts';
+import type { Balance } from '../../src/credits/balance.ts';
+import type { Grant } from '../../src/credits/grants.ts';
+import type { ReadEntry } from '../../src/credits/history.ts';
+import type { Page } from '../../src/pagination.ts';
+import { RATES } from '../../src/plans/rates.ts';
+import type { DomainServices } from '../../src/services.ts';
+
+export const NOON = new Date('2026-03-10T12:00:00.000Z');
+const TOMORROW = new Date('2026-03-11T12:00:00.000Z');
+
+export const ANN = '01a2063a-0000-7000-8000-00000000000a';
+export const BEN = '01a2063a-0000-7000-8000-00000000000b';
+export const TRIAL = '01a2063a-0000-7000-8000-0000000000f1';
+
+export const ann: Principal = { kind: 'USER', subject: 'ann', billingEntityId: ANN, expiresAt: TOMORROW };
+export const service: Principal = { kind: 'SERVICE', subject: 'platform', expiresAt: TOMORROW };
+export const operator: Principal = { kind: 'OPERATOR', subject: 'root', expiresAt: TOMORROW };
+
+const entityOf = (billingEntityId: string, name: string): BillingEntity => ({
+  billingEntityId,
+  type: 'USER',
+  externalId: name.toLowerCase(),
+  name,
+  createdAt: NOON,
+  suspendedAt: null,
+  suspensionReason: null,
+});
+
+export const balanceOf = (billingEntityId: string): Balance => ({
+  billingEntityId,
+  available: 9_990n,
+  held: 0n,
+  used: 10n,
+  allowance: 10_000n,
+  overage: 0n,
+  owed: 0n,
+  usedRatio: 0.001,
+  version: 2n,
+  sequence: 2n,
+  asOf: NOON,
+});
+
+const trial: Grant = {
+  billingEntityId: ANN,
+  id: TRIAL,
+  source: 'TRIAL',
+  amount: 10_000n,
+  remaining: 9_990n,
+  priority: 50,
+  state: 'ACTIVE',
+  effectiveAt: NOON,
+  expiresAt: null,
+  reason: null,
+  createdAt: NOON,
+};
+
+export const entry: ReadEntry = {
+  billingEntityId: ANN,
+  sequence: 2n,
+  kind: 'CONSUMPTION',
+  amount: -10n,
+  availableAfter: 9_990n,
+  heldChange: 0n,
+  heldAfter: 0n,
+  overageChange: 0n,
+  overageAfter: 0n,
+  owedChange: 0n,
+  owedAfter: 0n,
+  grantId: null,
+  draws: null,
+  actor: 'service:platform',
+  reason: null,
+  createdAt: NOON,
+};
+
+export const recordOf = (line: number): UsageRecord => ({
+  billingEntityId: ANN,
+  sequence: 2n,
+  line,
+  userId: ANN,
+  billingMode: 'FULL',
+  resource: 'AI_TOKENS',
+  quantity: 103n,
+  credits: 10n,
+  overage: 0n,
+  rate: RATES.AI_TOKENS,
+  carriedBefore: { numerator: 0n, denominator: 1n },
+  carriedAfter: { numerator: 3n, denominator: 10n },
+  draws: [{ grantId: TRIAL, credits: 10n }],
+  metadata: { run: 'r1' },
+  occurredAt: NOON,
+  recordedAt: NOON,
+});
+
+const pageOf = <T>(nodes: readonly T[]): Page<T> => ({
+  edges: nodes.map((node, index) => ({ cursor: `c${index}`, node })),
+  pageInfo: { hasNextPage: false, hasPreviousPage: false, startCursor: 'c0', endCursor: `c${nodes.length - 1}` },
+});
+
+/** One call of the domain, as `noun.verb` and what it was given. */
+export interface Call {
+  readonly name: string;
+  readonly args: readonly unknown[];
+}
+
+type Answers = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+/**
+ * The domain as resolvers meet it, answering from memory and remembering what it was asked. Two people: Ann, who has
+ * used ten credits, and Ben. `answers` replaces what single calls answer; a call that nothing answers fails the test.
+ */
+export function fakeDomain(answers: Answers = {}): { readonly services: DomainServices; readonly calls: Call[] } {
+  const calls: Call[] = [];
+  const entities = new Map([ANN, BEN].map((id) => [id, entityOf(id, id === ANN ? 'Ann' : 'Ben')]));
+  const known: Answers = {
+    'entities.byIds': (ids: readonly string[]) => new Map([...entities].filter(([id]) => ids.includes(id))),
+    'entities.byExternalId': (_type: string, externalId: string) =>
+      [...entities.values()].find((entity) => entity.externalId === externalId) ?? null,
+    'entities.list': () => pageOf([...entities.values()]),
+    'entities.suspend': (id: string, reason: string) => ({
+      ...entityOf(id, 'Ann'),
+      suspendedAt: NOON,
+      suspensionReason: reason,
+    }),
+    'entities.reinstate': (id: string) => entityOf(id, 'Ann'),
+    'accounts.balances': (ids: readonly string[]) => new Map(ids.map((id) => [id, balanceOf(id)])),
+    'history.grants': () => pageOf([trial]),
+    'history.grantsByIds': (keys: readonly { id: string }[]) => keys.map(({ id }) => (id === TRIAL ? trial : null)),
+    'history.ledger': () => pageOf([entry]),
+    'history.entriesBySequence': (keys: readonly unknown[]) => keys.map(() => entry),
+    'usage.records': () => pageOf([recordOf(0), recordOf(1), recordOf(2)]),
+    'usage.recordsByEntry': (keys: readonly unknown[]) => keys.map(() => [recordOf(0)]),
+    'usage.record': () => recordOf(0),
+    'usage.watch': () => once({ records: [recordOf(0)], skipped: 3n }),
+    'live.balances': (id: string) => once(balanceOf(id)),
+    'administration.grant': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
+    'administration.adjust': () => ({ grant: null, entry, balance: balanceOf(ANN), replayed: true }),
+    'verification.verify': () => ({
+      consistent: true,
+      entriesChecked: 2n,
+      throughSequence: 2n,
+      problemCount: 0n,
+      problems: [],
+    }),
+    ...answers,
+  };
+  const nounOf = (noun: string): object =>
+    new Proxy(
+      {},
+      {
+        get:
+          (_target, verb) =>
+          (...args: never[]): unknown => {
+            const name = `${noun}.${String(verb)}`;
+            calls.push({ name, args });
+            const answer = known[name];
+            if (answer === undefined) throw new Error(`nobody expected ${name}`);
+            const result = answer(...args);
+            // Streams are had at once, everything else is awaited, as from the real domain.
+            return typeof result === 'object' && result !== null && 'next' in result ? result : Promise.resolve(result);
+          },
+      },
+    );
+  const services = new Proxy({}, { get: (_target, noun) => nounOf(String(noun)) }) as DomainServices;
+  return { services, calls };
+}
+
+async function* once<T>(event: T): AsyncGenerator<T, void, undefined> {
+  yield event;
+}
