@@ -59,8 +59,9 @@ describe('who may ask', () => {
     );
     expect(others?.result.codes).toEqual(name.startsWith('Query.billingEntity') ? [] : ['NOT_FOUND']);
     for (const { result } of rest) expect(result).toEqual(others?.result);
-    for (const asked of [others as Asked, ...rest])
+    for (const asked of [others as Asked, ...rest]) {
       expect(names(asked).filter((call) => call !== 'entities.byIds')).toEqual([]);
+    }
   });
 
   it('finds nobody else’s entity by external id either', async () => {
