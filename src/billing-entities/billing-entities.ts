@@ -8,6 +8,7 @@ import { whileAway } from '../db/errors.ts';
 import { calendarMonth } from '../credits/periods.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
+import { isStorableText } from '../storable-text.ts';
 import { type BillingEntity, BillingEntityRow } from './billing-entity.entity.ts';
 
 export type BillingEntityType = BillingEntity['type'];
@@ -123,6 +124,8 @@ export class BillingEntities {
 
   /** The entity with this id of the identity provider, or null. */
   async byExternalId(type: BillingEntityType, externalId: string): Promise<BillingEntity | null> {
+    // What cannot be stored names nobody.
+    if (!isStorableText(externalId)) return null;
     const id = await this.#findKey(type, externalId);
     return id === null ? null : ((await this.byIds([id])).get(id) ?? null);
   }
@@ -133,6 +136,9 @@ export class BillingEntities {
     { search, type }: { search: string | null; type: BillingEntityType | null },
   ): Promise<Page<BillingEntity>> {
     checkPage(page);
+    if (search !== null && !isStorableText(search)) {
+      throw new Refusal('BAD_USER_INPUT', 'search must be well-formed text');
+    }
     const after = decodeCursor(page.after, ['uuid']);
     const pattern = search === null ? null : `%${search.replace(/[\\%_]/g, '\\$&')}%`;
     const where = {
@@ -152,7 +158,7 @@ export class BillingEntities {
   /** From its answer on, every process refuses the entity's use. Again: the first suspension stands. @throws Refusal NOT_FOUND */
   async suspend(billingEntityId: string, reason: string): Promise<BillingEntity> {
     const trimmed = reason.trim();
-    if (trimmed === '' || trimmed.length > 1_000) {
+    if (trimmed === '' || trimmed.length > 1_000 || !isStorableText(trimmed)) {
       throw new Refusal('BAD_USER_INPUT', 'reason must have 1 to 1000 characters');
     }
     return this.#change(billingEntityId, (entity) => {
@@ -188,7 +194,7 @@ export class BillingEntities {
 
 /** @throws Refusal BAD_USER_INPUT */
 function checkExternalId(externalId: string): void {
-  if (externalId.length < 1 || externalId.length > MAX_EXTERNAL_ID || externalId.includes('\0')) {
+  if (externalId.length < 1 || externalId.length > MAX_EXTERNAL_ID || !isStorableText(externalId)) {
     throw new Refusal('BAD_USER_INPUT', `an external id has 1 to ${MAX_EXTERNAL_ID} characters`);
   }
 }

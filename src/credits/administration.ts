@@ -3,11 +3,12 @@ import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
 import type { OperatorPrincipal } from '../billing-entities/principal.ts';
 import { Refusal } from '../refusal.ts';
+import { isStorableText } from '../storable-text.ts';
 import type { Command } from './account.ts';
 import type { Balance } from './balance.ts';
 import type { Grant, GrantSource } from './grants.ts';
 import type { History, ReadEntry } from './history.ts';
-import { idempotency, isStorableText } from './idempotency.ts';
+import { idempotency } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface GrantInput {

@@ -5,6 +5,7 @@ import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import { RATES, type Resource } from '../plans/rates.ts';
 import { Refusal } from '../refusal.ts';
+import { isStorableText } from '../storable-text.ts';
 import {
   balanceOf,
   type BillingMode,
@@ -18,7 +19,7 @@ import {
 } from './account.ts';
 import type { Accounts } from './accounts.ts';
 import type { Balance } from './balance.ts';
-import { idempotency, isStorableText } from './idempotency.ts';
+import { idempotency } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 
 /** Who used it and where, as the caller names them. null: not named. */

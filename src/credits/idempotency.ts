@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { Refusal } from '../refusal.ts';
+import { isStorableText } from '../storable-text.ts';
 import type { Idempotency } from './account.ts';
 
 const MAX_KEY = 200;
@@ -19,11 +20,6 @@ export function idempotency(key: string, command: string, input: readonly unknow
   if (!isStorableText(key)) throw new Refusal('BAD_USER_INPUT', 'idempotencyKey must be well-formed text');
   const digest = hash('sha256', JSON.stringify([command, ...input], canonically), 'buffer');
   return { key, fingerprint: digest.subarray(0, FINGERPRINT_BYTES) };
-}
-
-/** Text that PostgreSQL keeps as it is: no NUL, no half of a surrogate pair (two of which would become one key). */
-export function isStorableText(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed();
 }
 
 /** Objects with their members sorted, so that their order makes no difference; bigint as text. */

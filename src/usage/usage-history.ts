@@ -4,6 +4,7 @@ import type { BillingMode, UsageRecord } from '../credits/account.ts';
 import { parseRecordId } from '../ids.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
 import type { Resource } from '../plans/rates.ts';
+import { isStorableText } from '../storable-text.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from './usage-record-row.ts';
 
 export interface UsageFilter {
@@ -120,7 +121,7 @@ export class UsageHistory {
   async #userIds(externalIds: readonly string[]): Promise<string[]> {
     const { rows } = await this.#database.query<{ billing_entity_id: string }>(
       `select billing_entity_id from entity_key where namespace = 'USER' and key = any($1::text[])`,
-      [externalIds],
+      [externalIds.filter(isStorableText)],
     );
     return rows.map((row) => row.billing_entity_id);
   }

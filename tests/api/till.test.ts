@@ -431,6 +431,33 @@ describe('what operators do', () => {
     });
   });
 
+  it('takes text that cannot be stored for a mistake, or for nobody', async () => {
+    const { id, token } = await newcomer();
+    for (const text of ['a\0b', 'a\ud800']) {
+      const byName = 'query ($text: String!) { billingEntityByExternalId(type: USER, externalId: $text) { id } }';
+      expect(await send(one.url, operator, byName, { text })).toMatchObject({
+        data: { billingEntityByExternalId: null },
+        errors: [],
+      });
+      const usage = `query ($id: ID!, $text: String!) { billingEntity(id: $id) { usage(filter: { userExternalIds: [$text] }) { edges { cursor } } } }`;
+      expect(await send(one.url, operator, usage, { id, text })).toMatchObject({
+        data: { billingEntity: { usage: { edges: [] } } },
+        errors: [],
+      });
+      const codeOf = async (sent: Promise<Awaited<ReturnType<typeof send>>>) =>
+        (await sent).errors[0]?.extensions['code'];
+      const search = 'query ($text: String!) { billingEntities(search: $text) { edges { cursor } } }';
+      expect(await codeOf(send(one.url, operator, search, { text }))).toBe('BAD_USER_INPUT');
+      const suspend =
+        'mutation ($id: ID!, $text: String!) { suspendBillingEntity(input: { billingEntityId: $id }, reason: $text) { id } }';
+      expect(await codeOf(send(one.url, operator, suspend, { id, text }))).toBe('BAD_USER_INPUT');
+      const input = { idempotencyKey: 'x', lines: tokens(1), organizationExternalId: text };
+      expect(await codeOf(send(one.url, token, CONSUME, { input }))).toBe('NOT_FOUND');
+      const named = { idempotencyKey: 'x', lines: tokens(1), userExternalId: text };
+      expect(await codeOf(send(one.url, service, CONSUME, { input: named }))).toBe('BAD_USER_INPUT');
+    }
+  });
+
   it('lists everybody in pages, newest first', async () => {
     const seen: string[] = [];
     for (let after: string | null = null; ;) {
