@@ -1,4 +1,5 @@
 import { TheTill } from './0001-the-till.ts';
+import { TheCompleteLedger } from './0002-the-complete-ledger.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
-export const migrations = [TheTill];
+export const migrations = [TheTill, TheCompleteLedger];

@@ -61,6 +61,8 @@ export async function seedDemo({ entities, consumption }: DomainServices, clock:
     ],
     userExternalId: 'demo-user',
     organizationExternalId: null,
+    feature: null,
+    reservationId: null,
     occurredAt: new Date(now - Math.floor(((DAYS * 3 - index) * DAY_MS) / 3)),
     metadata: { model: index % 3 === 0 ? 'large' : 'small' },
   }));

@@ -8,6 +8,7 @@ import { Refusal } from './refusal.ts';
 const GRANT = 'grt_';
 const ENTRY = 'ent_';
 const RECORD = 'use_';
+const RESERVATION = 'rsv_';
 
 /** Public id of a grant. */
 export function grantId(billingEntityId: string, id: string): string {
@@ -28,6 +29,17 @@ export function recordId(billingEntityId: string, sequence: bigint, line: number
 export function parseRecordId(id: string): { billingEntityId: string; sequence: bigint; line: number } {
   const bytes = decode(id, RECORD, 25);
   return { billingEntityId: entityOf(bytes), sequence: bytes.readBigInt64BE(16), line: bytes.readUInt8(24) };
+}
+
+/** Public id of a reservation. */
+export function reservationId(billingEntityId: string, id: string): string {
+  return RESERVATION + encode(parse(billingEntityId), parse(id));
+}
+
+/** What a reservation's id names. @throws Refusal NOT_FOUND when malformed */
+export function parseReservationId(id: string): { billingEntityId: string; id: string } {
+  const bytes = decode(id, RESERVATION, 32);
+  return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
 }
 
 /** A billing entity's id, as the database spells it. @throws Refusal NOT_FOUND when malformed */
@@ -55,7 +67,16 @@ function eightBytes(value: bigint): Uint8Array {
 }
 
 function entityOf(bytes: Buffer): string {
-  return stringify(bytes.subarray(0, 16));
+  return uuidOf(bytes.subarray(0, 16));
+}
+
+/** @throws Refusal NOT_FOUND for bytes that are no UUID: this server made no such id */
+function uuidOf(bytes: Uint8Array): string {
+  try {
+    return stringify(bytes);
+  } catch {
+    throw notFound();
+  }
 }
 
 function notFound(): Refusal {

@@ -1,6 +1,7 @@
 /** The domain, composed: everything below the edges, on one database. */
 import type { Logger } from 'pino';
 import { BillingEntities } from './billing-entities/billing-entities.ts';
+import { Routing } from './billing-entities/routing.ts';
 import type { Clock } from './clock.ts';
 import { Accounts } from './credits/accounts.ts';
 import { Administration } from './credits/administration.ts';
@@ -8,7 +9,9 @@ import type { BatcherOptions } from './credits/batcher.ts';
 import { Consumption } from './credits/consumption.ts';
 import { History } from './credits/history.ts';
 import { Ledger, type LedgerOptions } from './credits/ledger.ts';
+import { Reservations } from './credits/reservations.ts';
 import { Sweeper } from './credits/sweeper.ts';
+import { Transfers } from './credits/transfers.ts';
 import { giveTrial } from './credits/trial.ts';
 import { LedgerVerification } from './credits/verification.ts';
 import { Database } from './db/database.ts';
@@ -59,15 +62,18 @@ export async function openServices(options: ServicesOptions) {
   });
   const accounts = new Accounts({ database, ledger, clock });
   const entities = new BillingEntities({ orm, database, clock, giveTrial: (id) => giveTrial(ledger, id) });
+  const routing = new Routing(entities);
   const history = new History(database);
   const usage = new UsageHistory(database, (billingEntityId) => live.changes(billingEntityId));
   const consumption = new Consumption({
-    entities,
+    routing,
     ledger,
     accounts,
     recordsByEntry: (keys) => usage.recordsByEntry(keys),
     log,
   });
+  const reservations = new Reservations({ routing, ledger, history, database, clock });
+  const transfers = new Transfers({ ledger, database });
   const administration = new Administration({ ledger, history });
   const verification = new LedgerVerification(database);
   const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
@@ -80,7 +86,9 @@ export async function openServices(options: ServicesOptions) {
     history,
     ledger,
     live,
+    reservations,
     sweeper,
+    transfers,
     usage,
     verification,
     /** Resolves when the database answers. */

@@ -36,6 +36,8 @@ export function permissions(principal: Principal, entity: BillingEntity): string
         'credits.consume',
         'credits.grant',
         'credits.adjust',
+        'credits.refund',
+        'credits.transfer',
         'ledger.read',
         'ledger.verify',
         'usage.read',

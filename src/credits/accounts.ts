@@ -1,17 +1,22 @@
 /** Accounts as readers see them, with everything due applied. */
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../clock.ts';
-import { type Account, accountTime, applyDue, balanceOf } from './account.ts';
+import { type Account, accountTime, balanceOf } from './account.ts';
 import type { Balance } from './balance.ts';
+import { applyDue } from './due.ts';
 import type { Ledger } from './ledger.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
   GRANT_COLUMNS,
   type GrantRow,
-  toAccounts,
+  HOLD_COLUMNS,
+  type HoldRow,
+  toAccount,
   toAccountState,
-} from './ledger-sql.ts';
+  toGrant,
+  toHold,
+} from './ledger-rows.ts';
 
 interface Options {
   readonly database: Database;
@@ -55,20 +60,26 @@ export class Accounts {
 
   /** The account as a command would find it now, without its lock; null when there is none. What is decided on it may be outdated at once. */
   async peek(billingEntityId: string): Promise<Account | null> {
-    // One statement, so that balance, grants and status are of one moment.
-    const { rows } = await this.#database.query<AccountRow & { suspended: boolean; grants: JsonRow[] | null }>({
+    const now = this.#clock.now();
+    // One statement, so that balance, grants, holds and status are of one moment.
+    const { rows } = await this.#database.query<PeekRow>({
       name: 'peek',
       text: `select ${ACCOUNT_COLUMNS},
           exists (select from billing_entity b where b.billing_entity_id = $1 and b.suspended_at is not null) as suspended,
           (select jsonb_agg(to_jsonb(open)) from (
-            select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id = $1 and g.open) open) as grants
+            select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id = $1 and g.open) open) as grants,
+          (select jsonb_agg(to_jsonb(due)) from (
+            select ${HOLD_COLUMNS} from reservation h
+            where h.billing_entity_id = $1 and h.open and h.expires_at <= greatest($2::timestamptz, a.touched_at)) due) as holds
         from credit_account a where a.billing_entity_id = $1`,
-      values: [billingEntityId],
+      values: [billingEntityId, now],
     });
     const [row] = rows;
     if (row === undefined) return null;
-    const account = toAccounts([row], (row.grants ?? []).map(fromJson)).get(billingEntityId) as Account;
-    return applyDue(account, accountTime(account, this.#clock.now())).account;
+    const grants = (row.grants ?? []).map((each) => toGrant(fromJson<GrantRow>(each)));
+    const holds = (row.holds ?? []).map((each) => toHold(fromJson<HoldRow>(each)));
+    const account = toAccount(row, grants, holds);
+    return applyDue(account, accountTime(account, now)).account;
   }
 
   /** Applies what is due and commits it. */
@@ -84,25 +95,14 @@ export class Accounts {
   }
 }
 
-/** A row as JSON tells it: with neither bigint nor instants. */
-type JsonRow = {
-  [Column in keyof GrantRow]: GrantRow[Column] extends bigint
-    ? number
-    : GrantRow[Column] extends Date
-      ? string
-      : GrantRow[Column] extends Date | null
-        ? string | null
-        : GrantRow[Column];
-};
+type JsonRow = Readonly<Record<string, unknown>>;
+type PeekRow = AccountRow & { suspended: boolean; grants: JsonRow[] | null; holds: JsonRow[] | null };
 
-/** Amounts stay below 2^53, so JSON's numbers hold them exactly. */
-function fromJson(row: JsonRow): GrantRow {
-  return {
-    ...row,
-    amount: BigInt(row.amount),
-    remaining: BigInt(row.remaining),
-    effective_at: new Date(row.effective_at),
-    expires_at: row.expires_at === null ? null : new Date(row.expires_at),
-    created_at: new Date(row.created_at),
-  };
+/** Amounts stay below 2^53, so JSON's numbers hold them exactly; but for `priority` every number is one of them. */
+function fromJson<Row>(row: JsonRow): Row {
+  const values = Object.entries(row).map(([column, value]) => {
+    if (typeof value === 'number' && column !== 'priority') return [column, BigInt(value)];
+    return [column, typeof value === 'string' && column.endsWith('_at') ? new Date(value) : value];
+  });
+  return Object.fromEntries(values) as Row;
 }

@@ -2,14 +2,16 @@
 import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
 import type { OperatorPrincipal } from '../billing-entities/principal.ts';
+import { parseRecordId } from '../ids.ts';
 import { Refusal } from '../refusal.ts';
-import { isStorableText } from '../storable-text.ts';
-import type { Command } from './account.ts';
 import type { Balance } from './balance.ts';
+import type { Command } from './commands.ts';
 import type { Grant, GrantSource } from './grants.ts';
-import type { History, ReadEntry } from './history.ts';
+import type { Entry } from './account.ts';
+import type { History } from './history.ts';
 import { idempotency } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
+import { checkReason } from './reason.ts';
 
 export interface GrantInput {
   readonly idempotencyKey: string;
@@ -30,17 +32,23 @@ export interface AdjustInput {
   readonly reason: string;
 }
 
+export interface RefundInput {
+  readonly idempotencyKey: string;
+  /** Public id of the usage record. */
+  readonly recordId: string;
+  readonly reason: string;
+}
+
 /** What a change by hand did, or had done when its key was first sent. */
 export interface CreditsChange {
   readonly grant: Grant | null;
-  readonly entry: ReadEntry;
+  readonly entry: Entry;
   readonly balance: Balance;
   readonly replayed: boolean;
 }
 
 /** Sources that an operator may give by hand; the others come from a plan or another account. */
 const BY_HAND: readonly GrantSource[] = ['TRIAL', 'PURCHASE', 'PROMOTION', 'ADJUSTMENT'];
-const MAX_REASON = 1_000;
 const PRIORITIES = { min: 0, max: 1_000 };
 
 export class Administration {
@@ -93,11 +101,28 @@ export class Administration {
     });
   }
 
+  /**
+   * Gives back what one usage record charged, once.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT (refunded before), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   */
+  async refund(principal: OperatorPrincipal, input: RefundInput): Promise<CreditsChange> {
+    const reason = checkReason(input.reason);
+    const { billingEntityId, sequence, line } = parseRecordId(input.recordId);
+    return this.#execute({
+      kind: 'refund',
+      billingEntityId,
+      actor: actorOf(principal),
+      idempotency: idempotency(input.idempotencyKey, 'refund', [billingEntityId, sequence, line, reason]),
+      record: { sequence, line },
+      reason,
+    });
+  }
+
   async #execute(command: Command): Promise<CreditsChange> {
     const outcome = await this.#ledger.execute(command);
     switch (outcome.kind) {
       case 'committed': {
-        const entry = outcome.entries.at(0) as ReadEntry;
+        const entry = outcome.entries.at(0) as Entry;
         const grant = outcome.grants.find((each) => each.id === entry.grantId) ?? null;
         return { grant, entry, balance: outcome.balance, replayed: false };
       }
@@ -121,12 +146,4 @@ export class Administration {
     const [grant] = await this.#history.grantsByIds([{ billingEntityId, id: entry.grantId }]);
     return { entry, grant: grant ?? null };
   }
-}
-
-function checkReason(reason: string): string {
-  const trimmed = reason.trim();
-  if (trimmed === '' || trimmed.length > MAX_REASON || !isStorableText(trimmed)) {
-    throw new Refusal('BAD_USER_INPUT', `reason must have 1 to ${MAX_REASON} characters`);
-  }
-  return trimmed;
 }

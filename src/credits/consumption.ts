@@ -1,48 +1,40 @@
 /** Use, from what a caller says to what the ledger answers: validated, routed to whoever pays, made a command. */
 import type { Logger } from 'pino';
 import { actorOf } from '../billing-entities/access.ts';
-import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { Principal } from '../billing-entities/principal.ts';
-import { RATES, type Resource } from '../plans/rates.ts';
+import type { Attribution, Routing } from '../billing-entities/routing.ts';
+import { parseReservationId } from '../ids.ts';
 import { Refusal } from '../refusal.ts';
-import { isStorableText } from '../storable-text.ts';
-import {
-  balanceOf,
-  type BillingMode,
-  type ConsumeCommand,
-  decide,
-  type LimitScope,
-  priceOf,
-  type RefusalReason,
-  type UsageLine,
-  type UsageRecord,
-} from './account.ts';
+import { balanceOf, type BillingMode, type UsageRecord } from './account.ts';
 import type { Accounts } from './accounts.ts';
 import type { Balance } from './balance.ts';
+import type { ConsumeCommand, SettleCommand } from './commands.ts';
 import { idempotency } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
-
-/** Who used it and where, as the caller names them. null: not named. */
-export interface Attribution {
-  readonly userExternalId: string | null;
-  readonly organizationExternalId: string | null;
-}
-
-export interface LineInput {
-  readonly resource: Resource;
-  /** Units of the resource. */
-  readonly quantity: bigint;
-}
+import { consume, priceOf } from './use.ts';
+import {
+  checkFeature,
+  checkMetadata,
+  type LineInput,
+  toLines,
+  toUsageRefused,
+  type UsageRefused,
+} from './usage-input.ts';
 
 export interface ConsumeInput extends Attribution {
   readonly idempotencyKey: string;
   readonly lines: readonly LineInput[];
+  /** null: not named. */
+  readonly feature: string | null;
+  /** Public id of the reservation that this use settles; null: none. */
+  readonly reservationId: string | null;
   readonly occurredAt: Date | null;
   readonly metadata: Readonly<Record<string, unknown>> | null;
 }
 
 export interface CheckInput extends Attribution {
   readonly lines: readonly LineInput[];
+  readonly feature: string | null;
 }
 
 export type ConsumeResult = ConsumeSuccess | UsageRefused;
@@ -53,17 +45,6 @@ export interface ConsumeSuccess {
   readonly credits: bigint;
   readonly balance: Balance;
   readonly replayed: boolean;
-}
-
-/** Nothing was charged; the caller can act on it. */
-export interface UsageRefused {
-  readonly kind: 'refused';
-  readonly reason: RefusalReason;
-  readonly scope: LimitScope;
-  readonly message: string;
-  readonly required: bigint;
-  readonly available: bigint;
-  readonly balance: Balance;
 }
 
 /** An item of a batch that was wrong in itself. */
@@ -84,7 +65,7 @@ export interface UsageDecision {
 }
 
 interface Options {
-  readonly entities: BillingEntities;
+  readonly routing: Routing;
   readonly ledger: Ledger;
   readonly accounts: Accounts;
   /** Records of an entry, for answers given again. */
@@ -94,11 +75,9 @@ interface Options {
   readonly log: Logger;
 }
 
-const MAX_LINES = 10;
 const MAX_BATCH = 1_000;
-const MAX_METADATA_BYTES = 4_096;
 /** Every billing mode that there is before keys bring their own. */
-const BILLING_MODE: BillingMode = 'FULL';
+export const BILLING_MODE: BillingMode = 'FULL';
 
 export class Consumption {
   readonly #options: Options;
@@ -112,35 +91,23 @@ export class Consumption {
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
    */
   async consume(principal: Principal, input: ConsumeInput): Promise<ConsumeResult> {
-    const lines = toLines(input.lines, { atLeast: 1 });
-    checkMetadata(input.metadata);
-    const userId = await this.#payer(principal, input);
-    const command: ConsumeCommand = {
-      kind: 'consume',
-      billingEntityId: userId,
-      actor: actorOf(principal),
-      idempotency: idempotency(input.idempotencyKey, 'consume', [
-        userId,
-        input.lines.map(({ resource, quantity }) => [resource, quantity]),
-        input.occurredAt,
-        input.metadata,
-      ]),
-      lines,
-      userId,
-      billingMode: BILLING_MODE,
-      metadata: input.metadata,
-      occurredAt: input.occurredAt,
-    };
+    const command =
+      input.reservationId === null
+        ? await this.#use(principal, input)
+        : await this.#settlement(principal, input, input.reservationId);
     const outcome = await this.#options.ledger.execute(command);
     switch (outcome.kind) {
       case 'committed':
         return success(outcome.records, outcome.balance, false);
       case 'replayed': {
-        const [records] = await this.#options.recordsByEntry([{ billingEntityId: userId, sequence: outcome.sequence }]);
+        // A settlement begins with the release of its hold; the charge stands behind it.
+        const sequence = command.kind === 'settle' ? outcome.sequence + 1n : outcome.sequence;
+        const { billingEntityId } = command;
+        const [records] = await this.#options.recordsByEntry([{ billingEntityId, sequence }]);
         return success(records ?? [], outcome.balance, true);
       }
       case 'refused':
-        return { ...outcome, message: MESSAGES[outcome.reason] };
+        return toUsageRefused(outcome, outcome.balance);
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
     }
@@ -168,49 +135,82 @@ export class Consumption {
    */
   async check(principal: Principal, input: CheckInput): Promise<UsageDecision> {
     const lines = toLines(input.lines, { atLeast: 0 });
-    const payer = await this.#payer(principal, input);
-    const account = await this.#options.accounts.peek(payer);
-    if (account === null) throw new Error(`billing entity ${payer} has no account`);
+    checkFeature(input.feature);
+    const { payerId, userId } = await this.#options.routing.route(principal, input);
+    const account = await this.#options.accounts.peek(payerId);
+    if (account === null) throw new Error(`billing entity ${payerId} has no account`);
 
-    const use = {
+    const command: ConsumeCommand = {
       kind: 'consume',
+      billingEntityId: payerId,
+      actor: actorOf(principal),
+      idempotency: null,
       lines,
-      userId: payer,
+      userId,
       billingMode: BILLING_MODE,
+      feature: input.feature,
       metadata: null,
       occurredAt: null,
-    } as const;
-    const command: ConsumeCommand = { ...use, billingEntityId: payer, actor: actorOf(principal), idempotency: null };
-    const decision = decide(account, command, account.touchedAt);
+    };
+    const decision = consume(account, command, account.touchedAt);
     if (decision.kind === 'rejected') throw new Refusal(decision.code, decision.message);
     return {
       allowed: decision.kind === 'applied',
       credits: priceOf(account, command),
-      billingEntityId: payer,
+      billingEntityId: payerId,
       billingMode: BILLING_MODE,
-      refusal:
-        decision.kind === 'refused'
-          ? { ...decision, message: MESSAGES[decision.reason], balance: balanceOf(account, account.touchedAt) }
-          : null,
+      refusal: decision.kind === 'refused' ? toUsageRefused(decision, balanceOf(account, account.touchedAt)) : null,
     };
   }
 
-  /** Who pays: the user. Services and operators name them; a user's own token implies them. */
-  async #payer(principal: Principal, { userExternalId, organizationExternalId }: Attribution): Promise<string> {
-    if (organizationExternalId !== null) {
-      const organization = await this.#options.entities.byExternalId('ORGANIZATION', organizationExternalId);
-      if (organization === null) throw new Refusal('NOT_FOUND', 'there is no such organization');
+  async #use(principal: Principal, input: ConsumeInput): Promise<ConsumeCommand> {
+    const { lines, feature, metadata, occurredAt } = checkInput(input);
+    const { payerId, userId } = await this.#options.routing.route(principal, input);
+    // A feature that is not named leaves the digest as it was before features were known.
+    const named = feature === null ? [] : [feature];
+    return {
+      kind: 'consume',
+      billingEntityId: payerId,
+      actor: actorOf(principal),
+      idempotency: idempotency(input.idempotencyKey, 'consume', [
+        userId,
+        quantitiesOf(input),
+        occurredAt,
+        metadata,
+        ...named,
+      ]),
+      lines,
+      userId,
+      billingMode: BILLING_MODE,
+      feature,
+      metadata,
+      occurredAt,
+    };
+  }
+
+  /** The reservation says who pays; what the caller names besides must be what it says. */
+  async #settlement(principal: Principal, input: ConsumeInput, reservationId: string): Promise<SettleCommand> {
+    const { lines, feature, metadata, occurredAt } = checkInput(input);
+    const { billingEntityId, id } = parseReservationId(reservationId);
+    if (principal.kind === 'USER' && principal.billingEntityId !== billingEntityId) {
+      throw new Refusal('NOT_FOUND', 'there is no such reservation');
     }
-    if (principal.kind === 'USER') {
-      if (userExternalId !== null && userExternalId !== principal.subject) {
-        throw new Refusal('NOT_FOUND', 'there is no such user');
-      }
-      return principal.billingEntityId;
+    if (input.organizationExternalId !== null) {
+      throw new Refusal('CONFLICT', 'the organization is the reservation’s; another was named');
     }
-    if (userExternalId === null) {
-      throw new Refusal('BAD_USER_INPUT', 'userExternalId is needed: this token is nobody’s own');
-    }
-    return this.#options.entities.ensureUser({ externalId: userExternalId, name: null, withTrial: true });
+    return {
+      kind: 'settle',
+      billingEntityId,
+      actor: actorOf(principal),
+      idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
+      reservationId: id,
+      anyHold: principal.kind !== 'USER',
+      lines,
+      userId: await this.#options.routing.namedUser(input),
+      feature: feature ?? undefined,
+      metadata,
+      occurredAt,
+    };
   }
 
   #reject(error: unknown): UsageRejected {
@@ -222,36 +222,20 @@ export class Consumption {
   }
 }
 
-const MESSAGES: Record<RefusalReason, string> = {
-  INSUFFICIENT_CREDITS: 'There are not enough credits for this use.',
-  ENTITY_SUSPENDED: 'This account is suspended.',
-};
-
 function success(records: readonly UsageRecord[], balance: Balance, replayed: boolean): ConsumeSuccess {
   const credits = records.reduce((sum, record) => sum + record.credits, 0n);
   return { kind: 'success', records, credits, balance, replayed };
 }
 
-function toLines(lines: readonly LineInput[], { atLeast }: { atLeast: number }): UsageLine[] {
-  if (lines.length < atLeast || lines.length > MAX_LINES) {
-    throw new Refusal('BAD_USER_INPUT', `lines must have ${atLeast} to ${MAX_LINES} items`);
-  }
-  return lines.map(({ resource, quantity }) => {
-    if (quantity < 0n) throw new Refusal('BAD_USER_INPUT', 'quantity must not be negative');
-    return { quantity, rate: RATES[resource] };
-  });
+/** @throws Refusal BAD_USER_INPUT */
+function checkInput(input: ConsumeInput): Pick<ConsumeCommand, 'lines' | 'feature' | 'metadata' | 'occurredAt'> {
+  const { feature, metadata, occurredAt } = input;
+  const lines = toLines(input.lines, { atLeast: 1 });
+  checkFeature(feature);
+  checkMetadata(metadata);
+  return { lines, feature, metadata, occurredAt };
 }
 
-/** A `\u0000` or half a surrogate pair among JSON's escapes: legal JSON that PostgreSQL cannot keep. */
-const UNSTORABLE_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
-
-function checkMetadata(metadata: ConsumeInput['metadata']): void {
-  if (metadata === null) return;
-  const text = JSON.stringify(metadata);
-  if (Buffer.byteLength(text) > MAX_METADATA_BYTES) {
-    throw new Refusal('BAD_USER_INPUT', 'metadata is larger than 4 KiB');
-  }
-  if (!isStorableText(text) || UNSTORABLE_ESCAPE.test(text)) {
-    throw new Refusal('BAD_USER_INPUT', 'metadata must be well-formed text');
-  }
+function quantitiesOf(input: ConsumeInput): unknown[] {
+  return input.lines.map(({ resource, quantity }) => [resource, quantity]);
 }

@@ -33,6 +33,11 @@ export function charge(carry: Carry, quantity: bigint, rate: Price): Charge {
   return { credits: total / denominator, carry: reduce(total % denominator, denominator) };
 }
 
+/** ceil(quantity × rate): what a hold keeps for use that has not happened yet, whatever is carried (rule 2). */
+export function chargeAtMost(quantity: bigint, rate: Price): bigint {
+  return (quantity * rate.credits + rate.units - 1n) / rate.units;
+}
+
 /** `3/10`: how a carry is stored. `0` when nothing is carried. */
 export function formatCarry(carry: Carry): string {
   return carry.numerator === 0n ? '0' : `${carry.numerator}/${carry.denominator}`;

@@ -3,10 +3,11 @@
 export type GrantSource = 'TRIAL' | 'SUBSCRIPTION' | 'PURCHASE' | 'PROMOTION' | 'ADJUSTMENT' | 'TRANSFER';
 
 /**
- * PENDING: takes effect later. ACTIVE: counts in `available`. SPENT: nothing remains. LAPSED: its time is over, what
- * remained is gone. Only PENDING and ACTIVE grants are open, that is, read again by the ledger.
+ * PENDING: takes effect later. ACTIVE: counts in what can be used. LAPSING: its time is over, and what remains is what
+ * holds still keep (rule 12). SPENT: nothing remains. LAPSED: its time is over, what remained is gone. The first three
+ * are open, that is, read again by the ledger.
  */
-export type GrantState = 'PENDING' | 'ACTIVE' | 'SPENT' | 'LAPSED';
+export type GrantState = 'PENDING' | 'ACTIVE' | 'LAPSING' | 'SPENT' | 'LAPSED';
 
 export interface Grant {
   readonly billingEntityId: string;
@@ -21,6 +22,22 @@ export interface Grant {
   readonly expiresAt: Date | null;
   readonly reason: string | null;
   readonly createdAt: Date;
+  /** Where its credits came from first: itself, but for a TRANSFER and for what replaces a lapsed grant. */
+  readonly root: GrantRoot;
+  /** Credits of it that lapsed unused and were not clawed back since. */
+  readonly lapsed: bigint;
+  /** Credits of this root that were clawed back, in whatever account (rule 24); counted on the root alone. */
+  readonly clawed: bigint;
+  /** When all of it had been clawed back. */
+  readonly voidedAt: Date | null;
+  /** Billing entities that have got TRANSFER grants out of this one. */
+  readonly passedTo: readonly string[];
+}
+
+export interface GrantRoot {
+  readonly billingEntityId: string;
+  readonly grantId: string;
+  readonly source: GrantSource;
 }
 
 /** So many credits out of one grant (rule 6). */
@@ -32,9 +49,24 @@ export interface Draw {
 /** Priority where nobody names another (rule 5). */
 export const DEFAULT_PRIORITY = 50;
 
-/** TRIAL, PROMOTION and ADJUSTMENT are promotional and drawn before what was paid for (rule 5). */
-export function isPromotional(source: GrantSource): boolean {
+/** TRIAL, PROMOTION and ADJUSTMENT are promotional and drawn before what was paid for; a TRANSFER as its origin (rule 5). */
+export function isPromotional({ root: { source } }: Pick<Grant, 'root'>): boolean {
   return source === 'TRIAL' || source === 'PROMOTION' || source === 'ADJUSTMENT';
+}
+
+/** TRIAL and PROMOTION never leave their account (rule 23). */
+export function mayLeave({ root: { source } }: Grant): boolean {
+  return source !== 'TRIAL' && source !== 'PROMOTION';
+}
+
+/** Whether the ledger has to read it again. */
+export function isOpen({ state }: Grant): boolean {
+  return state === 'PENDING' || state === 'ACTIVE' || state === 'LAPSING';
+}
+
+/** Whether its time is over. */
+export function isPast({ expiresAt }: Grant, now: Date): boolean {
+  return expiresAt !== null && expiresAt <= now;
 }
 
 /** Negative when `a` is drawn before `b`: priority, sooner expiry (never last), promotional before paid, older; the id decides ties. */
@@ -42,44 +74,37 @@ export function byDrawdownOrder(a: Grant, b: Grant): number {
   return (
     a.priority - b.priority ||
     expiryRank(a) - expiryRank(b) ||
-    Number(isPromotional(b.source)) - Number(isPromotional(a.source)) ||
+    Number(isPromotional(b)) - Number(isPromotional(a)) ||
     a.createdAt.getTime() - b.createdAt.getTime() ||
     (a.id < b.id ? -1 : 1)
   );
 }
 
-/** What drawing left: the draws by grant, and the grants as they are now. */
-export interface Drawn {
-  readonly draws: readonly Draw[];
-  readonly grants: readonly Grant[];
+/** What remains of the grants in this state. */
+export function sumRemaining(grants: readonly Grant[], state: GrantState): bigint {
+  let sum = 0n;
+  for (const grant of grants) if (grant.state === state) sum += grant.remaining;
+  return sum;
 }
 
 /**
- * Takes `credits` out of active grants in drawdown order. `grants` must be in that order and hold enough: the caller
- * has compared with `available`, so a shortfall is a bug and throws.
+ * How much of a grant the holds keep: they rest on what would be drawn first, lapsing grants before all others
+ * (rule 12). `grants` in drawdown order.
  */
-export function draw(grants: readonly Grant[], credits: bigint): Drawn {
-  let missing = credits;
-  const draws: Draw[] = [];
-  const left: Grant[] = [];
-  for (const grant of grants) {
-    const taken = grant.state !== 'ACTIVE' ? 0n : grant.remaining < missing ? grant.remaining : missing;
-    if (taken === 0n) {
-      left.push(grant);
-      continue;
+export function keptByHolds(grants: readonly Grant[], held: bigint, grant: Grant): bigint {
+  if (held === 0n) return 0n;
+  let before = 0n;
+  for (const state of ['LAPSING', 'ACTIVE'] as const) {
+    for (const each of grants) {
+      if (each.state !== state) continue;
+      if (each.id === grant.id) {
+        const rest = held > before ? held - before : 0n;
+        return rest < grant.remaining ? rest : grant.remaining;
+      }
+      before += each.remaining;
     }
-    missing -= taken;
-    draws.push({ grantId: grant.id, credits: taken });
-    const remaining = grant.remaining - taken;
-    left.push({ ...grant, remaining, state: remaining === 0n ? 'SPENT' : 'ACTIVE' });
   }
-  if (missing !== 0n) throw new Error(`grants hold ${missing} credits less than the balance says`);
-  return { draws, grants: left };
-}
-
-/** What is left of the grants in effect: `available`, when nothing is held (rule 7). */
-export function sumRemaining(grants: readonly Grant[]): bigint {
-  return grants.reduce((sum, grant) => (grant.state === 'ACTIVE' ? sum + grant.remaining : sum), 0n);
+  return 0n;
 }
 
 function expiryRank(grant: Grant): number {

@@ -18,8 +18,13 @@ export function idempotency(key: string, command: string, input: readonly unknow
     throw new Refusal('BAD_USER_INPUT', `idempotencyKey must have 1 to ${MAX_KEY} characters`);
   }
   if (!isStorableText(key)) throw new Refusal('BAD_USER_INPUT', 'idempotencyKey must be well-formed text');
-  const digest = hash('sha256', JSON.stringify([command, ...input], canonically), 'buffer');
+  const digest = hash('sha256', canonicalJson([command, ...input]), 'buffer');
   return { key, fingerprint: digest.subarray(0, FINGERPRINT_BYTES) };
+}
+
+/** JSON in one spelling, however its objects' members were ordered. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, canonically);
 }
 
 /** Objects with their members sorted, so that their order makes no difference; bigint as text. */

@@ -4,7 +4,7 @@
  */
 import { defineEntity, p } from '@mikro-orm/core';
 
-const NON_NEGATIVE = ['available', 'held', 'used', 'overage', 'owed', 'version', 'sequence'] as const;
+const NON_NEGATIVE = ['available', 'held', 'held_overage', 'used', 'overage', 'owed', 'version', 'sequence'] as const;
 
 export const CreditAccountRow = defineEntity({
   name: 'CreditAccount',
@@ -24,6 +24,12 @@ export const CreditAccountRow = defineEntity({
     trialGiven: p.boolean(),
     touchedAt: p.datetime(3),
     dueAt: p.datetime(3).strictNullable(),
+    heldOverage: p.bigint().defaultRaw(`0`),
+    owedThisPeriod: p.bigint().defaultRaw(`0`),
+    overageEnabled: p.boolean().default(false),
+    overageCap: p.bigint().strictNullable(),
+    nextHoldAt: p.datetime(3).strictNullable(),
+    checksum: p.blob().strictNullable(),
   },
   indexes: [
     {
@@ -34,6 +40,10 @@ export const CreditAccountRow = defineEntity({
   checks: [
     ...NON_NEGATIVE.map((column) => ({ name: `credit_account_${column}_not_negative`, expression: `${column} >= 0` })),
     { name: 'credit_account_owed_only_when_empty', expression: 'owed = 0 or available = 0' },
+    {
+      name: 'credit_account_owed_this_period_in_range',
+      expression: 'owed_this_period >= 0 and owed_this_period <= owed',
+    },
     { name: 'credit_account_period_runs_forward', expression: 'period_start < period_end' },
   ],
 });
@@ -54,6 +64,14 @@ export const CreditGrantRow = defineEntity({
     expiresAt: p.datetime(3).strictNullable(),
     reason: p.text().strictNullable(),
     createdAt: p.datetime(3),
+    lapsed: p.bigint().defaultRaw(`0`),
+    clawed: p.bigint().defaultRaw(`0`),
+    voidedAt: p.datetime(3).strictNullable(),
+    passedTo: p.type('uuid[]').columnType('uuid[]').$type<string[]>().defaultRaw(`'{}'`),
+    rootBillingEntityId: p.uuid(),
+    rootGrantId: p.uuid(),
+    rootSource: p.text(),
+    checksum: p.blob().strictNullable(),
   },
   indexes: [
     {
@@ -64,7 +82,8 @@ export const CreditGrantRow = defineEntity({
   checks: [
     { name: 'credit_grant_remaining_in_range', expression: 'remaining >= 0 and remaining <= amount' },
     { name: 'credit_grant_open_until_closed', expression: "open or state in ('SPENT', 'LAPSED')" },
-    { name: 'credit_grant_closed_for_good', expression: "not open or state in ('PENDING', 'ACTIVE')" },
+    { name: 'credit_grant_closed_for_good', expression: "not open or state in ('PENDING', 'ACTIVE', 'LAPSING')" },
+    { name: 'credit_grant_back_in_range', expression: 'lapsed >= 0 and clawed >= 0 and clawed <= amount' },
     { name: 'credit_grant_closed_is_empty', expression: 'open or remaining = 0' },
     { name: 'credit_grant_expires_after_effect', expression: 'expires_at > effective_at' },
   ],
@@ -93,6 +112,12 @@ export const LedgerEntryRow = defineEntity({
     idempotencyKey: p.text().strictNullable(),
     fingerprint: p.blob().strictNullable(),
     createdAt: p.datetime(3),
+    reservationId: p.uuid().strictNullable(),
+    counterpartyId: p.uuid().strictNullable(),
+    refundedSequence: p.bigint().strictNullable(),
+    refundedLine: p.smallint().strictNullable(),
+    periodStart: p.datetime(3),
+    checksum: p.blob().strictNullable(),
   },
   indexes: [
     {
@@ -133,13 +158,96 @@ export const UsageRecordRow = defineEntity({
     metadata: p.json().strictNullable(),
     occurredAt: p.datetime(3),
     recordedAt: p.datetime(3),
+    feature: p.text().strictNullable(),
+    owed: p.bigint().defaultRaw(`0`),
+    checksum: p.blob().strictNullable(),
   },
-  indexes: [{ name: 'usage_record_history', properties: ['billingEntityId', 'occurredAt', 'sequence', 'line'] }],
+  indexes: [
+    { name: 'usage_record_history', properties: ['billingEntityId', 'occurredAt', 'sequence', 'line'] },
+    {
+      name: 'usage_record_by_user',
+      expression:
+        'create index usage_record_by_user on usage_record (billing_entity_id, user_id, occurred_at, sequence, line) where user_id <> billing_entity_id',
+    },
+  ],
   checks: [
     {
       name: 'usage_record_amounts',
-      expression: 'quantity >= 0 and credits >= 0 and overage >= 0 and overage <= credits',
+      expression: 'quantity >= 0 and credits >= 0 and overage >= 0 and owed >= 0 and overage + owed <= credits',
     },
     { name: 'usage_record_draws_pair', expression: 'cardinality(draw_grant_ids) = cardinality(draw_credits)' },
+  ],
+});
+
+export const ReservationRow = defineEntity({
+  name: 'Reservation',
+  tableName: 'reservation',
+  properties: {
+    billingEntityId: p.uuid().primary(),
+    id: p.uuid().primary(),
+    status: p.text(),
+    open: p.boolean(),
+    covered: p.bigint(),
+    overage: p.bigint(),
+    userId: p.uuid().strictNullable(),
+    billingMode: p.text(),
+    feature: p.text().strictNullable(),
+    actor: p.text(),
+    expiresAt: p.datetime(3),
+    createdAt: p.datetime(3),
+    openedSequence: p.bigint(),
+    closedSequence: p.bigint().strictNullable(),
+    checksum: p.blob(),
+  },
+  indexes: [
+    {
+      name: 'reservation_open',
+      expression: 'create index reservation_open on reservation (billing_entity_id, expires_at) where open',
+    },
+  ],
+  checks: [
+    { name: 'reservation_amounts', expression: 'covered >= 0 and overage >= 0' },
+    {
+      name: 'reservation_open_while_held',
+      expression: "open or status in ('SETTLED', 'RELEASED', 'EXPIRED')",
+    },
+    { name: 'reservation_closed_for_good', expression: "not open or status = 'HELD'" },
+    { name: 'reservation_closed_by_an_entry', expression: 'open or closed_sequence > opened_sequence' },
+  ],
+});
+
+export const UsageRefundRow = defineEntity({
+  name: 'UsageRefund',
+  tableName: 'usage_refund',
+  properties: {
+    billingEntityId: p.uuid().primary(),
+    sequence: p.bigint().primary(),
+    line: p.smallint().primary(),
+    refundedAt: p.datetime(3),
+    refundSequence: p.bigint(),
+    checksum: p.blob(),
+  },
+});
+
+export const UsageRollupRow = defineEntity({
+  name: 'UsageRollup',
+  tableName: 'usage_rollup',
+  properties: {
+    billingEntityId: p.uuid().primary(),
+    hour: p.datetime(3).primary(),
+    userId: p.uuid().primary(),
+    resource: p.text().primary(),
+    billingMode: p.text().primary(),
+    feature: p.text().primary(),
+    quantity: p.bigint(),
+    credits: p.bigint(),
+    overage: p.bigint(),
+    records: p.bigint(),
+  },
+  checks: [
+    {
+      name: 'usage_rollup_amounts',
+      expression: 'quantity >= 0 and credits >= 0 and overage >= 0 and records > 0',
+    },
   ],
 });

@@ -3,24 +3,37 @@
  * transaction that locks the accounts, loads what deciding needs, lets the pure core decide in order, appends and commits.
  */
 import type { Pool, PoolClient } from 'pg';
+import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../clock.ts';
+import { rollUp } from '../usage/rollup.ts';
 import {
   type Account,
   accountTime,
-  type Applied,
-  applyDue,
   balanceOf,
-  type Command,
-  decide,
   type Entry,
-  type Refused,
-  type Rejected,
+  type RecordKey,
   type UsageRecord,
+  type UsageRefund,
 } from './account.ts';
 import type { Balance } from './balance.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
+import {
+  type Applied,
+  type Command,
+  type RefundEvidence,
+  type Refused,
+  type Rejected,
+  rejected,
+  type Situation,
+  touchedBy,
+} from './commands.ts';
+import { decide } from './decide.ts';
+import { applyDue } from './due.ts';
 import type { Grant } from './grants.ts';
-import { appendAndCommit, type KeyQuestion, type KnownKey, lockAndLoad } from './ledger-sql.ts';
+import type { Hold } from './holds.ts';
+import { type KnownKey, type Loaded, loadDueHolds, lockAndLoad } from './ledger-load.ts';
+import { appendAndCommit } from './ledger-write.ts';
+import { contradicts } from './use.ts';
 
 /** What a command came to. Refusals are values: they never disturb the batch. */
 export type Outcome = Committed | Replayed | (Refused & { readonly balance: Balance }) | Rejected;
@@ -31,7 +44,11 @@ export interface Committed {
   readonly entries: readonly Entry[];
   readonly records: readonly UsageRecord[];
   readonly grants: readonly Grant[];
+  readonly holds: readonly Hold[];
+  /** Of the command's own account. */
   readonly balance: Balance;
+  /** Of every other account that it touches. */
+  readonly otherBalances: readonly Balance[];
 }
 
 /** The same key took effect before: where its first entry stands, and the balance now. */
@@ -39,6 +56,7 @@ export interface Replayed {
   readonly kind: 'replayed';
   readonly sequence: bigint;
   readonly balance: Balance;
+  readonly otherBalances: readonly Balance[];
 }
 
 export interface LedgerOptions extends BatcherOptions {
@@ -97,31 +115,43 @@ export class Ledger {
   }
 
   async #begin(client: PoolClient, commands: readonly Command[]): Promise<Batch> {
-    const ids = [...new Set(commands.map((command) => command.billingEntityId))].sort();
-    const keys = commands.flatMap(({ billingEntityId, idempotency }): KeyQuestion[] =>
-      idempotency === null ? [] : [{ billingEntityId, key: idempotency.key }],
-    );
-    const { accounts, known } = await lockAndLoad(client, ids, keys);
+    const loaded = await lockAndLoad(client, commands);
     // The clock is read under the lock: what is decided later is also later in time.
-    return new Batch(accounts, known, this.#options.clock.now());
+    const clock = this.#options.clock.now();
+    const withDueHolds = await loadDueHolds(client, [...loaded.accounts.values()], clock);
+    return new Batch(loaded, withDueHolds, clock);
   }
 }
 
 /** Accounts under their locks, while the commands of one transaction are decided on them in order. */
 class Batch {
-  readonly #loaded: ReadonlyMap<string, Account>;
+  readonly #stored: ReadonlyMap<string, Account>;
   readonly #accounts: Map<string, Account>;
   readonly #keys: Map<string, KnownKey>;
-  readonly #now: Date;
+  readonly #refundEvidence: Map<string, RefundEvidence>;
+  readonly #clock: Date;
+  readonly #situation: Situation;
   readonly #entries: Entry[] = [];
   readonly #records: UsageRecord[] = [];
+  readonly #refunds: UsageRefund[] = [];
+  readonly #refundedRecords: UsageRecord[] = [];
   readonly #grants = new Map<string, Grant>();
+  readonly #holds = new Map<string, Hold>();
 
-  constructor(accounts: Map<string, Account>, known: readonly KnownKey[], now: Date) {
-    this.#loaded = new Map(accounts);
-    this.#accounts = accounts;
-    this.#keys = new Map(known.map((each) => [keyOf(each), each]));
-    this.#now = now;
+  constructor({ accounts, keys, refunds }: Loaded, withDueHolds: readonly Account[], clock: Date) {
+    this.#stored = accounts;
+    this.#accounts = new Map([
+      ...accounts,
+      ...withDueHolds.map((account) => [account.billingEntityId, account] as const),
+    ]);
+    this.#keys = new Map(keys.map((each) => [nameOf(each.billingEntityId, each.key), each]));
+    this.#refundEvidence = new Map(refunds.map((each) => [recordName(each.record.billingEntityId, each.record), each]));
+    this.#clock = clock;
+    this.#situation = {
+      account: (id) => this.#accounts.get(id),
+      refundEvidence: (id, record) => this.#refundEvidence.get(recordName(id, record)),
+      newId: uuidv7,
+    };
   }
 
   get size(): number {
@@ -129,78 +159,122 @@ class Batch {
   }
 
   execute(command: Command): Outcome {
+    for (const id of touchedBy(command)) this.#advance(id);
     const account = this.#accounts.get(command.billingEntityId);
-    if (account === undefined) return { kind: 'rejected', code: 'NOT_FOUND', message: 'no such billing entity' };
-    const now = accountTime(account, this.#now);
-    const due = this.#keep(applyDue(account, now));
+    if (account === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
 
     // The key is asked for before anything else: whatever has changed since, a retry gets the first answer (rule 20).
     const before = this.#findKey(command);
     if (before !== undefined) {
-      return before.fingerprint.equals(command.idempotency?.fingerprint as Buffer)
-        ? { kind: 'replayed', sequence: before.sequence, balance: balanceOf(due.account, now) }
-        : {
-            kind: 'rejected',
-            code: 'IDEMPOTENCY_KEY_REUSED',
-            message: 'this idempotency key was used with other input',
-          };
+      return this.#isSame(command, before, account)
+        ? { kind: 'replayed', sequence: before.sequence, ...this.#balances(command) }
+        : rejected('IDEMPOTENCY_KEY_REUSED', 'this idempotency key was used with other input');
     }
 
-    const decision = decide(due.account, command, now);
+    const decision = decide(command, this.#situation, this.#clock);
     if (decision.kind === 'rejected') return decision;
-    if (decision.kind === 'refused') return { ...decision, balance: balanceOf(due.account, now) };
+    if (decision.kind === 'refused') return { ...decision, balance: this.#balances(command).balance };
+    for (const changed of decision.accounts) this.#accounts.set(changed.billingEntityId, changed);
     this.#keep(decision);
     this.#rememberKey(command, decision);
-    const { entries, records, grants } = decision;
-    return { kind: 'committed', entries, records, grants, balance: balanceOf(decision.account, now) };
+    const { entries, records, grants, holds } = decision;
+    return { kind: 'committed', entries, records, grants, holds, ...this.#balances(command) };
   }
 
   async commit(client: PoolClient): Promise<void> {
     const changed = this.#changed();
-    if (changed.length === 0) {
+    const grants = [...this.#grants.values()];
+    const holds = [...this.#holds.values()];
+    if (changed.length === 0 && holds.length === 0) {
       await client.query('rollback');
       return;
     }
-    const grants = [...this.#grants.values()];
-    const isOld = (grant: Grant): boolean =>
-      this.#loaded.get(grant.billingEntityId)?.grants.some((each) => each.id === grant.id) ?? false;
+    const isOldGrant = (grant: Grant): boolean =>
+      this.#stored.get(grant.billingEntityId)?.grants.some((each) => each.id === grant.id) ?? false;
+    const isOldHold = (hold: Hold): boolean =>
+      hold.openedSequence <= (this.#stored.get(hold.billingEntityId)?.sequence ?? 0n);
     await appendAndCommit(client, {
       accounts: changed,
       entries: this.#entries,
       records: this.#records,
-      newGrants: grants.filter((grant) => !isOld(grant)),
-      changedGrants: grants.filter(isOld),
+      refunds: this.#refunds,
+      newGrants: grants.filter((grant) => !isOldGrant(grant)),
+      changedGrants: grants.filter(isOldGrant),
+      newHolds: holds.filter((hold) => !isOldHold(hold)),
+      changedHolds: holds.filter(isOldHold),
+      rollups: rollUp(this.#records, this.#refundedRecords),
     });
   }
 
+  /** Balances of accounts that changed for readers, as they are now. */
   changedBalances(): Balance[] {
-    return this.#changed().map((account) => balanceOf(account, accountTime(account, this.#now)));
+    return this.#changed()
+      .filter((account) => this.#stored.get(account.billingEntityId)?.version !== account.version)
+      .map((account) => balanceOf(account, accountTime(account, this.#clock)));
   }
 
   #changed(): Account[] {
-    return [...this.#accounts.values()].filter((account) => this.#loaded.get(account.billingEntityId) !== account);
+    return [...this.#accounts.values()].filter((account) => this.#stored.get(account.billingEntityId) !== account);
   }
 
-  #keep(applied: Applied): Applied {
-    this.#accounts.set(applied.account.billingEntityId, applied.account);
+  /** Everything due comes before any command (rule 11). */
+  #advance(id: string): void {
+    const account = this.#accounts.get(id);
+    if (account === undefined) return;
+    const due = applyDue(account, accountTime(account, this.#clock));
+    if (due.account === account) return;
+    this.#accounts.set(id, due.account);
+    this.#keep(due.applied);
+  }
+
+  #keep(applied: Applied): void {
     this.#entries.push(...applied.entries);
     this.#records.push(...applied.records);
+    this.#refunds.push(...applied.refunds);
+    this.#refundedRecords.push(...applied.refundedRecords);
     for (const grant of applied.grants) this.#grants.set(grant.id, grant);
-    return applied;
+    for (const hold of applied.holds) this.#holds.set(hold.id, hold);
+    for (const record of applied.refundedRecords) {
+      const name = recordName(record.billingEntityId, record);
+      const evidence = this.#refundEvidence.get(name);
+      if (evidence !== undefined) this.#refundEvidence.set(name, { ...evidence, refunded: true });
+    }
+  }
+
+  #balances(command: Command): { balance: Balance; otherBalances: readonly Balance[] } {
+    const [balance, ...otherBalances] = touchedBy(command).flatMap((id) => {
+      const account = this.#accounts.get(id);
+      return account === undefined ? [] : [balanceOf(account, accountTime(account, this.#clock))];
+    });
+    return { balance: balance as Balance, otherBalances };
   }
 
   #findKey({ billingEntityId, idempotency }: Command): KnownKey | undefined {
-    return idempotency === null ? undefined : this.#keys.get(keyOf({ billingEntityId, key: idempotency.key }));
+    return idempotency === null ? undefined : this.#keys.get(nameOf(billingEntityId, idempotency.key));
+  }
+
+  /** A settlement's user and feature are the reservation's, so its fingerprint has none; what names another is not the same. */
+  #isSame(command: Command, before: KnownKey, account: Account): boolean {
+    if (!before.fingerprint.equals(command.idempotency?.fingerprint as Buffer)) return false;
+    const hold = command.kind === 'settle' ? account.holds.get(command.reservationId) : undefined;
+    return hold === undefined || command.kind !== 'settle' || !contradicts(hold, command);
   }
 
   #rememberKey({ billingEntityId, idempotency }: Command, applied: Applied): void {
     const [first] = applied.entries;
     if (idempotency === null || first === undefined) return;
-    const known = { billingEntityId, ...idempotency, sequence: first.sequence };
-    this.#keys.set(keyOf(known), known);
+    this.#keys.set(nameOf(billingEntityId, idempotency.key), {
+      billingEntityId,
+      ...idempotency,
+      sequence: first.sequence,
+    });
   }
 }
 
-function keyOf({ billingEntityId, key }: KeyQuestion): string {
+function nameOf(billingEntityId: string, key: string): string {
   return `${billingEntityId} ${key}`;
+}
+
+function recordName(billingEntityId: string, { sequence, line }: RecordKey): string {
+  return `${billingEntityId} ${sequence} ${line}`;
 }

@@ -1,21 +1,37 @@
 /** Streams an account's ledger through the verifier, on one snapshot and at constant memory. */
-import type { PoolClient } from 'pg';
+import type { PoolClient, QueryResultRow } from 'pg';
 import type { Database } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from '../usage/usage-record-row.ts';
-import type { UsageRecord } from './account.ts';
-import { ENTRY_COLUMNS, type EntryRow, toEntry } from './history.ts';
+import type { UsageRecord, UsageRefund } from './account.ts';
+import {
+  accountChecksum,
+  entryChecksum,
+  grantChecksum,
+  holdChecksum,
+  NOBODY,
+  recordChecksum,
+  refundChecksum,
+} from './ledger-columns.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
+  ENTRY_COLUMNS,
+  type EntryRow,
   GRANT_COLUMNS,
   type GrantRow,
-  toAccountState,
+  HOLD_COLUMNS,
+  type HoldRow,
+  toAccount,
+  toEntry,
   toGrant,
-} from './ledger-sql.ts';
-import { type Verification, Verifier } from './verifier.ts';
+  toHold,
+} from './ledger-rows.ts';
+import { type EntryRows, type Stored, type Verification, Verifier } from './verifier.ts';
 
 const PAGE = 2_000;
+const DAY_MS = 86_400_000;
+const MAX_ROLLUP_PROBLEMS = 100;
 
 export class LedgerVerification {
   readonly #database: Database;
@@ -35,43 +51,220 @@ export class LedgerVerification {
     this.#running.set(billingEntityId, started);
     return started;
   }
+
+  /** Every account there is, in the order of their ids, a page at a time. */
+  async *accounts(): AsyncGenerator<string, void, undefined> {
+    for (let after = NOBODY; ;) {
+      const { rows } = await this.#database.query<{ billing_entity_id: string }>(
+        `select billing_entity_id from credit_account where billing_entity_id > $1 order by billing_entity_id limit $2`,
+        [after, PAGE],
+      );
+      for (const row of rows) yield row.billing_entity_id;
+      if (rows.length < PAGE) return;
+      after = (rows.at(-1) as { billing_entity_id: string }).billing_entity_id;
+    }
+  }
 }
 
 async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Verification> {
-  const accounts = await client.query<AccountRow>(
-    `select ${ACCOUNT_COLUMNS} from credit_account a where a.billing_entity_id = $1`,
+  const [account] = await read<AccountRow & Checked>(
+    client,
+    `select ${ACCOUNT_COLUMNS}, a.checksum from credit_account a where a.billing_entity_id = $1`,
     [billingEntityId],
   );
-  const [row] = accounts.rows;
-  if (row === undefined) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+  if (account === undefined) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
 
-  const verifier = new Verifier(toAccountState(row));
+  const verifier = new Verifier();
   for (let after = 0n; ;) {
-    const entries = await client.query<EntryRow>(
-      `select ${ENTRY_COLUMNS} from ledger_entry e
+    const entries = await read<EntryRow & Checked>(
+      client,
+      `select ${ENTRY_COLUMNS}, e.checksum from ledger_entry e
        where e.billing_entity_id = $1 and e.sequence > $2 order by e.sequence limit $3`,
       [billingEntityId, after, PAGE],
     );
-    const through = entries.rows.length < PAGE ? null : (entries.rows.at(-1) as EntryRow).sequence;
-    const records = await client.query<RecordRow>(
-      `select ${RECORD_COLUMNS} from usage_record u
-       where u.billing_entity_id = $1 and u.sequence > $2 and ($3::bigint is null or u.sequence <= $3)
-       order by u.sequence, u.line`,
-      [billingEntityId, after, through],
-    );
-    const recordsOf = Map.groupBy(records.rows.map(toRecord), (record) => record.sequence);
-    for (const entry of entries.rows.map(toEntry)) {
-      verifier.entry(entry, recordsOf.get(entry.sequence) ?? []);
-      recordsOf.delete(entry.sequence);
-    }
-    for (const orphans of recordsOf.values()) orphans.forEach((record: UsageRecord) => verifier.orphan(record));
+    const through = entries.length < PAGE ? null : (entries.at(-1) as EntryRow).sequence;
+    const namedBy = await readNamed(client, billingEntityId, entries, { after, through });
+    for (const row of entries) verifier.entry(namedBy(row));
+    for (const orphan of namedBy.orphans()) verifier.orphan(orphan);
     if (through === null) break;
     after = through;
   }
 
-  const grants = await client.query<GrantRow>(
-    `select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id = $1`,
+  const grants = await read<GrantRow & Checked>(
+    client,
+    `select ${GRANT_COLUMNS}, g.checksum from credit_grant g where g.billing_entity_id = $1`,
     [billingEntityId],
   );
-  return verifier.finish(grants.rows.map(toGrant));
+  const openHolds = await read<HoldRow>(
+    client,
+    `select ${HOLD_COLUMNS} from reservation h where h.billing_entity_id = $1 and h.open`,
+    [billingEntityId],
+  );
+  const [counts] = await read<{ holds: bigint; refunds: bigint }>(
+    client,
+    `select (select count(*) from reservation where billing_entity_id = $1) as holds,
+       (select count(*) from usage_refund where billing_entity_id = $1) as refunds`,
+    [billingEntityId],
+  );
+  const state = toAccount({ ...account, suspended: false }, grants.map(toGrant));
+  return verifier.finish({
+    account: stored(state, account, accountChecksum),
+    grants: grants.map((row) => stored(toGrant(row), row, grantChecksum)),
+    openHolds: openHolds.map(toHold),
+    holdCount: counts?.holds ?? 0n,
+    refundCount: counts?.refunds ?? 0n,
+    rollupProblems: await rollupProblems(client, billingEntityId),
+  });
+}
+
+interface Checked {
+  readonly checksum: Buffer | null;
+}
+
+function stored<T>(row: T, { checksum }: Checked, rebuild: (row: T) => string): Stored<T> {
+  return { row, intact: checksum === null ? null : rebuild(row) === `\\x${checksum.toString('hex')}` };
+}
+
+/** The rows that a page of entries names, by entry; and records of that page which no entry names. */
+async function readNamed(
+  client: PoolClient,
+  billingEntityId: string,
+  entries: readonly (EntryRow & Checked)[],
+  { after, through }: { after: bigint; through: bigint | null },
+): Promise<((row: EntryRow & Checked) => EntryRows) & { orphans: () => Iterable<UsageRecord> }> {
+  const records = await read<RecordRow & Checked>(
+    client,
+    `select ${RECORD_COLUMNS}, u.checksum from usage_record u
+     where u.billing_entity_id = $1 and u.sequence > $2 and u.sequence <= $3 order by u.sequence, u.line`,
+    [billingEntityId, after, through ?? MAX_SEQUENCE],
+  );
+  const recordsOf = Map.groupBy(
+    records.map((row) => stored(toRecord(row), row, recordChecksum)),
+    ({ row }) => row.sequence,
+  );
+  const holdIds = entries.flatMap((row) => row.reservation_id ?? []);
+  const holds = await read<HoldRow & Checked>(
+    client,
+    `select ${HOLD_COLUMNS}, h.checksum from reservation h where h.billing_entity_id = $1 and h.id = any($2::uuid[])`,
+    [billingEntityId, holdIds],
+  );
+  const holdOf = new Map(holds.map((row) => [row.id, stored(toHold(row), row, holdChecksum)]));
+  const refundOf = await readRefunds(client, billingEntityId, entries);
+
+  const namedBy = (row: EntryRow & Checked): EntryRows => {
+    const entry = stored(toEntry(row), row, entryChecksum);
+    const { sequence, reservationId, refunded } = entry.row;
+    const own = recordsOf.get(sequence) ?? [];
+    recordsOf.delete(sequence);
+    return {
+      entry,
+      records: own,
+      hold: (reservationId !== null && holdOf.get(reservationId)) || null,
+      refund: (refunded !== null && refundOf.get(`${refunded.sequence}/${refunded.line}`)) || null,
+    };
+  };
+  const orphans = (): Iterable<UsageRecord> => [...recordsOf.values()].flat().map(({ row }) => row);
+  return Object.assign(namedBy, { orphans });
+}
+
+type RefundRow = RecordRow & Checked & { refunded_at: Date; refund_sequence: bigint; period_start: Date };
+
+async function readRefunds(
+  client: PoolClient,
+  billingEntityId: string,
+  entries: readonly EntryRow[],
+): Promise<Map<string, NonNullable<EntryRows['refund']>>> {
+  const refunding = entries.filter((row) => row.refunded_sequence !== null);
+  if (refunding.length === 0) return new Map();
+  const rows = await read<RefundRow>(
+    client,
+    `select ${RECORD_COLUMNS}, f.refunded_at, f.refund_sequence, f.checksum, e.period_start
+     from unnest($2::bigint[], $3::smallint[]) as k(sequence, line)
+     join usage_refund f on f.billing_entity_id = $1 and f.sequence = k.sequence and f.line = k.line
+     join usage_record u on u.billing_entity_id = $1 and u.sequence = k.sequence and u.line = k.line
+     join ledger_entry e on e.billing_entity_id = $1 and e.sequence = k.sequence`,
+    [billingEntityId, refunding.map((row) => row.refunded_sequence), refunding.map((row) => row.refunded_line)],
+  );
+  return new Map(
+    rows.map((row) => {
+      const record = toRecord(row);
+      const refund: UsageRefund = {
+        billingEntityId,
+        sequence: record.sequence,
+        line: record.line,
+        refundedAt: row.refunded_at,
+        refundSequence: row.refund_sequence,
+      };
+      const rows = { refund: stored(refund, row, refundChecksum), record, periodStart: row.period_start };
+      return [`${record.sequence}/${record.line}`, rows] as const;
+    }),
+  );
+}
+
+/** Summaries against records and refunds, day by day, so that no day's sums need more memory than a day has hours. */
+async function rollupProblems(client: PoolClient, billingEntityId: string): Promise<string[]> {
+  const [range] = await read<{ first: Date | null; last: Date | null }>(
+    client,
+    `select least((select min(occurred_at) from usage_record where billing_entity_id = $1),
+         (select min(hour) from usage_rollup where billing_entity_id = $1)) as first,
+       greatest((select max(occurred_at) from usage_record where billing_entity_id = $1),
+         (select max(hour) from usage_rollup where billing_entity_id = $1)) as last`,
+    [billingEntityId],
+  );
+  if (!range?.first || !range.last) return [];
+  const problems: string[] = [];
+  const firstDayMs = Math.floor(range.first.getTime() / DAY_MS) * DAY_MS;
+  for (let dayMs = firstDayMs; dayMs <= range.last.getTime(); dayMs += DAY_MS) {
+    const rows = await read<RollupDifference>(client, ROLLUP_DIFFERENCES, [
+      billingEntityId,
+      new Date(dayMs),
+      new Date(dayMs + DAY_MS),
+    ]);
+    for (const row of rows) problems.push(toProblem(row));
+    if (problems.length >= MAX_ROLLUP_PROBLEMS) break;
+  }
+  return problems;
+}
+
+interface RollupDifference {
+  hour: Date;
+  user_id: string;
+  resource: string;
+  billing_mode: string;
+  feature: string;
+  stored: string | null;
+  rebuilt: string | null;
+}
+
+const SUMS = `concat_ws(' ', quantity, credits, overage, records)`;
+const ROLLUP_DIFFERENCES = `select hour, user_id, resource, billing_mode, feature, s.sums as stored, r.sums as rebuilt
+  from (
+    select hour, user_id, resource, billing_mode, feature, ${SUMS} as sums from usage_rollup
+    where billing_entity_id = $1 and hour >= $2 and hour < $3
+  ) s
+  full join (
+    select hour, user_id, resource, billing_mode, feature, ${SUMS} as sums from (
+      select date_trunc('hour', u.occurred_at, 'UTC') as hour, coalesce(u.user_id, '${NOBODY}') as user_id, u.resource,
+        u.billing_mode, coalesce(u.feature, '') as feature, sum(u.quantity) as quantity,
+        coalesce(sum(u.credits) filter (where f.sequence is null), 0) as credits,
+        coalesce(sum(u.overage) filter (where f.sequence is null), 0) as overage, count(*) as records
+      from usage_record u
+      left join usage_refund f on f.billing_entity_id = $1 and f.sequence = u.sequence and f.line = u.line
+      where u.billing_entity_id = $1 and u.occurred_at >= $2 and u.occurred_at < $3
+      group by 1, 2, 3, 4, 5
+    ) rebuilt
+  ) r using (hour, user_id, resource, billing_mode, feature)
+  where s.sums is distinct from r.sums
+  order by hour limit ${MAX_ROLLUP_PROBLEMS}`;
+
+function toProblem(row: RollupDifference): string {
+  const { hour, user_id: user, resource, billing_mode: mode, feature } = row;
+  const name = [hour.toISOString(), `user ${user}`, resource, mode, ...(feature === '' ? [] : [feature])].join(', ');
+  return `summary of ${name}: quantity, credits, overage, records are ${row.stored ?? 'not there'}, the records say ${row.rebuilt ?? 'nothing'}`;
+}
+
+const MAX_SEQUENCE = 2n ** 63n - 1n;
+
+async function read<Row extends QueryResultRow>(client: PoolClient, text: string, values: unknown[]): Promise<Row[]> {
+  return (await client.query<Row>(text, values)).rows;
 }

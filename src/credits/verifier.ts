@@ -1,12 +1,12 @@
 /**
  * The proof, as a pure fold: entries and records in order rebuild the account, and every place where the books say
- * something else is named. Its memory grows with the grants of an account, never with its entries.
+ * something else is named. Its memory grows with the grants and running holds of an account, never with its entries.
  */
 import type { Resource } from '../plans/rates.ts';
-import type { Account, UsageRecord } from './account.ts';
+import type { AccountState, Entry, UsageRecord, UsageRefund } from './account.ts';
 import { charge, formatCarry, NO_CARRY, type Carry } from './conversion.ts';
 import type { Draw, Grant } from './grants.ts';
-import type { ReadEntry } from './history.ts';
+import type { Hold, HoldStatus } from './holds.ts';
 
 export interface Verification {
   readonly consistent: boolean;
@@ -17,45 +17,94 @@ export interface Verification {
   readonly problems: readonly string[];
 }
 
+/** A row as it was read: whether it still has its checksum; null when it was written before there were any. */
+export interface Stored<T> {
+  readonly row: T;
+  readonly intact: boolean | null;
+}
+
+/** An entry with the rows that it names. */
+export interface EntryRows {
+  readonly entry: Stored<Entry>;
+  readonly records: readonly Stored<UsageRecord>[];
+  /** HOLD and RELEASE: the reservation. */
+  readonly hold: Stored<Hold> | null;
+  /** REFUND: that the record was refunded, and the record with the period it was recorded in. */
+  readonly refund: {
+    readonly refund: Stored<UsageRefund>;
+    readonly record: UsageRecord;
+    readonly periodStart: Date;
+  } | null;
+}
+
+/** What is there besides entries and records, of the same moment. */
+export interface Rest {
+  readonly account: Stored<AccountState>;
+  readonly grants: Iterable<Stored<Grant>>;
+  /** Reservations that are HELD. */
+  readonly openHolds: Iterable<Hold>;
+  /** How many reservations and refunds there are. */
+  readonly holdCount: bigint;
+  readonly refundCount: bigint;
+  /** Rows of the summaries that differ from what records and refunds add up to, named. */
+  readonly rollupProblems: readonly string[];
+}
+
 const MAX_PROBLEMS = 100;
 const RUNNING_VALUES = ['available', 'held', 'overage', 'owed'] as const;
 type RunningValue = (typeof RUNNING_VALUES)[number];
 
 export class Verifier {
-  readonly #account: Omit<Account, 'grants' | 'suspended'>;
   readonly #running: Record<RunningValue, bigint> = { available: 0n, held: 0n, overage: 0n, owed: 0n };
-  readonly #remaining = new Map<string, bigint>();
+  readonly #grants = new Map<string, { remaining: bigint; lapsed: bigint }>();
+  readonly #openHolds = new Map<string, Hold>();
   readonly #carries: Partial<Record<Resource, Carry>> = {};
   readonly #problems: string[] = [];
   #problemCount = 0n;
   #entries = 0n;
   #sequence = 0n;
   #used = 0n;
+  #owedThisPeriod = 0n;
+  #periodStart = new Date(0);
   #lastCreatedAt = new Date(0);
+  /** When the first row with a checksum was written. */
+  #checksumsSince: Date | null = null;
+  #holds = 0n;
+  #refunds = 0n;
+  /** What the entry before leaves open: overage that the next one must take, how a released hold ended, what a refund still owes. */
+  #overageToFollow = 0n;
+  #released: { readonly hold: Hold; readonly entry: Entry } | null = null;
+  #refunding: { readonly name: string; left: bigint } | null = null;
 
-  /** @param account the account's row, of the same moment as the entries that follow */
-  constructor(account: Omit<Account, 'grants' | 'suspended'>) {
-    this.#account = account;
-  }
-
-  /** Takes the next entry with the records that name it. */
-  entry(entry: ReadEntry, records: readonly UsageRecord[]): void {
+  /** Takes the next entry with the rows that name it. */
+  entry({ entry: stored, records, hold, refund }: EntryRows): void {
+    const entry = stored.row;
     const at = `entry ${entry.sequence}`;
     this.#entries += 1n;
     this.#expect(`${at}: sequence`, entry.sequence, this.#sequence + 1n);
     this.#sequence = entry.sequence;
+    this.#intact(at, stored, entry.createdAt);
     if (entry.createdAt < this.#lastCreatedAt) this.#problem(`${at} is older than the one before it`);
     this.#lastCreatedAt = entry.createdAt;
+    this.#turn(at, entry.periodStart);
 
     this.#run(at, 'available', entry.amount, entry.availableAfter);
     this.#run(at, 'held', entry.heldChange, entry.heldAfter);
     this.#run(at, 'overage', entry.overageChange, entry.overageAfter);
     this.#run(at, 'owed', entry.owedChange, entry.owedAfter);
+    this.#finishEarlier(entry);
 
     if (entry.kind === 'CONSUMPTION') this.#consumption(at, entry, records);
     else if (records.length > 0) this.#problem(`${at}: a ${entry.kind} entry has usage records`);
-    if (entry.grantId !== null) this.#move(at, entry.grantId, entry.amount);
-    else if (entry.kind !== 'CONSUMPTION') this.#draw(at, entry.draws ?? [], -entry.amount);
+    if (entry.kind === 'HOLD' || entry.kind === 'RELEASE') this.#hold(at, entry, hold);
+    else if (entry.kind === 'REFUND') this.#refund(at, entry, refund);
+    else if (entry.kind === 'OVERAGE') this.#overage(at, entry);
+
+    if (entry.grantId !== null)
+      this.#move(at, entry.grantId, entry.amount, entry.kind === 'EXPIRY' ? -entry.amount : 0n);
+    else if (entry.draws !== null) this.#draw(at, entry.draws, -entry.amount);
+    else if (!MOVES_NO_GRANT.has(entry.kind)) this.#expect(`${at}: amount without a grant`, entry.amount, 0n);
+    if (this.#owedThisPeriod > this.#running.owed) this.#owedThisPeriod = this.#running.owed;
   }
 
   /** Records whose entry is missing. */
@@ -63,17 +112,26 @@ export class Verifier {
     this.#problem(`record ${record.sequence}/${record.line} has no CONSUMPTION entry`);
   }
 
-  /** Holds what was rebuilt against the account and its grants as they are stored. */
-  finish(grants: Iterable<Grant>): Verification {
-    const account = this.#account;
+  /** Holds what was rebuilt against everything that is stored besides. */
+  finish(rest: Rest): Verification {
+    this.#finishEarlier(null);
+    const account = rest.account.row;
+    // An account that nothing has happened to was not made by the ledger.
+    if (rest.account.intact !== null || this.#entries > 0n) this.#intact('account', rest.account, this.#lastCreatedAt);
+    this.#turn('account', account.period.start);
     for (const value of RUNNING_VALUES) this.#expect(`account: ${value}`, account[value], this.#running[value]);
     this.#expect('account: sequence', account.sequence, this.#sequence);
     this.#expect('account: used', account.used, this.#used);
+    this.#expect('account: owed of this period', account.owedThisPeriod, this.#owedThisPeriod);
+    if (account.version < account.sequence) this.#problem(`account: version ${account.version} is below its sequence`);
     for (const resource of new Set([...keysOf(account.carries), ...keysOf(this.#carries)])) {
       const [stored, rebuilt] = [account.carries[resource] ?? NO_CARRY, this.#carries[resource] ?? NO_CARRY];
       this.#expect(`account: fraction of ${resource}`, formatCarry(stored), formatCarry(rebuilt));
     }
-    this.#finishGrants(grants);
+    this.#finishGrants(rest.grants);
+    this.#finishHolds(account, rest);
+    this.#expect('refunds, counted', rest.refundCount, this.#refunds);
+    for (const problem of rest.rollupProblems) this.#problem(problem);
     return {
       consistent: this.#problemCount === 0n,
       entriesChecked: this.#entries,
@@ -83,32 +141,75 @@ export class Verifier {
     };
   }
 
-  #finishGrants(grants: Iterable<Grant>): void {
-    let inEffect = 0n;
-    for (const grant of grants) {
-      const rebuilt = this.#remaining.get(grant.id);
-      if (rebuilt === undefined) this.#problem(`grant ${grant.id} has no entry`);
-      // A pending grant has been announced, and its credits are still outside the balance.
-      else this.#expect(`grant ${grant.id}: remaining`, grant.state === 'PENDING' ? 0n : grant.remaining, rebuilt);
-      if (grant.state === 'ACTIVE') inEffect += grant.remaining;
-      this.#remaining.delete(grant.id);
+  /** A period begins: what is counted by period starts again (rule 13). */
+  #turn(at: string, periodStart: Date): void {
+    if (periodStart < this.#periodStart) this.#problem(`${at} belongs to a period before the one before it`);
+    if (periodStart > this.#periodStart) {
+      this.#running.overage = 0n;
+      this.#used = 0n;
+      this.#owedThisPeriod = 0n;
     }
-    for (const id of this.#remaining.keys()) this.#problem(`grant ${id} is named by entries and is not there`);
+    this.#periodStart = periodStart;
+  }
+
+  #finishGrants(grants: Iterable<Stored<Grant>>): void {
+    let inEffect = 0n;
+    for (const stored of grants) {
+      const grant = stored.row;
+      const name = `grant ${grant.id}`;
+      this.#intact(name, stored, grant.createdAt);
+      const rebuilt = this.#grants.get(grant.id);
+      if (rebuilt === undefined) {
+        this.#problem(`${name} has no entry`);
+        continue;
+      }
+      // A pending grant has been announced, and its credits are still outside the balance.
+      this.#expect(`${name}: remaining`, grant.state === 'PENDING' ? 0n : grant.remaining, rebuilt.remaining);
+      if (grant.lapsed > rebuilt.lapsed) this.#expect(`${name}: lapsed`, grant.lapsed, rebuilt.lapsed);
+      if (grant.state === 'ACTIVE' || grant.state === 'LAPSING') inEffect += grant.remaining;
+      this.#grants.delete(grant.id);
+    }
+    for (const id of this.#grants.keys()) this.#problem(`grant ${id} is named by entries and is not there`);
     this.#expect('grants in effect, together', inEffect, this.#running.available + this.#running.held);
   }
 
-  #consumption(at: string, entry: ReadEntry, records: readonly UsageRecord[]): void {
+  #finishHolds(account: AccountState, { openHolds, holdCount }: Rest): void {
+    let [covered, overage] = [0n, 0n];
+    for (const hold of openHolds) {
+      covered += hold.covered;
+      overage += hold.overage;
+      if (!this.#openHolds.delete(hold.id)) this.#problem(`reservation ${hold.id} is HELD, the ledger says otherwise`);
+    }
+    for (const id of this.#openHolds.keys()) this.#problem(`reservation ${id} is not HELD, the ledger says it is`);
+    this.#expect('reservations held, together', covered, account.held);
+    this.#expect('account: overage headroom held', account.heldOverage, overage);
+    this.#expect('reservations, counted', holdCount, this.#holds);
+  }
+
+  #consumption(at: string, entry: Entry, records: readonly Stored<UsageRecord>[]): void {
     if (records.length === 0) this.#problem(`${at}: a CONSUMPTION entry without usage records`);
-    let drawn = 0n;
-    records.forEach((record, index) => {
+    let [drawn, owed] = [0n, 0n];
+    records.forEach((stored, index) => {
+      const record = stored.row;
       const line = `record ${record.sequence}/${record.line}`;
+      this.#intact(line, stored, entry.createdAt);
       this.#expect(`${line}: line`, BigInt(record.line), BigInt(index));
       this.#price(line, record);
-      this.#draw(line, record.draws, record.credits - record.overage);
-      drawn += record.credits - record.overage;
-      if (record.recordedAt >= this.#account.period.start) this.#used += record.credits;
+      const fromGrants = record.credits - record.overage - record.owed;
+      this.#draw(line, record.draws, fromGrants);
+      drawn += fromGrants;
+      owed += record.owed;
+      this.#overageToFollow += record.overage;
+      this.#used += record.credits;
     });
     this.#expect(`${at}: amount`, entry.amount, -drawn);
+    this.#expect(`${at}: owed`, entry.owedChange, owed);
+    this.#owedThisPeriod += owed;
+  }
+
+  #overage(at: string, entry: Entry): void {
+    this.#expect(`${at}: overage`, entry.overageChange, this.#overageToFollow);
+    this.#overageToFollow = 0n;
   }
 
   /** The charge follows from the rate as it was and the fraction that the record before left (rule 2). */
@@ -122,21 +223,94 @@ export class Verifier {
     this.#carries[record.resource] = record.carriedAfter;
   }
 
+  #hold(at: string, entry: Entry, stored: Stored<Hold> | null): void {
+    if (stored === null) {
+      this.#problem(`${at}: reservation ${entry.reservationId} is not there`);
+      return;
+    }
+    const hold = stored.row;
+    const name = `reservation ${hold.id}`;
+    if (entry.kind === 'HOLD') {
+      this.#intact(name, stored, entry.createdAt);
+      this.#holds += 1n;
+      this.#expect(`${name}: covered`, hold.covered, entry.heldChange);
+      this.#expect(`${at}: amount`, entry.amount, -entry.heldChange);
+      this.#expect(`${name}: its HOLD entry`, hold.openedSequence, entry.sequence);
+      this.#openHolds.set(hold.id, hold);
+      return;
+    }
+    if (!this.#openHolds.delete(hold.id)) this.#problem(`${at}: ${name} was not held`);
+    this.#expect(`${at}: amount`, entry.amount, -entry.heldChange);
+    this.#expect(`${at}: held`, entry.heldChange, -hold.covered);
+    this.#expect(`${name}: its RELEASE entry`, hold.closedSequence ?? 0n, entry.sequence);
+    this.#released = { hold, entry };
+  }
+
+  /** A refund gives back all that its record charged, over as many entries as it needs (rule 22). */
+  #refund(at: string, entry: Entry, rows: EntryRows['refund']): void {
+    const name = entry.refunded && `record ${entry.refunded.sequence}/${entry.refunded.line}`;
+    if (rows === null || name === null) {
+      this.#problem(`${at}: a REFUND entry without its refund`);
+      return;
+    }
+    const { refund, record, periodStart } = rows;
+    if (refund.row.refundSequence === entry.sequence) {
+      this.#refunds += 1n;
+      this.#intact(`refund of ${name}`, refund, entry.createdAt);
+      this.#refunding = { name, left: record.credits };
+      if (periodStart.getTime() === this.#periodStart.getTime()) this.#used -= record.credits;
+    }
+    if (this.#refunding?.name !== name) this.#problem(`${at}: the refund of ${name} began elsewhere`);
+    else this.#refunding.left -= entry.amount - entry.overageChange;
+  }
+
+  /** What the entries before left open is closed by this one, or by the end. */
+  #finishEarlier(entry: Entry | null): void {
+    if (this.#overageToFollow > 0n && entry?.kind !== 'OVERAGE') {
+      this.#problem(`entry ${this.#sequence - 1n}: ${this.#overageToFollow} credits of overage have no OVERAGE entry`);
+      this.#overageToFollow = 0n;
+    }
+    if (this.#released !== null) {
+      const { hold, entry: release } = this.#released;
+      const isSettled = entry?.kind === 'CONSUMPTION' && entry.reservationId === hold.id;
+      const status: HoldStatus = isSettled ? 'SETTLED' : release.actor === 'system' ? 'EXPIRED' : 'RELEASED';
+      this.#expect(`reservation ${hold.id}: status`, hold.status, status);
+      this.#released = null;
+    }
+    const isSameRefund =
+      entry?.kind === 'REFUND' &&
+      `record ${entry.refunded?.sequence}/${entry.refunded?.line}` === this.#refunding?.name;
+    if (this.#refunding !== null && !isSameRefund) {
+      this.#expect(`refund of ${this.#refunding.name}: credits not given back`, this.#refunding.left, 0n);
+      this.#refunding = null;
+    }
+  }
+
   #draw(at: string, draws: readonly Draw[], credits: bigint): void {
-    for (const { grantId, credits: taken } of draws) this.#move(at, grantId, -taken);
+    for (const { grantId, credits: taken } of draws) this.#move(at, grantId, -taken, 0n);
     const sum = draws.reduce((total, each) => total + each.credits, 0n);
     this.#expect(`${at}: draws, together`, sum, credits);
   }
 
-  #move(at: string, grantId: string, credits: bigint): void {
-    const remaining = (this.#remaining.get(grantId) ?? 0n) + credits;
+  #move(at: string, grantId: string, credits: bigint, lapsed: bigint): void {
+    const before = this.#grants.get(grantId);
+    const remaining = (before?.remaining ?? 0n) + credits;
     if (remaining < 0n) this.#problem(`${at}: grant ${grantId} would hold ${remaining}`);
-    this.#remaining.set(grantId, remaining);
+    this.#grants.set(grantId, { remaining, lapsed: (before?.lapsed ?? 0n) + lapsed });
   }
 
   #run(at: string, value: RunningValue, change: bigint, after: bigint): void {
     this.#expect(`${at}: ${value} after`, after, this.#running[value] + change);
     this.#running[value] = after;
+  }
+
+  /** A row without checksum can only be one of before there were any. */
+  #intact(name: string, { intact }: Stored<unknown>, createdAt: Date): void {
+    if (intact === false) this.#problem(`${name} was altered after it was written: its checksum differs`);
+    if (intact === true) this.#checksumsSince ??= createdAt;
+    if (intact === null && this.#checksumsSince !== null && createdAt >= this.#checksumsSince) {
+      this.#problem(`${name} has lost its checksum`);
+    }
   }
 
   #expect(what: string, stored: bigint | string, rebuilt: bigint | string): void {
@@ -149,6 +323,9 @@ export class Verifier {
   }
 }
 
-function keysOf(carries: Account['carries']): Resource[] {
+/** Their amounts leave or enter grants that their records, or nothing, name. */
+const MOVES_NO_GRANT = new Set<Entry['kind']>(['CONSUMPTION', 'HOLD', 'RELEASE']);
+
+function keysOf(carries: AccountState['carries']): Resource[] {
   return Object.keys(carries) as Resource[];
 }

@@ -1,5 +1,13 @@
 import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
-import { CreditAccountRow, CreditGrantRow, LedgerEntryRow, UsageRecordRow } from '../credits/ledger.entity.ts';
+import {
+  CreditAccountRow,
+  CreditGrantRow,
+  LedgerEntryRow,
+  ReservationRow,
+  UsageRecordRow,
+  UsageRefundRow,
+  UsageRollupRow,
+} from '../credits/ledger.entity.ts';
 
 /** Every table of the application, as the ORM knows it. */
 export const entities = [
@@ -9,4 +17,7 @@ export const entities = [
   CreditGrantRow,
   LedgerEntryRow,
   UsageRecordRow,
+  ReservationRow,
+  UsageRefundRow,
+  UsageRollupRow,
 ];

@@ -1,7 +1,7 @@
-import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import { createUnionType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { Balance } from '../credits/balance.ts';
 import { DEFAULT_PRIORITY, type Grant, type GrantSource } from '../credits/grants.ts';
-import type { ReadEntry } from '../credits/history.ts';
+import type { Entry } from '../credits/account.ts';
 import { CreditBalance } from './balance.type.ts';
 import { CreditGrantSourceEnum } from './enums.ts';
 import { CreditGrant } from './grant.type.ts';
@@ -56,13 +56,73 @@ export class AdjustCreditsInput {
   readonly reason!: string;
 }
 
+@InputType({ description: 'Credits moved from one account to another.' })
+export class TransferCreditsInput {
+  @Field(() => String, { description: KEY })
+  readonly idempotencyKey!: string;
+
+  @Field(() => ID, { description: 'Whose credits.' })
+  readonly fromBillingEntityId!: string;
+
+  @Field(() => ID, { description: 'To whom.' })
+  readonly toBillingEntityId!: string;
+
+  @Field(() => CreditsScalar, { description: 'Credits, above 0.' })
+  readonly amount!: bigint;
+
+  @Field(() => String, { nullable: true, description: 'Why: 1 to 1000 characters.' })
+  readonly reason?: string | null;
+}
+
+@ObjectType({ simpleResolvers: true, description: 'The credits were moved.' })
+class TransferCreditsSuccess {
+  @Field(() => CreditBalance, {
+    nullable: true,
+    description: 'After this change; on a replay: the balance now. null: the caller may not read it.',
+  })
+  readonly from!: Balance | null;
+
+  @Field(() => CreditBalance, {
+    nullable: true,
+    description: 'After this change; on a replay: the balance now. null: the caller may not read it.',
+  })
+  readonly to!: Balance | null;
+
+  @Field(() => Boolean, { description: 'True when this answer was given before for the same key.' })
+  readonly replayed!: boolean;
+}
+
+@ObjectType({ simpleResolvers: true, description: 'Nothing was moved.' })
+class InsufficientCredits {
+  @Field(() => String, { description: 'The same, for people.' })
+  readonly message!: string;
+
+  @Field(() => CreditsScalar, { description: 'Credits that were to be moved.' })
+  readonly required!: bigint;
+
+  @Field(() => CreditsScalar, {
+    description: 'Credits that may be moved: available, and neither of a trial nor of a promotion.',
+  })
+  readonly available!: bigint;
+}
+
+/** Members say their own type in `__typename`. */
+export const TransferCreditsResult = createUnionType({
+  name: 'TransferCreditsResult',
+  description: 'What a transfer came to. May gain members: keep a default branch.',
+  types: () => [TransferCreditsSuccess, InsufficientCredits] as const,
+});
+
 @ObjectType({ simpleResolvers: true, description: 'What a change by hand did.' })
 export class CreditsPayload {
-  @Field(() => CreditGrant, { nullable: true, description: 'The grant that it made; null when it took credits away.' })
+  @Field(() => CreditGrant, {
+    nullable: true,
+    description: 'The grant that it made or gave back to; null when it took credits away.',
+  })
   readonly grant!: Grant | null;
 
   @Field(() => LedgerEntry, { description: 'Its first entry of the ledger.' })
-  readonly entry!: ReadEntry;
+  readonly entry!: Entry;
 
   @Field(() => CreditBalance, { description: 'After this change; on a replay: the balance now.' })
   readonly balance!: Balance;

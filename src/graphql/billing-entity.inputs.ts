@@ -1,7 +1,14 @@
 import { ArgsType, Field, ID, InputType } from 'type-graphql';
 import type { LedgerFilter as DomainLedgerFilter } from '../credits/history.ts';
+import type { HoldStatus } from '../credits/holds.ts';
 import type { UsageFilter as DomainUsageFilter } from '../usage/usage-history.ts';
-import { BillingEntityTypeEnum, BillingModeEnum, LedgerEntryKindEnum, UsageResourceEnum } from './enums.ts';
+import {
+  BillingEntityTypeEnum,
+  BillingModeEnum,
+  LedgerEntryKindEnum,
+  ReservationStatusEnum,
+  UsageResourceEnum,
+} from './enums.ts';
 import { PageArgs } from './page.args.ts';
 import { DateTimeScalar } from './scalars.ts';
 
@@ -51,6 +58,12 @@ export class GrantsArgs extends PageArgs {
 export class LedgerArgs extends PageArgs {
   @Field(() => LedgerFilter, { nullable: true, description: 'Which entries; absent: all.' })
   readonly filter?: LedgerFilter | null;
+}
+
+@ArgsType()
+export class ReservationsArgs extends PageArgs {
+  @Field(() => [ReservationStatusEnum], { defaultValue: ['HELD'], description: 'Of these statuses.' })
+  readonly statuses!: HoldStatus[];
 }
 
 @ArgsType()

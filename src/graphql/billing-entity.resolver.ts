@@ -5,7 +5,8 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
 import type { Grant } from '../credits/grants.ts';
-import type { ReadEntry } from '../credits/history.ts';
+import type { Hold } from '../credits/holds.ts';
+import type { Entry } from '../credits/account.ts';
 import type { Page } from '../pagination.ts';
 import { FREE_TRIAL, type PlanTerms } from '../plans/plans.ts';
 import { nullIfNotFound, requireVisible } from './authorization.ts';
@@ -15,6 +16,7 @@ import {
   BillingEntityInput,
   GrantsArgs,
   LedgerArgs,
+  ReservationsArgs,
   toLedgerFilter,
   toUsageFilter,
   UsageArgs,
@@ -27,6 +29,7 @@ import { CreditGrantConnection } from './grant.type.ts';
 import { LedgerEntryConnection } from './ledger-entry.type.ts';
 import { pageOf } from './page.args.ts';
 import { Plan } from './plan.type.ts';
+import { ReservationConnection } from './reservation.type.ts';
 import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
 
 const BillingEntityConnection = connectionOf('BillingEntity', () => BillingEntity, 'billing entities, newest first');
@@ -140,9 +143,22 @@ export class BillingEntityResolver {
     @Root() entity: Row,
     @Args(() => LedgerArgs) args: LedgerArgs,
     @Ctx() context: RequestContext,
-  ): Promise<Page<ReadEntry>> | null {
+  ): Promise<Page<Entry>> | null {
     if (!mayReadAll(context, entity)) return null;
     return context.services.history.ledger(entity.billingEntityId, pageOf(args), toLedgerFilter(args.filter));
+  }
+
+  @FieldResolver(() => ReservationConnection, {
+    nullable: true,
+    description:
+      'Reservations, newest first: so that a platform that crashed finds its own. null: the caller may not read it.',
+  })
+  reservations(
+    @Root() entity: Row,
+    @Args(() => ReservationsArgs) args: ReservationsArgs,
+    @Ctx() { services }: RequestContext,
+  ): Promise<Page<Hold>> {
+    return services.reservations.list(entity.billingEntityId, pageOf(args), args.statuses);
   }
 
   @FieldResolver(() => UsageRecordConnection, { description: 'What was used, by occurredAt, newest first.' })

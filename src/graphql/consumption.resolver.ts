@@ -39,6 +39,7 @@ export class ConsumptionResolver {
       lines: input.lines,
       userExternalId: input.userExternalId ?? null,
       organizationExternalId: input.organizationExternalId ?? null,
+      feature: input.feature ?? null,
     });
     return { ...decision, billingEntity: await partyOf(decision.billingEntityId, context) };
   }
@@ -50,6 +51,8 @@ function toConsumeInput(input: ConsumeCreditsInput): ConsumeInput {
     lines: input.lines,
     userExternalId: input.userExternalId ?? null,
     organizationExternalId: input.organizationExternalId ?? null,
+    feature: input.feature ?? null,
+    reservationId: input.reservationId ?? null,
     occurredAt: input.occurredAt ?? null,
     metadata: input.metadata ?? null,
   };

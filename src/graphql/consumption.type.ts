@@ -1,4 +1,4 @@
-import { createUnionType, Field, InputType, ObjectType } from 'type-graphql';
+import { createUnionType, Field, ID, InputType, ObjectType } from 'type-graphql';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
 import { CreditBalance } from './balance.type.ts';
@@ -36,6 +36,16 @@ export class ConsumeCreditsInput {
   @Field(() => String, { nullable: true, description: 'The organization it was used in; unknown: NOT_FOUND.' })
   readonly organizationExternalId?: string | null;
 
+  @Field(() => String, { nullable: true, description: 'Refused unless the payer’s plan grants this feature.' })
+  readonly feature?: string | null;
+
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'Settles this reservation: charges what was used, releases the rest. Work that was admitted is always recorded in full: what exceeds the hold is taken from available, then overage, then owed. Payer, user and feature are the reservation’s; naming another is CONFLICT. A reservation already settled, released or expired no longer protects: CONFLICT.',
+  })
+  readonly reservationId?: string | null;
+
   @Field(() => DateTimeScalar, {
     nullable: true,
     description: 'When the use happened; now when absent; at most 35 days ago and 5 minutes ahead.',
@@ -65,6 +75,9 @@ export class CheckUsageInput {
 
   @Field(() => String, { nullable: true, description: 'The organization it would be used in; unknown: NOT_FOUND.' })
   readonly organizationExternalId?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Refused unless the payer’s plan grants this feature.' })
+  readonly feature?: string | null;
 }
 
 @ObjectType({ simpleResolvers: true, description: 'The use was charged and recorded.' })

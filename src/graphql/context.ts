@@ -4,7 +4,8 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { UsageRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
 import type { Grant } from '../credits/grants.ts';
-import type { ReadEntry } from '../credits/history.ts';
+import type { Hold } from '../credits/holds.ts';
+import type { Entry } from '../credits/account.ts';
 import type { DomainServices } from '../services.ts';
 
 /** What resolvers reach: who asks, the domain, and loaders that live for one operation. */
@@ -25,6 +26,12 @@ export interface GrantKey {
   readonly id: string;
 }
 
+export interface RecordKey extends EntryKey {
+  readonly line: number;
+}
+
+export type ReservationKey = GrantKey;
+
 /** Makes contexts of one application. */
 export function contextFactory(services: DomainServices): (principal: Principal | null) => RequestContext {
   return (principal) => ({ principal, services, loaders: new Loaders(services) });
@@ -36,7 +43,9 @@ export class Loaders {
   #entity: DataLoader<string, BillingEntity | null> | undefined;
   #balance: DataLoader<string, Balance | null> | undefined;
   #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
-  #entry: DataLoader<EntryKey, ReadEntry | null, string> | undefined;
+  #entry: DataLoader<EntryKey, Entry | null, string> | undefined;
+  #reservation: DataLoader<ReservationKey, Hold | null, string> | undefined;
+  #refundedAt: DataLoader<RecordKey, Date | null, string> | undefined;
   #recordsOfEntry: DataLoader<EntryKey, UsageRecord[], string> | undefined;
 
   constructor(services: DomainServices) {
@@ -63,9 +72,21 @@ export class Loaders {
     }));
   }
 
-  get entry(): DataLoader<EntryKey, ReadEntry | null, string> {
+  get entry(): DataLoader<EntryKey, Entry | null, string> {
     return (this.#entry ??= new DataLoader((keys) => this.#services.history.entriesBySequence(keys), {
       cacheKeyFn: entryKey,
+    }));
+  }
+
+  get reservation(): DataLoader<ReservationKey, Hold | null, string> {
+    return (this.#reservation ??= new DataLoader((keys) => this.#services.reservations.byIds(keys), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
+    }));
+  }
+
+  get refundedAt(): DataLoader<RecordKey, Date | null, string> {
+    return (this.#refundedAt ??= new DataLoader((keys) => this.#services.usage.refundedAt(keys), {
+      cacheKeyFn: (key) => `${entryKey(key)} ${key.line}`,
     }));
   }
 

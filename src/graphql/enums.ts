@@ -66,6 +66,12 @@ export const BillingModeEnum = register('BillingMode', 'Which lines of use are c
   FULL: 'Tokens and compute are charged.',
   COMPUTE_ONLY: 'Tokens are recorded at 0 credits, compute is charged.',
 });
+export const ReservationStatusEnum = register('ReservationStatus', 'What became of a reservation.', {
+  HELD: 'Its credits are kept.',
+  SETTLED: 'Use was charged against it.',
+  RELEASED: 'It was let go.',
+  EXPIRED: 'Its time ran out.',
+});
 export const UsageRefusalReasonEnum = register('UsageRefusalReason', 'Why use was refused.', {
   INSUFFICIENT_CREDITS: 'There are not enough credits, and no overage is allowed.',
   OVERAGE_CAP_REACHED: 'It would pass the cap on overage.',

@@ -42,6 +42,13 @@ export class CreditGrant implements Pick<Grant, 'billingEntityId' | 'source' | '
   @Field(() => DateTimeScalar, { simple: true, nullable: true, description: 'When what is left lapses; null: never.' })
   readonly expiresAt!: Date | null;
 
+  @Field(() => DateTimeScalar, {
+    simple: true,
+    nullable: true,
+    description: 'When all of it had been clawed back: its payment was refunded or a dispute lost. null: it was not.',
+  })
+  readonly voidedAt!: Date | null;
+
   @Field(() => String, { simple: true, nullable: true, description: 'Why it was given.' })
   readonly reason!: string | null;
 }

@@ -2,13 +2,17 @@ import { Arg, Ctx, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql
 import { readsAll, requirePrincipal } from '../billing-entities/access.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
-import type { ReadEntry } from '../credits/history.ts';
+import type { Hold } from '../credits/holds.ts';
+import type { Entry } from '../credits/account.ts';
 import type { Verification } from '../credits/verifier.ts';
 import { Refusal } from '../refusal.ts';
 import { requireVisible } from './authorization.ts';
+import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { CreditGrant } from './grant.type.ts';
 import { LedgerEntry, LedgerVerification } from './ledger-entry.type.ts';
+import { partyOf } from './party.ts';
+import { Reservation } from './reservation.type.ts';
 import { UsageRecord } from './usage-record.type.ts';
 
 @Resolver(() => LedgerEntry)
@@ -27,16 +31,39 @@ export class LedgerEntryResolver {
     return context.services.verification.verify(entity.billingEntityId);
   }
 
-  @FieldResolver(() => [UsageRecord], { description: 'The use that it charged; empty for other kinds.' })
-  usageRecords(@Root() entry: ReadEntry, @Ctx() { loaders }: RequestContext): Promise<DomainRecord[]> | DomainRecord[] {
-    return entry.kind === 'CONSUMPTION' ? loaders.recordsOfEntry.load(entry) : [];
+  @FieldResolver(() => [UsageRecord], {
+    description: 'The use that it charged, or the one that it refunded; empty for other kinds.',
+  })
+  async usageRecords(@Root() entry: Entry, @Ctx() { loaders }: RequestContext): Promise<DomainRecord[]> {
+    const { billingEntityId, kind, refunded } = entry;
+    if (kind === 'CONSUMPTION') return loaders.recordsOfEntry.load(entry);
+    if (refunded === null) return [];
+    const records = await loaders.recordsOfEntry.load({ billingEntityId, sequence: refunded.sequence });
+    return records.filter((record) => record.line === refunded.line);
+  }
+
+  @FieldResolver(() => Reservation, {
+    nullable: true,
+    description: 'The reservation that it made, settled or ended; null for other kinds.',
+  })
+  reservation(@Root() entry: Entry, @Ctx() { loaders }: RequestContext): Promise<Hold | null> | null {
+    const { billingEntityId, reservationId: id } = entry;
+    return id === null ? null : loaders.reservation.load({ billingEntityId, id });
+  }
+
+  @FieldResolver(() => Party, {
+    nullable: true,
+    description: 'TRANSFER_IN and TRANSFER_OUT: whose account is on the other side.',
+  })
+  counterparty(@Root() { counterpartyId }: Entry, @Ctx() context: RequestContext): Promise<Party> | null {
+    return counterpartyId === null ? null : partyOf(counterpartyId, context);
   }
 
   @FieldResolver(() => CreditGrant, {
     nullable: true,
     description: 'The grant that it made, moved or ended; null where several or none were.',
   })
-  grant(@Root() entry: ReadEntry, @Ctx() { loaders }: RequestContext): Promise<Grant | null> | null {
+  grant(@Root() entry: Entry, @Ctx() { loaders }: RequestContext): Promise<Grant | null> | null {
     return entry.grantId === null
       ? null
       : loaders.grant.load({ billingEntityId: entry.billingEntityId, id: entry.grantId });

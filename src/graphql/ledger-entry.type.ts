@@ -1,5 +1,5 @@
 import { Field, ID, ObjectType } from 'type-graphql';
-import type { EntryKind } from '../credits/account.ts';
+import type { Entry, EntryKind } from '../credits/account.ts';
 import { entryId } from '../ids.ts';
 import { connectionOf } from './connection.type.ts';
 import { LedgerEntryKindEnum } from './enums.ts';
@@ -10,6 +10,9 @@ export class LedgerEntry {
   /** Not fields: the entity is part of the public id, the grant is a field of its own. */
   readonly billingEntityId!: string;
   readonly grantId!: string | null;
+  readonly reservationId!: string | null;
+  readonly counterpartyId!: string | null;
+  readonly refunded!: Entry['refunded'];
 
   @Field(() => ID, { name: 'id', description: 'Opaque and stable.' })
   get publicId(): string {

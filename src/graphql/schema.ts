@@ -8,6 +8,7 @@ import { resolveTypesByTypename } from './compilation.ts';
 import { ConsumptionResolver } from './consumption.resolver.ts';
 import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
+import { ReservationResolver } from './reservation.resolver.ts';
 import { CreditDrawResolver, UsageRecordResolver } from './usage-record.resolver.ts';
 import { ViewerResolver } from './viewer.resolver.ts';
 
@@ -22,6 +23,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       CreditDrawResolver,
       LedgerEntryResolver,
       PlanResolver,
+      ReservationResolver,
       UsageRecordResolver,
       ViewerResolver,
     ],

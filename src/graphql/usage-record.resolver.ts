@@ -2,7 +2,7 @@ import { Arg, Ctx, FieldResolver, ID, Resolver, Root, Subscription } from 'type-
 import { readsAll, requirePrincipal } from '../billing-entities/access.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
-import type { ReadEntry } from '../credits/history.ts';
+import type { Entry } from '../credits/account.ts';
 import type { UsageEvent } from '../usage/usage-history.ts';
 import { requireWatchable } from './authorization.ts';
 import { Party } from './billing-entity.type.ts';
@@ -12,6 +12,7 @@ import { LedgerEntry } from './ledger-entry.type.ts';
 import { partyOf } from './party.ts';
 import { toCreditRate } from './plan.resolver.ts';
 import { CreditRate } from './plan.type.ts';
+import { DateTimeScalar } from './scalars.ts';
 import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type.ts';
 
 @Resolver(() => UsageRecord)
@@ -50,6 +51,11 @@ export class UsageRecordResolver {
     return draws.map((draw) => ({ ...draw, billingEntityId }));
   }
 
+  @FieldResolver(() => DateTimeScalar, { nullable: true, description: 'When it was refunded; null: it was not.' })
+  refundedAt(@Root() record: DomainRecord, @Ctx() { loaders }: RequestContext): Promise<Date | null> {
+    return loaders.refundedAt.load(record);
+  }
+
   @FieldResolver(() => LedgerEntry, {
     nullable: true,
     description: 'The entry that charged it. null: the caller may not read it.',
@@ -57,7 +63,7 @@ export class UsageRecordResolver {
   async ledgerEntry(
     @Root() record: DomainRecord,
     @Ctx() { loaders, principal }: RequestContext,
-  ): Promise<ReadEntry | null> {
+  ): Promise<Entry | null> {
     const entity = await loaders.entity.load(record.billingEntityId);
     return entity !== null && readsAll(requirePrincipal(principal), entity) ? loaders.entry.load(record) : null;
   }

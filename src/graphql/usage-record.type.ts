@@ -40,6 +40,15 @@ export class UsageRecord {
   @Field(() => CreditsScalar, { simple: true, description: 'Of those, how many were overage.' })
   readonly overage!: bigint;
 
+  @Field(() => CreditsScalar, {
+    simple: true,
+    description: 'Of those, how many were beyond everything allowed and became owed: admitted work is always charged.',
+  })
+  readonly owed!: bigint;
+
+  @Field(() => String, { simple: true, nullable: true, description: 'The feature that it was used for.' })
+  readonly feature!: string | null;
+
   /** Exact fractions; shown as decimals. */
   readonly carriedBefore!: Carry;
   readonly carriedAfter!: Carry;

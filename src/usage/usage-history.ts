@@ -28,6 +28,11 @@ interface EntryKey {
   readonly sequence: bigint;
 }
 
+interface EntryRow {
+  billing_entity_id: string;
+  sequence: bigint;
+}
+
 /** The newest state of an account, whenever its ledger grew: at most ten a second, the state at once first. */
 type Changes = (billingEntityId: string) => AsyncIterableIterator<{ readonly sequence: bigint }>;
 
@@ -92,6 +97,20 @@ export class UsageHistory {
     });
     const found = Map.groupBy(rows.map(toRecord), entryKey);
     return keys.map((key) => found.get(entryKey(key)) ?? []);
+  }
+
+  /** When each of these records was refunded, in their order; null where it was not. */
+  async refundedAt(keys: readonly (EntryKey & { readonly line: number })[]): Promise<(Date | null)[]> {
+    const { rows } = await this.#database.query<EntryRow & { line: number; refunded_at: Date }>({
+      name: 'refunds-of-records',
+      text: `select f.billing_entity_id, f.sequence, f.line, f.refunded_at
+        from unnest($1::uuid[], $2::bigint[], $3::smallint[]) as k(billing_entity_id, sequence, line)
+        join usage_refund f on f.billing_entity_id = k.billing_entity_id and f.sequence = k.sequence and f.line = k.line
+        where f.billing_entity_id = any($1)`,
+      values: [keys.map((key) => key.billingEntityId), keys.map((key) => key.sequence), keys.map((key) => key.line)],
+    });
+    const found = new Map(rows.map((row) => [`${row.billing_entity_id} ${row.sequence} ${row.line}`, row.refunded_at]));
+    return keys.map((key) => found.get(`${entryKey(key)} ${key.line}`) ?? null);
   }
 
   /** Records as they come: at most ten events a second, beginning with what is recorded after subscribing. */

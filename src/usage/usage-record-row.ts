@@ -3,9 +3,9 @@ import type { BillingMode, UsageRecord } from '../credits/account.ts';
 import { parseCarry } from '../credits/conversion.ts';
 import type { Resource } from '../plans/rates.ts';
 
-export const RECORD_COLUMNS = `u.billing_entity_id, u.sequence, u.line, u.user_id, u.billing_mode, u.resource, u.quantity, u.credits,
-  u.overage, u.rate_units, u.rate_credits, u.carried_before, u.carried_after, u.draw_grant_ids, u.draw_credits, u.metadata,
-  u.occurred_at, u.recorded_at`;
+export const RECORD_COLUMNS = `u.billing_entity_id, u.sequence, u.line, u.user_id, u.billing_mode, u.feature, u.resource, u.quantity,
+  u.credits, u.overage, u.owed, u.rate_units, u.rate_credits, u.carried_before, u.carried_after, u.draw_grant_ids, u.draw_credits,
+  u.metadata, u.occurred_at, u.recorded_at`;
 
 export interface RecordRow {
   billing_entity_id: string;
@@ -13,10 +13,12 @@ export interface RecordRow {
   line: number;
   user_id: string | null;
   billing_mode: BillingMode;
+  feature: string | null;
   resource: Resource;
   quantity: bigint;
   credits: bigint;
   overage: bigint;
+  owed: bigint;
   rate_units: bigint;
   rate_credits: bigint;
   carried_before: string;
@@ -35,10 +37,12 @@ export function toRecord(row: RecordRow): UsageRecord {
     line: row.line,
     userId: row.user_id,
     billingMode: row.billing_mode,
+    feature: row.feature,
     resource: row.resource,
     quantity: row.quantity,
     credits: row.credits,
     overage: row.overage,
+    owed: row.owed,
     rate: { resource: row.resource, units: row.rate_units, credits: row.rate_credits },
     carriedBefore: parseCarry(row.carried_before),
     carriedAfter: parseCarry(row.carried_after),

@@ -1,13 +1,21 @@
 /** Random commands: small amounts and near instants, so that limits are met often. */
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
-import type { Command } from '../../src/credits/account.ts';
+import type { Command } from '../../src/credits/commands.ts';
 import { RATES, type Resource } from '../../src/plans/rates.ts';
 
 const HOUR_MS = 3_600_000;
 
+/** What a draft needs to become a command; `reservations` are those made before, oldest first. */
+interface Context {
+  readonly billingEntityId: string;
+  readonly now: Date;
+  readonly key: string | null;
+  readonly reservations?: readonly string[];
+}
+
 /** A command that waits for its account, its instant and its ids. */
-export type Draft = (context: { billingEntityId: string; now: Date; key: string | null }) => Command;
+export type Draft = (context: Context) => Command;
 
 const soon = (now: Date, hours: number | null): Date | null =>
   hours === null ? null : new Date(now.getTime() + hours * HOUR_MS);
@@ -15,22 +23,25 @@ const soon = (now: Date, hours: number | null): Date | null =>
 const idempotencyOf = (key: string | null): { key: string; fingerprint: Buffer } | null =>
   key === null ? null : { key, fingerprint: Buffer.alloc(16, key) };
 
-const consume: fc.Arbitrary<Draft> = fc
+const lines = fc
   .array(fc.record({ resource: fc.constantFrom<Resource>('AI_TOKENS', 'COMPUTE'), quantity: fc.bigInt(0n, 40_000n) }), {
     minLength: 1,
     maxLength: 4,
   })
-  .map((lines) => ({ billingEntityId, key }) => ({
-    kind: 'consume',
-    billingEntityId,
-    actor: 'test',
-    idempotency: idempotencyOf(key),
-    lines: lines.map(({ resource, quantity }) => ({ quantity, rate: RATES[resource] })),
-    userId: billingEntityId,
-    billingMode: 'FULL',
-    metadata: null,
-    occurredAt: null,
-  }));
+  .map((all) => all.map(({ resource, quantity }) => ({ quantity, rate: RATES[resource] })));
+
+const consume: fc.Arbitrary<Draft> = lines.map((used) => ({ billingEntityId, key }) => ({
+  kind: 'consume',
+  billingEntityId,
+  actor: 'test',
+  idempotency: idempotencyOf(key),
+  lines: used,
+  userId: billingEntityId,
+  billingMode: 'FULL',
+  feature: null,
+  metadata: null,
+  occurredAt: null,
+}));
 
 const grant: fc.Arbitrary<Draft> = fc
   .record({
@@ -79,11 +90,69 @@ const trial: fc.Arbitrary<Draft> = fc.constant(({ billingEntityId }) => ({
   reason: null,
 }));
 
+/** Ten seconds to two days. */
+const ttlMs = fc.integer({ min: 10, max: 172_800 }).map((seconds) => seconds * 1_000);
+
+const reserve: fc.Arbitrary<Draft> = fc.tuple(lines, ttlMs).map(([used, ttl]) => ({ billingEntityId, key }) => ({
+  kind: 'reserve',
+  billingEntityId,
+  actor: 'test',
+  idempotency: idempotencyOf(key),
+  reservationId: uuidv7(),
+  lines: used,
+  userId: billingEntityId,
+  billingMode: 'FULL',
+  feature: null,
+  ttlMs: ttl,
+}));
+
+/** Names a reservation that was made, or that nobody made. */
+const onHold = (
+  make: fc.Arbitrary<(hold: { reservationId: string; actor: string; anyHold: boolean }) => Draft>,
+): fc.Arbitrary<Draft> =>
+  fc.tuple(make, fc.nat()).map(([finish, index]) => (context) => {
+    const reservations = context.reservations ?? [];
+    const reservationId = reservations[index % Math.max(1, reservations.length)] ?? uuidv7();
+    return finish({ reservationId, actor: 'test', anyHold: false })(context);
+  });
+
+const settle = onHold(
+  lines.map((used) => (hold) => ({ billingEntityId, key }) => ({
+    ...hold,
+    kind: 'settle',
+    billingEntityId,
+    idempotency: idempotencyOf(key),
+    lines: used,
+    userId: undefined,
+    feature: undefined,
+    metadata: null,
+    occurredAt: null,
+  })),
+);
+
+const extend = onHold(
+  ttlMs.map((ttl) => (hold) => ({ billingEntityId }) => ({
+    ...hold,
+    kind: 'extend',
+    billingEntityId,
+    idempotency: null,
+    ttlMs: ttl,
+  })),
+);
+
+const release = onHold(
+  fc.constant((hold) => ({ billingEntityId }) => ({ ...hold, kind: 'release', billingEntityId, idempotency: null })),
+);
+
 export const draft: fc.Arbitrary<Draft> = fc.oneof(
   { weight: 6, arbitrary: consume },
   { weight: 3, arbitrary: grant },
   { weight: 2, arbitrary: adjust },
   { weight: 1, arbitrary: trial },
+  { weight: 4, arbitrary: reserve },
+  { weight: 3, arbitrary: settle },
+  { weight: 1, arbitrary: extend },
+  { weight: 1, arbitrary: release },
 );
 
 /** Time that passes before a command, in hours: mostly little, at times months, at times backwards. */

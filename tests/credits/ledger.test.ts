@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import pg from 'pg';
 import type { ServicePrincipal } from '../../src/billing-entities/principal.ts';
-import type { Command } from '../../src/credits/account.ts';
+import type { Command } from '../../src/credits/commands.ts';
 import type { ConsumeInput } from '../../src/credits/consumption.ts';
 import type { Outcome } from '../../src/credits/ledger.ts';
 import { Refusal } from '../../src/refusal.ts';
@@ -47,6 +47,8 @@ function useOf(externalId: string, tokens: number, key: string): ConsumeInput {
     lines: [{ resource: 'AI_TOKENS', quantity: BigInt(tokens) }],
     userExternalId: externalId,
     organizationExternalId: null,
+    feature: null,
+    reservationId: null,
     occurredAt: null,
     metadata: null,
   };
@@ -368,7 +370,12 @@ describe('random commands, concurrently', () => {
           for (const [hours, drafts] of rounds) {
             clock.forwardMs(Math.abs(hours) * 3_600_000);
             const now = clock.now();
-            const commands = drafts.map((make) => make({ billingEntityId: id, now, key: `key-${(keys += 1)}` }));
+            const reservations = executed.flatMap(({ outcome }) =>
+              outcome.kind === 'committed' ? outcome.holds.map((hold) => hold.id) : [],
+            );
+            const commands = drafts.map((make) =>
+              make({ billingEntityId: id, now, key: `key-${(keys += 1)}`, reservations }),
+            );
             const outcomes = await Promise.all(
               commands.map((command, index) => (index % 2 ? one : two).ledger.execute(command)),
             );
@@ -385,10 +392,20 @@ describe('random commands, concurrently', () => {
           );
           for (const { command, outcome, now } of committed) {
             expect(model.at(now).execute(command)).toBe('done');
-            expect(outcome.balance).toMatchObject({ available: model.available, used: model.used });
+            expect(outcome.balance).toMatchObject({
+              available: model.available,
+              held: model.held,
+              used: model.used,
+              owed: model.owed,
+            });
           }
           model.at(clock.now());
-          expect(await one.accounts.balance(id)).toMatchObject({ available: model.available, used: model.used });
+          expect(await one.accounts.balance(id)).toMatchObject({
+            available: model.available,
+            held: model.held,
+            used: model.used,
+            owed: model.owed,
+          });
           await expectProven(id);
         },
       ),

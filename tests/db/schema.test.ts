@@ -122,6 +122,7 @@ describe('every table of a billing entity', () => {
     expect(triggers).toEqual([
       { table: 'ledger_entry', name: 'ledger_entry_append_only', row: true },
       { table: 'usage_record', name: 'usage_record_append_only', row: true },
+      { table: 'usage_refund', name: 'usage_refund_append_only', row: true },
     ]);
   });
 });

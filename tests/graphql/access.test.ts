@@ -1,8 +1,12 @@
 import { ask, type Asked, names, schema } from '../support/ask-resolvers.ts';
-import { ANN, ann, balanceOf, BEN, operator, recordOf, service } from '../support/fake-domain.ts';
+import { recordId, reservationId } from '../../src/ids.ts';
+import { ANN, ann, balanceOf, BEN, hold, operator, recordOf, service } from '../support/fake-domain.ts';
 
 const LINES = 'lines: [{ resource: AI_TOKENS, quantity: 103 }]';
 const GRANT = `idempotencyKey: "g", amount: 5, reason: "a gift"`;
+
+const HOLD_ID = reservationId(ANN, hold.id);
+const RECORD_ID = recordId(ANN, 2n, 0);
 
 /** Every root field, asked for Ann's account. A new one must be added here. */
 const ROOT_FIELDS: Record<string, string> = {
@@ -18,6 +22,11 @@ const ROOT_FIELDS: Record<string, string> = {
   'Mutation.consumeCreditsBatch': `mutation { consumeCreditsBatch(inputs: [{ idempotencyKey: "k", ${LINES} }]) { __typename } }`,
   'Mutation.grantCredits': `mutation { grantCredits(input: { billingEntityId: "${ANN}", ${GRANT} }) { replayed } }`,
   'Mutation.adjustCredits': `mutation { adjustCredits(input: { billingEntityId: "${ANN}", ${GRANT} }) { replayed } }`,
+  'Mutation.reserveCredits': `mutation { reserveCredits(input: { idempotencyKey: "r", ${LINES} }) { __typename } }`,
+  'Mutation.extendReservation': `mutation { extendReservation(id: "${HOLD_ID}", ttlSeconds: 60) { status } }`,
+  'Mutation.releaseReservation': `mutation { releaseReservation(id: "${HOLD_ID}") { status } }`,
+  'Mutation.refundUsage': `mutation { refundUsage(recordId: "${RECORD_ID}", idempotencyKey: "u", reason: "failed") { replayed } }`,
+  'Mutation.transferCredits': `mutation { transferCredits(input: { idempotencyKey: "t", fromBillingEntityId: "${ANN}", toBillingEntityId: "${ANN}", amount: 5 }) { __typename } }`,
   'Mutation.suspendBillingEntity': `mutation { suspendBillingEntity(input: { billingEntityId: "${ANN}" }, reason: "abuse") { status } }`,
   'Mutation.reinstateBillingEntity': `mutation { reinstateBillingEntity(input: { billingEntityId: "${ANN}" }) { status } }`,
   'Subscription.balanceUpdated': `subscription { balanceUpdated(billingEntityId: "${ANN}") { version } }`,
@@ -27,6 +36,8 @@ const FOR_ANYBODY = ['Query.plans', 'Query.creditRates'];
 const FOR_OPERATORS = [
   'Mutation.grantCredits',
   'Mutation.adjustCredits',
+  'Mutation.refundUsage',
+  'Mutation.transferCredits',
   'Mutation.suspendBillingEntity',
   'Mutation.reinstateBillingEntity',
 ];

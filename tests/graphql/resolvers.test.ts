@@ -12,13 +12,15 @@ import {
   fakeDomain,
   NOON,
   operator,
+  hold,
   recordOf,
   service,
   TRIAL,
 } from '../support/fake-domain.ts';
+import { reservationId } from '../../src/ids.ts';
 
 describe('what resolvers pass on', () => {
-  const absent = { userExternalId: null, organizationExternalId: null };
+  const absent = { userExternalId: null, organizationExternalId: null, feature: null };
 
   it('is a consumption with nothing left open', async () => {
     const answers = {
@@ -38,6 +40,7 @@ describe('what resolvers pass on', () => {
         idempotencyKey: 'k',
         lines: [{ resource: 'AI_TOKENS', quantity: 103n }],
         ...absent,
+        reservationId: null,
         occurredAt: null,
         metadata: null,
       },
@@ -98,6 +101,8 @@ describe('what resolvers pass on', () => {
         ...input,
         lines: [{ resource: 'COMPUTE', quantity: -1n }],
         organizationExternalId: null,
+        feature: null,
+        reservationId: null,
         occurredAt: NOON,
       })),
     ]);
@@ -119,6 +124,55 @@ describe('what resolvers pass on', () => {
         billingEntity: { id: ANN, name: 'Ann', externalId: 'ann', type: 'USER' },
         refusal: null,
       },
+    });
+  });
+
+  it('is a reservation with the contract’s defaults, and shows what it holds in all', async () => {
+    const asked = await ask(
+      service,
+      `mutation { reserveCredits(input: { idempotencyKey: "r", lines: [], userExternalId: "ann" }) {
+        ... on ReserveCreditsSuccess { replayed reservation { id status credits expiresAt billingEntity { name } user { name } } }
+      } }`,
+    );
+    expect(argsOf(asked, 'reservations.reserve')).toEqual([
+      service,
+      { ...absent, idempotencyKey: 'r', lines: [], userExternalId: 'ann', ttlSeconds: 600 },
+    ]);
+    expect(asked.result.data).toEqual({
+      reserveCredits: {
+        replayed: false,
+        reservation: {
+          id: reservationId(ANN, hold.id),
+          status: 'HELD',
+          credits: 11,
+          expiresAt: NOON.toISOString(),
+          billingEntity: { name: 'Ann' },
+          user: { name: 'Ann' },
+        },
+      },
+    });
+  });
+
+  it('is a transfer, and what it came to', async () => {
+    const transfer = `mutation { transferCredits(input: { idempotencyKey: "t", fromBillingEntityId: "${ANN}", toBillingEntityId: "${BEN}", amount: 5 }) {
+      __typename ... on TransferCreditsSuccess { from { available } to { available } } ... on InsufficientCredits { required available }
+    } }`;
+    const asked = await ask(operator, transfer);
+    expect(argsOf(asked, 'transfers.transfer')).toEqual([
+      operator,
+      { idempotencyKey: 't', fromBillingEntityId: ANN, toBillingEntityId: BEN, amount: 5n, reason: null },
+    ]);
+    expect(asked.result.data).toEqual({
+      transferCredits: {
+        __typename: 'TransferCreditsSuccess',
+        from: { available: 9_990 },
+        to: { available: 9_990 },
+      },
+    });
+    const insufficient = { kind: 'insufficient', message: 'no', required: 5n, available: 2n };
+    const refused = await ask(operator, transfer, { answers: { 'transfers.transfer': () => insufficient } });
+    expect(refused.result.data).toEqual({
+      transferCredits: { __typename: 'InsufficientCredits', required: 5, available: 2 },
     });
   });
 

@@ -3,7 +3,8 @@ import type { Principal } from '../../src/billing-entities/principal.ts';
 import type { UsageRecord } from '../../src/credits/account.ts';
 import type { Balance } from '../../src/credits/balance.ts';
 import type { Grant } from '../../src/credits/grants.ts';
-import type { ReadEntry } from '../../src/credits/history.ts';
+import type { Hold } from '../../src/credits/holds.ts';
+import type { Entry } from '../../src/credits/account.ts';
 import type { Page } from '../../src/pagination.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import type { DomainServices } from '../../src/services.ts';
@@ -55,9 +56,14 @@ const trial: Grant = {
   expiresAt: null,
   reason: null,
   createdAt: NOON,
+  root: { billingEntityId: ANN, grantId: TRIAL, source: 'TRIAL' },
+  lapsed: 0n,
+  clawed: 0n,
+  voidedAt: null,
+  passedTo: [],
 };
 
-export const entry: ReadEntry = {
+export const entry: Entry = {
   billingEntityId: ANN,
   sequence: 2n,
   kind: 'CONSUMPTION',
@@ -70,9 +76,14 @@ export const entry: ReadEntry = {
   owedChange: 0n,
   owedAfter: 0n,
   grantId: null,
+  reservationId: null,
+  counterpartyId: null,
+  refunded: null,
   draws: null,
   actor: 'service:platform',
   reason: null,
+  idempotency: null,
+  periodStart: new Date('2026-03-01T00:00:00.000Z'),
   createdAt: NOON,
 };
 
@@ -82,10 +93,12 @@ export const recordOf = (line: number): UsageRecord => ({
   line,
   userId: ANN,
   billingMode: 'FULL',
+  feature: null,
   resource: 'AI_TOKENS',
   quantity: 103n,
   credits: 10n,
   overage: 0n,
+  owed: 0n,
   rate: RATES.AI_TOKENS,
   carriedBefore: { numerator: 0n, denominator: 1n },
   carriedAfter: { numerator: 3n, denominator: 10n },
@@ -94,6 +107,22 @@ export const recordOf = (line: number): UsageRecord => ({
   occurredAt: NOON,
   recordedAt: NOON,
 });
+
+export const hold: Hold = {
+  billingEntityId: ANN,
+  id: '01a2063a-0000-7000-8000-0000000000aa',
+  status: 'HELD',
+  covered: 9n,
+  overage: 2n,
+  userId: ANN,
+  billingMode: 'FULL',
+  feature: null,
+  actor: 'service:platform',
+  expiresAt: NOON,
+  createdAt: NOON,
+  openedSequence: 3n,
+  closedSequence: null,
+};
 
 const pageOf = <T>(nodes: readonly T[]): Page<T> => ({
   edges: nodes.map((node, index) => ({ cursor: `c${index}`, node })),
@@ -136,6 +165,14 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'usage.record': () => recordOf(0),
     'usage.watch': () => once({ records: [recordOf(0)], skipped: 3n }),
     'live.balances': (id: string) => once(balanceOf(id)),
+    'usage.refundedAt': (keys: readonly unknown[]) => keys.map(() => null),
+    'reservations.reserve': () => ({ kind: 'success', reservation: hold, balance: balanceOf(ANN), replayed: false }),
+    'reservations.extend': () => hold,
+    'reservations.release': () => ({ ...hold, status: 'RELEASED' }),
+    'reservations.list': () => pageOf([hold, hold]),
+    'reservations.byIds': (keys: readonly unknown[]) => keys.map(() => hold),
+    'transfers.transfer': () => ({ kind: 'success', from: balanceOf(ANN), to: balanceOf(BEN), replayed: false }),
+    'administration.refund': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
     'administration.grant': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
     'administration.adjust': () => ({ grant: null, entry, balance: balanceOf(ANN), replayed: true }),
     'verification.verify': () => ({

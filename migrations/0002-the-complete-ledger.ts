@@ -1,0 +1,131 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/**
+ * Holds, refunds, transfers, clawback, hourly summaries, and a checksum of every row that the ledger writes. Rows of
+ * before have no checksum; verification accepts that only where every earlier entry of the account has none either.
+ */
+export class TheCompleteLedger extends Migration {
+  override name = '0002-the-complete-ledger';
+
+  override up(): void {
+    this.addSql(`create table reservation (
+      billing_entity_id uuid not null,
+      id uuid not null,
+      status text not null,
+      open boolean not null,
+      covered bigint not null,
+      overage bigint not null,
+      user_id uuid,
+      billing_mode text not null,
+      feature text,
+      actor text not null,
+      expires_at timestamptz(3) not null,
+      created_at timestamptz(3) not null,
+      opened_sequence bigint not null,
+      closed_sequence bigint,
+      checksum bytea not null,
+      constraint reservation_pkey primary key (billing_entity_id, id),
+      constraint reservation_amounts check (covered >= 0 and overage >= 0),
+      constraint reservation_open_while_held check (open or status in ('SETTLED', 'RELEASED', 'EXPIRED')),
+      constraint reservation_closed_for_good check (not open or status = 'HELD'),
+      constraint reservation_closed_by_an_entry check (open or closed_sequence > opened_sequence)
+    ) with (fillfactor = 70)`);
+    // Whose time runs out next, and what a platform that crashed has still running.
+    this.addSql(`create index reservation_open on reservation (billing_entity_id, expires_at) where open`);
+
+    this.addSql(`create table usage_refund (
+      billing_entity_id uuid not null,
+      sequence bigint not null,
+      line smallint not null,
+      refunded_at timestamptz(3) not null,
+      refund_sequence bigint not null,
+      checksum bytea not null,
+      constraint usage_refund_pkey primary key (billing_entity_id, sequence, line)
+    )`);
+
+    this.addSql(`create table usage_rollup (
+      billing_entity_id uuid not null,
+      hour timestamptz(3) not null,
+      user_id uuid not null,
+      resource text not null,
+      billing_mode text not null,
+      feature text not null,
+      quantity bigint not null,
+      credits bigint not null,
+      overage bigint not null,
+      records bigint not null,
+      constraint usage_rollup_pkey primary key (billing_entity_id, hour, user_id, resource, billing_mode, feature),
+      constraint usage_rollup_amounts check (quantity >= 0 and credits >= 0 and overage >= 0 and records > 0)
+    ) with (fillfactor = 70)`);
+    this.addSql(`insert into usage_rollup (billing_entity_id, hour, user_id, resource, billing_mode, feature, quantity, credits, overage, records)
+      select billing_entity_id, date_trunc('hour', occurred_at, 'UTC'), coalesce(user_id, '00000000-0000-0000-0000-000000000000'),
+        resource, billing_mode, '', sum(quantity), sum(credits), sum(overage), count(*)
+      from usage_record group by 1, 2, 3, 4, 5`);
+
+    this.addSql(`alter table credit_account
+      add column held_overage bigint not null default 0,
+      add column owed_this_period bigint not null default 0,
+      add column overage_enabled boolean not null default false,
+      add column overage_cap bigint,
+      add column next_hold_at timestamptz(3),
+      add column checksum bytea`);
+    this.addSql(
+      `alter table credit_account add constraint credit_account_held_overage_not_negative check (held_overage >= 0)`,
+    );
+    this.addSql(`alter table credit_account add constraint credit_account_owed_this_period_in_range
+      check (owed_this_period >= 0 and owed_this_period <= owed)`);
+
+    this.addSql(`alter table credit_grant
+      add column lapsed bigint not null default 0,
+      add column clawed bigint not null default 0,
+      add column voided_at timestamptz(3),
+      add column passed_to uuid[] not null default '{}',
+      add column root_billing_entity_id uuid,
+      add column root_grant_id uuid,
+      add column root_source text,
+      add column checksum bytea`);
+    this.addSql(`update credit_grant g set root_billing_entity_id = g.billing_entity_id, root_grant_id = g.id, root_source = g.source,
+      lapsed = coalesce((select -sum(e.amount) from ledger_entry e
+        where e.billing_entity_id = g.billing_entity_id and e.grant_id = g.id and e.kind = 'EXPIRY'), 0)`);
+    this.addSql(`alter table credit_grant
+      alter column root_billing_entity_id set not null,
+      alter column root_grant_id set not null,
+      alter column root_source set not null`);
+    this.addSql(`alter table credit_grant add constraint credit_grant_back_in_range
+      check (lapsed >= 0 and clawed >= 0 and clawed <= amount)`);
+    this.addSql(`alter table credit_grant drop constraint credit_grant_closed_for_good`);
+    this.addSql(`alter table credit_grant add constraint credit_grant_closed_for_good
+      check (not open or state in ('PENDING', 'ACTIVE', 'LAPSING'))`);
+
+    this.addSql(`alter table ledger_entry
+      add column reservation_id uuid,
+      add column counterparty_id uuid,
+      add column refunded_sequence bigint,
+      add column refunded_line smallint,
+      add column period_start timestamptz(3),
+      add column checksum bytea`);
+    this.addSql(`alter table usage_record
+      add column feature text,
+      add column owed bigint not null default 0,
+      add column checksum bytea`);
+    // The only time that history is touched: what a new column means for what has already happened.
+    this.addSql(`alter table ledger_entry disable trigger ledger_entry_append_only`);
+    this.addSql(`grant update on ledger_entry to current_user`);
+    this.addSql(`update ledger_entry set period_start = date_trunc('month', created_at, 'UTC')`);
+    this.addSql(`revoke update on ledger_entry from current_user`);
+    this.addSql(`alter table ledger_entry enable trigger ledger_entry_append_only`);
+    this.addSql(`alter table ledger_entry alter column period_start set not null`);
+    this.addSql(`alter table usage_record drop constraint usage_record_amounts`);
+    this.addSql(`alter table usage_record add constraint usage_record_amounts
+      check (quantity >= 0 and credits >= 0 and overage >= 0 and owed >= 0 and overage + owed <= credits)`);
+
+    // One member's use in an account that many use. Of those who use their own account, all use is their own.
+    this.addSql(`create index usage_record_by_user on usage_record (billing_entity_id, user_id, occurred_at, sequence, line)
+      where user_id <> billing_entity_id`);
+
+    this.addSql(`set local citus.enable_unsafe_triggers = on`);
+    this.addSql(`create trigger usage_refund_append_only before update or delete on usage_refund
+      for each row execute function refuse_rewriting_history()`);
+    this.addSql(`revoke update, delete, truncate on usage_refund from current_user`);
+  }
+}

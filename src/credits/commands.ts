@@ -1,0 +1,234 @@
+/** What can be asked of an account, and what asking comes to. */
+import type { Rate } from '../plans/rates.ts';
+import type {
+  Account,
+  BillingMode,
+  Entry,
+  Idempotency,
+  OveragePolicy,
+  RecordKey,
+  UsageRecord,
+  UsageRefund,
+} from './account.ts';
+import type { Grant, GrantSource } from './grants.ts';
+import type { Hold } from './holds.ts';
+
+/** So much of a resource, at the rate that holds now. */
+export interface UsageLine {
+  readonly quantity: bigint;
+  readonly rate: Rate;
+}
+
+/** Who caused a change, and what makes it happen once. */
+export interface Cause {
+  /** For the ledger: `user:…`, `service:…`, `operator:…` or `system`. */
+  readonly actor: string;
+  readonly idempotency: Idempotency | null;
+}
+
+interface CommandBase extends Cause {
+  /** The account that it is about; its key stands there. */
+  readonly billingEntityId: string;
+}
+
+/** Who uses what, under which terms. */
+export interface Use {
+  readonly lines: readonly UsageLine[];
+  readonly userId: string | null;
+  readonly billingMode: BillingMode;
+  /** Refused unless the payer's plan grants it. */
+  readonly feature: string | null;
+}
+
+export interface ConsumeCommand extends CommandBase, Use {
+  readonly kind: 'consume';
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** null: now. */
+  readonly occurredAt: Date | null;
+}
+
+export interface ReserveCommand extends CommandBase, Use {
+  readonly kind: 'reserve';
+  readonly reservationId: string;
+  readonly ttlMs: number;
+}
+
+/** Names one of the account's holds. */
+interface HoldCommand extends CommandBase {
+  readonly reservationId: string;
+  /** SERVICE and OPERATOR: any hold; others only what they reserved themselves (rule 16). */
+  readonly anyHold: boolean;
+}
+
+/** Charges what admitted work really used. */
+export interface SettleCommand extends HoldCommand {
+  readonly kind: 'settle';
+  readonly lines: readonly UsageLine[];
+  /** What the caller named; undefined: nothing, so the hold's own. Anything but the hold's is a CONFLICT. */
+  readonly userId: string | null | undefined;
+  readonly feature: string | undefined;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+  readonly occurredAt: Date | null;
+}
+
+export interface ExtendCommand extends HoldCommand {
+  readonly kind: 'extend';
+  readonly idempotency: null;
+  readonly ttlMs: number;
+}
+
+export interface ReleaseCommand extends HoldCommand {
+  readonly kind: 'release';
+  readonly idempotency: null;
+}
+
+export interface GrantCommand extends CommandBase {
+  readonly kind: 'grant';
+  readonly grantId: string;
+  readonly source: GrantSource;
+  readonly amount: bigint;
+  readonly priority: number;
+  /** null: now. */
+  readonly effectiveAt: Date | null;
+  readonly expiresAt: Date | null;
+  readonly reason: string | null;
+}
+
+/** A grant that an account gets once in its life, whoever asks how often (rule 4). */
+export interface TrialCommand extends Omit<GrantCommand, 'kind' | 'idempotency'> {
+  readonly kind: 'trial';
+  readonly idempotency: null;
+}
+
+export interface AdjustCommand extends CommandBase {
+  readonly kind: 'adjust';
+  /** Of the ADJUSTMENT grant that a positive amount becomes. */
+  readonly grantId: string;
+  readonly amount: bigint;
+  readonly reason: string;
+}
+
+/** Gives back what one record charged (rule 22). */
+export interface RefundCommand extends CommandBase {
+  readonly kind: 'refund';
+  readonly record: RecordKey;
+  readonly reason: string;
+}
+
+/** Moves credits to another account (rule 23). */
+export interface TransferCommand extends CommandBase {
+  readonly kind: 'transfer';
+  readonly toBillingEntityId: string;
+  readonly amount: bigint;
+  readonly reason: string | null;
+}
+
+/** Takes back what a refunded or disputed payment had bought (rule 24). */
+export interface ClawbackCommand extends CommandBase {
+  readonly kind: 'clawback';
+  readonly grantId: string;
+  /** Credits to have been clawed back of this grant in all, those of earlier times included. */
+  readonly target: bigint;
+  /** Other accounts into which its credits were transferred. */
+  readonly elsewhere: readonly string[];
+  readonly reason: string;
+}
+
+/** Says whether and how far use may go beyond what is available (rule 14). */
+export interface PolicyCommand extends CommandBase {
+  readonly kind: 'policy';
+  readonly idempotency: null;
+  readonly overagePolicy: OveragePolicy;
+}
+
+/** Applies what is due and nothing else. */
+export interface AdvanceCommand extends CommandBase {
+  readonly kind: 'advance';
+  readonly idempotency: null;
+}
+
+export type Command =
+  | ConsumeCommand
+  | ReserveCommand
+  | SettleCommand
+  | ExtendCommand
+  | ReleaseCommand
+  | GrantCommand
+  | TrialCommand
+  | AdjustCommand
+  | RefundCommand
+  | TransferCommand
+  | ClawbackCommand
+  | PolicyCommand
+  | AdvanceCommand;
+
+/** What is known of a record that is to be refunded. */
+export interface RefundEvidence {
+  readonly record: UsageRecord;
+  /** Start of the period in which it was recorded. */
+  readonly periodStart: Date;
+  readonly refunded: boolean;
+}
+
+/** What a command finds under the locks. */
+export interface Situation {
+  /** The accounts that it touches, with everything due applied. */
+  readonly account: (billingEntityId: string) => Account | undefined;
+  readonly refundEvidence: (billingEntityId: string, record: RecordKey) => RefundEvidence | undefined;
+  /** Makes the id of a further grant. */
+  readonly newId: () => string;
+}
+
+/** The rows that a change appends or leaves behind. */
+export interface Applied {
+  readonly kind: 'applied';
+  /** Every account that changed, as it is now. */
+  readonly accounts: readonly Account[];
+  readonly entries: readonly Entry[];
+  readonly records: readonly UsageRecord[];
+  /** Grants made or changed, as they are now. */
+  readonly grants: readonly Grant[];
+  /** Holds made or changed, as they are now. */
+  readonly holds: readonly Hold[];
+  readonly refunds: readonly UsageRefund[];
+  /** Records whose refund lowers the summaries (rule 22). */
+  readonly refundedRecords: readonly UsageRecord[];
+}
+
+export type RefusalReason = 'INSUFFICIENT_CREDITS' | 'OVERAGE_CAP_REACHED' | 'FEATURE_NOT_IN_PLAN' | 'ENTITY_SUSPENDED';
+export type LimitScope = 'BALANCE' | 'OVERAGE_CAP' | 'PLAN';
+
+/** Nothing was charged and nothing was recorded; the caller can act on it. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly reason: RefusalReason;
+  readonly scope: LimitScope;
+  readonly required: bigint;
+  /** Headroom of the limit that refused. */
+  readonly available: bigint;
+}
+
+/** The command was wrong in itself at this moment; nothing happened. */
+export interface Rejected {
+  readonly kind: 'rejected';
+  readonly code: 'BAD_USER_INPUT' | 'CONFLICT' | 'FORBIDDEN' | 'NOT_FOUND' | 'IDEMPOTENCY_KEY_REUSED';
+  readonly message: string;
+}
+
+export type Decision = Applied | Refused | Rejected;
+
+export function rejected(code: Rejected['code'], message: string): Rejected {
+  return { kind: 'rejected', code, message };
+}
+
+/** Every account that a command touches, its own first. */
+export function touchedBy(command: Command): readonly string[] {
+  switch (command.kind) {
+    case 'transfer':
+      return [command.billingEntityId, command.toBillingEntityId];
+    case 'clawback':
+      return [command.billingEntityId, ...command.elsewhere];
+    default:
+      return [command.billingEntityId];
+  }
+}

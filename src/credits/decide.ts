@@ -1,0 +1,49 @@
+/** One command, decided: what it does, or why not. */
+import { type Account, accountTime } from './account.ts';
+import { Books, NOTHING } from './books.ts';
+import { type Command, type Decision, rejected, type Situation } from './commands.ts';
+import { adjust, clawBack, grant, refund, transfer } from './moves.ts';
+import { consume, extend, release, reserve, settle } from './use.ts';
+
+/** Decides on accounts to which everything due has been applied. The clock may say anything: an account’s own time counts. */
+export function decide(command: Command, situation: Situation, clock: Date): Decision {
+  const account = situation.account(command.billingEntityId);
+  if (account === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
+  const now = accountTime(account, clock);
+  switch (command.kind) {
+    case 'consume':
+      return consume(account, command, now);
+    case 'reserve':
+      return reserve(account, command, now);
+    case 'settle':
+      return settle(account, command, now);
+    case 'extend':
+      return extend(account, command, now);
+    case 'release':
+      return release(account, command, now);
+    case 'grant':
+      return grant(account, command, now);
+    case 'trial':
+      return account.trialGiven ? NOTHING : grant(withTrial(account), { ...command, kind: 'grant' }, now);
+    case 'adjust':
+      return adjust(account, command, now);
+    case 'refund':
+      return refund(account, command, now, situation);
+    case 'transfer':
+      return transfer(account, command, clock, situation);
+    case 'clawback':
+      return clawBack(account, command, clock, situation);
+    case 'policy': {
+      const books = new Books(account, command, now);
+      books.set({ overagePolicy: command.overagePolicy });
+      books.touch();
+      return books.applied();
+    }
+    case 'advance':
+      return NOTHING;
+  }
+}
+
+function withTrial(account: Account): Account {
+  return { ...account, trialGiven: true };
+}

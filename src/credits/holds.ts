@@ -1,0 +1,36 @@
+/** Holds: credits that running work has reserved (rule 15). */
+import type { BillingMode } from './account.ts';
+
+/** HELD until one thing ends it: use settles it, somebody releases it, or its time runs out. */
+export type HoldStatus = 'HELD' | 'SETTLED' | 'RELEASED' | 'EXPIRED';
+
+export interface Hold {
+  readonly billingEntityId: string;
+  readonly id: string;
+  readonly status: HoldStatus;
+  /** Taken from available while it is HELD. */
+  readonly covered: bigint;
+  /** Overage headroom that it keeps while it is HELD (rule 14). */
+  readonly overage: bigint;
+  readonly userId: string | null;
+  readonly billingMode: BillingMode;
+  readonly feature: string | null;
+  /** Who reserved, as the ledger names them: they may settle and release whatever rights they lose (rule 16). */
+  readonly actor: string;
+  readonly expiresAt: Date;
+  readonly createdAt: Date;
+  /** Of its HOLD entry. */
+  readonly openedSequence: bigint;
+  /** Of the RELEASE entry that ended it. */
+  readonly closedSequence: bigint | null;
+}
+
+/** What was reserved: credits and overage headroom together. */
+export function reservedBy(hold: Pick<Hold, 'covered' | 'overage'>): bigint {
+  return hold.covered + hold.overage;
+}
+
+/** When its time has run out, a hold has lapsed, whether anybody has tidied it or not. */
+export function hasLapsed(hold: Hold, now: Date): boolean {
+  return hold.status === 'HELD' && hold.expiresAt <= now;
+}

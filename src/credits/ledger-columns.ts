@@ -1,0 +1,202 @@
+/** The ledger's tables as it writes them: for each column its name, its type, and where a row has its value. */
+import { formatCarry } from './conversion.ts';
+import { type Account, dueAt, type Entry, type UsageRecord, type UsageRefund } from './account.ts';
+import { RATES, type Resource } from '../plans/rates.ts';
+import type { Rollup } from '../usage/rollup.ts';
+import { type ColumnValue, checksum } from './checksum.ts';
+import { canonicalJson } from './idempotency.ts';
+import { type Draw, type Grant, isOpen } from './grants.ts';
+import type { Hold } from './holds.ts';
+
+export type Column<Row> = readonly [name: string, type: string, value: (row: Row) => ColumnValue];
+
+/** The same columns and behind them `checksum`, which covers all of them. */
+function checked<Row>(columns: readonly Column<Row>[]): readonly Column<Row>[] {
+  return [...columns, ['checksum', 'bytea', (row) => checksumOf(columns, row)]];
+}
+
+function checksumOf<Row>(columns: readonly Column<Row>[], row: Row): string {
+  return checksum(columns.map(([, , value]) => value(row)));
+}
+
+const ENTRY: readonly Column<Entry>[] = [
+  ['billing_entity_id', 'uuid', (entry) => entry.billingEntityId],
+  ['sequence', 'bigint', (entry) => entry.sequence],
+  ['kind', 'text', (entry) => entry.kind],
+  ['amount', 'bigint', (entry) => entry.amount],
+  ['available_after', 'bigint', (entry) => entry.availableAfter],
+  ['held_change', 'bigint', (entry) => entry.heldChange],
+  ['held_after', 'bigint', (entry) => entry.heldAfter],
+  ['overage_change', 'bigint', (entry) => entry.overageChange],
+  ['overage_after', 'bigint', (entry) => entry.overageAfter],
+  ['owed_change', 'bigint', (entry) => entry.owedChange],
+  ['owed_after', 'bigint', (entry) => entry.owedAfter],
+  ['grant_id', 'uuid', (entry) => entry.grantId],
+  ['reservation_id', 'uuid', (entry) => entry.reservationId],
+  ['counterparty_id', 'uuid', (entry) => entry.counterpartyId],
+  ['refunded_sequence', 'bigint', (entry) => entry.refunded?.sequence ?? null],
+  ['refunded_line', 'smallint', (entry) => entry.refunded?.line ?? null],
+  ['draw_grant_ids', 'uuid[]', (entry) => entry.draws && drawGrantIds(entry.draws)],
+  ['draw_credits', 'bigint[]', (entry) => entry.draws && drawCredits(entry.draws)],
+  ['actor', 'text', (entry) => entry.actor],
+  ['reason', 'text', (entry) => entry.reason],
+  ['idempotency_key', 'text', (entry) => entry.idempotency?.key ?? null],
+  ['fingerprint', 'bytea', (entry) => entry.idempotency?.fingerprint ?? null],
+  ['period_start', 'timestamptz', (entry) => entry.periodStart],
+  ['created_at', 'timestamptz', (entry) => entry.createdAt],
+];
+export const ENTRY_WRITTEN = checked(ENTRY);
+export const entryChecksum = (entry: Entry): string => checksumOf(ENTRY, entry);
+
+const RECORD: readonly Column<UsageRecord>[] = [
+  ['billing_entity_id', 'uuid', (record) => record.billingEntityId],
+  ['sequence', 'bigint', (record) => record.sequence],
+  ['line', 'smallint', (record) => record.line],
+  ['user_id', 'uuid', (record) => record.userId],
+  ['billing_mode', 'text', (record) => record.billingMode],
+  ['feature', 'text', (record) => record.feature],
+  ['resource', 'text', (record) => record.resource],
+  ['quantity', 'bigint', (record) => record.quantity],
+  ['credits', 'bigint', (record) => record.credits],
+  ['overage', 'bigint', (record) => record.overage],
+  ['owed', 'bigint', (record) => record.owed],
+  ['rate_units', 'bigint', (record) => record.rate.units],
+  ['rate_credits', 'bigint', (record) => record.rate.credits],
+  ['carried_before', 'text', (record) => formatCarry(record.carriedBefore)],
+  ['carried_after', 'text', (record) => formatCarry(record.carriedAfter)],
+  ['draw_grant_ids', 'uuid[]', (record) => drawGrantIds(record.draws)],
+  ['draw_credits', 'bigint[]', (record) => drawCredits(record.draws)],
+  ['metadata', 'jsonb', (record) => record.metadata && canonicalJson(record.metadata)],
+  ['occurred_at', 'timestamptz', (record) => record.occurredAt],
+  ['recorded_at', 'timestamptz', (record) => record.recordedAt],
+];
+export const RECORD_WRITTEN = checked(RECORD);
+export const recordChecksum = (record: UsageRecord): string => checksumOf(RECORD, record);
+
+const REFUND: readonly Column<UsageRefund>[] = [
+  ['billing_entity_id', 'uuid', (refund) => refund.billingEntityId],
+  ['sequence', 'bigint', (refund) => refund.sequence],
+  ['line', 'smallint', (refund) => refund.line],
+  ['refunded_at', 'timestamptz', (refund) => refund.refundedAt],
+  ['refund_sequence', 'bigint', (refund) => refund.refundSequence],
+];
+export const REFUND_WRITTEN = checked(REFUND);
+export const refundChecksum = (refund: UsageRefund): string => checksumOf(REFUND, refund);
+
+const GRANT: readonly Column<Grant>[] = [
+  ['billing_entity_id', 'uuid', (grant) => grant.billingEntityId],
+  ['id', 'uuid', (grant) => grant.id],
+  ['amount', 'bigint', (grant) => grant.amount],
+  ['remaining', 'bigint', (grant) => grant.remaining],
+  ['state', 'text', (grant) => grant.state],
+  ['open', 'boolean', isOpen],
+  ['lapsed', 'bigint', (grant) => grant.lapsed],
+  ['clawed', 'bigint', (grant) => grant.clawed],
+  ['voided_at', 'timestamptz', (grant) => grant.voidedAt],
+  ['passed_to', 'uuid[]', (grant) => `{${grant.passedTo.join(',')}}`],
+  ['source', 'text', (grant) => grant.source],
+  ['priority', 'int', (grant) => grant.priority],
+  ['effective_at', 'timestamptz', (grant) => grant.effectiveAt],
+  ['expires_at', 'timestamptz', (grant) => grant.expiresAt],
+  ['reason', 'text', (grant) => grant.reason],
+  ['created_at', 'timestamptz', (grant) => grant.createdAt],
+  ['root_billing_entity_id', 'uuid', (grant) => grant.root.billingEntityId],
+  ['root_grant_id', 'uuid', (grant) => grant.root.grantId],
+  ['root_source', 'text', (grant) => grant.root.source],
+];
+const GRANT_STATE = ['amount', 'remaining', 'state', 'open', 'lapsed', 'clawed', 'voided_at', 'passed_to', 'checksum'];
+export const GRANT_WRITTEN = checked(GRANT);
+/** What changes in a grant's life, and what names it. */
+export const GRANT_UPDATED = only(GRANT_WRITTEN, ['billing_entity_id', 'id', ...GRANT_STATE]);
+export const grantChecksum = (grant: Grant): string => checksumOf(GRANT, grant);
+
+const HOLD: readonly Column<Hold>[] = [
+  ['billing_entity_id', 'uuid', (hold) => hold.billingEntityId],
+  ['id', 'uuid', (hold) => hold.id],
+  ['status', 'text', (hold) => hold.status],
+  ['open', 'boolean', (hold) => hold.status === 'HELD'],
+  ['expires_at', 'timestamptz', (hold) => hold.expiresAt],
+  ['closed_sequence', 'bigint', (hold) => hold.closedSequence],
+  ['covered', 'bigint', (hold) => hold.covered],
+  ['overage', 'bigint', (hold) => hold.overage],
+  ['user_id', 'uuid', (hold) => hold.userId],
+  ['billing_mode', 'text', (hold) => hold.billingMode],
+  ['feature', 'text', (hold) => hold.feature],
+  ['actor', 'text', (hold) => hold.actor],
+  ['created_at', 'timestamptz', (hold) => hold.createdAt],
+  ['opened_sequence', 'bigint', (hold) => hold.openedSequence],
+];
+export const HOLD_WRITTEN = checked(HOLD);
+export const HOLD_UPDATED = only(HOLD_WRITTEN, [
+  'billing_entity_id',
+  'id',
+  'status',
+  'open',
+  'expires_at',
+  'closed_sequence',
+  'checksum',
+]);
+export const holdChecksum = (hold: Hold): string => checksumOf(HOLD, hold);
+
+const ACCOUNT: readonly Column<Account>[] = [
+  ['billing_entity_id', 'uuid', (account) => account.billingEntityId],
+  ['available', 'bigint', (account) => account.available],
+  ['held', 'bigint', (account) => account.held],
+  ['held_overage', 'bigint', (account) => account.heldOverage],
+  ['used', 'bigint', (account) => account.used],
+  ['overage', 'bigint', (account) => account.overage],
+  ['owed', 'bigint', (account) => account.owed],
+  ['owed_this_period', 'bigint', (account) => account.owedThisPeriod],
+  ['version', 'bigint', (account) => account.version],
+  ['sequence', 'bigint', (account) => account.sequence],
+  ['period_start', 'timestamptz', (account) => account.period.start],
+  ['period_end', 'timestamptz', (account) => account.period.end],
+  ['carries', 'jsonb', (account) => JSON.stringify(carriesToRow(account.carries))],
+  ['trial_given', 'boolean', (account) => account.trialGiven],
+  ['overage_enabled', 'boolean', (account) => account.overagePolicy.enabled],
+  ['overage_cap', 'bigint', (account) => account.overagePolicy.cap],
+  ['next_hold_at', 'timestamptz', (account) => account.nextHoldAt],
+  ['touched_at', 'timestamptz', (account) => account.touchedAt],
+  ['due_at', 'timestamptz', dueAt],
+];
+export const ACCOUNT_WRITTEN = checked(ACCOUNT);
+export const accountChecksum = (account: Account): string => checksumOf(ACCOUNT, account);
+
+/** Nobody and nothing, where a summary's key needs a value. */
+export const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+export const ROLLUP_WRITTEN: readonly Column<Rollup>[] = [
+  ['billing_entity_id', 'uuid', (rollup) => rollup.billingEntityId],
+  ['hour', 'timestamptz', (rollup) => rollup.hour],
+  ['user_id', 'uuid', (rollup) => rollup.userId ?? NOBODY],
+  ['resource', 'text', (rollup) => rollup.resource],
+  ['billing_mode', 'text', (rollup) => rollup.billingMode],
+  ['feature', 'text', (rollup) => rollup.feature ?? ''],
+  ['quantity', 'bigint', (rollup) => rollup.quantity],
+  ['credits', 'bigint', (rollup) => rollup.credits],
+  ['overage', 'bigint', (rollup) => rollup.overage],
+  ['records', 'bigint', (rollup) => rollup.records],
+];
+/** What names a row of the summaries. */
+export const ROLLUP_KEY = ['billing_entity_id', 'hour', 'user_id', 'resource', 'billing_mode', 'feature'] as const;
+
+function only<Row>(columns: readonly Column<Row>[], names: readonly string[]): readonly Column<Row>[] {
+  return columns.filter(([name]) => names.includes(name));
+}
+
+function carriesToRow(carries: Account['carries']): Partial<Record<Resource, string>> {
+  const row: Partial<Record<Resource, string>> = {};
+  for (const resource of Object.keys(RATES) as Resource[]) {
+    const carry = carries[resource];
+    if (carry !== undefined) row[resource] = formatCarry(carry);
+  }
+  return row;
+}
+
+function drawGrantIds(draws: readonly Draw[]): string {
+  return `{${draws.map((draw) => draw.grantId).join(',')}}`;
+}
+
+function drawCredits(draws: readonly Draw[]): string {
+  return `{${draws.map((draw) => draw.credits).join(',')}}`;
+}

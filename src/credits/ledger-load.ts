@@ -1,0 +1,238 @@
+/** How a ledger transaction begins: locks the accounts and loads everything that deciding needs. */
+import type { ClientBase, QueryResult } from 'pg';
+import { arrayLiteral } from '../db/array-literal.ts';
+import { RECORD_COLUMNS, type RecordRow, toRecord } from '../usage/usage-record-row.ts';
+import { type Account, accountTime, type RecordKey } from './account.ts';
+import { type Command, type RefundEvidence, touchedBy } from './commands.ts';
+import {
+  ACCOUNT_COLUMNS,
+  type AccountRow,
+  GRANT_COLUMNS,
+  type GrantRow,
+  HOLD_COLUMNS,
+  type HoldRow,
+  toAccount,
+  toGrant,
+  toHold,
+} from './ledger-rows.ts';
+import { all, isIn, prepared, type Scope, scopeOf } from './ledger-statements.ts';
+
+/** An effect that a key already had. */
+export interface KnownKey {
+  readonly billingEntityId: string;
+  readonly key: string;
+  readonly sequence: bigint;
+  readonly fingerprint: Buffer;
+}
+
+/** What a transaction finds under its locks. */
+export interface Loaded {
+  readonly accounts: Map<string, Account>;
+  readonly keys: readonly KnownKey[];
+  /** Records that are to be refunded. */
+  readonly refunds: readonly RefundEvidence[];
+}
+
+/**
+ * In id order, so that two batches over the same accounts cannot deadlock. Whether the entity is suspended is as of the
+ * statement's beginning, which is after the command came: a suspension that was answered before is seen.
+ */
+const LOCK = prepared(
+  'lock',
+  (scope) => `select ${ACCOUNT_COLUMNS}, exists (
+      select from billing_entity b
+      where b.billing_entity_id ${isIn(scope)} and b.billing_entity_id = a.billing_entity_id and b.suspended_at is not null
+    ) as suspended
+    from credit_account a where a.billing_entity_id ${isIn(scope)}
+    order by a.billing_entity_id for no key update of a`,
+);
+
+// The loads are statements of their own and come after the lock: a statement sees what was committed when it began, and
+// one that began before the lock was granted would see grants and keys as they were before the other batch.
+const GRANTS = prepared(
+  'grants',
+  (scope) => `select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id ${isIn(scope)} and g.open`,
+);
+
+/**
+ * One probe of the unique index per key. `= any($keys)` would at times flip to reading the whole account; and a plan kept
+ * from the time when the table was small probes the primary key instead and reads the account for every key, so this
+ * one statement is not prepared by name: it is planned for the table as it is.
+ */
+const KEYS = prepared(
+  'keys',
+  (scope) => `select k.billing_entity_id, k.key, e.sequence, e.fingerprint
+    from unnest($2::uuid[], $3::text[]) as k(billing_entity_id, key)
+    cross join lateral (
+      select sequence, fingerprint from ledger_entry
+      where billing_entity_id = k.billing_entity_id and idempotency_key = k.key and billing_entity_id ${isIn(scope)}
+      limit 1
+    ) e`,
+);
+
+/** Holds that commands name, in whatever state. */
+const NAMED_HOLDS = prepared(
+  'named-holds',
+  (scope) => `select ${HOLD_COLUMNS} from unnest($2::uuid[], $3::uuid[]) as k(billing_entity_id, id)
+    join reservation h on h.billing_entity_id = k.billing_entity_id and h.id = k.id
+    where h.billing_entity_id ${isIn(scope)}`,
+);
+
+/** Records that are to be refunded, with the period that they were recorded in. */
+const REFUND_RECORDS = prepared(
+  'refund-records',
+  (scope) => `select ${RECORD_COLUMNS}, e.period_start, exists (
+      select from usage_refund r
+      where r.billing_entity_id ${isIn(scope)} and r.billing_entity_id = u.billing_entity_id
+        and r.sequence = u.sequence and r.line = u.line
+    ) as refunded
+    from unnest($2::uuid[], $3::bigint[], $4::smallint[]) as k(billing_entity_id, sequence, line)
+    join usage_record u on u.billing_entity_id = k.billing_entity_id and u.sequence = k.sequence and u.line = k.line
+    join ledger_entry e on e.billing_entity_id = u.billing_entity_id and e.sequence = u.sequence
+    where u.billing_entity_id ${isIn(scope)} and e.billing_entity_id ${isIn(scope)}`,
+);
+
+/** Closed grants that these records were drawn from. */
+const REFUND_GRANTS = prepared(
+  'refund-grants',
+  (scope) => `select distinct on (g.billing_entity_id, g.id) ${GRANT_COLUMNS}
+    from unnest($2::uuid[], $3::bigint[], $4::smallint[]) as k(billing_entity_id, sequence, line)
+    join usage_record u on u.billing_entity_id = k.billing_entity_id and u.sequence = k.sequence and u.line = k.line
+    cross join unnest(u.draw_grant_ids) as d(grant_id)
+    join credit_grant g on g.billing_entity_id = u.billing_entity_id and g.id = d.grant_id
+    where u.billing_entity_id ${isIn(scope)} and g.billing_entity_id ${isIn(scope)} and not g.open`,
+);
+
+/** Closed grants of these roots. */
+const CLOSED_BRANCHES = prepared(
+  'closed-branches',
+  (scope) => `select ${GRANT_COLUMNS} from credit_grant g
+    where g.billing_entity_id ${isIn(scope)} and g.root_grant_id = any($2::uuid[]) and not g.open`,
+);
+
+const DUE_HOLDS = prepared(
+  'due-holds',
+  (scope) => `select ${HOLD_COLUMNS} from reservation h
+    where h.billing_entity_id ${isIn(scope)} and h.open and h.expires_at <= $2::timestamptz`,
+);
+
+const LATER_HOLDS = prepared(
+  'later-holds',
+  (scope) => `select h.billing_entity_id, min(h.expires_at) as ends_at from reservation h
+    where h.billing_entity_id ${isIn(scope)} and h.open and h.expires_at > $2::timestamptz
+    group by h.billing_entity_id`,
+);
+
+/** Begins a transaction, locks every account that the commands touch, and loads what they ask about: one round trip (the connection pipelines). */
+export async function lockAndLoad(client: ClientBase, commands: readonly Command[]): Promise<Loaded> {
+  const ids = [...new Set(commands.flatMap(touchedBy))].sort();
+  const { scope, entities } = scopeOf(ids);
+  const [, locked, grants, keys, holds, records, drawnGrants, branches] = await all([
+    client.query('begin'),
+    client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
+    client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
+    client.query<{ billing_entity_id: string; key: string; sequence: bigint; fingerprint: Buffer }>(
+      keyQuestion(commands, scope, entities),
+    ),
+    ask<HoldRow>(client, NAMED_HOLDS[scope], entities, namedHolds(commands)),
+    ask<RecordRow & { period_start: Date; refunded: boolean }>(
+      client,
+      REFUND_RECORDS[scope],
+      entities,
+      refundedRecords(commands),
+    ),
+    ask<GrantRow>(client, REFUND_GRANTS[scope], entities, refundedRecords(commands)),
+    ask<GrantRow>(client, CLOSED_BRANCHES[scope], entities, clawedGrants(commands)),
+  ]);
+
+  const closed = new Map([...(drawnGrants?.rows ?? []), ...(branches?.rows ?? [])].map((row) => [row.id, row]));
+  const grantsOf = Map.groupBy([...grants.rows, ...closed.values()].map(toGrant), (grant) => grant.billingEntityId);
+  const holdsOf = Map.groupBy((holds?.rows ?? []).map(toHold), (hold) => hold.billingEntityId);
+  const accounts = locked.rows.map((row) => {
+    const id = row.billing_entity_id;
+    return [id, toAccount(row, grantsOf.get(id) ?? [], holdsOf.get(id))] as const;
+  });
+  return {
+    accounts: new Map(accounts),
+    keys: keys.rows.map((row) => ({
+      billingEntityId: row.billing_entity_id,
+      key: row.key,
+      sequence: row.sequence,
+      fingerprint: row.fingerprint,
+    })),
+    refunds: (records?.rows ?? []).map((row) => ({
+      record: toRecord(row),
+      periodStart: row.period_start,
+      refunded: row.refunded,
+    })),
+  };
+}
+
+/** The accounts among these in which holds may have ended, with those holds. Seldom: then it is a round trip of its own. */
+export async function loadDueHolds(client: ClientBase, accounts: readonly Account[], clock: Date): Promise<Account[]> {
+  const affected = accounts.filter(
+    (account) => account.nextHoldAt !== null && account.nextHoldAt <= accountTime(account, clock),
+  );
+  if (affected.length === 0) return [];
+  const { scope, entities } = scopeOf(affected.map((account) => account.billingEntityId));
+  // An account's own time may be ahead of the clock: whatever may be due on any of them is loaded.
+  const until = new Date(Math.max(...affected.map((account) => accountTime(account, clock).getTime())));
+  const [due, later] = await all([
+    client.query<HoldRow>({ ...DUE_HOLDS[scope], values: [entities, until] }),
+    client.query<{ billing_entity_id: string; ends_at: Date }>({ ...LATER_HOLDS[scope], values: [entities, until] }),
+  ]);
+  const dueOf = Map.groupBy(due.rows.map(toHold), (hold) => hold.billingEntityId);
+  const laterOf = new Map(later.rows.map((row) => [row.billing_entity_id, row.ends_at]));
+  return affected.map((account) => {
+    const id = account.billingEntityId;
+    const holds = (dueOf.get(id) ?? []).map((hold) => [hold.id, hold] as const);
+    return {
+      ...account,
+      holds: new Map([...account.holds, ...holds]),
+      otherHoldsEndAt: laterOf.get(id) ?? null,
+    };
+  });
+}
+
+/** Asks only where there is something to ask: a statement costs a lone command more than its rows do. */
+function ask<Row extends object>(
+  client: ClientBase,
+  statement: { name: string; text: string },
+  entities: string,
+  columns: readonly string[] | null,
+): Promise<QueryResult<Row>> | null {
+  return columns === null ? null : client.query<Row>({ ...statement, values: [entities, ...columns] });
+}
+
+function keyQuestion(commands: readonly Command[], scope: Scope, entities: string): { text: string; values: string[] } {
+  const withKey = commands.filter((command) => command.idempotency !== null);
+  const ids = withKey.map((command) => command.billingEntityId);
+  const keys = withKey.map((command) => command.idempotency?.key ?? null);
+  return { text: KEYS[scope].text, values: [entities, arrayLiteral(ids), arrayLiteral(keys)] };
+}
+
+function namedHolds(commands: readonly Command[]): string[] | null {
+  const named = commands.flatMap((command) => {
+    const { kind } = command;
+    return kind === 'settle' || kind === 'extend' || kind === 'release' ? [command] : [];
+  });
+  if (named.length === 0) return null;
+  const pairs = new Map(named.map(({ billingEntityId, reservationId }) => [reservationId, billingEntityId]));
+  return [arrayLiteral([...pairs.values()]), arrayLiteral([...pairs.keys()])];
+}
+
+function refundedRecords(commands: readonly Command[]): string[] | null {
+  const refunds = commands.filter((command) => command.kind === 'refund');
+  if (refunds.length === 0) return null;
+  const keys = refunds.map((command): RecordKey => command.record);
+  return [
+    arrayLiteral(refunds.map((command) => command.billingEntityId)),
+    arrayLiteral(keys.map((key) => key.sequence)),
+    arrayLiteral(keys.map((key) => key.line)),
+  ];
+}
+
+function clawedGrants(commands: readonly Command[]): string[] | null {
+  const clawbacks = commands.filter((command) => command.kind === 'clawback');
+  return clawbacks.length === 0 ? null : [arrayLiteral(clawbacks.map((command) => command.grantId))];
+}

@@ -1,0 +1,230 @@
+/** Rows of the ledger's tables as they are read, and what they mean. */
+import { FREE_TRIAL } from '../plans/plans.ts';
+import { RATES, type Resource } from '../plans/rates.ts';
+import type { Account, AccountState, Entry, EntryKind, Idempotency } from './account.ts';
+import { type Carry, parseCarry } from './conversion.ts';
+import { byDrawdownOrder, type Grant, type GrantSource, type GrantState } from './grants.ts';
+import type { Hold, HoldStatus } from './holds.ts';
+
+export const ACCOUNT_COLUMNS = `a.billing_entity_id, a.available, a.held, a.held_overage, a.used, a.overage, a.owed,
+  a.owed_this_period, a.version, a.sequence, a.period_start, a.period_end, a.carries, a.trial_given, a.overage_enabled,
+  a.overage_cap, a.next_hold_at, a.touched_at`;
+
+export interface AccountRow {
+  billing_entity_id: string;
+  available: bigint;
+  held: bigint;
+  held_overage: bigint;
+  used: bigint;
+  overage: bigint;
+  owed: bigint;
+  owed_this_period: bigint;
+  version: bigint;
+  sequence: bigint;
+  period_start: Date;
+  period_end: Date;
+  carries: Partial<Record<Resource, string>>;
+  trial_given: boolean;
+  overage_enabled: boolean;
+  overage_cap: bigint | null;
+  next_hold_at: Date | null;
+  touched_at: Date;
+}
+
+/** The account's own row, without what other tables hold. */
+export function toAccountState(row: AccountRow): AccountState {
+  return {
+    billingEntityId: row.billing_entity_id,
+    available: row.available,
+    held: row.held,
+    heldOverage: row.held_overage,
+    used: row.used,
+    overage: row.overage,
+    owed: row.owed,
+    owedThisPeriod: row.owed_this_period,
+    version: row.version,
+    sequence: row.sequence,
+    period: { start: row.period_start, end: row.period_end },
+    carries: toCarries(row.carries),
+    trialGiven: row.trial_given,
+    overagePolicy: { enabled: row.overage_enabled, cap: row.overage_cap },
+    nextHoldAt: row.next_hold_at,
+    touchedAt: row.touched_at,
+  };
+}
+
+/** An account with its grants; holds are loaded apart, where they are due or named. */
+export function toAccount(
+  row: AccountRow & { readonly suspended: boolean },
+  grants: readonly Grant[],
+  holds: readonly Hold[] = [],
+): Account {
+  return {
+    ...toAccountState(row),
+    suspended: row.suspended,
+    features: FREE_TRIAL.features,
+    grants: grants.length > 1 ? [...grants].sort(byDrawdownOrder) : grants,
+    holds: new Map(holds.map((hold) => [hold.id, hold])),
+    otherHoldsEndAt: row.next_hold_at,
+  };
+}
+
+function toCarries(row: Partial<Record<Resource, string>>): Partial<Record<Resource, Carry>> {
+  const carries: Partial<Record<Resource, Carry>> = {};
+  for (const resource of Object.keys(RATES) as Resource[]) {
+    const text = row[resource];
+    if (text !== undefined) carries[resource] = parseCarry(text);
+  }
+  return carries;
+}
+
+export const GRANT_COLUMNS = `g.billing_entity_id, g.id, g.source, g.amount, g.remaining, g.priority, g.state, g.effective_at,
+  g.expires_at, g.reason, g.created_at, g.lapsed, g.clawed, g.voided_at, g.passed_to, g.root_billing_entity_id,
+  g.root_grant_id, g.root_source`;
+
+export interface GrantRow {
+  billing_entity_id: string;
+  id: string;
+  source: GrantSource;
+  amount: bigint;
+  remaining: bigint;
+  priority: number;
+  state: GrantState;
+  effective_at: Date;
+  expires_at: Date | null;
+  reason: string | null;
+  created_at: Date;
+  lapsed: bigint;
+  clawed: bigint;
+  voided_at: Date | null;
+  passed_to: string[];
+  root_billing_entity_id: string;
+  root_grant_id: string;
+  root_source: GrantSource;
+}
+
+export function toGrant(row: GrantRow): Grant {
+  return {
+    billingEntityId: row.billing_entity_id,
+    id: row.id,
+    source: row.source,
+    amount: row.amount,
+    remaining: row.remaining,
+    priority: row.priority,
+    state: row.state,
+    effectiveAt: row.effective_at,
+    expiresAt: row.expires_at,
+    reason: row.reason,
+    createdAt: row.created_at,
+    root: {
+      billingEntityId: row.root_billing_entity_id,
+      grantId: row.root_grant_id,
+      source: row.root_source,
+    },
+    lapsed: row.lapsed,
+    clawed: row.clawed,
+    voidedAt: row.voided_at,
+    passedTo: row.passed_to,
+  };
+}
+
+export const HOLD_COLUMNS = `h.billing_entity_id, h.id, h.status, h.covered, h.overage, h.user_id, h.billing_mode, h.feature,
+  h.actor, h.expires_at, h.created_at, h.opened_sequence, h.closed_sequence`;
+
+export interface HoldRow {
+  billing_entity_id: string;
+  id: string;
+  status: HoldStatus;
+  covered: bigint;
+  overage: bigint;
+  user_id: string | null;
+  billing_mode: Hold['billingMode'];
+  feature: string | null;
+  actor: string;
+  expires_at: Date;
+  created_at: Date;
+  opened_sequence: bigint;
+  closed_sequence: bigint | null;
+}
+
+export function toHold(row: HoldRow): Hold {
+  return {
+    billingEntityId: row.billing_entity_id,
+    id: row.id,
+    status: row.status,
+    covered: row.covered,
+    overage: row.overage,
+    userId: row.user_id,
+    billingMode: row.billing_mode,
+    feature: row.feature,
+    actor: row.actor,
+    expiresAt: row.expires_at,
+    createdAt: row.created_at,
+    openedSequence: row.opened_sequence,
+    closedSequence: row.closed_sequence,
+  };
+}
+
+export const ENTRY_COLUMNS = `e.billing_entity_id, e.sequence, e.kind, e.amount, e.available_after, e.held_change, e.held_after,
+  e.overage_change, e.overage_after, e.owed_change, e.owed_after, e.grant_id, e.reservation_id, e.counterparty_id,
+  e.refunded_sequence, e.refunded_line, e.draw_grant_ids, e.draw_credits, e.actor, e.reason, e.idempotency_key, e.fingerprint,
+  e.period_start, e.created_at`;
+
+export interface EntryRow {
+  billing_entity_id: string;
+  sequence: bigint;
+  kind: EntryKind;
+  amount: bigint;
+  available_after: bigint;
+  held_change: bigint;
+  held_after: bigint;
+  overage_change: bigint;
+  overage_after: bigint;
+  owed_change: bigint;
+  owed_after: bigint;
+  grant_id: string | null;
+  reservation_id: string | null;
+  counterparty_id: string | null;
+  refunded_sequence: bigint | null;
+  refunded_line: number | null;
+  draw_grant_ids: string[] | null;
+  draw_credits: string[] | null;
+  actor: string;
+  reason: string | null;
+  idempotency_key: string | null;
+  fingerprint: Buffer | null;
+  period_start: Date;
+  created_at: Date;
+}
+
+export function toEntry(row: EntryRow): Entry {
+  const credits = row.draw_credits;
+  const { refunded_sequence: sequence, refunded_line: line } = row;
+  return {
+    billingEntityId: row.billing_entity_id,
+    sequence: row.sequence,
+    kind: row.kind,
+    amount: row.amount,
+    availableAfter: row.available_after,
+    heldChange: row.held_change,
+    heldAfter: row.held_after,
+    overageChange: row.overage_change,
+    overageAfter: row.overage_after,
+    owedChange: row.owed_change,
+    owedAfter: row.owed_after,
+    grantId: row.grant_id,
+    reservationId: row.reservation_id,
+    counterpartyId: row.counterparty_id,
+    refunded: sequence === null || line === null ? null : { sequence, line },
+    draws: row.draw_grant_ids?.map((grantId, index) => ({ grantId, credits: BigInt(credits?.[index] ?? 0) })) ?? null,
+    actor: row.actor,
+    reason: row.reason,
+    idempotency: toIdempotency(row),
+    periodStart: row.period_start,
+    createdAt: row.created_at,
+  };
+}
+
+function toIdempotency({ idempotency_key: key, fingerprint }: EntryRow): Idempotency | null {
+  return key === null || fingerprint === null ? null : { key, fingerprint };
+}

@@ -1,0 +1,149 @@
+/** How a ledger transaction ends: everything that was decided is written in one statement, and committed. */
+import { hash } from 'node:crypto';
+import type { ClientBase } from 'pg';
+import { arrayLiteral } from '../db/array-literal.ts';
+import type { Rollup } from '../usage/rollup.ts';
+import type { Account, Entry, UsageRecord, UsageRefund } from './account.ts';
+import type { Grant } from './grants.ts';
+import type { Hold } from './holds.ts';
+import {
+  ACCOUNT_WRITTEN,
+  type Column,
+  ENTRY_WRITTEN,
+  GRANT_UPDATED,
+  GRANT_WRITTEN,
+  HOLD_UPDATED,
+  HOLD_WRITTEN,
+  RECORD_WRITTEN,
+  REFUND_WRITTEN,
+  ROLLUP_KEY,
+  ROLLUP_WRITTEN,
+} from './ledger-columns.ts';
+import { all, isIn, type Scope, scopeOf } from './ledger-statements.ts';
+
+/** Rows to append, in order, and the states to leave behind. */
+export interface Changes {
+  readonly accounts: readonly Account[];
+  readonly newGrants: readonly Grant[];
+  readonly changedGrants: readonly Grant[];
+  readonly newHolds: readonly Hold[];
+  readonly changedHolds: readonly Hold[];
+  readonly entries: readonly Entry[];
+  readonly records: readonly UsageRecord[];
+  readonly refunds: readonly UsageRefund[];
+  /** What is added to the summaries. */
+  readonly rollups: readonly Rollup[];
+}
+
+/**
+ * Writes the changes and commits: one statement for all tables, since a statement costs a lone command more than its
+ * rows do, and one round trip. When it fails the commit behind it becomes a rollback, and the failure is thrown.
+ */
+export async function appendAndCommit(client: ClientBase, changes: Changes): Promise<void> {
+  const { scope, entities } = scopeOf(changes.accounts.map((account) => account.billingEntityId));
+  const parts = [
+    ...update('credit_account', ACCOUNT_WRITTEN, changes.accounts),
+    ...insertion('credit_grant', GRANT_WRITTEN, changes.newGrants),
+    ...update('credit_grant', GRANT_UPDATED, changes.changedGrants, 'id'),
+    ...insertion('reservation', HOLD_WRITTEN, changes.newHolds),
+    ...update('reservation', HOLD_UPDATED, changes.changedHolds, 'id'),
+    ...insertion('ledger_entry', ENTRY_WRITTEN, changes.entries),
+    ...insertion('usage_record', RECORD_WRITTEN, changes.records),
+    ...insertion('usage_refund', REFUND_WRITTEN, changes.refunds),
+    ...insertion('usage_rollup', ROLLUP_WRITTEN, changes.rollups, ADDED_UP),
+  ];
+  const values = [entities, ...parts.flatMap((each) => each.parameters)];
+  await all([client.query({ ...combined(scope, parts), values }), client.query('commit')]);
+}
+
+/** One table's share of a write: its rows as parameters, and its clause once it knows where they begin. */
+interface Part {
+  readonly name: string;
+  readonly parameters: readonly string[];
+  readonly clause: (scope: Scope, first: number) => string;
+}
+
+/** Nothing where there are no rows. */
+function part<Row>(
+  name: string,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  clause: (scope: Scope, first: number) => string,
+): Part[] {
+  if (rows.length === 0) return [];
+  return [{ name, parameters: columns.map(([, , value]) => arrayLiteral(rows.map(value))), clause }];
+}
+
+/** Insertion joins the account (which is locked, so it is there): each table of the statement has its own filter. */
+function insertion<Row>(
+  table: string,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  onConflict: string = '',
+): Part[] {
+  return part(
+    table,
+    columns,
+    rows,
+    (scope, first) => `insert into ${table} (${columns.map(([name]) => name).join(', ')})
+      select ${selected(columns)} from credit_account a
+      join ${unnested(columns, first)} on r.billing_entity_id = a.billing_entity_id
+      where a.billing_entity_id ${isIn(scope)} ${onConflict}`,
+  );
+}
+
+/** An hour that is there already grows. */
+const ADDED_UP = `on conflict (${ROLLUP_KEY.join(', ')}) do update set ${['quantity', 'credits', 'overage', 'records']
+  .map((sum) => `${sum} = usage_rollup.${sum} + excluded.${sum}`)
+  .join(', ')}`;
+
+/** Update of rows that are there; `key` names what tells an account's rows apart. */
+function update<Row>(table: string, columns: readonly Column<Row>[], rows: readonly Row[], ...key: string[]): Part[] {
+  const keys = ['billing_entity_id', ...key];
+  const assignments = columns
+    .filter(([name]) => !keys.includes(name))
+    .map(([name, type]) => `${name} = ${typed(name, type)}`);
+  return part(
+    `update-${table}`,
+    columns,
+    rows,
+    (scope, first) => `update ${table} t set ${assignments.join(', ')}
+      from ${unnested(columns, first)}
+      where t.billing_entity_id ${isIn(scope)} and ${keys.map((name) => `t.${name} = r.${name}`).join(' and ')}`,
+  );
+}
+
+/** Parameters from `$first` on as the columns of `r`. Arrays inside a row travel as text, since unnest would flatten them. */
+function unnested<Row>(columns: readonly Column<Row>[], first: number): string {
+  const parameters = columns.map(([, type], index) => `$${index + first}::${type.endsWith('[]') ? 'text' : type}[]`);
+  return `unnest(${parameters.join(', ')}) as r(${columns.map(([name]) => name).join(', ')})`;
+}
+
+function selected<Row>(columns: readonly Column<Row>[]): string {
+  return columns.map(([name, type]) => typed(name, type)).join(', ');
+}
+
+function typed(name: string, type: string): string {
+  return type.endsWith('[]') ? `r.${name}::${type}` : `r.${name}`;
+}
+
+const statements = new Map<string, { name: string; text: string }>();
+
+/** One statement out of all parts, prepared by the name of its combination, of which there are few. */
+function combined(scope: Scope, parts: readonly Part[]): { name: string; text: string } {
+  const name = ['write', scope, ...parts.map((each) => each.name)].join(' ');
+  let statement = statements.get(name);
+  if (statement === undefined) {
+    let first = 2;
+    const clauses = parts.map(({ parameters, clause }) => {
+      const sql = clause(scope, first);
+      first += parameters.length;
+      return sql;
+    });
+    const ctes = clauses.slice(0, -1).map((sql, index) => `part_${index} as (${sql})`);
+    const text = `${ctes.length > 0 ? `with ${ctes.join(', ')} ` : ''}${clauses.at(-1)}`;
+    statement = { name: hash('md5', name), text };
+    statements.set(name, statement);
+  }
+  return statement;
+}

@@ -1,0 +1,208 @@
+/** Reservations: credits that running work keeps until it is settled, released, or out of time (rule 15). */
+import { v7 as uuidv7 } from 'uuid';
+import { actorOf } from '../billing-entities/access.ts';
+import type { Principal } from '../billing-entities/principal.ts';
+import type { Attribution, Routing } from '../billing-entities/routing.ts';
+import type { Clock } from '../clock.ts';
+import { Conditions } from '../db/conditions.ts';
+import type { Database } from '../db/database.ts';
+import { parseReservationId } from '../ids.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { Refusal } from '../refusal.ts';
+import type { Balance } from './balance.ts';
+import type { ExtendCommand, ReleaseCommand } from './commands.ts';
+import { BILLING_MODE } from './consumption.ts';
+import type { History } from './history.ts';
+import { type Hold, type HoldStatus, hasLapsed } from './holds.ts';
+import { idempotency } from './idempotency.ts';
+import type { Ledger } from './ledger.ts';
+import { HOLD_COLUMNS, type HoldRow, toHold } from './ledger-rows.ts';
+import { checkFeature, type LineInput, toLines, toUsageRefused, type UsageRefused } from './usage-input.ts';
+
+export interface ReserveInput extends Attribution {
+  readonly idempotencyKey: string;
+  readonly lines: readonly LineInput[];
+  readonly feature: string | null;
+  readonly ttlSeconds: number;
+}
+
+export interface ReserveSuccess {
+  readonly kind: 'success';
+  readonly reservation: Hold;
+  readonly balance: Balance;
+  readonly replayed: boolean;
+}
+
+interface Options {
+  readonly routing: Routing;
+  readonly ledger: Ledger;
+  readonly history: History;
+  readonly database: Database;
+  readonly clock: Clock;
+}
+
+interface HoldKey {
+  readonly billingEntityId: string;
+  readonly id: string;
+}
+
+const TTL_SECONDS = { min: 10, max: 86_400 };
+
+export class Reservations {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Keeps as many credits as this use may cost, where consuming as much would succeed.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   */
+  async reserve(principal: Principal, input: ReserveInput): Promise<ReserveSuccess | UsageRefused> {
+    const { feature } = input;
+    const lines = toLines(input.lines, { atLeast: 1 });
+    checkFeature(feature);
+    const ttlMs = toTtlMs(input.ttlSeconds);
+    const { payerId, userId } = await this.#options.routing.route(principal, input);
+    const outcome = await this.#options.ledger.execute({
+      kind: 'reserve',
+      billingEntityId: payerId,
+      actor: actorOf(principal),
+      idempotency: idempotency(input.idempotencyKey, 'reserve', [
+        userId,
+        input.lines.map(({ resource, quantity }) => [resource, quantity]),
+        feature,
+        input.ttlSeconds,
+      ]),
+      reservationId: uuidv7(),
+      lines,
+      userId,
+      billingMode: BILLING_MODE,
+      feature,
+      ttlMs,
+    });
+    switch (outcome.kind) {
+      case 'committed':
+        return { kind: 'success', reservation: outcome.holds[0] as Hold, balance: outcome.balance, replayed: false };
+      case 'replayed': {
+        const reservation = await this.#reservedBy({ billingEntityId: payerId, sequence: outcome.sequence });
+        return { kind: 'success', reservation, balance: outcome.balance, replayed: true };
+      }
+      case 'refused':
+        return toUsageRefused(outcome, outcome.balance);
+      case 'rejected':
+        throw new Refusal(outcome.code, outcome.message);
+    }
+  }
+
+  /**
+   * Moves the end of a reservation, counted from now.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN (somebody else reserved it), CONFLICT (not HELD), UNAVAILABLE
+   */
+  async extend(principal: Principal, id: string, ttlSeconds: number): Promise<Hold> {
+    const ttlMs = toTtlMs(ttlSeconds);
+    return this.#change({ ...this.#named(principal, id), kind: 'extend', ttlMs });
+  }
+
+  /**
+   * Lets a reservation go. Again: the same answer.
+   * @throws Refusal NOT_FOUND, FORBIDDEN (somebody else reserved it), CONFLICT (settled), UNAVAILABLE
+   */
+  async release(principal: Principal, id: string): Promise<Hold> {
+    return this.#change({ ...this.#named(principal, id), kind: 'release' });
+  }
+
+  /** Newest first. What is out of time is EXPIRED, whether anybody has tidied it or not. */
+  async list(billingEntityId: string, page: PageRequest, statuses: readonly HoldStatus[]): Promise<Page<Hold>> {
+    checkPage(page);
+    const after = decodeCursor(page.after, ['uuid']);
+    const now = this.#options.clock.now();
+    const where = new Conditions();
+    where.and(`h.billing_entity_id = ${where.value(billingEntityId)}`);
+    where.and(
+      `(${[...new Set(statuses)].map((status) => isNow(status, () => where.value(now))).join(' or ') || 'false'})`,
+    );
+    if (after) where.and(`h.id < ${where.value(after[0])}`);
+    const { rows } = await this.#options.database.query<HoldRow>(
+      `select ${HOLD_COLUMNS} from reservation h ${where} order by h.id desc limit ${where.value(page.first + 1)}`,
+      where.values,
+    );
+    return toPage(
+      rows.map((row) => asOf(toHold(row), now)),
+      page,
+      (hold) => [hold.id],
+    );
+  }
+
+  /** One reservation for each key, in their order; null where there is none. */
+  async byIds(keys: readonly HoldKey[]): Promise<(Hold | null)[]> {
+    const { rows } = await this.#options.database.query<HoldRow>({
+      name: 'reservations-by-ids',
+      text: `select ${HOLD_COLUMNS} from reservation h
+        where h.billing_entity_id = any($1::uuid[]) and h.id = any($2::uuid[])`,
+      values: [keys.map((key) => key.billingEntityId), keys.map((key) => key.id)],
+    });
+    const now = this.#options.clock.now();
+    const found = new Map(rows.map((row) => [`${row.billing_entity_id} ${row.id}`, asOf(toHold(row), now)]));
+    return keys.map((key) => found.get(`${key.billingEntityId} ${key.id}`) ?? null);
+  }
+
+  /** What a caller names by a reservation's id, as far as it exists for them. */
+  #named(principal: Principal, publicId: string): Omit<ReleaseCommand, 'kind'> {
+    const { billingEntityId, id } = parseReservationId(publicId);
+    if (principal.kind === 'USER' && principal.billingEntityId !== billingEntityId) {
+      throw new Refusal('NOT_FOUND', 'there is no such reservation');
+    }
+    return {
+      billingEntityId,
+      reservationId: id,
+      anyHold: principal.kind !== 'USER',
+      actor: actorOf(principal),
+      idempotency: null,
+    };
+  }
+
+  async #change(command: ExtendCommand | ReleaseCommand): Promise<Hold> {
+    const outcome = await this.#options.ledger.execute(command);
+    if (outcome.kind === 'rejected') throw new Refusal(outcome.code, outcome.message);
+    if (outcome.kind !== 'committed') throw new Error(`${command.kind} was ${outcome.kind}`);
+    const [changed] = outcome.holds;
+    return changed ?? this.#read({ billingEntityId: command.billingEntityId, id: command.reservationId });
+  }
+
+  async #reservedBy(key: { billingEntityId: string; sequence: bigint }): Promise<Hold> {
+    const [entry] = await this.#options.history.entriesBySequence([key]);
+    return this.#read({ billingEntityId: key.billingEntityId, id: entry?.reservationId as string });
+  }
+
+  async #read(key: HoldKey): Promise<Hold> {
+    const [hold] = await this.byIds([key]);
+    if (!hold) throw new Error(`reservation ${key.id} of ${key.billingEntityId} is missing`);
+    return hold;
+  }
+}
+
+/** That a reservation has this status at `now`: its row may not know yet that its time is over. */
+function isNow(status: HoldStatus, now: () => string): string {
+  switch (status) {
+    case 'HELD':
+      return `(h.open and h.expires_at > ${now()})`;
+    case 'EXPIRED':
+      return `(h.expires_at <= ${now()} and (h.open or h.status = 'EXPIRED'))`;
+    default:
+      return `(not h.open and h.status = '${status}')`;
+  }
+}
+
+function asOf(hold: Hold, now: Date): Hold {
+  return hasLapsed(hold, now) ? { ...hold, status: 'EXPIRED' } : hold;
+}
+
+/** @throws Refusal BAD_USER_INPUT */
+function toTtlMs(ttlSeconds: number): number {
+  if (ttlSeconds < TTL_SECONDS.min || ttlSeconds > TTL_SECONDS.max) {
+    throw new Refusal('BAD_USER_INPUT', `ttlSeconds must be ${TTL_SECONDS.min} to ${TTL_SECONDS.max}`);
+  }
+  return ttlSeconds * 1_000;
+}

@@ -1,0 +1,24 @@
+/**
+ * The conditions of a statement that is built for what is asked, with their parameters numbered as they come. A condition
+ * that is not asked for is not there: one that says «or $n is null» would keep the planner from the right index.
+ */
+export class Conditions {
+  readonly values: unknown[] = [];
+  readonly #texts: string[] = [];
+
+  /** Takes a value; returns how the statement names it. */
+  value(value: unknown): string {
+    this.values.push(value);
+    return `$${this.values.length}`;
+  }
+
+  and(text: string): this {
+    this.#texts.push(text);
+    return this;
+  }
+
+  /** `where` with all of them. */
+  toString(): string {
+    return this.#texts.length === 0 ? '' : `where ${this.#texts.join(' and ')}`;
+  }
+}

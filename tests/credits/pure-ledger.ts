@@ -1,0 +1,138 @@
+/** The pure core as the ledger drives it, in memory: due events, decision, and everything that was ever written. */
+import { v7 as uuidv7 } from 'uuid';
+import {
+  type Account,
+  accountTime,
+  type Entry,
+  openAccount,
+  type RecordKey,
+  type UsageRecord,
+  type UsageRefund,
+} from '../../src/credits/account.ts';
+import {
+  type Applied,
+  type Command,
+  type Decision,
+  type RefundEvidence,
+  touchedBy,
+} from '../../src/credits/commands.ts';
+import { decide } from '../../src/credits/decide.ts';
+import { applyDue } from '../../src/credits/due.ts';
+import type { Grant } from '../../src/credits/grants.ts';
+import type { Hold } from '../../src/credits/holds.ts';
+import { type Stored, type Verification, Verifier } from '../../src/credits/verifier.ts';
+
+export class PureLedger {
+  readonly #accounts = new Map<string, Account>();
+  readonly #refunded = new Set<string>();
+  readonly entries: Entry[] = [];
+  readonly records: UsageRecord[] = [];
+  readonly refunds: UsageRefund[] = [];
+  readonly grants = new Map<string, Grant>();
+  readonly holds = new Map<string, Hold>();
+
+  open(billingEntityId: string, now: Date, changes: Partial<Account> = {}): this {
+    const account = { ...openAccount(billingEntityId, now, ['basic_chatflows']), ...changes };
+    this.#accounts.set(billingEntityId, account);
+    return this;
+  }
+
+  account(billingEntityId: string): Account {
+    const account = this.#accounts.get(billingEntityId);
+    if (account === undefined) throw new Error(`no account ${billingEntityId}`);
+    return account;
+  }
+
+  /** Applies what is due. */
+  advance(billingEntityId: string, clock: Date): Account {
+    const account = this.#loaded(billingEntityId, clock);
+    const due = applyDue(account, accountTime(account, clock));
+    this.#accounts.set(billingEntityId, due.account);
+    this.#keep(due.applied);
+    return due.account;
+  }
+
+  execute(command: Command, clock: Date): Decision {
+    for (const id of touchedBy(command)) if (this.#accounts.has(id)) this.advance(id, clock);
+    const decision = decide(
+      command,
+      {
+        account: (id) => this.#accounts.get(id),
+        refundEvidence: (id, key) => this.#evidence(id, key),
+        newId: uuidv7,
+      },
+      clock,
+    );
+    if (decision.kind === 'applied') {
+      for (const account of decision.accounts) this.#accounts.set(account.billingEntityId, account);
+      this.#keep(decision);
+    }
+    return decision;
+  }
+
+  entriesOf(billingEntityId: string): Entry[] {
+    return this.entries.filter((entry) => entry.billingEntityId === billingEntityId);
+  }
+
+  verify(billingEntityId: string): Verification {
+    const verifier = new Verifier();
+    const own = <T extends { readonly billingEntityId: string }>(rows: Iterable<T>): T[] =>
+      [...rows].filter((row) => row.billingEntityId === billingEntityId);
+    const records = Map.groupBy(own(this.records), (record) => record.sequence);
+    const refunds = own(this.refunds);
+    for (const entry of this.entriesOf(billingEntityId)) {
+      const { refunded } = entry;
+      const refund = refunds.find((each) => each.sequence === refunded?.sequence && each.line === refunded.line);
+      const evidence = refunded && this.#evidence(billingEntityId, refunded);
+      const hold = entry.reservationId === null ? undefined : this.holds.get(entry.reservationId);
+      verifier.entry({
+        entry: intact(entry),
+        records: (records.get(entry.sequence) ?? []).map(intact),
+        hold: hold ? intact(hold) : null,
+        refund: refund && evidence ? { ...evidence, refund: intact(refund) } : null,
+      });
+    }
+    const holds = own(this.holds.values());
+    return verifier.finish({
+      account: intact(this.account(billingEntityId)),
+      grants: own(this.grants.values()).map(intact),
+      openHolds: holds.filter((hold) => hold.status === 'HELD'),
+      holdCount: BigInt(holds.length),
+      refundCount: BigInt(refunds.length),
+      rollupProblems: [],
+    });
+  }
+
+  /** As the database gives it: open grants, those that were drawn, and every hold. */
+  #loaded(billingEntityId: string, _clock: Date): Account {
+    const account = this.account(billingEntityId);
+    const held = [...this.holds.values()].filter((hold) => hold.billingEntityId === billingEntityId);
+    return { ...account, holds: new Map(held.map((hold) => [hold.id, hold])), otherHoldsEndAt: null };
+  }
+
+  #evidence(billingEntityId: string, { sequence, line }: RecordKey): RefundEvidence | undefined {
+    const isIt = (row: RecordKey & { billingEntityId: string }): boolean =>
+      row.billingEntityId === billingEntityId && row.sequence === sequence && row.line === line;
+    const record = this.records.find(isIt);
+    const entry = this.entries.find((each) => each.billingEntityId === billingEntityId && each.sequence === sequence);
+    if (record === undefined || entry === undefined) return undefined;
+    return { record, periodStart: entry.periodStart, refunded: this.#refunded.has(nameOf(record)) };
+  }
+
+  #keep(applied: Applied): void {
+    this.entries.push(...applied.entries);
+    this.records.push(...applied.records);
+    this.refunds.push(...applied.refunds);
+    for (const record of applied.refundedRecords) this.#refunded.add(nameOf(record));
+    for (const grant of applied.grants) this.grants.set(grant.id, grant);
+    for (const hold of applied.holds) this.holds.set(hold.id, hold);
+  }
+}
+
+function intact<T>(row: T): Stored<T> {
+  return { row, intact: true };
+}
+
+function nameOf({ billingEntityId, sequence, line }: UsageRecord): string {
+  return `${billingEntityId} ${sequence} ${line}`;
+}
