@@ -76,8 +76,8 @@ export class Accounts {
     });
     const [row] = rows;
     if (row === undefined) return null;
-    const grants = (row.grants ?? []).map((each) => toGrant(fromJson<GrantRow>(each)));
-    const holds = (row.holds ?? []).map((each) => toHold(fromJson<HoldRow>(each)));
+    const grants = (row.grants ?? []).map((each) => toGrant(fromJson(each) as unknown as GrantRow));
+    const holds = (row.holds ?? []).map((each) => toHold(fromJson(each) as unknown as HoldRow));
     const account = toAccount(row, grants, holds);
     return applyDue(account, accountTime(account, now)).account;
   }
@@ -99,10 +99,10 @@ type JsonRow = Readonly<Record<string, unknown>>;
 type PeekRow = AccountRow & { suspended: boolean; grants: JsonRow[] | null; holds: JsonRow[] | null };
 
 /** Amounts stay below 2^53, so JSON's numbers hold them exactly; but for `priority` every number is one of them. */
-function fromJson<Row>(row: JsonRow): Row {
+function fromJson(row: JsonRow): JsonRow {
   const values = Object.entries(row).map(([column, value]) => {
     if (typeof value === 'number' && column !== 'priority') return [column, BigInt(value)];
     return [column, typeof value === 'string' && column.endsWith('_at') ? new Date(value) : value];
   });
-  return Object.fromEntries(values) as Row;
+  return Object.fromEntries(values) as JsonRow;
 }

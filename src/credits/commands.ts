@@ -223,12 +223,7 @@ export function rejected(code: Rejected['code'], message: string): Rejected {
 
 /** Every account that a command touches, its own first. */
 export function touchedBy(command: Command): readonly string[] {
-  switch (command.kind) {
-    case 'transfer':
-      return [command.billingEntityId, command.toBillingEntityId];
-    case 'clawback':
-      return [command.billingEntityId, ...command.elsewhere];
-    default:
-      return [command.billingEntityId];
-  }
+  if (command.kind === 'transfer') return [command.billingEntityId, command.toBillingEntityId];
+  if (command.kind === 'clawback') return [command.billingEntityId, ...command.elsewhere];
+  return [command.billingEntityId];
 }

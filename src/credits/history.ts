@@ -32,7 +32,7 @@ export class History {
     if (from) where.and(`e.created_at >= ${where.value(from)}`);
     if (to) where.and(`e.created_at < ${where.value(to)}`);
     const { rows } = await this.#database.query<EntryRow>(
-      `select ${ENTRY_COLUMNS} from ledger_entry e ${where} order by e.sequence desc limit ${where.value(page.first + 1)}`,
+      `select ${ENTRY_COLUMNS} from ledger_entry e ${where.clause} order by e.sequence desc limit ${where.value(page.first + 1)}`,
       where.values,
     );
     return toPage(rows.map(toEntry), page, (entry) => [entry.sequence.toString()]);

@@ -28,7 +28,7 @@ export function prepared(name: string, text: (scope: Scope) => string): Record<S
 export async function all<const Queries extends readonly (Promise<QueryResult> | null)[]>(
   queries: Queries,
 ): Promise<{ -readonly [Index in keyof Queries]: Awaited<Queries[Index]> }> {
-  const settled = await Promise.allSettled(queries);
+  const settled = await Promise.allSettled(queries.map(async (query) => query));
   for (const result of settled) if (result.status === 'rejected') throw result.reason;
   return settled.map((result) => (result as PromiseFulfilledResult<unknown>).value) as never;
 }

@@ -125,7 +125,7 @@ export class Reservations {
     );
     if (after) where.and(`h.id < ${where.value(after[0])}`);
     const { rows } = await this.#options.database.query<HoldRow>(
-      `select ${HOLD_COLUMNS} from reservation h ${where} order by h.id desc limit ${where.value(page.first + 1)}`,
+      `select ${HOLD_COLUMNS} from reservation h ${where.clause} order by h.id desc limit ${where.value(page.first + 1)}`,
       where.values,
     );
     return toPage(
@@ -190,7 +190,8 @@ function isNow(status: HoldStatus, now: () => string): string {
       return `(h.open and h.expires_at > ${now()})`;
     case 'EXPIRED':
       return `(h.expires_at <= ${now()} and (h.open or h.status = 'EXPIRED'))`;
-    default:
+    case 'SETTLED':
+    case 'RELEASED':
       return `(not h.open and h.status = '${status}')`;
   }
 }

@@ -159,8 +159,8 @@ async function readNamed(
     return {
       entry,
       records: own,
-      hold: (reservationId !== null && holdOf.get(reservationId)) || null,
-      refund: (refunded !== null && refundOf.get(`${refunded.sequence}/${refunded.line}`)) || null,
+      hold: (reservationId === null ? null : holdOf.get(reservationId)) ?? null,
+      refund: (refunded === null ? null : refundOf.get(`${refunded.sequence}/${refunded.line}`)) ?? null,
     };
   };
   const orphans = (): Iterable<UsageRecord> => [...recordsOf.values()].flat().map(({ row }) => row);

@@ -100,8 +100,8 @@ export class Verifier {
     else if (entry.kind === 'REFUND') this.#refund(at, entry, refund);
     else if (entry.kind === 'OVERAGE') this.#overage(at, entry);
 
-    if (entry.grantId !== null)
-      this.#move(at, entry.grantId, entry.amount, entry.kind === 'EXPIRY' ? -entry.amount : 0n);
+    const lapsed = entry.kind === 'EXPIRY' ? -entry.amount : 0n;
+    if (entry.grantId !== null) this.#move(at, entry.grantId, { credits: entry.amount, lapsed });
     else if (entry.draws !== null) this.#draw(at, entry.draws, -entry.amount);
     else if (!MOVES_NO_GRANT.has(entry.kind)) this.#expect(`${at}: amount without a grant`, entry.amount, 0n);
     if (this.#owedThisPeriod > this.#running.owed) this.#owedThisPeriod = this.#running.owed;
@@ -287,12 +287,12 @@ export class Verifier {
   }
 
   #draw(at: string, draws: readonly Draw[], credits: bigint): void {
-    for (const { grantId, credits: taken } of draws) this.#move(at, grantId, -taken, 0n);
+    for (const { grantId, credits: taken } of draws) this.#move(at, grantId, { credits: -taken, lapsed: 0n });
     const sum = draws.reduce((total, each) => total + each.credits, 0n);
     this.#expect(`${at}: draws, together`, sum, credits);
   }
 
-  #move(at: string, grantId: string, credits: bigint, lapsed: bigint): void {
+  #move(at: string, grantId: string, { credits, lapsed }: { credits: bigint; lapsed: bigint }): void {
     const before = this.#grants.get(grantId);
     const remaining = (before?.remaining ?? 0n) + credits;
     if (remaining < 0n) this.#problem(`${at}: grant ${grantId} would hold ${remaining}`);

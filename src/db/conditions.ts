@@ -18,7 +18,7 @@ export class Conditions {
   }
 
   /** `where` with all of them. */
-  toString(): string {
+  get clause(): string {
     return this.#texts.length === 0 ? '' : `where ${this.#texts.join(' and ')}`;
   }
 }

@@ -147,7 +147,10 @@ export class Model {
       }
       case 'advance':
         return 'done';
-      default:
+      case 'refund':
+      case 'transfer':
+      case 'clawback':
+      case 'policy':
         throw new Error(`the model does not know ${command.kind}`);
     }
   }
@@ -209,7 +212,7 @@ export class Model {
   #settleUp(): void {
     const kept = this.#keptForLapsing();
     let excess = this.#lapsing().reduce((sum, grant) => sum + grant.left, 0n) - kept;
-    for (const grant of this.#inOrder(this.#lapsing()).reverse()) {
+    for (const grant of this.#inOrder(this.#lapsing()).toReversed()) {
       const lost = grant.left < excess ? grant.left : excess;
       if (lost <= 0n) continue;
       grant.left -= lost;
