@@ -43,6 +43,7 @@ export class TheCompleteLedger extends Migration {
       constraint usage_refund_pkey primary key (billing_entity_id, sequence, line)
     )`);
 
+    // No checks of its sums: what a refund adds to an hour is below zero, and would be checked before it is added.
     this.addSql(`create table usage_rollup (
       billing_entity_id uuid not null,
       hour timestamptz(3) not null,
@@ -54,8 +55,7 @@ export class TheCompleteLedger extends Migration {
       credits bigint not null,
       overage bigint not null,
       records bigint not null,
-      constraint usage_rollup_pkey primary key (billing_entity_id, hour, user_id, resource, billing_mode, feature),
-      constraint usage_rollup_amounts check (quantity >= 0 and credits >= 0 and overage >= 0 and records > 0)
+      constraint usage_rollup_pkey primary key (billing_entity_id, hour, user_id, resource, billing_mode, feature)
     ) with (fillfactor = 70)`);
     this.addSql(`insert into usage_rollup (billing_entity_id, hour, user_id, resource, billing_mode, feature, quantity, credits, overage, records)
       select billing_entity_id, date_trunc('hour', occurred_at, 'UTC'), coalesce(user_id, '00000000-0000-0000-0000-000000000000'),
@@ -104,6 +104,10 @@ export class TheCompleteLedger extends Migration {
       add column refunded_line smallint,
       add column period_start timestamptz(3),
       add column checksum bytea`);
+    this.addSql(`alter table ledger_entry add constraint ledger_entry_draws_pair
+      check ((draw_grant_ids is null) = (draw_credits is null) and cardinality(draw_grant_ids) = cardinality(draw_credits))`);
+    this.addSql(`alter table ledger_entry add constraint ledger_entry_refunded_pair
+      check ((refunded_sequence is null) = (refunded_line is null))`);
     this.addSql(`alter table usage_record
       add column feature text,
       add column owed bigint not null default 0,

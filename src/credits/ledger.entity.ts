@@ -132,6 +132,15 @@ export const LedgerEntryRow = defineEntity({
       name: 'ledger_entry_after_not_negative',
       expression: 'available_after >= 0 and held_after >= 0 and overage_after >= 0 and owed_after >= 0',
     },
+    {
+      name: 'ledger_entry_draws_pair',
+      expression:
+        '(draw_grant_ids is null) = (draw_credits is null) and cardinality(draw_grant_ids) = cardinality(draw_credits)',
+    },
+    {
+      name: 'ledger_entry_refunded_pair',
+      expression: '(refunded_sequence is null) = (refunded_line is null)',
+    },
     { name: 'ledger_entry_key_with_fingerprint', expression: '(idempotency_key is null) = (fingerprint is null)' },
   ],
 });
@@ -244,10 +253,4 @@ export const UsageRollupRow = defineEntity({
     overage: p.bigint(),
     records: p.bigint(),
   },
-  checks: [
-    {
-      name: 'usage_rollup_amounts',
-      expression: 'quantity >= 0 and credits >= 0 and overage >= 0 and records > 0',
-    },
-  ],
 });

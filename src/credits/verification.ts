@@ -3,7 +3,7 @@ import type { PoolClient, QueryResultRow } from 'pg';
 import type { Database } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from '../usage/usage-record-row.ts';
-import type { UsageRecord, UsageRefund } from './account.ts';
+import { dueAt, type UsageRecord, type UsageRefund } from './account.ts';
 import {
   accountChecksum,
   entryChecksum,
@@ -67,9 +67,9 @@ export class LedgerVerification {
 }
 
 async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Verification> {
-  const [account] = await read<AccountRow & Checked>(
+  const [account] = await read<AccountRow & Checked & { due_at: Date | null }>(
     client,
-    `select ${ACCOUNT_COLUMNS}, a.checksum from credit_account a where a.billing_entity_id = $1`,
+    `select ${ACCOUNT_COLUMNS}, a.due_at, a.checksum from credit_account a where a.billing_entity_id = $1`,
     [billingEntityId],
   );
   if (account === undefined) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
@@ -84,6 +84,7 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
     );
     const through = entries.length < PAGE ? null : (entries.at(-1) as EntryRow).sequence;
     const namedBy = await readNamed(client, billingEntityId, entries, { after, through });
+    for (const name of namedBy.unreadable) verifier.unreadable(name);
     for (const row of entries) verifier.entry(namedBy(row));
     for (const orphan of namedBy.orphans()) verifier.orphan(orphan);
     if (through === null) break;
@@ -106,9 +107,14 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
        (select count(*) from usage_refund where billing_entity_id = $1) as refunds`,
     [billingEntityId],
   );
-  const state = toAccount({ ...account, suspended: false }, grants.map(toGrant));
+  const state = readable(() => toAccount({ ...account, suspended: false }, grants.map(toGrant)));
+  if (state === null) {
+    verifier.unreadable('account');
+    return verifier.result();
+  }
   return verifier.finish({
     account: stored(state, account, accountChecksum),
+    dueAt: { stored: account.due_at, rebuilt: dueAt(state) },
     grants: grants.map((row) => stored(toGrant(row), row, grantChecksum)),
     openHolds: openHolds.map(toHold),
     holdCount: counts?.holds ?? 0n,
@@ -125,23 +131,35 @@ function stored<T>(row: T, { checksum }: Checked, rebuild: (row: T) => string): 
   return { row, intact: checksum === null ? null : rebuild(row) === `\\x${checksum.toString('hex')}` };
 }
 
+/** What was read; null where a row holds what nothing of ours writes. */
+function readable<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
+
 /** The rows that a page of entries names, by entry; and records of that page which no entry names. */
 async function readNamed(
   client: PoolClient,
   billingEntityId: string,
   entries: readonly (EntryRow & Checked)[],
   { after, through }: { after: bigint; through: bigint | null },
-): Promise<((row: EntryRow & Checked) => EntryRows) & { orphans: () => Iterable<UsageRecord> }> {
+): Promise<((row: EntryRow & Checked) => EntryRows) & { unreadable: string[]; orphans: () => Iterable<UsageRecord> }> {
   const records = await read<RecordRow & Checked>(
     client,
     `select ${RECORD_COLUMNS}, u.checksum from usage_record u
      where u.billing_entity_id = $1 and u.sequence > $2 and u.sequence <= $3 order by u.sequence, u.line`,
     [billingEntityId, after, through ?? MAX_SEQUENCE],
   );
-  const recordsOf = Map.groupBy(
-    records.map((row) => stored(toRecord(row), row, recordChecksum)),
-    ({ row }) => row.sequence,
-  );
+  const unreadable: string[] = [];
+  const readableRecords = records.flatMap((row) => {
+    const record = readable(() => toRecord(row));
+    if (record === null) unreadable.push(`record ${row.sequence}/${row.line}`);
+    return record === null ? [] : [stored(record, row, recordChecksum)];
+  });
+  const recordsOf = Map.groupBy(readableRecords, ({ row }) => row.sequence);
   const holdIds = entries.flatMap((row) => row.reservation_id ?? []);
   const holds = await read<HoldRow & Checked>(
     client,
@@ -164,7 +182,7 @@ async function readNamed(
     };
   };
   const orphans = (): Iterable<UsageRecord> => [...recordsOf.values()].flat().map(({ row }) => row);
-  return Object.assign(namedBy, { orphans });
+  return Object.assign(namedBy, { unreadable, orphans });
 }
 
 type RefundRow = RecordRow & Checked & { refunded_at: Date; refund_sequence: bigint; period_start: Date };
@@ -186,8 +204,9 @@ async function readRefunds(
     [billingEntityId, refunding.map((row) => row.refunded_sequence), refunding.map((row) => row.refunded_line)],
   );
   return new Map(
-    rows.map((row) => {
-      const record = toRecord(row);
+    rows.flatMap((row) => {
+      const record = readable(() => toRecord(row));
+      if (record === null) return [];
       const refund: UsageRefund = {
         billingEntityId,
         sequence: record.sequence,
@@ -196,7 +215,7 @@ async function readRefunds(
         refundSequence: row.refund_sequence,
       };
       const rows = { refund: stored(refund, row, refundChecksum), record, periodStart: row.period_start };
-      return [`${record.sequence}/${record.line}`, rows] as const;
+      return [[`${record.sequence}/${record.line}`, rows] as const];
     }),
   );
 }

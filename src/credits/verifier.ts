@@ -40,6 +40,8 @@ export interface EntryRows {
 /** What is there besides entries and records, of the same moment. */
 export interface Rest {
   readonly account: Stored<AccountState>;
+  /** When something falls due: as stored, and as grants and holds say. */
+  readonly dueAt: { readonly stored: Date | null; readonly rebuilt: Date | null };
   readonly grants: Iterable<Stored<Grant>>;
   /** Reservations that are HELD. */
   readonly openHolds: Iterable<Hold>;
@@ -112,6 +114,11 @@ export class Verifier {
     this.#problem(`record ${record.sequence}/${record.line} has no CONSUMPTION entry`);
   }
 
+  /** A row that holds what the ledger never writes, so that it cannot even be read. */
+  unreadable(name: string): void {
+    this.#problem(`${name} was altered after it was written: it cannot be read`);
+  }
+
   /** Holds what was rebuilt against everything that is stored besides. */
   finish(rest: Rest): Verification {
     this.#finishEarlier(null);
@@ -123,6 +130,7 @@ export class Verifier {
     this.#expect('account: sequence', account.sequence, this.#sequence);
     this.#expect('account: used', account.used, this.#used);
     this.#expect('account: owed of this period', account.owedThisPeriod, this.#owedThisPeriod);
+    this.#expect('account: due', instant(rest.dueAt.stored), instant(rest.dueAt.rebuilt));
     if (account.version < account.sequence) this.#problem(`account: version ${account.version} is below its sequence`);
     for (const resource of new Set([...keysOf(account.carries), ...keysOf(this.#carries)])) {
       const [stored, rebuilt] = [account.carries[resource] ?? NO_CARRY, this.#carries[resource] ?? NO_CARRY];
@@ -132,6 +140,11 @@ export class Verifier {
     this.#finishHolds(account, rest);
     this.#expect('refunds, counted', rest.refundCount, this.#refunds);
     for (const problem of rest.rollupProblems) this.#problem(problem);
+    return this.result();
+  }
+
+  /** What was found so far. */
+  result(): Verification {
     return {
       consistent: this.#problemCount === 0n,
       entriesChecked: this.#entries,
@@ -325,6 +338,10 @@ export class Verifier {
 
 /** Their amounts leave or enter grants that their records, or nothing, name. */
 const MOVES_NO_GRANT = new Set<Entry['kind']>(['CONSUMPTION', 'HOLD', 'RELEASE']);
+
+function instant(at: Date | null): string {
+  return at?.toISOString() ?? 'never';
+}
 
 function keysOf(carries: AccountState['carries']): Resource[] {
   return Object.keys(carries) as Resource[];

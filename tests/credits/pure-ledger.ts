@@ -95,6 +95,7 @@ export class PureLedger {
     const holds = own(this.holds.values());
     return verifier.finish({
       account: intact(this.account(billingEntityId)),
+      dueAt: { stored: null, rebuilt: null },
       grants: own(this.grants.values()).map(intact),
       openHolds: holds.filter((hold) => hold.status === 'HELD'),
       holdCount: BigInt(holds.length),

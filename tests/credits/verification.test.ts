@@ -1,0 +1,261 @@
+import { DatabaseError } from 'pg';
+import fc from 'fast-check';
+import type { Command } from '../../src/credits/commands.ts';
+import type { Outcome } from '../../src/credits/ledger.ts';
+import { recordId } from '../../src/ids.ts';
+import { Installation, OPERATOR, SERVICE } from '../support/installation.ts';
+import { draft, pauseHours } from './commands.ts';
+
+let installation: Installation;
+
+beforeAll(async () => {
+  installation = await Installation.open();
+});
+
+afterAll(() => installation.close());
+
+/** The tables that hold an account, and how verification calls a row of each. */
+const TABLES: Readonly<Record<string, (row: Record<string, unknown>) => string>> = {
+  credit_account: () => 'account',
+  credit_grant: ({ id }) => `grant ${String(id)}`,
+  ledger_entry: ({ sequence }) => `entry ${String(sequence)}`,
+  usage_record: ({ sequence, line }) => `record ${String(sequence)}/${String(line)}`,
+  usage_refund: ({ sequence, line }) => `record ${String(sequence)}/${String(line)}`,
+  reservation: ({ id }) => `reservation ${String(id)}`,
+  usage_rollup: ({ hour }) => `summary of ${(hour as Date).toISOString()}`,
+};
+
+const KEYS = new Set(['sequence', 'line', 'id']);
+
+/** Something else of the same type. */
+const OTHERWISE: Readonly<Record<string, (column: string) => readonly string[]>> = {
+  bigint: (column) => [`coalesce(${column}, 0) + 1`, `coalesce(${column}, 1) - 1`],
+  smallint: (column) => [`coalesce(${column}, 0) + 1`],
+  integer: (column) => [`${column} + 1`],
+  boolean: (column) => [`not ${column}`],
+  uuid: () => ['gen_random_uuid()'],
+  text: (column) => [`coalesce(${column}, '') || 'x'`],
+  jsonb: () => [`'{"altered": true}'`],
+  bytea: (column) => [`coalesce(${column}, '') || '\\x00'`],
+  ARRAY: () => ['array[gen_random_uuid()]', 'array[7]', `'{}'`],
+  'timestamp with time zone': (column) => [`coalesce(${column}, now()) + interval '1 hour'`],
+};
+
+/** An account to which everything has happened that can happen. */
+async function eventfulAccount(): Promise<string> {
+  const { one, clock } = installation;
+  const person = await installation.person(500n);
+  const { id } = person;
+  const policy = { enabled: true, cap: 1_000n };
+  await one.ledger.execute({
+    kind: 'policy',
+    billingEntityId: id,
+    actor: 'test',
+    idempotency: null,
+    overagePolicy: policy,
+  });
+  await installation.grant(id, 40n, new Date(clock.now().getTime() + 3_600_000));
+  const metadata = { model: 'large', tokens: [1, 2.5, -0, 1e21], nested: { b: 1, a: null } };
+  const used = await one.consumption.consume(
+    SERVICE,
+    installation.use(person, 1_234, { metadata, feature: 'basic_chatflows' }),
+  );
+  const [kept, released] = await Promise.all(
+    [300, 200].map((tokens) => one.reservations.reserve(SERVICE, installation.reservation(person, tokens))),
+  );
+  const settled = await one.reservations.reserve(SERVICE, installation.reservation(person, 100));
+  if (
+    used.kind !== 'success' ||
+    settled.kind !== 'success' ||
+    released?.kind !== 'success' ||
+    kept?.kind !== 'success'
+  ) {
+    throw new Error('nothing may be refused here');
+  }
+  const named = (hold: { id: string }) =>
+    ({ billingEntityId: id, actor: 'test', anyHold: true, idempotency: null, reservationId: hold.id }) as const;
+  await one.ledger.execute({
+    ...named(settled.reservation),
+    kind: 'settle',
+    lines: [{ quantity: 9_999n, rate: { resource: 'AI_TOKENS', units: 1000n, credits: 100n } }],
+    userId: undefined,
+    feature: undefined,
+    metadata: null,
+    occurredAt: null,
+  });
+  await one.ledger.execute({ ...named(released.reservation), kind: 'release' });
+  clock.forwardMs(3_600_000);
+  const [record] = used.records;
+  await one.administration.refund(OPERATOR, {
+    idempotencyKey: installation.key(),
+    recordId: recordId(id, record?.sequence ?? 0n, 0),
+    reason: 'it failed',
+  });
+  const other = await installation.person(0n);
+  await installation.grant(id, 900n);
+  await one.transfers.transfer(OPERATOR, {
+    idempotencyKey: installation.key(),
+    fromBillingEntityId: id,
+    toBillingEntityId: other.id,
+    amount: 5n,
+    reason: 'a present',
+  });
+  await one.consumption.consume(SERVICE, installation.use(person, 77));
+  return id;
+}
+
+describe('verification', () => {
+  it('names whichever row was altered, whatever in it', async () => {
+    const id = await eventfulAccount();
+    await installation.expectProven(id);
+    const { rows: columns } = await installation.admin.query<{ table: string; column: string; type: string }>(
+      `select table_name as table, column_name as column, data_type as type from information_schema.columns
+       where table_schema = 'public' and table_name = any($1) and column_name <> 'billing_entity_id'
+       order by table_name, ordinal_position`,
+      [Object.keys(TABLES)],
+    );
+    await installation.behindItsBack(
+      ...Object.keys(TABLES).map(
+        (table) => `create table sound_${table} as select * from ${table} where billing_entity_id = '${id}'`,
+      ),
+    );
+    const unnamed: unknown[] = [];
+    let altered = 0;
+    for (const { table, column, type } of columns) {
+      const { rows } = await installation.admin.query<Record<string, unknown> & { ctid: string }>(
+        `select ctid, * from ${table} where billing_entity_id = $1 order by ${column} is null, 3 desc limit 1`,
+        [id],
+      );
+      const row = rows[0] as Record<string, unknown> & { ctid: string };
+      for (const otherwise of (OTHERWISE[type] as (column: string) => readonly string[])(column)) {
+        try {
+          await installation.behindItsBack(
+            `update ${table} set ${column} = ${otherwise} where billing_entity_id = '${id}' and ctid = '${row.ctid}'`,
+          );
+        } catch (error) {
+          // A check of the database itself, or a type that the value does not fit: nothing was altered.
+          if (error instanceof DatabaseError && ['23514', '42804', '23505'].includes(error.code ?? '')) continue;
+          throw error;
+        }
+        altered += 1;
+        const { problems } = await installation.two.verification.verify(id);
+        const name = (TABLES[table] as (row: Record<string, unknown>) => string)(row);
+        // Under another key it is another row: one is missing, and one is too many.
+        const isNamed = KEYS.has(column) ? problems.length > 1 : problems.some((problem) => problem.includes(name));
+        if (!isNamed) unnamed.push({ table, column, otherwise, problems });
+        await installation.behindItsBack(
+          `delete from ${table} where billing_entity_id = '${id}'`,
+          `insert into ${table} select * from sound_${table}`,
+        );
+        break;
+      }
+    }
+    expect(unnamed).toEqual([]);
+    expect(altered).toBeGreaterThan(90);
+    await installation.expectProven(id);
+  });
+
+  it('misses no row that was removed or added', async () => {
+    const id = await eventfulAccount();
+    for (const table of Object.keys(TABLES).filter((name) => name !== 'credit_account')) {
+      await installation.behindItsBack(
+        `create table whole_${table} as select * from ${table} where billing_entity_id = '${id}'`,
+        `delete from ${table} where ctid = (select ctid from ${table} where billing_entity_id = '${id}' limit 1)`,
+      );
+      const { consistent } = await installation.one.verification.verify(id);
+      expect({ table, consistent }).toEqual({ table, consistent: false });
+      await installation.behindItsBack(
+        `delete from ${table} where billing_entity_id = '${id}'`,
+        `insert into ${table} select * from whole_${table}`,
+      );
+    }
+    for (const copy of [
+      `insert into reservation select billing_entity_id, gen_random_uuid(), status, open, covered, overage, user_id, billing_mode,
+         feature, actor, expires_at, created_at, opened_sequence, closed_sequence, checksum
+       from reservation where billing_entity_id = '${id}' limit 1`,
+      `insert into usage_refund select billing_entity_id, sequence, 9, refunded_at, refund_sequence, checksum
+       from usage_refund where billing_entity_id = '${id}' limit 1`,
+    ]) {
+      await installation.behindItsBack(copy);
+      expect((await installation.one.verification.verify(id)).consistent).toBe(false);
+    }
+  });
+
+  it('agrees with any history, refunds, transfers and clawbacks among it, made on two processes at once', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(pauseHours, fc.array(fc.tuple(draft, fc.nat(99)), { minLength: 1, maxLength: 15 })), {
+          maxLength: 6,
+        }),
+        async (rounds) => {
+          const people = [await installation.person(300n), await installation.person(0n)];
+          const reservations: string[] = [];
+          const made: { sequence: bigint; line: number }[] = [];
+          const grants: string[] = [];
+          for (const [hours, drafts] of rounds) {
+            installation.clock.forwardMs(Math.abs(hours) * 3_600_000);
+            const now = installation.clock.now();
+            const [from, to] = people.map(({ id }) => id) as [string, string];
+            const outcomes = await Promise.all(
+              drafts.map(([make, dice], index): Promise<Outcome | null> => {
+                const base = { billingEntityId: from, actor: 'test', idempotency: null, reason: 'test' } as const;
+                const record = made[dice % Math.max(1, made.length)];
+                const grantId = grants[dice % Math.max(1, grants.length)];
+                const services = installation.either(index);
+                if (dice < 15 && record !== undefined) {
+                  return services.ledger.execute({ ...base, kind: 'refund', record });
+                }
+                if (dice < 25) {
+                  const amount = BigInt(1 + dice);
+                  const [billingEntityId, toBillingEntityId] = dice % 2 ? [from, to] : [to, from];
+                  return services.ledger.execute({
+                    ...base,
+                    kind: 'transfer',
+                    billingEntityId,
+                    toBillingEntityId,
+                    amount,
+                  });
+                }
+                if (dice < 30 && grantId !== undefined) {
+                  const command: Command = {
+                    ...base,
+                    kind: 'clawback',
+                    grantId,
+                    target: BigInt(dice),
+                    elsewhere: [to],
+                  };
+                  return services.ledger.execute(command);
+                }
+                return services.ledger.execute(make({ billingEntityId: from, now, key: null, reservations }));
+              }),
+            );
+            for (const outcome of outcomes) {
+              if (outcome?.kind !== 'committed') continue;
+              made.push(...outcome.records.filter((each) => each.billingEntityId === from));
+              reservations.push(...outcome.holds.map((hold) => hold.id));
+              grants.push(...outcome.grants.flatMap((grant) => (grant.billingEntityId === from ? grant.id : [])));
+            }
+          }
+          await installation.expectProven(...people.map(({ id }) => id));
+        },
+      ),
+      { numRuns: 25 },
+    );
+  }, 120_000);
+
+  it('of an account that nothing has happened to finds nothing', async () => {
+    const id = await installation.one.entities.ensureUser({ externalId: 'new', name: null, withTrial: false });
+    expect(await installation.one.verification.verify(id)).toMatchObject({ consistent: true, entriesChecked: 0n });
+  });
+
+  it('history cannot be rewritten by the application itself', async () => {
+    const id = await eventfulAccount();
+    for (const table of ['ledger_entry', 'usage_record', 'usage_refund']) {
+      for (const change of [`update ${table} set sequence = sequence`, `delete from ${table}`]) {
+        await expect(installation.admin.query(`${change} where billing_entity_id = $1`, [id])).rejects.toMatchObject({
+          code: '23001',
+        });
+      }
+    }
+  });
+});

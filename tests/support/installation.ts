@@ -1,0 +1,139 @@
+/** One installation as tests need it: a database of its own, a clock that stands, and the domain twice, as two processes would open it. */
+import pg from 'pg';
+import type { OperatorPrincipal, ServicePrincipal, UserPrincipal } from '../../src/billing-entities/principal.ts';
+import type { ConsumeInput } from '../../src/credits/consumption.ts';
+import type { ReserveInput } from '../../src/credits/reservations.ts';
+import type { DomainServices } from '../../src/services.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+import { openTestServices, TestClock } from './services.ts';
+
+const expiresAt = new Date('2100-01-01');
+export const SERVICE: ServicePrincipal = { kind: 'SERVICE', subject: 'platform', expiresAt };
+export const OPERATOR: OperatorPrincipal = { kind: 'OPERATOR', subject: 'root', expiresAt };
+
+export interface Person {
+  readonly id: string;
+  readonly externalId: string;
+  readonly principal: UserPrincipal;
+}
+
+export class Installation {
+  readonly database: TestDatabase;
+  readonly clock: TestClock;
+  readonly one: DomainServices;
+  readonly two: DomainServices;
+  readonly admin: pg.Pool;
+  #people = 0;
+  #keys = 0;
+
+  private constructor(
+    database: TestDatabase,
+    clock: TestClock,
+    services: readonly [DomainServices, DomainServices],
+    admin: pg.Pool,
+  ) {
+    this.database = database;
+    this.clock = clock;
+    [this.one, this.two] = services;
+    this.admin = admin;
+  }
+
+  static async open(): Promise<Installation> {
+    const database = await createTestDatabase();
+    const clock = new TestClock();
+    const services = await Promise.all([
+      openTestServices(database.url, { clock }),
+      openTestServices(database.url, { clock }),
+    ]);
+    const admin = new pg.Pool({ connectionString: database.url, max: 2 });
+    admin.on('error', () => undefined);
+    return new Installation(database, clock, services, admin);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.one.stop(), this.two.stop(), this.admin.end()]);
+    await this.database.drop();
+  }
+
+  /** One of the two, in turn: what is asked often is asked of both. */
+  either(index: number): DomainServices {
+    return index % 2 === 0 ? this.one : this.two;
+  }
+
+  /** A person with so many credits that never lapse, bought; the trial was theirs and is gone. */
+  async person(credits: bigint): Promise<Person> {
+    const externalId = `person-${(this.#people += 1)}`;
+    const id = await this.one.entities.ensureUser({ externalId, name: null, withTrial: true });
+    const without = { idempotencyKey: this.key(), billingEntityId: id, amount: -10_000n, reason: 'no trial' };
+    await this.one.administration.adjust(OPERATOR, without);
+    if (credits > 0n) await this.grant(id, credits);
+    return { id, externalId, principal: { kind: 'USER', subject: externalId, billingEntityId: id, expiresAt } };
+  }
+
+  async grant(billingEntityId: string, amount: bigint, expires: Date | null = null): Promise<string> {
+    const { grant } = await this.one.administration.grant(OPERATOR, {
+      idempotencyKey: this.key(),
+      billingEntityId,
+      amount,
+      source: 'PURCHASE',
+      priority: 50,
+      effectiveAt: null,
+      expiresAt: expires,
+      reason: 'test',
+    });
+    return grant?.id as string;
+  }
+
+  /** A key that nobody else has. */
+  key(): string {
+    return `key-${(this.#keys += 1)}`;
+  }
+
+  use({ externalId }: Person, tokens: number, more: Partial<ConsumeInput> = {}): ConsumeInput {
+    return {
+      idempotencyKey: this.key(),
+      lines: [{ resource: 'AI_TOKENS', quantity: BigInt(tokens) }],
+      userExternalId: externalId,
+      organizationExternalId: null,
+      feature: null,
+      reservationId: null,
+      occurredAt: null,
+      metadata: null,
+      ...more,
+    };
+  }
+
+  reservation({ externalId }: Person, tokens: number, more: Partial<ReserveInput> = {}): ReserveInput {
+    return {
+      idempotencyKey: this.key(),
+      lines: [{ resource: 'AI_TOKENS', quantity: BigInt(tokens) }],
+      userExternalId: externalId,
+      organizationExternalId: null,
+      feature: null,
+      ttlSeconds: 600,
+      ...more,
+    };
+  }
+
+  async expectProven(...ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      expect({ id, problems: (await this.two.verification.verify(id)).problems }).toEqual({ id, problems: [] });
+    }
+  }
+
+  /** Statements of somebody who can switch triggers off. */
+  async behindItsBack(...statements: readonly string[]): Promise<void> {
+    const client = await this.admin.connect();
+    try {
+      await client.query('begin');
+      await client.query('set local session_replication_role = replica');
+      for (const statement of statements) await client.query(statement);
+      await client.query('commit');
+    } catch (error) {
+      await client.query('rollback');
+      throw error;
+    } finally {
+      client.release();
+    }
+  }
+}
