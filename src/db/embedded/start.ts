@@ -16,7 +16,8 @@ import {
 } from './postmaster.ts';
 import { chooseServerAccount } from './server-account.ts';
 
-const databaseName = 'tollgate';
+/** The only database of a cluster. */
+export const databaseName = 'tollgate';
 const logLimitBytes = 10 * 1024 * 1024;
 /** How long a killed server's last sessions may take to let go of its memory. */
 const leftoverTimeoutMs = 15_000;

@@ -1,0 +1,11 @@
+import { buildIfStale } from './build.mjs';
+
+// `npm run ledger:verify`, or `npm run ledger:verify -- <billing entity> …`.
+try {
+  await buildIfStale();
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
+const { verifyLedgers } = await import('../dist/src/ledger-verify.js');
+process.exitCode = await verifyLedgers(process.argv.slice(2));
