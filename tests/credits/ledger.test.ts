@@ -313,9 +313,10 @@ describe('random commands, concurrently', () => {
             const reservations = executed.flatMap(({ outcome }) =>
               outcome.kind === 'committed' ? outcome.holds.map((hold) => hold.id) : [],
             );
-            const commands = drafts.map((make) =>
-              make({ billingEntityId: id, now, key: `key-${(keys += 1)}`, reservations }),
-            );
+            // An extension leaves no entry by which its place among the others could be told.
+            const commands = drafts
+              .map((make) => make({ billingEntityId: id, now, key: `key-${(keys += 1)}`, reservations }))
+              .filter((command) => command.kind !== 'extend');
             const outcomes = await Promise.all(
               commands.map((command, index) => (index % 2 ? one : two).ledger.execute(command)),
             );

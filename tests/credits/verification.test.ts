@@ -1,4 +1,4 @@
-import { DatabaseError } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import fc from 'fast-check';
 import type { Command } from '../../src/credits/commands.ts';
 import type { Outcome } from '../../src/credits/ledger.ts';
@@ -248,14 +248,21 @@ describe('verification', () => {
     expect(await installation.one.verification.verify(id)).toMatchObject({ consistent: true, entriesChecked: 0n });
   });
 
-  it('history cannot be rewritten by the application itself', async () => {
+  it('history cannot be rewritten: not by the application’s own role, which owns the tables, and not by a superuser', async () => {
     const id = await eventfulAccount();
+    const application = new Client({ connectionString: installation.database.url });
+    await application.connect();
     for (const table of ['ledger_entry', 'usage_record', 'usage_refund']) {
+      for (const change of [`update ${table} set sequence = sequence`, `delete from ${table}`, `truncate ${table}`]) {
+        await expect(application.query(change)).rejects.toMatchObject({ code: '42501' });
+      }
       for (const change of [`update ${table} set sequence = sequence`, `delete from ${table}`]) {
         await expect(installation.admin.query(`${change} where billing_entity_id = $1`, [id])).rejects.toMatchObject({
           code: '23001',
         });
       }
     }
+    await application.end();
+    await installation.expectProven(id);
   });
 });

@@ -38,7 +38,7 @@ test('data outlives a stop, which ends the server and may be called twice', asyn
 });
 
 test('only the password in a file of ours alone opens it, on loopback, and acknowledged means on disk', async () => {
-  const { databaseUrl } = await start({ durable: true });
+  const { databaseUrl, superuserUrl } = await start({ durable: true });
   const file = join(dataDir, 'postgres/password');
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   expect(new URL(databaseUrl).password).toBe((await readFile(file, 'utf8')).trim());
@@ -46,7 +46,7 @@ test('only the password in a file of ours alone opens it, on loopback, and ackno
   wrong.password = 'guess';
   await expect(query(wrong.href, 'SELECT 1')).rejects.toThrow('password authentication failed');
   const settings = await query(
-    databaseUrl,
+    superuserUrl,
     `SELECT name, setting FROM pg_settings WHERE name IN
        ('listen_addresses', 'unix_socket_directories', 'fsync', 'synchronous_commit', 'password_encryption') ORDER BY name`,
   );
@@ -250,3 +250,16 @@ async function isRunning(pid: number): Promise<boolean> {
 function listing(directory: string): Promise<string[]> {
   return readdir(directory, { recursive: true }).catch(() => []);
 }
+
+test('gives the application a role that is no superuser, and what an earlier version made for the superuser', async () => {
+  const first = await start();
+  await query(first.superuserUrl, 'CREATE TABLE made_before AS SELECT 1 AS answer');
+  await query(first.superuserUrl, 'ALTER DATABASE tollgate OWNER TO tollgate');
+  await first.stop();
+  const { databaseUrl } = await start();
+  expect(await query(databaseUrl, 'SELECT rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user')).toEqual([
+    { rolsuper: false, rolcreatedb: false },
+  ]);
+  await query(databaseUrl, 'ALTER TABLE made_before ADD COLUMN more text');
+  await query(databaseUrl, 'CREATE TABLE made_after AS SELECT 1 AS answer');
+});

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { Client, DatabaseError } from 'pg';
+import { Client, DatabaseError, escapeIdentifier } from 'pg';
 
 /** A database of a test file's own, migrated and otherwise empty. */
 export interface TestDatabase {
   readonly url: string;
+  /** The same for who looks after the server, and may switch triggers off. */
+  readonly adminUrl: string;
   /** Ends whatever sessions are left and removes the database. */
   drop(): Promise<void>;
 }
@@ -16,10 +18,10 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const template = setting('TOLLGATE_TEST_TEMPLATE');
   const name = `tollgate_test_${randomBytes(8).toString('hex')}`;
   await administer((client) => cloneDatabase(client, { name, template }));
-  const url = new URL(setting('TOLLGATE_TEST_SERVER_URL'));
-  url.pathname = `/${name}`;
+  const urlOf = (server: string): string => Object.assign(new URL(server), { pathname: `/${name}` }).href;
   return {
-    url: url.href,
+    url: urlOf(setting('TOLLGATE_TEST_APPLICATION_URL')),
+    adminUrl: urlOf(setting('TOLLGATE_TEST_SERVER_URL')),
     drop: () =>
       administer(async (client) => {
         await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
@@ -30,7 +32,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 async function cloneDatabase(client: Client, { name, template }: { name: string; template: string }): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
+      const owner = new URL(setting('TOLLGATE_TEST_APPLICATION_URL')).username;
+      await client.query(`CREATE DATABASE ${name} TEMPLATE ${template} OWNER ${escapeIdentifier(owner)}`);
       return;
     } catch (error) {
       // «source database is being accessed by other users»: autovacuum may look in; PostgreSQL waited 5 s for it already.

@@ -17,17 +17,26 @@ const templateName = `tollgate_template_${randomBytes(4).toString('hex')}`;
  */
 export default async function globalSetup() {
   await buildIfStale();
-  const serverUrl = process.env.TEST_DATABASE_URL ?? (await startEmbedded());
+  const { serverUrl, applicationUrl } = await findServer();
   const admin = new pg.Client({ connectionString: serverUrl });
   await admin.connect();
   try {
     await dropLeftovers(admin);
-    await makeTemplate(admin, serverUrl);
+    await makeTemplate(admin, applicationUrl);
   } finally {
     await admin.end();
   }
   process.env.TOLLGATE_TEST_SERVER_URL = serverUrl;
+  process.env.TOLLGATE_TEST_APPLICATION_URL = applicationUrl;
   process.env.TOLLGATE_TEST_TEMPLATE = templateName;
+}
+
+/** Who looks after the server, and as whom the application comes: in a given server one role is both. */
+async function findServer() {
+  const given = process.env.TEST_DATABASE_URL;
+  if (given !== undefined) return { serverUrl: given, applicationUrl: given };
+  const { superuserUrl, databaseUrl } = await startEmbedded();
+  return { serverUrl: superuserUrl, applicationUrl: databaseUrl };
 }
 
 async function startEmbedded() {
@@ -42,7 +51,7 @@ async function startEmbedded() {
     return start(await mkdtemp(join(tmpdir(), 'tollgate-tests-')));
   });
   globalThis.tollgateTestServer = server;
-  return server.databaseUrl;
+  return server;
 }
 
 /** What earlier, interrupted runs left in the server. Only in the embedded one: a given server may be shared by runs. */
@@ -52,12 +61,12 @@ async function dropLeftovers(admin) {
   for (const { datname } of rows) await admin.query(`DROP DATABASE "${datname}" WITH (FORCE)`);
 }
 
-async function makeTemplate(admin, serverUrl) {
-  await admin.query(`CREATE DATABASE ${templateName} TEMPLATE template0`);
+async function makeTemplate(admin, applicationUrl) {
+  const url = new URL(applicationUrl);
+  await admin.query(`CREATE DATABASE ${templateName} TEMPLATE template0 OWNER ${pg.escapeIdentifier(url.username)}`);
   const migrations = join(root, 'dist/src/db/migrate.js');
   if (existsSync(migrations)) {
     const { migrate } = await import(migrations);
-    const url = new URL(serverUrl);
     url.pathname = `/${templateName}`;
     await migrate(url.href);
   }

@@ -45,7 +45,7 @@ export class Installation {
       openTestServices(database.url, { clock }),
       openTestServices(database.url, { clock }),
     ]);
-    const admin = new pg.Pool({ connectionString: database.url, max: 2 });
+    const admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
     admin.on('error', () => undefined);
     return new Installation(database, clock, services, admin);
   }

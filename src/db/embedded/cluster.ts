@@ -6,8 +6,11 @@ import { EmbeddedPostgresError } from './errors.ts';
 import type { Installation } from './installation.ts';
 import { accessTo, serverEnvironment, type ServerAccount } from './server-account.ts';
 
-/** The only role of a fresh cluster. */
-export const databaseUser = 'tollgate';
+/** The role that a cluster is made with: a superuser, who is above every rule of the database. */
+export const superuser = 'tollgate';
+
+/** The role of the application, which may no more than a role of its own in production may. */
+export const applicationUser = 'tollgate_app';
 
 /** A PostgreSQL data directory with what belongs to it. */
 export interface Cluster {
@@ -23,7 +26,7 @@ export function clusterIn(dataDir: string): Cluster {
   return { directory, data: join(directory, 'data') };
 }
 
-/** The password of {@link databaseUser}. */
+/** The password of both roles. */
 export async function readPassword(cluster: Cluster): Promise<string> {
   return (await readFile(join(cluster.directory, 'password'), 'utf8')).trim();
 }
@@ -95,7 +98,7 @@ async function runInitdb(options: {
   try {
     const args = [
       ['-D', argument],
-      ['--username', databaseUser],
+      ['--username', superuser],
       ['--auth', 'scram-sha-256'],
       ['--pwfile', account === null ? options.passwordFile : '/proc/self/fd/0'],
       ['--encoding', 'UTF8'],

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Client } from 'pg';
-import { clusterIn, databaseUser, readPassword } from './cluster.ts';
+import { applicationUser, clusterIn, readPassword } from './cluster.ts';
 import { postmasterFile } from './orphan.ts';
 
 /** Lines of a server's pid file, counted from 0. */
@@ -13,7 +13,7 @@ export async function runningEmbeddedPostgres(dataDir: string, databaseName: str
   const noted = await readFile(postmasterFile(cluster), 'utf8').catch(() => null);
   const port = Number(noted?.split('\n')[PORT_LINE]);
   if (!Number.isSafeInteger(port) || port <= 0) return null;
-  const databaseUrl = `postgresql://${databaseUser}:${await readPassword(cluster)}@127.0.0.1:${port}/${databaseName}`;
+  const databaseUrl = `postgresql://${applicationUser}:${await readPassword(cluster)}@127.0.0.1:${port}/${databaseName}`;
   const client = new Client({ connectionString: databaseUrl });
   // A killed server leaves its note behind: only an answer tells.
   try {

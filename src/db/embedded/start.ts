@@ -3,7 +3,15 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { checkCluster, clusterExists, clusterIn, createCluster, databaseUser, readPassword } from './cluster.ts';
+import {
+  checkCluster,
+  clusterExists,
+  clusterIn,
+  createCluster,
+  readPassword,
+  superuser,
+  applicationUser,
+} from './cluster.ts';
 import { findBinaries, prepareInstallation } from './installation.ts';
 import { lockDirectory } from './lock.ts';
 import { clearOrphan } from './orphan.ts';
@@ -42,8 +50,10 @@ export interface EmbeddedPostgresOptions {
 
 /** A running embedded server. */
 export interface EmbeddedPostgres {
-  /** postgresql://user:password@127.0.0.1:port/database, the same for as long as this runs. */
+  /** postgresql://user:password@127.0.0.1:port/database, the same for as long as this runs. The role is no superuser. */
   readonly databaseUrl: string;
+  /** The same for a superuser. For whoever looks after the server, such as tests; never for the application. */
+  readonly superuserUrl: string;
   /** Ends all sessions and the server, within half a minute at worst. Idempotent. */
   stop(): Promise<void>;
 }
@@ -60,7 +70,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   try {
     const server = await startServer(dataDir, options);
     return {
-      databaseUrl: server.databaseUrl,
+      ...server,
       stop: async () => {
         await server.stop();
         await lock.release();
@@ -87,16 +97,18 @@ async function startServer(dataDir: string, options: EmbeddedPostgresOptions): P
     await rename(join(cluster.directory, 'log'), join(cluster.directory, 'log.1'));
   }
   const postmaster = await startSomewhere({ installation, cluster, account, durable }, options.port, log);
-  const databaseUrl = `postgresql://${databaseUser}:${await readPassword(cluster)}@127.0.0.1:${postmaster.port}/${databaseName}`;
+  const password = await readPassword(cluster);
+  const urlOf = (user: string): string =>
+    `postgresql://${user}:${password}@127.0.0.1:${postmaster.port}/${databaseName}`;
   const stop = keepRunning(postmaster, { installation, cluster, account, durable, port: postmaster.port }, log);
   try {
-    await createDatabase(databaseUrl);
+    await prepareDatabase(urlOf(superuser), password);
   } catch (error) {
     await stop();
     throw error;
   }
   log.info({ pid: postmaster.pid, port: postmaster.port }, 'the database is ready');
-  return { databaseUrl, stop };
+  return { databaseUrl: urlOf(applicationUser), superuserUrl: urlOf(superuser), stop };
 }
 
 /** Starts the server on a port that is free, or on the given one, as soon as a predecessor has let go of the data. */
@@ -162,14 +174,36 @@ async function restart(options: PostmasterOptions, log: EmbeddedLog, signal: Abo
   return null;
 }
 
-async function createDatabase(databaseUrl: string): Promise<void> {
-  const url = new URL(databaseUrl);
-  url.pathname = '/postgres';
-  const client = new Client({ connectionString: url.href });
+/** Makes the application's role and database where they are not there, and gives the role what an earlier version made for the superuser. */
+async function prepareDatabase(superuserUrl: string, password: string): Promise<void> {
+  const server = new URL(superuserUrl);
+  server.pathname = '/postgres';
+  await onConnection(server.href, async (client) => {
+    const roles = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [applicationUser]);
+    // A password of ours has no character that would need quoting.
+    if (roles.rowCount === 0) await client.query(`CREATE ROLE ${applicationUser} LOGIN PASSWORD '${password}'`);
+    const databases = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [databaseName]);
+    if (databases.rowCount === 0) await client.query(`CREATE DATABASE ${databaseName} OWNER ${applicationUser}`);
+  });
+  await onConnection(superuserUrl, async (client) => {
+    await client.query(`ALTER DATABASE ${databaseName} OWNER TO ${applicationUser}`);
+    const { rows } = await client.query<{ statement: string }>(
+      `SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, $1::text) AS statement FROM pg_class c
+       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relowner <> $1::regrole
+       UNION ALL
+       SELECT format('ALTER FUNCTION %s OWNER TO %I', p.oid::regprocedure, $1::text) FROM pg_proc p
+       WHERE p.pronamespace = 'public'::regnamespace AND p.proowner <> $1::regrole`,
+      [applicationUser],
+    );
+    for (const { statement } of rows) await client.query(statement);
+  });
+}
+
+async function onConnection(url: string, work: (client: Client) => Promise<void>): Promise<void> {
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    const existing = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [databaseName]);
-    if (existing.rowCount === 0) await client.query(`CREATE DATABASE ${databaseName}`);
+    await work(client);
   } finally {
     await client.end();
   }
