@@ -50,7 +50,11 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
     ...insertion('ledger_entry', ENTRY_WRITTEN, changes.entries),
     ...insertion('usage_record', RECORD_WRITTEN, changes.records),
     ...insertion('usage_refund', REFUND_WRITTEN, changes.refunds),
-    ...insertion('usage_rollup', ROLLUP_WRITTEN, changes.rollups, ADDED_UP),
+    ...insertion('usage_rollup', ROLLUP_WRITTEN, changes.rollups.filter(adds), ADDED_UP),
+    ...subtraction(
+      'usage_rollup',
+      changes.rollups.filter((rollup) => !adds(rollup)),
+    ),
   ];
   const values = [entities, ...parts.flatMap((each) => each.parameters)];
   await all([client.query({ ...combined(scope, parts), values }), client.query('commit')]);
@@ -92,10 +96,29 @@ function insertion<Row>(
   );
 }
 
+const SUMS = ['quantity', 'credits', 'overage', 'records'] as const;
+
 /** An hour that is there already grows. */
-const ADDED_UP = `on conflict (${ROLLUP_KEY.join(', ')}) do update set ${['quantity', 'credits', 'overage', 'records']
-  .map((sum) => `${sum} = usage_rollup.${sum} + excluded.${sum}`)
-  .join(', ')}`;
+const ADDED_UP = `on conflict (${ROLLUP_KEY.join(', ')}) do update set ${SUMS.map(
+  (sum) => `${sum} = usage_rollup.${sum} + excluded.${sum}`,
+).join(', ')}`;
+
+/** Whether it could stand as a row of its own. What refunds take off cannot, and has a row to be taken off: the records' own. */
+function adds({ credits, overage, records }: Rollup): boolean {
+  return credits >= 0n && overage >= 0n && records > 0n;
+}
+
+/** The table's checks hold for a row that is offered, also where it would only be added to another: so this is no insertion. */
+function subtraction(table: string, rollups: readonly Rollup[]): Part[] {
+  return part(
+    `subtract-${table}`,
+    ROLLUP_WRITTEN,
+    rollups,
+    (scope, first) => `update ${table} t set ${SUMS.map((sum) => `${sum} = t.${sum} + r.${sum}`).join(', ')}
+      from ${unnested(ROLLUP_WRITTEN, first)}
+      where t.billing_entity_id ${isIn(scope)} and ${ROLLUP_KEY.map((name) => `t.${name} = r.${name}`).join(' and ')}`,
+  );
+}
 
 /** Update of rows that are there; `key` names what tells an account's rows apart. */
 function update<Row>(table: string, columns: readonly Column<Row>[], rows: readonly Row[], ...key: string[]): Part[] {
