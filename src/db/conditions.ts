@@ -17,6 +17,13 @@ export class Conditions {
     return this;
   }
 
+  /** The column has one of these values, of which there is at least one. A single one is compared by `=`: only that lets an index keep its order. */
+  isOneOf(column: string, values: readonly unknown[]): this {
+    return this.and(
+      values.length === 1 ? `${column} = ${this.value(values[0])}` : `${column} = any(${this.value(values)})`,
+    );
+  }
+
   /** `where` with all of them. */
   get clause(): string {
     return this.#texts.length === 0 ? '' : `where ${this.#texts.join(' and ')}`;

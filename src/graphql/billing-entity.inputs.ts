@@ -46,6 +46,9 @@ export class UsageFilter {
 
   @Field(() => [BillingModeEnum], { nullable: true, description: 'Charged in these modes.' })
   readonly billingModes?: NonNullable<DomainUsageFilter['billingModes']> | null;
+
+  @Field(() => [String], { nullable: true, description: 'Used for these features.' })
+  readonly features?: string[] | null;
 }
 
 @ArgsType()
@@ -94,5 +97,6 @@ export function toUsageFilter(filter: UsageFilter | null | undefined): DomainUsa
     resources: filter?.resources ?? null,
     userExternalIds: filter?.userExternalIds ?? null,
     billingModes: filter?.billingModes ?? null,
+    features: filter?.features ?? null,
   };
 }

@@ -1,20 +1,17 @@
 /** What was used: records read in pages, and watched as they come. */
+import { Conditions } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
-import type { BillingMode, UsageRecord } from '../credits/account.ts';
+import type { UsageRecord } from '../credits/account.ts';
 import { parseRecordId } from '../ids.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
-import type { Resource } from '../plans/rates.ts';
-import { isStorableText } from '../storable-text.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from './usage-record-row.ts';
+import { addSelection, selectionOf, type UseFilter } from './use-filter.ts';
 
-export interface UsageFilter {
+export interface UsageFilter extends UseFilter {
   /** By occurredAt, inclusive. */
   readonly from: Date | null;
   /** By occurredAt, exclusive. */
   readonly to: Date | null;
-  readonly resources: readonly Resource[] | null;
-  readonly userExternalIds: readonly string[] | null;
-  readonly billingModes: readonly BillingMode[] | null;
 }
 
 /** New records since the last event: the newest few, and how many more there were. */
@@ -47,36 +44,32 @@ export class UsageHistory {
     this.#changes = changes;
   }
 
-  /** By occurredAt, newest first. */
+  /** By occurredAt, newest first. @throws Refusal BAD_USER_INPUT */
   async records(billingEntityId: string, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
     checkPage(page);
     const after = decodeCursor(page.after, ['instant', 'integer', 'integer']);
-    const userIds = filter.userExternalIds && (await this.#userIds(filter.userExternalIds));
-    const { rows } = await this.#database.query<RecordRow>({
-      name: 'usage-page',
-      text: `select ${RECORD_COLUMNS} from usage_record u
-        where u.billing_entity_id = $1
-          and ($2::timestamptz is null or (u.occurred_at, u.sequence, u.line) < ($2, $3::bigint, $4::smallint))
-          and ($5::timestamptz is null or u.occurred_at >= $5) and ($6::timestamptz is null or u.occurred_at < $6)
-          and ($7::text[] is null or u.resource = any($7)) and ($8::text[] is null or u.billing_mode = any($8))
-          and ($9::uuid[] is null or u.user_id = any($9))
-        order by u.occurred_at desc, u.sequence desc, u.line desc limit $10`,
-      values: [
-        billingEntityId,
-        ...(after ?? [null, null, null]),
-        filter.from,
-        filter.to,
-        filter.resources,
-        filter.billingModes,
-        userIds,
-        page.first + 1,
-      ],
-    });
-    return toPage(rows.map(toRecord), page, (record) => [
-      record.occurredAt.toISOString(),
-      record.sequence.toString(),
-      record.line.toString(),
-    ]);
+    const selection = await selectionOf(filter, this.#database);
+    if (selection === null) return toPage([], page, recordKey);
+
+    const where = new Conditions();
+    where.and(`u.billing_entity_id = ${where.value(billingEntityId)}`);
+    if (after) {
+      const [occurredAt, sequence, line] = after.map((part) => where.value(part));
+      where.and(
+        `(u.occurred_at, u.sequence, u.line) < (${occurredAt}::timestamptz, ${sequence}::bigint, ${line}::smallint)`,
+      );
+    }
+    if (filter.from) where.and(`u.occurred_at >= ${where.value(filter.from)}`);
+    if (filter.to) where.and(`u.occurred_at < ${where.value(filter.to)}`);
+    addSelection(where, 'u', selection);
+    // True of everybody but the payer, and what lets the index by user serve: it has nobody's use of their own account.
+    if (selection.userIds?.includes(billingEntityId) === false) where.and('u.user_id <> u.billing_entity_id');
+    const { rows } = await this.#database.query<RecordRow>(
+      `select ${RECORD_COLUMNS} from usage_record u ${where.clause}
+       order by u.occurred_at desc, u.sequence desc, u.line desc limit ${where.value(page.first + 1)}`,
+      where.values,
+    );
+    return toPage(rows.map(toRecord), page, recordKey);
   }
 
   /** The record with this public id, or null. @throws Refusal NOT_FOUND when malformed */
@@ -135,15 +128,11 @@ export class UsageHistory {
     });
     return { records: rows.map(toRecord), skipped: (rows[0]?.total ?? 0n) - BigInt(rows.length) };
   }
+}
 
-  /** Persons by their external ids, resolved in the directory first and by itself. Unknown ones match nothing. */
-  async #userIds(externalIds: readonly string[]): Promise<string[]> {
-    const { rows } = await this.#database.query<{ billing_entity_id: string }>(
-      `select billing_entity_id from entity_key where namespace = 'USER' and key = any($1::text[])`,
-      [externalIds.filter(isStorableText)],
-    );
-    return rows.map((row) => row.billing_entity_id);
-  }
+/** A record's place among the others of its account. */
+function recordKey({ occurredAt, sequence, line }: UsageRecord): [string, string, string] {
+  return [occurredAt.toISOString(), sequence.toString(), line.toString()];
 }
 
 function entryKey({ billingEntityId, sequence }: EntryKey): string {

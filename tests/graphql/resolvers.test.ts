@@ -217,7 +217,7 @@ describe('what resolvers pass on', () => {
         usage(${filters}) { edges { cursor } } all: usage(after: null, filter: null) { edges { cursor } }
       } }`,
     );
-    const open = { to: null, resources: null, userExternalIds: null, billingModes: null };
+    const open = { to: null, resources: null, userExternalIds: null, billingModes: null, features: null };
     const first = { first: 20, after: null };
     expect(argsOf(asked, 'history.grants')).toMatchObject([ANN, first, { activeOnly: false }]);
     expect(argsOf(asked, 'history.ledger')).toEqual([

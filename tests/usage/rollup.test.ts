@@ -1,0 +1,54 @@
+import pg from 'pg';
+import type { DomainServices } from '../../src/services.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openTestServices, TestClock } from '../support/services.ts';
+import { createHousehold, record, refund, type UseDraft } from './recorded-use.ts';
+
+const TOKENS: UseDraft = {
+  person: 1,
+  billingMode: 'FULL',
+  feature: null,
+  lines: [{ resource: 'AI_TOKENS', quantity: 1_000n }],
+  minutesAgo: 0,
+};
+
+let database: TestDatabase;
+let clock: TestClock;
+let services: DomainServices;
+let admin: pg.Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  clock = new TestClock();
+  services = await openTestServices(database.url, { clock });
+  admin = new pg.Client({ connectionString: database.url });
+  await admin.connect();
+});
+
+afterAll(async () => {
+  await Promise.all([services.stop(), admin.end()]);
+  await database.drop();
+});
+
+describe('sums of use by the hour', () => {
+  it('lose what a refund gives back, in a transaction of its own or together with new use of that hour', async () => {
+    const household = await createHousehold(services);
+    const use = (): ReturnType<typeof record> =>
+      record(services, household, { drafts: [TOKENS, TOKENS], now: clock.now() });
+    const sums = async (): Promise<unknown[]> => {
+      const { rows } = await admin.query<Record<string, number>>(
+        'select quantity::int, credits::int, records::int from usage_rollup where billing_entity_id = $1',
+        [household.billingEntityId],
+      );
+      return rows;
+    };
+    const [first, second] = await use();
+    expect(await sums()).toEqual([{ quantity: 2_000, credits: 200, records: 2 }]);
+    await refund(services, first as NonNullable<typeof first>);
+    expect(await sums()).toEqual([{ quantity: 2_000, credits: 100, records: 2 }]);
+    // One batch: two uses and a refund.
+    await Promise.all([use(), refund(services, second as NonNullable<typeof second>)]);
+    expect(await sums()).toEqual([{ quantity: 4_000, credits: 200, records: 4 }]);
+    expect((await services.verification.verify(household.billingEntityId)).problems).toEqual([]);
+  });
+});

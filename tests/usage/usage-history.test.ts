@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import type { UsageRecord } from '../../src/credits/account.ts';
+import type { DomainServices } from '../../src/services.ts';
+import type { UsageFilter } from '../../src/usage/usage-history.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openTestServices, TestClock } from '../support/services.ts';
+import { createHousehold, filterDraft, filterOf, fits, type Household, record, useDraft } from './recorded-use.ts';
+
+const EVERYTHING: UsageFilter = {
+  from: null,
+  to: null,
+  resources: null,
+  userExternalIds: null,
+  billingModes: null,
+  features: null,
+};
+
+let database: TestDatabase;
+let clock: TestClock;
+let services: DomainServices;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  clock = new TestClock();
+  services = await openTestServices(database.url, { clock });
+});
+
+afterAll(async () => {
+  await services.stop();
+  await database.drop();
+});
+
+/** Walks all pages; `between` may do something before each next one. */
+async function walk(
+  { billingEntityId }: Household,
+  filter: UsageFilter,
+  { first = 7, between = async () => {} }: { first?: number; between?: () => Promise<void> } = {},
+): Promise<UsageRecord[]> {
+  const records: UsageRecord[] = [];
+  for (let after: string | null = null; ;) {
+    const { edges, pageInfo } = await services.usage.records(billingEntityId, { first, after }, filter);
+    records.push(...edges.map(({ node }) => node));
+    if (!pageInfo.hasNextPage) return records;
+    after = pageInfo.endCursor;
+    await between();
+  }
+}
+
+const newestUseFirst = (one: UsageRecord, other: UsageRecord): number =>
+  other.occurredAt.getTime() - one.occurredAt.getTime() ||
+  Number(other.sequence - one.sequence) ||
+  other.line - one.line;
+
+describe('pages of use', () => {
+  it('have every record that fits the filter once, newest use first, whatever is asked', async () => {
+    const minutesAgo = fc.option(fc.nat({ max: 35 * 24 * 60 }));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(useDraft, { minLength: 1, maxLength: 40 }),
+        fc.array(fc.record({ draft: filterDraft, from: minutesAgo, to: minutesAgo }), { minLength: 1, maxLength: 8 }),
+        async (drafts, questions) => {
+          const household = await createHousehold(services);
+          const now = clock.now();
+          const recorded = await record(services, household, { drafts, now });
+          const instant = (ago: number | null): Date | null =>
+            ago === null ? null : new Date(now.getTime() - ago * 60_000);
+          for (const { draft, ...span } of questions) {
+            const [from, to] = [instant(span.from), instant(span.to)];
+            const filter = { ...filterOf(draft, household), from, to };
+            const expected = recorded
+              .filter((each) => fits(each, filter, household))
+              .filter(({ occurredAt }) => (!from || occurredAt >= from) && (!to || occurredAt < to))
+              .toSorted(newestUseFirst);
+            expect(await walk(household, filter)).toEqual(expected);
+          }
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  it('stay as they were for who turns them while use is recorded, newer and older', async () => {
+    const household = await createHousehold(services);
+    const drafts = fc.sample(useDraft, { numRuns: 60, seed: 7 });
+    const before = await record(services, household, { drafts, now: clock.now() });
+    const arrivals = fc.sample(useDraft, { numRuns: 200, seed: 8 });
+    const turned = await walk(household, EVERYTHING, {
+      between: async () => {
+        await record(services, household, { drafts: arrivals.splice(0, 5), now: clock.now() });
+      },
+    });
+    // What arrived ahead of the reader may be among them; what was there is, once and in order.
+    expect(turned).toEqual(turned.toSorted(newestUseFirst));
+    expect(new Set(turned.map(({ sequence, line }) => `${sequence}/${line}`)).size).toBe(turned.length);
+    const known = new Set(before.map(({ sequence }) => sequence));
+    expect(turned.filter(({ sequence }) => known.has(sequence))).toEqual(before.toSorted(newestUseFirst));
+  });
+
+  it('refuse sizes and cursors that are none', async () => {
+    const { billingEntityId } = await createHousehold(services);
+    for (const page of [
+      { first: 0, after: null },
+      { first: 101, after: null },
+      { first: 1, after: 'nonsense' },
+    ]) {
+      await expect(services.usage.records(billingEntityId, page, EVERYTHING)).rejects.toMatchObject({
+        code: 'BAD_USER_INPUT',
+      });
+    }
+  });
+});
