@@ -2,7 +2,7 @@
 import type { Database } from '../db/database.ts';
 import type { BillingMode, UsageRecord } from '../credits/account.ts';
 import { parseRecordId } from '../ids.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../pagination.ts';
 import type { Resource } from '../plans/rates.ts';
 import { isStorableText } from '../storable-text.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from './usage-record-row.ts';
@@ -50,6 +50,19 @@ export class UsageHistory {
   /** By occurredAt, newest first. */
   async records(billingEntityId: string, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
     checkPage(page);
+    return this.#page(billingEntityId, page, filter);
+  }
+
+  /** All of them in the order of `records`, `size` at a time. What is recorded meanwhile moves nothing. */
+  everyRecord(
+    billingEntityId: string,
+    filter: UsageFilter,
+    size: number,
+  ): AsyncGenerator<readonly UsageRecord[], void, undefined> {
+    return everyPage(size, (page) => this.#page(billingEntityId, page, filter));
+  }
+
+  async #page(billingEntityId: string, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
     const after = decodeCursor(page.after, ['instant', 'integer', 'integer']);
     const userIds = filter.userExternalIds && (await this.#userIds(filter.userExternalIds));
     const { rows } = await this.#database.query<RecordRow>({
