@@ -1,8 +1,9 @@
 import { Migration } from '@mikro-orm/migrations';
 
 /**
- * Holds, refunds, transfers, clawback, hourly summaries, and a checksum of every row that the ledger writes. Rows of
- * before have no checksum; verification accepts that only where every earlier entry of the account has none either.
+ * Holds, refunds, transfers, clawback, hourly summaries, links to exported files, and a checksum of every row that the
+ * ledger writes. Rows of before have no checksum; verification accepts that only where every earlier entry of the account
+ * has none either.
  */
 export class TheCompleteLedger extends Migration {
   override name = '0002-the-complete-ledger';
@@ -61,6 +62,25 @@ export class TheCompleteLedger extends Migration {
       select billing_entity_id, date_trunc('hour', occurred_at, 'UTC'), coalesce(user_id, '00000000-0000-0000-0000-000000000000'),
         resource, billing_mode, '', sum(quantity), sum(credits), sum(overage), count(*)
       from usage_record group by 1, 2, 3, 4, 5`);
+
+    // Kept as json, not jsonb: the database never looks into it, and jsonb refuses escapes that JSON allows.
+    this.addSql(`create table export_link (
+      billing_entity_id uuid not null,
+      id uuid not null,
+      secret_hash bytea not null,
+      kind text not null,
+      filter json not null,
+      principal_kind text not null,
+      principal_subject text not null,
+      principal_entity_id uuid,
+      created_at timestamptz(3) not null,
+      expires_at timestamptz(3) not null,
+      used_at timestamptz(3),
+      constraint export_link_pkey primary key (billing_entity_id, id),
+      constraint export_link_kind_known check (kind in ('USAGE', 'LEDGER')),
+      constraint export_link_users_are_entities check ((principal_kind = 'USER') = (principal_entity_id is not null)),
+      constraint export_link_expires_after_creation check (expires_at > created_at)
+    )`);
 
     this.addSql(`alter table credit_account
       add column held_overage bigint not null default 0,

@@ -1,11 +1,12 @@
 /** The composition root: everything but the portal, on one database. Tests boot this same one. */
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
-import type { AuthConfig, Config } from './config.ts';
+import { type AuthConfig, type Config, publicUrlOf } from './config.ts';
 import { contextFactory } from './graphql/context.ts';
 import { buildTollgateSchema } from './graphql/schema.ts';
 import { createAuthenticator } from './http/authentication.ts';
 import type { Route } from './http/exchange.ts';
+import { createExportRoutes } from './http/exports.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
 import type { Log } from './log.ts';
@@ -42,6 +43,8 @@ const SWEEP_INTERVAL_MS = 5_000;
  */
 export async function startApp({ config, databaseUrl, auth, clock, log, routes }: AppOptions): Promise<App> {
   const metrics = createMetrics();
+  // Links are made on request, and so only once it listens.
+  let listeningPort = config.port;
   const services = await openServices({
     databaseUrl,
     redisUrl: config.redisUrl,
@@ -50,6 +53,8 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     ledger: { ...config.ledger, patienceMs: PATIENCE_MS },
     readConnections: config.databasePoolSize,
     sweepIntervalMs: SWEEP_INTERVAL_MS,
+    publicUrl: () => publicUrlOf(config, listeningPort),
+    exportStreams: config.limits.exportStreams,
     onBatch: batchObserver(metrics.registry),
   });
   observeQueues(metrics.registry, services);
@@ -71,10 +76,14 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     readiness: [{ name: 'database', check: () => services.ping() }],
     metrics,
     clock,
-    ...(routes && { routes }),
+    routes: [
+      ...createExportRoutes({ exports: services.exports, stallMs: config.limits.exportStallMs, log }),
+      ...(routes ?? []),
+    ],
   });
   try {
     const { port } = await server.listen();
+    listeningPort = port;
     await services.start();
     return {
       port,
@@ -126,6 +135,14 @@ function observeQueues(registry: Registry, services: DomainServices): void {
     registers,
     collect() {
       this.set(services.live.openStreams);
+    },
+  });
+  new Gauge({
+    name: 'tollgate_exports_open',
+    help: 'Exported files that are being sent.',
+    registers,
+    collect() {
+      this.set(services.exports.openStreams);
     },
   });
 }

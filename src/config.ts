@@ -24,6 +24,8 @@ import { z } from 'zod';
  * | SOCKET_INIT_TIMEOUT_MS | 5000 | how long a socket may wait with its connection_init |
  * | SOCKET_PING_MS | 30000 | how often a socket's peer must show that it lives |
  * | HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS | 10000, 30000 | how long a client may take to send headers, a whole request |
+ * | EXPORT_STREAMS | 4 | exported files that are sent at one time |
+ * | EXPORT_STALL_MS | 60000 | how long a client may leave a file that is being sent unread |
  * | KEEP_ALIVE_MS | 65000 | how long an idle connection is kept |
  * | DRAIN_TIMEOUT_MS | 10000 | how long work in flight may take after the order to stop |
  * | RATE_LIMIT_WINDOW_SECONDS | 10 | the window that the next five count operations in; 0 operations: no limit |
@@ -111,6 +113,8 @@ export interface Limits {
   readonly socketPingMs: number;
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly exportStreams: number;
+  readonly exportStallMs: number;
   readonly keepAliveMs: number;
   readonly drainTimeoutMs: number;
   readonly rateLimits: RateLimits;
@@ -181,6 +185,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
   return config;
 }
 
+/** How the world names this installation, which listens on `port`. Ends in a slash, so that addresses below it can be resolved. */
+export function publicUrlOf({ publicUrl, host }: Pick<Config, 'publicUrl' | 'host'>, port: number): URL {
+  if (publicUrl !== null) return new URL(`${publicUrl.origin}${publicUrl.pathname.replace(/\/*$/, '/')}`);
+  const name = ['0.0.0.0', '::', '127.0.0.1'].includes(host) ? 'localhost' : host;
+  return new URL(`http://${name.includes(':') ? `[${name}]` : name}:${port}/`);
+}
+
 function readAuth(reader: Reader, mode: Mode): AuthConfig {
   const secretBytes = z.string().refine((secret) => Buffer.byteLength(secret) >= 32, 'must have at least 32 bytes');
   const jwtSecret = reader.optional('AUTH_JWT_SECRET', secretBytes);
@@ -239,6 +250,8 @@ function readLimits(reader: Reader): Limits {
     socketPingMs: reader.number('SOCKET_PING_MS', 30_000, 10, 3_600_000),
     headersTimeoutMs: reader.number('HEADERS_TIMEOUT_MS', 10_000, 100, 600_000),
     requestTimeoutMs: reader.number('REQUEST_TIMEOUT_MS', 30_000, 100, 3_600_000),
+    exportStreams: reader.number('EXPORT_STREAMS', 4, 1, 1000),
+    exportStallMs: reader.number('EXPORT_STALL_MS', 60_000, 100, 3_600_000),
     keepAliveMs: reader.number('KEEP_ALIVE_MS', 65_000, 100, 3_600_000),
     drainTimeoutMs: reader.number('DRAIN_TIMEOUT_MS', 10_000, 0, 600_000),
     rateLimits: {

@@ -9,6 +9,11 @@ const GRANT = 'grt_';
 const ENTRY = 'ent_';
 const RECORD = 'use_';
 const RESERVATION = 'rsv_';
+/** The logs strike out whatever begins with `tg_`. */
+const EXPORT_TOKEN = 'tg_export_';
+
+/** Bytes of the secret in an export link's token. */
+export const EXPORT_SECRET_BYTES = 32;
 
 /** Public id of a grant. */
 export function grantId(billingEntityId: string, id: string): string {
@@ -40,6 +45,23 @@ export function reservationId(billingEntityId: string, id: string): string {
 export function parseReservationId(id: string): { billingEntityId: string; id: string } {
   const bytes = decode(id, RESERVATION, 32);
   return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
+}
+
+/** The token of an export link: it names the link, as an id would, and carries its secret besides. */
+export function exportToken({ billingEntityId, id, secret }: ExportTokenParts): string {
+  return EXPORT_TOKEN + encode(parse(billingEntityId), parse(id), secret);
+}
+
+/** What an export link's token says. @throws Refusal NOT_FOUND when malformed */
+export function parseExportToken(token: string): ExportTokenParts {
+  const bytes = decode(token, EXPORT_TOKEN, 32 + EXPORT_SECRET_BYTES);
+  return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16, 32)), secret: bytes.subarray(32) };
+}
+
+export interface ExportTokenParts {
+  readonly billingEntityId: string;
+  readonly id: string;
+  readonly secret: Uint8Array;
 }
 
 /** A billing entity's id, as the database spells it. @throws Refusal NOT_FOUND when malformed */

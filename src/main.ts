@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type App, startApp } from './app.ts';
 import { systemClock } from './clock.ts';
-import { type AuthConfig, type Config, ConfigError, loadConfig, type Mode } from './config.ts';
+import { type AuthConfig, type Config, ConfigError, loadConfig, type Mode, publicUrlOf } from './config.ts';
 import { isTransient } from './db/errors.ts';
 import { EmbeddedPostgresError } from './db/embedded/errors.ts';
 import { startEmbeddedPostgres } from './db/embedded/start.ts';
@@ -65,13 +65,8 @@ async function startLocalOrServed(config: Config, databaseUrl: string, log: Log)
   const graphiql = createGraphiqlRoutes(fileURLToPath(new URL('../graphiql', import.meta.url)));
   const app = await startApp({ config, databaseUrl, auth, clock: systemClock, log, routes: [...graphiql, signIn] });
   if (config.demo) await seedDemo(app.services, systemClock);
-  await printWelcome(addressOf(config, app.port), people);
+  await printWelcome(publicUrlOf(config, app.port).origin, people);
   return app;
-}
-
-function addressOf(config: Config, port: number): string {
-  const host = ['0.0.0.0', '::', '127.0.0.1'].includes(config.host) ? 'localhost' : config.host;
-  return config.publicUrl?.origin ?? `http://${host}:${port}`;
 }
 
 async function printWelcome(address: string, people: ReturnType<typeof demoPeople>): Promise<void> {

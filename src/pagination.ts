@@ -48,6 +48,22 @@ export function toPage<T>(rows: readonly T[], request: PageRequest, keyOf: (row:
 }
 
 /**
+ * Every row of a list, so many at a time. The next page is read when it is asked for and not before, so that who reads
+ * slowly waits for nobody and nothing waits in memory. `read` takes sizes beyond what callers may ask for.
+ */
+export async function* everyPage<T>(
+  first: number,
+  read: (request: PageRequest) => Promise<Page<T>>,
+): AsyncGenerator<readonly T[], void, undefined> {
+  for (let after: string | null = null; ;) {
+    const { edges, pageInfo }: Page<T> = await read({ first, after });
+    yield edges.map(({ node }) => node);
+    if (!pageInfo.hasNextPage) return;
+    after = pageInfo.endCursor;
+  }
+}
+
+/**
  * The key that a cursor names, its parts of the types given; null when there is no cursor.
  * @throws Refusal BAD_USER_INPUT for anything this server did not make.
  */

@@ -18,6 +18,7 @@ import { Database } from './db/database.ts';
 import { openOrm } from './db/orm.ts';
 import { openLedgerPool } from './db/pools.ts';
 import { createLiveEvents } from './live/live-events.ts';
+import { Exports } from './usage/exports.ts';
 import { UsageHistory } from './usage/usage-history.ts';
 
 export interface ServicesOptions {
@@ -29,6 +30,10 @@ export interface ServicesOptions {
   /** Connections for reading; the ledger has its own. */
   readonly readConnections: number;
   readonly sweepIntervalMs: number;
+  /** How the world names this installation; asked when a link is made. Ends in a slash. */
+  readonly publicUrl: () => URL;
+  /** Exported files that are sent at one time. */
+  readonly exportStreams: number;
   readonly onBatch?: NonNullable<LedgerOptions['onBatch']>;
 }
 
@@ -76,6 +81,15 @@ export async function openServices(options: ServicesOptions) {
   const transfers = new Transfers({ ledger, database });
   const administration = new Administration({ ledger, history });
   const verification = new LedgerVerification(database);
+  const exports = new Exports({
+    entities,
+    usage,
+    history,
+    database,
+    clock,
+    publicUrl: options.publicUrl,
+    streams: options.exportStreams,
+  });
   const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
 
   return {
@@ -83,6 +97,7 @@ export async function openServices(options: ServicesOptions) {
     administration,
     consumption,
     entities,
+    exports,
     history,
     ledger,
     live,

@@ -52,6 +52,8 @@ export async function fill(databaseUrl: string, { records, told }: { records: nu
     ledger: { lanes: 2, maxBatch: WAVE, maxQueued: WAVE, patienceMs: 60_000 },
     readConnections: 4,
     sweepIntervalMs: YEAR_MS,
+    publicUrl: () => new URL('http://localhost/'),
+    exportStreams: 1,
   });
   try {
     await live({ ledger: services.ledger, clock, year: await openYear(services) }, { recorded, records, told });

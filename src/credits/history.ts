@@ -1,7 +1,7 @@
 /** The ledger and the grants of an account, read in pages. */
 import { Conditions } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../pagination.ts';
 import type { Entry } from './account.ts';
 import { type Grant, isPromotional } from './grants.ts';
 import { ENTRY_COLUMNS, type EntryRow, GRANT_COLUMNS, type GrantRow, toEntry, toGrant } from './ledger-rows.ts';
@@ -22,8 +22,25 @@ export class History {
   }
 
   /** Every change of the balance, newest first. */
-  async ledger(billingEntityId: string, page: PageRequest, { kinds, from, to }: LedgerFilter): Promise<Page<Entry>> {
+  async ledger(billingEntityId: string, page: PageRequest, filter: LedgerFilter): Promise<Page<Entry>> {
     checkPage(page);
+    return this.#ledgerPage(billingEntityId, page, filter);
+  }
+
+  /** All of them in the order of `ledger`, `size` at a time. */
+  everyEntry(
+    billingEntityId: string,
+    filter: LedgerFilter,
+    size: number,
+  ): AsyncGenerator<readonly Entry[], void, undefined> {
+    return everyPage(size, (page) => this.#ledgerPage(billingEntityId, page, filter));
+  }
+
+  async #ledgerPage(
+    billingEntityId: string,
+    page: PageRequest,
+    { kinds, from, to }: LedgerFilter,
+  ): Promise<Page<Entry>> {
     const after = decodeCursor(page.after, ['integer']);
     const where = new Conditions();
     where.and(`e.billing_entity_id = ${where.value(billingEntityId)}`);

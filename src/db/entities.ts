@@ -8,6 +8,7 @@ import {
   UsageRefundRow,
   UsageRollupRow,
 } from '../credits/ledger.entity.ts';
+import { ExportLinkRow } from '../usage/export-link.entity.ts';
 
 /** Every table of the application, as the ORM knows it. */
 export const entities = [
@@ -20,4 +21,5 @@ export const entities = [
   ReservationRow,
   UsageRefundRow,
   UsageRollupRow,
+  ExportLinkRow,
 ];

@@ -72,6 +72,10 @@ export const ReservationStatusEnum = register('ReservationStatus', 'What became 
   RELEASED: 'It was let go.',
   EXPIRED: 'Its time ran out.',
 });
+export const ExportKindEnum = register('ExportKind', 'What can be had as a file.', {
+  USAGE: 'Usage records, by occurredAt, newest first.',
+  LEDGER: 'Ledger entries, newest first.',
+});
 export const UsageRefusalReasonEnum = register('UsageRefusalReason', 'Why use was refused.', {
   INSUFFICIENT_CREDITS: 'There are not enough credits, and no overage is allowed.',
   OVERAGE_CAP_REACHED: 'It would pass the cap on overage.',

@@ -6,6 +6,7 @@ import { BalanceResolver } from './balance.resolver.ts';
 import { BillingEntityResolver } from './billing-entity.resolver.ts';
 import { resolveTypesByTypename } from './compilation.ts';
 import { ConsumptionResolver } from './consumption.resolver.ts';
+import { ExportResolver } from './export.resolver.ts';
 import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
@@ -21,6 +22,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       BillingEntityResolver,
       ConsumptionResolver,
       CreditDrawResolver,
+      ExportResolver,
       LedgerEntryResolver,
       PlanResolver,
       ReservationResolver,

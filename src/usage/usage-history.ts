@@ -3,7 +3,7 @@ import { Conditions } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
 import type { UsageRecord } from '../credits/account.ts';
 import { parseRecordId } from '../ids.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../pagination.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from './usage-record-row.ts';
 import { addSelection, selectionOf, type UseFilter } from './use-filter.ts';
 
@@ -47,6 +47,19 @@ export class UsageHistory {
   /** By occurredAt, newest first. @throws Refusal BAD_USER_INPUT */
   async records(billingEntityId: string, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
     checkPage(page);
+    return this.#page(billingEntityId, page, filter);
+  }
+
+  /** All of them in the order of `records`, `size` at a time. What is recorded meanwhile moves nothing. */
+  everyRecord(
+    billingEntityId: string,
+    filter: UsageFilter,
+    size: number,
+  ): AsyncGenerator<readonly UsageRecord[], void, undefined> {
+    return everyPage(size, (page) => this.#page(billingEntityId, page, filter));
+  }
+
+  async #page(billingEntityId: string, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
     const after = decodeCursor(page.after, ['instant', 'integer', 'integer']);
     const selection = await selectionOf(filter, this.#database);
     if (selection === null) return toPage([], page, recordKey);

@@ -27,6 +27,7 @@ const ROOT_FIELDS: Record<string, string> = {
   'Mutation.releaseReservation': `mutation { releaseReservation(id: "${HOLD_ID}") { status } }`,
   'Mutation.refundUsage': `mutation { refundUsage(recordId: "${RECORD_ID}", idempotencyKey: "u", reason: "failed") { replayed } }`,
   'Mutation.transferCredits': `mutation { transferCredits(input: { idempotencyKey: "t", fromBillingEntityId: "${ANN}", toBillingEntityId: "${ANN}", amount: 5 }) { __typename } }`,
+  'Mutation.createExport': `mutation { createExport(input: { billingEntityId: "${ANN}", kind: LEDGER }) { url } }`,
   'Mutation.suspendBillingEntity': `mutation { suspendBillingEntity(input: { billingEntityId: "${ANN}" }, reason: "abuse") { status } }`,
   'Mutation.reinstateBillingEntity': `mutation { reinstateBillingEntity(input: { billingEntityId: "${ANN}" }) { status } }`,
   'Subscription.balanceUpdated': `subscription { balanceUpdated(billingEntityId: "${ANN}") { version } }`,

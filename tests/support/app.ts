@@ -11,16 +11,19 @@ export interface TestApp extends App {
   readonly socketUrl: string;
 }
 
-/** The whole application on a test database and a free port, as main starts it. */
+/** The whole application on a test database and a free port, as main starts it. Log lines go into `logged`, if given. */
 export async function startTestApp(
   databaseUrl: string,
-  { env = {}, clock = systemClock }: { env?: Record<string, string>; clock?: Clock } = {},
+  { env = {}, clock = systemClock, logged }: { env?: Record<string, string>; clock?: Clock; logged?: string[] } = {},
 ): Promise<TestApp> {
   const config = loadConfig(
     { DATABASE_URL: databaseUrl, AUTH_JWT_SECRET: JWT_SECRET, PORT: '0', LOG_LEVEL: 'silent', DEMO: '0', ...env },
     'local',
   );
-  const log = createLog({ level: config.logLevel });
+  const log = createLog({
+    level: config.logLevel,
+    ...(logged && { destination: { write: (line: string) => void logged.push(line) } }),
+  });
   const app = await startApp({ config, databaseUrl, auth: config.auth, clock, log });
   return { ...app, url: `http://127.0.0.1:${app.port}/graphql`, socketUrl: `ws://127.0.0.1:${app.port}/graphql` };
 }

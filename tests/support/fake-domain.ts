@@ -175,6 +175,7 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'administration.refund': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
     'administration.grant': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
     'administration.adjust': () => ({ grant: null, entry, balance: balanceOf(ANN), replayed: true }),
+    'exports.createLink': () => ({ url: 'http://localhost:4000/exports/usage.csv?token=t', expiresAt: NOON }),
     'verification.verify': () => ({
       consistent: true,
       entriesChecked: 2n,

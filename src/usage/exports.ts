@@ -1,0 +1,170 @@
+/** Usage and ledger as files of any length: a single-use link is made by who may read them, and streams one file. */
+import { readsAll, visible } from '../billing-entities/access.ts';
+import type { BillingEntities } from '../billing-entities/billing-entities.ts';
+import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
+import type { Principal } from '../billing-entities/principal.ts';
+import type { Clock } from '../clock.ts';
+import type { Entry, UsageRecord } from '../credits/account.ts';
+import type { History } from '../credits/history.ts';
+import type { Database } from '../db/database.ts';
+import { Refusal } from '../refusal.ts';
+import { csvOf } from './csv.ts';
+import { LEDGER_COLUMNS, type LedgerRow, USAGE_COLUMNS, type UsageRow } from './export-columns.ts';
+import { type Export, type ExportKind, type ExportLink, ExportLinks } from './export-links.ts';
+import type { UsageHistory } from './usage-history.ts';
+
+/** A file on its way. */
+export interface ExportFile {
+  /** ASCII, fit for a header and for any file system. */
+  readonly name: string;
+  /** CSV, piece by piece, each made when it is asked for; may fail midway. */
+  readonly text: AsyncGenerator<string, void, undefined>;
+}
+
+interface Options {
+  readonly entities: BillingEntities;
+  readonly usage: UsageHistory;
+  readonly history: History;
+  readonly database: Database;
+  readonly clock: Clock;
+  /** How the world names this installation. */
+  readonly publicUrl: () => URL;
+  /** Files that this process sends at one time. */
+  readonly streams: number;
+}
+
+/** Rows read by one statement: enough to make statements few, and few enough that a page is small. */
+const PAGE = 1_000;
+/** So that one customer cannot keep the files of all others waiting. */
+const STREAMS_PER_ENTITY = 2;
+
+/** Where under the public address the files of this kind are. */
+export function exportPath(kind: ExportKind): string {
+  return `exports/${kind.toLowerCase()}.csv`;
+}
+
+export class Exports {
+  readonly #options: Options;
+  readonly #links: ExportLinks;
+  readonly #streams = new Set<ExportLink>();
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#links = new ExportLinks(options);
+  }
+
+  /** Files that are being sent now. */
+  get openStreams(): number {
+    return this.#streams.size;
+  }
+
+  /**
+   * A link to the file, for one use within five minutes by whoever has it.
+   * @throws Refusal FORBIDDEN, BAD_USER_INPUT, RATE_LIMITED
+   */
+  async createLink(
+    principal: Principal,
+    entity: BillingEntity,
+    content: Export,
+  ): Promise<{ url: string; expiresAt: Date }> {
+    if (!mayExport(principal, entity, content.kind)) {
+      throw new Refusal('FORBIDDEN', 'this is for who may read the whole entity');
+    }
+    const { token, expiresAt } = await this.#links.make(principal, entity.billingEntityId, content);
+    const url = new URL(exportPath(content.kind), this.#options.publicUrl());
+    url.searchParams.set('token', token);
+    return { url: url.href, expiresAt };
+  }
+
+  /** What a link leads to, without using it up. @throws Refusal NOT_FOUND, UNAVAILABLE */
+  async peek(token: string, kind: ExportKind): Promise<Pick<ExportFile, 'name'>> {
+    const { entity } = await this.#find(token, kind);
+    return { name: this.#nameOf(entity, kind) };
+  }
+
+  /**
+   * Uses a link up and hands its file to `send`; resolves when that does. A link that cannot be served now stays unused.
+   * @throws Refusal NOT_FOUND for a link that is used, expired, unknown or whose maker has lost the right to it;
+   *   UNAVAILABLE while as many files as may be are being sent
+   */
+  async deliver(token: string, kind: ExportKind, send: (file: ExportFile) => Promise<void>): Promise<void> {
+    const { link, entity } = await this.#find(token, kind);
+    this.#makeRoom(link);
+    this.#streams.add(link);
+    try {
+      await this.#links.redeem(link);
+      await send({ name: this.#nameOf(entity, kind), text: this.#write(entity, link.content) });
+    } finally {
+      this.#streams.delete(link);
+    }
+  }
+
+  /** The link, if it may still be used by who made it. @throws Refusal NOT_FOUND */
+  async #find(token: string, kind: ExportKind): Promise<{ link: ExportLink; entity: BillingEntity }> {
+    const link = await this.#links.find(token, kind);
+    const entity = (await this.#options.entities.byIds([link.billingEntityId])).get(link.billingEntityId) ?? null;
+    if (!mayExport(link.principal, entity, kind)) throw new Refusal('NOT_FOUND', 'there is no such link');
+    return { link, entity };
+  }
+
+  /** @throws Refusal UNAVAILABLE */
+  #makeRoom({ billingEntityId }: ExportLink): void {
+    const ofEntity = [...this.#streams].filter((link) => link.billingEntityId === billingEntityId).length;
+    if (this.#streams.size >= this.#options.streams || ofEntity >= STREAMS_PER_ENTITY) {
+      throw new Refusal('UNAVAILABLE', 'too many exports are running: the link stays good', { retryAfterMs: 10_000 });
+    }
+  }
+
+  #nameOf({ externalId }: BillingEntity, kind: ExportKind): string {
+    const date = this.#options.clock.now().toISOString().slice(0, 10);
+    return `${kind.toLowerCase()}-${externalId.replace(/[^\w.-]+/g, '_').slice(0, 64)}-${date}.csv`;
+  }
+
+  #write(entity: BillingEntity, { kind, filter }: Export): ExportFile['text'] {
+    const { usage, history } = this.#options;
+    return kind === 'USAGE'
+      ? csvOf(USAGE_COLUMNS, this.#usageRows(entity, usage.everyRecord(entity.billingEntityId, filter, PAGE)))
+      : csvOf(LEDGER_COLUMNS, this.#ledgerRows(history.everyEntry(entity.billingEntityId, filter, PAGE)));
+  }
+
+  async *#usageRows(
+    payer: BillingEntity,
+    pages: AsyncIterable<readonly UsageRecord[]>,
+  ): AsyncGenerator<UsageRow[], void, undefined> {
+    for await (const records of pages) {
+      const [refundedAt, externalIds] = await Promise.all([
+        this.#options.usage.refundedAt(records),
+        this.#externalIds(records.map(({ userId }) => userId)),
+      ]);
+      yield records.map((record, index) => ({
+        record,
+        payerExternalId: payer.externalId,
+        userExternalId: externalIds(record.userId),
+        refundedAt: refundedAt[index] ?? null,
+      }));
+    }
+  }
+
+  async *#ledgerRows(pages: AsyncIterable<readonly Entry[]>): AsyncGenerator<LedgerRow[], void, undefined> {
+    for await (const entries of pages) {
+      const externalIds = await this.#externalIds(entries.map(({ counterpartyId }) => counterpartyId));
+      yield entries.map((entry) => ({ entry, counterpartyExternalId: externalIds(entry.counterpartyId) }));
+    }
+  }
+
+  /** The external ids of a page's billing entities, found by one statement of their own. */
+  async #externalIds(ids: readonly (string | null)[]): Promise<(id: string | null) => string | null> {
+    const named = [...new Set(ids.filter((id) => id !== null))];
+    const found = named.length === 0 ? new Map<string, BillingEntity>() : await this.#options.entities.byIds(named);
+    return (id) => (id === null ? null : (found.get(id)?.externalId ?? null));
+  }
+}
+
+/**
+ * Whether this caller may have the file: who reads its pages may, for it holds the same. Asked when a link is made, and
+ * again when it is used, for rights can be lost in between.
+ */
+function mayExport(principal: Principal, entity: BillingEntity | null, kind: ExportKind): entity is BillingEntity {
+  if (!visible(principal, entity)) return false;
+  return kind === 'USAGE' || readsAll(principal, entity);
+}
