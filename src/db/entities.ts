@@ -6,6 +6,7 @@ import {
   ReservationRow,
   UsageRecordRow,
   UsageRefundRow,
+  UsageRollupDayRow,
   UsageRollupRow,
 } from '../credits/ledger.entity.ts';
 
@@ -19,5 +20,6 @@ export const entities = [
   UsageRecordRow,
   ReservationRow,
   UsageRefundRow,
+  UsageRollupDayRow,
   UsageRollupRow,
 ];
