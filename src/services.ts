@@ -18,7 +18,9 @@ import { Database } from './db/database.ts';
 import { openOrm } from './db/orm.ts';
 import { openLedgerPool } from './db/pools.ts';
 import { createLiveEvents } from './live/live-events.ts';
+import { Forecasts } from './usage/forecast.ts';
 import { UsageHistory } from './usage/usage-history.ts';
+import { UsageSummaries } from './usage/usage-summary.ts';
 
 export interface ServicesOptions {
   readonly databaseUrl: string;
@@ -65,6 +67,8 @@ export async function openServices(options: ServicesOptions) {
   const routing = new Routing(entities);
   const history = new History(database);
   const usage = new UsageHistory(database, (billingEntityId) => live.changes(billingEntityId));
+  const summaries = new UsageSummaries(database);
+  const forecasts = new Forecasts({ database, accounts, clock });
   const consumption = new Consumption({
     routing,
     ledger,
@@ -83,10 +87,12 @@ export async function openServices(options: ServicesOptions) {
     administration,
     consumption,
     entities,
+    forecasts,
     history,
     ledger,
     live,
     reservations,
+    summaries,
     sweeper,
     transfers,
     usage,
