@@ -49,6 +49,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** In the order in which buckets of one time stand. */
 const COLUMNS = { USER: 'user_id', RESOURCE: 'resource', BILLING_MODE: 'billing_mode', FEATURE: 'feature' } as const;
+const SUMS = ['quantity', 'credits', 'overage', 'records'] as const;
 
 export class UsageSummaries {
   readonly #database: Database;
@@ -146,61 +147,95 @@ function byHour(billingEntityId: string, { from, to }: Span, { dimensions, selec
 }
 
 /**
- * Spans are put together of whole days (UTC) and the hours that are left over at their ends: a month of an hour's sums is
- * tens of thousands of rows, of a day's a thousand. Each part of a span is a range of an index, so that no row's time is
- * computed with.
+ * Spans are put together of whole days (UTC) and the hours at their ends: a month of an hour's sums is tens of thousands of
+ * rows, of a day's a thousand or two. Each part is a range of an index, so that no row's time is computed with.
  */
 function bySpan(billingEntityId: string, spans: readonly CalendarSpan[], { dimensions, selection }: What): Statement {
   const where = new Conditions();
   where.and(`r.billing_entity_id = ${where.value(billingEntityId)}`);
   addSelection(where, 'r', selection);
-  const parts = spans.flatMap(partsOf);
+  const { days, ends, shares } = takeApart(spans);
   const names = columnsOf(dimensions);
-  const sums = ['quantity', 'credits', 'overage', 'records'];
-  const partsFrom = (table: 'usage_rollup' | 'usage_rollup_day', column: 'hour' | 'day'): string => {
-    const ranges = parts.filter((part) => part.table === table);
-    const of = (key: 'start' | 'since' | 'until' | 'sign'): string => where.value(ranges.map((part) => part[key]));
-    return `select p.start, ${[...names.map((name) => `r.${name}`), ...sums.map((sum) => `r.${sum} * p.sign as ${sum}`)].join(', ')}
-      from unnest(${of('start')}::timestamptz[], ${of('since')}::timestamptz[], ${of('until')}::timestamptz[], ${of('sign')}::int[])
-        as p(start, since, until, sign)
-      join ${table} r on r.${column} >= p.since and r.${column} < p.until ${where.toString()}`;
-  };
-  const keys = ['start', ...names].map((name) => `r.${name}`).join(', ');
-  const text = `select r.start, ${selected(dimensions)}
-    from (${partsFrom('usage_rollup_day', 'day')} union all ${partsFrom('usage_rollup', 'hour')}) r
+  const list = (table: string, of: readonly string[] = names): string =>
+    of.map((name) => `, ${table}.${name}`).join('');
+  const keys = `r.start${list('r')}`;
+  const text = `with span_end as materialized (
+      select p.number${list('r')}${SUMS.map((sum) => `, sum(r.${sum})::bigint as ${sum}`).join('')}
+      from unnest(${where.value(ends.map((end) => end.number))}::int[], ${where.value(ends.map((end) => end.since))}::timestamptz[],
+        ${where.value(ends.map((end) => end.until))}::timestamptz[]) as p(number, since, until)
+      join usage_rollup r on r.hour >= p.since and r.hour < p.until
+      ${where.toString()} group by p.number${list('r')}
+    )
+    select r.start, ${selected(dimensions)} from (
+      select p.start${list('r')}${list('r', SUMS)}
+      from unnest(${where.value(days.map((day) => day.start))}::timestamptz[], ${where.value(days.map((day) => day.since))}::timestamptz[],
+        ${where.value(days.map((day) => day.until))}::timestamptz[]) as p(start, since, until)
+      join usage_rollup_day r on r.day >= p.since and r.day < p.until
+      ${where.toString()}
+      union all
+      select p.start${list('e')}${SUMS.map((sum) => `, e.${sum} * p.sign`).join('')}
+      from unnest(${where.value(shares.map((share) => share.start))}::timestamptz[], ${where.value(shares.map((share) => share.number))}::int[],
+        ${where.value(shares.map((share) => share.sign))}::int[]) as p(start, number, sign)
+      join span_end e on e.number = p.number
+    ) r
     group by ${keys} having sum(r.records) > 0 order by ${keys} limit ${MAX_BUCKETS + 1}`;
   return { text, values: where.values };
 }
 
-interface Part {
-  readonly table: 'usage_rollup' | 'usage_rollup_day';
+/** Days (UTC) that belong to a span. */
+interface Days {
   readonly start: Date;
   readonly since: Date;
   readonly until: Date;
-  /** −1: belongs to another span and is taken off again. */
+}
+
+/** Hours between an end of a span and the midnight (UTC) that is nearest to it: read once, though two spans meet there. */
+interface SpanEnd {
+  readonly number: number;
+  readonly since: Date;
+  readonly until: Date;
+}
+
+/** What such hours are to a span: missing, or too many. */
+interface Share {
+  readonly start: Date;
+  readonly number: number;
   readonly sign: 1 | -1;
 }
 
 /**
- * A span as the days between the midnights (UTC) that are nearest to its ends, with the hours that are missing there added,
- * and those that are too many taken off. So a day in Tokyo costs nine hours, one in Berlin one or two.
+ * Each span as the days between the midnights (UTC) that are nearest to its ends; the hours that are missing there are
+ * added, those that are too many are taken off. So a day in Berlin costs an hour or two besides, one in Tokyo nine.
  */
-function partsOf({ start, since, until }: CalendarSpan): Part[] {
-  const [firstDayMs, lastDayMs] = [since, until].map((end) => Math.round(end.getTime() / DAY_MS) * DAY_MS) as [
-    number,
-    number,
-  ];
-  const hours = (fromMs: number, toMs: number, sign: 1 | -1): Part[] =>
-    fromMs < toMs ? [{ table: 'usage_rollup', start, since: new Date(fromMs), until: new Date(toMs), sign }] : [];
-  const [sinceMs, untilMs] = [since.getTime(), until.getTime()];
-  if (firstDayMs >= lastDayMs) return hours(sinceMs, untilMs, 1);
-  return [
-    { table: 'usage_rollup_day', start, since: new Date(firstDayMs), until: new Date(lastDayMs), sign: 1 },
-    ...hours(sinceMs, firstDayMs, 1),
-    ...hours(firstDayMs, sinceMs, -1),
-    ...hours(lastDayMs, untilMs, 1),
-    ...hours(untilMs, lastDayMs, -1),
-  ];
+function takeApart(spans: readonly CalendarSpan[]): { days: Days[]; ends: SpanEnd[]; shares: Share[] } {
+  const days: Days[] = [];
+  const ends = new Map<string, SpanEnd>();
+  const shares: Share[] = [];
+  const share = (start: Date, fromMs: number, toMs: number, sign: 1 | -1): void => {
+    if (fromMs >= toMs) return;
+    const name = `${fromMs}-${toMs}`;
+    const end = ends.get(name) ?? { number: ends.size, since: new Date(fromMs), until: new Date(toMs) };
+    ends.set(name, end);
+    shares.push({ start, number: end.number, sign });
+  };
+  for (const { start, since, until } of spans) {
+    const [sinceMs, untilMs] = [since.getTime(), until.getTime()];
+    const [firstMs, lastMs] = [nearestMidnight(sinceMs), nearestMidnight(untilMs)];
+    if (firstMs >= lastMs) {
+      share(start, sinceMs, untilMs, 1);
+      continue;
+    }
+    days.push({ start, since: new Date(firstMs), until: new Date(lastMs) });
+    share(start, sinceMs, firstMs, 1);
+    share(start, firstMs, sinceMs, -1);
+    share(start, lastMs, untilMs, 1);
+    share(start, untilMs, lastMs, -1);
+  }
+  return { days, ends: [...ends.values()], shares };
+}
+
+function nearestMidnight(instantMs: number): number {
+  return Math.round(instantMs / DAY_MS) * DAY_MS;
 }
 
 function columnsOf(dimensions: readonly UsageDimension[]): string[] {
@@ -210,7 +245,7 @@ function columnsOf(dimensions: readonly UsageDimension[]): string[] {
 /** The columns of a bucket but its start. */
 function selected(dimensions: readonly UsageDimension[]): string {
   const names = columnsOf(dimensions).map((name) => `r.${name}`);
-  const sums = ['quantity', 'credits', 'overage', 'records'].map((sum) => `sum(r.${sum})::bigint as ${sum}`);
+  const sums = SUMS.map((sum) => `sum(r.${sum})::bigint as ${sum}`);
   return [...names, ...sums].join(', ');
 }
 
