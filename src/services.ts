@@ -19,7 +19,9 @@ import { openOrm } from './db/orm.ts';
 import { openLedgerPool } from './db/pools.ts';
 import { createLiveEvents } from './live/live-events.ts';
 import { Exports } from './usage/exports.ts';
+import { Forecasts } from './usage/forecast.ts';
 import { UsageHistory } from './usage/usage-history.ts';
+import { UsageSummaries } from './usage/usage-summary.ts';
 
 export interface ServicesOptions {
   readonly databaseUrl: string;
@@ -70,6 +72,8 @@ export async function openServices(options: ServicesOptions) {
   const routing = new Routing(entities);
   const history = new History(database);
   const usage = new UsageHistory(database, (billingEntityId) => live.changes(billingEntityId));
+  const summaries = new UsageSummaries(database);
+  const forecasts = new Forecasts({ database, accounts, clock });
   const consumption = new Consumption({
     routing,
     ledger,
@@ -98,10 +102,12 @@ export async function openServices(options: ServicesOptions) {
     consumption,
     entities,
     exports,
+    forecasts,
     history,
     ledger,
     live,
     reservations,
+    summaries,
     sweeper,
     transfers,
     usage,

@@ -165,20 +165,38 @@ export const accountChecksum = (account: Account): string => checksumOf(ACCOUNT,
 /** Nobody and nothing, where a summary's key needs a value. */
 export const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-export const ROLLUP_WRITTEN: readonly Column<Rollup>[] = [
-  ['billing_entity_id', 'uuid', (rollup) => rollup.billingEntityId],
-  ['hour', 'timestamptz', (rollup) => rollup.hour],
+/** What names a row of the sums, but for when it begins. */
+const ROLLUP_NAMES: readonly Column<Rollup>[] = [
   ['user_id', 'uuid', (rollup) => rollup.userId ?? NOBODY],
   ['resource', 'text', (rollup) => rollup.resource],
   ['billing_mode', 'text', (rollup) => rollup.billingMode],
   ['feature', 'text', (rollup) => rollup.feature ?? ''],
+];
+const ROLLUP_SUMS: readonly Column<Rollup>[] = [
   ['quantity', 'bigint', (rollup) => rollup.quantity],
   ['credits', 'bigint', (rollup) => rollup.credits],
   ['overage', 'bigint', (rollup) => rollup.overage],
   ['records', 'bigint', (rollup) => rollup.records],
 ];
-/** What names a row of the summaries. */
-export const ROLLUP_KEY = ['billing_entity_id', 'hour', 'user_id', 'resource', 'billing_mode', 'feature'] as const;
+
+/** A table of sums: what names a row of it, and what is added up. */
+export interface RollupTable {
+  readonly table: string;
+  readonly key: readonly Column<Rollup>[];
+  readonly sums: readonly Column<Rollup>[];
+}
+
+function rollupTable(table: string, start: string): RollupTable {
+  const key: readonly Column<Rollup>[] = [
+    ['billing_entity_id', 'uuid', (rollup) => rollup.billingEntityId],
+    [start, 'timestamptz', (rollup) => rollup.start],
+    ...ROLLUP_NAMES,
+  ];
+  return { table, key, sums: ROLLUP_SUMS };
+}
+
+export const HOURS = rollupTable('usage_rollup', 'hour');
+export const DAYS = rollupTable('usage_rollup_day', 'day');
 
 function only<Row>(columns: readonly Column<Row>[], names: readonly string[]): readonly Column<Row>[] {
   return columns.filter(([name]) => names.includes(name));

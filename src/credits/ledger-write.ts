@@ -2,22 +2,23 @@
 import { hash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../db/array-literal.ts';
-import type { Rollup } from '../usage/rollup.ts';
+import { type Rollup, rollUpDays } from '../usage/rollup.ts';
 import type { Account, Entry, UsageRecord, UsageRefund } from './account.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
 import {
   ACCOUNT_WRITTEN,
   type Column,
+  DAYS,
   ENTRY_WRITTEN,
   GRANT_UPDATED,
   GRANT_WRITTEN,
   HOLD_UPDATED,
   HOLD_WRITTEN,
   RECORD_WRITTEN,
+  HOURS,
   REFUND_WRITTEN,
-  ROLLUP_KEY,
-  ROLLUP_WRITTEN,
+  type RollupTable,
 } from './ledger-columns.ts';
 import { all, isIn, type Scope, scopeOf } from './ledger-statements.ts';
 
@@ -31,7 +32,7 @@ export interface Changes {
   readonly entries: readonly Entry[];
   readonly records: readonly UsageRecord[];
   readonly refunds: readonly UsageRefund[];
-  /** What is added to the summaries. */
+  /** What is added to the sums of hours, and with them to those of days. */
   readonly rollups: readonly Rollup[];
 }
 
@@ -50,7 +51,8 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
     ...insertion('ledger_entry', ENTRY_WRITTEN, changes.entries),
     ...insertion('usage_record', RECORD_WRITTEN, changes.records),
     ...insertion('usage_refund', REFUND_WRITTEN, changes.refunds),
-    ...insertion('usage_rollup', ROLLUP_WRITTEN, changes.rollups, ADDED_UP),
+    ...addition(HOURS, changes.rollups),
+    ...addition(DAYS, rollUpDays(changes.rollups)),
   ];
   const values = [entities, ...parts.flatMap((each) => each.parameters)];
   await all([client.query({ ...combined(scope, parts), values }), client.query('commit')]);
@@ -92,10 +94,29 @@ function insertion<Row>(
   );
 }
 
-/** An hour that is there already grows. */
-const ADDED_UP = `on conflict (${ROLLUP_KEY.join(', ')}) do update set ${['quantity', 'credits', 'overage', 'records']
-  .map((sum) => `${sum} = usage_rollup.${sum} + excluded.${sum}`)
-  .join(', ')}`;
+/** Adds to sums: a row that is not there begins, one that is there grows, or shrinks by what was refunded. */
+function addition({ table, key, sums }: RollupTable, rollups: readonly Rollup[]): Part[] {
+  const columns = [...key, ...sums];
+  const plus = (change: string): string => sums.map(([sum]) => `${sum} = t.${sum} + ${change}.${sum}`).join(', ');
+  const onConflict = `on conflict (${key.map(([name]) => name).join(', ')}) do update set ${plus('excluded')}`;
+  return [
+    ...insertion(`${table} as t`, columns, rollups.filter(canBegin), onConflict),
+    // A table's checks hold for every row that is offered, also where it would only be added: so this is no insertion.
+    ...part(
+      `subtract-${table}`,
+      columns,
+      rollups.filter((rollup) => !canBegin(rollup)),
+      (scope, first) => `update ${table} t set ${plus('r')}
+        from ${unnested(columns, first)}
+        where t.billing_entity_id ${isIn(scope)} and ${key.map(([name]) => `t.${name} = r.${name}`).join(' and ')}`,
+    ),
+  ];
+}
+
+/** Whether it could stand alone. What refunds take off cannot: there is a row that it was added to. */
+function canBegin({ credits, overage, records }: Rollup): boolean {
+  return credits >= 0n && overage >= 0n && records > 0n;
+}
 
 /** Update of rows that are there; `key` names what tells an account's rows apart. */
 function update<Row>(table: string, columns: readonly Column<Row>[], rows: readonly Row[], ...key: string[]): Part[] {

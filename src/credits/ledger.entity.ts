@@ -178,6 +178,11 @@ export const UsageRecordRow = defineEntity({
       expression:
         'create index usage_record_by_user on usage_record (billing_entity_id, user_id, occurred_at, sequence, line) where user_id <> billing_entity_id',
     },
+    {
+      name: 'usage_record_by_feature',
+      expression:
+        'create index usage_record_by_feature on usage_record (billing_entity_id, feature, occurred_at, sequence, line) where feature is not null',
+    },
   ],
   checks: [
     {
@@ -253,4 +258,33 @@ export const UsageRollupRow = defineEntity({
     overage: p.bigint(),
     records: p.bigint(),
   },
+  checks: [
+    {
+      name: 'usage_rollup_amounts',
+      expression: 'quantity >= 0 and credits >= 0 and overage >= 0 and records > 0',
+    },
+  ],
+});
+
+export const UsageRollupDayRow = defineEntity({
+  name: 'UsageRollupDay',
+  tableName: 'usage_rollup_day',
+  properties: {
+    billingEntityId: p.uuid().primary(),
+    day: p.datetime(3).primary(),
+    userId: p.uuid().primary(),
+    resource: p.text().primary(),
+    billingMode: p.text().primary(),
+    feature: p.text().primary(),
+    quantity: p.bigint(),
+    credits: p.bigint(),
+    overage: p.bigint(),
+    records: p.bigint(),
+  },
+  checks: [
+    {
+      name: 'usage_rollup_day_amounts',
+      expression: 'quantity >= 0 and credits >= 0 and overage >= 0 and records > 0',
+    },
+  ],
 });

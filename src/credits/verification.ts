@@ -225,21 +225,24 @@ async function rollupProblems(client: PoolClient, billingEntityId: string): Prom
   const [range] = await read<{ first: Date | null; last: Date | null }>(
     client,
     `select least((select min(occurred_at) from usage_record where billing_entity_id = $1),
-         (select min(hour) from usage_rollup where billing_entity_id = $1)) as first,
+         (select min(hour) from usage_rollup where billing_entity_id = $1),
+         (select min(day) from usage_rollup_day where billing_entity_id = $1)) as first,
        greatest((select max(occurred_at) from usage_record where billing_entity_id = $1),
-         (select max(hour) from usage_rollup where billing_entity_id = $1)) as last`,
+         (select max(hour) from usage_rollup where billing_entity_id = $1),
+         (select max(day) from usage_rollup_day where billing_entity_id = $1)) as last`,
     [billingEntityId],
   );
   if (!range?.first || !range.last) return [];
   const problems: string[] = [];
   const firstDayMs = Math.floor(range.first.getTime() / DAY_MS) * DAY_MS;
   for (let dayMs = firstDayMs; dayMs <= range.last.getTime(); dayMs += DAY_MS) {
-    const rows = await read<RollupDifference>(client, ROLLUP_DIFFERENCES, [
-      billingEntityId,
-      new Date(dayMs),
-      new Date(dayMs + DAY_MS),
-    ]);
-    for (const row of rows) problems.push(toProblem(row));
+    const day = [billingEntityId, new Date(dayMs), new Date(dayMs + DAY_MS)];
+    for (const row of await read<RollupDifference>(client, ROLLUP_DIFFERENCES, day)) {
+      problems.push(toProblem(row, 'the records say'));
+    }
+    for (const row of await read<RollupDifference>(client, DAY_DIFFERENCES, day)) {
+      problems.push(`day’s ${toProblem(row, 'its hours say')}`);
+    }
     if (problems.length >= MAX_ROLLUP_PROBLEMS) break;
   }
   return problems;
@@ -276,10 +279,27 @@ const ROLLUP_DIFFERENCES = `select hour, user_id, resource, billing_mode, featur
   where s.sums is distinct from r.sums
   order by hour limit ${MAX_ROLLUP_PROBLEMS}`;
 
-function toProblem(row: RollupDifference): string {
+/** The sums of a day against those of its hours, which have been held against the records. */
+const DAY_DIFFERENCES = `select day as hour, user_id, resource, billing_mode, feature, s.sums as stored, r.sums as rebuilt
+  from (
+    select day, user_id, resource, billing_mode, feature, ${SUMS} as sums from usage_rollup_day
+    where billing_entity_id = $1 and day >= $2 and day < $3
+  ) s
+  full join (
+    select user_id, resource, billing_mode, feature, ${SUMS} as sums, $2::timestamptz as day from (
+      select user_id, resource, billing_mode, feature,
+        sum(quantity) as quantity, sum(credits) as credits, sum(overage) as overage, sum(records) as records
+      from usage_rollup where billing_entity_id = $1 and hour >= $2 and hour < $3
+      group by 1, 2, 3, 4
+    ) rebuilt
+  ) r using (day, user_id, resource, billing_mode, feature)
+  where s.sums is distinct from r.sums
+  limit ${MAX_ROLLUP_PROBLEMS}`;
+
+function toProblem(row: RollupDifference, says: 'the records say' | 'its hours say'): string {
   const { hour, user_id: user, resource, billing_mode: mode, feature } = row;
   const name = [hour.toISOString(), `user ${user}`, resource, mode, ...(feature === '' ? [] : [feature])].join(', ');
-  return `summary of ${name}: quantity, credits, overage, records are ${row.stored ?? 'not there'}, the records say ${row.rebuilt ?? 'nothing'}`;
+  return `summary of ${name}: quantity, credits, overage, records are ${row.stored ?? 'not there'}, ${says} ${row.rebuilt ?? 'nothing'}`;
 }
 
 const MAX_SEQUENCE = 2n ** 63n - 1n;

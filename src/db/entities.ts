@@ -6,6 +6,7 @@ import {
   ReservationRow,
   UsageRecordRow,
   UsageRefundRow,
+  UsageRollupDayRow,
   UsageRollupRow,
 } from '../credits/ledger.entity.ts';
 import { ExportLinkRow } from '../usage/export-link.entity.ts';
@@ -20,6 +21,7 @@ export const entities = [
   UsageRecordRow,
   ReservationRow,
   UsageRefundRow,
+  UsageRollupDayRow,
   UsageRollupRow,
   ExportLinkRow,
 ];

@@ -2,11 +2,15 @@ import { ArgsType, Field, ID, InputType } from 'type-graphql';
 import type { LedgerFilter as DomainLedgerFilter } from '../credits/history.ts';
 import type { HoldStatus } from '../credits/holds.ts';
 import type { UsageFilter as DomainUsageFilter } from '../usage/usage-history.ts';
+import type { SummaryRequest } from '../usage/usage-summary.ts';
+import type { UseFilter } from '../usage/use-filter.ts';
 import {
   BillingEntityTypeEnum,
   BillingModeEnum,
   LedgerEntryKindEnum,
   ReservationStatusEnum,
+  UsageDimensionEnum,
+  UsageIntervalEnum,
   UsageResourceEnum,
 } from './enums.ts';
 import { PageArgs } from './page.args.ts';
@@ -51,6 +55,21 @@ export class UsageFilter {
   readonly features?: string[] | null;
 }
 
+@InputType({ description: 'Which use is summed up; conditions hold together.' })
+export class UsageSummaryFilter {
+  @Field(() => [UsageResourceEnum], { nullable: true, description: 'Of these resources.' })
+  readonly resources?: NonNullable<UseFilter['resources']> | null;
+
+  @Field(() => [String], { nullable: true, description: 'Used by these persons.' })
+  readonly userExternalIds?: string[] | null;
+
+  @Field(() => [BillingModeEnum], { nullable: true, description: 'Charged in these modes.' })
+  readonly billingModes?: NonNullable<UseFilter['billingModes']> | null;
+
+  @Field(() => [String], { nullable: true, description: 'Used for these features.' })
+  readonly features?: string[] | null;
+}
+
 @ArgsType()
 export class GrantsArgs extends PageArgs {
   @Field(() => Boolean, { defaultValue: true, description: 'Only grants in effect that have something left.' })
@@ -76,6 +95,30 @@ export class UsageArgs extends PageArgs {
 }
 
 @ArgsType()
+export class UsageSummaryArgs {
+  @Field(() => DateTimeScalar, { description: 'Occurred at or after this; an hour that it lies in counts whole.' })
+  readonly from!: Date;
+
+  @Field(() => DateTimeScalar, { description: 'Occurred before this; an hour that it lies in counts whole.' })
+  readonly to!: Date;
+
+  @Field(() => UsageIntervalEnum, { description: 'How long each bucket is.' })
+  readonly interval!: SummaryRequest['interval'];
+
+  @Field(() => [UsageDimensionEnum], { defaultValue: [], description: 'What is told apart besides time.' })
+  readonly groupBy!: SummaryRequest['groupBy'][number][];
+
+  @Field(() => UsageSummaryFilter, { nullable: true, description: 'Which use; absent: all.' })
+  readonly filter?: UsageSummaryFilter | null;
+
+  @Field(() => String, {
+    defaultValue: 'UTC',
+    description: 'Where days and months begin: a name of the IANA database, of a place whole hours from UTC.',
+  })
+  readonly timeZone!: string;
+}
+
+@ArgsType()
 export class BillingEntitiesArgs extends PageArgs {
   @Field(() => String, { nullable: true, description: 'Looked for in names and external ids, whatever their case.' })
   readonly search?: string | null;
@@ -91,9 +134,16 @@ export function toLedgerFilter(filter: LedgerFilter | null | undefined): DomainL
 
 /** The filter with nothing left open. */
 export function toUsageFilter(filter: UsageFilter | null | undefined): DomainUsageFilter {
+  return { from: filter?.from ?? null, to: filter?.to ?? null, ...toUseFilter(filter) };
+}
+
+/** The request with nothing left open. */
+export function toSummaryRequest({ filter, ...rest }: UsageSummaryArgs): SummaryRequest {
+  return { ...rest, filter: toUseFilter(filter) };
+}
+
+function toUseFilter(filter: UsageFilter | UsageSummaryFilter | null | undefined): UseFilter {
   return {
-    from: filter?.from ?? null,
-    to: filter?.to ?? null,
     resources: filter?.resources ?? null,
     userExternalIds: filter?.userExternalIds ?? null,
     billingModes: filter?.billingModes ?? null,

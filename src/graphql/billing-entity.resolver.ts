@@ -9,6 +9,8 @@ import type { Hold } from '../credits/holds.ts';
 import type { Entry } from '../credits/account.ts';
 import type { Page } from '../pagination.ts';
 import { FREE_TRIAL, type PlanTerms } from '../plans/plans.ts';
+import type { BalanceForecast as Forecast } from '../usage/forecast.ts';
+import type { UsageBucket as Bucket } from '../usage/usage-summary.ts';
 import { nullIfNotFound, requireVisible } from './authorization.ts';
 import { CreditBalance } from './balance.type.ts';
 import {
@@ -18,8 +20,10 @@ import {
   LedgerArgs,
   ReservationsArgs,
   toLedgerFilter,
+  toSummaryRequest,
   toUsageFilter,
   UsageArgs,
+  UsageSummaryArgs,
 } from './billing-entity.inputs.ts';
 import { BillingEntity } from './billing-entity.type.ts';
 import { connectionOf } from './connection.type.ts';
@@ -31,6 +35,7 @@ import { pageOf } from './page.args.ts';
 import { Plan } from './plan.type.ts';
 import { ReservationConnection } from './reservation.type.ts';
 import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
+import { BalanceForecast, UsageBucket } from './usage-summary.type.ts';
 
 const BillingEntityConnection = connectionOf('BillingEntity', () => BillingEntity, 'billing entities, newest first');
 
@@ -122,6 +127,14 @@ export class BillingEntityResolver {
     return permissions(requirePrincipal(principal), entity);
   }
 
+  @FieldResolver(() => BalanceForecast, {
+    nullable: true,
+    description: 'How long its credits will last. null: the caller may not read it.',
+  })
+  forecast(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Forecast | null> | null {
+    return mayReadAll(context, entity) ? context.services.forecasts.forecast(entity.billingEntityId) : null;
+  }
+
   @FieldResolver(() => CreditGrantConnection, {
     nullable: true,
     description: 'In the order in which they are drawn. null: the caller may not read it.',
@@ -168,6 +181,18 @@ export class BillingEntityResolver {
     @Ctx() { services }: RequestContext,
   ): Promise<Page<DomainRecord>> {
     return services.usage.records(entity.billingEntityId, pageOf(args), toUsageFilter(args.filter));
+  }
+
+  @FieldResolver(() => [UsageBucket], {
+    description:
+      'What was used from `from` (inclusive) to `to` (exclusive), summed up: buckets that have use, by start. More than 10 000: BAD_USER_INPUT.',
+  })
+  usageSummary(
+    @Root() entity: Row,
+    @Args(() => UsageSummaryArgs) args: UsageSummaryArgs,
+    @Ctx() { services }: RequestContext,
+  ): Promise<Bucket[]> {
+    return services.summaries.summarize(entity.billingEntityId, toSummaryRequest(args));
   }
 
   @FieldResolver(() => UsageRecord, {

@@ -66,6 +66,18 @@ export const BillingModeEnum = register('BillingMode', 'Which lines of use are c
   FULL: 'Tokens and compute are charged.',
   COMPUTE_ONLY: 'Tokens are recorded at 0 credits, compute is charged.',
 });
+export const UsageIntervalEnum = register('UsageInterval', 'How long each bucket of a summary is.', {
+  HOUR: 'An hour.',
+  DAY: 'A day, from midnight to midnight in the time zone.',
+  MONTH: 'A calendar month of the time zone.',
+  TOTAL: 'All the time asked for.',
+});
+export const UsageDimensionEnum = register('UsageDimension', 'What a summary tells apart besides time.', {
+  USER: 'Who used it.',
+  RESOURCE: 'What was used.',
+  BILLING_MODE: 'Which lines were charged.',
+  FEATURE: 'What it was used for.',
+});
 export const ReservationStatusEnum = register('ReservationStatus', 'What became of a reservation.', {
   HELD: 'Its credits are kept.',
   SETTLED: 'Use was charged against it.',

@@ -11,6 +11,7 @@ import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
 import { CreditDrawResolver, UsageRecordResolver } from './usage-record.resolver.ts';
+import { UsageBucketResolver } from './usage-summary.resolver.ts';
 import { ViewerResolver } from './viewer.resolver.ts';
 
 /** The API, assembled from its resolvers. */
@@ -26,6 +27,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       LedgerEntryResolver,
       PlanResolver,
       ReservationResolver,
+      UsageBucketResolver,
       UsageRecordResolver,
       ViewerResolver,
     ],

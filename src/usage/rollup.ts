@@ -1,11 +1,12 @@
-/** Use summed up by hour, so that summaries never read records. The ledger's transaction keeps it (pure). */
+/** Use summed up by the hour and by the day, so that summaries never read records. The ledger's transaction keeps it (pure). */
 import type { BillingMode, UsageRecord } from '../credits/account.ts';
 import type { Resource } from '../plans/rates.ts';
 
-/** What happened in one hour (UTC) of one account, by everything that a summary can tell apart. */
+/** What happened in one hour or one day (UTC) of one account, by everything that a summary can tell apart. */
 export interface Rollup {
   readonly billingEntityId: string;
-  readonly hour: Date;
+  /** When the hour or day began. */
+  readonly start: Date;
   readonly userId: string | null;
   readonly resource: Resource;
   readonly billingMode: BillingMode;
@@ -18,37 +19,53 @@ export interface Rollup {
 }
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
-/** What these records and refunds add to the summaries, one row for each that changes. */
+/** What these records and refunds add to the sums of each hour, one row for each that changes. */
 export function rollUp(records: readonly UsageRecord[], refunded: readonly UsageRecord[]): Rollup[] {
-  const rollups = new Map<string, Rollup>();
+  const hours = new Map<string, Rollup>();
   for (const record of records) {
-    add(rollups, record, { quantity: record.quantity, credits: record.credits, overage: record.overage, records: 1n });
+    const { quantity, credits, overage } = record;
+    add(hours, startOf(record.occurredAt, HOUR_MS), record, { quantity, credits, overage, records: 1n });
   }
   // Use stays use: a refund takes off what it cost.
   for (const record of refunded) {
-    add(rollups, record, { quantity: 0n, credits: -record.credits, overage: -record.overage, records: 0n });
+    const { credits, overage } = record;
+    const change = { quantity: 0n, credits: -credits, overage: -overage, records: 0n };
+    add(hours, startOf(record.occurredAt, HOUR_MS), record, change);
   }
-  return [...rollups.values()];
+  return [...hours.values()];
+}
+
+/** What hours add to the sums of their days. */
+export function rollUpDays(hours: readonly Rollup[]): Rollup[] {
+  const days = new Map<string, Rollup>();
+  for (const hour of hours) add(days, startOf(hour.start, DAY_MS), hour, hour);
+  return [...days.values()];
 }
 
 type Sums = Pick<Rollup, 'quantity' | 'credits' | 'overage' | 'records'>;
+type Names = Omit<Rollup, keyof Sums | 'start'>;
+const NOTHING: Sums = { quantity: 0n, credits: 0n, overage: 0n, records: 0n };
 
-function add(rollups: Map<string, Rollup>, record: UsageRecord, change: Sums): void {
-  const { billingEntityId, userId, resource, billingMode, feature } = record;
-  const hourMs = Math.floor(record.occurredAt.getTime() / HOUR_MS) * HOUR_MS;
-  const key = `${billingEntityId} ${hourMs} ${userId} ${resource} ${billingMode} ${feature}`;
-  const before = rollups.get(key);
-  rollups.set(
-    key,
-    before === undefined
-      ? { billingEntityId, hour: new Date(hourMs), userId, resource, billingMode, feature, ...change }
-      : {
-          ...before,
-          quantity: before.quantity + change.quantity,
-          credits: before.credits + change.credits,
-          overage: before.overage + change.overage,
-          records: before.records + change.records,
-        },
-  );
+function add(rollups: Map<string, Rollup>, start: Date, names: Names, change: Sums): void {
+  const { billingEntityId, userId, resource, billingMode, feature } = names;
+  const key = `${billingEntityId} ${start.getTime()} ${userId} ${resource} ${billingMode} ${feature}`;
+  const before: Sums = rollups.get(key) ?? NOTHING;
+  rollups.set(key, {
+    billingEntityId,
+    start,
+    userId,
+    resource,
+    billingMode,
+    feature,
+    quantity: before.quantity + change.quantity,
+    credits: before.credits + change.credits,
+    overage: before.overage + change.overage,
+    records: before.records + change.records,
+  });
+}
+
+function startOf(instant: Date, lengthMs: number): Date {
+  return new Date(Math.floor(instant.getTime() / lengthMs) * lengthMs);
 }

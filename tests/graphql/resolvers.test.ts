@@ -232,7 +232,62 @@ describe('what resolvers pass on', () => {
   });
 });
 
+describe('what a summary is asked for', () => {
+  const FILTER = { resources: null, userExternalIds: null, billingModes: null, features: null };
+
+  it('is the span with the contract’s defaults, and everything that is said', async () => {
+    const span = 'from: "2026-03-10T12:00:00Z", to: "2026-03-10T15:00:00+02:00"';
+    const asked = await ask(
+      service,
+      `{ billingEntity(id: "${ANN}") {
+        usageSummary(${span}, interval: DAY) { start }
+        more: usageSummary(${span}, interval: TOTAL, timeZone: "Asia/Tokyo", groupBy: [FEATURE, USER],
+          filter: { features: ["a"], userExternalIds: ["ben"] }) { start }
+      } }`,
+    );
+    const [from, to] = [NOON, new Date('2026-03-10T13:00:00Z')];
+    expect(asked.calls.filter(({ name }) => name === 'summaries.summarize').map(({ args }) => args)).toEqual([
+      [ANN, { from, to, interval: 'DAY', groupBy: [], timeZone: 'UTC', filter: FILTER }],
+      [
+        ANN,
+        {
+          ...{ from, to, interval: 'TOTAL', groupBy: ['FEATURE', 'USER'], timeZone: 'Asia/Tokyo' },
+          filter: { ...FILTER, features: ['a'], userExternalIds: ['ben'] },
+        },
+      ],
+    ]);
+  });
+
+  it('is answered with who used it, found at once for all', async () => {
+    const asked = await ask(
+      ann,
+      `{ billingEntity(id: "${ANN}") { usageSummary(from: "2026-03-10T12:00:00Z", to: "2026-03-10T13:00:00Z", interval: HOUR) {
+        start user { externalId } resource billingMode feature quantity credits overage records
+      } } }`,
+    );
+    const bucket = {
+      start: NOON.toISOString(),
+      ...{ user: { externalId: 'ann' }, resource: 'AI_TOKENS', billingMode: 'FULL', feature: 'basic_chatflows' },
+      ...{ quantity: 103, credits: 10, overage: 0, records: 1 },
+    };
+    expect(asked.result).toEqual({
+      data: { billingEntity: { usageSummary: [bucket, { ...bucket, user: null, feature: null }] } },
+      codes: [],
+    });
+    expect(names(asked)).toEqual(['entities.byIds', 'summaries.summarize']);
+  });
+});
+
 describe('what resolvers show', () => {
+  it('is a forecast, to whoever may read all', async () => {
+    const query = `{ billingEntity(id: "${ANN}") { name forecast { dailyBurn exhaustsAt } } }`;
+    const forecast = { dailyBurn: 10, exhaustsAt: '2026-03-11T12:00:00.000Z' };
+    expect((await ask(ann, query)).result.data).toEqual({ billingEntity: { name: 'Ann', forecast } });
+    const forService = await ask(service, query);
+    expect(forService.result).toEqual({ data: { billingEntity: { name: 'Ann', forecast: null } }, codes: [] });
+    expect(names(forService)).toEqual(['entities.byIds']);
+  });
+
   it('is a record with its public id, its rate, its fractions as decimals and what it drew on', async () => {
     const id = recordId(ANN, 2n, 0);
     const asked = await ask(

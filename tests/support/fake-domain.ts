@@ -8,6 +8,7 @@ import type { Entry } from '../../src/credits/account.ts';
 import type { Page } from '../../src/pagination.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import type { DomainServices } from '../../src/services.ts';
+import type { UsageBucket } from '../../src/usage/usage-summary.ts';
 
 export const NOON = new Date('2026-03-10T12:00:00.000Z');
 const TOMORROW = new Date('2026-03-11T12:00:00.000Z');
@@ -108,6 +109,18 @@ export const recordOf = (line: number): UsageRecord => ({
   recordedAt: NOON,
 });
 
+const bucket: UsageBucket = {
+  start: NOON,
+  userId: ANN,
+  resource: 'AI_TOKENS',
+  billingMode: 'FULL',
+  feature: 'basic_chatflows',
+  quantity: 103n,
+  credits: 10n,
+  overage: 0n,
+  records: 1n,
+};
+
 export const hold: Hold = {
   billingEntityId: ANN,
   id: '01a2063a-0000-7000-8000-0000000000aa',
@@ -163,6 +176,8 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'usage.records': () => pageOf([recordOf(0), recordOf(1), recordOf(2)]),
     'usage.recordsByEntry': (keys: readonly unknown[]) => keys.map(() => [recordOf(0)]),
     'usage.record': () => recordOf(0),
+    'summaries.summarize': () => [bucket, { ...bucket, userId: null, feature: null }],
+    'forecasts.forecast': () => ({ dailyBurn: 10n, exhaustsAt: TOMORROW }),
     'usage.watch': () => once({ records: [recordOf(0)], skipped: 3n }),
     'live.balances': (id: string) => once(balanceOf(id)),
     'usage.refundedAt': (keys: readonly unknown[]) => keys.map(() => null),

@@ -30,8 +30,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-describe('sums of use by the hour', () => {
-  it('lose what a refund gives back, in a transaction of its own or together with new use of that hour', async () => {
+describe('sums of use', () => {
+  it('of an hour lose what a refund gives back, in a transaction of its own or together with new use of that hour', async () => {
     const household = await createHousehold(services);
     const use = (): ReturnType<typeof record> =>
       record(services, household, { drafts: [TOKENS, TOKENS], now: clock.now() });
@@ -50,5 +50,25 @@ describe('sums of use by the hour', () => {
     await Promise.all([use(), refund(services, second as NonNullable<typeof second>)]);
     expect(await sums()).toEqual([{ quantity: 4_000, credits: 200, records: 4 }]);
     expect((await services.verification.verify(household.billingEntityId)).problems).toEqual([]);
+  });
+
+  it('and by the day are held against each other and the records by verification', async () => {
+    const { billingEntityId, ...rest } = await createHousehold(services);
+    await record(services, { billingEntityId, ...rest }, { drafts: [TOKENS], now: clock.now() });
+    const damages = [
+      [`update usage_rollup_day set credits = credits + 1`, /^day’s summary of 2026-03-10T00:00.*its hours say/],
+      [`delete from usage_rollup_day`, /^day’s summary of 2026-03-10T00:00.*are not there, its hours say/],
+      [`update usage_rollup set records = records + 1`, /^summary of 2026-03-10T12:00.*the records say/],
+    ] as const;
+    for (const [damage, problem] of damages) {
+      const { rows } = await admin.query<Record<string, unknown>>(
+        `${damage} where billing_entity_id = $1 returning *`,
+        [billingEntityId],
+      );
+      expect(rows).toHaveLength(1);
+      const { consistent, problems } = await services.verification.verify(billingEntityId);
+      expect({ consistent, problems }).toMatchObject({ consistent: false });
+      expect(problems[0]).toMatch(problem);
+    }
   });
 });

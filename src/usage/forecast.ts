@@ -1,0 +1,70 @@
+/** How fast credits go, and when they will be gone. */
+import type { Clock } from '../clock.ts';
+import { accountTime } from '../credits/account.ts';
+import type { Accounts } from '../credits/accounts.ts';
+import type { Database } from '../db/database.ts';
+
+export interface BalanceForecast {
+  /** Mean credits a day over the last seven days, rounded to the nearest whole credit, halves up. */
+  readonly dailyBurn: bigint;
+  /** When available reaches 0 at the exact pace, rounded up to the millisecond; null: not before the period ends. */
+  readonly exhaustsAt: Date | null;
+}
+
+/** What a forecast follows from. */
+export interface Pace {
+  /** Of this moment, with everything due applied. */
+  readonly available: bigint;
+  readonly periodEnd: Date;
+  /** Credits of the last seven days, net of refunds; never negative. */
+  readonly burnt: bigint;
+  readonly now: Date;
+}
+
+const DAY_MS = 86_400_000;
+const WINDOW_DAYS = 7n;
+const WINDOW_MS = Number(WINDOW_DAYS) * DAY_MS;
+
+interface Options {
+  readonly database: Database;
+  readonly accounts: Accounts;
+  readonly clock: Clock;
+}
+
+export class Forecasts {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** Of this account, as use went in the last seven days; null when there is no account. */
+  async forecast(billingEntityId: string): Promise<BalanceForecast | null> {
+    const { accounts, clock } = this.#options;
+    const account = await accounts.peek(billingEntityId);
+    if (account === null) return null;
+    const now = accountTime(account, clock.now());
+    const burnt = await this.#burntSince(billingEntityId, new Date(now.getTime() - WINDOW_MS));
+    return forecastOf({ available: account.available, periodEnd: account.period.end, burnt, now });
+  }
+
+  /** Credits of the hours that began at this instant or later. */
+  async #burntSince(billingEntityId: string, since: Date): Promise<bigint> {
+    const { rows } = await this.#options.database.query<{ burnt: bigint }>(
+      `select coalesce(sum(credits), 0)::bigint as burnt from usage_rollup where billing_entity_id = $1 and hour >= $2`,
+      [billingEntityId, since],
+    );
+    return rows[0]?.burnt ?? 0n;
+  }
+}
+
+/** The forecast at this pace (pure). What is gone already is gone now, whatever the pace. */
+export function forecastOf({ available, periodEnd, burnt, now }: Pace): BalanceForecast {
+  const dailyBurn = (2n * burnt + WINDOW_DAYS) / (2n * WINDOW_DAYS);
+  if (available === 0n) return { dailyBurn, exhaustsAt: now };
+  if (burnt === 0n) return { dailyBurn, exhaustsAt: null };
+  // In whole numbers: available × window is beyond what a float holds exactly.
+  const lastsMs = (available * BigInt(WINDOW_MS) + burnt - 1n) / burnt;
+  const isInPeriod = lastsMs < BigInt(periodEnd.getTime() - now.getTime());
+  return { dailyBurn, exhaustsAt: isInPeriod ? new Date(now.getTime() + Number(lastsMs)) : null };
+}

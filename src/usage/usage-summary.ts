@@ -1,0 +1,277 @@
+/** What was used, summed up: by time, by person, by what it was. Reads sums of hours and days, never records. */
+import type { BillingMode } from '../credits/account.ts';
+import { NOBODY } from '../credits/ledger-columns.ts';
+import { Conditions } from '../db/conditions.ts';
+import type { Database } from '../db/database.ts';
+import type { Resource } from '../plans/rates.ts';
+import { Refusal } from '../refusal.ts';
+import { type CalendarSpan, TimeZone } from './time-zone.ts';
+import { addSelection, type Selection, selectionOf, type UseFilter } from './use-filter.ts';
+
+export type UsageInterval = 'HOUR' | 'DAY' | 'MONTH' | 'TOTAL';
+export type UsageDimension = 'USER' | 'RESOURCE' | 'BILLING_MODE' | 'FEATURE';
+
+export interface SummaryRequest {
+  /** Inclusive, by occurredAt. */
+  readonly from: Date;
+  /** Exclusive. */
+  readonly to: Date;
+  readonly interval: UsageInterval;
+  /** What is told apart besides time. */
+  readonly groupBy: readonly UsageDimension[];
+  readonly filter: UseFilter;
+  /** Whose midnights days and months begin at: a name of the IANA database. */
+  readonly timeZone: string;
+}
+
+/** The use of one span of time. What it was not grouped by is null. */
+export interface UsageBucket {
+  /** When its hour, day or month begins; of a total, when the first hour asked for does. */
+  readonly start: Date;
+  /** null also for use by nobody in particular. */
+  readonly userId: string | null;
+  readonly resource: Resource | null;
+  readonly billingMode: BillingMode | null;
+  /** null also for use for no feature. */
+  readonly feature: string | null;
+  /** In units of the resource; of several resources a sum of unlike things. */
+  readonly quantity: bigint;
+  /** Net of what was refunded (rule 22). */
+  readonly credits: bigint;
+  /** Of those, beyond the allowance and billed. */
+  readonly overage: bigint;
+  readonly records: bigint;
+}
+
+const MAX_BUCKETS = 10_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** In the order in which buckets of one time stand. */
+const COLUMNS = { USER: 'user_id', RESOURCE: 'resource', BILLING_MODE: 'billing_mode', FEATURE: 'feature' } as const;
+const SUMS = ['quantity', 'credits', 'overage', 'records'] as const;
+
+export class UsageSummaries {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * Use of an account in a span of time: only buckets that have any, by start and then by what they are grouped by. A span
+   * that begins or ends within an hour has that hour whole, since nothing smaller is summed up.
+   * @throws Refusal BAD_USER_INPUT when the span is empty, the zone is unknown or not whole hours from UTC, or when there
+   * are more than 10 000 buckets
+   */
+  async summarize(billingEntityId: string, request: SummaryRequest): Promise<UsageBucket[]> {
+    if (request.from >= request.to) throw new Refusal('BAD_USER_INPUT', 'from must be before to');
+    const zone = new TimeZone(request.timeZone);
+    const asked = wholeHours(request);
+    // At its ends in any case, so that a zone is not refused by what happens to be used.
+    zone.offsetMs(asked.from);
+    zone.offsetMs(asked.to);
+
+    const selection = await selectionOf(request.filter, this.#database);
+    const used = selection && (await this.#usedWithin(billingEntityId, asked));
+    if (!selection || !used) return [];
+    const dimensions = (Object.keys(COLUMNS) as UsageDimension[]).filter((each) => request.groupBy.includes(each));
+    const statement =
+      request.interval === 'HOUR'
+        ? byHour(billingEntityId, used, { dimensions, selection })
+        : bySpan(billingEntityId, spansOf(request.interval, zone, { asked, used }), { dimensions, selection });
+    const { rows } = await this.#database.query<BucketRow>(statement.text, statement.values);
+    if (rows.length > MAX_BUCKETS) {
+      throw new Refusal(
+        'BAD_USER_INPUT',
+        `that is more than ${MAX_BUCKETS} buckets: ask for less time or longer intervals`,
+      );
+    }
+    return rows.map(toBucket);
+  }
+
+  /** From the first to the last hour of these that has any use; null when none has. Calendars need not go further. */
+  async #usedWithin(billingEntityId: string, { from, to }: Span): Promise<Span | null> {
+    const hourAt = (end: 'asc' | 'desc'): string => `(select hour from usage_rollup
+      where billing_entity_id = $1 and hour >= $2 and hour < $3 order by hour ${end} limit 1)`;
+    // Not prepared by name: a plan for whatever span would read all of it.
+    const { rows } = await this.#database.query<{ first: Date | null; last: Date | null }>(
+      `select ${hourAt('asc')} as first, ${hourAt('desc')} as last`,
+      [billingEntityId, from, to],
+    );
+    const [hours] = rows;
+    return hours?.first && hours.last ? { from: hours.first, to: new Date(hours.last.getTime() + HOUR_MS) } : null;
+  }
+}
+
+interface Span {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+function wholeHours({ from, to }: Span): Span {
+  const hours = (instant: Date): number => instant.getTime() / HOUR_MS;
+  return { from: new Date(Math.floor(hours(from)) * HOUR_MS), to: new Date(Math.ceil(hours(to)) * HOUR_MS) };
+}
+
+function spansOf(
+  interval: 'DAY' | 'MONTH' | 'TOTAL',
+  zone: TimeZone,
+  { asked, used }: { asked: Span; used: Span },
+): CalendarSpan[] {
+  return interval === 'TOTAL' ? [{ start: asked.from, since: used.from, until: used.to }] : zone.spans(interval, used);
+}
+
+// ─────────────────────────────── statements ───────────────────────────────
+
+interface What {
+  readonly dimensions: readonly UsageDimension[];
+  readonly selection: Selection;
+}
+
+interface Statement {
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+/** Grouped and ordered as the primary key is, so that it can stop at the first bucket too many. */
+function byHour(billingEntityId: string, { from, to }: Span, { dimensions, selection }: What): Statement {
+  const where = new Conditions();
+  where.and(`r.billing_entity_id = ${where.value(billingEntityId)}`);
+  where.and(`r.hour >= ${where.value(from)}`).and(`r.hour < ${where.value(to)}`);
+  addSelection(where, 'r', selection);
+  const keys = ['hour', ...columnsOf(dimensions)].map((column) => `r.${column}`).join(', ');
+  const text = `select r.hour as start, ${selected(dimensions)} from usage_rollup r ${where.clause}
+    group by ${keys} order by ${keys} limit ${MAX_BUCKETS + 1}`;
+  return { text, values: where.values };
+}
+
+/**
+ * Spans are put together of whole days (UTC) and the hours at their ends: a month of an hour's sums is tens of thousands of
+ * rows, of a day's a thousand or two. Each part is a range of an index, so that no row's time is computed with.
+ */
+function bySpan(billingEntityId: string, spans: readonly CalendarSpan[], { dimensions, selection }: What): Statement {
+  const where = new Conditions();
+  where.and(`r.billing_entity_id = ${where.value(billingEntityId)}`);
+  addSelection(where, 'r', selection);
+  const { days, ends, shares } = takeApart(spans);
+  const names = columnsOf(dimensions);
+  const list = (table: string, of: readonly string[] = names): string =>
+    of.map((name) => `, ${table}.${name}`).join('');
+  const keys = `r.start${list('r')}`;
+  const text = `with span_end as materialized (
+      select p.number${list('r')}${SUMS.map((sum) => `, sum(r.${sum})::bigint as ${sum}`).join('')}
+      from unnest(${where.value(ends.map((end) => end.number))}::int[], ${where.value(ends.map((end) => end.since))}::timestamptz[],
+        ${where.value(ends.map((end) => end.until))}::timestamptz[]) as p(number, since, until)
+      join usage_rollup r on r.hour >= p.since and r.hour < p.until
+      ${where.clause} group by p.number${list('r')}
+    )
+    select r.start, ${selected(dimensions)} from (
+      select p.start${list('r')}${list('r', SUMS)}
+      from unnest(${where.value(days.map((day) => day.start))}::timestamptz[], ${where.value(days.map((day) => day.since))}::timestamptz[],
+        ${where.value(days.map((day) => day.until))}::timestamptz[]) as p(start, since, until)
+      join usage_rollup_day r on r.day >= p.since and r.day < p.until
+      ${where.clause}
+      union all
+      select p.start${list('e')}${SUMS.map((sum) => `, e.${sum} * p.sign`).join('')}
+      from unnest(${where.value(shares.map((share) => share.start))}::timestamptz[], ${where.value(shares.map((share) => share.number))}::int[],
+        ${where.value(shares.map((share) => share.sign))}::int[]) as p(start, number, sign)
+      join span_end e on e.number = p.number
+    ) r
+    group by ${keys} having sum(r.records) > 0 order by ${keys} limit ${MAX_BUCKETS + 1}`;
+  return { text, values: where.values };
+}
+
+/** Days (UTC) that belong to a span. */
+interface Days {
+  readonly start: Date;
+  readonly since: Date;
+  readonly until: Date;
+}
+
+/** Hours between an end of a span and the midnight (UTC) that is nearest to it: read once, though two spans meet there. */
+interface SpanEnd {
+  readonly number: number;
+  readonly since: Date;
+  readonly until: Date;
+}
+
+/** What such hours are to a span: missing, or too many. */
+interface Share {
+  readonly start: Date;
+  readonly number: number;
+  readonly sign: 1 | -1;
+}
+
+/**
+ * Each span as the days between the midnights (UTC) that are nearest to its ends; the hours that are missing there are
+ * added, those that are too many are taken off. So a day in Berlin costs an hour or two besides, one in Tokyo nine.
+ */
+function takeApart(spans: readonly CalendarSpan[]): { days: Days[]; ends: SpanEnd[]; shares: Share[] } {
+  const days: Days[] = [];
+  const ends = new Map<string, SpanEnd>();
+  const shares: Share[] = [];
+  const share = (start: Date, fromMs: number, toMs: number, sign: 1 | -1): void => {
+    if (fromMs >= toMs) return;
+    const name = `${fromMs}-${toMs}`;
+    const end = ends.get(name) ?? { number: ends.size, since: new Date(fromMs), until: new Date(toMs) };
+    ends.set(name, end);
+    shares.push({ start, number: end.number, sign });
+  };
+  for (const { start, since, until } of spans) {
+    const [sinceMs, untilMs] = [since.getTime(), until.getTime()];
+    const [firstMs, lastMs] = [nearestMidnight(sinceMs), nearestMidnight(untilMs)];
+    if (firstMs >= lastMs) {
+      share(start, sinceMs, untilMs, 1);
+      continue;
+    }
+    days.push({ start, since: new Date(firstMs), until: new Date(lastMs) });
+    share(start, sinceMs, firstMs, 1);
+    share(start, firstMs, sinceMs, -1);
+    share(start, lastMs, untilMs, 1);
+    share(start, untilMs, lastMs, -1);
+  }
+  return { days, ends: [...ends.values()], shares };
+}
+
+function nearestMidnight(instantMs: number): number {
+  return Math.round(instantMs / DAY_MS) * DAY_MS;
+}
+
+function columnsOf(dimensions: readonly UsageDimension[]): string[] {
+  return dimensions.map((dimension) => COLUMNS[dimension]);
+}
+
+/** The columns of a bucket but its start. */
+function selected(dimensions: readonly UsageDimension[]): string {
+  const names = columnsOf(dimensions).map((name) => `r.${name}`);
+  const sums = SUMS.map((sum) => `sum(r.${sum})::bigint as ${sum}`);
+  return [...names, ...sums].join(', ');
+}
+
+interface BucketRow {
+  start: Date;
+  user_id?: string;
+  resource?: Resource;
+  billing_mode?: BillingMode;
+  feature?: string;
+  quantity: bigint;
+  credits: bigint;
+  overage: bigint;
+  records: bigint;
+}
+
+function toBucket(row: BucketRow): UsageBucket {
+  const { start, quantity, credits, overage, records } = row;
+  return {
+    start,
+    userId: row.user_id === undefined || row.user_id === NOBODY ? null : row.user_id,
+    resource: row.resource ?? null,
+    billingMode: row.billing_mode ?? null,
+    feature: row.feature === undefined || row.feature === '' ? null : row.feature,
+    quantity,
+    credits,
+    overage,
+    records,
+  };
+}
