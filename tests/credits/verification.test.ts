@@ -23,7 +23,7 @@ const TABLES: Readonly<Record<string, (row: Record<string, unknown>) => string>>
   usage_refund: ({ sequence, line }) => `record ${String(sequence)}/${String(line)}`,
   reservation: ({ id }) => `reservation ${String(id)}`,
   usage_rollup: ({ hour }) => `summary of ${(hour as Date).toISOString()}`,
-  usage_rollup_day: ({ day }) => `${(day as Date).toISOString().slice(0, 10)}`,
+  usage_rollup_day: ({ day }) => (day as Date).toISOString().slice(0, 10),
 };
 
 const KEYS = new Set(['sequence', 'line', 'id']);
