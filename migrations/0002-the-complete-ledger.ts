@@ -2,8 +2,7 @@ import { Migration } from '@mikro-orm/migrations';
 
 /**
  * Holds, refunds, transfers, clawback, hourly summaries, links to exported files, and a checksum of every row that the
- * ledger writes. Rows of before have no checksum; verification accepts that only where every earlier entry of the account
- * has none either.
+ * ledger writes. Rows of before have none; each account says from which of its entries on rows must have one.
  */
 export class TheCompleteLedger extends Migration {
   override name = '0002-the-complete-ledger';
@@ -108,8 +107,15 @@ export class TheCompleteLedger extends Migration {
       add column owed_this_period bigint not null default 0,
       add column overage_enabled boolean not null default false,
       add column overage_cap bigint,
+      add column lapse_sequence bigint not null default 0,
+      add column lapse_held bigint not null default 0,
       add column next_hold_at timestamptz(3),
+      add column sealed_from bigint not null default 1,
       add column checksum bytea`);
+    // What was written before rows had checksums: everything up to here, and nothing after.
+    this.addSql(`update credit_account set sealed_from = sequence + 1`);
+    this.addSql(`alter table credit_account add constraint credit_account_lapse_held_in_range
+      check (lapse_held >= 0 and lapse_held <= held)`);
     this.addSql(
       `alter table credit_account add constraint credit_account_held_overage_not_negative check (held_overage >= 0)`,
     );
@@ -125,9 +131,13 @@ export class TheCompleteLedger extends Migration {
       add column root_grant_id uuid,
       add column root_source text,
       add column checksum bytea`);
-    this.addSql(`update credit_grant g set root_billing_entity_id = g.billing_entity_id, root_grant_id = g.id, root_source = g.source,
-      lapsed = coalesce((select -sum(e.amount) from ledger_entry e
-        where e.billing_entity_id = g.billing_entity_id and e.grant_id = g.id and e.kind = 'EXPIRY'), 0)`);
+    this.addSql(
+      `update credit_grant set root_billing_entity_id = billing_entity_id, root_grant_id = id, root_source = source`,
+    );
+    this.addSql(`update credit_grant g set lapsed = e.lapsed
+      from (select billing_entity_id, grant_id, -sum(amount) as lapsed from ledger_entry
+        where kind = 'EXPIRY' group by billing_entity_id, grant_id) e
+      where e.billing_entity_id = g.billing_entity_id and e.grant_id = g.id`);
     this.addSql(`alter table credit_grant
       alter column root_billing_entity_id set not null,
       alter column root_grant_id set not null,

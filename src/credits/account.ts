@@ -31,8 +31,12 @@ export interface AccountState {
   readonly carries: Readonly<Partial<Record<Resource, Carry>>>;
   readonly trialGiven: boolean;
   readonly overagePolicy: OveragePolicy;
+  /** The last time that holds kept something of a grant that lapsed: after which entry, and how much of what was held then still is. */
+  readonly lapse: { readonly sequence: bigint; readonly held: bigint };
   /** No HELD hold ends before this; null: there is none. It may be earlier than the first one really ends. */
   readonly nextHoldAt: Date | null;
+  /** Sequence of the first entry whose rows have checksums. */
+  readonly sealedFrom: bigint;
   /** When it last changed. The account's time never runs backwards, whatever clocks do (rule 13). */
   readonly touchedAt: Date;
 }
@@ -169,7 +173,9 @@ export function openAccount(billingEntityId: string, now: Date, features: readon
     carries: {},
     trialGiven: false,
     overagePolicy: { enabled: false, cap: null },
+    lapse: { sequence: 0n, held: 0n },
     nextHoldAt: null,
+    sealedFrom: 1n,
     touchedAt: now,
     grants: [],
     holds: new Map(),

@@ -5,6 +5,7 @@ import { type Account, accountTime, balanceOf } from './account.ts';
 import type { Balance } from './balance.ts';
 import { applyDue } from './due.ts';
 import type { Ledger } from './ledger.ts';
+import { MOST_DUE_HOLDS } from './ledger-load.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
@@ -35,8 +36,8 @@ export class Accounts {
     this.#clock = clock;
   }
 
-  /** Balances of those of these entities that have an account. */
-  async balances(ids: readonly string[]): Promise<Map<string, Balance>> {
+  /** Balances of those of these entities that have an account. One that cannot be told, since what is due on it cannot be applied, is an error in its place. */
+  async balances(ids: readonly string[]): Promise<Map<string, Balance | Error>> {
     const { rows } = await this.#database.query<AccountRow & { due_at: Date | null }>({
       name: 'balances',
       text: `select ${ACCOUNT_COLUMNS}, a.due_at from credit_account a where a.billing_entity_id = any($1::uuid[])`,
@@ -45,17 +46,20 @@ export class Accounts {
     const now = this.#clock.now();
     const balances = await Promise.all(
       rows.map(async (row) => {
-        if (row.due_at !== null && row.due_at <= now) return this.advance(row.billing_entity_id);
+        const id = row.billing_entity_id;
+        if (row.due_at !== null && row.due_at <= now) return [id, await this.advance(id).catch(toError)] as const;
         const account = toAccountState(row);
-        return balanceOf(account, row.touched_at > now ? row.touched_at : now);
+        return [id, balanceOf(account, row.touched_at > now ? row.touched_at : now)] as const;
       }),
     );
-    return new Map(balances.map((balance) => [balance.billingEntityId, balance]));
+    return new Map(balances);
   }
 
   /** One balance, or null where there is no account. */
   async balance(billingEntityId: string): Promise<Balance | null> {
-    return (await this.balances([billingEntityId])).get(billingEntityId) ?? null;
+    const balance = (await this.balances([billingEntityId])).get(billingEntityId) ?? null;
+    if (balance instanceof Error) throw balance;
+    return balance;
   }
 
   /** The account as a command would find it now, without its lock; null when there is none. What is decided on it may be outdated at once. */
@@ -70,7 +74,8 @@ export class Accounts {
             select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id = $1 and g.open) open) as grants,
           (select jsonb_agg(to_jsonb(due)) from (
             select ${HOLD_COLUMNS} from reservation h
-            where h.billing_entity_id = $1 and h.open and h.expires_at <= greatest($2::timestamptz, a.touched_at)) due) as holds
+            where h.billing_entity_id = $1 and h.open and h.expires_at <= greatest($2::timestamptz, a.touched_at)
+            order by h.expires_at limit ${MOST_DUE_HOLDS}) due) as holds
         from credit_account a where a.billing_entity_id = $1`,
       values: [billingEntityId, now],
     });
@@ -78,7 +83,12 @@ export class Accounts {
     if (row === undefined) return null;
     const grants = (row.grants ?? []).map((each) => toGrant(fromJson(each) as unknown as GrantRow));
     const holds = (row.holds ?? []).map((each) => toHold(fromJson(each) as unknown as HoldRow));
-    const account = toAccount(row, grants, holds);
+    if (holds.length === MOST_DUE_HOLDS) {
+      // Perhaps not all that have ended: tidied first.
+      await this.advance(billingEntityId);
+      return this.peek(billingEntityId);
+    }
+    const account = { ...toAccount(row, grants, holds), otherHoldsEndAt: null };
     return applyDue(account, accountTime(account, now)).account;
   }
 
@@ -93,6 +103,10 @@ export class Accounts {
     if (outcome.kind !== 'committed') throw new Error(`advancing ${billingEntityId} was ${outcome.kind}`);
     return outcome.balance;
   }
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 type JsonRow = Readonly<Record<string, unknown>>;

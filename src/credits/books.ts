@@ -43,6 +43,7 @@ export class Books {
   readonly #records: UsageRecord[] = [];
   readonly #grants = new Map<string, Grant>();
   readonly #holds = new Map<string, Hold>();
+  #ownHolds: Map<string, Hold> | undefined;
   readonly #refunds: UsageRefund[] = [];
   readonly #refundedRecords: UsageRecord[] = [];
 
@@ -137,7 +138,9 @@ export class Books {
   /** Keeps a hold as it has become. */
   putHold(hold: Hold): void {
     this.#holds.set(hold.id, hold);
-    this.#draft.holds = new Map(this.#draft.holds).set(hold.id, hold);
+    // Copied once: of an account where nobody has looked for long, hundreds may end here.
+    this.#ownHolds ??= new Map(this.#draft.holds);
+    this.#draft.holds = this.#ownHolds.set(hold.id, hold);
     if (hold.status === 'HELD') this.#draft.nextHoldAt = sooner(this.#draft.nextHoldAt, hold.expiresAt);
   }
 
@@ -145,6 +148,8 @@ export class Books {
   endHold(hold: Hold, status: Exclude<HoldStatus, 'HELD'>): void {
     this.post({ kind: 'RELEASE', amount: hold.covered, held: -hold.covered, reservationId: hold.id });
     this.#draft.heldOverage -= hold.overage;
+    const { lapse } = this.#draft;
+    if (hold.openedSequence <= lapse.sequence) this.#draft.lapse = { ...lapse, held: lapse.held - hold.covered };
     this.putHold({ ...hold, status, closedSequence: this.#draft.sequence });
   }
 
@@ -190,6 +195,10 @@ export class Books {
       state: remaining === 0n ? 'LAPSED' : 'LAPSING',
     });
     if (credits > 0n) this.post({ kind: 'EXPIRY', amount: -credits, grantId: grant.id });
+    // What is held now keeps what has lapsed; what is held later does not (rule 12).
+    if (remaining > 0n && grant.state === 'ACTIVE') {
+      this.#draft.lapse = { sequence: this.#draft.sequence, held: this.#draft.held };
+    }
   }
 
   /** How much of this grant no hold keeps. */
@@ -227,10 +236,11 @@ export class Books {
     };
   }
 
-  /** Credits of lapsing grants beyond what is held. */
+  /** Credits of lapsing grants beyond what was held when the last of them lapsed, and still is. */
   #noLongerHeld(): bigint {
     const lapsing = sumRemaining(this.#draft.grants, 'LAPSING');
-    return lapsing > this.#draft.held ? lapsing - this.#draft.held : 0n;
+    const { held } = this.#draft.lapse;
+    return lapsing > held ? lapsing - held : 0n;
   }
 }
 

@@ -12,11 +12,11 @@ export function decide(command: Command, situation: Situation, clock: Date): Dec
   const now = accountTime(account, clock);
   switch (command.kind) {
     case 'consume':
-      return consume(account, command, now);
+      return consume(account, command, now, clock);
     case 'reserve':
       return reserve(account, command, now);
     case 'settle':
-      return settle(account, command, now);
+      return settle(account, command, now, clock);
     case 'extend':
       return extend(account, command, now);
     case 'release':

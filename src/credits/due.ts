@@ -1,6 +1,6 @@
 /** What happens by itself (rules 11 to 13): holds lapse, grants lapse, the period turns, grants take effect. */
 import { type Account, sooner } from './account.ts';
-import { Books, DUE_EVENT, NOTHING, together } from './books.ts';
+import { Books, DUE_EVENT, NOTHING } from './books.ts';
 import type { Applied } from './commands.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
@@ -16,35 +16,56 @@ type Due = { readonly at: Date } & (
 );
 
 /**
- * Applies everything that is due, in order of due time; each happens once, however late. `now` is the account's own
- * time, and every hold that ends by then is loaded.
+ * Applies everything that is due, in order of due time; each happens once, however late. `now` is the account's own time,
+ * and of the holds that end by then the first are loaded: with more than those due, `isAllDone` is false, and what comes
+ * after the last of them has to wait for the next call.
  */
-export function applyDue(account: Account, now: Date): { readonly account: Account; readonly applied: Applied } {
-  let current = account;
-  let applied = NOTHING;
-  for (let due = nextDue(current, now); due !== null; due = nextDue(current, now)) {
-    const books = new Books(current, DUE_EVENT, now);
+export function applyDue(
+  account: Account,
+  now: Date,
+): { readonly account: Account; readonly applied: Applied; readonly isAllDone: boolean } {
+  // Others that are not loaded may end by then, too: nothing later than those may happen before them.
+  const others = account.otherHoldsEndAt;
+  const isAllDone = others === null || others > now;
+  const holds = lapsedBy(account, isAllDone ? now : others);
+  const until = isAllDone ? now : new Date(others.getTime() - 1);
+  if (holds.length === 0 && nextDue(account, undefined, until) === null) {
+    return { account: withNextHold(account, now), applied: NOTHING, isAllDone };
+  }
+  const books = new Books(account, DUE_EVENT, now);
+  let lapsed = 0;
+  for (
+    let due = nextDue(books.account, holds[0], until);
+    due !== null;
+    due = nextDue(books.account, holds[lapsed], until)
+  ) {
+    if (due.event === 'holdLapses') lapsed += 1;
     happen(books, due);
-    applied = applied === NOTHING ? books.applied() : together(applied, books.applied());
-    current = books.account;
   }
-  if (current.nextHoldAt !== null && current.nextHoldAt <= now) {
-    current = { ...current, nextHoldAt: nextHoldEnd(current) };
-  }
-  return { account: current, applied };
+  const applied = books.applied();
+  return { account: withNextHold(books.account, now), applied, isAllDone };
 }
 
-/** When the next hold ends, as far as what is loaded tells. */
-function nextHoldEnd(account: Account): Date | null {
+/** Loaded holds whose time is over by then, in the order in which it ran out. */
+function lapsedBy(account: Account, until: Date): Hold[] {
+  if (account.nextHoldAt === null || account.nextHoldAt > until) return [];
+  return [...account.holds.values()]
+    .filter((hold) => hold.status === 'HELD' && hold.expiresAt <= until)
+    .sort((a, b) => a.expiresAt.getTime() - b.expiresAt.getTime());
+}
+
+/** Sets the bound right when it has come: as far as what is loaded tells. */
+function withNextHold(account: Account, now: Date): Account {
+  if (account.nextHoldAt === null || account.nextHoldAt > now) return account;
   let next = account.otherHoldsEndAt;
   for (const hold of account.holds.values()) if (hold.status === 'HELD') next = sooner(next, hold.expiresAt);
-  return next;
+  return { ...account, nextHoldAt: next };
 }
 
-function nextDue(account: Account, now: Date): Due | null {
-  let next: Due | null = account.period.end <= now ? { at: account.period.end, event: 'periodTurns' } : null;
+function nextDue(account: Account, hold: Hold | undefined, until: Date): Due | null {
+  let next: Due | null = account.period.end <= until ? { at: account.period.end, event: 'periodTurns' } : null;
   const consider = (due: Due): void => {
-    if (due.at <= now && (next === null || comesBefore(due, next))) next = due;
+    if (due.at <= until && (next === null || comesBefore(due, next))) next = due;
   };
   for (const grant of account.grants) {
     if (grant.state === 'PENDING') consider({ at: grant.effectiveAt, event: 'grantTakesEffect', grant });
@@ -52,12 +73,9 @@ function nextDue(account: Account, now: Date): Due | null {
       consider({ at: grant.expiresAt, event: 'grantLapses', grant });
     }
   }
-  if (account.nextHoldAt !== null && account.nextHoldAt <= now) {
-    for (const hold of account.holds.values()) {
-      if (hold.status === 'HELD') consider({ at: hold.expiresAt, event: 'holdLapses', hold });
-    }
-  }
-  return next;
+  // Its own time has been looked at; what else falls on that instant comes after it.
+  const lapse: Due | null = hold === undefined ? null : { at: hold.expiresAt, event: 'holdLapses', hold };
+  return lapse !== null && (next === null || comesBefore(lapse, next)) ? lapse : next;
 }
 
 function comesBefore(a: Due, b: Due): boolean {

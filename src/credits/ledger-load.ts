@@ -70,13 +70,22 @@ const KEYS = prepared(
     ) e`,
 );
 
-/** Holds that commands name, in whatever state. */
+/** Holds that commands name, in whatever state: one probe each, so that no kept plan can read all of the account's. */
 const NAMED_HOLDS = prepared(
   'named-holds',
-  (scope) => `select ${HOLD_COLUMNS} from unnest($2::uuid[], $3::uuid[]) as k(billing_entity_id, id)
-    join reservation h on h.billing_entity_id = k.billing_entity_id and h.id = k.id
-    where h.billing_entity_id ${isIn(scope)}`,
+  (scope) => `select h.* from unnest($2::uuid[], $3::uuid[]) as k(billing_entity_id, id)
+    cross join lateral (
+      select ${HOLD_COLUMNS} from reservation h
+      where h.billing_entity_id = k.billing_entity_id and h.id = k.id and h.billing_entity_id ${isIn(scope)}
+      limit 1
+    ) h`,
 );
+
+/** The record that `k` names, by one probe. */
+const NAMED_RECORD = (scope: Scope): string => `cross join lateral (
+      select * from usage_record u where u.billing_entity_id = k.billing_entity_id and u.sequence = k.sequence
+        and u.line = k.line and u.billing_entity_id ${isIn(scope)} limit 1
+    ) u`;
 
 /** Records that are to be refunded, with the period that they were recorded in. */
 const REFUND_RECORDS = prepared(
@@ -87,9 +96,9 @@ const REFUND_RECORDS = prepared(
         and r.sequence = u.sequence and r.line = u.line
     ) as refunded
     from unnest($2::uuid[], $3::bigint[], $4::smallint[]) as k(billing_entity_id, sequence, line)
-    join usage_record u on u.billing_entity_id = k.billing_entity_id and u.sequence = k.sequence and u.line = k.line
+    ${NAMED_RECORD(scope)}
     join ledger_entry e on e.billing_entity_id = u.billing_entity_id and e.sequence = u.sequence
-    where u.billing_entity_id ${isIn(scope)} and e.billing_entity_id ${isIn(scope)}`,
+    where e.billing_entity_id ${isIn(scope)}`,
 );
 
 /** Closed grants that these records were drawn from. */
@@ -97,10 +106,10 @@ const REFUND_GRANTS = prepared(
   'refund-grants',
   (scope) => `select distinct on (g.billing_entity_id, g.id) ${GRANT_COLUMNS}
     from unnest($2::uuid[], $3::bigint[], $4::smallint[]) as k(billing_entity_id, sequence, line)
-    join usage_record u on u.billing_entity_id = k.billing_entity_id and u.sequence = k.sequence and u.line = k.line
+    ${NAMED_RECORD(scope)}
     cross join unnest(u.draw_grant_ids) as d(grant_id)
     join credit_grant g on g.billing_entity_id = u.billing_entity_id and g.id = d.grant_id
-    where u.billing_entity_id ${isIn(scope)} and g.billing_entity_id ${isIn(scope)} and not g.open`,
+    where g.billing_entity_id ${isIn(scope)} and not g.open`,
 );
 
 /** Closed grants of these roots. */
@@ -110,18 +119,34 @@ const CLOSED_BRANCHES = prepared(
     where g.billing_entity_id ${isIn(scope)} and g.root_grant_id = any($2::uuid[]) and not g.open`,
 );
 
+/** Most ended holds of one account that a transaction takes; the rest is for the next one. */
+export const MOST_DUE_HOLDS = 500;
+
+/** The first of them, and one more that tells whether there are others. */
 const DUE_HOLDS = prepared(
   'due-holds',
-  (scope) => `select ${HOLD_COLUMNS} from reservation h
-    where h.billing_entity_id ${isIn(scope)} and h.open and h.expires_at <= $2::timestamptz`,
+  (scope) => `select h.* from ${eachOf(scope)} cross join lateral (
+      select ${HOLD_COLUMNS} from reservation h
+      where h.billing_entity_id = k.billing_entity_id and h.billing_entity_id ${isIn(scope)}
+        and h.open and h.expires_at <= $2::timestamptz
+      order by h.expires_at limit ${MOST_DUE_HOLDS + 1}
+    ) h`,
 );
 
 const LATER_HOLDS = prepared(
   'later-holds',
-  (scope) => `select h.billing_entity_id, min(h.expires_at) as ends_at from reservation h
-    where h.billing_entity_id ${isIn(scope)} and h.open and h.expires_at > $2::timestamptz
-    group by h.billing_entity_id`,
+  (scope) => `select h.* from ${eachOf(scope)} cross join lateral (
+      select h.billing_entity_id, h.expires_at as ends_at from reservation h
+      where h.billing_entity_id = k.billing_entity_id and h.billing_entity_id ${isIn(scope)}
+        and h.open and h.expires_at > $2::timestamptz
+      order by h.expires_at limit 1
+    ) h`,
 );
+
+/** The accounts themselves, as `k`. */
+function eachOf(scope: Scope): string {
+  return scope === 'one' ? '(select $1::uuid as billing_entity_id) k' : 'unnest($1::uuid[]) as k(billing_entity_id)';
+}
 
 /** Begins a transaction, locks every account that the commands touch, and loads what they ask about: one round trip (the connection pipelines). */
 export async function lockAndLoad(client: ClientBase, commands: readonly Command[]): Promise<Loaded> {
@@ -185,11 +210,12 @@ export async function loadDueHolds(client: ClientBase, accounts: readonly Accoun
   const laterOf = new Map(later.rows.map((row) => [row.billing_entity_id, row.ends_at]));
   return affected.map((account) => {
     const id = account.billingEntityId;
-    const holds = (dueOf.get(id) ?? []).map((hold) => [hold.id, hold] as const);
+    const ended = dueOf.get(id) ?? [];
+    const holds = ended.slice(0, MOST_DUE_HOLDS).map((hold) => [hold.id, hold] as const);
     return {
       ...account,
       holds: new Map([...account.holds, ...holds]),
-      otherHoldsEndAt: laterOf.get(id) ?? null,
+      otherHoldsEndAt: ended[MOST_DUE_HOLDS]?.expiresAt ?? laterOf.get(id) ?? null,
     };
   });
 }
@@ -217,8 +243,11 @@ function namedHolds(commands: readonly Command[]): string[] | null {
     return kind === 'settle' || kind === 'extend' || kind === 'release' ? [command] : [];
   });
   if (named.length === 0) return null;
-  const pairs = new Map(named.map(({ billingEntityId, reservationId }) => [reservationId, billingEntityId]));
-  return [arrayLiteral([...pairs.values()]), arrayLiteral([...pairs.keys()])];
+  // Whoever names a hold under another account, by a forged id, must not take its place.
+  return [
+    arrayLiteral(named.map((command) => command.billingEntityId)),
+    arrayLiteral(named.map((command) => command.reservationId)),
+  ];
 }
 
 function refundedRecords(commands: readonly Command[]): string[] | null {

@@ -8,7 +8,7 @@ import type { Hold, HoldStatus } from './holds.ts';
 
 export const ACCOUNT_COLUMNS = `a.billing_entity_id, a.available, a.held, a.held_overage, a.used, a.overage, a.owed,
   a.owed_this_period, a.version, a.sequence, a.period_start, a.period_end, a.carries, a.trial_given, a.overage_enabled,
-  a.overage_cap, a.next_hold_at, a.touched_at`;
+  a.overage_cap, a.lapse_sequence, a.lapse_held, a.sealed_from, a.next_hold_at, a.touched_at`;
 
 export interface AccountRow {
   billing_entity_id: string;
@@ -27,6 +27,9 @@ export interface AccountRow {
   trial_given: boolean;
   overage_enabled: boolean;
   overage_cap: bigint | null;
+  lapse_sequence: bigint;
+  lapse_held: bigint;
+  sealed_from: bigint;
   next_hold_at: Date | null;
   touched_at: Date;
 }
@@ -48,7 +51,9 @@ export function toAccountState(row: AccountRow): AccountState {
     carries: toCarries(row.carries),
     trialGiven: row.trial_given,
     overagePolicy: { enabled: row.overage_enabled, cap: row.overage_cap },
+    lapse: { sequence: row.lapse_sequence, held: row.lapse_held },
     nextHoldAt: row.next_hold_at,
+    sealedFrom: row.sealed_from,
     touchedAt: row.touched_at,
   };
 }

@@ -28,7 +28,10 @@ export const CreditAccountRow = defineEntity({
     owedThisPeriod: p.bigint().defaultRaw(`0`),
     overageEnabled: p.boolean().default(false),
     overageCap: p.bigint().strictNullable(),
+    lapseSequence: p.bigint().defaultRaw(`0`),
+    lapseHeld: p.bigint().defaultRaw(`0`),
     nextHoldAt: p.datetime(3).strictNullable(),
+    sealedFrom: p.bigint().defaultRaw(`1`),
     checksum: p.blob().strictNullable(),
   },
   indexes: [
@@ -40,6 +43,7 @@ export const CreditAccountRow = defineEntity({
   checks: [
     ...NON_NEGATIVE.map((column) => ({ name: `credit_account_${column}_not_negative`, expression: `${column} >= 0` })),
     { name: 'credit_account_owed_only_when_empty', expression: 'owed = 0 or available = 0' },
+    { name: 'credit_account_lapse_held_in_range', expression: 'lapse_held >= 0 and lapse_held <= held' },
     {
       name: 'credit_account_owed_this_period_in_range',
       expression: 'owed_this_period >= 0 and owed_this_period <= owed',

@@ -99,7 +99,7 @@ export class Ledger {
     const startedAt = performance.now();
     const client = await this.#options.pool.connect();
     try {
-      const batch = await this.#begin(client, commands);
+      const batch = await this.#beginWithDueDone(client, commands);
       const outcomes = commands.map((command) => batch.execute(command));
       await batch.commit(client);
       this.#options.onCommitted(batch.changedBalances());
@@ -111,6 +111,16 @@ export class Ledger {
       // Whatever state the connection is in, nobody else shall find it there: it is closed, and with it the transaction.
       client.release(true);
       throw error;
+    }
+  }
+
+  /** Everything due comes before any command (rule 11). Where more has fallen due than one transaction takes, it takes several. */
+  async #beginWithDueDone(client: PoolClient, commands: readonly Command[]): Promise<Batch> {
+    for (;;) {
+      const batch = await this.#begin(client, commands);
+      if (batch.applyDue()) return batch;
+      await batch.commit(client);
+      this.#options.onCommitted(batch.changedBalances());
     }
   }
 
@@ -158,8 +168,20 @@ class Batch {
     return this.#accounts.size;
   }
 
+  /** Applies what is due on every account; whether that was all of it. */
+  applyDue(): boolean {
+    let isAllDone = true;
+    for (const [id, account] of this.#accounts) {
+      const due = applyDue(account, accountTime(account, this.#clock));
+      isAllDone &&= due.isAllDone;
+      if (due.account === account) continue;
+      this.#accounts.set(id, due.account);
+      this.#keep(due.applied);
+    }
+    return isAllDone;
+  }
+
   execute(command: Command): Outcome {
-    for (const id of touchedBy(command)) this.#advance(id);
     const account = this.#accounts.get(command.billingEntityId);
     if (account === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
 
@@ -215,16 +237,6 @@ class Batch {
 
   #changed(): Account[] {
     return [...this.#accounts.values()].filter((account) => this.#stored.get(account.billingEntityId) !== account);
-  }
-
-  /** Everything due comes before any command (rule 11). */
-  #advance(id: string): void {
-    const account = this.#accounts.get(id);
-    if (account === undefined) return;
-    const due = applyDue(account, accountTime(account, this.#clock));
-    if (due.account === account) return;
-    this.#accounts.set(id, due.account);
-    this.#keep(due.applied);
   }
 
   #keep(applied: Applied): void {

@@ -60,6 +60,8 @@ export function refund(account: Account, command: RefundCommand, now: Date, situ
   const evidence = situation.refundEvidence(account.billingEntityId, command.record);
   if (evidence === undefined) return rejected('NOT_FOUND', 'there is no such usage record');
   if (evidence.refunded) return rejected('CONFLICT', 'this record has been refunded');
+  const absurd = tooMuch(account, evidence.record.credits);
+  if (absurd) return absurd;
   const { record } = evidence;
   const { reason } = command;
   const refunded = { sequence: record.sequence, line: record.line };
@@ -95,7 +97,13 @@ export function refund(account: Account, command: RefundCommand, now: Date, situ
   }
   // A record that charged nothing is refunded once, too, and the ledger says so.
   if (books.account.sequence === account.sequence) books.post({ kind: 'REFUND', refunded, reason });
-  if (inOwnPeriod) books.set({ used: account.used - record.credits });
+  if (inOwnPeriod) {
+    const { owedThisPeriod } = account;
+    books.set({
+      used: account.used - record.credits,
+      owedThisPeriod: owedThisPeriod - (record.owed < owedThisPeriod ? record.owed : owedThisPeriod),
+    });
+  }
   books.refund(record, { billingEntityId: account.billingEntityId, ...refunded, refundedAt: now, refundSequence });
   books.tidy();
   return books.applied();

@@ -43,17 +43,34 @@ export class Sweeper {
 
   /**
    * Advances every account with something due. Found without locks, then each by itself through the write door: another
-   * replica that does the same finds nothing left to do.
+   * replica that does the same finds nothing left to do. An account that cannot be advanced keeps no other one waiting.
    */
   async sweep(): Promise<void> {
-    const { database, accounts, clock } = this.#options;
+    const { database, accounts, clock, log } = this.#options;
+    const now = clock.now();
+    let after = null as DueRow | null;
     for (;;) {
-      const { rows } = await database.query<{ billing_entity_id: string }>(
-        `select billing_entity_id from credit_account where due_at <= $1 order by due_at limit $2`,
-        [clock.now(), PAGE],
+      const { rows } = await database.query<DueRow>(
+        `select billing_entity_id, due_at from credit_account
+         where due_at <= $1 and ($2::timestamptz is null or (due_at, billing_entity_id) > ($2, $3::uuid))
+         order by due_at, billing_entity_id limit $4`,
+        [now, after?.due_at ?? null, after?.billing_entity_id ?? null, PAGE],
       );
-      await Promise.all(rows.map((row) => accounts.advance(row.billing_entity_id)));
+      const advanced = await Promise.allSettled(rows.map((row) => accounts.advance(row.billing_entity_id)));
+      advanced.forEach((result, index) => {
+        if (result.status === 'fulfilled') return;
+        log.error(
+          { err: result.reason as unknown, account: rows[index]?.billing_entity_id },
+          'what is due was not applied',
+        );
+      });
       if (rows.length < PAGE) return;
+      after = rows.at(-1) ?? null;
     }
   }
+}
+
+interface DueRow {
+  billing_entity_id: string;
+  due_at: Date;
 }

@@ -27,8 +27,8 @@ export function priceOf(account: Account, use: Use): bigint {
   return sumCredits(chargeLines(account, use));
 }
 
-export function consume(account: Account, command: ConsumeCommand, now: Date): Decision {
-  const wrong = checkOccurredAt(command.occurredAt, now);
+export function consume(account: Account, command: ConsumeCommand, now: Date, clock: Date = now): Decision {
+  const wrong = checkOccurredAt(command.occurredAt, clock);
   if (wrong) return wrong;
   const charged = chargeLines(account, command);
   const required = sumCredits(charged);
@@ -78,14 +78,14 @@ export function reserve(account: Account, command: ReserveCommand, now: Date): D
  * Charges what admitted work really used, never refused for anything that changed since (rule 16): the hold first,
  * then what is available, then overage as far as policy or hold allow it; the rest is owed.
  */
-export function settle(account: Account, command: SettleCommand, now: Date): Decision {
+export function settle(account: Account, command: SettleCommand, now: Date, clock: Date = now): Decision {
   const hold = findHold(account, command);
   if ('code' in hold) return hold;
   if (contradicts(hold, command)) {
     return rejected('CONFLICT', 'user and feature are the reservation’s; another was named');
   }
   if (hold.status !== 'HELD') return rejected('CONFLICT', `this reservation is ${hold.status}`);
-  const wrong = checkOccurredAt(command.occurredAt, now);
+  const wrong = checkOccurredAt(command.occurredAt, clock);
   if (wrong) return wrong;
   const charged = chargeLines(account, { lines: command.lines, billingMode: hold.billingMode });
   const required = sumCredits(charged);
@@ -178,12 +178,15 @@ function checkOccurredAt(occurredAt: Date | null, now: Date): Rejected | null {
 /** Who may only handle their own holds is refused those that others reserved, such as the platform for them (rule 16). */
 function findHold(
   account: Account,
-  { reservationId, anyHold, actor }: SettleCommand | ExtendCommand | ReleaseCommand,
+  { kind, reservationId, anyHold, actor }: SettleCommand | ExtendCommand | ReleaseCommand,
 ): Hold | Rejected {
   const hold = account.holds.get(reservationId);
   if (hold === undefined) return rejected('NOT_FOUND', 'there is no such reservation');
-  if (!anyHold && hold.actor !== actor) return rejected('FORBIDDEN', 'somebody else reserved this');
-  return hold;
+  if (anyHold || hold.actor === actor) return hold;
+  // Where items of a batch are answered alone, there is no FORBIDDEN (contract): what is not theirs to settle is not there.
+  return kind === 'settle'
+    ? rejected('NOT_FOUND', 'there is no such reservation of yours')
+    : rejected('FORBIDDEN', 'somebody else reserved this');
 }
 
 /** Extensions end 24 hours after the first grant lapsed whose credits holds still keep (rule 12); they never shorten for it. */

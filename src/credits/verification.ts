@@ -3,7 +3,7 @@ import type { PoolClient, QueryResultRow } from 'pg';
 import type { Database } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from '../usage/usage-record-row.ts';
-import { dueAt, type UsageRecord, type UsageRefund } from './account.ts';
+import { dueAt, type RecordKey, type UsageRecord, type UsageRefund } from './account.ts';
 import {
   accountChecksum,
   entryChecksum,
@@ -32,6 +32,7 @@ import { type EntryRows, type Stored, type Verification, Verifier } from './veri
 const PAGE = 2_000;
 const DAY_MS = 86_400_000;
 const MAX_ROLLUP_PROBLEMS = 100;
+const MAX_BEHIND = 100;
 
 export class LedgerVerification {
   readonly #database: Database;
@@ -74,28 +75,37 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
   );
   if (account === undefined) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
 
-  const verifier = new Verifier();
-  for (let after = 0n; ;) {
+  // A hot account's day of summaries may take longer than a page may.
+  await client.query(`set local statement_timeout = '15min'`);
+  const verifier = new Verifier({ sealedFrom: account.sealed_from });
+  let after = 0n;
+  for (;;) {
     const entries = await read<EntryRow & Checked>(
       client,
       `select ${ENTRY_COLUMNS}, e.checksum from ledger_entry e
        where e.billing_entity_id = $1 and e.sequence > $2 order by e.sequence limit $3`,
       [billingEntityId, after, PAGE],
     );
-    const through = entries.length < PAGE ? null : (entries.at(-1) as EntryRow).sequence;
+    const through = entries.at(-1)?.sequence ?? after;
     const namedBy = await readNamed(client, billingEntityId, entries, { after, through });
     for (const name of namedBy.unreadable) verifier.unreadable(name);
-    for (const row of entries) verifier.entry(namedBy(row));
+    for (const row of entries) {
+      const rows = readable(row, namedBy);
+      if (rows === null) verifier.unreadable(`entry ${row.sequence}`);
+      else verifier.entry(rows);
+    }
     for (const orphan of namedBy.orphans()) verifier.orphan(orphan);
-    if (through === null) break;
     after = through;
+    if (entries.length < PAGE) break;
   }
+  for (const orphan of await readBehind(client, billingEntityId, after)) verifier.orphan(orphan);
 
   const grants = await read<GrantRow & Checked>(
     client,
     `select ${GRANT_COLUMNS}, g.checksum from credit_grant g where g.billing_entity_id = $1`,
     [billingEntityId],
   );
+  const readableGrants = grants.flatMap((row) => readable(row, toGrant) ?? []);
   const openHolds = await read<HoldRow>(
     client,
     `select ${HOLD_COLUMNS} from reservation h where h.billing_entity_id = $1 and h.open`,
@@ -107,7 +117,7 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
        (select count(*) from usage_refund where billing_entity_id = $1) as refunds`,
     [billingEntityId],
   );
-  const state = readable(() => toAccount({ ...account, suspended: false }, grants.map(toGrant)));
+  const state = readable(account, (row) => toAccount({ ...row, suspended: false }, readableGrants));
   if (state === null) {
     verifier.unreadable('account');
     return verifier.result();
@@ -115,7 +125,10 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
   return verifier.finish({
     account: stored(state, account, accountChecksum),
     dueAt: { stored: account.due_at, rebuilt: dueAt(state) },
-    grants: grants.map((row) => stored(toGrant(row), row, grantChecksum)),
+    grants: grants.flatMap((row) => {
+      const grant = readable(row, toGrant);
+      return grant === null ? [] : [stored(grant, row, grantChecksum)];
+    }),
     openHolds: openHolds.map(toHold),
     holdCount: counts?.holds ?? 0n,
     refundCount: counts?.refunds ?? 0n,
@@ -131,31 +144,33 @@ function stored<T>(row: T, { checksum }: Checked, rebuild: (row: T) => string): 
   return { row, intact: checksum === null ? null : rebuild(row) === `\\x${checksum.toString('hex')}` };
 }
 
-/** What was read; null where a row holds what nothing of ours writes. */
-function readable<T>(read: () => T): T | null {
+/** What was read; null where a row holds what nothing of ours writes: text that is no fraction, an instant without an end. */
+function readable<Row extends object, T>(row: Row, read: (row: Row) => T): T | null {
   try {
-    return read();
+    return Object.values(row).some(isEndless) ? null : read(row);
   } catch {
     return null;
   }
 }
+
+const isEndless = (value: unknown): boolean => value === Infinity || value === -Infinity;
 
 /** The rows that a page of entries names, by entry; and records of that page which no entry names. */
 async function readNamed(
   client: PoolClient,
   billingEntityId: string,
   entries: readonly (EntryRow & Checked)[],
-  { after, through }: { after: bigint; through: bigint | null },
+  { after, through }: { readonly after: bigint; readonly through: bigint },
 ): Promise<((row: EntryRow & Checked) => EntryRows) & { unreadable: string[]; orphans: () => Iterable<UsageRecord> }> {
   const records = await read<RecordRow & Checked>(
     client,
     `select ${RECORD_COLUMNS}, u.checksum from usage_record u
      where u.billing_entity_id = $1 and u.sequence > $2 and u.sequence <= $3 order by u.sequence, u.line`,
-    [billingEntityId, after, through ?? MAX_SEQUENCE],
+    [billingEntityId, after, through],
   );
   const unreadable: string[] = [];
   const readableRecords = records.flatMap((row) => {
-    const record = readable(() => toRecord(row));
+    const record = readable(row, toRecord);
     if (record === null) unreadable.push(`record ${row.sequence}/${row.line}`);
     return record === null ? [] : [stored(record, row, recordChecksum)];
   });
@@ -185,6 +200,16 @@ async function readNamed(
   return Object.assign(namedBy, { unreadable, orphans });
 }
 
+/** Records behind the last entry: the first of them tell enough. */
+function readBehind(client: PoolClient, billingEntityId: string, sequence: bigint): Promise<RecordKey[]> {
+  return read<{ sequence: bigint; line: number }>(
+    client,
+    `select u.sequence, u.line from usage_record u
+     where u.billing_entity_id = $1 and u.sequence > $2 order by u.sequence, u.line limit ${MAX_BEHIND}`,
+    [billingEntityId, sequence],
+  );
+}
+
 type RefundRow = RecordRow & Checked & { refunded_at: Date; refund_sequence: bigint; period_start: Date };
 
 async function readRefunds(
@@ -205,7 +230,7 @@ async function readRefunds(
   );
   return new Map(
     rows.flatMap((row) => {
-      const record = readable(() => toRecord(row));
+      const record = readable(row, toRecord);
       if (record === null) return [];
       const refund: UsageRefund = {
         billingEntityId,
@@ -222,20 +247,12 @@ async function readRefunds(
 
 /** Summaries against records and refunds, day by day, so that no day's sums need more memory than a day has hours. */
 async function rollupProblems(client: PoolClient, billingEntityId: string): Promise<string[]> {
-  const [range] = await read<{ first: Date | null; last: Date | null }>(
-    client,
-    `select least((select min(occurred_at) from usage_record where billing_entity_id = $1),
-         (select min(hour) from usage_rollup where billing_entity_id = $1),
-         (select min(day) from usage_rollup_day where billing_entity_id = $1)) as first,
-       greatest((select max(occurred_at) from usage_record where billing_entity_id = $1),
-         (select max(hour) from usage_rollup where billing_entity_id = $1),
-         (select max(day) from usage_rollup_day where billing_entity_id = $1)) as last`,
-    [billingEntityId],
-  );
-  if (!range?.first || !range.last) return [];
-  const problems: string[] = [];
-  const firstDayMs = Math.floor(range.first.getTime() / DAY_MS) * DAY_MS;
-  for (let dayMs = firstDayMs; dayMs <= range.last.getTime(); dayMs += DAY_MS) {
+  const [endless] = await read<{ count: bigint }>(client, ENDLESS_SUMMARIES, [billingEntityId]);
+  const problems = endless?.count ? [`${endless.count} summaries are of no hour or day that there is`] : [];
+  for (let dayMs = EARLIEST_MS; problems.length < MAX_ROLLUP_PROBLEMS; dayMs += DAY_MS) {
+    const [next] = await read<{ at: Date | null }>(client, NEXT_USE, [billingEntityId, new Date(dayMs)]);
+    if (!next?.at) break;
+    dayMs = Math.floor(next.at.getTime() / DAY_MS) * DAY_MS;
     const day = [billingEntityId, new Date(dayMs), new Date(dayMs + DAY_MS)];
     for (const row of await read<RollupDifference>(client, ROLLUP_DIFFERENCES, day)) {
       problems.push(toProblem(row, 'the records say'));
@@ -243,10 +260,24 @@ async function rollupProblems(client: PoolClient, billingEntityId: string): Prom
     for (const row of await read<RollupDifference>(client, DAY_DIFFERENCES, day)) {
       problems.push(`day’s ${toProblem(row, 'its hours say')}`);
     }
-    if (problems.length >= MAX_ROLLUP_PROBLEMS) break;
   }
   return problems;
 }
+
+/** Before any use. */
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
+
+/** Where records or summaries go on, from an instant on: days without use are not walked through one by one. */
+const NEXT_USE = `select least(
+    (select min(occurred_at) from usage_record where billing_entity_id = $1 and occurred_at >= $2 and occurred_at < 'infinity'),
+    (select min(hour) from usage_rollup where billing_entity_id = $1 and hour >= $2 and hour < 'infinity'),
+    (select min(day) from usage_rollup_day where billing_entity_id = $1 and day >= $2 and day < 'infinity')
+  ) as at`;
+
+const ENDLESS_SUMMARIES = `select
+    (select count(*) from usage_rollup where billing_entity_id = $1 and not (hour >= '0001-01-01' and hour < 'infinity'))
+    + (select count(*) from usage_rollup_day where billing_entity_id = $1 and not (day >= '0001-01-01' and day < 'infinity'))
+    as count`;
 
 interface RollupDifference {
   hour: Date;
@@ -301,8 +332,6 @@ function toProblem(row: RollupDifference, says: 'the records say' | 'its hours s
   const name = [hour.toISOString(), `user ${user}`, resource, mode, ...(feature === '' ? [] : [feature])].join(', ');
   return `summary of ${name}: quantity, credits, overage, records are ${row.stored ?? 'not there'}, ${says} ${row.rebuilt ?? 'nothing'}`;
 }
-
-const MAX_SEQUENCE = 2n ** 63n - 1n;
 
 async function read<Row extends QueryResultRow>(client: PoolClient, text: string, values: unknown[]): Promise<Row[]> {
   return (await client.query<Row>(text, values)).rows;

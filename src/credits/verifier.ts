@@ -3,7 +3,7 @@
  * something else is named. Its memory grows with the grants and running holds of an account, never with its entries.
  */
 import type { Resource } from '../plans/rates.ts';
-import type { AccountState, Entry, UsageRecord, UsageRefund } from './account.ts';
+import type { AccountState, Entry, RecordKey, UsageRecord, UsageRefund } from './account.ts';
 import { charge, formatCarry, NO_CARRY, type Carry } from './conversion.ts';
 import type { Draw, Grant } from './grants.ts';
 import type { Hold, HoldStatus } from './holds.ts';
@@ -58,7 +58,7 @@ type RunningValue = (typeof RUNNING_VALUES)[number];
 
 export class Verifier {
   readonly #running: Record<RunningValue, bigint> = { available: 0n, held: 0n, overage: 0n, owed: 0n };
-  readonly #grants = new Map<string, { remaining: bigint; lapsed: bigint }>();
+  readonly #grants = new Map<string, { remaining: bigint; lapsed: bigint; readonly madeAt: bigint }>();
   readonly #openHolds = new Map<string, Hold>();
   readonly #carries: Partial<Record<Resource, Carry>> = {};
   readonly #problems: string[] = [];
@@ -69,14 +69,18 @@ export class Verifier {
   #owedThisPeriod = 0n;
   #periodStart = new Date(0);
   #lastCreatedAt = new Date(0);
-  /** When the first row with a checksum was written. */
-  #checksumsSince: Date | null = null;
+  readonly #sealedFrom: bigint;
   #holds = 0n;
   #refunds = 0n;
   /** What the entry before leaves open: overage that the next one must take, how a released hold ended, what a refund still owes. */
   #overageToFollow = 0n;
   #released: { readonly hold: Hold; readonly entry: Entry } | null = null;
   #refunding: { readonly name: string; left: bigint } | null = null;
+
+  /** @param sealedFrom sequence of the first entry whose rows have checksums, as the account says */
+  constructor({ sealedFrom }: Pick<AccountState, 'sealedFrom'>) {
+    this.#sealedFrom = sealedFrom;
+  }
 
   /** Takes the next entry with the rows that name it. */
   entry({ entry: stored, records, hold, refund }: EntryRows): void {
@@ -85,7 +89,8 @@ export class Verifier {
     this.#entries += 1n;
     this.#expect(`${at}: sequence`, entry.sequence, this.#sequence + 1n);
     this.#sequence = entry.sequence;
-    this.#intact(at, stored, entry.createdAt);
+    this.#intact(at, stored, entry.sequence);
+    if (stored.intact !== null && entry.sequence < this.#sealedFrom) this.#problem(`${at} has a checksum too early`);
     if (entry.createdAt < this.#lastCreatedAt) this.#problem(`${at} is older than the one before it`);
     this.#lastCreatedAt = entry.createdAt;
     this.#turn(at, entry.periodStart);
@@ -110,7 +115,7 @@ export class Verifier {
   }
 
   /** Records whose entry is missing. */
-  orphan(record: UsageRecord): void {
+  orphan(record: RecordKey): void {
     this.#problem(`record ${record.sequence}/${record.line} has no CONSUMPTION entry`);
   }
 
@@ -123,8 +128,7 @@ export class Verifier {
   finish(rest: Rest): Verification {
     this.#finishEarlier(null);
     const account = rest.account.row;
-    // An account that nothing has happened to was not made by the ledger.
-    if (rest.account.intact !== null || this.#entries > 0n) this.#intact('account', rest.account, this.#lastCreatedAt);
+    this.#account(rest.account);
     this.#turn('account', account.period.start);
     for (const value of RUNNING_VALUES) this.#expect(`account: ${value}`, account[value], this.#running[value]);
     this.#expect('account: sequence', account.sequence, this.#sequence);
@@ -165,13 +169,22 @@ export class Verifier {
     this.#periodStart = periodStart;
   }
 
+  /** Until the ledger has written it, an account has no checksum, and nothing that the ledger alone could have given it. */
+  #account(stored: Stored<AccountState>): void {
+    this.#intact('account', stored, this.#sequence);
+    const { trialGiven, overagePolicy } = stored.row;
+    const isUntouched = !overagePolicy.enabled && overagePolicy.cap === null && (this.#entries > 0n || !trialGiven);
+    if (stored.intact === null && !isUntouched)
+      this.#problem('account was altered: nothing in its ledger gave it these terms');
+  }
+
   #finishGrants(grants: Iterable<Stored<Grant>>): void {
     let inEffect = 0n;
     for (const stored of grants) {
       const grant = stored.row;
       const name = `grant ${grant.id}`;
-      this.#intact(name, stored, grant.createdAt);
       const rebuilt = this.#grants.get(grant.id);
+      this.#intact(name, stored, rebuilt?.madeAt ?? this.#sealedFrom);
       if (rebuilt === undefined) {
         this.#problem(`${name} has no entry`);
         continue;
@@ -205,7 +218,7 @@ export class Verifier {
     records.forEach((stored, index) => {
       const record = stored.row;
       const line = `record ${record.sequence}/${record.line}`;
-      this.#intact(line, stored, entry.createdAt);
+      this.#intact(line, stored, entry.sequence);
       this.#expect(`${line}: line`, BigInt(record.line), BigInt(index));
       this.#price(line, record);
       const fromGrants = record.credits - record.overage - record.owed;
@@ -244,7 +257,7 @@ export class Verifier {
     const hold = stored.row;
     const name = `reservation ${hold.id}`;
     if (entry.kind === 'HOLD') {
-      this.#intact(name, stored, entry.createdAt);
+      this.#intact(name, stored, entry.sequence);
       this.#holds += 1n;
       this.#expect(`${name}: covered`, hold.covered, entry.heldChange);
       this.#expect(`${at}: amount`, entry.amount, -entry.heldChange);
@@ -269,9 +282,12 @@ export class Verifier {
     const { refund, record, periodStart } = rows;
     if (refund.row.refundSequence === entry.sequence) {
       this.#refunds += 1n;
-      this.#intact(`refund of ${name}`, refund, entry.createdAt);
+      this.#intact(`refund of ${name}`, refund, entry.sequence);
       this.#refunding = { name, left: record.credits };
-      if (periodStart.getTime() === this.#periodStart.getTime()) this.#used -= record.credits;
+      if (periodStart.getTime() === this.#periodStart.getTime()) {
+        this.#used -= record.credits;
+        this.#owedThisPeriod -= record.owed < this.#owedThisPeriod ? record.owed : this.#owedThisPeriod;
+      }
     }
     if (this.#refunding?.name !== name) this.#problem(`${at}: the refund of ${name} began elsewhere`);
     else this.#refunding.left -= entry.amount - entry.overageChange;
@@ -309,7 +325,11 @@ export class Verifier {
     const before = this.#grants.get(grantId);
     const remaining = (before?.remaining ?? 0n) + credits;
     if (remaining < 0n) this.#problem(`${at}: grant ${grantId} would hold ${remaining}`);
-    this.#grants.set(grantId, { remaining, lapsed: (before?.lapsed ?? 0n) + lapsed });
+    this.#grants.set(grantId, {
+      remaining,
+      lapsed: (before?.lapsed ?? 0n) + lapsed,
+      madeAt: before?.madeAt ?? this.#sequence,
+    });
   }
 
   #run(at: string, value: RunningValue, change: bigint, after: bigint): void {
@@ -317,13 +337,10 @@ export class Verifier {
     this.#running[value] = after;
   }
 
-  /** A row without checksum can only be one of before there were any. */
-  #intact(name: string, { intact }: Stored<unknown>, createdAt: Date): void {
+  /** Rows that were written with an entry before the first sealed one may have no checksum, all others have theirs. */
+  #intact(name: string, { intact }: Stored<unknown>, writtenWith: bigint): void {
     if (intact === false) this.#problem(`${name} was altered after it was written: its checksum differs`);
-    if (intact === true) this.#checksumsSince ??= createdAt;
-    if (intact === null && this.#checksumsSince !== null && createdAt >= this.#checksumsSince) {
-      this.#problem(`${name} has lost its checksum`);
-    }
+    if (intact === null && writtenWith >= this.#sealedFrom) this.#problem(`${name} has lost its checksum`);
   }
 
   #expect(what: string, stored: bigint | string, rebuilt: bigint | string): void {
@@ -339,8 +356,10 @@ export class Verifier {
 /** Their amounts leave or enter grants that their records, or nothing, name. */
 const MOVES_NO_GRANT = new Set<Entry['kind']>(['CONSUMPTION', 'HOLD', 'RELEASE']);
 
+/** Whatever the database holds there: an instant, never, or one that has no end. */
 function instant(at: Date | null): string {
-  return at?.toISOString() ?? 'never';
+  if (at === null) return 'never';
+  return at instanceof Date ? at.toISOString() : String(at);
 }
 
 function keysOf(carries: AccountState['carries']): Resource[] {

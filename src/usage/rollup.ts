@@ -50,7 +50,7 @@ const NOTHING: Sums = { quantity: 0n, credits: 0n, overage: 0n, records: 0n };
 
 function add(rollups: Map<string, Rollup>, start: Date, names: Names, change: Sums): void {
   const { billingEntityId, userId, resource, billingMode, feature } = names;
-  const key = `${billingEntityId} ${start.getTime()} ${userId} ${resource} ${billingMode} ${feature}`;
+  const key = `${billingEntityId} ${start.getTime()} ${userId} ${resource} ${billingMode} ${feature ?? ''}`;
   const before: Sums = rollups.get(key) ?? NOTHING;
   rollups.set(key, {
     billingEntityId,

@@ -395,7 +395,8 @@ describe('the pure core', () => {
     it('belong to who reserved; their user and feature cannot be exchanged (rule 16)', () => {
       const till = new Till();
       till.done(reserveOf(0n, HOLD));
-      expect(till.try(settleOf(0n, HOLD, { actor: 'other' }))).toMatchObject({ code: 'FORBIDDEN' });
+      expect(till.try(settleOf(0n, HOLD, { actor: 'other' }))).toMatchObject({ code: 'NOT_FOUND' });
+      expect(till.try({ ...onHold('release', HOLD), actor: 'other' } as Command)).toMatchObject({ code: 'FORBIDDEN' });
       expect(till.try(settleOf(0n, HOLD, { userId: null }))).toMatchObject({ code: 'CONFLICT' });
       expect(till.try(settleOf(0n, HOLD, { feature: 'basic_chatflows' }))).toMatchObject({ code: 'CONFLICT' });
       expect(till.done(settleOf(0n, HOLD, { actor: 'service:other', anyHold: true, userId: ENTITY }))).toHaveLength(2);
@@ -426,6 +427,21 @@ describe('the pure core', () => {
         ['EXPIRY', -30n],
       ]);
       expect(till.account).toMatchObject({ available: 20n, held: 0n });
+    });
+
+    it('that are made later keep nothing of what had lapsed before (rule 12)', () => {
+      const till = new Till();
+      till.done(grantOf(100n, { expiresAt: at('2026-03-10T13:00:00Z') }));
+      till.done(grantOf(50n));
+      till.done(reserveOf(400n, HOLD, 7_200));
+      till.at('2026-03-10T13:00:00Z');
+      till.done(reserveOf(300n, '01900000-0000-7000-8000-00000000a003', 7_200));
+      expect(till.account).toMatchObject({ available: 20n, held: 70n });
+      expect(till.done(onHold('release', HOLD))).toEqual([
+        ['RELEASE', 40n],
+        ['EXPIRY', -40n],
+      ]);
+      expect(till.account).toMatchObject({ available: 20n, held: 30n });
     });
 
     it('are extended for a day at most after a grant that they rest on has lapsed (rule 12)', () => {
@@ -514,6 +530,18 @@ describe('the pure core', () => {
         ['REPAYMENT', -15n],
       ]);
       expect(till.account).toMatchObject({ available: 0n, overage: 0n, owed: 0n, used: 0n });
+    });
+
+    it('of what is owed leave no debt in the allowance, also beside an older one (rule 9)', () => {
+      const till = new Till();
+      till.done(reserveOf(0n, '01900000-0000-7000-8000-00000000a004'));
+      till.done(settleOf(1_000n, '01900000-0000-7000-8000-00000000a004'));
+      till.at('2026-04-02T00:00:00Z').done(reserveOf(0n, HOLD));
+      till.done(settleOf(600n, HOLD));
+      expect(till.account).toMatchObject({ owed: 160n, owedThisPeriod: 60n, used: 60n });
+      till.done(refundOf(till.account.sequence));
+      expect(till.account).toMatchObject({ owed: 100n, owedThisPeriod: 0n, used: 0n });
+      expect(balanceOf(till.account, till.now)).toMatchObject({ allowance: 0n, usedRatio: 0 });
     });
 
     it('of a record that charged nothing happen once, too', () => {

@@ -230,7 +230,7 @@ export class Model {
     // A grant that lapses now may keep only what the holds need beyond the grants that are drawn before it.
     const fresh = this.#inOrder(this.#lapsing().filter((grant) => !this.#kept.has(grant)));
     let total = this.#lapsing().reduce((sum, grant) => (this.#kept.has(grant) ? sum + grant.left : sum), 0n);
-    if (total > this.held) total = this.held;
+    if (total > this.#heldThen) total = this.#heldThen;
     while (fresh.length > 0) {
       const grant = fresh[0] as ModelGrant;
       const order = this.#inOrder([...this.#active(), ...fresh]);
@@ -238,6 +238,7 @@ export class Model {
       fresh.shift();
       const rest = this.held - total - before;
       grant.left = rest <= 0n ? 0n : rest < grant.left ? rest : grant.left;
+      if (grant.left > 0n) this.#holdsThen = new Set(this.holds.map((hold) => hold.id));
       this.#kept.add(grant);
       total += grant.left;
     }
@@ -245,6 +246,12 @@ export class Model {
   }
 
   readonly #kept = new Set<ModelGrant>();
+  /** Those that were there when a grant lapsed last of which something was kept: only they keep it. */
+  #holdsThen = new Set<string>();
+
+  get #heldThen(): bigint {
+    return this.holds.reduce((sum, hold) => (this.#holdsThen.has(hold.id) ? sum + hold.covered : sum), 0n);
+  }
 
   #active(): ModelGrant[] {
     return this.grants.filter((grant) => grant.from <= this.#now && grant.until > this.#now);
@@ -293,7 +300,7 @@ export class Model {
   /** What no hold keeps any more of lapsed grants goes first, then the others in order. */
   #draw(credits: bigint): void {
     let missing = credits;
-    const free = this.#lapsing().reduce((sum, grant) => sum + grant.left, 0n) - this.held;
+    const free = this.#lapsing().reduce((sum, grant) => sum + grant.left, 0n) - this.#heldThen;
     let fromLapsing = free < missing ? free : missing;
     for (const grant of this.#inOrder(this.#lapsing())) {
       const taken = grant.left < fromLapsing ? grant.left : fromLapsing;

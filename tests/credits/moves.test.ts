@@ -190,10 +190,10 @@ describe('clawback on PostgreSQL', () => {
     const clawbacks = [300n, 1_000n, 1_000n].map((target, index) => clawBack(first, grantId, target, index));
     await Promise.all([...moves, ...clawbacks]);
     await clawBack(first, grantId, 1_000n);
-    const balances = await installation.one.accounts.balances(people.map(({ id }) => id));
-    expect([...balances.values()].reduce((sum, balance) => sum + balance.available, 0n)).toBe(0n);
+    const balances = await Promise.all(people.map(({ id }) => installation.one.accounts.balance(id)));
+    expect(balances.reduce((sum, balance) => sum + (balance?.available ?? 0n), 0n)).toBe(0n);
     // A hundred had been used.
-    expect(balances.get(first.id)).toMatchObject({ owed: 100n });
+    expect(balances[0]).toMatchObject({ owed: 100n });
     await installation.expectProven(...people.map(({ id }) => id));
   });
 

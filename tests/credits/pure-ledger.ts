@@ -75,7 +75,7 @@ export class PureLedger {
   }
 
   verify(billingEntityId: string): Verification {
-    const verifier = new Verifier();
+    const verifier = new Verifier({ sealedFrom: 1n });
     const own = <T extends { readonly billingEntityId: string }>(rows: Iterable<T>): T[] =>
       [...rows].filter((row) => row.billingEntityId === billingEntityId);
     const records = Map.groupBy(own(this.records), (record) => record.sequence);

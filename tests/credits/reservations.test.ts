@@ -309,3 +309,62 @@ describe('reservations on PostgreSQL', () => {
     await installation.expectProven(person.id);
   });
 });
+
+describe('what others do', () => {
+  it('takes nothing from a reservation: its id under another account names nothing', async () => {
+    const [victim, other] = [await installation.person(1_000n), await installation.person(10n)];
+    for (let round = 0; round < 12; round += 1) {
+      const hold = await reserve(victim, 10);
+      const forged = reservationId(other.id, hold.id);
+      const [settled, stolen] = await Promise.allSettled([
+        settle(hold, 10),
+        installation.one.reservations.release(other.principal, forged),
+      ]);
+      expect(settled).toMatchObject({ status: 'fulfilled', value: { kind: 'success' } });
+      expect(stolen).toMatchObject({ status: 'rejected', reason: { code: 'NOT_FOUND' } });
+    }
+  });
+
+  it('is not kept waiting by an account whose dues cannot be applied', async () => {
+    const [broken, sound] = [await installation.person(100n), await installation.person(100n)];
+    await reserve(broken, 10, { ttlSeconds: 10 });
+    await reserve(sound, 10, { ttlSeconds: 11 });
+    // As if its row had been altered: nothing can take ten off what it holds.
+    await installation.behindItsBack(
+      `update credit_account set held = 0, lapse_held = 0 where billing_entity_id = '${broken.id}'`,
+    );
+    installation.clock.forwardMs(11_000);
+    await installation.one.sweeper.sweep();
+    const held = await installation.admin.query<{ held: number }>(
+      'select held::int from credit_account where billing_entity_id = $1',
+      [sound.id],
+    );
+    expect(held.rows).toEqual([{ held: 0 }]);
+    const balances = await installation.one.accounts.balances([broken.id, sound.id]);
+    expect(balances.get(broken.id)).toBeInstanceOf(Error);
+    expect(balances.get(sound.id)).toMatchObject({ available: 100n, held: 0n });
+  });
+});
+
+describe('thousands of reservations that ended while nobody looked', () => {
+  it('lapse in several transactions before the first command, each of them small', async () => {
+    const person = await installation.person(3_000n);
+    const inputs = Array.from({ length: 2_600 }, (_, index) =>
+      installation.reservation(person, 10, { ttlSeconds: index < 1_300 ? 60 : 61 + (index % 50) }),
+    );
+    await Promise.all(inputs.map((input) => installation.one.reservations.reserve(SERVICE, input)));
+    expect(await installation.one.accounts.balance(person.id)).toMatchObject({ held: 2_600n, available: 400n });
+    installation.clock.forwardMs(600_000);
+    expect(
+      await installation.two.consumption.check(SERVICE, {
+        lines: [{ resource: 'AI_TOKENS', quantity: 20_000n }],
+        userExternalId: person.externalId,
+        organizationExternalId: null,
+        feature: null,
+      }),
+    ).toMatchObject({ allowed: true });
+    const used = await installation.one.consumption.consume(SERVICE, installation.use(person, 10));
+    expect(used).toMatchObject({ kind: 'success', balance: { held: 0n, available: 2_999n } });
+    await installation.expectProven(person.id);
+  });
+});

@@ -156,6 +156,51 @@ describe('verification', () => {
     await installation.expectProven(id);
   });
 
+  it('names rows that have lost their checksum with what was altered, and rows of no instant that there is', async () => {
+    const id = await eventfulAccount();
+    const fresh = await installation.one.entities.ensureUser({ externalId: 'untouched', name: null, withTrial: false });
+    const alterations = [
+      [id, `ledger_entry set actor = 'nobody', checksum = null where sequence = 1 and`, 'entry 1 has lost'],
+      [id, `usage_record set metadata = null, checksum = null where line = 0 and`, 'has lost its checksum'],
+      [
+        id,
+        `credit_grant set reason = 'x', created_at = '2020-01-01', checksum = null where source = 'PURCHASE' and`,
+        'grant ',
+      ],
+      [id, `credit_account set overage_cap = null, checksum = null where`, 'account has lost'],
+      [id, `credit_account set sealed_from = 1000, checksum = null where`, 'has a checksum too early'],
+      [id, `credit_account set due_at = 'infinity' where`, 'account'],
+      [id, `credit_grant set expires_at = 'infinity' where source = 'TRIAL' and`, 'grant '],
+      [id, `usage_rollup set hour = '-infinity' where feature = 'basic_chatflows' and`, 'of no hour or day'],
+      [id, `usage_rollup set hour = '9999-01-01' where feature = 'basic_chatflows' and`, 'summary of 9999'],
+      [id, `ledger_entry set created_at = 'infinity' where sequence = 2 and`, 'entry 2'],
+      [fresh, `credit_account set overage_enabled = true where`, 'account'],
+      [fresh, `credit_account set trial_given = true where`, 'account'],
+    ] as const;
+    const tables = ['credit_account', 'credit_grant', 'ledger_entry', 'usage_record', 'usage_rollup'];
+    for (const [entity, alteration, named] of alterations) {
+      await installation.behindItsBack(
+        ...tables.map(
+          (table) => `create table kept_${table} as select * from ${table} where billing_entity_id = '${entity}'`,
+        ),
+        `update ${alteration} billing_entity_id = '${entity}'`,
+      );
+      const { problems } = await installation.one.verification.verify(entity);
+      expect({ alteration, named: problems.some((problem) => problem.includes(named)) }).toEqual({
+        alteration,
+        named: true,
+      });
+      await installation.behindItsBack(
+        ...tables.flatMap((table) => [
+          `delete from ${table} where billing_entity_id = '${entity}'`,
+          `insert into ${table} select * from kept_${table}`,
+          `drop table kept_${table}`,
+        ]),
+      );
+    }
+    await installation.expectProven(id, fresh);
+  });
+
   it('misses no row that was removed or added', async () => {
     const id = await eventfulAccount();
     for (const table of Object.keys(TABLES).filter((name) => name !== 'credit_account')) {
