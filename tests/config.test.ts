@@ -1,4 +1,4 @@
-import { ConfigError, loadConfig } from '../src/config.ts';
+import { ConfigError, loadConfig, publicUrlOf } from '../src/config.ts';
 import type { Mode } from '../src/config.ts';
 
 const key = Buffer.alloc(32, 7).toString('base64');
@@ -103,5 +103,17 @@ describe('configuration', () => {
     expect(loadConfig({ DATABASE_URL }, 'local').demo).toBe(false);
     expect(loadConfig({ DATABASE_URL, DEMO: '1' }, 'local').demo).toBe(true);
     expect(loadConfig({ DEMO: '0' }, 'local').demo).toBe(false);
+  });
+});
+
+describe('the public address', () => {
+  it.each([
+    [{ PUBLIC_URL: 'https://tollgate.example' }, 'https://tollgate.example/'],
+    [{ PUBLIC_URL: 'https://example.com/billing?x=1#y' }, 'https://example.com/billing/'],
+    [{ HOST: '0.0.0.0' }, 'http://localhost:4711/'],
+    [{ HOST: '::1' }, 'http://[::1]:4711/'],
+    [{}, 'http://localhost:4711/'],
+  ])('of %j is %s', (env, address) => {
+    expect(publicUrlOf(loadConfig(env, 'local'), 4711).href).toBe(address);
   });
 });

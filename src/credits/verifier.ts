@@ -174,8 +174,9 @@ export class Verifier {
     this.#intact('account', stored, this.#sequence);
     const { trialGiven, overagePolicy } = stored.row;
     const isUntouched = !overagePolicy.enabled && overagePolicy.cap === null && (this.#entries > 0n || !trialGiven);
-    if (stored.intact === null && !isUntouched)
+    if (stored.intact === null && !isUntouched) {
       this.#problem('account was altered: nothing in its ledger gave it these terms');
+    }
   }
 
   #finishGrants(grants: Iterable<Stored<Grant>>): void {

@@ -396,7 +396,7 @@ describe('the pure core', () => {
       const till = new Till();
       till.done(reserveOf(0n, HOLD));
       expect(till.try(settleOf(0n, HOLD, { actor: 'other' }))).toMatchObject({ code: 'NOT_FOUND' });
-      expect(till.try({ ...onHold('release', HOLD), actor: 'other' } as Command)).toMatchObject({ code: 'FORBIDDEN' });
+      expect(till.try({ ...onHold('release', HOLD), actor: 'other' })).toMatchObject({ code: 'FORBIDDEN' });
       expect(till.try(settleOf(0n, HOLD, { userId: null }))).toMatchObject({ code: 'CONFLICT' });
       expect(till.try(settleOf(0n, HOLD, { feature: 'basic_chatflows' }))).toMatchObject({ code: 'CONFLICT' });
       expect(till.done(settleOf(0n, HOLD, { actor: 'service:other', anyHold: true, userId: ENTITY }))).toHaveLength(2);
