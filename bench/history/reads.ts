@@ -67,7 +67,7 @@ const READS: readonly Read[] = [
     rows: { least: 270, most: 270 },
   },
   {
-    name: 'the same, in Los Angeles',
+    name: 'usageSummary, the same in Los Angeles',
     field: (place) =>
       `usageSummary(${monthOf(place)}, interval: DAY, groupBy: [USER], timeZone: "America/Los_Angeles") { ${BUCKETS} }`,
     rows: { least: 279, most: 279 },
@@ -78,7 +78,6 @@ const READS: readonly Read[] = [
       `ledger(first: ${PAGE}) { edges { cursor node { id kind amount availableBefore availableAfter createdAt } } pageInfo { hasNextPage endCursor } }`,
     rows: wholePage,
   },
-  { name: 'forecast', field: () => 'forecast { dailyBurn exhaustsAt }', rows: { least: 0, most: 0 } },
 ];
 
 /** Measures each read on the history that the server has. @throws when an answer is not right */
