@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { fill, MOST_RECORDS } from './history/fill.ts';
+import { fill, MOST_RECORDS, progressLine } from './history/fill.ts';
 import { openStore } from './history/store.ts';
 
 const usage = `npm run bench:fill -- --into <place> [options]
@@ -23,13 +23,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const store = await openStore(values.into, null);
   try {
-    await fill(store.databaseUrl, {
-      records,
-      told: (progress) => {
-        const [count, rate] = [progress.records, Math.round(progress.perSecond)].map((n) => n.toLocaleString('en'));
-        console.log(`${count} records, ${rate} a second, lived until ${progress.until.toISOString().slice(0, 10)}`);
-      },
-    });
+    await fill(store.databaseUrl, { records, told: (progress) => console.log(progressLine(progress)) });
   } finally {
     await store.drop();
   }

@@ -30,7 +30,19 @@ const LINES_IN_THE_MEAN = 2;
 const TELL_EVERY_MS = 10_000;
 
 /** Told every ten seconds, and at the end. */
-export type Told = (progress: { readonly records: number; readonly perSecond: number; readonly until: Date }) => void;
+export type Told = (progress: Progress) => void;
+
+interface Progress {
+  readonly records: number;
+  readonly perSecond: number;
+  /** The instant that the year has come to. */
+  readonly until: Date;
+}
+
+export function progressLine({ records, perSecond, until }: Progress): string {
+  const [count, rate] = [records, Math.round(perSecond)].map((number) => number.toLocaleString('en'));
+  return `${count} records, ${rate} a second, lived until ${until.toISOString().slice(0, 10)}`;
+}
 
 /**
  * Goes on filling until there are so many records; where there are already, nothing happens. So a history grows as a

@@ -1,4 +1,5 @@
 import type { Channel } from './channel.ts';
+import { quantile } from '../quantile.ts';
 import { type Operation, Unsuccessful } from './operations.ts';
 import type { LoadResult, LoadSpec } from './spec.ts';
 
@@ -121,10 +122,6 @@ export async function generate(
     acknowledgedCredits,
     generatorCpuMs,
   };
-}
-
-function quantile(sorted: Float64Array, share: number): number {
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
 function delay(timeMs: number): Promise<void> {

@@ -10,7 +10,6 @@ import type { Entry } from '../credits/account.ts';
 import type { Page } from '../pagination.ts';
 import { FREE_TRIAL, type PlanTerms } from '../plans/plans.ts';
 import type { BalanceForecast as Forecast } from '../usage/forecast.ts';
-import type { UsageBucket as Bucket } from '../usage/usage-summary.ts';
 import { nullIfNotFound, requireVisible } from './authorization.ts';
 import { CreditBalance } from './balance.type.ts';
 import {
@@ -25,13 +24,14 @@ import {
   UsageArgs,
   UsageSummaryArgs,
 } from './billing-entity.inputs.ts';
-import { BillingEntity } from './billing-entity.type.ts';
+import { BillingEntity, type Party } from './billing-entity.type.ts';
 import { connectionOf } from './connection.type.ts';
 import type { RequestContext } from './context.ts';
 import { BillingEntityTypeEnum } from './enums.ts';
 import { CreditGrantConnection } from './grant.type.ts';
 import { LedgerEntryConnection } from './ledger-entry.type.ts';
 import { pageOf } from './page.args.ts';
+import { partiesOf } from './party.ts';
 import { Plan } from './plan.type.ts';
 import { ReservationConnection } from './reservation.type.ts';
 import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
@@ -187,12 +187,21 @@ export class BillingEntityResolver {
     description:
       'What was used from `from` (inclusive) to `to` (exclusive), summed up: buckets that have use, by start. More than 10 000: BAD_USER_INPUT.',
   })
-  usageSummary(
+  async usageSummary(
     @Root() entity: Row,
     @Args(() => UsageSummaryArgs) args: UsageSummaryArgs,
-    @Ctx() { services }: RequestContext,
-  ): Promise<Bucket[]> {
-    return services.summaries.summarize(entity.billingEntityId, toSummaryRequest(args));
+    @Ctx() context: RequestContext,
+  ): Promise<UsageBucket[]> {
+    const buckets = await context.services.summaries.summarize(entity.billingEntityId, toSummaryRequest(args));
+    // Thousands of buckets are of a few people: each is found once, and no bucket waits for theirs.
+    const parties = await partiesOf(
+      buckets.map(({ userId }) => userId),
+      context,
+    );
+    return buckets.map((bucket) => ({
+      ...bucket,
+      user: bucket.userId === null ? null : (parties.get(bucket.userId) as Party),
+    }));
   }
 
   @FieldResolver(() => UsageRecord, {

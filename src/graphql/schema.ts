@@ -11,7 +11,6 @@ import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
 import { CreditDrawResolver, UsageRecordResolver } from './usage-record.resolver.ts';
-import { UsageBucketResolver } from './usage-summary.resolver.ts';
 import { ViewerResolver } from './viewer.resolver.ts';
 
 /** The API, assembled from its resolvers. */
@@ -27,7 +26,6 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       LedgerEntryResolver,
       PlanResolver,
       ReservationResolver,
-      UsageBucketResolver,
       UsageRecordResolver,
       ViewerResolver,
     ],

@@ -53,9 +53,8 @@ export class TimeZone {
     let current: number | null = null;
     for (const { hourMs, localMs } of this.#hours(from.getTime() - LONGEST_MS[unit], to.getTime())) {
       const number = unit === 'DAY' ? Math.floor(localMs / DAY_MS) : monthOf(localMs);
-      // Clocks that are put back over midnight show the old date again; the new one begins once.
-      if (current !== null && number > current) starts.push(hourMs);
-      current = current === null ? number : Math.max(current, number);
+      if (current !== null && number !== current) starts.push(hourMs);
+      current = number;
     }
     return starts.flatMap((startMs, index) => {
       const since = Math.max(startMs, from.getTime());
