@@ -206,7 +206,15 @@ function plenty(billingEntityId: string): Command {
 function reservationOf({ use, key, billingEntityId, userId, reservationId }: Report): Command[] {
   if (reservationId === null) return [];
   const { feature } = use;
-  const terms = { lines: linesOf(use), userId, billingMode: 'FULL', feature, ttlMs: 600_000 } as const;
+  const terms = {
+    lines: linesOf(use),
+    userId,
+    organizationId: null,
+    apiKey: null,
+    billingMode: 'FULL',
+    feature,
+    ttlMs: 600_000,
+  } as const;
   const cause = { actor: ACTOR, idempotency: idempotency(`reserve-${key}`, 'reserve', [key]) };
   return [{ kind: 'reserve', billingEntityId, ...cause, ...terms, reservationId }];
 }
@@ -216,7 +224,7 @@ function chargeOf({ use, key, billingEntityId, userId, occurredAt, reservationId
   const cause = { actor: ACTOR, idempotency: idempotency(`use-${key}`, 'consume', [key]) };
   const common = { billingEntityId, ...cause, lines: linesOf(use), metadata, occurredAt };
   return reservationId === null
-    ? { kind: 'consume', ...common, userId, billingMode: 'FULL', feature }
+    ? { kind: 'consume', ...common, userId, organizationId: null, apiKey: null, billingMode: 'FULL', feature }
     : { kind: 'settle', ...common, reservationId, anyHold: true, userId: undefined, feature: undefined };
 }
 

@@ -12,8 +12,17 @@ export const BillingEntityRow = defineEntity({
     createdAt: p.datetime(3),
     suspendedAt: p.datetime(3).strictNullable(),
     suspensionReason: p.text().strictNullable(),
+    /** Organizations only. */
+    visibility: p.text().$type<'PRIVATE' | 'PUBLIC' | null>().strictNullable(),
   },
-  checks: [{ name: 'billing_entity_type_known', expression: "type in ('USER', 'ORGANIZATION')" }],
+  checks: [
+    { name: 'billing_entity_type_known', expression: "type in ('USER', 'ORGANIZATION')" },
+    {
+      name: 'billing_entity_organizations_are_visible',
+      expression: "(type = 'ORGANIZATION') = (visibility is not null)",
+    },
+    { name: 'billing_entity_visibility_known', expression: "visibility in ('PRIVATE', 'PUBLIC')" },
+  ],
 });
 
 export type BillingEntity = InferEntity<typeof BillingEntityRow>;

@@ -121,10 +121,22 @@ export interface RecordKey {
   readonly line: number;
 }
 
-/** One line of use, as recorded and charged. */
-export interface UsageRecord extends RecordKey {
+/** Names an API key, which belongs to whoever pays or uses. */
+export interface ApiKeyRef {
   readonly billingEntityId: string;
+  readonly id: string;
+}
+
+/** Who used it, where, and on which key. null: nobody, nowhere, none. */
+export interface UsedBy {
   readonly userId: string | null;
+  readonly organizationId: string | null;
+  readonly apiKey: ApiKeyRef | null;
+}
+
+/** One line of use, as recorded and charged. */
+export interface UsageRecord extends RecordKey, UsedBy {
+  readonly billingEntityId: string;
   readonly billingMode: BillingMode;
   readonly feature: string | null;
   readonly resource: Resource;

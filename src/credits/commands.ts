@@ -9,6 +9,7 @@ import type {
   RecordKey,
   UsageRecord,
   UsageRefund,
+  UsedBy,
 } from './account.ts';
 import type { Grant, GrantSource } from './grants.ts';
 import type { Hold } from './holds.ts';
@@ -32,9 +33,8 @@ interface CommandBase extends Cause {
 }
 
 /** Who uses what, under which terms. */
-export interface Use {
+export interface Use extends UsedBy {
   readonly lines: readonly UsageLine[];
-  readonly userId: string | null;
   readonly billingMode: BillingMode;
   /** Refused unless the payer's plan grants it. */
   readonly feature: string | null;
@@ -175,6 +175,8 @@ export interface Situation {
   /** The accounts that it touches, with everything due applied. */
   readonly account: (billingEntityId: string) => Account | undefined;
   readonly refundEvidence: (billingEntityId: string, record: RecordKey) => RefundEvidence | undefined;
+  /** Accounts that credits of this root have been transferred to out of this one. */
+  readonly recipients: (billingEntityId: string, rootGrantId: string) => readonly string[];
   /** Makes the id of a further grant. */
   readonly newId: () => string;
 }

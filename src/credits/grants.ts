@@ -30,8 +30,6 @@ export interface Grant {
   readonly clawed: bigint;
   /** When all of it had been clawed back. */
   readonly voidedAt: Date | null;
-  /** Billing entities that have got TRANSFER grants out of this one. */
-  readonly passedTo: readonly string[];
 }
 
 export interface GrantRoot {

@@ -1,10 +1,10 @@
 /** Holds: credits that running work has reserved (rule 15). */
-import type { BillingMode } from './account.ts';
+import type { BillingMode, UsedBy } from './account.ts';
 
 /** HELD until one thing ends it: use settles it, somebody releases it, or its time runs out. */
 export type HoldStatus = 'HELD' | 'SETTLED' | 'RELEASED' | 'EXPIRED';
 
-export interface Hold {
+export interface Hold extends UsedBy {
   readonly billingEntityId: string;
   readonly id: string;
   readonly status: HoldStatus;
@@ -12,7 +12,6 @@ export interface Hold {
   readonly covered: bigint;
   /** Overage headroom that it keeps while it is HELD (rule 14). */
   readonly overage: bigint;
-  readonly userId: string | null;
   readonly billingMode: BillingMode;
   readonly feature: string | null;
   /** Who reserved, as the ledger names them: they may settle and release whatever rights they lose (rule 16). */

@@ -1,6 +1,6 @@
 /** The ledger's tables as it writes them: for each column its name, its type, and where a row has its value. */
 import { formatCarry } from './conversion.ts';
-import { type Account, dueAt, type Entry, type UsageRecord, type UsageRefund } from './account.ts';
+import { type Account, dueAt, type UsedBy, type Entry, type UsageRecord, type UsageRefund } from './account.ts';
 import { RATES, type Resource } from '../plans/rates.ts';
 import type { Rollup } from '../usage/rollup.ts';
 import { type ColumnValue, checksum } from './checksum.ts';
@@ -11,12 +11,14 @@ import type { Hold } from './holds.ts';
 export type Column<Row> = readonly [name: string, type: string, value: (row: Row) => ColumnValue];
 
 /** The same columns and behind them `checksum`, which covers all of them. */
-function checked<Row>(columns: readonly Column<Row>[]): readonly Column<Row>[] {
-  return [...columns, ['checksum', 'bytea', (row) => checksumOf(columns, row)]];
+function checked<Row>(columns: readonly Column<Row>[], later: readonly Column<Row>[] = []): readonly Column<Row>[] {
+  return [...columns, ...later, ['checksum', 'bytea', (row) => checksumOf(columns, row, later)]];
 }
 
-function checksumOf<Row>(columns: readonly Column<Row>[], row: Row): string {
-  return checksum(columns.map(([, , value]) => value(row)));
+function checksumOf<Row>(columns: readonly Column<Row>[], row: Row, later: readonly Column<Row>[] = []): string {
+  const values = columns.map(([, , value]) => value(row));
+  const added = later.map(([, , value]) => value(row));
+  return checksum(added.every((value) => value === null) ? values : [...values, ...added]);
 }
 
 const ENTRY: readonly Column<Entry>[] = [
@@ -70,8 +72,14 @@ const RECORD: readonly Column<UsageRecord>[] = [
   ['occurred_at', 'timestamptz', (record) => record.occurredAt],
   ['recorded_at', 'timestamptz', (record) => record.recordedAt],
 ];
-export const RECORD_WRITTEN = checked(RECORD);
-export const recordChecksum = (record: UsageRecord): string => checksumOf(RECORD, record);
+/** What came later: where it says nothing, a row has the checksum that it had without it. */
+const PLACE: readonly Column<UsedBy>[] = [
+  ['organization_id', 'uuid', ({ organizationId }) => organizationId],
+  ['api_key_entity_id', 'uuid', ({ apiKey }) => apiKey?.billingEntityId ?? null],
+  ['api_key_id', 'uuid', ({ apiKey }) => apiKey?.id ?? null],
+];
+export const RECORD_WRITTEN = checked(RECORD, PLACE);
+export const recordChecksum = (record: UsageRecord): string => checksumOf(RECORD, record, PLACE);
 
 const REFUND: readonly Column<UsageRefund>[] = [
   ['billing_entity_id', 'uuid', (refund) => refund.billingEntityId],
@@ -93,7 +101,6 @@ const GRANT: readonly Column<Grant>[] = [
   ['lapsed', 'bigint', (grant) => grant.lapsed],
   ['clawed', 'bigint', (grant) => grant.clawed],
   ['voided_at', 'timestamptz', (grant) => grant.voidedAt],
-  ['passed_to', 'uuid[]', (grant) => `{${grant.passedTo.join(',')}}`],
   ['source', 'text', (grant) => grant.source],
   ['priority', 'int', (grant) => grant.priority],
   ['effective_at', 'timestamptz', (grant) => grant.effectiveAt],
@@ -104,7 +111,7 @@ const GRANT: readonly Column<Grant>[] = [
   ['root_grant_id', 'uuid', (grant) => grant.root.grantId],
   ['root_source', 'text', (grant) => grant.root.source],
 ];
-const GRANT_STATE = ['amount', 'remaining', 'state', 'open', 'lapsed', 'clawed', 'voided_at', 'passed_to', 'checksum'];
+const GRANT_STATE = ['amount', 'remaining', 'state', 'open', 'lapsed', 'clawed', 'voided_at', 'checksum'];
 export const GRANT_WRITTEN = checked(GRANT);
 /** What changes in a grant's life, and what names it. */
 export const GRANT_UPDATED = only(GRANT_WRITTEN, ['billing_entity_id', 'id', ...GRANT_STATE]);
@@ -126,7 +133,7 @@ const HOLD: readonly Column<Hold>[] = [
   ['created_at', 'timestamptz', (hold) => hold.createdAt],
   ['opened_sequence', 'bigint', (hold) => hold.openedSequence],
 ];
-export const HOLD_WRITTEN = checked(HOLD);
+export const HOLD_WRITTEN = checked(HOLD, PLACE);
 export const HOLD_UPDATED = only(HOLD_WRITTEN, [
   'billing_entity_id',
   'id',
@@ -136,7 +143,7 @@ export const HOLD_UPDATED = only(HOLD_WRITTEN, [
   'closed_sequence',
   'checksum',
 ]);
-export const holdChecksum = (hold: Hold): string => checksumOf(HOLD, hold);
+export const holdChecksum = (hold: Hold): string => checksumOf(HOLD, hold, PLACE);
 
 const ACCOUNT: readonly Column<Account>[] = [
   ['billing_entity_id', 'uuid', (account) => account.billingEntityId],
@@ -171,9 +178,12 @@ export const NOBODY = '00000000-0000-0000-0000-000000000000';
 /** What names a row of the sums, but for when it begins. */
 const ROLLUP_NAMES: readonly Column<Rollup>[] = [
   ['user_id', 'uuid', (rollup) => rollup.userId ?? NOBODY],
+  ['api_key_entity_id', 'uuid', (rollup) => rollup.apiKey?.billingEntityId ?? NOBODY],
+  ['api_key_id', 'uuid', (rollup) => rollup.apiKey?.id ?? NOBODY],
   ['resource', 'text', (rollup) => rollup.resource],
   ['billing_mode', 'text', (rollup) => rollup.billingMode],
   ['feature', 'text', (rollup) => rollup.feature ?? ''],
+  ['organization_id', 'uuid', (rollup) => rollup.organizationId ?? NOBODY],
 ];
 const ROLLUP_SUMS: readonly Column<Rollup>[] = [
   ['quantity', 'bigint', (rollup) => rollup.quantity],

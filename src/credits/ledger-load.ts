@@ -25,12 +25,27 @@ export interface KnownKey {
   readonly fingerprint: Buffer;
 }
 
+/** That credits of a root went from one account to another. */
+export interface Passage {
+  readonly billingEntityId: string;
+  readonly rootGrantId: string;
+  readonly recipientId: string;
+}
+
+interface RecipientRow {
+  billing_entity_id: string;
+  root_grant_id: string;
+  counterparty_id: string;
+}
+
 /** What a transaction finds under its locks. */
 export interface Loaded {
   readonly accounts: Map<string, Account>;
   readonly keys: readonly KnownKey[];
   /** Records that are to be refunded. */
   readonly refunds: readonly RefundEvidence[];
+  /** Where credits were transferred to that are to be taken back. */
+  readonly passages: readonly Passage[];
 }
 
 /**
@@ -112,6 +127,15 @@ const REFUND_GRANTS = prepared(
     where g.billing_entity_id ${isIn(scope)} and not g.open`,
 );
 
+/** Where credits of these roots were transferred to. */
+const RECIPIENTS = prepared(
+  'recipients',
+  (scope) => `select distinct e.billing_entity_id, g.root_grant_id, e.counterparty_id
+    from credit_grant g join ledger_entry e on e.billing_entity_id = g.billing_entity_id and e.grant_id = g.id
+    where g.billing_entity_id ${isIn(scope)} and g.root_grant_id = any($2::uuid[])
+      and e.billing_entity_id ${isIn(scope)} and e.kind = 'TRANSFER_OUT' and e.counterparty_id is not null`,
+);
+
 /** Closed grants of these roots. */
 const CLOSED_BRANCHES = prepared(
   'closed-branches',
@@ -152,7 +176,7 @@ function eachOf(scope: Scope): string {
 export async function lockAndLoad(client: ClientBase, commands: readonly Command[]): Promise<Loaded> {
   const ids = [...new Set(commands.flatMap(touchedBy))].sort();
   const { scope, entities } = scopeOf(ids);
-  const [, locked, grants, keys, holds, records, drawnGrants, branches] = await all([
+  const [, locked, grants, keys, holds, records, drawnGrants, branches, recipients] = await all([
     client.query('begin'),
     client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
     client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
@@ -168,6 +192,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
     ),
     ask<GrantRow>(client, REFUND_GRANTS[scope], entities, refundedRecords(commands)),
     ask<GrantRow>(client, CLOSED_BRANCHES[scope], entities, clawedGrants(commands)),
+    ask<RecipientRow>(client, RECIPIENTS[scope], entities, clawedGrants(commands)),
   ]);
 
   const closed = new Map([...(drawnGrants?.rows ?? []), ...(branches?.rows ?? [])].map((row) => [row.id, row]));
@@ -184,6 +209,11 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
       key: row.key,
       sequence: row.sequence,
       fingerprint: row.fingerprint,
+    })),
+    passages: (recipients?.rows ?? []).map((row) => ({
+      billingEntityId: row.billing_entity_id,
+      rootGrantId: row.root_grant_id,
+      recipientId: row.counterparty_id,
     })),
     refunds: (records?.rows ?? []).map((row) => ({
       record: toRecord(row),

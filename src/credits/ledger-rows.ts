@@ -1,6 +1,7 @@
 /** Rows of the ledger's tables as they are read, and what they mean. */
 import { FREE_TRIAL } from '../plans/plans.ts';
 import { RATES, type Resource } from '../plans/rates.ts';
+import { type ApiKeyColumns, toApiKeyRef } from '../usage/usage-record-row.ts';
 import type { Account, AccountState, Entry, EntryKind, Idempotency } from './account.ts';
 import { type Carry, parseCarry } from './conversion.ts';
 import { byDrawdownOrder, type Grant, type GrantSource, type GrantState } from './grants.ts';
@@ -84,7 +85,7 @@ function toCarries(row: Partial<Record<Resource, string>>): Partial<Record<Resou
 }
 
 export const GRANT_COLUMNS = `g.billing_entity_id, g.id, g.source, g.amount, g.remaining, g.priority, g.state, g.effective_at,
-  g.expires_at, g.reason, g.created_at, g.lapsed, g.clawed, g.voided_at, g.passed_to, g.root_billing_entity_id,
+  g.expires_at, g.reason, g.created_at, g.lapsed, g.clawed, g.voided_at, g.root_billing_entity_id,
   g.root_grant_id, g.root_source`;
 
 export interface GrantRow {
@@ -102,7 +103,6 @@ export interface GrantRow {
   lapsed: bigint;
   clawed: bigint;
   voided_at: Date | null;
-  passed_to: string[];
   root_billing_entity_id: string;
   root_grant_id: string;
   root_source: GrantSource;
@@ -129,14 +129,13 @@ export function toGrant(row: GrantRow): Grant {
     lapsed: row.lapsed,
     clawed: row.clawed,
     voidedAt: row.voided_at,
-    passedTo: row.passed_to,
   };
 }
 
 export const HOLD_COLUMNS = `h.billing_entity_id, h.id, h.status, h.covered, h.overage, h.user_id, h.billing_mode, h.feature,
-  h.actor, h.expires_at, h.created_at, h.opened_sequence, h.closed_sequence`;
+  h.actor, h.expires_at, h.created_at, h.opened_sequence, h.closed_sequence, h.organization_id, h.api_key_entity_id, h.api_key_id`;
 
-export interface HoldRow {
+export interface HoldRow extends ApiKeyColumns {
   billing_entity_id: string;
   id: string;
   status: HoldStatus;
@@ -150,6 +149,7 @@ export interface HoldRow {
   created_at: Date;
   opened_sequence: bigint;
   closed_sequence: bigint | null;
+  organization_id: string | null;
 }
 
 export function toHold(row: HoldRow): Hold {
@@ -160,6 +160,8 @@ export function toHold(row: HoldRow): Hold {
     covered: row.covered,
     overage: row.overage,
     userId: row.user_id,
+    organizationId: row.organization_id,
+    apiKey: toApiKeyRef(row),
     billingMode: row.billing_mode,
     feature: row.feature,
     actor: row.actor,

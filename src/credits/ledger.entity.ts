@@ -4,6 +4,9 @@
  */
 import { defineEntity, p } from '@mikro-orm/core';
 
+/** Nobody and nothing, where a summary's key needs a value. */
+const NOBODY = `'00000000-0000-0000-0000-000000000000'`;
+
 const NON_NEGATIVE = ['available', 'held', 'held_overage', 'used', 'overage', 'owed', 'version', 'sequence'] as const;
 
 export const CreditAccountRow = defineEntity({
@@ -71,7 +74,6 @@ export const CreditGrantRow = defineEntity({
     lapsed: p.bigint().defaultRaw(`0`),
     clawed: p.bigint().defaultRaw(`0`),
     voidedAt: p.datetime(3).strictNullable(),
-    passedTo: p.type('uuid[]').columnType('uuid[]').$type<string[]>().defaultRaw(`'{}'`),
     rootBillingEntityId: p.uuid(),
     rootGrantId: p.uuid(),
     rootSource: p.text(),
@@ -129,6 +131,11 @@ export const LedgerEntryRow = defineEntity({
       expression:
         'create unique index ledger_entry_idempotency_key on ledger_entry (billing_entity_id, idempotency_key) where idempotency_key is not null',
     },
+    {
+      name: 'ledger_entry_transfers',
+      expression:
+        'create index ledger_entry_transfers on ledger_entry (billing_entity_id, grant_id) where counterparty_id is not null',
+    },
   ],
   checks: [
     { name: 'ledger_entry_sequence_positive', expression: 'sequence > 0' },
@@ -174,6 +181,9 @@ export const UsageRecordRow = defineEntity({
     feature: p.text().strictNullable(),
     owed: p.bigint().defaultRaw(`0`),
     checksum: p.blob().strictNullable(),
+    organizationId: p.uuid().strictNullable(),
+    apiKeyEntityId: p.uuid().strictNullable(),
+    apiKeyId: p.uuid().strictNullable(),
   },
   indexes: [
     { name: 'usage_record_history', properties: ['billingEntityId', 'occurredAt', 'sequence', 'line'] },
@@ -187,6 +197,16 @@ export const UsageRecordRow = defineEntity({
       expression:
         'create index usage_record_by_feature on usage_record (billing_entity_id, feature, occurred_at, sequence, line) where feature is not null',
     },
+    {
+      name: 'usage_record_by_organization',
+      expression:
+        'create index usage_record_by_organization on usage_record (organization_id, occurred_at, billing_entity_id, sequence, line) where organization_id <> billing_entity_id',
+    },
+    {
+      name: 'usage_record_by_api_key',
+      expression:
+        'create index usage_record_by_api_key on usage_record (billing_entity_id, api_key_id, occurred_at, sequence, line) where api_key_id is not null',
+    },
   ],
   checks: [
     {
@@ -194,6 +214,7 @@ export const UsageRecordRow = defineEntity({
       expression: 'quantity >= 0 and credits >= 0 and overage >= 0 and owed >= 0 and overage + owed <= credits',
     },
     { name: 'usage_record_draws_pair', expression: 'cardinality(draw_grant_ids) = cardinality(draw_credits)' },
+    { name: 'usage_record_api_key_pair', expression: '(api_key_entity_id is null) = (api_key_id is null)' },
   ],
 });
 
@@ -216,6 +237,9 @@ export const ReservationRow = defineEntity({
     openedSequence: p.bigint(),
     closedSequence: p.bigint().strictNullable(),
     checksum: p.blob(),
+    organizationId: p.uuid().strictNullable(),
+    apiKeyEntityId: p.uuid().strictNullable(),
+    apiKeyId: p.uuid().strictNullable(),
   },
   indexes: [
     {
@@ -231,6 +255,7 @@ export const ReservationRow = defineEntity({
     },
     { name: 'reservation_closed_for_good', expression: "not open or status = 'HELD'" },
     { name: 'reservation_closed_by_an_entry', expression: 'open or closed_sequence > opened_sequence' },
+    { name: 'reservation_api_key_pair', expression: '(api_key_entity_id is null) = (api_key_id is null)' },
   ],
 });
 
@@ -254,14 +279,23 @@ export const UsageRollupRow = defineEntity({
     billingEntityId: p.uuid().primary(),
     hour: p.datetime(3).primary(),
     userId: p.uuid().primary(),
+    apiKeyEntityId: p.uuid().primary().defaultRaw(NOBODY),
+    apiKeyId: p.uuid().primary().defaultRaw(NOBODY),
     resource: p.text().primary(),
     billingMode: p.text().primary(),
     feature: p.text().primary(),
+    organizationId: p.uuid().primary().defaultRaw(NOBODY),
     quantity: p.bigint(),
     credits: p.bigint(),
     overage: p.bigint(),
     records: p.bigint(),
   },
+  indexes: [
+    {
+      name: 'usage_rollup_by_organization',
+      expression: `create index usage_rollup_by_organization on usage_rollup (organization_id, hour) where organization_id not in (billing_entity_id, ${NOBODY})`,
+    },
+  ],
   checks: [
     {
       name: 'usage_rollup_amounts',
@@ -277,18 +311,44 @@ export const UsageRollupDayRow = defineEntity({
     billingEntityId: p.uuid().primary(),
     day: p.datetime(3).primary(),
     userId: p.uuid().primary(),
+    apiKeyEntityId: p.uuid().primary().defaultRaw(NOBODY),
+    apiKeyId: p.uuid().primary().defaultRaw(NOBODY),
     resource: p.text().primary(),
     billingMode: p.text().primary(),
     feature: p.text().primary(),
+    organizationId: p.uuid().primary().defaultRaw(NOBODY),
     quantity: p.bigint(),
     credits: p.bigint(),
     overage: p.bigint(),
     records: p.bigint(),
   },
+  indexes: [
+    {
+      name: 'usage_rollup_day_by_organization',
+      expression: `create index usage_rollup_day_by_organization on usage_rollup_day (organization_id, day) where organization_id not in (billing_entity_id, ${NOBODY})`,
+    },
+  ],
   checks: [
     {
       name: 'usage_rollup_day_amounts',
       expression: 'quantity >= 0 and credits >= 0 and overage >= 0 and records > 0',
     },
+  ],
+});
+
+export const UseCounterRow = defineEntity({
+  name: 'UseCounter',
+  tableName: 'use_counter',
+  properties: {
+    billingEntityId: p.uuid().primary(),
+    scope: p.text().primary(),
+    subjectId: p.uuid().primary(),
+    periodStart: p.datetime(3),
+    used: p.bigint(),
+    held: p.bigint(),
+  },
+  checks: [
+    { name: 'use_counter_scope_known', expression: "scope in ('MEMBER', 'API_KEY', 'ORGANIZATION')" },
+    { name: 'use_counter_not_negative', expression: 'used >= 0 and held >= 0' },
   ],
 });

@@ -148,7 +148,7 @@ class Batch {
   readonly #grants = new Map<string, Grant>();
   readonly #holds = new Map<string, Hold>();
 
-  constructor({ accounts, keys, refunds }: Loaded, withDueHolds: readonly Account[], clock: Date) {
+  constructor({ accounts, keys, refunds, passages }: Loaded, withDueHolds: readonly Account[], clock: Date) {
     this.#stored = accounts;
     this.#accounts = new Map([
       ...accounts,
@@ -160,6 +160,12 @@ class Batch {
     this.#situation = {
       account: (id) => this.#accounts.get(id),
       refundEvidence: (id, record) => this.#refundEvidence.get(recordName(id, record)),
+      recipients: (id, rootGrantId) => [
+        ...passages.flatMap((each) =>
+          each.billingEntityId === id && each.rootGrantId === rootGrantId ? each.recipientId : [],
+        ),
+        ...this.#passedOn(id, rootGrantId),
+      ],
       newId: uuidv7,
     };
   }
@@ -237,6 +243,15 @@ class Batch {
 
   #changed(): Account[] {
     return [...this.#accounts.values()].filter((account) => this.#stored.get(account.billingEntityId) !== account);
+  }
+
+  /** Where this transaction itself has transferred credits of a root to. */
+  #passedOn(billingEntityId: string, rootGrantId: string): string[] {
+    return this.#entries.flatMap(({ kind, grantId, counterpartyId, ...entry }) => {
+      const isFromHere = kind === 'TRANSFER_OUT' && entry.billingEntityId === billingEntityId;
+      const grant = isFromHere && grantId !== null ? this.#grants.get(grantId) : undefined;
+      return grant?.root.grantId === rootGrantId && counterpartyId !== null ? counterpartyId : [];
+    });
   }
 
   #keep(applied: Applied): void {

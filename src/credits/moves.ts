@@ -133,9 +133,6 @@ export function transfer(from: Account, command: TransferCommand, clock: Date, s
   const into = new Books(to, { actor: command.actor, idempotency: null }, accountTime(to, clock));
   for (const { grantId, credits } of out.draw(amount, mayLeave)) {
     const drawn = grantOf(out.account, grantId);
-    if (!drawn.passedTo.includes(to.billingEntityId)) {
-      out.putGrant({ ...drawn, passedTo: [...drawn.passedTo, to.billingEntityId] });
-    }
     out.post({ kind: 'TRANSFER_OUT', amount: -credits, grantId, counterpartyId: to.billingEntityId, reason });
 
     const alike = into.account.grants.find((each) => each.state === 'ACTIVE' && isContinuation(each, drawn));
@@ -178,7 +175,8 @@ export function clawBack(account: Account, command: ClawbackCommand, clock: Date
     const other = situation.account(id);
     if (other !== undefined) accounts.push(other);
   }
-  if (!isWholeTrail(accounts, root)) return rejected('CONFLICT', 'its credits have moved on meanwhile; try again');
+  if (!isWholeTrail(accounts, root, situation))
+    return rejected('CONFLICT', 'its credits have moved on meanwhile; try again');
 
   const { reason } = command;
   const books = accounts.map((each, index) => {
@@ -234,10 +232,10 @@ export function clawBack(account: Account, command: ClawbackCommand, clock: Date
 }
 
 /** Whether every account that credits of this grant have reached is among these. */
-function isWholeTrail(accounts: readonly Account[], root: Grant): boolean {
+function isWholeTrail(accounts: readonly Account[], root: Grant, { recipients }: Situation): boolean {
   const reached = new Set(accounts.map((account) => account.billingEntityId));
   return accounts.every((account) =>
-    [root, ...branchesOf(account, root)].every((grant) => grant.passedTo.every((id) => reached.has(id))),
+    recipients(account.billingEntityId, root.id).every((recipient) => reached.has(recipient)),
   );
 }
 
@@ -281,7 +279,6 @@ function newGrant({ account: { billingEntityId }, now }: Books, terms: Terms): G
     lapsed: 0n,
     clawed: 0n,
     voidedAt: null,
-    passedTo: [],
   };
 }
 

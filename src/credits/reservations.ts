@@ -78,6 +78,8 @@ export class Reservations {
       reservationId: uuidv7(),
       lines,
       userId,
+      organizationId: null,
+      apiKey: null,
       billingMode: BILLING_MODE,
       feature,
       ttlMs,

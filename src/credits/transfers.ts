@@ -120,13 +120,14 @@ export class Transfers {
   async #trail(root: { billingEntityId: string; grantId: string }): Promise<string[]> {
     const reached = [root.billingEntityId];
     for (const billingEntityId of reached) {
-      const { rows } = await this.#database.query<{ passed_to: string[] }>({
-        name: 'passed-to',
-        text: `select g.passed_to from credit_grant g
-          where g.billing_entity_id = $1 and g.root_grant_id = $2 and g.root_billing_entity_id = $3`,
-        values: [billingEntityId, root.grantId, root.billingEntityId],
+      const { rows } = await this.#database.query<{ recipient: string }>({
+        name: 'recipients-of-root',
+        text: `select distinct e.counterparty_id as recipient from ledger_entry e
+          where e.billing_entity_id = $1 and e.kind = 'TRANSFER_OUT' and e.counterparty_id is not null
+            and e.grant_id in (select g.id from credit_grant g where g.billing_entity_id = $1 and g.root_grant_id = $2)`,
+        values: [billingEntityId, root.grantId],
       });
-      for (const id of rows.flatMap((row) => row.passed_to)) if (!reached.includes(id)) reached.push(id);
+      for (const { recipient } of rows) if (!reached.includes(recipient)) reached.push(recipient);
     }
     return reached.slice(1);
   }

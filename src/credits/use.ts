@@ -1,5 +1,12 @@
 /** Use: priced, admitted, charged; reserved, settled and released (rules 14 to 19). */
-import { type Account, type BillingMode, MAX_CREDITS, type RecordKey, type UsageRecord } from './account.ts';
+import {
+  type Account,
+  type BillingMode,
+  MAX_CREDITS,
+  type RecordKey,
+  type UsageRecord,
+  type UsedBy,
+} from './account.ts';
 import { Books, NOTHING } from './books.ts';
 import {
   type ConsumeCommand,
@@ -36,9 +43,18 @@ export function consume(account: Account, command: ConsumeCommand, now: Date, cl
   if (refusal) return refusal;
 
   const books = new Books(account, command, now);
-  const { userId, billingMode, feature, metadata, occurredAt } = command;
+  const { userId, organizationId, apiKey, billingMode, feature, metadata, occurredAt } = command;
   // Admitted is what fits: what is not available is overage.
-  write(books, charged, required, { userId, billingMode, feature, metadata, occurredAt, reservationId: null });
+  write(books, charged, required, {
+    userId,
+    organizationId,
+    apiKey,
+    billingMode,
+    feature,
+    metadata,
+    occurredAt,
+    reservationId: null,
+  });
   return books.applied();
 }
 
@@ -63,6 +79,8 @@ export function reserve(account: Account, command: ReserveCommand, now: Date): D
     covered,
     overage: required - covered,
     userId: command.userId,
+    organizationId: command.organizationId,
+    apiKey: command.apiKey,
     billingMode: command.billingMode,
     feature: command.feature,
     actor: command.actor,
@@ -95,10 +113,19 @@ export function settle(account: Account, command: SettleCommand, now: Date, cloc
   const books = new Books(account, command, now);
   books.endHold(hold, 'SETTLED');
   const room = overageRoom(books.account);
-  const { userId, billingMode, feature, id: reservationId } = hold;
+  const { userId, organizationId, apiKey, billingMode, feature, id: reservationId } = hold;
   const { metadata, occurredAt } = command;
   const mostOverage = room === null ? required : room > hold.overage ? room : hold.overage;
-  write(books, charged, mostOverage, { userId, billingMode, feature, metadata, occurredAt, reservationId });
+  write(books, charged, mostOverage, {
+    userId,
+    organizationId,
+    apiKey,
+    billingMode,
+    feature,
+    metadata,
+    occurredAt,
+    reservationId,
+  });
   return books.applied();
 }
 
@@ -231,7 +258,7 @@ function sumCredits(lines: readonly ChargedLine[]): bigint {
   return sum;
 }
 
-type Terms = Pick<UsageRecord, 'userId' | 'billingMode' | 'feature' | 'metadata'> & {
+type Terms = Pick<UsageRecord, keyof UsedBy | 'billingMode' | 'feature' | 'metadata'> & {
   readonly occurredAt: Date | null;
   readonly reservationId: string | null;
 };
@@ -259,6 +286,8 @@ function write(books: Books, lines: readonly ChargedLine[], mostOverage: bigint,
       ...({ ...key, line: index } satisfies RecordKey),
       billingEntityId,
       userId: terms.userId,
+      organizationId: terms.organizationId,
+      apiKey: terms.apiKey,
       billingMode: terms.billingMode,
       feature: terms.feature,
       resource: line.rate.resource,

@@ -282,55 +282,62 @@ const ENDLESS_SUMMARIES = `select
 interface RollupDifference {
   hour: Date;
   user_id: string;
+  api_key_id: string;
   resource: string;
   billing_mode: string;
   feature: string;
+  organization_id: string;
   stored: string | null;
   rebuilt: string | null;
 }
 
+/** What names a sum besides its time. */
+const NAMES = 'user_id, api_key_entity_id, api_key_id, resource, billing_mode, feature, organization_id';
 const SUMS = `concat_ws(' ', quantity, credits, overage, records)`;
-const ROLLUP_DIFFERENCES = `select hour, user_id, resource, billing_mode, feature, s.sums as stored, r.sums as rebuilt
+const ROLLUP_DIFFERENCES = `select hour, ${NAMES}, s.sums as stored, r.sums as rebuilt
   from (
-    select hour, user_id, resource, billing_mode, feature, ${SUMS} as sums from usage_rollup
+    select hour, ${NAMES}, ${SUMS} as sums from usage_rollup
     where billing_entity_id = $1 and hour >= $2 and hour < $3
   ) s
   full join (
-    select hour, user_id, resource, billing_mode, feature, ${SUMS} as sums from (
-      select date_trunc('hour', u.occurred_at, 'UTC') as hour, coalesce(u.user_id, '${NOBODY}') as user_id, u.resource,
-        u.billing_mode, coalesce(u.feature, '') as feature, sum(u.quantity) as quantity,
+    select hour, ${NAMES}, ${SUMS} as sums from (
+      select date_trunc('hour', u.occurred_at, 'UTC') as hour, coalesce(u.user_id, '${NOBODY}') as user_id,
+        coalesce(u.api_key_entity_id, '${NOBODY}') as api_key_entity_id, coalesce(u.api_key_id, '${NOBODY}') as api_key_id,
+        u.resource, u.billing_mode, coalesce(u.feature, '') as feature,
+        coalesce(u.organization_id, '${NOBODY}') as organization_id, sum(u.quantity) as quantity,
         coalesce(sum(u.credits) filter (where f.sequence is null), 0) as credits,
         coalesce(sum(u.overage) filter (where f.sequence is null), 0) as overage, count(*) as records
       from usage_record u
       left join usage_refund f on f.billing_entity_id = $1 and f.sequence = u.sequence and f.line = u.line
       where u.billing_entity_id = $1 and u.occurred_at >= $2 and u.occurred_at < $3
-      group by 1, 2, 3, 4, 5
+      group by 1, 2, 3, 4, 5, 6, 7, 8
     ) rebuilt
-  ) r using (hour, user_id, resource, billing_mode, feature)
+  ) r using (hour, ${NAMES})
   where s.sums is distinct from r.sums
   order by hour limit ${MAX_ROLLUP_PROBLEMS}`;
 
 /** The sums of a day against those of its hours, which have been held against the records. */
-const DAY_DIFFERENCES = `select day as hour, user_id, resource, billing_mode, feature, s.sums as stored, r.sums as rebuilt
+const DAY_DIFFERENCES = `select day as hour, ${NAMES}, s.sums as stored, r.sums as rebuilt
   from (
-    select day, user_id, resource, billing_mode, feature, ${SUMS} as sums from usage_rollup_day
+    select day, ${NAMES}, ${SUMS} as sums from usage_rollup_day
     where billing_entity_id = $1 and day >= $2 and day < $3
   ) s
   full join (
-    select user_id, resource, billing_mode, feature, ${SUMS} as sums, $2::timestamptz as day from (
-      select user_id, resource, billing_mode, feature,
+    select ${NAMES}, ${SUMS} as sums, $2::timestamptz as day from (
+      select ${NAMES},
         sum(quantity) as quantity, sum(credits) as credits, sum(overage) as overage, sum(records) as records
       from usage_rollup where billing_entity_id = $1 and hour >= $2 and hour < $3
-      group by 1, 2, 3, 4
+      group by ${NAMES}
     ) rebuilt
-  ) r using (day, user_id, resource, billing_mode, feature)
+  ) r using (day, ${NAMES})
   where s.sums is distinct from r.sums
   limit ${MAX_ROLLUP_PROBLEMS}`;
 
 function toProblem(row: RollupDifference, says: 'the records say' | 'its hours say'): string {
   const { hour, user_id: user, resource, billing_mode: mode, feature } = row;
-  const name = [hour.toISOString(), `user ${user}`, resource, mode, ...(feature === '' ? [] : [feature])].join(', ');
-  return `summary of ${name}: quantity, credits, overage, records are ${row.stored ?? 'not there'}, ${says} ${row.rebuilt ?? 'nothing'}`;
+  const also = [row.api_key_id, row.organization_id].filter((id) => id !== NOBODY);
+  const name = [hour.toISOString(), `user ${user}`, resource, mode, feature, ...also].filter((part) => part !== '');
+  return `summary of ${name.join(', ')}: quantity, credits, overage, records are ${row.stored ?? 'not there'}, ${says} ${row.rebuilt ?? 'nothing'}`;
 }
 
 async function read<Row extends QueryResultRow>(client: PoolClient, text: string, values: unknown[]): Promise<Row[]> {

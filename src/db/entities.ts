@@ -1,4 +1,7 @@
+import { ApiKeyRow } from '../api-keys/api-key.entity.ts';
+import { AuditLogEntryRow } from '../billing-entities/audit-log.entity.ts';
 import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
+import { MembershipRow, UserOrganizationRow } from '../billing-entities/membership.entity.ts';
 import {
   CreditAccountRow,
   CreditGrantRow,
@@ -8,6 +11,7 @@ import {
   UsageRefundRow,
   UsageRollupDayRow,
   UsageRollupRow,
+  UseCounterRow,
 } from '../credits/ledger.entity.ts';
 import { ExportLinkRow } from '../usage/export-link.entity.ts';
 
@@ -23,5 +27,10 @@ export const entities = [
   UsageRefundRow,
   UsageRollupDayRow,
   UsageRollupRow,
+  UseCounterRow,
   ExportLinkRow,
+  MembershipRow,
+  UserOrganizationRow,
+  ApiKeyRow,
+  AuditLogEntryRow,
 ];

@@ -1,13 +1,12 @@
 /** Use summed up by the hour and by the day, so that summaries never read records. The ledger's transaction keeps it (pure). */
-import type { BillingMode, UsageRecord } from '../credits/account.ts';
+import type { BillingMode, UsageRecord, UsedBy } from '../credits/account.ts';
 import type { Resource } from '../plans/rates.ts';
 
 /** What happened in one hour or one day (UTC) of one account, by everything that a summary can tell apart. */
-export interface Rollup {
+export interface Rollup extends UsedBy {
   readonly billingEntityId: string;
   /** When the hour or day began. */
   readonly start: Date;
-  readonly userId: string | null;
   readonly resource: Resource;
   readonly billingMode: BillingMode;
   readonly feature: string | null;
@@ -49,13 +48,15 @@ type Names = Omit<Rollup, keyof Sums | 'start'>;
 const NOTHING: Sums = { quantity: 0n, credits: 0n, overage: 0n, records: 0n };
 
 function add(rollups: Map<string, Rollup>, start: Date, names: Names, change: Sums): void {
-  const { billingEntityId, userId, resource, billingMode, feature } = names;
-  const key = `${billingEntityId} ${start.getTime()} ${userId} ${resource} ${billingMode} ${feature ?? ''}`;
+  const { billingEntityId, userId, organizationId, apiKey, resource, billingMode, feature } = names;
+  const key = `${billingEntityId} ${start.getTime()} ${userId} ${organizationId} ${apiKey?.id} ${resource} ${billingMode} ${feature ?? ''}`;
   const before: Sums = rollups.get(key) ?? NOTHING;
   rollups.set(key, {
     billingEntityId,
     start,
     userId,
+    organizationId,
+    apiKey,
     resource,
     billingMode,
     feature,

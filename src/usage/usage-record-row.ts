@@ -1,13 +1,23 @@
 /** A usage record as it is stored. */
-import type { BillingMode, UsageRecord } from '../credits/account.ts';
+import type { ApiKeyRef, BillingMode, UsageRecord } from '../credits/account.ts';
 import { parseCarry } from '../credits/conversion.ts';
 import type { Resource } from '../plans/rates.ts';
 
 export const RECORD_COLUMNS = `u.billing_entity_id, u.sequence, u.line, u.user_id, u.billing_mode, u.feature, u.resource, u.quantity,
   u.credits, u.overage, u.owed, u.rate_units, u.rate_credits, u.carried_before, u.carried_after, u.draw_grant_ids, u.draw_credits,
-  u.metadata, u.occurred_at, u.recorded_at`;
+  u.metadata, u.occurred_at, u.recorded_at, u.organization_id, u.api_key_entity_id, u.api_key_id`;
 
-export interface RecordRow {
+/** Columns of a row that name an API key. */
+export interface ApiKeyColumns {
+  api_key_entity_id: string | null;
+  api_key_id: string | null;
+}
+
+export function toApiKeyRef({ api_key_entity_id: billingEntityId, api_key_id: id }: ApiKeyColumns): ApiKeyRef | null {
+  return billingEntityId === null || id === null ? null : { billingEntityId, id };
+}
+
+export interface RecordRow extends ApiKeyColumns {
   billing_entity_id: string;
   sequence: bigint;
   line: number;
@@ -28,6 +38,7 @@ export interface RecordRow {
   metadata: Record<string, unknown> | null;
   occurred_at: Date;
   recorded_at: Date;
+  organization_id: string | null;
 }
 
 export function toRecord(row: RecordRow): UsageRecord {
@@ -36,6 +47,8 @@ export function toRecord(row: RecordRow): UsageRecord {
     sequence: row.sequence,
     line: row.line,
     userId: row.user_id,
+    organizationId: row.organization_id,
+    apiKey: toApiKeyRef(row),
     billingMode: row.billing_mode,
     feature: row.feature,
     resource: row.resource,

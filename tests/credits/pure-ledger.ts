@@ -59,6 +59,12 @@ export class PureLedger {
       {
         account: (id) => this.#accounts.get(id),
         refundEvidence: (id, key) => this.#evidence(id, key),
+        recipients: (id, rootGrantId) =>
+          this.entriesOf(id).flatMap(({ kind, grantId, counterpartyId }) =>
+            kind === 'TRANSFER_OUT' && this.grants.get(grantId ?? '')?.root.grantId === rootGrantId
+              ? (counterpartyId ?? [])
+              : [],
+          ),
         newId: uuidv7,
       },
       clock,

@@ -120,6 +120,7 @@ describe('every table of a billing entity', () => {
        from pg_trigger t join pg_class c on c.oid = t.tgrelid where not t.tgisinternal order by 1`,
     );
     expect(triggers).toEqual([
+      { table: 'audit_log_entry', name: 'audit_log_entry_append_only', row: true },
       { table: 'ledger_entry', name: 'ledger_entry_append_only', row: true },
       { table: 'usage_record', name: 'usage_record_append_only', row: true },
       { table: 'usage_refund', name: 'usage_refund_append_only', row: true },

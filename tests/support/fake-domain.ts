@@ -29,6 +29,7 @@ const entityOf = (billingEntityId: string, name: string): BillingEntity => ({
   createdAt: NOON,
   suspendedAt: null,
   suspensionReason: null,
+  visibility: null,
 });
 
 export const balanceOf = (billingEntityId: string): Balance => ({
@@ -61,7 +62,6 @@ const trial: Grant = {
   lapsed: 0n,
   clawed: 0n,
   voidedAt: null,
-  passedTo: [],
 };
 
 export const entry: Entry = {
@@ -93,6 +93,8 @@ export const recordOf = (line: number): UsageRecord => ({
   sequence: 2n,
   line,
   userId: ANN,
+  organizationId: null,
+  apiKey: null,
   billingMode: 'FULL',
   feature: null,
   resource: 'AI_TOKENS',
@@ -128,6 +130,8 @@ export const hold: Hold = {
   covered: 9n,
   overage: 2n,
   userId: ANN,
+  organizationId: null,
+  apiKey: null,
   billingMode: 'FULL',
   feature: null,
   actor: 'service:platform',

@@ -80,6 +80,8 @@ export async function record(
         idempotency: null,
         lines: lines.map((line) => ({ quantity: line.quantity, rate: RATES[line.resource] })),
         userId: person === null ? null : (ids[person] as string),
+        organizationId: null,
+        apiKey: null,
         billingMode,
         feature,
         metadata: null,
