@@ -61,6 +61,7 @@ export async function seedDemo({ entities, consumption }: DomainServices, clock:
     ],
     userExternalId: 'demo-user',
     organizationExternalId: null,
+    apiKeyId: null,
     feature: null,
     reservationId: null,
     occurredAt: new Date(now - Math.floor(((DAYS * 3 - index) * DAY_MS) / 3)),

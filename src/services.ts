@@ -79,9 +79,19 @@ export async function openServices(options: ServicesOptions) {
     ledger,
     accounts,
     recordsByEntry: (keys) => usage.recordsByEntry(keys),
+    onKeyUsed: () => {},
     log,
   });
-  const reservations = new Reservations({ routing, ledger, history, database, clock });
+  const reservations = new Reservations({
+    routing,
+    ledger,
+    accounts,
+    history,
+    database,
+    clock,
+    mayRead: (principal, billingEntityId) =>
+      Promise.resolve(principal.kind === 'USER' && principal.billingEntityId === billingEntityId),
+  });
   const transfers = new Transfers({ ledger, database });
   const administration = new Administration({ ledger, history });
   const verification = new LedgerVerification(database);

@@ -211,6 +211,7 @@ function reservationOf({ use, key, billingEntityId, userId, reservationId }: Rep
     userId,
     organizationId: null,
     apiKey: null,
+    alsoUnder: [],
     billingMode: 'FULL',
     feature,
     ttlMs: 600_000,
@@ -224,8 +225,26 @@ function chargeOf({ use, key, billingEntityId, userId, occurredAt, reservationId
   const cause = { actor: ACTOR, idempotency: idempotency(`use-${key}`, 'consume', [key]) };
   const common = { billingEntityId, ...cause, lines: linesOf(use), metadata, occurredAt };
   return reservationId === null
-    ? { kind: 'consume', ...common, userId, organizationId: null, apiKey: null, billingMode: 'FULL', feature }
-    : { kind: 'settle', ...common, reservationId, anyHold: true, userId: undefined, feature: undefined };
+    ? {
+        kind: 'consume',
+        ...common,
+        userId,
+        organizationId: null,
+        apiKey: null,
+        alsoUnder: [],
+        billingMode: 'FULL',
+        feature,
+      }
+    : {
+        kind: 'settle',
+        ...common,
+        reservationId,
+        anyHold: true,
+        userId: undefined,
+        organizationId: undefined,
+        apiKeyId: undefined,
+        feature: undefined,
+      };
 }
 
 function refundOf({ use, key, billingEntityId }: Report, { records }: Committed): Command[] {

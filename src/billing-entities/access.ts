@@ -19,12 +19,13 @@ export function requireOperator(principal: Principal | null): OperatorPrincipal 
 /** Whether the entity exists for this caller. */
 export function visible(principal: Principal, entity: BillingEntity | null): entity is BillingEntity {
   if (entity === null) return false;
-  return principal.kind !== 'USER' || principal.billingEntityId === entity.billingEntityId;
+  const { kind } = principal;
+  return (kind !== 'USER' && kind !== 'API_KEY') || principal.billingEntityId === entity.billingEntityId;
 }
 
 /** Whether the caller may read all of the entity: its ledger, its grants, the proof of it. Services only meter. */
 export function readsAll(principal: Principal, entity: BillingEntity): boolean {
-  return principal.kind !== 'SERVICE' && visible(principal, entity);
+  return principal.kind !== 'SERVICE' && principal.kind !== 'API_KEY' && visible(principal, entity);
 }
 
 /** What the caller may do here, as `noun.verb`. */
@@ -45,6 +46,8 @@ export function permissions(principal: Principal, entity: BillingEntity): string
       ];
     case 'SERVICE':
       return ['credits.consume', 'usage.read'];
+    case 'API_KEY':
+      return ['credits.consume'];
     case 'USER':
       return ['credits.consume', 'ledger.read', 'ledger.verify', 'usage.read'];
   }

@@ -3,9 +3,11 @@ import type { Database } from '../db/database.ts';
 import type { Clock } from '../clock.ts';
 import { type Account, accountTime, balanceOf } from './account.ts';
 import type { Balance } from './balance.ts';
+import type { ChargedUse, UseTerms } from './commands.ts';
 import { applyDue } from './due.ts';
 import type { Ledger } from './ledger.ts';
 import { MOST_DUE_HOLDS } from './ledger-load.ts';
+import { askTerms } from './ledger-terms.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
@@ -62,7 +64,20 @@ export class Accounts {
     return balance;
   }
 
-  /** The account as a command would find it now, without its lock; null when there is none. What is decided on it may be outdated at once. */
+  /**
+   * The account that pays for this use and the terms that hold, as a command would find them now, without its lock. What
+   * is decided on them may be outdated at once.
+   */
+  async peekUse(use: ChargedUse): Promise<{ account: Account; terms: UseTerms }> {
+    const [account, book] = await Promise.all([
+      this.peek(use.billingEntityId),
+      askTerms([use], (statement) => this.#database.query(statement)),
+    ]);
+    if (account === null) throw new Error(`billing entity ${use.billingEntityId} has no account`);
+    return { account, terms: book.of(use, this.#clock.now()) };
+  }
+
+  /** The account as a command would find it now, without its lock; null when there is none. */
   async peek(billingEntityId: string): Promise<Account | null> {
     const now = this.#clock.now();
     // One statement, so that balance, grants, holds and status are of one moment.

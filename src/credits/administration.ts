@@ -135,7 +135,9 @@ export class Administration {
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
       case 'refused':
-        throw new Error(`${command.kind} cannot be refused`);
+      case 'replayedElsewhere':
+      case 'misrouted':
+        throw new Error(`${command.kind} cannot be ${outcome.kind}`);
     }
   }
 

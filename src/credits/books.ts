@@ -9,11 +9,13 @@ import {
   type RecordKey,
   sooner,
   type UsageRecord,
+  type UsedBy,
   type UsageRefund,
 } from './account.ts';
 import type { Applied, Cause } from './commands.ts';
 import { byDrawdownOrder, type Draw, type Grant, keptByHolds, sumRemaining } from './grants.ts';
-import type { Hold, HoldStatus } from './holds.ts';
+import { type Hold, type HoldStatus, reservedBy } from './holds.ts';
+import { type CounterChange, countersOf } from './limits.ts';
 
 /** What happens by itself when its time has come. */
 export const DUE_EVENT: Cause = { actor: 'system', idempotency: null };
@@ -46,6 +48,7 @@ export class Books {
   #ownHolds: Map<string, Hold> | undefined;
   readonly #refunds: UsageRefund[] = [];
   readonly #refundedRecords: UsageRecord[] = [];
+  readonly #counters: CounterChange[] = [];
 
   /** Opens the books of an account for one cause. The account itself stays as it is. */
   constructor(account: Account, cause: Cause, now: Date) {
@@ -118,6 +121,15 @@ export class Books {
     this.#refundedRecords.push(record);
   }
 
+  /** Counts what was charged or held, of all whom the use was by (rule 17). */
+  count(usedBy: UsedBy, { used = 0n, held = 0n }: { readonly used?: bigint; readonly held?: bigint }): void {
+    if (used === 0n && held === 0n) return;
+    const { billingEntityId, period } = this.#draft;
+    for (const key of countersOf(billingEntityId, usedBy)) {
+      this.#counters.push({ ...key, periodStart: period.start, used, held });
+    }
+  }
+
   /** Keeps a grant as it is now, made or changed. */
   putGrant(grant: Grant): void {
     this.#grants.set(grant.id, grant);
@@ -131,6 +143,7 @@ export class Books {
   openHold(hold: Hold): void {
     this.#holds.set(hold.id, hold);
     this.#draft.heldOverage += hold.overage;
+    this.count(hold, { held: reservedBy(hold) });
     this.#draft.nextHoldAt = sooner(this.#draft.nextHoldAt, hold.expiresAt);
     this.#draft.otherHoldsEndAt = sooner(this.#draft.otherHoldsEndAt, hold.expiresAt);
   }
@@ -148,6 +161,7 @@ export class Books {
   endHold(hold: Hold, status: Exclude<HoldStatus, 'HELD'>): void {
     this.post({ kind: 'RELEASE', amount: hold.covered, held: -hold.covered, reservationId: hold.id });
     this.#draft.heldOverage -= hold.overage;
+    this.count(hold, { held: -reservedBy(hold) });
     const { lapse } = this.#draft;
     if (hold.openedSequence <= lapse.sequence) this.#draft.lapse = { ...lapse, held: lapse.held - hold.covered };
     this.putHold({ ...hold, status, closedSequence: this.#draft.sequence });
@@ -233,6 +247,7 @@ export class Books {
       holds: [...this.#holds.values()],
       refunds: this.#refunds,
       refundedRecords: this.#refundedRecords,
+      counters: this.#counters,
     };
   }
 
@@ -259,6 +274,7 @@ export function together(...parts: readonly Applied[]): Applied {
     holds: parts.flatMap((part) => part.holds),
     refunds: parts.flatMap((part) => part.refunds),
     refundedRecords: parts.flatMap((part) => part.refundedRecords),
+    counters: parts.flatMap((part) => part.counters),
   };
 }
 
@@ -272,4 +288,5 @@ export const NOTHING: Applied = {
   holds: [],
   refunds: [],
   refundedRecords: [],
+  counters: [],
 };

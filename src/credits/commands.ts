@@ -13,6 +13,7 @@ import type {
 } from './account.ts';
 import type { Grant, GrantSource } from './grants.ts';
 import type { Hold } from './holds.ts';
+import type { CounterChange, UseCounter } from './limits.ts';
 
 /** So much of a resource, at the rate that holds now. */
 export interface UsageLine {
@@ -35,19 +36,59 @@ interface CommandBase extends Cause {
 /** Who uses what, under which terms. */
 export interface Use extends UsedBy {
   readonly lines: readonly UsageLine[];
+  /** Of use on no key; a key brings its own (rule 19). */
   readonly billingMode: BillingMode;
   /** Refused unless the payer's plan grants it. */
   readonly feature: string | null;
 }
 
-export interface ConsumeCommand extends CommandBase, Use {
+/** Use, and the account that it is to be charged to. */
+export interface ChargedUse extends Use {
+  readonly billingEntityId: string;
+}
+
+/** What holds, when it is decided, of those whom use names besides the payer. */
+export interface UseTerms {
+  /** The user or the organization is suspended (rule 18). */
+  readonly suspended: boolean;
+  /** Who pays in the organization that is named; null: there is none. */
+  readonly visibility: OrganizationVisibility | null;
+  /** Of the user in the organization whose pool pays; null: none. */
+  readonly membership: (Limited & { readonly status: 'ACTIVE' | 'SUSPENDED' }) | null;
+  /** Of the key that is named; null: there is none. */
+  readonly apiKey:
+    | (Limited & { readonly status: 'ACTIVE' | 'EXPIRED' | 'REVOKED'; readonly billingMode: BillingMode })
+    | null;
+}
+
+/** Most credits in a period of the payer, and what counts against them. */
+interface Limited {
+  /** null: no limit. */
+  readonly creditLimit: bigint | null;
+  /** undefined: nothing was ever counted. */
+  readonly counter: UseCounter | undefined;
+}
+
+/** PRIVATE: the organization's pool pays. PUBLIC: each user pays alone. */
+export type OrganizationVisibility = 'PRIVATE' | 'PUBLIC';
+
+/** Of use that names nobody besides the payer. */
+export const NO_TERMS: UseTerms = { suspended: false, visibility: null, membership: null, apiKey: null };
+
+/** New use, at the expense of whoever pays by what the caller knows of the organization. */
+interface UseCommand extends CommandBase, Use {
+  /** Other accounts that the same key could have been charged to: an effect that it had there is the answer (rule 20). */
+  readonly alsoUnder: readonly string[];
+}
+
+export interface ConsumeCommand extends UseCommand {
   readonly kind: 'consume';
   readonly metadata: Readonly<Record<string, unknown>> | null;
   /** null: now. */
   readonly occurredAt: Date | null;
 }
 
-export interface ReserveCommand extends CommandBase, Use {
+export interface ReserveCommand extends UseCommand {
   readonly kind: 'reserve';
   readonly reservationId: string;
   readonly ttlMs: number;
@@ -58,6 +99,8 @@ interface HoldCommand extends CommandBase {
   readonly reservationId: string;
   /** SERVICE and OPERATOR: any hold; others only what they reserved themselves (rule 16). */
   readonly anyHold: boolean;
+  /** Whether others' holds exist for the caller, who may not touch them. */
+  readonly seesAll?: boolean;
 }
 
 /** Charges what admitted work really used. */
@@ -65,7 +108,9 @@ export interface SettleCommand extends HoldCommand {
   readonly kind: 'settle';
   readonly lines: readonly UsageLine[];
   /** What the caller named; undefined: nothing, so the hold's own. Anything but the hold's is a CONFLICT. */
-  readonly userId: string | null | undefined;
+  readonly userId: string | undefined;
+  readonly organizationId: string | undefined;
+  readonly apiKeyId: string | undefined;
   readonly feature: string | undefined;
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly occurredAt: Date | null;
@@ -177,6 +222,8 @@ export interface Situation {
   readonly refundEvidence: (billingEntityId: string, record: RecordKey) => RefundEvidence | undefined;
   /** Accounts that credits of this root have been transferred to out of this one. */
   readonly recipients: (billingEntityId: string, rootGrantId: string) => readonly string[];
+  /** What holds of those whom use names besides the payer. */
+  readonly terms: (use: ChargedUse) => UseTerms;
   /** Makes the id of a further grant. */
   readonly newId: () => string;
 }
@@ -195,10 +242,18 @@ export interface Applied {
   readonly refunds: readonly UsageRefund[];
   /** Records whose refund lowers the summaries (rule 22). */
   readonly refundedRecords: readonly UsageRecord[];
+  readonly counters: readonly CounterChange[];
 }
 
-export type RefusalReason = 'INSUFFICIENT_CREDITS' | 'OVERAGE_CAP_REACHED' | 'FEATURE_NOT_IN_PLAN' | 'ENTITY_SUSPENDED';
-export type LimitScope = 'BALANCE' | 'OVERAGE_CAP' | 'PLAN';
+export type RefusalReason =
+  | 'INSUFFICIENT_CREDITS'
+  | 'OVERAGE_CAP_REACHED'
+  | 'MEMBER_LIMIT_REACHED'
+  | 'API_KEY_LIMIT_REACHED'
+  | 'FEATURE_NOT_IN_PLAN'
+  | 'ENTITY_SUSPENDED'
+  | 'MEMBER_SUSPENDED';
+export type LimitScope = 'BALANCE' | 'OVERAGE_CAP' | 'MEMBER' | 'API_KEY' | 'PLAN';
 
 /** Nothing was charged and nothing was recorded; the caller can act on it. */
 export interface Refused {
@@ -217,7 +272,12 @@ export interface Rejected {
   readonly message: string;
 }
 
-export type Decision = Applied | Refused | Rejected;
+/** Somebody else pays: the organization's visibility is not what the caller knew. Nothing happened. */
+export interface Misrouted {
+  readonly kind: 'misrouted';
+}
+
+export type Decision = Applied | Refused | Rejected | Misrouted;
 
 export function rejected(code: Rejected['code'], message: string): Rejected {
   return { kind: 'rejected', code, message };
@@ -228,4 +288,10 @@ export function touchedBy(command: Command): readonly string[] {
   if (command.kind === 'transfer') return [command.billingEntityId, command.toBillingEntityId];
   if (command.kind === 'clawback') return [command.billingEntityId, ...command.elsewhere];
   return [command.billingEntityId];
+}
+
+/** Every account under which a command's key may have had its effect, its own first (rule 20). */
+export function accountsOfKey(command: Command): readonly string[] {
+  const { billingEntityId, kind } = command;
+  return kind === 'consume' || kind === 'reserve' ? [billingEntityId, ...command.alsoUnder] : [billingEntityId];
 }

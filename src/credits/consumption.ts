@@ -5,13 +5,15 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Routing } from '../billing-entities/routing.ts';
 import { parseReservationId } from '../ids.ts';
 import { Refusal } from '../refusal.ts';
-import { balanceOf, type BillingMode, type UsageRecord } from './account.ts';
+import { type ApiKeyRef, balanceOf, type BillingMode, type UsageRecord } from './account.ts';
 import type { Accounts } from './accounts.ts';
 import type { Balance } from './balance.ts';
-import type { ConsumeCommand, SettleCommand } from './commands.ts';
+import { type Charged, chargeWhoPays, placeOf, toRouted } from './charging.ts';
+import type { ConsumeCommand } from './commands.ts';
 import { idempotency } from './idempotency.ts';
-import type { Ledger } from './ledger.ts';
-import { consume, priceOf } from './use.ts';
+import type { Ledger, Outcome } from './ledger.ts';
+import { handlesAnyHold } from './reservations.ts';
+import { consume, modeOf, priceOf } from './use.ts';
 import {
   checkFeature,
   checkMetadata,
@@ -72,12 +74,12 @@ interface Options {
   readonly recordsByEntry: (
     keys: readonly { billingEntityId: string; sequence: bigint }[],
   ) => Promise<readonly (readonly UsageRecord[])[]>;
+  /** Called after use on a key was charged. */
+  readonly onKeyUsed: (apiKey: ApiKeyRef) => void;
   readonly log: Logger;
 }
 
 const MAX_BATCH = 1_000;
-/** Every billing mode that there is before keys bring their own. */
-export const BILLING_MODE: BillingMode = 'FULL';
 
 export class Consumption {
   readonly #options: Options;
@@ -91,25 +93,27 @@ export class Consumption {
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
    */
   async consume(principal: Principal, input: ConsumeInput): Promise<ConsumeResult> {
-    const command =
+    const { outcome, payerId } =
       input.reservationId === null
         ? await this.#use(principal, input)
-        : await this.#settlement(principal, input, input.reservationId);
-    const outcome = await this.#options.ledger.execute(command);
+        : await this.#settle(principal, input, input.reservationId);
     switch (outcome.kind) {
       case 'committed':
+        for (const { apiKey } of outcome.records.slice(0, 1)) if (apiKey) this.#options.onKeyUsed(apiKey);
         return success(outcome.records, outcome.balance, false);
       case 'replayed': {
         // A settlement begins with the release of its hold; the charge stands behind it.
-        const sequence = command.kind === 'settle' ? outcome.sequence + 1n : outcome.sequence;
-        const { billingEntityId } = command;
-        const [records] = await this.#options.recordsByEntry([{ billingEntityId, sequence }]);
-        return success(records ?? [], outcome.balance, true);
+        const sequence = input.reservationId === null ? outcome.sequence : outcome.sequence + 1n;
+        return this.#again({ billingEntityId: payerId, sequence }, outcome.balance);
       }
+      case 'replayedElsewhere':
+        return this.#again(outcome, await this.#options.accounts.balance(outcome.billingEntityId));
       case 'refused':
         return toUsageRefused(outcome, outcome.balance);
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
+      case 'misrouted':
+        throw new Error('a settlement stays with the account of its reservation');
     }
   }
 
@@ -136,85 +140,81 @@ export class Consumption {
   async check(principal: Principal, input: CheckInput): Promise<UsageDecision> {
     const lines = toLines(input.lines, { atLeast: 0 });
     checkFeature(input.feature);
-    const { payerId, userId } = await this.#options.routing.route(principal, input);
-    const account = await this.#options.accounts.peek(payerId);
-    if (account === null) throw new Error(`billing entity ${payerId} has no account`);
-
+    const { routing, accounts } = this.#options;
+    const route = await routing.route(principal, input);
     const command: ConsumeCommand = {
       kind: 'consume',
-      billingEntityId: payerId,
+      ...toRouted(route),
       actor: actorOf(principal),
       idempotency: null,
       lines,
-      userId,
-      organizationId: null,
-      apiKey: null,
-      billingMode: BILLING_MODE,
       feature: input.feature,
       metadata: null,
       occurredAt: null,
     };
-    const decision = consume(account, command, account.touchedAt);
+    const { account, terms } = await accounts.peekUse(command);
+    const decision = consume(account, command, { now: account.touchedAt, terms });
     if (decision.kind === 'rejected') throw new Refusal(decision.code, decision.message);
+    if (decision.kind === 'misrouted') {
+      if (route.organizationId !== null) routing.forget(route.organizationId);
+      return this.check(principal, input);
+    }
     return {
       allowed: decision.kind === 'applied',
-      credits: priceOf(account, command),
-      billingEntityId: payerId,
-      billingMode: BILLING_MODE,
+      credits: priceOf(account, command, terms),
+      billingEntityId: route.payerId,
+      billingMode: modeOf(command, terms),
       refusal: decision.kind === 'refused' ? toUsageRefused(decision, balanceOf(account, account.touchedAt)) : null,
     };
   }
 
-  async #use(principal: Principal, input: ConsumeInput): Promise<ConsumeCommand> {
+  #use(principal: Principal, input: ConsumeInput): Promise<Charged> {
     const { lines, feature, metadata, occurredAt } = checkInput(input);
-    const { payerId, userId } = await this.#options.routing.route(principal, input);
-    // A feature that is not named leaves the digest as it was before features were known.
-    const named = feature === null ? [] : [feature];
-    return {
+    return chargeWhoPays(this.#options, { principal, attribution: input }, (routed): ConsumeCommand => ({
       kind: 'consume',
-      billingEntityId: payerId,
+      ...routed,
       actor: actorOf(principal),
       idempotency: idempotency(input.idempotencyKey, 'consume', [
-        userId,
+        routed.userId,
         quantitiesOf(input),
         occurredAt,
         metadata,
-        ...named,
+        // What is not named leaves the digest as it was before such things were known.
+        ...(feature === null ? [] : [feature]),
+        ...placeOf(routed),
       ]),
       lines,
-      userId,
-      organizationId: null,
-      apiKey: null,
-      billingMode: BILLING_MODE,
       feature,
       metadata,
       occurredAt,
-    };
+    }));
   }
 
   /** The reservation says who pays; what the caller names besides must be what it says. */
-  async #settlement(principal: Principal, input: ConsumeInput, reservationId: string): Promise<SettleCommand> {
+  async #settle(principal: Principal, input: ConsumeInput, reservationId: string): Promise<Settled> {
     const { lines, feature, metadata, occurredAt } = checkInput(input);
     const { billingEntityId, id } = parseReservationId(reservationId);
-    if (principal.kind === 'USER' && principal.billingEntityId !== billingEntityId) {
-      throw new Refusal('NOT_FOUND', 'there is no such reservation');
-    }
-    if (input.organizationExternalId !== null) {
-      throw new Refusal('CONFLICT', 'the organization is the reservation’s; another was named');
-    }
-    return {
+    const outcome = await this.#options.ledger.execute({
       kind: 'settle',
       billingEntityId,
       actor: actorOf(principal),
       idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
       reservationId: id,
-      anyHold: principal.kind !== 'USER',
+      anyHold: handlesAnyHold(principal),
       lines,
-      userId: await this.#options.routing.namedUser(input),
+      ...(await this.#options.routing.named(input)),
       feature: feature ?? undefined,
       metadata,
       occurredAt,
-    };
+    });
+    return { outcome, payerId: billingEntityId };
+  }
+
+  /** The first answer, with the balance as it is now. */
+  async #again(key: { billingEntityId: string; sequence: bigint }, balance: Balance | null): Promise<ConsumeSuccess> {
+    const [records] = await this.#options.recordsByEntry([key]);
+    if (balance === null) throw new Error(`billing entity ${key.billingEntityId} has no account`);
+    return success(records ?? [], balance, true);
   }
 
   #reject(error: unknown): UsageRejected {
@@ -224,6 +224,11 @@ export class Consumption {
     this.#options.log.error({ err: error }, 'an item of a batch failed');
     return { kind: 'rejected', code: 'INTERNAL_SERVER_ERROR', message: 'internal error', retryable: false };
   }
+}
+
+interface Settled {
+  readonly outcome: Outcome;
+  readonly payerId: string;
 }
 
 function success(records: readonly UsageRecord[], balance: Balance, replayed: boolean): ConsumeSuccess {

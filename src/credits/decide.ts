@@ -12,9 +12,9 @@ export function decide(command: Command, situation: Situation, clock: Date): Dec
   const now = accountTime(account, clock);
   switch (command.kind) {
     case 'consume':
-      return consume(account, command, now, clock);
+      return consume(account, command, { now, clock, terms: situation.terms(command) });
     case 'reserve':
-      return reserve(account, command, now);
+      return reserve(account, command, { now, terms: situation.terms(command) });
     case 'settle':
       return settle(account, command, now, clock);
     case 'extend':

@@ -7,6 +7,7 @@ import { type ColumnValue, checksum } from './checksum.ts';
 import { canonicalJson } from './idempotency.ts';
 import { type Draw, type Grant, isOpen } from './grants.ts';
 import type { Hold } from './holds.ts';
+import type { UseCounter } from './limits.ts';
 
 export type Column<Row> = readonly [name: string, type: string, value: (row: Row) => ColumnValue];
 
@@ -171,6 +172,15 @@ const ACCOUNT: readonly Column<Account>[] = [
 ];
 export const ACCOUNT_WRITTEN = checked(ACCOUNT);
 export const accountChecksum = (account: Account): string => checksumOf(ACCOUNT, account);
+
+export const COUNTER_WRITTEN: readonly Column<UseCounter>[] = [
+  ['billing_entity_id', 'uuid', (counter) => counter.billingEntityId],
+  ['scope', 'text', (counter) => counter.scope],
+  ['subject_id', 'uuid', (counter) => counter.subjectId],
+  ['period_start', 'timestamptz', (counter) => counter.periodStart],
+  ['used', 'bigint', (counter) => counter.used],
+  ['held', 'bigint', (counter) => counter.held],
+];
 
 /** Nobody and nothing, where a summary's key needs a value. */
 export const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -1,9 +1,10 @@
 /** How a ledger transaction begins: locks the accounts and loads everything that deciding needs. */
 import type { ClientBase, QueryResult } from 'pg';
 import { arrayLiteral } from '../db/array-literal.ts';
+import { useLockOf } from '../billing-entities/use-lock.ts';
 import { RECORD_COLUMNS, type RecordRow, toRecord } from '../usage/usage-record-row.ts';
 import { type Account, accountTime, type RecordKey } from './account.ts';
-import { type Command, type RefundEvidence, touchedBy } from './commands.ts';
+import { accountsOfKey, type ChargedUse, type Command, type RefundEvidence, touchedBy } from './commands.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
@@ -15,6 +16,7 @@ import {
   toGrant,
   toHold,
 } from './ledger-rows.ts';
+import { askTerms, type UseTermsBook } from './ledger-terms.ts';
 import { all, isIn, prepared, type Scope, scopeOf } from './ledger-statements.ts';
 
 /** An effect that a key already had. */
@@ -46,6 +48,8 @@ export interface Loaded {
   readonly refunds: readonly RefundEvidence[];
   /** Where credits were transferred to that are to be taken back. */
   readonly passages: readonly Passage[];
+  /** What holds of those whom use names besides the payer. */
+  readonly terms: UseTermsBook;
 }
 
 /**
@@ -176,12 +180,13 @@ function eachOf(scope: Scope): string {
 export async function lockAndLoad(client: ClientBase, commands: readonly Command[]): Promise<Loaded> {
   const ids = [...new Set(commands.flatMap(touchedBy))].sort();
   const { scope, entities } = scopeOf(ids);
-  const [, locked, grants, keys, holds, records, drawnGrants, branches, recipients] = await all([
-    client.query('begin'),
+  const uses = commands.filter((command) => command.kind === 'consume' || command.kind === 'reserve');
+  const [, locked, grants, keys, holds, records, drawnGrants, branches, recipients, terms] = await all([
+    client.query(beginSharing(uses)),
     client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
     client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
     client.query<{ billing_entity_id: string; key: string; sequence: bigint; fingerprint: Buffer }>(
-      keyQuestion(commands, scope, entities),
+      keyQuestion(commands, ids),
     ),
     ask<HoldRow>(client, NAMED_HOLDS[scope], entities, namedHolds(commands)),
     ask<RecordRow & { period_start: Date; refunded: boolean }>(
@@ -193,6 +198,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
     ask<GrantRow>(client, REFUND_GRANTS[scope], entities, refundedRecords(commands)),
     ask<GrantRow>(client, CLOSED_BRANCHES[scope], entities, clawedGrants(commands)),
     ask<RecipientRow>(client, RECIPIENTS[scope], entities, clawedGrants(commands)),
+    askTerms(uses, (statement) => client.query(statement)),
   ]);
 
   const closed = new Map([...(drawnGrants?.rows ?? []), ...(branches?.rows ?? [])].map((row) => [row.id, row]));
@@ -220,6 +226,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
       periodStart: row.period_start,
       refunded: row.refunded,
     })),
+    terms,
   };
 }
 
@@ -260,11 +267,27 @@ function ask<Row extends object>(
   return columns === null ? null : client.query<Row>({ ...statement, values: [entities, ...columns] });
 }
 
-function keyQuestion(commands: readonly Command[], scope: Scope, entities: string): { text: string; values: string[] } {
-  const withKey = commands.filter((command) => command.idempotency !== null);
-  const ids = withKey.map((command) => command.billingEntityId);
-  const keys = withKey.map((command) => command.idempotency?.key ?? null);
-  return { text: KEYS[scope].text, values: [entities, arrayLiteral(ids), arrayLiteral(keys)] };
+/**
+ * Begins, and shares the locks of the organizations in which there is use: taken before any account's, so that nobody who
+ * holds an account waits for them.
+ */
+function beginSharing(uses: readonly ChargedUse[]): string {
+  const locks = new Set(
+    uses.flatMap(({ organizationId }) => (organizationId === null ? [] : useLockOf(organizationId))),
+  );
+  const inOrder = [...locks].sort((a, b) => (a < b ? -1 : 1));
+  return ['begin', ...inOrder.map((lock) => `select pg_advisory_xact_lock_shared(${lock})`)].join('; ');
+}
+
+/** Keys are asked for under every account that they could have been charged to (rule 20). */
+function keyQuestion(commands: readonly Command[], ids: readonly string[]): { text: string; values: string[] } {
+  const asked = commands.flatMap((command) => {
+    const key = command.idempotency?.key;
+    return key === undefined ? [] : accountsOfKey(command).map((billingEntityId) => ({ billingEntityId, key }));
+  });
+  const { scope, entities } = scopeOf([...new Set([...ids, ...asked.map((each) => each.billingEntityId)])]);
+  const columns = [asked.map((each) => each.billingEntityId), asked.map((each) => each.key)];
+  return { text: KEYS[scope].text, values: [entities, ...columns.map(arrayLiteral)] };
 }
 
 function namedHolds(commands: readonly Command[]): string[] | null {

@@ -2,7 +2,6 @@
  * Two scopes of every statement of the ledger: `one` account by `= $1` (scalar, 6–26 % faster), `many` by `= ANY($1)`. In
  * both, every table has its own filter on `billing_entity_id`, so that a distributed database runs it whole on one shard.
  */
-import type { QueryResult } from 'pg';
 import { arrayLiteral } from '../db/array-literal.ts';
 
 export type Scope = 'one' | 'many';
@@ -25,7 +24,7 @@ export function prepared(name: string, text: (scope: Scope) => string): Record<S
 }
 
 /** Waits for every query of a pipeline, then throws the first failure: the ones behind it fail only because it did. */
-export async function all<const Queries extends readonly (Promise<QueryResult> | null)[]>(
+export async function all<const Queries extends readonly (Promise<unknown> | null)[]>(
   queries: Queries,
 ): Promise<{ -readonly [Index in keyof Queries]: Awaited<Queries[Index]> }> {
   const settled = await Promise.allSettled(queries.map(async (query) => query));

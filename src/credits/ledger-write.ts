@@ -6,8 +6,10 @@ import { type Rollup, rollUpDays } from '../usage/rollup.ts';
 import type { Account, Entry, UsageRecord, UsageRefund } from './account.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
+import type { CounterChange } from './limits.ts';
 import {
   ACCOUNT_WRITTEN,
+  COUNTER_WRITTEN,
   type Column,
   DAYS,
   ENTRY_WRITTEN,
@@ -34,6 +36,8 @@ export interface Changes {
   readonly refunds: readonly UsageRefund[];
   /** What is added to the sums of hours, and with them to those of days. */
   readonly rollups: readonly Rollup[];
+  /** What is added to the counters of members and keys. */
+  readonly counters: readonly CounterChange[];
 }
 
 /**
@@ -53,6 +57,7 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
     ...insertion('usage_refund', REFUND_WRITTEN, changes.refunds),
     ...addition(HOURS, changes.rollups),
     ...addition(DAYS, rollUpDays(changes.rollups)),
+    ...counting(changes.counters),
   ];
   const values = [entities, ...parts.flatMap((each) => each.parameters)];
   await all([client.query({ ...combined(scope, parts), values }), client.query('commit')]);
@@ -109,6 +114,28 @@ function addition({ table, key, sums }: RollupTable, rollups: readonly Rollup[])
       (scope, first) => `update ${table} t set ${plus('r')}
         from ${unnested(columns, first)}
         where t.billing_entity_id ${isIn(scope)} and ${key.map(([name]) => `t.${name} = r.${name}`).join(' and ')}`,
+    ),
+  ];
+}
+
+/** Counts on: what was used begins again with a new period, what is held goes on. What is let go of was counted before. */
+function counting(changes: readonly CounterChange[]): Part[] {
+  const plus = (
+    change: string,
+  ): string => `used = case when t.period_start = ${change}.period_start then t.used else 0 end
+      + ${change}.used, held = t.held + ${change}.held, period_start = ${change}.period_start`;
+  const growing = changes.filter(({ used, held }) => used >= 0n && held >= 0n);
+  const onConflict = `on conflict (billing_entity_id, scope, subject_id) do update set ${plus('excluded')}`;
+  return [
+    ...insertion('use_counter as t', COUNTER_WRITTEN, growing, onConflict),
+    ...part(
+      'subtract-use_counter',
+      COUNTER_WRITTEN,
+      changes.filter((change) => !growing.includes(change)),
+      (scope, first) => `update use_counter t set ${plus('r')}
+        from ${unnested(COUNTER_WRITTEN, first)}
+        where t.billing_entity_id ${isIn(scope)} and t.billing_entity_id = r.billing_entity_id
+          and t.scope = r.scope and t.subject_id = r.subject_id`,
     ),
   ];
 }

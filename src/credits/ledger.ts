@@ -18,8 +18,10 @@ import {
 import type { Balance } from './balance.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
 import {
+  accountsOfKey,
   type Applied,
   type Command,
+  type Misrouted,
   type RefundEvidence,
   type Refused,
   type Rejected,
@@ -31,12 +33,20 @@ import { decide } from './decide.ts';
 import { applyDue } from './due.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
+import { type CounterChange, countedUp, counterName } from './limits.ts';
 import { type KnownKey, type Loaded, loadDueHolds, lockAndLoad } from './ledger-load.ts';
+import type { UseTermsBook } from './ledger-terms.ts';
 import { appendAndCommit } from './ledger-write.ts';
 import { contradicts } from './use.ts';
 
 /** What a command came to. Refusals are values: they never disturb the batch. */
-export type Outcome = Committed | Replayed | (Refused & { readonly balance: Balance }) | Rejected;
+export type Outcome =
+  | Committed
+  | Replayed
+  | ReplayedElsewhere
+  | (Refused & { readonly balance: Balance })
+  | Rejected
+  | Misrouted;
 
 /** Committed now. */
 export interface Committed {
@@ -57,6 +67,13 @@ export interface Replayed {
   readonly sequence: bigint;
   readonly balance: Balance;
   readonly otherBalances: readonly Balance[];
+}
+
+/** The same key took effect before in another account that it could have been charged to. Only use can come to this. */
+export interface ReplayedElsewhere {
+  readonly kind: 'replayedElsewhere';
+  readonly billingEntityId: string;
+  readonly sequence: bigint;
 }
 
 export interface LedgerOptions extends BatcherOptions {
@@ -147,8 +164,10 @@ class Batch {
   readonly #refundedRecords: UsageRecord[] = [];
   readonly #grants = new Map<string, Grant>();
   readonly #holds = new Map<string, Hold>();
+  readonly #terms: UseTermsBook;
+  readonly #counters = new Map<string, CounterChange>();
 
-  constructor({ accounts, keys, refunds, passages }: Loaded, withDueHolds: readonly Account[], clock: Date) {
+  constructor({ accounts, keys, refunds, passages, terms }: Loaded, withDueHolds: readonly Account[], clock: Date) {
     this.#stored = accounts;
     this.#accounts = new Map([
       ...accounts,
@@ -157,6 +176,7 @@ class Batch {
     this.#keys = new Map(keys.map((each) => [nameOf(each.billingEntityId, each.key), each]));
     this.#refundEvidence = new Map(refunds.map((each) => [recordName(each.record.billingEntityId, each.record), each]));
     this.#clock = clock;
+    this.#terms = terms;
     this.#situation = {
       account: (id) => this.#accounts.get(id),
       refundEvidence: (id, record) => this.#refundEvidence.get(recordName(id, record)),
@@ -166,6 +186,7 @@ class Batch {
         ),
         ...this.#passedOn(id, rootGrantId),
       ],
+      terms: (use) => this.#terms.of(use, clock),
       newId: uuidv7,
     };
   }
@@ -194,13 +215,17 @@ class Batch {
     // The key is asked for before anything else: whatever has changed since, a retry gets the first answer (rule 20).
     const before = this.#findKey(command);
     if (before !== undefined) {
-      return this.#isSame(command, before, account)
-        ? { kind: 'replayed', sequence: before.sequence, ...this.#balances(command) }
-        : rejected('IDEMPOTENCY_KEY_REUSED', 'this idempotency key was used with other input');
+      const { billingEntityId, sequence } = before;
+      if (!this.#isSame(command, before, account)) {
+        return rejected('IDEMPOTENCY_KEY_REUSED', 'this idempotency key was used with other input');
+      }
+      return billingEntityId === command.billingEntityId
+        ? { kind: 'replayed', sequence, ...this.#balances(command) }
+        : { kind: 'replayedElsewhere', billingEntityId, sequence };
     }
 
     const decision = decide(command, this.#situation, this.#clock);
-    if (decision.kind === 'rejected') return decision;
+    if (decision.kind === 'rejected' || decision.kind === 'misrouted') return decision;
     if (decision.kind === 'refused') return { ...decision, balance: this.#balances(command).balance };
     for (const changed of decision.accounts) this.#accounts.set(changed.billingEntityId, changed);
     this.#keep(decision);
@@ -231,6 +256,7 @@ class Batch {
       newHolds: holds.filter((hold) => !isOldHold(hold)),
       changedHolds: holds.filter(isOldHold),
       rollups: rollUp(this.#records, this.#refundedRecords),
+      counters: [...this.#counters.values()],
     });
   }
 
@@ -261,6 +287,11 @@ class Batch {
     this.#refundedRecords.push(...applied.refundedRecords);
     for (const grant of applied.grants) this.#grants.set(grant.id, grant);
     for (const hold of applied.holds) this.#holds.set(hold.id, hold);
+    this.#terms.count(applied.counters);
+    for (const change of applied.counters) {
+      const name = counterName(change);
+      this.#counters.set(name, countedUp(this.#counters.get(name), change));
+    }
     for (const record of applied.refundedRecords) {
       const name = recordName(record.billingEntityId, record);
       const evidence = this.#refundEvidence.get(name);
@@ -276,8 +307,14 @@ class Batch {
     return { balance: balance as Balance, otherBalances };
   }
 
-  #findKey({ billingEntityId, idempotency }: Command): KnownKey | undefined {
-    return idempotency === null ? undefined : this.#keys.get(nameOf(billingEntityId, idempotency.key));
+  #findKey(command: Command): KnownKey | undefined {
+    const key = command.idempotency?.key;
+    if (key === undefined) return undefined;
+    for (const billingEntityId of accountsOfKey(command)) {
+      const known = this.#keys.get(nameOf(billingEntityId, key));
+      if (known !== undefined) return known;
+    }
+    return undefined;
   }
 
   /** A settlement's user and feature are the reservation's, so its fingerprint has none; what names another is not the same. */

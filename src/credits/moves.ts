@@ -104,6 +104,7 @@ export function refund(account: Account, command: RefundCommand, now: Date, situ
       owedThisPeriod: owedThisPeriod - (record.owed < owedThisPeriod ? record.owed : owedThisPeriod),
     });
   }
+  if (inOwnPeriod) books.count(record, { used: -record.credits });
   books.refund(record, { billingEntityId: account.billingEntityId, ...refunded, refundedAt: now, refundSequence });
   books.tidy();
   return books.applied();
@@ -175,8 +176,9 @@ export function clawBack(account: Account, command: ClawbackCommand, clock: Date
     const other = situation.account(id);
     if (other !== undefined) accounts.push(other);
   }
-  if (!isWholeTrail(accounts, root, situation))
+  if (!isWholeTrail(accounts, root, situation)) {
     return rejected('CONFLICT', 'its credits have moved on meanwhile; try again');
+  }
 
   const { reason } = command;
   const books = accounts.map((each, index) => {

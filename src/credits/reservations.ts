@@ -9,9 +9,10 @@ import type { Database } from '../db/database.ts';
 import { parseReservationId } from '../ids.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
+import type { Accounts } from './accounts.ts';
 import type { Balance } from './balance.ts';
-import type { ExtendCommand, ReleaseCommand } from './commands.ts';
-import { BILLING_MODE } from './consumption.ts';
+import type { ExtendCommand, ReleaseCommand, ReserveCommand } from './commands.ts';
+import { chargeWhoPays, placeOf } from './charging.ts';
 import type { History } from './history.ts';
 import { type Hold, type HoldStatus, hasLapsed } from './holds.ts';
 import { idempotency } from './idempotency.ts';
@@ -36,6 +37,9 @@ export interface ReserveSuccess {
 interface Options {
   readonly routing: Routing;
   readonly ledger: Ledger;
+  readonly accounts: Accounts;
+  /** Whether the caller may read the entity's reservations: of what they may not, others' do not exist for them. */
+  readonly mayRead: (principal: Principal, billingEntityId: string) => Promise<boolean>;
   readonly history: History;
   readonly database: Database;
   readonly clock: Clock;
@@ -64,32 +68,37 @@ export class Reservations {
     const lines = toLines(input.lines, { atLeast: 1 });
     checkFeature(feature);
     const ttlMs = toTtlMs(input.ttlSeconds);
-    const { payerId, userId } = await this.#options.routing.route(principal, input);
-    const outcome = await this.#options.ledger.execute({
-      kind: 'reserve',
-      billingEntityId: payerId,
-      actor: actorOf(principal),
-      idempotency: idempotency(input.idempotencyKey, 'reserve', [
-        userId,
-        input.lines.map(({ resource, quantity }) => [resource, quantity]),
+    const { outcome, payerId } = await chargeWhoPays(
+      this.#options,
+      { principal, attribution: input },
+      (routed): ReserveCommand => ({
+        kind: 'reserve',
+        ...routed,
+        actor: actorOf(principal),
+        idempotency: idempotency(input.idempotencyKey, 'reserve', [
+          routed.userId,
+          input.lines.map(({ resource, quantity }) => [resource, quantity]),
+          feature,
+          input.ttlSeconds,
+          ...placeOf(routed),
+        ]),
+        reservationId: uuidv7(),
+        lines,
         feature,
-        input.ttlSeconds,
-      ]),
-      reservationId: uuidv7(),
-      lines,
-      userId,
-      organizationId: null,
-      apiKey: null,
-      billingMode: BILLING_MODE,
-      feature,
-      ttlMs,
-    });
+        ttlMs,
+      }),
+    );
     switch (outcome.kind) {
       case 'committed':
         return { kind: 'success', reservation: outcome.holds[0] as Hold, balance: outcome.balance, replayed: false };
       case 'replayed': {
         const reservation = await this.#reservedBy({ billingEntityId: payerId, sequence: outcome.sequence });
         return { kind: 'success', reservation, balance: outcome.balance, replayed: true };
+      }
+      case 'replayedElsewhere': {
+        const balance = await this.#options.accounts.balance(outcome.billingEntityId);
+        if (balance === null) throw new Error(`billing entity ${outcome.billingEntityId} has no account`);
+        return { kind: 'success', reservation: await this.#reservedBy(outcome), balance, replayed: true };
       }
       case 'refused':
         return toUsageRefused(outcome, outcome.balance);
@@ -104,7 +113,7 @@ export class Reservations {
    */
   async extend(principal: Principal, id: string, ttlSeconds: number): Promise<Hold> {
     const ttlMs = toTtlMs(ttlSeconds);
-    return this.#change({ ...this.#named(principal, id), kind: 'extend', ttlMs });
+    return this.#change({ ...(await this.#named(principal, id)), kind: 'extend', ttlMs });
   }
 
   /**
@@ -112,7 +121,7 @@ export class Reservations {
    * @throws Refusal NOT_FOUND, FORBIDDEN (somebody else reserved it), CONFLICT (settled), UNAVAILABLE
    */
   async release(principal: Principal, id: string): Promise<Hold> {
-    return this.#change({ ...this.#named(principal, id), kind: 'release' });
+    return this.#change({ ...(await this.#named(principal, id)), kind: 'release' });
   }
 
   /** Newest first. What is out of time is EXPIRED, whether anybody has tidied it or not. */
@@ -151,15 +160,13 @@ export class Reservations {
   }
 
   /** What a caller names by a reservation's id, as far as it exists for them. */
-  #named(principal: Principal, publicId: string): Omit<ReleaseCommand, 'kind'> {
+  async #named(principal: Principal, publicId: string): Promise<Omit<ReleaseCommand, 'kind'>> {
     const { billingEntityId, id } = parseReservationId(publicId);
-    if (principal.kind === 'USER' && principal.billingEntityId !== billingEntityId) {
-      throw new Refusal('NOT_FOUND', 'there is no such reservation');
-    }
     return {
       billingEntityId,
       reservationId: id,
-      anyHold: principal.kind !== 'USER',
+      anyHold: handlesAnyHold(principal),
+      seesAll: await this.#options.mayRead(principal, billingEntityId),
       actor: actorOf(principal),
       idempotency: null,
     };
@@ -183,6 +190,11 @@ export class Reservations {
     if (!hold) throw new Error(`reservation ${key.id} of ${key.billingEntityId} is missing`);
     return hold;
   }
+}
+
+/** SERVICE and OPERATOR settle, extend and release any reservation; all others what they reserved themselves (rule 16). */
+export function handlesAnyHold({ kind }: Principal): boolean {
+  return kind === 'SERVICE' || kind === 'OPERATOR';
 }
 
 /** That a reservation has this status at `now`: its row may not know yet that its time is over. */

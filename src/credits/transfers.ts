@@ -89,6 +89,9 @@ export class Transfers {
       }
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
+      case 'replayedElsewhere':
+      case 'misrouted':
+        throw new Error(`a transfer cannot be ${outcome.kind}`);
     }
   }
 

@@ -29,8 +29,11 @@ const MAX_FEATURE = 100;
 const MESSAGES: Record<RefusalReason, string> = {
   INSUFFICIENT_CREDITS: 'There are not enough credits for this use.',
   OVERAGE_CAP_REACHED: 'This use would pass the cap on overage.',
+  MEMBER_LIMIT_REACHED: 'This use would pass the member’s limit in this period.',
+  API_KEY_LIMIT_REACHED: 'This use would pass the key’s limit in this period.',
   FEATURE_NOT_IN_PLAN: 'The plan does not grant this feature.',
-  ENTITY_SUSPENDED: 'This account is suspended.',
+  ENTITY_SUSPENDED: 'The account, the user or the organization is suspended.',
+  MEMBER_SUSPENDED: 'This member is suspended in the organization.',
 };
 
 /** A refusal as callers see it. */

@@ -12,6 +12,8 @@ import {
   type ConsumeCommand,
   type Decision,
   type ExtendCommand,
+  type Misrouted,
+  NO_TERMS,
   type Refused,
   type Rejected,
   rejected,
@@ -20,9 +22,11 @@ import {
   type SettleCommand,
   type UsageLine,
   type Use,
+  type UseTerms,
 } from './commands.ts';
 import { type Carry, charge, chargeAtMost, NO_CARRY } from './conversion.ts';
 import type { Hold } from './holds.ts';
+import { headroom } from './limits.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -30,20 +34,38 @@ const MAX_AGE_MS = 35 * DAY_MS;
 const MAX_AHEAD_MS = 5 * 60_000;
 
 /** What this use would be charged now: floor(carry + units × rate), line by line (rule 2). */
-export function priceOf(account: Account, use: Use): bigint {
-  return sumCredits(chargeLines(account, use));
+export function priceOf(account: Account, use: Use, terms: UseTerms): bigint {
+  return sumCredits(chargeLines(account, { lines: use.lines, billingMode: modeOf(use, terms) }));
 }
 
-export function consume(account: Account, command: ConsumeCommand, now: Date, clock: Date = now): Decision {
+/** Which lines are charged: the key decides where there is one (rule 19). */
+export function modeOf({ billingMode }: Use, { apiKey }: UseTerms): BillingMode {
+  return apiKey?.billingMode ?? billingMode;
+}
+
+/** When use is decided, and what holds then of those whom it names. */
+interface Moment {
+  /** The account's own time. */
+  readonly now: Date;
+  /** What the clock says; the account's own time where absent. */
+  readonly clock?: Date;
+  readonly terms?: UseTerms;
+}
+
+export function consume(account: Account, command: ConsumeCommand, moment: Moment): Decision {
+  const { now, clock = now, terms = NO_TERMS } = moment;
+  const misplaced = checkPlace(account, command, terms);
+  if (misplaced) return misplaced;
   const wrong = checkOccurredAt(command.occurredAt, clock);
   if (wrong) return wrong;
-  const charged = chargeLines(account, command);
+  const billingMode = modeOf(command, terms);
+  const charged = chargeLines(account, { lines: command.lines, billingMode });
   const required = sumCredits(charged);
-  const refusal = tooMuch(account, required) ?? admit(account, command.feature, required);
+  const refusal = tooMuch(account, required) ?? admit(account, command, { terms, required });
   if (refusal) return refusal;
 
   const books = new Books(account, command, now);
-  const { userId, organizationId, apiKey, billingMode, feature, metadata, occurredAt } = command;
+  const { userId, organizationId, apiKey, feature, metadata, occurredAt } = command;
   // Admitted is what fits: what is not available is overage.
   write(books, charged, required, {
     userId,
@@ -59,14 +81,16 @@ export function consume(account: Account, command: ConsumeCommand, now: Date, cl
 }
 
 /** Succeeds exactly where consuming as much would (rule 14); keeps ceil(units × rate), without the carry (rule 2). */
-export function reserve(account: Account, command: ReserveCommand, now: Date): Decision {
+export function reserve(account: Account, command: ReserveCommand, { now, terms = NO_TERMS }: Moment): Decision {
+  const misplaced = checkPlace(account, command, terms);
+  if (misplaced) return misplaced;
+  const billingMode = modeOf(command, terms);
   const required = command.lines.reduce(
-    (sum, { quantity, rate }) =>
-      isExempt(command.billingMode, rate.resource) ? sum : sum + chargeAtMost(quantity, rate),
+    (sum, { quantity, rate }) => (isExempt(billingMode, rate.resource) ? sum : sum + chargeAtMost(quantity, rate)),
     0n,
   );
   const refusal =
-    tooMuch(account, account.held + account.heldOverage + required) ?? admit(account, command.feature, required);
+    tooMuch(account, account.held + account.heldOverage + required) ?? admit(account, command, { terms, required });
   if (refusal) return refusal;
 
   const books = new Books(account, command, now);
@@ -81,7 +105,7 @@ export function reserve(account: Account, command: ReserveCommand, now: Date): D
     userId: command.userId,
     organizationId: command.organizationId,
     apiKey: command.apiKey,
-    billingMode: command.billingMode,
+    billingMode,
     feature: command.feature,
     actor: command.actor,
     expiresAt: new Date(now.getTime() + command.ttlMs),
@@ -100,7 +124,7 @@ export function settle(account: Account, command: SettleCommand, now: Date, cloc
   const hold = findHold(account, command);
   if ('code' in hold) return hold;
   if (contradicts(hold, command)) {
-    return rejected('CONFLICT', 'user and feature are the reservation’s; another was named');
+    return rejected('CONFLICT', 'user, organization, key and feature are the reservation’s; another was named');
   }
   if (hold.status !== 'HELD') return rejected('CONFLICT', `this reservation is ${hold.status}`);
   const wrong = checkOccurredAt(command.occurredAt, clock);
@@ -152,22 +176,80 @@ export function release(account: Account, command: ReleaseCommand, now: Date): D
   return books.applied();
 }
 
-/** Whether a settlement names another user or feature than the reservation has (rule 16). */
-export function contradicts(hold: Hold, { userId, feature }: SettleCommand): boolean {
-  return (userId !== undefined && userId !== hold.userId) || (feature !== undefined && feature !== hold.feature);
+/** Whether a settlement names another user, organization, key or feature than the reservation has (rule 16). */
+export function contradicts(hold: Hold, { userId, organizationId, apiKeyId, feature }: SettleCommand): boolean {
+  return (
+    (userId !== undefined && userId !== hold.userId) ||
+    (organizationId !== undefined && organizationId !== hold.organizationId) ||
+    (apiKeyId !== undefined && apiKeyId !== hold.apiKey?.id) ||
+    (feature !== undefined && feature !== hold.feature)
+  );
 }
 
 // ─────────────────────────────── admission ───────────────────────────────
 
-/** Why this much use is refused now, in the order of rule 18; null: it is admitted. */
-function admit(account: Account, feature: string | null, required: bigint): Refused | null {
-  const { available } = account;
-  if (account.suspended) return { kind: 'refused', reason: 'ENTITY_SUSPENDED', scope: 'BALANCE', required, available };
-  if (feature !== null && !account.features.includes(feature)) {
-    return { kind: 'refused', reason: 'FEATURE_NOT_IN_PLAN', scope: 'PLAN', required, available };
+/** Whether use stands where it belongs: with whoever pays, by somebody who belongs there, on a key of theirs. */
+function checkPlace(account: Account, use: Use, terms: UseTerms): Rejected | Misrouted | null {
+  const { userId, organizationId, apiKey } = use;
+  const isPool = organizationId === account.billingEntityId;
+  if (organizationId !== null) {
+    if (terms.visibility === null) return NO_ORGANIZATION;
+    if (isPool && terms.visibility === 'PUBLIC' && userId === null) {
+      return rejected('BAD_USER_INPUT', 'userExternalId is needed: in a public organization each user pays alone');
+    }
+    if (isPool !== (terms.visibility === 'PRIVATE')) return { kind: 'misrouted' };
+    // Who is no member cannot tell it from one that does not exist.
+    if (isPool && userId !== null && terms.membership === null) return NO_ORGANIZATION;
   }
-  // Use that comes to nothing skips what is owed, balance and cap.
+  if (apiKey === null) return null;
+  const isOwn = apiKey.billingEntityId === account.billingEntityId || apiKey.billingEntityId === userId;
+  if (!isOwn || terms.apiKey === null) return rejected('NOT_FOUND', 'there is no such API key of who pays or uses');
+  const { status } = terms.apiKey;
+  return status === 'ACTIVE' ? null : rejected('CONFLICT', `this API key is ${status}`);
+}
+
+const NO_ORGANIZATION = rejected('NOT_FOUND', 'there is no such organization');
+
+/** Why this much use is refused now, in the order of rule 18; null: it is admitted. */
+function admit(
+  account: Account,
+  use: Use,
+  { terms, required }: { readonly terms: UseTerms; readonly required: bigint },
+): Refused | null {
+  const { available } = account;
+  const refused = { kind: 'refused', required, available } as const;
+  if (account.suspended || terms.suspended) return { ...refused, reason: 'ENTITY_SUSPENDED', scope: 'BALANCE' };
+  if (terms.membership?.status === 'SUSPENDED') return { ...refused, reason: 'MEMBER_SUSPENDED', scope: 'MEMBER' };
+  if (use.feature !== null && !account.features.includes(use.feature)) {
+    return { ...refused, reason: 'FEATURE_NOT_IN_PLAN', scope: 'PLAN' };
+  }
+  // Use that comes to nothing skips what is owed, balance, cap and limits.
   if (required === 0n) return null;
+  const refusals = [
+    beyondLimit(account, terms.apiKey, { reason: 'API_KEY_LIMIT_REACHED', scope: 'API_KEY', required }),
+    beyondLimit(account, terms.membership, { reason: 'MEMBER_LIMIT_REACHED', scope: 'MEMBER', required }),
+    beyondBalance(account, required),
+  ].filter((refusal) => refusal !== null);
+  // The tightest one binds; of equals the first.
+  return refusals.reduce<Refused | null>(
+    (tightest, each) => (tightest === null || each.available < tightest.available ? each : tightest),
+    null,
+  );
+}
+
+/** used + held + new ≤ limit, of every credit that is charged (rule 17). */
+function beyondLimit(
+  { period }: Account,
+  limited: UseTerms['membership'] | UseTerms['apiKey'],
+  refusal: Omit<Refused, 'kind' | 'available'>,
+): Refused | null {
+  if (limited === null || limited.creditLimit === null) return null;
+  const available = headroom(limited.creditLimit, limited.counter, period);
+  return refusal.required <= available ? null : { kind: 'refused', ...refusal, available };
+}
+
+function beyondBalance(account: Account, required: bigint): Refused | null {
+  const { available } = account;
   if (account.owed > 0n) {
     const toPay = required + account.owed;
     return { kind: 'refused', reason: 'INSUFFICIENT_CREDITS', scope: 'BALANCE', required: toPay, available };
@@ -205,15 +287,15 @@ function checkOccurredAt(occurredAt: Date | null, now: Date): Rejected | null {
 /** Who may only handle their own holds is refused those that others reserved, such as the platform for them (rule 16). */
 function findHold(
   account: Account,
-  { kind, reservationId, anyHold, actor }: SettleCommand | ExtendCommand | ReleaseCommand,
+  { reservationId, anyHold, seesAll = false, actor }: SettleCommand | ExtendCommand | ReleaseCommand,
 ): Hold | Rejected {
   const hold = account.holds.get(reservationId);
   if (hold === undefined) return rejected('NOT_FOUND', 'there is no such reservation');
   if (anyHold || hold.actor === actor) return hold;
-  // Where items of a batch are answered alone, there is no FORBIDDEN (contract): what is not theirs to settle is not there.
-  return kind === 'settle'
-    ? rejected('NOT_FOUND', 'there is no such reservation of yours')
-    : rejected('FORBIDDEN', 'somebody else reserved this');
+  // To settle there is no FORBIDDEN (contract: items of a batch are answered alone): what is not theirs is not there.
+  return seesAll
+    ? rejected('FORBIDDEN', 'somebody else reserved this')
+    : rejected('NOT_FOUND', 'there is no such reservation');
 }
 
 /** Extensions end 24 hours after the first grant lapsed whose credits holds still keep (rule 12); they never shorten for it. */
@@ -304,7 +386,9 @@ function write(books: Books, lines: readonly ChargedLine[], mostOverage: bigint,
       recordedAt: books.now,
     });
   });
-  books.set({ carries, used: used + fromGrants + overage + owed });
+  const charged = fromGrants + overage + owed;
+  books.set({ carries, used: used + charged });
+  books.count(terms, { used: charged });
   books.post({
     kind: 'CONSUMPTION',
     amount: -fromGrants,

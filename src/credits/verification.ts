@@ -27,6 +27,7 @@ import {
   toGrant,
   toHold,
 } from './ledger-rows.ts';
+import { type CounterRow, toCounter } from './ledger-terms.ts';
 import { type EntryRows, type Stored, type Verification, Verifier } from './verifier.ts';
 
 const PAGE = 2_000;
@@ -132,9 +133,13 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
     openHolds: openHolds.map(toHold),
     holdCount: counts?.holds ?? 0n,
     refundCount: counts?.refunds ?? 0n,
+    counters: (await read<CounterRow>(client, COUNTERS, [billingEntityId])).map(toCounter),
     rollupProblems: await rollupProblems(client, billingEntityId),
   });
 }
+
+const COUNTERS = `select c.billing_entity_id, c.scope, c.subject_id, c.period_start, c.used, c.held
+  from use_counter c where c.billing_entity_id = $1`;
 
 interface Checked {
   readonly checksum: Buffer | null;

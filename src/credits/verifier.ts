@@ -3,10 +3,11 @@
  * something else is named. Its memory grows with the grants and running holds of an account, never with its entries.
  */
 import type { Resource } from '../plans/rates.ts';
-import type { AccountState, Entry, RecordKey, UsageRecord, UsageRefund } from './account.ts';
+import type { AccountState, Entry, RecordKey, UsageRecord, UsageRefund, UsedBy } from './account.ts';
 import { charge, formatCarry, NO_CARRY, type Carry } from './conversion.ts';
 import type { Draw, Grant } from './grants.ts';
-import type { Hold, HoldStatus } from './holds.ts';
+import { type Hold, type HoldStatus, reservedBy } from './holds.ts';
+import { countedUp, counterName, countersOf, type UseCounter } from './limits.ts';
 
 export interface Verification {
   readonly consistent: boolean;
@@ -48,6 +49,8 @@ export interface Rest {
   /** How many reservations and refunds there are. */
   readonly holdCount: bigint;
   readonly refundCount: bigint;
+  /** Of members and keys. */
+  readonly counters: Iterable<UseCounter>;
   /** Rows of the summaries that differ from what records and refunds add up to, named. */
   readonly rollupProblems: readonly string[];
 }
@@ -60,6 +63,7 @@ export class Verifier {
   readonly #running: Record<RunningValue, bigint> = { available: 0n, held: 0n, overage: 0n, owed: 0n };
   readonly #grants = new Map<string, { remaining: bigint; lapsed: bigint; readonly madeAt: bigint }>();
   readonly #openHolds = new Map<string, Hold>();
+  readonly #counters = new Map<string, UseCounter>();
   readonly #carries: Partial<Record<Resource, Carry>> = {};
   readonly #problems: string[] = [];
   #problemCount = 0n;
@@ -142,6 +146,7 @@ export class Verifier {
     }
     this.#finishGrants(rest.grants);
     this.#finishHolds(account, rest);
+    this.#finishCounters(rest.counters);
     this.#expect('refunds, counted', rest.refundCount, this.#refunds);
     for (const problem of rest.rollupProblems) this.#problem(problem);
     return this.result();
@@ -213,9 +218,35 @@ export class Verifier {
     this.#expect('reservations, counted', holdCount, this.#holds);
   }
 
+  /** Counters follow from records and holds alone, so they have no checksums. */
+  #finishCounters(counters: Iterable<UseCounter>): void {
+    for (const counter of counters) {
+      const name = nameOfCounter(counter);
+      const rebuilt = this.#counters.get(counterName(counter));
+      this.#counters.delete(counterName(counter));
+      if (rebuilt === undefined) {
+        this.#problem(`${name} counts what nobody used`);
+        continue;
+      }
+      this.#expect(`${name}: used`, counter.used, rebuilt.used);
+      this.#expect(`${name}: held`, counter.held, rebuilt.held);
+      this.#expect(`${name}: period`, instant(counter.periodStart), instant(rebuilt.periodStart));
+    }
+    for (const missing of this.#counters.values()) this.#problem(`${nameOfCounter(missing)} is not there`);
+  }
+
+  /** As the ledger counts: nothing where nothing is counted. */
+  #count({ billingEntityId, periodStart }: Entry, usedBy: UsedBy, { used = 0n, held = 0n }): void {
+    if (used === 0n && held === 0n) return;
+    for (const key of countersOf(billingEntityId, usedBy)) {
+      const name = counterName(key);
+      this.#counters.set(name, countedUp(this.#counters.get(name), { ...key, periodStart, used, held }));
+    }
+  }
+
   #consumption(at: string, entry: Entry, records: readonly Stored<UsageRecord>[]): void {
     if (records.length === 0) this.#problem(`${at}: a CONSUMPTION entry without usage records`);
-    let [drawn, owed] = [0n, 0n];
+    let [drawn, owed, credits] = [0n, 0n, 0n];
     records.forEach((stored, index) => {
       const record = stored.row;
       const line = `record ${record.sequence}/${record.line}`;
@@ -228,7 +259,10 @@ export class Verifier {
       owed += record.owed;
       this.#overageToFollow += record.overage;
       this.#used += record.credits;
+      credits += record.credits;
     });
+    const [first] = records;
+    if (first !== undefined) this.#count(entry, first.row, { used: credits });
     this.#expect(`${at}: amount`, entry.amount, -drawn);
     this.#expect(`${at}: owed`, entry.owedChange, owed);
     this.#owedThisPeriod += owed;
@@ -264,12 +298,14 @@ export class Verifier {
       this.#expect(`${at}: amount`, entry.amount, -entry.heldChange);
       this.#expect(`${name}: its HOLD entry`, hold.openedSequence, entry.sequence);
       this.#openHolds.set(hold.id, hold);
+      this.#count(entry, hold, { held: reservedBy(hold) });
       return;
     }
     if (!this.#openHolds.delete(hold.id)) this.#problem(`${at}: ${name} was not held`);
     this.#expect(`${at}: amount`, entry.amount, -entry.heldChange);
     this.#expect(`${at}: held`, entry.heldChange, -hold.covered);
     this.#expect(`${name}: its RELEASE entry`, hold.closedSequence ?? 0n, entry.sequence);
+    this.#count(entry, hold, { held: -reservedBy(hold) });
     this.#released = { hold, entry };
   }
 
@@ -287,6 +323,7 @@ export class Verifier {
       this.#refunding = { name, left: record.credits };
       if (periodStart.getTime() === this.#periodStart.getTime()) {
         this.#used -= record.credits;
+        this.#count(entry, record, { used: -record.credits });
         this.#owedThisPeriod -= record.owed < this.#owedThisPeriod ? record.owed : this.#owedThisPeriod;
       }
     }
@@ -361,6 +398,10 @@ const MOVES_NO_GRANT = new Set<Entry['kind']>(['CONSUMPTION', 'HOLD', 'RELEASE']
 function instant(at: Date | null): string {
   if (at === null) return 'never';
   return at instanceof Date ? at.toISOString() : String(at);
+}
+
+function nameOfCounter({ scope, subjectId }: UseCounter): string {
+  return `counter ${scope} ${subjectId}`;
 }
 
 function keysOf(carries: AccountState['carries']): Resource[] {

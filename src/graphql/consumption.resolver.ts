@@ -39,6 +39,7 @@ export class ConsumptionResolver {
       lines: input.lines,
       userExternalId: input.userExternalId ?? null,
       organizationExternalId: input.organizationExternalId ?? null,
+      apiKeyId: input.apiKeyId ?? null,
       feature: input.feature ?? null,
     });
     return { ...decision, billingEntity: await partyOf(decision.billingEntityId, context) };
@@ -51,6 +52,7 @@ function toConsumeInput(input: ConsumeCreditsInput): ConsumeInput {
     lines: input.lines,
     userExternalId: input.userExternalId ?? null,
     organizationExternalId: input.organizationExternalId ?? null,
+    apiKeyId: input.apiKeyId ?? null,
     feature: input.feature ?? null,
     reservationId: input.reservationId ?? null,
     occurredAt: input.occurredAt ?? null,

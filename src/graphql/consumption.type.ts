@@ -29,12 +29,24 @@ export class ConsumeCreditsInput {
 
   @Field(() => String, {
     nullable: true,
-    description: 'Who used it. Services must name the user; a user’s own token implies it.',
+    description:
+      'Who used it. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out.',
   })
   readonly userExternalId?: string | null;
 
-  @Field(() => String, { nullable: true, description: 'The organization it was used in; unknown: NOT_FOUND.' })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The organization it was used in; unknown, or the user is no member of a private one: NOT_FOUND. An API key’s own organization is implied.',
+  })
   readonly organizationExternalId?: string | null;
+
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'The key that the work ran on; it decides the billing mode. FULL when absent; CONFLICT when revoked or expired.',
+  })
+  readonly apiKeyId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'Refused unless the payer’s plan grants this feature.' })
   readonly feature?: string | null;
@@ -42,7 +54,7 @@ export class ConsumeCreditsInput {
   @Field(() => ID, {
     nullable: true,
     description:
-      'Settles this reservation: charges what was used, releases the rest. Work that was admitted is always recorded in full: what exceeds the hold is taken from available, then overage, then owed. Payer, user and feature are the reservation’s; naming another is CONFLICT. A reservation already settled, released or expired no longer protects: CONFLICT.',
+      'Settles this reservation: charges what was used, releases the rest. Work that was admitted is always recorded in full: what exceeds the hold is taken from available, then overage, then owed. Payer, user, organization, key, mode and feature are the reservation’s; naming another is CONFLICT. A reservation already settled, released or expired no longer protects: CONFLICT.',
   })
   readonly reservationId?: string | null;
 
@@ -69,12 +81,24 @@ export class CheckUsageInput {
 
   @Field(() => String, {
     nullable: true,
-    description: 'Who would use it. Services must name the user; a user’s own token implies it.',
+    description:
+      'Who would use it. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out.',
   })
   readonly userExternalId?: string | null;
 
-  @Field(() => String, { nullable: true, description: 'The organization it would be used in; unknown: NOT_FOUND.' })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The organization it would be used in; unknown, or the user is no member of a private one: NOT_FOUND. An API key’s own organization is implied.',
+  })
   readonly organizationExternalId?: string | null;
+
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'The key that the work would run on; it decides the billing mode. FULL when absent; CONFLICT when revoked or expired.',
+  })
+  readonly apiKeyId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'Refused unless the payer’s plan grants this feature.' })
   readonly feature?: string | null;

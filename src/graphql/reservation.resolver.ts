@@ -20,6 +20,7 @@ export class ReservationResolver {
       lines: input.lines,
       userExternalId: input.userExternalId ?? null,
       organizationExternalId: input.organizationExternalId ?? null,
+      apiKeyId: input.apiKeyId ?? null,
       feature: input.feature ?? null,
       ttlSeconds: input.ttlSeconds,
     });

@@ -23,12 +23,24 @@ export class ReserveCreditsInput {
 
   @Field(() => String, {
     nullable: true,
-    description: 'Who will use it. Services must name the user; a user’s own token implies it.',
+    description:
+      'Who will use it. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out.',
   })
   readonly userExternalId?: string | null;
 
-  @Field(() => String, { nullable: true, description: 'The organization it will be used in; unknown: NOT_FOUND.' })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The organization it will be used in; unknown, or the user is no member of a private one: NOT_FOUND. An API key’s own organization is implied.',
+  })
   readonly organizationExternalId?: string | null;
+
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'The key that the work runs on; it decides the billing mode. FULL when absent; CONFLICT when revoked or expired.',
+  })
+  readonly apiKeyId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'Refused unless the payer’s plan grants this feature.' })
   readonly feature?: string | null;

@@ -47,6 +47,7 @@ function useOf(externalId: string, tokens: number, key: string): ConsumeInput {
     lines: [{ resource: 'AI_TOKENS', quantity: BigInt(tokens) }],
     userExternalId: externalId,
     organizationExternalId: null,
+    apiKeyId: null,
     feature: null,
     reservationId: null,
     occurredAt: null,

@@ -11,15 +11,19 @@ import {
 } from '../../src/credits/account.ts';
 import {
   type Applied,
+  type ChargedUse,
   type Command,
   type Decision,
+  NO_TERMS,
   type RefundEvidence,
+  type UseTerms,
   touchedBy,
 } from '../../src/credits/commands.ts';
 import { decide } from '../../src/credits/decide.ts';
 import { applyDue } from '../../src/credits/due.ts';
 import type { Grant } from '../../src/credits/grants.ts';
 import type { Hold } from '../../src/credits/holds.ts';
+import { countedUp, counterName, type UseCounter } from '../../src/credits/limits.ts';
 import { type Stored, type Verification, Verifier } from '../../src/credits/verifier.ts';
 
 export class PureLedger {
@@ -30,6 +34,9 @@ export class PureLedger {
   readonly refunds: UsageRefund[] = [];
   readonly grants = new Map<string, Grant>();
   readonly holds = new Map<string, Hold>();
+  readonly counters = new Map<string, UseCounter>();
+  /** What holds of those whom use names: nobody, until a test says otherwise. */
+  terms: (use: ChargedUse) => UseTerms = () => NO_TERMS;
 
   open(billingEntityId: string, now: Date, changes: Partial<Account> = {}): this {
     const account = { ...openAccount(billingEntityId, now, ['basic_chatflows']), ...changes };
@@ -65,6 +72,7 @@ export class PureLedger {
               ? (counterpartyId ?? [])
               : [],
           ),
+        terms: (use) => this.terms(use),
         newId: uuidv7,
       },
       clock,
@@ -106,6 +114,7 @@ export class PureLedger {
       openHolds: holds.filter((hold) => hold.status === 'HELD'),
       holdCount: BigInt(holds.length),
       refundCount: BigInt(refunds.length),
+      counters: own(this.counters.values()),
       rollupProblems: [],
     });
   }
@@ -133,6 +142,9 @@ export class PureLedger {
     for (const record of applied.refundedRecords) this.#refunded.add(nameOf(record));
     for (const grant of applied.grants) this.grants.set(grant.id, grant);
     for (const hold of applied.holds) this.holds.set(hold.id, hold);
+    for (const change of applied.counters) {
+      this.counters.set(counterName(change), countedUp(this.counters.get(counterName(change)), change));
+    }
   }
 }
 

@@ -27,6 +27,7 @@ function settle(hold: Hold, tokens: number, index = 0, key = installation.key())
     lines: [{ resource: 'AI_TOKENS', quantity: BigInt(tokens) }],
     userExternalId: null,
     organizationExternalId: null,
+    apiKeyId: null,
     feature: null,
     reservationId: idOf(hold),
     occurredAt: null,
@@ -252,6 +253,7 @@ describe('reservations on PostgreSQL', () => {
         lines: [{ resource: 'AI_TOKENS', quantity: 10n }],
         userExternalId: person.externalId,
         organizationExternalId: null,
+        apiKeyId: null,
         feature: null,
       });
     expect(await check()).toMatchObject({ allowed: false, refusal: { available: 0n, balance: { held: 10n } } });
@@ -360,6 +362,7 @@ describe('thousands of reservations that ended while nobody looked', () => {
         lines: [{ resource: 'AI_TOKENS', quantity: 20_000n }],
         userExternalId: person.externalId,
         organizationExternalId: null,
+        apiKeyId: null,
         feature: null,
       }),
     ).toMatchObject({ allowed: true });

@@ -80,6 +80,8 @@ async function eventfulAccount(): Promise<string> {
     kind: 'settle',
     lines: [{ quantity: 9_999n, rate: { resource: 'AI_TOKENS', units: 1000n, credits: 100n } }],
     userId: undefined,
+    organizationId: undefined,
+    apiKeyId: undefined,
     feature: undefined,
     metadata: null,
     occurredAt: null,

@@ -81,6 +81,7 @@ describe('the forecast of an account', () => {
         lines: [{ resource: 'AI_TOKENS', quantity: tokens }],
         userExternalId,
         organizationExternalId: null,
+        apiKeyId: null,
         feature: null,
         reservationId: null,
         occurredAt,

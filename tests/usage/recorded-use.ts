@@ -82,6 +82,7 @@ export async function record(
         userId: person === null ? null : (ids[person] as string),
         organizationId: null,
         apiKey: null,
+        alsoUnder: [],
         billingMode,
         feature,
         metadata: null,

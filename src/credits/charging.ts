@@ -1,0 +1,50 @@
+/** Brings use to the account of whoever pays, also when that changes on the way. */
+import type { Principal } from '../billing-entities/principal.ts';
+import type { Attribution, Route, Routing } from '../billing-entities/routing.ts';
+import { unavailable } from '../db/errors.ts';
+import type { ConsumeCommand, Misrouted, ReserveCommand } from './commands.ts';
+import type { Ledger, Outcome } from './ledger.ts';
+
+type UseCommand = ConsumeCommand | ReserveCommand;
+
+/** What the route says of a command. */
+export type Routed = Pick<
+  UseCommand,
+  'billingEntityId' | 'userId' | 'organizationId' | 'apiKey' | 'alsoUnder' | 'billingMode'
+>;
+
+export interface Charged {
+  readonly outcome: Exclude<Outcome, Misrouted>;
+  readonly payerId: string;
+}
+
+/** Times that use is routed anew because its organization changed between the look at it and the ledger's. */
+const ATTEMPTS = 5;
+
+/**
+ * Executes the command that `build` makes of a route.
+ * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT, UNAVAILABLE
+ */
+export async function chargeWhoPays(
+  { routing, ledger }: { readonly routing: Routing; readonly ledger: Ledger },
+  { principal, attribution }: { readonly principal: Principal; readonly attribution: Attribution },
+  build: (routed: Routed) => UseCommand,
+): Promise<Charged> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const route = await routing.route(principal, attribution);
+    const outcome = await ledger.execute(build(toRouted(route)));
+    if (outcome.kind !== 'misrouted') return { outcome, payerId: route.payerId };
+    if (route.organizationId !== null) routing.forget(route.organizationId);
+  }
+  throw unavailable('who pays keeps changing; send the same key again');
+}
+
+export function toRouted({ payerId, userId, organizationId, apiKey, alsoUnder }: Route): Routed {
+  return { billingEntityId: payerId, userId, organizationId, apiKey, alsoUnder, billingMode: 'FULL' };
+}
+
+/** What of a route must be equal when a key is sent again; nothing for use that names no organization and no key. */
+export function placeOf({ organizationId, apiKey }: Pick<Routed, 'organizationId' | 'apiKey'>): unknown[] {
+  if (organizationId === null && apiKey === null) return [];
+  return [{ organizationId, apiKeyId: apiKey?.id ?? null }];
+}
