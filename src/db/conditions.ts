@@ -3,8 +3,17 @@
  * that is not asked for is not there: one that says «or $n is null» would keep the planner from the right index.
  */
 export class Conditions {
-  readonly values: unknown[] = [];
+  readonly values: unknown[];
   readonly #texts: string[] = [];
+
+  constructor(values: unknown[] = []) {
+    this.values = values;
+  }
+
+  /** Conditions of their own within the same statement: their parameters are numbered on. */
+  part(): Conditions {
+    return new Conditions(this.values);
+  }
 
   /** Takes a value; returns how the statement names it. */
   value(value: unknown): string {

@@ -53,6 +53,12 @@ export class UsageFilter {
 
   @Field(() => [String], { nullable: true, description: 'Used for these features.' })
   readonly features?: string[] | null;
+
+  @Field(() => [ID], { nullable: true, description: 'Used on these keys.' })
+  readonly apiKeyIds?: string[] | null;
+
+  @Field(() => [String], { nullable: true, description: 'Used in these organizations.' })
+  readonly organizationExternalIds?: string[] | null;
 }
 
 @InputType({ description: 'Which use is summed up; conditions hold together.' })
@@ -68,6 +74,9 @@ export class UsageSummaryFilter {
 
   @Field(() => [String], { nullable: true, description: 'Used for these features.' })
   readonly features?: string[] | null;
+
+  @Field(() => [ID], { nullable: true, description: 'Used on these keys.' })
+  readonly apiKeyIds?: string[] | null;
 }
 
 @ArgsType()
@@ -134,7 +143,8 @@ export function toLedgerFilter(filter: LedgerFilter | null | undefined): DomainL
 
 /** The filter with nothing left open. */
 export function toUsageFilter(filter: UsageFilter | null | undefined): DomainUsageFilter {
-  return { from: filter?.from ?? null, to: filter?.to ?? null, ...toUseFilter(filter) };
+  const organizationExternalIds = filter?.organizationExternalIds ?? null;
+  return { from: filter?.from ?? null, to: filter?.to ?? null, ...toUseFilter(filter), organizationExternalIds };
 }
 
 /** The request with nothing left open. */
@@ -148,5 +158,7 @@ function toUseFilter(filter: UsageFilter | UsageSummaryFilter | null | undefined
     userExternalIds: filter?.userExternalIds ?? null,
     billingModes: filter?.billingModes ?? null,
     features: filter?.features ?? null,
+    apiKeyIds: filter?.apiKeyIds ?? null,
+    organizationExternalIds: null,
   };
 }

@@ -180,7 +180,7 @@ export class BillingEntityResolver {
     @Args(() => UsageArgs) args: UsageArgs,
     @Ctx() { services }: RequestContext,
   ): Promise<Page<DomainRecord>> {
-    return services.usage.records(entity.billingEntityId, pageOf(args), toUsageFilter(args.filter));
+    return services.usage.records(entity, pageOf(args), toUsageFilter(args.filter));
   }
 
   @FieldResolver(() => [UsageBucket], {
@@ -192,7 +192,7 @@ export class BillingEntityResolver {
     @Args(() => UsageSummaryArgs) args: UsageSummaryArgs,
     @Ctx() context: RequestContext,
   ): Promise<UsageBucket[]> {
-    const buckets = await context.services.summaries.summarize(entity.billingEntityId, toSummaryRequest(args));
+    const buckets = await context.services.summaries.summarize(entity, toSummaryRequest(args));
     // Thousands of buckets are of a few people: each is found once, and no bucket waits for theirs.
     const parties = await partiesOf(
       buckets.map(({ userId }) => userId),
@@ -214,7 +214,8 @@ export class BillingEntityResolver {
     @Ctx() { services }: RequestContext,
   ): Promise<DomainRecord | null> {
     const record = await nullIfNotFound(services.usage.record(id));
-    return record?.billingEntityId === entity.billingEntityId ? record : null;
+    const { billingEntityId } = entity;
+    return record?.billingEntityId === billingEntityId || record?.organizationId === billingEntityId ? record : null;
   }
 }
 

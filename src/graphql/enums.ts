@@ -74,6 +74,7 @@ export const UsageIntervalEnum = register('UsageInterval', 'How long each bucket
 });
 export const UsageDimensionEnum = register('UsageDimension', 'What a summary tells apart besides time.', {
   USER: 'Who used it.',
+  API_KEY: 'On which key.',
   RESOURCE: 'What was used.',
   BILLING_MODE: 'Which lines were charged.',
   FEATURE: 'What it was used for.',

@@ -1,7 +1,7 @@
 /** What stands in the columns of exported files. Names and order are part of the API: columns are added at the end. */
 import type { Entry, UsageRecord } from '../credits/account.ts';
 import { carryToDecimal } from '../credits/conversion.ts';
-import { entryId, grantId, recordId, reservationId } from '../ids.ts';
+import { apiKeyId, entryId, grantId, recordId, reservationId } from '../ids.ts';
 import type { Columns } from './csv.ts';
 
 /** A usage record with what other tables say of it. */
@@ -9,6 +9,7 @@ export interface UsageRow {
   readonly record: UsageRecord;
   readonly payerExternalId: string | null;
   readonly userExternalId: string | null;
+  readonly organizationExternalId: string | null;
   readonly refundedAt: Date | null;
 }
 
@@ -31,6 +32,8 @@ export const USAGE_COLUMNS: Columns<UsageRow> = {
   carried_after: ({ record }) => carryToDecimal(record.carriedAfter),
   refunded_at: ({ refundedAt }) => refundedAt,
   metadata: ({ record }) => record.metadata && JSON.stringify(record.metadata),
+  organization_external_id: ({ organizationExternalId }) => organizationExternalId,
+  api_key_id: ({ record: { apiKey } }) => apiKey && apiKeyId(apiKey.billingEntityId, apiKey.id),
 };
 
 /** A ledger entry with the name of the account on its other side. */

@@ -123,23 +123,21 @@ export class Exports {
   #write(entity: BillingEntity, { kind, filter }: Export): ExportFile['text'] {
     const { usage, history } = this.#options;
     return kind === 'USAGE'
-      ? csvOf(USAGE_COLUMNS, this.#usageRows(entity, usage.everyRecord(entity.billingEntityId, filter, PAGE)))
+      ? csvOf(USAGE_COLUMNS, this.#usageRows(usage.everyRecord(entity, filter, PAGE)))
       : csvOf(LEDGER_COLUMNS, this.#ledgerRows(history.everyEntry(entity.billingEntityId, filter, PAGE)));
   }
 
-  async *#usageRows(
-    payer: BillingEntity,
-    pages: AsyncIterable<readonly UsageRecord[]>,
-  ): AsyncGenerator<UsageRow[], void, undefined> {
+  async *#usageRows(pages: AsyncIterable<readonly UsageRecord[]>): AsyncGenerator<UsageRow[], void, undefined> {
     for await (const records of pages) {
       const [refundedAt, externalIds] = await Promise.all([
         this.#options.usage.refundedAt(records),
-        this.#externalIds(records.map(({ userId }) => userId)),
+        this.#externalIds(records.flatMap((each) => [each.billingEntityId, each.userId, each.organizationId])),
       ]);
       yield records.map((record, index) => ({
         record,
-        payerExternalId: payer.externalId,
+        payerExternalId: externalIds(record.billingEntityId),
         userExternalId: externalIds(record.userId),
+        organizationExternalId: externalIds(record.organizationId),
         refundedAt: refundedAt[index] ?? null,
       }));
     }

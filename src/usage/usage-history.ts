@@ -5,7 +5,7 @@ import type { UsageRecord } from '../credits/account.ts';
 import { parseRecordId } from '../ids.ts';
 import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../pagination.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from './usage-record-row.ts';
-import { addSelection, selectionOf, type UseFilter } from './use-filter.ts';
+import { addSelection, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
 
 export interface UsageFilter extends UseFilter {
   /** By occurredAt, inclusive. */
@@ -45,43 +45,32 @@ export class UsageHistory {
   }
 
   /** By occurredAt, newest first. @throws Refusal BAD_USER_INPUT */
-  async records(billingEntityId: string, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
+  async records(of: UseOf, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
     checkPage(page);
-    return this.#page(billingEntityId, page, filter);
+    return this.#page(of, page, filter);
   }
 
   /** All of them in the order of `records`, `size` at a time. What is recorded meanwhile moves nothing. */
-  everyRecord(
-    billingEntityId: string,
-    filter: UsageFilter,
-    size: number,
-  ): AsyncGenerator<readonly UsageRecord[], void, undefined> {
-    return everyPage(size, (page) => this.#page(billingEntityId, page, filter));
+  everyRecord(of: UseOf, filter: UsageFilter, size: number): AsyncGenerator<readonly UsageRecord[], void, undefined> {
+    return everyPage(size, (page) => this.#page(of, page, filter));
   }
 
-  async #page(billingEntityId: string, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
-    const after = decodeCursor(page.after, ['instant', 'integer', 'integer']);
+  async #page(of: UseOf, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
+    const after = toPlace(decodeCursor(page.after, ['instant', 'uuid', 'integer', 'integer']));
     const selection = await selectionOf(filter, this.#database);
     if (selection === null) return toPage([], page, recordKey);
 
     const where = new Conditions();
-    where.and(`u.billing_entity_id = ${where.value(billingEntityId)}`);
-    if (after) {
-      const [occurredAt, sequence, line] = after.map((part) => where.value(part));
-      where.and(
-        `(u.occurred_at, u.sequence, u.line) < (${occurredAt}::timestamptz, ${sequence}::bigint, ${line}::smallint)`,
-      );
-    }
-    if (filter.from) where.and(`u.occurred_at >= ${where.value(filter.from)}`);
-    if (filter.to) where.and(`u.occurred_at < ${where.value(filter.to)}`);
-    addSelection(where, 'u', selection);
-    // True of everybody but the payer, and what lets the index by user serve: it has nobody's use of their own account.
-    if (selection.userIds?.includes(billingEntityId) === false) where.and('u.user_id <> u.billing_entity_id');
-    const { rows } = await this.#database.query<RecordRow>(
-      `select ${RECORD_COLUMNS} from usage_record u ${where.clause}
-       order by u.occurred_at desc, u.sequence desc, u.line desc limit ${where.value(page.first + 1)}`,
-      where.values,
-    );
+    const request = { after, filter, selection, limit: page.first + 1 };
+    const paid = paidBy(of.billingEntityId, where, request);
+    // Each part comes in the order of an index of its own, and no more of it than the page has room for.
+    const text =
+      of.type === 'USER'
+        ? paid
+        : `select * from (
+            (${paid}) union all (${paidByOthersIn(of.billingEntityId, where, request)})
+          ) u order by u.occurred_at desc, u.billing_entity_id desc, u.sequence desc, u.line desc limit ${request.limit}`;
+    const { rows } = await this.#database.query<RecordRow>(text, where.values);
     return toPage(rows.map(toRecord), page, recordKey);
   }
 
@@ -143,9 +132,76 @@ export class UsageHistory {
   }
 }
 
-/** A record's place among the others of its account. */
-function recordKey({ occurredAt, sequence, line }: UsageRecord): [string, string, string] {
-  return [occurredAt.toISOString(), sequence.toString(), line.toString()];
+interface Place {
+  readonly occurredAt: string;
+  readonly billingEntityId: string;
+  readonly sequence: string;
+  readonly line: string;
+}
+
+interface PageParts {
+  readonly after: Place | null;
+  readonly filter: UsageFilter;
+  readonly selection: Selection;
+  readonly limit: number;
+}
+
+/** The statement of a page of what one account paid. */
+function paidBy(billingEntityId: string, where: Conditions, { after, filter, selection, limit }: PageParts): string {
+  const part = where.part();
+  part.and(`u.billing_entity_id = ${part.value(billingEntityId)}`);
+  if (after) {
+    const at = part.value(after.occurredAt);
+    // Records of one instant are in the order of who paid first; so for one payer it says whether that instant is past.
+    if (billingEntityId === after.billingEntityId) {
+      part.and(`(u.occurred_at, u.sequence, u.line)
+        < (${at}::timestamptz, ${part.value(after.sequence)}::bigint, ${part.value(after.line)}::smallint)`);
+    } else part.and(`u.occurred_at ${billingEntityId < after.billingEntityId ? '<=' : '<'} ${at}::timestamptz`);
+  }
+  addSpan(part, filter);
+  addSelection(part, 'u', selection);
+  // True of everybody but the payer, and what lets the index by user serve: it has nobody's use of their own account.
+  if (selection.userIds?.includes(billingEntityId) === false) part.and('u.user_id <> u.billing_entity_id');
+  return `select ${RECORD_COLUMNS} from usage_record u ${part.clause}
+    order by u.occurred_at desc, u.sequence desc, u.line desc limit ${limit}`;
+}
+
+/**
+ * The statement of a page of what an organization's people paid there themselves: the one list that lies in many accounts,
+ * read through an index by organization. On a distributed database it asks every shard for its first few.
+ */
+function paidByOthersIn(
+  organizationId: string,
+  where: Conditions,
+  { after, filter, selection, limit }: PageParts,
+): string {
+  const part = where.part();
+  part.and(`u.organization_id = ${part.value(organizationId)}`).and('u.organization_id <> u.billing_entity_id');
+  if (after) {
+    const [at, payer] = [part.value(after.occurredAt), part.value(after.billingEntityId)];
+    part.and(`(u.occurred_at, u.billing_entity_id, u.sequence, u.line) < (${at}::timestamptz, ${payer}::uuid,
+      ${part.value(after.sequence)}::bigint, ${part.value(after.line)}::smallint)`);
+  }
+  addSpan(part, filter);
+  addSelection(part, 'u', selection);
+  return `select ${RECORD_COLUMNS} from usage_record u ${part.clause}
+    order by u.occurred_at desc, u.billing_entity_id desc, u.sequence desc, u.line desc limit ${limit}`;
+}
+
+function addSpan(where: Conditions, { from, to }: UsageFilter): void {
+  if (from) where.and(`u.occurred_at >= ${where.value(from)}`);
+  if (to) where.and(`u.occurred_at < ${where.value(to)}`);
+}
+
+function toPlace(key: readonly [string, string, string, string] | null): Place | null {
+  if (key === null) return null;
+  const [occurredAt, billingEntityId, sequence, line] = key;
+  return { occurredAt, billingEntityId, sequence, line };
+}
+
+/** A record's place among all others. */
+function recordKey({ occurredAt, billingEntityId, sequence, line }: UsageRecord): [string, string, string, string] {
+  return [occurredAt.toISOString(), billingEntityId, sequence.toString(), line.toString()];
 }
 
 function entryKey({ billingEntityId, sequence }: EntryKey): string {

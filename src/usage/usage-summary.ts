@@ -1,15 +1,15 @@
 /** What was used, summed up: by time, by person, by what it was. Reads sums of hours and days, never records. */
-import type { BillingMode } from '../credits/account.ts';
+import type { ApiKeyRef, BillingMode } from '../credits/account.ts';
 import { NOBODY } from '../credits/ledger-columns.ts';
 import { Conditions } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
 import type { Resource } from '../plans/rates.ts';
 import { Refusal } from '../refusal.ts';
 import { type CalendarSpan, TimeZone } from './time-zone.ts';
-import { addSelection, type Selection, selectionOf, type UseFilter } from './use-filter.ts';
+import { addSelection, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
 
 export type UsageInterval = 'HOUR' | 'DAY' | 'MONTH' | 'TOTAL';
-export type UsageDimension = 'USER' | 'RESOURCE' | 'BILLING_MODE' | 'FEATURE';
+export type UsageDimension = 'USER' | 'API_KEY' | 'RESOURCE' | 'BILLING_MODE' | 'FEATURE';
 
 export interface SummaryRequest {
   /** Inclusive, by occurredAt. */
@@ -30,6 +30,8 @@ export interface UsageBucket {
   readonly start: Date;
   /** null also for use by nobody in particular. */
   readonly userId: string | null;
+  /** null also for use on no key. */
+  readonly apiKey: ApiKeyRef | null;
   readonly resource: Resource | null;
   readonly billingMode: BillingMode | null;
   /** null also for use for no feature. */
@@ -48,7 +50,13 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /** In the order in which buckets of one time stand. */
-const COLUMNS = { USER: 'user_id', RESOURCE: 'resource', BILLING_MODE: 'billing_mode', FEATURE: 'feature' } as const;
+const COLUMNS: Readonly<Record<UsageDimension, readonly string[]>> = {
+  USER: ['user_id'],
+  API_KEY: ['api_key_entity_id', 'api_key_id'],
+  RESOURCE: ['resource'],
+  BILLING_MODE: ['billing_mode'],
+  FEATURE: ['feature'],
+};
 const SUMS = ['quantity', 'credits', 'overage', 'records'] as const;
 
 export class UsageSummaries {
@@ -64,7 +72,7 @@ export class UsageSummaries {
    * @throws Refusal BAD_USER_INPUT when the span is empty, the zone is unknown or not whole hours from UTC, or when there
    * are more than 10 000 buckets
    */
-  async summarize(billingEntityId: string, request: SummaryRequest): Promise<UsageBucket[]> {
+  async summarize(of: UseOf, request: SummaryRequest): Promise<UsageBucket[]> {
     if (request.from >= request.to) throw new Refusal('BAD_USER_INPUT', 'from must be before to');
     const zone = new TimeZone(request.timeZone);
     const asked = wholeHours(request);
@@ -73,13 +81,13 @@ export class UsageSummaries {
     zone.offsetMs(asked.to);
 
     const selection = await selectionOf(request.filter, this.#database);
-    const used = selection && (await this.#usedWithin(billingEntityId, asked));
+    const used = selection && (await this.#usedWithin(of, asked));
     if (!selection || !used) return [];
     const dimensions = (Object.keys(COLUMNS) as UsageDimension[]).filter((each) => request.groupBy.includes(each));
     const statement =
       request.interval === 'HOUR'
-        ? byHour(billingEntityId, used, { dimensions, selection })
-        : bySpan(billingEntityId, spansOf(request.interval, zone, { asked, used }), { dimensions, selection });
+        ? byHour(of, used, { dimensions, selection })
+        : bySpan(of, spansOf(request.interval, zone, { asked, used }), { dimensions, selection });
     const { rows } = await this.#database.query<BucketRow>(statement.text, statement.values);
     if (rows.length > MAX_BUCKETS) {
       throw new Refusal(
@@ -91,13 +99,15 @@ export class UsageSummaries {
   }
 
   /** From the first to the last hour of these that has any use; null when none has. Calendars need not go further. */
-  async #usedWithin(billingEntityId: string, { from, to }: Span): Promise<Span | null> {
-    const hourAt = (end: 'asc' | 'desc'): string => `(select hour from usage_rollup
-      where billing_entity_id = $1 and hour >= $2 and hour < $3 order by hour ${end} limit 1)`;
+  async #usedWithin(of: UseOf, { from, to }: Span): Promise<Span | null> {
+    const hourAt = (condition: string, end: 'asc' | 'desc'): string => `(select r.hour from usage_rollup r
+      where ${condition} and r.hour >= $2 and r.hour < $3 order by r.hour ${end} limit 1)`;
+    const first = conditionsOf(of, '$1').map((condition) => hourAt(condition, 'asc'));
+    const last = conditionsOf(of, '$1').map((condition) => hourAt(condition, 'desc'));
     // Not prepared by name: a plan for whatever span would read all of it.
     const { rows } = await this.#database.query<{ first: Date | null; last: Date | null }>(
-      `select ${hourAt('asc')} as first, ${hourAt('desc')} as last`,
-      [billingEntityId, from, to],
+      `select least(${first.join(', ')}) as first, greatest(${last.join(', ')}) as last`,
+      [of.billingEntityId, from, to],
     );
     const [hours] = rows;
     return hours?.first && hours.last ? { from: hours.first, to: new Date(hours.last.getTime() + HOUR_MS) } : null;
@@ -134,14 +144,27 @@ interface Statement {
   readonly values: unknown[];
 }
 
+/** What is summed up: what the account paid, and of an organization what its people paid there themselves. */
+function conditionsOf({ type }: UseOf, id: string): string[] {
+  const paid = `r.billing_entity_id = ${id}`;
+  if (type === 'USER') return [paid];
+  return [paid, `r.organization_id = ${id} and r.organization_id not in (r.billing_entity_id, '${NOBODY}')`];
+}
+
+/** A table of sums, as far as it is theirs: each part is read through an index of its own. */
+function sumsOf(table: string, of: UseOf, id: string): string {
+  const parts = conditionsOf(of, id).map((condition) => `select r.* from ${table} r where ${condition}`);
+  return `(${parts.join(' union all ')}) r`;
+}
+
 /** Grouped and ordered as the primary key is, so that it can stop at the first bucket too many. */
-function byHour(billingEntityId: string, { from, to }: Span, { dimensions, selection }: What): Statement {
+function byHour(of: UseOf, { from, to }: Span, { dimensions, selection }: What): Statement {
   const where = new Conditions();
-  where.and(`r.billing_entity_id = ${where.value(billingEntityId)}`);
+  const sums = sumsOf('usage_rollup', of, where.value(of.billingEntityId));
   where.and(`r.hour >= ${where.value(from)}`).and(`r.hour < ${where.value(to)}`);
   addSelection(where, 'r', selection);
   const keys = ['hour', ...columnsOf(dimensions)].map((column) => `r.${column}`).join(', ');
-  const text = `select r.hour as start, ${selected(dimensions)} from usage_rollup r ${where.clause}
+  const text = `select r.hour as start, ${selected(dimensions)} from ${sums} ${where.clause}
     group by ${keys} order by ${keys} limit ${MAX_BUCKETS + 1}`;
   return { text, values: where.values };
 }
@@ -150,9 +173,9 @@ function byHour(billingEntityId: string, { from, to }: Span, { dimensions, selec
  * Spans are put together of whole days (UTC) and the hours at their ends: a month of an hour's sums is tens of thousands of
  * rows, of a day's a thousand or two. Each part is a range of an index, so that no row's time is computed with.
  */
-function bySpan(billingEntityId: string, spans: readonly CalendarSpan[], { dimensions, selection }: What): Statement {
+function bySpan(of: UseOf, spans: readonly CalendarSpan[], { dimensions, selection }: What): Statement {
   const where = new Conditions();
-  where.and(`r.billing_entity_id = ${where.value(billingEntityId)}`);
+  const id = where.value(of.billingEntityId);
   addSelection(where, 'r', selection);
   const { days, ends, shares } = takeApart(spans);
   const names = columnsOf(dimensions);
@@ -163,14 +186,14 @@ function bySpan(billingEntityId: string, spans: readonly CalendarSpan[], { dimen
       select p.number${list('r')}${SUMS.map((sum) => `, sum(r.${sum})::bigint as ${sum}`).join('')}
       from unnest(${where.value(ends.map((end) => end.number))}::int[], ${where.value(ends.map((end) => end.since))}::timestamptz[],
         ${where.value(ends.map((end) => end.until))}::timestamptz[]) as p(number, since, until)
-      join usage_rollup r on r.hour >= p.since and r.hour < p.until
+      join ${sumsOf('usage_rollup', of, id)} on r.hour >= p.since and r.hour < p.until
       ${where.clause} group by p.number${list('r')}
     )
     select r.start, ${selected(dimensions)} from (
       select p.start${list('r')}${list('r', SUMS)}
       from unnest(${where.value(days.map((day) => day.start))}::timestamptz[], ${where.value(days.map((day) => day.since))}::timestamptz[],
         ${where.value(days.map((day) => day.until))}::timestamptz[]) as p(start, since, until)
-      join usage_rollup_day r on r.day >= p.since and r.day < p.until
+      join ${sumsOf('usage_rollup_day', of, id)} on r.day >= p.since and r.day < p.until
       ${where.clause}
       union all
       select p.start${list('e')}${SUMS.map((sum) => `, e.${sum} * p.sign`).join('')}
@@ -239,7 +262,7 @@ function nearestMidnight(instantMs: number): number {
 }
 
 function columnsOf(dimensions: readonly UsageDimension[]): string[] {
-  return dimensions.map((dimension) => COLUMNS[dimension]);
+  return dimensions.flatMap((dimension) => COLUMNS[dimension]);
 }
 
 /** The columns of a bucket but its start. */
@@ -252,6 +275,8 @@ function selected(dimensions: readonly UsageDimension[]): string {
 interface BucketRow {
   start: Date;
   user_id?: string;
+  api_key_entity_id?: string;
+  api_key_id?: string;
   resource?: Resource;
   billing_mode?: BillingMode;
   feature?: string;
@@ -266,6 +291,7 @@ function toBucket(row: BucketRow): UsageBucket {
   return {
     start,
     userId: row.user_id === undefined || row.user_id === NOBODY ? null : row.user_id,
+    apiKey: toKey(row),
     resource: row.resource ?? null,
     billingMode: row.billing_mode ?? null,
     feature: row.feature === undefined || row.feature === '' ? null : row.feature,
@@ -274,4 +300,8 @@ function toBucket(row: BucketRow): UsageBucket {
     overage,
     records,
   };
+}
+
+function toKey({ api_key_entity_id: billingEntityId, api_key_id: id }: BucketRow): ApiKeyRef | null {
+  return billingEntityId === undefined || id === undefined || id === NOBODY ? null : { billingEntityId, id };
 }

@@ -2,6 +2,7 @@
 import type { BillingMode } from '../credits/account.ts';
 import type { Conditions } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
+import { parseApiKeyId } from '../ids.ts';
 import type { Resource } from '../plans/rates.ts';
 import { isStorableText } from '../storable-text.ts';
 
@@ -11,6 +12,15 @@ export interface UseFilter {
   readonly userExternalIds: readonly string[] | null;
   readonly billingModes: readonly BillingMode[] | null;
   readonly features: readonly string[] | null;
+  /** Public ids of keys. */
+  readonly apiKeyIds: readonly string[] | null;
+  readonly organizationExternalIds: readonly string[] | null;
+}
+
+/** Whose use: what they paid; of an organization also what its people paid themselves there. */
+export interface UseOf {
+  readonly billingEntityId: string;
+  readonly type: 'USER' | 'ORGANIZATION';
 }
 
 /** A filter in the tables' own words. No list is empty. */
@@ -19,6 +29,8 @@ export interface Selection {
   readonly userIds: readonly string[] | null;
   readonly billingModes: readonly BillingMode[] | null;
   readonly features: readonly string[] | null;
+  readonly apiKeyIds: readonly string[] | null;
+  readonly organizationIds: readonly string[] | null;
 }
 
 /** What the filter selects; null when nothing can fit it: names that nobody has fit nothing. */
@@ -26,25 +38,43 @@ export async function selectionOf(filter: UseFilter, database: Database): Promis
   const { resources, userExternalIds, billingModes } = filter;
   // An empty text is how sums say «no feature»; nothing is named so.
   const features = filter.features?.filter((name) => name !== '' && isStorableText(name)) ?? null;
-  const userIds = userExternalIds && (await findUserIds(userExternalIds, database));
-  const lists = [resources, userIds, billingModes, features];
-  return lists.some((list) => list?.length === 0) ? null : { resources, userIds, billingModes, features };
+  const userIds = userExternalIds && (await findIds('USER', userExternalIds, database));
+  const organizationIds =
+    filter.organizationExternalIds && (await findIds('ORGANIZATION', filter.organizationExternalIds, database));
+  const apiKeyIds = filter.apiKeyIds && filter.apiKeyIds.flatMap(toKeyId);
+  const selection = { resources, userIds, billingModes, features, apiKeyIds, organizationIds };
+  return Object.values(selection).some((list) => list?.length === 0) ? null : selection;
 }
 
 /** Adds what was selected to the conditions on a table or its alias. */
 export function addSelection(where: Conditions, table: string, selection: Selection): void {
-  const { resources, userIds, billingModes, features } = selection;
+  const { resources, userIds, billingModes, features, apiKeyIds, organizationIds } = selection;
   if (resources) where.isOneOf(`${table}.resource`, resources);
   if (userIds) where.isOneOf(`${table}.user_id`, userIds);
   if (billingModes) where.isOneOf(`${table}.billing_mode`, billingModes);
   if (features) where.isOneOf(`${table}.feature`, features);
+  if (apiKeyIds) where.isOneOf(`${table}.api_key_id`, apiKeyIds);
+  if (organizationIds) where.isOneOf(`${table}.organization_id`, organizationIds);
 }
 
-/** Persons by their external ids, resolved in the directory first and by itself. */
-async function findUserIds(externalIds: readonly string[], database: Database): Promise<string[]> {
+/** Nobody has a key whose id is malformed. */
+function toKeyId(publicId: string): string[] {
+  try {
+    return [parseApiKeyId(publicId).id];
+  } catch {
+    return [];
+  }
+}
+
+/** Those who are called so, resolved in the directory first and by itself. */
+async function findIds(
+  namespace: UseOf['type'],
+  externalIds: readonly string[],
+  database: Database,
+): Promise<string[]> {
   const { rows } = await database.query<{ billing_entity_id: string }>(
-    `select billing_entity_id from entity_key where namespace = 'USER' and key = any($1::text[])`,
-    [externalIds.filter(isStorableText)],
+    `select billing_entity_id from entity_key where namespace = $1 and key = any($2::text[])`,
+    [namespace, externalIds.filter(isStorableText)],
   );
   return rows.map((row) => row.billing_entity_id);
 }

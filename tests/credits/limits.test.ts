@@ -18,7 +18,10 @@ const LONG_AGO = new Date(0);
 const ACTIVE = { status: 'ACTIVE', creditLimit: null } as const;
 const NO_LIMITS = { member: null, key: null };
 
-type Limits = { readonly member: bigint | null; readonly key: bigint | null };
+interface Limits {
+  readonly member: bigint | null;
+  readonly key: bigint | null;
+}
 
 /** A private organization with Ann and Ben in it, each with the same limits. */
 function pool(credits: bigint, limits: Limits = NO_LIMITS): PureLedger {

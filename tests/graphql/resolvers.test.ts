@@ -20,7 +20,7 @@ import {
 import { reservationId } from '../../src/ids.ts';
 
 describe('what resolvers pass on', () => {
-  const absent = { userExternalId: null, organizationExternalId: null, feature: null };
+  const absent = { apiKeyId: null, userExternalId: null, organizationExternalId: null, feature: null };
 
   it('is a consumption with nothing left open', async () => {
     const answers = {
@@ -101,6 +101,7 @@ describe('what resolvers pass on', () => {
         ...input,
         lines: [{ resource: 'COMPUTE', quantity: -1n }],
         organizationExternalId: null,
+        apiKeyId: null,
         feature: null,
         reservationId: null,
         occurredAt: NOON,
@@ -217,7 +218,15 @@ describe('what resolvers pass on', () => {
         usage(${filters}) { edges { cursor } } all: usage(after: null, filter: null) { edges { cursor } }
       } }`,
     );
-    const open = { to: null, resources: null, userExternalIds: null, billingModes: null, features: null };
+    const open = {
+      to: null,
+      resources: null,
+      userExternalIds: null,
+      billingModes: null,
+      features: null,
+      apiKeyIds: null,
+      organizationExternalIds: null,
+    };
     const first = { first: 20, after: null };
     expect(argsOf(asked, 'history.grants')).toMatchObject([ANN, first, { activeOnly: false }]);
     expect(argsOf(asked, 'history.ledger')).toEqual([
@@ -226,14 +235,23 @@ describe('what resolvers pass on', () => {
       { kinds: null, from: NOON, to: null },
     ]);
     expect(asked.calls.filter(({ name }) => name === 'usage.records').map(({ args }) => args)).toEqual([
-      [ANN, first, { from: NOON, ...open }],
-      [ANN, first, { from: null, ...open }],
+      [ofAnn, first, { from: NOON, ...open }],
+      [ofAnn, first, { from: null, ...open }],
     ]);
   });
 });
 
+const ofAnn: unknown = expect.objectContaining({ billingEntityId: ANN, type: 'USER' });
+
 describe('what a summary is asked for', () => {
-  const FILTER = { resources: null, userExternalIds: null, billingModes: null, features: null };
+  const FILTER = {
+    resources: null,
+    userExternalIds: null,
+    billingModes: null,
+    features: null,
+    apiKeyIds: null,
+    organizationExternalIds: null,
+  };
 
   it('is the span with the contract’s defaults, and everything that is said', async () => {
     const span = 'from: "2026-03-10T12:00:00Z", to: "2026-03-10T15:00:00+02:00"';
@@ -247,9 +265,9 @@ describe('what a summary is asked for', () => {
     );
     const [from, to] = [NOON, new Date('2026-03-10T13:00:00Z')];
     expect(asked.calls.filter(({ name }) => name === 'summaries.summarize').map(({ args }) => args)).toEqual([
-      [ANN, { from, to, interval: 'DAY', groupBy: [], timeZone: 'UTC', filter: FILTER }],
+      [ofAnn, { from, to, interval: 'DAY', groupBy: [], timeZone: 'UTC', filter: FILTER }],
       [
-        ANN,
+        ofAnn,
         {
           ...{ from, to, interval: 'TOTAL', groupBy: ['FEATURE', 'USER'], timeZone: 'Asia/Tokyo' },
           filter: { ...FILTER, features: ['a'], userExternalIds: ['ben'] },

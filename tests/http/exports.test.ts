@@ -207,6 +207,8 @@ describe('a file of usage', () => {
       rate_units: '1000',
       rate_credits: '100',
       refunded_at: '',
+      organization_external_id: '',
+      api_key_id: '',
     };
     expect(rowsOf(await response.text())).toEqual([
       {
@@ -243,7 +245,7 @@ describe('a file of usage', () => {
   it('is its column names alone where nothing fits', async () => {
     const person = await newPerson();
     const response = await fetch(await usageLink(person));
-    expect(await response.text()).toMatch(/^id,occurred_at,[a-z_,]+,metadata\r\n$/);
+    expect(await response.text()).toMatch(/^id,occurred_at,[a-z_,]+,metadata,organization_external_id,api_key_id\r\n$/);
     const nobody = { userExternalIds: ['nobody', 'un\0storable', '\ud800'] };
     const input = { billingEntityId: person.id, kind: 'USAGE', usageFilter: nobody };
     expect(await download(await linkOf(person.token, input))).toEqual([]);

@@ -114,6 +114,7 @@ export const recordOf = (line: number): UsageRecord => ({
 const bucket: UsageBucket = {
   start: NOON,
   userId: ANN,
+  apiKey: null,
   resource: 'AI_TOKENS',
   billingMode: 'FULL',
   feature: 'basic_chatflows',

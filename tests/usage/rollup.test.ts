@@ -5,6 +5,8 @@ import { openTestServices, TestClock } from '../support/services.ts';
 import { createHousehold, record, refund, type UseDraft } from './recorded-use.ts';
 
 const TOKENS: UseDraft = {
+  isApart: false,
+  isOnKey: false,
   person: 1,
   billingMode: 'FULL',
   feature: null,
@@ -32,7 +34,7 @@ afterAll(async () => {
 
 describe('sums of use', () => {
   it('of an hour lose what a refund gives back, in a transaction of its own or together with new use of that hour', async () => {
-    const household = await createHousehold(services);
+    const household = await createHousehold(services, database.url);
     const use = (): ReturnType<typeof record> =>
       record(services, household, { drafts: [TOKENS, TOKENS], now: clock.now() });
     const sums = async (): Promise<unknown[]> => {
@@ -53,7 +55,7 @@ describe('sums of use', () => {
   });
 
   it('and by the day are held against each other and the records by verification', async () => {
-    const { billingEntityId, ...rest } = await createHousehold(services);
+    const { billingEntityId, ...rest } = await createHousehold(services, database.url);
     await record(services, { billingEntityId, ...rest }, { drafts: [TOKENS], now: clock.now() });
     const damages = [
       [`update usage_rollup_day set credits = credits + 1`, /^day’s summary of 2026-03-10T00:00.*its hours say/],

@@ -13,6 +13,8 @@ const EVERYTHING: UsageFilter = {
   userExternalIds: null,
   billingModes: null,
   features: null,
+  apiKeyIds: null,
+  organizationExternalIds: null,
 };
 
 let database: TestDatabase;
@@ -32,13 +34,13 @@ afterAll(async () => {
 
 /** Walks all pages; `between` may do something before each next one. */
 async function walk(
-  { billingEntityId }: Household,
+  household: Household,
   filter: UsageFilter,
   { first = 7, between = async () => {} }: { first?: number; between?: () => Promise<void> } = {},
 ): Promise<UsageRecord[]> {
   const records: UsageRecord[] = [];
   for (let after: string | null = null; ;) {
-    const { edges, pageInfo } = await services.usage.records(billingEntityId, { first, after }, filter);
+    const { edges, pageInfo } = await services.usage.records(household, { first, after }, filter);
     records.push(...edges.map(({ node }) => node));
     if (!pageInfo.hasNextPage) return records;
     after = pageInfo.endCursor;
@@ -48,8 +50,11 @@ async function walk(
 
 const newestUseFirst = (one: UsageRecord, other: UsageRecord): number =>
   other.occurredAt.getTime() - one.occurredAt.getTime() ||
+  other.billingEntityId.localeCompare(one.billingEntityId, 'en') ||
   Number(other.sequence - one.sequence) ||
   other.line - one.line;
+
+const nameOf = ({ billingEntityId, sequence, line }: UsageRecord): string => `${billingEntityId} ${sequence}/${line}`;
 
 describe('pages of use', () => {
   it('have every record that fits the filter once, newest use first, whatever is asked', async () => {
@@ -59,7 +64,7 @@ describe('pages of use', () => {
         fc.array(useDraft, { minLength: 1, maxLength: 40 }),
         fc.array(fc.record({ draft: filterDraft, from: minutesAgo, to: minutesAgo }), { minLength: 1, maxLength: 8 }),
         async (drafts, questions) => {
-          const household = await createHousehold(services);
+          const household = await createHousehold(services, database.url);
           const now = clock.now();
           const recorded = await record(services, household, { drafts, now });
           const instant = (ago: number | null): Date | null =>
@@ -80,7 +85,7 @@ describe('pages of use', () => {
   });
 
   it('stay as they were for who turns them while use is recorded, newer and older', async () => {
-    const household = await createHousehold(services);
+    const household = await createHousehold(services, database.url);
     const drafts = fc.sample(useDraft, { numRuns: 60, seed: 7 });
     const before = await record(services, household, { drafts, now: clock.now() });
     const arrivals = fc.sample(useDraft, { numRuns: 200, seed: 8 });
@@ -91,19 +96,19 @@ describe('pages of use', () => {
     });
     // What arrived ahead of the reader may be among them; what was there is, once and in order.
     expect(turned).toEqual(turned.toSorted(newestUseFirst));
-    expect(new Set(turned.map(({ sequence, line }) => `${sequence}/${line}`)).size).toBe(turned.length);
-    const known = new Set(before.map(({ sequence }) => sequence));
-    expect(turned.filter(({ sequence }) => known.has(sequence))).toEqual(before.toSorted(newestUseFirst));
+    expect(new Set(turned.map(nameOf)).size).toBe(turned.length);
+    const known = new Set(before.map(nameOf));
+    expect(turned.filter((each) => known.has(nameOf(each)))).toEqual(before.toSorted(newestUseFirst));
   });
 
   it('refuse sizes and cursors that are none', async () => {
-    const { billingEntityId } = await createHousehold(services);
+    const household = await createHousehold(services, database.url);
     for (const page of [
       { first: 0, after: null },
       { first: 101, after: null },
       { first: 1, after: 'nonsense' },
     ]) {
-      await expect(services.usage.records(billingEntityId, page, EVERYTHING)).rejects.toMatchObject({
+      await expect(services.usage.records(household, page, EVERYTHING)).rejects.toMatchObject({
         code: 'BAD_USER_INPUT',
       });
     }

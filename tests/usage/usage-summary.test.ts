@@ -32,7 +32,14 @@ const ZONES = [
   'Pacific/Kiritimati',
   'Etc/GMT+12',
 ];
-const EVERYTHING = { resources: null, userExternalIds: null, billingModes: null, features: null };
+const EVERYTHING = {
+  resources: null,
+  userExternalIds: null,
+  billingModes: null,
+  features: null,
+  apiKeyIds: null,
+  organizationExternalIds: null,
+};
 
 let database: TestDatabase;
 let clock: TestClock;
@@ -66,9 +73,9 @@ function nameOf(instant: Date, interval: UsageInterval, timeZone: string): strin
   return shown(instant, timeZone).slice(0, length);
 }
 
-type Summed = Omit<UsageBucket, 'start'> & { readonly name: string };
+type Summed = Omit<UsageBucket, 'start' | 'apiKey'> & { readonly name: string; readonly apiKeyId: string | null };
 
-const ALL_DIMENSIONS: readonly UsageDimension[] = ['USER', 'RESOURCE', 'BILLING_MODE', 'FEATURE'];
+const ALL_DIMENSIONS: readonly UsageDimension[] = ['USER', 'API_KEY', 'RESOURCE', 'BILLING_MODE', 'FEATURE'];
 
 /** Summed up the long way: over every record. */
 function fold(
@@ -82,6 +89,7 @@ function fold(
     const keys = {
       name: nameOf(each.occurredAt, interval, timeZone),
       userId: of('USER', each.userId),
+      apiKeyId: of('API_KEY', each.apiKey?.id ?? null),
       resource: of('RESOURCE', each.resource),
       billingMode: of('BILLING_MODE', each.billingMode),
       feature: of('FEATURE', each.feature),
@@ -102,9 +110,9 @@ function fold(
 
 function keyed(buckets: readonly UsageBucket[], { interval, timeZone }: SummaryRequest): Map<string, Summed> {
   return new Map(
-    buckets.map(({ start, userId, resource, billingMode, feature, ...sums }) => {
+    buckets.map(({ start, userId, apiKey, resource, billingMode, feature, ...sums }) => {
       const name = interval === 'TOTAL' ? '' : nameOf(start, interval, timeZone);
-      const keys = { name, userId, resource, billingMode, feature };
+      const keys = { name, userId, apiKeyId: apiKey?.id ?? null, resource, billingMode, feature };
       return [Object.values(keys).join(' '), { ...keys, ...sums }];
     }),
   );
@@ -132,7 +140,7 @@ describe('summaries of use', () => {
         fc.array(fc.boolean(), { minLength: 20, maxLength: 60 }),
         fc.array(question, { minLength: 1, maxLength: 12 }),
         async (drafts, wentWrong, questions) => {
-          const household = await createHousehold(services);
+          const household = await createHousehold(services, database.url);
           const recorded = await record(services, household, { drafts, now: clock.now() });
           const refunded = new Set(recorded.filter((_, index) => wentWrong[index] === true));
           await Promise.all([...refunded].map((each) => refund(services, each)));
@@ -140,7 +148,7 @@ describe('summaries of use', () => {
             const [from, to] = ago.toSorted((one, other) => other - one).map(hourBeforeNow) as [Date, Date];
             const request = { ...rest, from, to, filter: filterOf(draft, household) };
             const asked = recorded.filter((each) => fits(each, request.filter, household) && isWithin(each, request));
-            const buckets = await services.summaries.summarize(household.billingEntityId, request);
+            const buckets = await services.summaries.summarize(household, request);
             expect(keyed(buckets, request)).toEqual(fold(asked, refunded, request));
             const starts = buckets.map(({ start }) => start.getTime());
             expect(starts).toEqual(starts.toSorted((one, other) => one - other));
@@ -156,12 +164,12 @@ describe('summaries of use', () => {
   });
 
   it('begin days at the zone’s midnight when clocks are changed: of 23 hours, of 25, and without a midnight', async () => {
-    const household = await createHousehold(services);
+    const household = await createHousehold(services, database.url);
     const everyHour = Array.from({ length: 30 * 24 }, (_, index) => tokensAt(index * 60 + 30));
     await record(services, household, { drafts: everyHour, now: clock.now() });
     const records = async (timeZone: string, from: string, to: string): Promise<[string, bigint][]> => {
       const span = { from: new Date(from), to: new Date(to) };
-      const buckets = await services.summaries.summarize(household.billingEntityId, requestOf({ ...span, timeZone }));
+      const buckets = await services.summaries.summarize(household, requestOf({ ...span, timeZone }));
       return buckets.map((bucket) => [bucket.start.toISOString().slice(0, 16), bucket.records]);
     };
     expect(await records('Europe/Berlin', '2026-03-27T23:00Z', '2026-03-30T22:00Z')).toEqual([
@@ -182,23 +190,23 @@ describe('summaries of use', () => {
   });
 
   it('have an hour whole that the span begins or ends in', async () => {
-    const household = await createHousehold(services);
+    const household = await createHousehold(services, database.url);
     const drafts = [tokensAt(0), tokensAt(25), tokensAt(31), tokensAt(91)];
     await record(services, household, { drafts, now: clock.now() });
     const span = { from: new Date('2026-04-10T11:45:00Z'), to: new Date('2026-04-10T12:01:00Z') };
     const total = requestOf({ ...span, interval: 'TOTAL' });
-    expect(await services.summaries.summarize(household.billingEntityId, total)).toMatchObject([
+    expect(await services.summaries.summarize(household, total)).toMatchObject([
       { start: new Date('2026-04-10T11:00:00Z'), records: 3n },
     ]);
   });
 
   it('are empty where nothing was used', async () => {
-    const { billingEntityId } = await createHousehold(services);
+    const household = await createHousehold(services, database.url);
     for (const interval of ['HOUR', 'DAY', 'MONTH', 'TOTAL'] as const) {
-      expect(await services.summaries.summarize(billingEntityId, requestOf({ interval }))).toEqual([]);
+      expect(await services.summaries.summarize(household, requestOf({ interval }))).toEqual([]);
     }
     const ages = requestOf({ from: new Date('1970-01-01T00:00:00Z'), to: new Date('9999-12-31T23:59:59Z') });
-    expect(await services.summaries.summarize(billingEntityId, ages)).toEqual([]);
+    expect(await services.summaries.summarize(household, ages)).toEqual([]);
   });
 
   it.each([
@@ -212,14 +220,14 @@ describe('summaries of use', () => {
     ['three quarters of an hour', { timeZone: 'Asia/Kathmandu' }],
     ['whole hours only since', { timeZone: 'Europe/Berlin', from: new Date('1880-01-01T00:00:00Z') }],
   ])('refuse %s, used or not', async (_, request) => {
-    const { billingEntityId } = await createHousehold(services);
-    await expect(services.summaries.summarize(billingEntityId, requestOf(request))).rejects.toMatchObject({
+    const household = await createHousehold(services, database.url);
+    await expect(services.summaries.summarize(household, requestOf(request))).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
     });
   });
 
   it('have at most 10 000 buckets', async () => {
-    const household = await createHousehold(services);
+    const household = await createHousehold(services, database.url);
     // Fifteen buckets an hour would be too many for a month; eight are not.
     const drafts = Array.from({ length: 30 * 24 }, (_, hour) =>
       [0, 1, 2, null].flatMap((person) =>
@@ -236,7 +244,7 @@ describe('summaries of use', () => {
     ).flat();
     await record(services, household, { drafts, now: clock.now() });
     const ask = (groupBy: readonly UsageDimension[], interval: UsageInterval = 'HOUR'): Promise<UsageBucket[]> =>
-      services.summaries.summarize(household.billingEntityId, requestOf({ groupBy, interval }));
+      services.summaries.summarize(household, requestOf({ groupBy, interval }));
     expect(await ask(['USER', 'RESOURCE'])).toHaveLength(30 * 24 * 8);
     await expect(ask(['USER', 'RESOURCE', 'BILLING_MODE'])).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
@@ -248,6 +256,8 @@ describe('summaries of use', () => {
 
 function tokensAt(minutesAgo: number): UseDraft {
   return {
+    isApart: false,
+    isOnKey: false,
     person: 0,
     billingMode: 'FULL',
     feature: null,
