@@ -9,6 +9,7 @@ const GRANT = 'grt_';
 const ENTRY = 'ent_';
 const RECORD = 'use_';
 const RESERVATION = 'rsv_';
+const API_KEY = 'key_';
 /** The logs strike out whatever begins with `tg_`. */
 const EXPORT_TOKEN = 'tg_export_';
 
@@ -44,6 +45,17 @@ export function reservationId(billingEntityId: string, id: string): string {
 /** What a reservation's id names. @throws Refusal NOT_FOUND when malformed */
 export function parseReservationId(id: string): { billingEntityId: string; id: string } {
   const bytes = decode(id, RESERVATION, 32);
+  return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
+}
+
+/** Public id of an API key. */
+export function apiKeyId(billingEntityId: string, id: string): string {
+  return API_KEY + encode(parse(billingEntityId), parse(id));
+}
+
+/** What an API key's id names. @throws Refusal NOT_FOUND when malformed */
+export function parseApiKeyId(id: string): { billingEntityId: string; id: string } {
+  const bytes = decode(id, API_KEY, 32);
   return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
 }
 

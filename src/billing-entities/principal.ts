@@ -1,8 +1,8 @@
 /** Who is asking, as proven by their token. Roles inside organizations are not part of it: they are read when needed. */
-export type Principal = UserPrincipal | ServicePrincipal | OperatorPrincipal;
+export type Principal = UserPrincipal | ServicePrincipal | OperatorPrincipal | ApiKeyPrincipal;
 
 interface TokenBearer {
-  /** The token's `sub`: the identity provider's id. */
+  /** The token's `sub`: the identity provider's id. An API key's own public id. */
   readonly subject: string;
   /** When the token stops being valid; sockets close then. */
   readonly expiresAt: Date;
@@ -22,4 +22,11 @@ export interface ServicePrincipal extends TokenBearer {
 /** Runs this installation: everything, on every entity. */
 export interface OperatorPrincipal extends TokenBearer {
   readonly kind: 'OPERATOR';
+}
+
+/** A PLATFORM key: use for its billing entity, and nothing else. */
+export interface ApiKeyPrincipal extends TokenBearer {
+  readonly kind: 'API_KEY';
+  readonly billingEntityId: string;
+  readonly apiKeyId: string;
 }

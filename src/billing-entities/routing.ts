@@ -38,6 +38,13 @@ export class Routing {
       }
       return { payerId: principal.billingEntityId, userId: principal.billingEntityId };
     }
+    if (principal.kind === 'API_KEY') {
+      const owner = (await this.#entities.byIds([principal.billingEntityId])).get(principal.billingEntityId);
+      if (owner?.type !== 'USER' || (userExternalId !== null && userExternalId !== owner.externalId)) {
+        throw new Refusal('NOT_FOUND', 'there is no such user');
+      }
+      return { payerId: owner.billingEntityId, userId: owner.billingEntityId };
+    }
     if (userExternalId === null) {
       throw new Refusal('BAD_USER_INPUT', 'userExternalId is needed: this token is nobody’s own');
     }

@@ -1,6 +1,6 @@
 /** Use, from what a caller says to what the ledger answers: validated, routed to whoever pays, made a command. */
 import type { Logger } from 'pino';
-import { actorOf } from '../billing-entities/access.ts';
+import { actorOf, ownEntity } from '../billing-entities/access.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Routing } from '../billing-entities/routing.ts';
 import { parseReservationId } from '../ids.ts';
@@ -196,7 +196,7 @@ export class Consumption {
   async #settlement(principal: Principal, input: ConsumeInput, reservationId: string): Promise<SettleCommand> {
     const { lines, feature, metadata, occurredAt } = checkInput(input);
     const { billingEntityId, id } = parseReservationId(reservationId);
-    if (principal.kind === 'USER' && principal.billingEntityId !== billingEntityId) {
+    if (![null, billingEntityId].includes(ownEntity(principal))) {
       throw new Refusal('NOT_FOUND', 'there is no such reservation');
     }
     if (input.organizationExternalId !== null) {
@@ -208,7 +208,7 @@ export class Consumption {
       actor: actorOf(principal),
       idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
       reservationId: id,
-      anyHold: principal.kind !== 'USER',
+      anyHold: ownEntity(principal) === null,
       lines,
       userId: await this.#options.routing.namedUser(input),
       feature: feature ?? undefined,

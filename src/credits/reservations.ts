@@ -1,6 +1,6 @@
 /** Reservations: credits that running work keeps until it is settled, released, or out of time (rule 15). */
 import { v7 as uuidv7 } from 'uuid';
-import { actorOf } from '../billing-entities/access.ts';
+import { actorOf, ownEntity } from '../billing-entities/access.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Routing } from '../billing-entities/routing.ts';
 import type { Clock } from '../clock.ts';
@@ -153,13 +153,13 @@ export class Reservations {
   /** What a caller names by a reservation's id, as far as it exists for them. */
   #named(principal: Principal, publicId: string): Omit<ReleaseCommand, 'kind'> {
     const { billingEntityId, id } = parseReservationId(publicId);
-    if (principal.kind === 'USER' && principal.billingEntityId !== billingEntityId) {
+    if (![null, billingEntityId].includes(ownEntity(principal))) {
       throw new Refusal('NOT_FOUND', 'there is no such reservation');
     }
     return {
       billingEntityId,
       reservationId: id,
-      anyHold: principal.kind !== 'USER',
+      anyHold: ownEntity(principal) === null,
       actor: actorOf(principal),
       idempotency: null,
     };

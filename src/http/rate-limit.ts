@@ -15,6 +15,7 @@ export function createRateLimit(limits: RateLimits): RateLimit {
     points === 0 ? null : new RateLimiterMemory({ keyPrefix: kind, points, duration: limits.windowSeconds });
   const limiters: Readonly<Record<Principal['kind'] | 'ANONYMOUS', RateLimiterMemory | null>> = {
     USER: limiterOf('USER', limits.user),
+    API_KEY: limiterOf('API_KEY', limits.apiKey),
     SERVICE: limiterOf('SERVICE', limits.service),
     OPERATOR: limiterOf('OPERATOR', limits.operator),
     ANONYMOUS: limiterOf('ANONYMOUS', limits.anonymous),
