@@ -6,7 +6,7 @@ import { closeCodes, type SocketSession } from './socket-session.ts';
 
 export interface RightsWatchOptions {
   readonly rights: Rights;
-  readonly sessions: Iterable<SocketSession>;
+  readonly sessions: ReadonlySet<SocketSession>;
   readonly scheduler: Scheduler;
   readonly log: Log;
 }
@@ -22,27 +22,32 @@ const INTERVAL_MS = 400;
 export class RightsWatch {
   readonly #options: RightsWatchOptions;
   #cancel: (() => void) | null = null;
+  #isStopped = false;
 
   constructor(options: RightsWatchOptions) {
     this.#options = options;
   }
 
+  /** A session has opened. */
   start(): void {
-    this.#cancel = this.#options.scheduler.after(INTERVAL_MS, () => {
-      void this.check()
-        .catch((error: unknown) => {
-          // Nothing new is shown while the database is away; it is asked again.
-          this.#options.log.warn({ err: error }, 'rights of open sockets could not be checked');
-        })
-        .then(() => {
-          if (this.#cancel !== null) this.start();
-        });
-    });
+    if (this.#isStopped) return;
+    this.#cancel ??= this.#options.scheduler.after(INTERVAL_MS, () => void this.#tick());
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#cancel?.();
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.check();
+    } catch (error) {
+      // Nothing new is shown while the database is away; it is asked again.
+      this.#options.log.warn({ err: error }, 'rights of open sockets could not be checked');
+    }
     this.#cancel = null;
+    if (this.#options.sessions.size > 0) this.start();
   }
 
   /** Checks everything that is open, once. */

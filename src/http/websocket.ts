@@ -71,7 +71,6 @@ export class SocketRoad {
     this.#protocol = makeServer(this.#protocolOptions());
     const { rights, scheduler, log } = options;
     this.#rights = rights === undefined ? null : new RightsWatch({ rights, scheduler, log, sessions: this.#sessions });
-    this.#rights?.start();
     this.#pinging = setInterval(() => {
       for (const session of this.#sessions) if (!session.closeIfExpired()) session.checkPeer();
     }, options.limits.socketPingMs);
@@ -129,6 +128,7 @@ export class SocketRoad {
       clock,
     });
     this.#sessions.add(session);
+    this.#rights?.start();
     metrics.socketsOpen.inc();
     let handle: (text: string) => Promise<void> = async () => {};
     const closed = this.#protocol.opened(
