@@ -174,7 +174,11 @@ export class ApiKeys {
   async byRefs(refs: readonly ApiKeyRef[]): Promise<(ApiKey | null)[]> {
     const { rows } = await this.#options.database.query<KeyRow>({
       name: 'api-keys-by-refs',
-      text: `select ${KEY_COLUMNS} from api_key where billing_entity_id = any($1::uuid[]) and id = any($2::uuid[])`,
+      text: `select k.* from unnest($1::uuid[], $2::uuid[]) as r(billing_entity_id, id)
+        cross join lateral (
+          select ${KEY_COLUMNS} from api_key a
+          where a.billing_entity_id = r.billing_entity_id and a.id = r.id and a.billing_entity_id = any($1) limit 1
+        ) k`,
       values: [refs.map(({ billingEntityId }) => billingEntityId), refs.map(({ id }) => id)],
     });
     const now = this.#options.clock.now();

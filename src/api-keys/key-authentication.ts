@@ -30,6 +30,8 @@ export class KeyAuthentication {
   readonly #use: KeyUse;
   /** Which secret each bearer came with: a later rotation may end it before the key. Kept beside principals, which get about. */
   readonly #presented = new WeakMap<ApiKeyPrincipal, Buffer>();
+  #gathering: Gathering | null = null;
+  #running: Promise<void> = Promise.resolve();
 
   constructor({ database, clock, use }: { database: Database; clock: Clock; use: KeyUse }) {
     this.#database = database;
@@ -39,19 +41,15 @@ export class KeyAuthentication {
 
   /**
    * Whom a key acts for. Nothing is remembered: a revocation holds from the very next request on, on every process, at
-   * the price of one statement by primary key.
+   * the price of one statement by primary key, or a share in one.
    * @throws Refusal UNAUTHENTICATED, the same whatever is wrong; UNAVAILABLE
    */
   async authenticate(key: string): Promise<ApiKeyPrincipal> {
     const ref = parseKey(key);
     if (ref === null) throw notValid();
-    const { rows } = await this.#database.query<BearerRow>({
-      name: 'api-key-of-bearer',
-      text: `select ${BEARER_COLUMNS} from api_key where billing_entity_id = $1 and id = $2`,
-      values: [ref.billingEntityId, ref.id],
-    });
+    const row = await this.#find(ref);
     const hash = hashOfKey(key);
-    const until = rows[0] && goodUntil(rows[0], hash, this.#clock.now());
+    const until = row && goodUntil(row, hash, this.#clock.now());
     if (!until) throw notValid();
     this.#use.note(ref);
     const principal = {
@@ -68,16 +66,8 @@ export class KeyAuthentication {
   /** Those of these bearers whose keys are still good, found by one statement. */
   async stillGood(bearers: readonly ApiKeyPrincipal[]): Promise<ReadonlySet<ApiKeyPrincipal>> {
     if (bearers.length === 0) return new Set();
-    const { rows } = await this.#database.query<BearerRow>({
-      name: 'api-keys-of-bearers',
-      text: `select ${BEARER_COLUMNS} from api_key where billing_entity_id = any($1::uuid[]) and id = any($2::uuid[])`,
-      values: [
-        [...new Set(bearers.map(({ billingEntityId }) => billingEntityId))],
-        [...new Set(bearers.map(({ apiKeyId: id }) => id))],
-      ],
-    });
+    const found = await this.#read(bearers.map(({ billingEntityId, apiKeyId: id }) => ({ billingEntityId, id })));
     const now = this.#clock.now();
-    const found = new Map(rows.map((row) => [refText({ billingEntityId: row.billing_entity_id, id: row.id }), row]));
     return new Set(
       bearers.filter((bearer) => {
         const row = found.get(refText({ billingEntityId: bearer.billingEntityId, id: bearer.apiKeyId }));
@@ -86,6 +76,47 @@ export class KeyAuthentication {
       }),
     );
   }
+
+  /**
+   * The key's row as it is now. Whoever asks while a statement runs shares the next one, which begins after they asked, so
+   * that under load many requests cost one statement and none sees what was true before it came.
+   */
+  async #find(ref: ApiKeyRef): Promise<BearerRow | undefined> {
+    this.#gathering ??= this.#gather();
+    this.#gathering.refs.set(refText(ref), ref);
+    return (await this.#gathering.found).get(refText(ref));
+  }
+
+  #gather(): Gathering {
+    const refs = new Map<string, ApiKeyRef>();
+    const found = this.#running.then(() => {
+      this.#gathering = null;
+      const reading = this.#read([...refs.values()]);
+      this.#running = reading.then(ignore, ignore);
+      return reading;
+    });
+    return { refs, found };
+  }
+
+  async #read(refs: readonly ApiKeyRef[]): Promise<ReadonlyMap<string, BearerRow>> {
+    const { rows } = await this.#database.query<BearerRow>({
+      name: 'api-keys-of-bearers',
+      // Joined sideways and limited, its plan stays the same however many are asked for.
+      text: `select k.* from unnest($1::uuid[], $2::uuid[]) as r(billing_entity_id, id)
+        cross join lateral (
+          select ${BEARER_COLUMNS} from api_key a
+          where a.billing_entity_id = r.billing_entity_id and a.id = r.id and a.billing_entity_id = any($1) limit 1
+        ) k`,
+      values: [refs.map(({ billingEntityId }) => billingEntityId), refs.map(({ id }) => id)],
+    });
+    return new Map(rows.map((row) => [refText({ billingEntityId: row.billing_entity_id, id: row.id }), row]));
+  }
+}
+
+/** Keys that wait for their statement. */
+interface Gathering {
+  readonly refs: Map<string, ApiKeyRef>;
+  readonly found: Promise<ReadonlyMap<string, BearerRow>>;
 }
 
 /** Until when whoever came with this hash may use the key; null: not any more, or never. */
@@ -102,6 +133,8 @@ function goodUntil(row: BearerRow, hash: Buffer, now: Date): Date | null {
 function refText({ billingEntityId, id }: ApiKeyRef): string {
   return `${billingEntityId} ${id}`;
 }
+
+function ignore(): void {}
 
 function notValid(): Refusal {
   return new Refusal('UNAUTHENTICATED', 'The API key is not valid.');
