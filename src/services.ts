@@ -1,5 +1,11 @@
 /** The domain, composed: everything below the edges, on one database. */
 import type { Logger } from 'pino';
+import { ApiKeys } from './api-keys/api-keys.ts';
+import { auditInto } from './api-keys/audit.ts';
+import type { KeyRing } from './api-keys/envelope.ts';
+import { KeyAuthentication } from './api-keys/key-authentication.ts';
+import { KeyUse } from './api-keys/key-use.ts';
+import { ProviderSecrets } from './api-keys/provider-secrets.ts';
 import { BillingEntities } from './billing-entities/billing-entities.ts';
 import { Routing } from './billing-entities/routing.ts';
 import type { Clock } from './clock.ts';
@@ -34,6 +40,8 @@ export interface ServicesOptions {
   readonly sweepIntervalMs: number;
   /** How the world names this installation; asked when a link is made. Ends in a slash. */
   readonly publicUrl: () => URL;
+  /** What encrypts customers' secrets, newest first. */
+  readonly encryptionKeys: KeyRing;
   /** Exported files that are sent at one time. */
   readonly exportStreams: number;
   readonly onBatch?: NonNullable<LedgerOptions['onBatch']>;
@@ -41,6 +49,8 @@ export interface ServicesOptions {
 
 export type DomainServices = Awaited<ReturnType<typeof openServices>>;
 
+/** How often it is written when keys were last used. */
+const KEY_USE_INTERVAL_MS = 60_000;
 /** Connections of the ORM: it reads and changes billing entities, which happens seldom. */
 const ORM_CONNECTIONS = 4;
 
@@ -74,12 +84,13 @@ export async function openServices(options: ServicesOptions) {
   const usage = new UsageHistory(database, (billingEntityId) => live.changes(billingEntityId));
   const summaries = new UsageSummaries(database);
   const forecasts = new Forecasts({ database, accounts, clock });
+  const keyUse = new KeyUse({ database, clock, log, intervalMs: KEY_USE_INTERVAL_MS });
   const consumption = new Consumption({
     routing,
     ledger,
     accounts,
     recordsByEntry: (keys) => usage.recordsByEntry(keys),
-    onKeyUsed: () => {},
+    onKeyUsed: (apiKey) => keyUse.note(apiKey),
     log,
   });
   const reservations = new Reservations({
@@ -104,18 +115,27 @@ export async function openServices(options: ServicesOptions) {
     publicUrl: options.publicUrl,
     streams: options.exportStreams,
   });
+  const audit = auditInto(clock);
+  const { encryptionKeys } = options;
+  const apiKeys = new ApiKeys({ database, clock, encryptionKeys, audit });
+  const keyAuthentication = new KeyAuthentication({ database, clock, use: keyUse });
+  const providerSecrets = new ProviderSecrets({ database, entities, clock, encryptionKeys, audit, use: keyUse, log });
   const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
 
   return {
     accounts,
     administration,
+    apiKeys,
     consumption,
     entities,
     exports,
     forecasts,
     history,
+    keyAuthentication,
+    keyUse,
     ledger,
     live,
+    providerSecrets,
     reservations,
     summaries,
     sweeper,
@@ -129,9 +149,11 @@ export async function openServices(options: ServicesOptions) {
     async start(): Promise<void> {
       await live.start();
       sweeper.start();
+      keyUse.start();
     },
     async stop(): Promise<void> {
       await sweeper.stop();
+      await keyUse.stop();
       await live.stop();
       await Promise.all([ledgerPool.end(), database.end(), orm.close()]);
     },

@@ -19,13 +19,18 @@ export function requireOperator(principal: Principal | null): OperatorPrincipal 
 /** Whether the entity exists for this caller. */
 export function visible(principal: Principal, entity: BillingEntity | null): entity is BillingEntity {
   if (entity === null) return false;
-  const { kind } = principal;
-  return (kind !== 'USER' && kind !== 'API_KEY') || principal.billingEntityId === entity.billingEntityId;
+  const own = ownEntity(principal);
+  return own === null || own === entity.billingEntityId;
 }
 
-/** Whether the caller may read all of the entity: its ledger, its grants, the proof of it. Services only meter. */
+/** The one billing entity that the caller is, or acts for; null for services and operators, who act for any. */
+export function ownEntity(principal: Principal): string | null {
+  return principal.kind === 'USER' || principal.kind === 'API_KEY' ? principal.billingEntityId : null;
+}
+
+/** Whether the caller may read all of the entity: its ledger, its grants, the proof of it. Services and API keys only meter. */
 export function readsAll(principal: Principal, entity: BillingEntity): boolean {
-  return principal.kind !== 'SERVICE' && principal.kind !== 'API_KEY' && visible(principal, entity);
+  return (principal.kind === 'USER' || principal.kind === 'OPERATOR') && visible(principal, entity);
 }
 
 /** What the caller may do here, as `noun.verb`. */
@@ -45,9 +50,8 @@ export function permissions(principal: Principal, entity: BillingEntity): string
         'entity.suspend',
       ];
     case 'SERVICE':
-      return ['credits.consume', 'usage.read'];
     case 'API_KEY':
-      return ['credits.consume'];
+      return ['credits.consume', 'usage.read'];
     case 'USER':
       return ['credits.consume', 'ledger.read', 'ledger.verify', 'usage.read'];
   }

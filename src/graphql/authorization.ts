@@ -1,10 +1,10 @@
 /** The order of checks in every resolver: who asks, does the thing exist for them, may they do it. */
-import { requirePrincipal, visible } from '../billing-entities/access.ts';
+import { ownEntity, requirePrincipal, visible } from '../billing-entities/access.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import { parseEntityId } from '../ids.ts';
 import { Refusal } from '../refusal.ts';
-import type { RequestContext } from './context.ts';
+import type { RequestContext, Standing } from './context.ts';
 
 /** The billing entity with this id. @throws Refusal NOT_FOUND when there is none, or none for this caller */
 export async function requireVisible(
@@ -24,8 +24,26 @@ export async function requireWatchable(request: {
 }): Promise<{ billingEntityId: string; services: RequestContext['services'] }> {
   const context = request.context as RequestContext;
   const { billingEntityId: id } = request.args as { billingEntityId: string };
-  const { billingEntityId } = await requireVisible(context, requirePrincipal(context.principal), id);
+  const principal = requirePrincipal(context.principal);
+  const entity = await requireVisible(context, principal, id);
+  const { billingEntityId } = entity;
+  context.onWatch?.({ billingEntityId, standing: await standingOf(context, principal, entity) });
   return { billingEntityId, services: context.services };
+}
+
+/**
+ * What ends a subscription besides the loss of its right: that its entity, or who watches it, is suspended meanwhile. Who
+ * opens one when that is so already may, as they may look at the balance.
+ */
+export async function standingOf(
+  { loaders }: RequestContext,
+  principal: Principal,
+  entity: BillingEntity,
+): Promise<Standing> {
+  const own = ownEntity(principal);
+  const watcher = own === null || own === entity.billingEntityId ? null : await loaders.entity.load(own);
+  const suspensions = [entity.suspendedAt, watcher?.suspendedAt ?? null];
+  return suspensions.every((at) => at === null) ? null : suspensions.map((at) => at?.toISOString()).join(' ');
 }
 
 /** What a query gives where a mutation would be refused NOT_FOUND. */

@@ -26,6 +26,7 @@ import {
 } from './billing-entity.inputs.ts';
 import { BillingEntity, type Party } from './billing-entity.type.ts';
 import { connectionOf } from './connection.type.ts';
+import { keysOfUse } from './api-key.access.ts';
 import type { RequestContext } from './context.ts';
 import { BillingEntityTypeEnum } from './enums.ts';
 import { CreditGrantConnection } from './grant.type.ts';
@@ -198,8 +199,13 @@ export class BillingEntityResolver {
       buckets.map(({ userId }) => userId),
       context,
     );
+    const keys = await keysOfUse(
+      buckets.map(({ apiKey }) => apiKey),
+      context,
+    );
     return buckets.map((bucket) => ({
       ...bucket,
+      apiKey: (bucket.apiKey && keys.get(bucket.apiKey.id)) ?? null,
       user: bucket.userId === null ? null : (parties.get(bucket.userId) as Party),
     }));
   }

@@ -1,7 +1,8 @@
 import DataLoader from 'dataloader';
+import type { ApiKey } from '../api-keys/api-key.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { UsageRecord } from '../credits/account.ts';
+import type { ApiKeyRef, UsageRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Hold } from '../credits/holds.ts';
@@ -14,7 +15,20 @@ export interface RequestContext {
   readonly principal: Principal | null;
   readonly services: DomainServices;
   readonly loaders: Loaders;
+  /** Told what a subscription opens on, so that it can be ended with the right to it. */
+  readonly onWatch?: OnWatch | undefined;
 }
+
+/** What a subscription's stream is of, and how it stood when it was opened. */
+export interface Watched {
+  readonly billingEntityId: string;
+  readonly standing: Standing;
+}
+
+/** Since when its entity, or who watches it, has been suspended; null: it is not. */
+export type Standing = string | null;
+
+export type OnWatch = (watched: Watched) => void;
 
 export interface EntryKey {
   readonly billingEntityId: string;
@@ -33,14 +47,18 @@ export interface RecordKey extends EntryKey {
 export type ReservationKey = GrantKey;
 
 /** Makes contexts of one application. */
-export function contextFactory(services: DomainServices): (principal: Principal | null) => RequestContext {
-  return (principal) => ({ principal, services, loaders: new Loaders(services) });
+export function contextFactory(
+  services: DomainServices,
+): (principal: Principal | null, onWatch?: OnWatch) => RequestContext {
+  return (principal, onWatch) => ({ principal, services, loaders: new Loaders(services), onWatch });
 }
 
 /** One statement for each kind of thing that a list leads to, however long it is. Each is made when first used. */
 export class Loaders {
   readonly #services: DomainServices;
   #entity: DataLoader<string, BillingEntity | null> | undefined;
+  #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
+  #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
   #balance: DataLoader<string, Balance | null> | undefined;
   #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
   #entry: DataLoader<EntryKey, Entry | null, string> | undefined;
@@ -56,6 +74,18 @@ export class Loaders {
     return (this.#entity ??= new DataLoader(async (ids) => {
       const found = await this.#services.entities.byIds(ids);
       return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get apiKey(): DataLoader<ApiKeyRef, ApiKey | null, string> {
+    return (this.#apiKey ??= new DataLoader((refs) => this.#services.apiKeys.byRefs(refs), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
+    }));
+  }
+
+  get usedByApiKey(): DataLoader<ApiKeyRef, bigint, string> {
+    return (this.#usedByApiKey ??= new DataLoader((refs) => this.#services.apiKeys.usedThisPeriod(refs), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
     }));
   }
 

@@ -66,6 +66,19 @@ export const BillingModeEnum = register('BillingMode', 'Which lines of use are c
   FULL: 'Tokens and compute are charged.',
   COMPUTE_ONLY: 'Tokens are recorded at 0 credits, compute is charged.',
 });
+export const ApiKeyTypeEnum = register('ApiKeyType', 'What kind of key it is.', {
+  PLATFORM: 'A bearer token of this service: use for its billing entity, and nothing else.',
+  CUSTOM: 'The customer’s own key of a model provider, kept encrypted for services that call the provider.',
+});
+export const ApiKeyProviderEnum = register('ApiKeyProvider', 'Whose models a key is for.', {
+  OPENAI: 'OpenAI.',
+  ANTHROPIC: 'Anthropic.',
+});
+export const ApiKeyStatusEnum = register('ApiKeyStatus', 'Whether a key may be used.', {
+  ACTIVE: 'It may.',
+  EXPIRED: 'Its time ran out.',
+  REVOKED: 'It was ended, for good.',
+});
 export const UsageIntervalEnum = register('UsageInterval', 'How long each bucket of a summary is.', {
   HOUR: 'An hour.',
   DAY: 'A day, from midnight to midnight in the time zone.',

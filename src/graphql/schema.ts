@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type { GraphQLSchema } from 'graphql';
 import { buildSchema } from 'type-graphql';
 import { AdministrationResolver } from './administration.resolver.ts';
+import { ApiKeyResolver, ApiKeysOfEntityResolver } from './api-key.resolver.ts';
 import { BalanceResolver } from './balance.resolver.ts';
 import { BillingEntityResolver } from './billing-entity.resolver.ts';
 import { resolveTypesByTypename } from './compilation.ts';
@@ -18,6 +19,8 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
   const schema = await buildSchema({
     resolvers: [
       AdministrationResolver,
+      ApiKeyResolver,
+      ApiKeysOfEntityResolver,
       BalanceResolver,
       BillingEntityResolver,
       ConsumptionResolver,

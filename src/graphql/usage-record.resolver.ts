@@ -1,9 +1,12 @@
 import { Arg, Ctx, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
+import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
 import { readsAll, requirePrincipal } from '../billing-entities/access.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Entry } from '../credits/account.ts';
 import type { UsageEvent } from '../usage/usage-history.ts';
+import { keyOfUse } from './api-key.access.ts';
+import { ApiKey } from './api-key.type.ts';
 import { requireWatchable } from './authorization.ts';
 import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
@@ -39,6 +42,19 @@ export class UsageRecordResolver {
   @FieldResolver(() => Party, { nullable: true, description: 'Who used it, if a person did.' })
   user(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> | null {
     return record.userId === null ? null : partyOf(record.userId, context);
+  }
+
+  @FieldResolver(() => Party, { nullable: true, description: 'Where it was used, if in an organization.' })
+  organization(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> | null {
+    return record.organizationId === null ? null : partyOf(record.organizationId, context);
+  }
+
+  @FieldResolver(() => ApiKey, {
+    nullable: true,
+    description: 'The key that it ran on. null: none, or one that the caller may not read.',
+  })
+  apiKey(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<DomainKey | null> {
+    return keyOfUse(record.apiKey, context);
   }
 
   @FieldResolver(() => CreditRate, { description: 'The rate as it was.' })

@@ -163,6 +163,7 @@ export class Exports {
  * again when it is used, for rights can be lost in between.
  */
 function mayExport(principal: Principal, entity: BillingEntity | null, kind: ExportKind): entity is BillingEntity {
-  if (!visible(principal, entity)) return false;
+  // A key is a bearer of use: a link made with it would outlive its revocation.
+  if (principal.kind === 'API_KEY' || !visible(principal, entity)) return false;
   return kind === 'USAGE' || readsAll(principal, entity);
 }
