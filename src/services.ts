@@ -1,6 +1,9 @@
 /** The domain, composed: everything below the edges, on one database. */
 import type { Logger } from 'pino';
+import { AuditLog } from './billing-entities/audit-log.ts';
 import { BillingEntities } from './billing-entities/billing-entities.ts';
+import { Members } from './billing-entities/members.ts';
+import { Organizations } from './billing-entities/organizations.ts';
 import { Routing } from './billing-entities/routing.ts';
 import type { Clock } from './clock.ts';
 import { Accounts } from './credits/accounts.ts';
@@ -68,7 +71,11 @@ export async function openServices(options: ServicesOptions) {
     ...(options.onBatch && { onBatch: options.onBatch }),
   });
   const accounts = new Accounts({ database, ledger, clock });
-  const entities = new BillingEntities({ orm, database, clock, giveTrial: (id) => giveTrial(ledger, id) });
+  const giveTrialTo = (id: string): Promise<void> => giveTrial(ledger, id);
+  const entities = new BillingEntities({ orm, database, clock, giveTrial: giveTrialTo });
+  const organizations = new Organizations({ orm, database, clock, entities, giveTrial: giveTrialTo });
+  const members = new Members({ orm, database, clock, entities });
+  const auditLog = new AuditLog(database);
   const routing = new Routing(entities);
   const history = new History(database);
   const usage = new UsageHistory(database, (billingEntityId) => live.changes(billingEntityId));
@@ -82,11 +89,12 @@ export async function openServices(options: ServicesOptions) {
     log,
   });
   const reservations = new Reservations({ routing, ledger, history, database, clock });
-  const transfers = new Transfers({ ledger, database });
+  const transfers = new Transfers({ ledger, database, entities, members });
   const administration = new Administration({ ledger, history });
   const verification = new LedgerVerification(database);
   const exports = new Exports({
     entities,
+    members,
     usage,
     history,
     database,
@@ -99,6 +107,7 @@ export async function openServices(options: ServicesOptions) {
   return {
     accounts,
     administration,
+    auditLog,
     consumption,
     entities,
     exports,
@@ -106,6 +115,8 @@ export async function openServices(options: ServicesOptions) {
     history,
     ledger,
     live,
+    members,
+    organizations,
     reservations,
     summaries,
     sweeper,
@@ -118,6 +129,7 @@ export async function openServices(options: ServicesOptions) {
     },
     async start(): Promise<void> {
       await live.start();
+      await organizations.giveDueTrials();
       sweeper.start();
     },
     async stop(): Promise<void> {

@@ -4,6 +4,7 @@ import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../db/array-literal.ts';
 import { type Rollup, rollUpDays } from '../usage/rollup.ts';
 import type { Account, Entry, UsageRecord, UsageRefund } from './account.ts';
+import { AUDIT_WRITTEN, type AuditedChange } from './audited.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
 import {
@@ -34,6 +35,7 @@ export interface Changes {
   readonly refunds: readonly UsageRefund[];
   /** What is added to the sums of hours, and with them to those of days. */
   readonly rollups: readonly Rollup[];
+  readonly audited: readonly AuditedChange[];
 }
 
 /**
@@ -53,6 +55,7 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
     ...insertion('usage_refund', REFUND_WRITTEN, changes.refunds),
     ...addition(HOURS, changes.rollups),
     ...addition(DAYS, rollUpDays(changes.rollups)),
+    ...insertion('audit_log_entry', AUDIT_WRITTEN, changes.audited),
   ];
   const values = [entities, ...parts.flatMap((each) => each.parameters)];
   await all([client.query({ ...combined(scope, parts), values }), client.query('commit')]);

@@ -1,5 +1,7 @@
 import DataLoader from 'dataloader';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
+import type { Membership } from '../billing-entities/membership.entity.ts';
+import type { MembershipKey, MemberUse } from '../billing-entities/members.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { UsageRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
@@ -42,6 +44,8 @@ export class Loaders {
   readonly #services: DomainServices;
   #entity: DataLoader<string, BillingEntity | null> | undefined;
   #balance: DataLoader<string, Balance | null> | undefined;
+  #membership: DataLoader<MembershipKey, Membership | null, string> | undefined;
+  #memberUse: DataLoader<MembershipKey, MemberUse, string> | undefined;
   #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
   #entry: DataLoader<EntryKey, Entry | null, string> | undefined;
   #reservation: DataLoader<ReservationKey, Hold | null, string> | undefined;
@@ -63,6 +67,18 @@ export class Loaders {
     return (this.#balance ??= new DataLoader(async (ids) => {
       const found = await this.#services.accounts.balances(ids);
       return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get membership(): DataLoader<MembershipKey, Membership | null, string> {
+    return (this.#membership ??= new DataLoader((keys) => this.#services.members.byKeys(keys), {
+      cacheKeyFn: membershipKey,
+    }));
+  }
+
+  get memberUse(): DataLoader<MembershipKey, MemberUse, string> {
+    return (this.#memberUse ??= new DataLoader((keys) => this.#services.members.usedThisPeriod(keys), {
+      cacheKeyFn: membershipKey,
     }));
   }
 
@@ -99,4 +115,8 @@ export class Loaders {
 
 function entryKey({ billingEntityId, sequence }: EntryKey): string {
   return `${billingEntityId} ${sequence}`;
+}
+
+function membershipKey({ organizationId, userId }: MembershipKey): string {
+  return `${organizationId} ${userId}`;
 }

@@ -1,9 +1,11 @@
 import { Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import { requirePrincipal } from '../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
+import type { Membership as DomainMembership } from '../billing-entities/membership.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import { BillingEntity } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
+import { Membership } from './membership.type.ts';
 import { Viewer } from './viewer.type.ts';
 
 @Resolver(() => Viewer)
@@ -19,5 +21,15 @@ export class ViewerResolver {
   })
   user(@Root() principal: Principal, @Ctx() { loaders }: RequestContext): Promise<Row | null> | null {
     return principal.kind === 'USER' ? loaders.entity.load(principal.billingEntityId) : null;
+  }
+
+  @FieldResolver(() => [Membership], {
+    description: 'The organizations that the caller belongs to, and as what; empty for services and operators.',
+  })
+  async memberships(
+    @Root() principal: Principal,
+    @Ctx() { services }: RequestContext,
+  ): Promise<readonly DomainMembership[]> {
+    return principal.kind === 'USER' ? services.members.ofUser(principal.billingEntityId) : [];
   }
 }

@@ -11,6 +11,8 @@ export interface UseFilter {
   readonly userExternalIds: readonly string[] | null;
   readonly billingModes: readonly BillingMode[] | null;
   readonly features: readonly string[] | null;
+  /** Only this person's, whoever else is asked for: what the caller may read. */
+  readonly onlyUserId?: string | null;
 }
 
 /** A filter in the tables' own words. No list is empty. */
@@ -23,10 +25,11 @@ export interface Selection {
 
 /** What the filter selects; null when nothing can fit it: names that nobody has fit nothing. */
 export async function selectionOf(filter: UseFilter, database: Database): Promise<Selection | null> {
-  const { resources, userExternalIds, billingModes } = filter;
+  const { resources, userExternalIds, billingModes, onlyUserId = null } = filter;
   // An empty text is how sums say «no feature»; nothing is named so.
   const features = filter.features?.filter((name) => name !== '' && isStorableText(name)) ?? null;
-  const userIds = userExternalIds && (await findUserIds(userExternalIds, database));
+  const named = userExternalIds && (await findUserIds(userExternalIds, database));
+  const userIds = onlyUserId === null ? named : named === null || named.includes(onlyUserId) ? [onlyUserId] : [];
   const lists = [resources, userIds, billingModes, features];
   return lists.some((list) => list?.length === 0) ? null : { resources, userIds, billingModes, features };
 }
