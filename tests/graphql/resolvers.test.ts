@@ -217,7 +217,14 @@ describe('what resolvers pass on', () => {
         usage(${filters}) { edges { cursor } } all: usage(after: null, filter: null) { edges { cursor } }
       } }`,
     );
-    const open = { to: null, resources: null, userExternalIds: null, billingModes: null, features: null };
+    const open = {
+      to: null,
+      resources: null,
+      userExternalIds: null,
+      billingModes: null,
+      features: null,
+      onlyUserId: null,
+    };
     const first = { first: 20, after: null };
     expect(argsOf(asked, 'history.grants')).toMatchObject([ANN, first, { activeOnly: false }]);
     expect(argsOf(asked, 'history.ledger')).toEqual([
@@ -233,7 +240,7 @@ describe('what resolvers pass on', () => {
 });
 
 describe('what a summary is asked for', () => {
-  const FILTER = { resources: null, userExternalIds: null, billingModes: null, features: null };
+  const FILTER = { resources: null, userExternalIds: null, billingModes: null, features: null, onlyUserId: null };
 
   it('is the span with the contract’s defaults, and everything that is said', async () => {
     const span = 'from: "2026-03-10T12:00:00Z", to: "2026-03-10T15:00:00+02:00"';
