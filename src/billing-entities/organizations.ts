@@ -94,16 +94,17 @@ export class Organizations {
   async update(principal: Principal, change: OrganizationChange): Promise<BillingEntity> {
     const { billingEntityId, visibility } = change;
     const name = change.name === undefined ? undefined : checkName(change.name);
+    // Beforehand, too: whoever may not change it shall not make its use wait for them.
+    const fork = this.#options.orm.em.fork();
+    const seen = await whileAway(() => fork.findOne(BillingEntityRow, { billingEntityId }));
+    if (seen === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+    await whileAway(() => requireMayUpdate(fork, principal, seen));
     return this.#transact(async (em) => {
       if (visibility !== undefined) {
         await em.execute('select pg_advisory_xact_lock(?::bigint)', [useLockOf(billingEntityId).toString()]);
       }
       const organization = await lockEntity(em, billingEntityId);
-      const key = membershipBetween(principal, organization);
-      const membership =
-        key && (await em.findOne(MembershipRow, { billingEntityId: key.organizationId, userId: key.userId }));
-      requireMay(relationOf(principal, organization, membership), 'organization.update');
-      requireOrganization(organization);
+      await requireMayUpdate(em, principal, organization);
       const before = stateOf(organization);
       if (name !== undefined) organization.name = name;
       if (visibility !== undefined) organization.visibility = visibility;
@@ -223,6 +224,15 @@ export async function lockEntity(em: EntityManager, billingEntityId: string): Pr
 /** @throws Refusal BAD_USER_INPUT for a user */
 export function requireOrganization({ type }: BillingEntity): void {
   if (type !== 'ORGANIZATION') throw new Refusal('BAD_USER_INPUT', 'that is a user, not an organization');
+}
+
+/** @throws Refusal NOT_FOUND, FORBIDDEN, BAD_USER_INPUT for a user */
+async function requireMayUpdate(em: EntityManager, principal: Principal, entity: BillingEntity): Promise<void> {
+  const key = membershipBetween(principal, entity);
+  const own = key && { billingEntityId: key.organizationId, userId: key.userId };
+  const membership = own && (await em.findOne(MembershipRow, own));
+  requireMay(relationOf(principal, entity, membership), 'organization.update');
+  requireOrganization(entity);
 }
 
 /** Enters a key in the directory, unless it is there. `before`: it names this entity already. */

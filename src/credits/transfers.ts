@@ -172,7 +172,6 @@ export class Transfers {
    * @throws Refusal NOT_FOUND, FORBIDDEN
    */
   async #checkAllowed(from: Side, to: Side): Promise<string | null> {
-    if (from.relation === 'OPERATOR') return null;
     const [canFrom, canTo] = [from, to].map(({ relation }) => may(relation, 'credits.transfer')) as [boolean, boolean];
     const sees = ({ relation }: Side): boolean => may(relation, 'entity.read');
     const isMember = async (user: Side, organization: Side): Promise<boolean> =>
@@ -181,6 +180,7 @@ export class Transfers {
     if (from.id === to.id) {
       throw sees(from) ? new Refusal('BAD_USER_INPUT', 'credits move between two accounts') : missing();
     }
+    if (from.relation === 'OPERATOR') return null;
     const forbidden = new Refusal('FORBIDDEN', 'these credits are not yours to move there');
     if (!sees(from)) {
       const isBack = sees(to) && canTo && to.entity?.type === 'ORGANIZATION' && (await isMember(from, to));

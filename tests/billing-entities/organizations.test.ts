@@ -60,7 +60,10 @@ async function roles(billingEntityId: string): Promise<Record<string, string>> {
   const page = await installation.two.members.list(billingEntityId, FIRST, { search: null, onlyUserId: null });
   const users = await installation.one.entities.byIds(page.edges.map(({ node }) => node.userId));
   return Object.fromEntries(
-    page.edges.map(({ node }) => [users.get(node.userId)?.externalId, `${node.role} ${node.status}`]),
+    page.edges.map(({ node }): [string, string] => [
+      users.get(node.userId)?.externalId ?? '',
+      `${node.role} ${node.status}`,
+    ]),
   );
 }
 
@@ -129,7 +132,7 @@ describe('an organization', () => {
       ),
     );
     const balances = await Promise.all(ids.map(available));
-    expect(balances.toSorted()).toEqual([0n, 0n, 0n, 0n, 0n, 10_000n]);
+    expect(balances.map(Number).toSorted((a, b) => a - b)).toEqual([0, 0, 0, 0, 0, 10_000]);
     // Neither by giving the first one away and starting anew.
     const ben = await installation.person(0n);
     const rich = ids[balances.indexOf(10_000n)] as string;
@@ -431,7 +434,7 @@ describe('members', () => {
 
 describe('the audit log', () => {
   it('has what operators do by hand, on both sides of a transfer, once for each key', async () => {
-    const [ann, ben] = (await Promise.all([installation.person(100n), installation.person(0n)])) as [Person, Person];
+    const [ann, ben] = await Promise.all([installation.person(100n), installation.person(0n)]);
     const input = {
       idempotencyKey: 'audited',
       fromBillingEntityId: ann.id,
