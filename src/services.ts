@@ -6,7 +6,11 @@ import type { KeyRing } from './api-keys/envelope.ts';
 import { KeyAuthentication } from './api-keys/key-authentication.ts';
 import { KeyUse } from './api-keys/key-use.ts';
 import { ProviderSecrets } from './api-keys/provider-secrets.ts';
+import { AuditLog } from './billing-entities/audit-log.ts';
+import { may } from './billing-entities/authorization.ts';
 import { BillingEntities } from './billing-entities/billing-entities.ts';
+import { Members } from './billing-entities/members.ts';
+import { Organizations } from './billing-entities/organizations.ts';
 import { Routing } from './billing-entities/routing.ts';
 import type { Clock } from './clock.ts';
 import { Accounts } from './credits/accounts.ts';
@@ -78,7 +82,11 @@ export async function openServices(options: ServicesOptions) {
     ...(options.onBatch && { onBatch: options.onBatch }),
   });
   const accounts = new Accounts({ database, ledger, clock });
-  const entities = new BillingEntities({ orm, database, clock, giveTrial: (id) => giveTrial(ledger, id) });
+  const giveTrialTo = (id: string): Promise<void> => giveTrial(ledger, id);
+  const entities = new BillingEntities({ orm, database, clock, giveTrial: giveTrialTo });
+  const organizations = new Organizations({ orm, database, clock, entities, giveTrial: giveTrialTo });
+  const members = new Members({ orm, database, clock, entities });
+  const auditLog = new AuditLog(database);
   const routing = new Routing(entities);
   const history = new History(database);
   const usage = new UsageHistory(database, (billingEntityId) => live.changes(billingEntityId));
@@ -100,14 +108,17 @@ export async function openServices(options: ServicesOptions) {
     history,
     database,
     clock,
-    mayRead: (principal, billingEntityId) =>
-      Promise.resolve(principal.kind === 'USER' && principal.billingEntityId === billingEntityId),
+    async mayRead(principal, billingEntityId) {
+      const entity = (await entities.byIds([billingEntityId])).get(billingEntityId);
+      return entity !== undefined && may(await members.relation(principal, entity), 'reservations.read');
+    },
   });
-  const transfers = new Transfers({ ledger, database });
+  const transfers = new Transfers({ ledger, database, entities, members });
   const administration = new Administration({ ledger, history });
   const verification = new LedgerVerification(database);
   const exports = new Exports({
     entities,
+    members,
     usage,
     history,
     database,
@@ -126,6 +137,7 @@ export async function openServices(options: ServicesOptions) {
     accounts,
     administration,
     apiKeys,
+    auditLog,
     consumption,
     entities,
     exports,
@@ -136,6 +148,8 @@ export async function openServices(options: ServicesOptions) {
     ledger,
     live,
     providerSecrets,
+    members,
+    organizations,
     reservations,
     summaries,
     sweeper,
@@ -148,6 +162,8 @@ export async function openServices(options: ServicesOptions) {
     },
     async start(): Promise<void> {
       await live.start();
+      // What is still due is given at the next start, or when its creator tries again.
+      await organizations.giveDueTrials().catch((error: unknown) => log.warn({ err: error }, 'a trial is still due'));
       sweeper.start();
       keyUse.start();
     },

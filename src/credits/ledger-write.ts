@@ -4,6 +4,7 @@ import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../db/array-literal.ts';
 import { type Rollup, rollUpDays } from '../usage/rollup.ts';
 import type { Account, Entry, UsageRecord, UsageRefund } from './account.ts';
+import { AUDIT_WRITTEN, type AuditedChange } from './audited.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
 import type { CounterChange } from './limits.ts';
@@ -38,6 +39,7 @@ export interface Changes {
   readonly rollups: readonly Rollup[];
   /** What is added to the counters of members and keys. */
   readonly counters: readonly CounterChange[];
+  readonly audited: readonly AuditedChange[];
 }
 
 /**
@@ -58,6 +60,7 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
     ...addition(HOURS, changes.rollups),
     ...addition(DAYS, rollUpDays(changes.rollups)),
     ...counting(changes.counters),
+    ...insertion('audit_log_entry', AUDIT_WRITTEN, changes.audited),
   ];
   const values = [entities, ...parts.flatMap((each) => each.parameters)];
   await all([client.query({ ...combined(scope, parts), values }), client.query('commit')]);

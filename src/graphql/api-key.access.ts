@@ -1,29 +1,21 @@
-/** Who may see and administer keys: whoever the billing entity is, and operators. */
-import { readsAll } from '../billing-entities/access.ts';
-import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
-import type { Principal } from '../billing-entities/principal.ts';
+/** Which keys of use a caller may know. */
+import { may } from '../billing-entities/authorization.ts';
 import type { ApiKey } from '../api-keys/api-key.ts';
 import type { ApiKeyRef } from '../credits/account.ts';
+import { relationTo } from './authorization.ts';
 import type { RequestContext } from './context.ts';
-
-export function mayManageKeys(principal: Principal, entity: BillingEntity): boolean {
-  return readsAll(principal, entity);
-}
-
-export function mayReadKeys(principal: Principal, entity: BillingEntity): boolean {
-  return readsAll(principal, entity);
-}
 
 /**
  * The key that use ran on, as far as the caller may know it: services name keys with use, and a key knows itself; of
  * everybody else's keys only that there was one would be news.
  */
-export async function keyOfUse(ref: ApiKeyRef | null, { principal, loaders }: RequestContext): Promise<ApiKey | null> {
+export async function keyOfUse(ref: ApiKeyRef | null, context: RequestContext): Promise<ApiKey | null> {
+  const { principal, loaders } = context;
   if (ref === null || principal === null) return null;
   const mayKnow =
     principal.kind === 'SERVICE' ||
     (principal.kind === 'API_KEY' && principal.apiKeyId === ref.id) ||
-    (await ownsKey(principal, ref, loaders));
+    (await readsKeysOf(ref, context));
   return mayKnow ? loaders.apiKey.load(ref) : null;
 }
 
@@ -37,11 +29,7 @@ export async function keysOfUse(
   return new Map(await Promise.all(keys));
 }
 
-async function ownsKey(
-  principal: Principal,
-  { billingEntityId }: ApiKeyRef,
-  loaders: RequestContext['loaders'],
-): Promise<boolean> {
-  const owner = await loaders.entity.load(billingEntityId);
-  return owner !== null && mayReadKeys(principal, owner);
+async function readsKeysOf({ billingEntityId }: ApiKeyRef, context: RequestContext): Promise<boolean> {
+  const owner = await context.loaders.entity.load(billingEntityId);
+  return owner !== null && may(await relationTo(context, owner), 'apiKeys.read');
 }

@@ -3,13 +3,12 @@ import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
 import type { IssuedKey } from '../api-keys/api-keys.ts';
 import type { ProviderSecret as DomainSecret } from '../api-keys/provider-secrets.ts';
 import { requirePrincipal } from '../billing-entities/access.ts';
+import type { Operation } from '../billing-entities/authorization.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { ApiKeyRef } from '../credits/account.ts';
 import { parseApiKeyId } from '../ids.ts';
 import type { Page } from '../pagination.ts';
-import { Refusal } from '../refusal.ts';
-import { mayManageKeys, mayReadKeys } from './api-key.access.ts';
 import {
   ApiKey,
   ApiKeyConnection,
@@ -20,7 +19,7 @@ import {
   RotateApiKeyInput,
   UpdateApiKeyInput,
 } from './api-key.type.ts';
-import { nullIfNotFound, requireVisible } from './authorization.ts';
+import { nullIfNotFound, nullUnless, requireAllowed } from './authorization.ts';
 import { ApiKeysArgs } from './billing-entity.inputs.ts';
 import { BillingEntity, Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
@@ -38,8 +37,8 @@ export class ApiKeyResolver {
     @Arg('input', () => CreateApiKeyInput, { description: 'What key, and whose.' }) input: CreateApiKeyInput,
     @Ctx() context: RequestContext,
   ): Promise<IssuedKey> {
-    const { principal, entity } = await requireManager(context, input.billingEntityId);
-    return context.services.apiKeys.create(principal, entity.billingEntityId, {
+    const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'apiKeys.create');
+    return context.services.apiKeys.create(requirePrincipal(context.principal), billingEntityId, {
       name: input.name,
       type: input.type,
       provider: input.provider,
@@ -58,7 +57,7 @@ export class ApiKeyResolver {
     { id, ...input }: UpdateApiKeyInput,
     @Ctx() context: RequestContext,
   ): Promise<DomainKey> {
-    const { principal, ref } = await requireKey(context, id);
+    const { principal, ref } = await requireKey(context, id, 'apiKeys.update');
     return context.services.apiKeys.update(principal, ref, input);
   }
 
@@ -70,7 +69,7 @@ export class ApiKeyResolver {
     @Arg('input', () => RotateApiKeyInput, { description: 'Which key, and how.' }) input: RotateApiKeyInput,
     @Ctx() context: RequestContext,
   ): Promise<IssuedKey> {
-    const { principal, ref } = await requireKey(context, input.id);
+    const { principal, ref } = await requireKey(context, input.id, 'apiKeys.rotate');
     const request = { secret: input.secret ?? null, overlapSeconds: input.overlapSeconds };
     return context.services.apiKeys.rotate(principal, ref, request);
   }
@@ -83,7 +82,7 @@ export class ApiKeyResolver {
     @Arg('id', () => ID, { description: 'The key’s id.' }) id: string,
     @Ctx() context: RequestContext,
   ): Promise<DomainKey> {
-    const { principal, ref } = await requireKey(context, id);
+    const { principal, ref } = await requireKey(context, id, 'apiKeys.revoke');
     return context.services.apiKeys.revoke(principal, ref);
   }
 
@@ -126,10 +125,11 @@ export class ApiKeysOfEntityResolver {
   apiKeys(
     @Root() entity: Row,
     @Args(() => ApiKeysArgs) args: ApiKeysArgs,
-    @Ctx() { principal, services }: RequestContext,
-  ): Promise<Page<DomainKey>> | null {
-    if (!mayReadKeys(requirePrincipal(principal), entity)) return null;
-    return services.apiKeys.list(entity.billingEntityId, pageOf(args), args);
+    @Ctx() context: RequestContext,
+  ): Promise<Page<DomainKey> | null> {
+    return nullUnless(context, { entity, operation: 'apiKeys.read' }, () =>
+      context.services.apiKeys.list(entity.billingEntityId, pageOf(args), args),
+    );
   }
 
   @FieldResolver(() => ApiKey, {
@@ -137,37 +137,27 @@ export class ApiKeysOfEntityResolver {
     description: 'One of its keys; null when there is none of this id for the caller.',
   })
   async apiKey(
-    @Root() { billingEntityId, ...entity }: Row,
+    @Root() entity: Row,
     @Arg('id', () => ID, { description: 'The key’s id.' }) id: string,
-    @Ctx() { principal, loaders }: RequestContext,
+    @Ctx() context: RequestContext,
   ): Promise<DomainKey | null> {
-    if (!mayReadKeys(requirePrincipal(principal), { billingEntityId, ...entity })) return null;
-    return nullIfNotFound(
-      (async () => {
-        const ref = parseApiKeyId(id);
-        return ref.billingEntityId === billingEntityId ? loaders.apiKey.load(ref) : null;
-      })(),
-    );
+    return nullUnless(context, { entity, operation: 'apiKeys.read' }, () => nullIfNotFound(keyOf(entity, id, context)));
   }
 }
 
-/** The entity, for who may administer its keys. @throws Refusal UNAUTHENTICATED, NOT_FOUND, FORBIDDEN */
-async function requireManager(
-  context: RequestContext,
-  entityId: string,
-): Promise<{ principal: Principal; entity: Row }> {
-  const principal = requirePrincipal(context.principal);
-  const entity = await requireVisible(context, principal, entityId);
-  if (!mayManageKeys(principal, entity)) {
-    throw new Refusal('FORBIDDEN', 'this is for who administers the billing entity');
-  }
-  return { principal, entity };
-}
-
-/** The key, for who may administer it. @throws Refusal UNAUTHENTICATED, NOT_FOUND, FORBIDDEN */
-async function requireKey(context: RequestContext, id: string): Promise<{ principal: Principal; ref: ApiKeyRef }> {
-  requirePrincipal(context.principal);
+async function keyOf({ billingEntityId }: Row, id: string, { loaders }: RequestContext): Promise<DomainKey | null> {
   const ref = parseApiKeyId(id);
-  const { principal } = await requireManager(context, ref.billingEntityId);
+  return ref.billingEntityId === billingEntityId ? loaders.apiKey.load(ref) : null;
+}
+
+/** The key, for who may do this to it. @throws Refusal UNAUTHENTICATED, NOT_FOUND, FORBIDDEN */
+async function requireKey(
+  context: RequestContext,
+  id: string,
+  operation: Operation,
+): Promise<{ principal: Principal; ref: ApiKeyRef }> {
+  const principal = requirePrincipal(context.principal);
+  const ref = parseApiKeyId(id);
+  await requireAllowed(context, ref.billingEntityId, operation);
   return { principal, ref };
 }

@@ -1,6 +1,8 @@
 import DataLoader from 'dataloader';
 import type { ApiKey } from '../api-keys/api-key.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
+import type { Membership } from '../billing-entities/membership.entity.ts';
+import type { MembershipKey, MemberUse } from '../billing-entities/members.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { ApiKeyRef, UsageRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
@@ -60,6 +62,8 @@ export class Loaders {
   #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
   #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
   #balance: DataLoader<string, Balance | null> | undefined;
+  #membership: DataLoader<MembershipKey, Membership | null, string> | undefined;
+  #memberUse: DataLoader<MembershipKey, MemberUse, string> | undefined;
   #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
   #entry: DataLoader<EntryKey, Entry | null, string> | undefined;
   #reservation: DataLoader<ReservationKey, Hold | null, string> | undefined;
@@ -96,6 +100,18 @@ export class Loaders {
     }));
   }
 
+  get membership(): DataLoader<MembershipKey, Membership | null, string> {
+    return (this.#membership ??= new DataLoader((keys) => this.#services.members.byKeys(keys), {
+      cacheKeyFn: membershipKey,
+    }));
+  }
+
+  get memberUse(): DataLoader<MembershipKey, MemberUse, string> {
+    return (this.#memberUse ??= new DataLoader((keys) => this.#services.members.usedThisPeriod(keys), {
+      cacheKeyFn: membershipKey,
+    }));
+  }
+
   get grant(): DataLoader<GrantKey, Grant | null, string> {
     return (this.#grant ??= new DataLoader((keys) => this.#services.history.grantsByIds(keys), {
       cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
@@ -129,4 +145,8 @@ export class Loaders {
 
 function entryKey({ billingEntityId, sequence }: EntryKey): string {
   return `${billingEntityId} ${sequence}`;
+}
+
+function membershipKey({ organizationId, userId }: MembershipKey): string {
+  return `${organizationId} ${userId}`;
 }

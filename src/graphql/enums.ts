@@ -123,3 +123,13 @@ export const UsageLimitScopeEnum = register(
     PLAN: 'What the plan grants.',
   },
 );
+export const MemberRoleEnum = register('MemberRole', 'What a member may do in an organization.', {
+  OWNER: 'Everything.',
+  ADMIN: 'Everything but making, changing, demoting, suspending or removing an OWNER.',
+  BILLING: 'Reads everything and looks after plans and money; no members, keys or names.',
+  MEMBER: 'Uses; reads name, plan and balance, and of records, summaries and members only their own.',
+});
+export const MembershipStatusEnum = register('MembershipStatus', 'Whether a member may use credits here.', {
+  ACTIVE: 'They may.',
+  SUSPENDED: 'All new use here is refused with MEMBER_SUSPENDED. They read what a MEMBER reads, and change nothing.',
+});

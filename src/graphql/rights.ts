@@ -34,10 +34,10 @@ export function createRights(services: DomainServices): Rights {
   };
 }
 
-async function hasEnded(context: RequestContext, { principal, billingEntityId, standing }: Watch): Promise<boolean> {
+async function hasEnded(context: RequestContext, { billingEntityId, standing }: Watch): Promise<boolean> {
   try {
-    const entity = await requireVisible(context, principal, billingEntityId);
-    const now = await standingOf(context, principal, entity);
+    const entity = await requireVisible(context, billingEntityId);
+    const now = await standingOf(context, entity);
     return now !== null && now !== standing;
   } catch (error) {
     if (error instanceof Refusal && error.code === 'NOT_FOUND') return true;

@@ -9,6 +9,9 @@ import { resolveTypesByTypename } from './compilation.ts';
 import { ConsumptionResolver } from './consumption.resolver.ts';
 import { ExportResolver } from './export.resolver.ts';
 import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
+import { MembershipResolver } from './membership.resolver.ts';
+import { OrganizationFieldsResolver } from './organization-fields.resolver.ts';
+import { OrganizationResolver } from './organization.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
 import { CreditDrawResolver, UsageRecordResolver } from './usage-record.resolver.ts';
@@ -27,6 +30,9 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       CreditDrawResolver,
       ExportResolver,
       LedgerEntryResolver,
+      MembershipResolver,
+      OrganizationFieldsResolver,
+      OrganizationResolver,
       PlanResolver,
       ReservationResolver,
       UsageRecordResolver,

@@ -1,13 +1,12 @@
 import { Arg, Ctx, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
 import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
-import { readsAll, requirePrincipal } from '../billing-entities/access.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Entry } from '../credits/account.ts';
 import type { UsageEvent } from '../usage/usage-history.ts';
 import { keyOfUse } from './api-key.access.ts';
 import { ApiKey } from './api-key.type.ts';
-import { requireWatchable } from './authorization.ts';
+import { nullUnless, onlyUserId, requireWatchable } from './authorization.ts';
 import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { CreditGrant } from './grant.type.ts';
@@ -23,8 +22,9 @@ export class UsageRecordResolver {
   @Subscription(() => UsageRecordedEvent, {
     description: 'Use as it is recorded: at most ten events a second, only records that the subscriber may read.',
     async subscribe(request) {
-      const { billingEntityId, services } = await requireWatchable(request);
-      return services.usage.watch(billingEntityId);
+      const { entity, context } = await requireWatchable(request, 'usage.read');
+      const restriction = { onlyUserId: await onlyUserId(context, entity, 'usage.readAll') };
+      return context.services.usage.watch(entity.billingEntityId, restriction);
     },
   })
   usageRecorded(
@@ -76,12 +76,11 @@ export class UsageRecordResolver {
     nullable: true,
     description: 'The entry that charged it. null: the caller may not read it.',
   })
-  async ledgerEntry(
-    @Root() record: DomainRecord,
-    @Ctx() { loaders, principal }: RequestContext,
-  ): Promise<Entry | null> {
+  async ledgerEntry(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Entry | null> {
+    const { loaders } = context;
     const entity = await loaders.entity.load(record.billingEntityId);
-    return entity !== null && readsAll(requirePrincipal(principal), entity) ? loaders.entry.load(record) : null;
+    if (entity === null) return null;
+    return nullUnless(context, { entity, operation: 'ledger.read' }, () => loaders.entry.load(record));
   }
 }
 

@@ -175,7 +175,7 @@ describe('a provider’s secret', () => {
     );
     await expect(ask(inPool)).rejects.toMatchObject({ code: 'CONFLICT' });
     await custom(person);
-    await installation.one.entities.suspend(person.id, 'abuse');
+    await installation.one.entities.suspend({ billingEntityId: person.id, actor: 'operator:root', reason: 'abuse' });
     await expect(ask()).rejects.toMatchObject({ code: 'CONFLICT' });
     expect(await actions(pool.id)).toEqual([]);
   });

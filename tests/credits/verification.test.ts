@@ -259,6 +259,7 @@ describe('verification', () => {
                   return services.ledger.execute({
                     ...base,
                     kind: 'transfer',
+                    onlyOfRootIn: null,
                     billingEntityId,
                     toBillingEntityId,
                     amount,

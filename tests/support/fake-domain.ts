@@ -195,12 +195,12 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'entities.byExternalId': (_type: string, externalId: string) =>
       [...entities.values()].find((entity) => entity.externalId === externalId) ?? null,
     'entities.list': () => pageOf([...entities.values()]),
-    'entities.suspend': (id: string, reason: string) => ({
-      ...entityOf(id, 'Ann'),
+    'entities.suspend': ({ billingEntityId, reason }: { billingEntityId: string; reason: string }) => ({
+      ...entityOf(billingEntityId, 'Ann'),
       suspendedAt: NOON,
       suspensionReason: reason,
     }),
-    'entities.reinstate': (id: string) => entityOf(id, 'Ann'),
+    'entities.reinstate': ({ billingEntityId }: { billingEntityId: string }) => entityOf(billingEntityId, 'Ann'),
     'accounts.balances': (ids: readonly string[]) => new Map(ids.map((id) => [id, balanceOf(id)])),
     'history.grants': () => pageOf([trial]),
     'history.grantsByIds': (keys: readonly { id: string }[]) => keys.map(({ id }) => (id === TRIAL ? trial : null)),
