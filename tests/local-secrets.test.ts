@@ -20,8 +20,8 @@ describe('local mode', () => {
     );
     expect(first).toMatchObject([{ id: 'local' }]);
     expect(first?.[0]?.key).toHaveLength(32);
-    for (const other of [...others, await encryptionKeysOf({ encryptionKeys: [], dataDir })])
-      expect(other).toEqual(first);
+    const later = await encryptionKeysOf({ encryptionKeys: [], dataDir });
+    for (const other of [...others, later]) expect(other).toEqual(first);
     expect(await readdir(dataDir)).toEqual(['encryption-key']);
     expect((await stat(join(dataDir, 'encryption-key'))).mode & 0o777).toBe(0o600);
   });

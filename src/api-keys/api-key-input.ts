@@ -79,6 +79,12 @@ export function modeOf(type: ApiKeyType, billingMode: BillingMode | null): Billi
   return 'FULL';
 }
 
+/** The mode that a key shall have from now on. @throws Refusal BAD_USER_INPUT */
+export function checkMode(type: ApiKeyType, billingMode: BillingMode | null): BillingMode {
+  if (billingMode === null) throw badInput('billingMode cannot be cleared: it is FULL or COMPUTE_ONLY');
+  return modeOf(type, billingMode);
+}
+
 /** The secret that a key of this type needs: the provider's for a CUSTOM one, none for a PLATFORM one. @throws Refusal BAD_USER_INPUT */
 export function checkSecret(type: ApiKeyType, provider: ApiKeyProvider, secret: string | null): string | null {
   if (type === 'PLATFORM') {

@@ -14,6 +14,7 @@ import { type ApiKey, KEY_COLUMNS, type KeyRow, secretBinding, toApiKey } from '
 import {
   checkCreditLimit,
   checkExpiry,
+  checkMode,
   checkName,
   checkOverlap,
   checkSecret,
@@ -45,6 +46,9 @@ export interface RotateRequest {
   readonly overlapSeconds: number;
 }
 
+/** Not revoked ones of one billing entity. */
+const MAX_KEYS = 1_000;
+
 export class ApiKeys {
   readonly #options: Options;
 
@@ -52,7 +56,7 @@ export class ApiKeys {
     this.#options = options;
   }
 
-  /** @throws Refusal BAD_USER_INPUT */
+  /** @throws Refusal BAD_USER_INPUT; CONFLICT when there are too many */
   async create(principal: Principal, billingEntityId: string, input: CreateKeyInput): Promise<IssuedKey> {
     const { database, clock } = this.#options;
     const now = clock.now();
@@ -63,6 +67,7 @@ export class ApiKeys {
     const creditLimit = checkCreditLimit(input.creditLimit);
     const expiresAt = checkExpiry(input.expiresAt, now);
     const { shown, stored } = this.#newSecret(ref, given);
+    await this.#requireRoom(billingEntityId);
     const apiKey = await database.transaction(async (client) => {
       const { rows } = await client.query<KeyRow>(
         `insert into api_key (billing_entity_id, id, name, type, provider, billing_mode, hint, secret_hash, key_encryption_key,
@@ -92,7 +97,7 @@ export class ApiKeys {
       const name = input.name === undefined ? row.name : checkName(input.name);
       const creditLimit = input.creditLimit === undefined ? row.credit_limit : checkCreditLimit(input.creditLimit);
       const expiresAt = input.expiresAt === undefined ? row.expires_at : checkExpiry(input.expiresAt, now);
-      const billingMode = input.billingMode === undefined ? row.billing_mode : modeOf(row.type, input.billingMode);
+      const billingMode = input.billingMode === undefined ? row.billing_mode : checkMode(row.type, input.billingMode);
       return client.query<KeyRow>(
         `update api_key set name = $3, credit_limit = $4, expires_at = $5, billing_mode = $6
          where billing_entity_id = $1 and id = $2 and (name, credit_limit, expires_at, billing_mode)
@@ -209,6 +214,17 @@ export class ApiKeys {
     });
     const used = new Map(rows.map((row) => [row.subject_id, row.used]));
     return refs.map(({ id }) => used.get(id) ?? 0n);
+  }
+
+  /** Those who race may pass the bound by as many as they are: it need not be exact. @throws Refusal CONFLICT */
+  async #requireRoom(billingEntityId: string): Promise<void> {
+    const { rows } = await this.#options.database.query<{ keys: bigint }>(
+      `select count(*) as keys from api_key where billing_entity_id = $1 and revoked_at is null`,
+      [billingEntityId],
+    );
+    if ((rows[0]?.keys ?? 0n) >= MAX_KEYS) {
+      throw new Refusal('CONFLICT', `a billing entity has at most ${MAX_KEYS} keys: revoke some`);
+    }
   }
 
   #newSecret(ref: ApiKeyRef, given: string | null): NewSecret {

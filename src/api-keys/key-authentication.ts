@@ -66,7 +66,9 @@ export class KeyAuthentication {
   /** Those of these bearers whose keys are still good, found by one statement. */
   async stillGood(bearers: readonly ApiKeyPrincipal[]): Promise<ReadonlySet<ApiKeyPrincipal>> {
     if (bearers.length === 0) return new Set();
-    const found = await this.#read(bearers.map(({ billingEntityId, apiKeyId: id }) => ({ billingEntityId, id })));
+    const refs = bearers.map(({ billingEntityId, apiKeyId: id }) => ({ billingEntityId, id }));
+    // Many sockets may be of one key.
+    const found = await this.#read([...new Map(refs.map((ref) => [refText(ref), ref])).values()]);
     const now = this.#clock.now();
     return new Set(
       bearers.filter((bearer) => {

@@ -40,17 +40,21 @@ export class Database {
 
   async #once<T>(begin: string, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
-    let broken = false;
+    let isBroken = false;
     try {
       await client.query(begin);
       const result = await work(client);
       await client.query('commit');
       return result;
     } catch (error) {
-      broken = true;
+      // Work that was refused leaves a sound connection behind.
+      isBroken = await client.query('rollback').then(
+        () => false,
+        () => true,
+      );
       throw error;
     } finally {
-      client.release(broken);
+      client.release(isBroken);
     }
   }
 }

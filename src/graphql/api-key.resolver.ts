@@ -31,7 +31,7 @@ import { CreditsScalar } from './scalars.ts';
 export class ApiKeyResolver {
   @Mutation(() => ApiKeySecretPayload, {
     description:
-      'Makes a key. The secret of a PLATFORM key is in this answer, and never again. Who administers the entity.',
+      'Makes a key. The secret of a PLATFORM key is in this answer, and never again. More than 1000 that are not revoked: CONFLICT. Who administers the entity.',
   })
   async createApiKey(
     @Arg('input', () => CreateApiKeyInput, { description: 'What key, and whose.' }) input: CreateApiKeyInput,

@@ -164,7 +164,7 @@ export class UpdateApiKeyInput {
 
   @Field(() => BillingModeEnum, {
     nullable: true,
-    description: 'CUSTOM keys only, for use from now on; null: as CUSTOM keys have it, COMPUTE_ONLY.',
+    description: 'CUSTOM keys only, for use from now on; null: BAD_USER_INPUT.',
   })
   readonly billingMode?: BillingMode | null;
 }

@@ -128,6 +128,18 @@ describe('a new key', () => {
     expect(`${refusal?.message} ${refusal?.stack}`).not.toMatch(/hunter2|hünter2/);
   });
 
+  it('is one too many after a thousand that are not revoked', async () => {
+    const { apiKey } = await create();
+    await installation.behindItsBack(
+      `insert into api_key (billing_entity_id, id, name, type, provider, billing_mode, hint, secret_hash, created_by, created_at)
+       select billing_entity_id, gen_random_uuid(), name, type, provider, billing_mode, hint, secret_hash, created_by, created_at
+       from api_key, generate_series(1, 999) where id = '${apiKey.id}'`,
+    );
+    await expect(create()).rejects.toMatchObject({ code: 'CONFLICT' });
+    await installation.one.apiKeys.revoke(person.principal, apiKey);
+    await create();
+  });
+
   it('of ANTHROPIC is refused one of OpenAI', async () => {
     await expect(create({ provider: 'ANTHROPIC' }, CUSTOM)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
   });
@@ -257,7 +269,7 @@ describe('a change', () => {
       name: 'other',
       billingMode: 'FULL',
     });
-    expect(await update({ creditLimit: null, billingMode: null })).toMatchObject({
+    expect(await update({ creditLimit: null, billingMode: 'COMPUTE_ONLY' })).toMatchObject({
       name: 'other',
       creditLimit: null,
       billingMode: 'COMPUTE_ONLY',
@@ -274,6 +286,7 @@ describe('a change', () => {
     { creditLimit: -1n },
     { expiresAt: new Date(0) },
     { billingMode: 'COMPUTE_ONLY' },
+    { billingMode: null },
   ] as const)('%j is refused', async (input) => {
     const { apiKey } = await create();
     await expect(installation.one.apiKeys.update(person.principal, apiKey, input)).rejects.toMatchObject({

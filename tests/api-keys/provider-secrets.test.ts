@@ -267,7 +267,7 @@ describe('keys:rotate', () => {
       await rememberToStop(withKeys([...OLD, NEW[0] as KeyRing[number]])),
       await rememberToStop(withKeys(NEW)),
     ];
-    let isOver = false;
+    const over = new AbortController();
     const owners = keys.map(async (key, index) => {
       const history = histories[index] as (typeof histories)[number];
       for (let turn = 0; turn < 15; turn += 1) {
@@ -279,17 +279,17 @@ describe('keys:rotate', () => {
       }
     });
     const readers = histories.map(async (history, index) => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const least = history.answered;
         const userExternalId = people[index]?.externalId as string;
-        const found = await ask({ userExternalId }, servers[index % 2] as DomainServices);
+        const found = await ask({ userExternalId }, servers[index % 2]);
         expect(history.secrets.indexOf(found?.secret as string)).toBeGreaterThanOrEqual(least);
       }
     });
     const command = (async () => {
-      while (!isOver) expect((await run(NEW)).unreadable).toEqual([]);
+      while (!over.signal.aborted) expect((await run(NEW)).unreadable).toEqual([]);
     })();
-    await Promise.all(owners).finally(() => (isOver = true));
+    await Promise.all(owners).finally(() => over.abort());
     await Promise.all([...readers, command]);
     expect(await run(NEW)).toMatchObject({ unreadable: [], remaining: 0 });
     const after = await rememberToStop(withKeys(NEW.slice(0, 1)));

@@ -90,15 +90,14 @@ describe('the watch over rights', () => {
   });
 
   it('spares what was opened under the same name while it asked', async () => {
-    let session: FakeSession | undefined;
+    const session = new FakeSession(user);
     const { scheduler, opened } = setUp({
       endedAmong(watches) {
-        session?.watch('s');
+        session.watch('s');
         return Promise.resolve(new Set(watches));
       },
     });
-    session = opened(new FakeSession(user));
-    session.watch('s');
+    opened(session).watch('s');
     await scheduler.advance(400);
     expect(session.ended).toEqual([]);
   });
