@@ -2,7 +2,7 @@
  * Usage and ledger as files of any length: a single-use link is made by who may read them, and streams one file. The right is
  * asked for when a link is made, and again when it is used, for it can be lost in between.
  */
-import { may, type Relation, requireMay } from '../billing-entities/authorization.ts';
+import { may, requireMay } from '../billing-entities/authorization.ts';
 import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Members } from '../billing-entities/members.ts';

@@ -244,7 +244,7 @@ describe('what an API key sees', () => {
         billingEntity: {
           name: 'Ann',
           credits: { available: 9_990 },
-          viewerPermissions: ['credits.consume', 'usage.read'],
+          viewerPermissions: ['entity.read', 'credits.read', 'credits.consume'],
           ledger: null,
           apiKeys: null,
         },
