@@ -1,14 +1,14 @@
 /** One command, decided: what it does, or why not. */
 import { type Account, accountTime } from './account.ts';
 import { Books, NOTHING } from './books.ts';
-import { type Command, type Decision, rejected, type Situation } from './commands.ts';
+import { type Command, type Decision, noAccount, type Situation } from './commands.ts';
 import { adjust, clawBack, grant, refund, transfer } from './moves.ts';
 import { consume, extend, release, reserve, settle } from './use.ts';
 
 /** Decides on accounts to which everything due has been applied. The clock may say anything: an account’s own time counts. */
 export function decide(command: Command, situation: Situation, clock: Date): Decision {
   const account = situation.account(command.billingEntityId);
-  if (account === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
+  if (account === undefined) return noAccount(command);
   const now = accountTime(account, clock);
   switch (command.kind) {
     case 'consume':
