@@ -3,8 +3,13 @@
  * that is not asked for is not there: one that says «or $n is null» would keep the planner from the right index.
  */
 export class Conditions {
-  readonly values: unknown[] = [];
+  readonly values: unknown[];
   readonly #texts: string[] = [];
+
+  /** @param values of the same statement, where it has other conditions elsewhere */
+  constructor(values: unknown[] = []) {
+    this.values = values;
+  }
 
   /** Takes a value; returns how the statement names it. */
   value(value: unknown): string {

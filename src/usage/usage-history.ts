@@ -1,11 +1,12 @@
 /** What was used: records read in pages, and watched as they come. */
 import { Conditions } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
-import type { UsageRecord } from '../credits/account.ts';
+import { sooner, type UsageRecord } from '../credits/account.ts';
 import { parseRecordId } from '../ids.ts';
 import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { placesOf } from './places.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from './usage-record-row.ts';
-import { addSelection, selectionOf, type UseFilter } from './use-filter.ts';
+import { addSelection, type Selection, selectionOf, type UseFilter } from './use-filter.ts';
 
 export interface UsageFilter extends UseFilter {
   /** By occurredAt, inclusive. */
@@ -77,11 +78,20 @@ export class UsageHistory {
     addSelection(where, 'u', selection);
     // True of everybody but the payer, and what lets the index by user serve: it has nobody's use of their own account.
     if (selection.userIds?.includes(billingEntityId) === false) where.and('u.user_id <> u.billing_entity_id');
-    const { rows } = await this.#database.query<RecordRow>(
-      `select ${RECORD_COLUMNS} from usage_record u ${where.clause}
-       order by u.occurred_at desc, u.sequence desc, u.line desc limit ${where.value(page.first + 1)}`,
-      where.values,
-    );
+    const count = page.first + 1;
+    const newestFirst = `order by u.occurred_at desc, u.sequence desc, u.line desc limit ${where.value(count)}`;
+    let text: string;
+    if (isOneRangeOfAnIndex(selection, billingEntityId)) {
+      text = `select ${RECORD_COLUMNS} from usage_record u ${where.clause} ${newestFirst}`;
+    } else {
+      const until = sooner(after && new Date(after[0]), filter.to);
+      const place = placesOf({ billingEntityId, selection, from: filter.from, until, count }, where.values);
+      where.and(`u.occurred_at >= place.start and u.occurred_at < place.start + interval '1 hour'`);
+      text = `with ${place} select ${RECORD_COLUMNS} from place cross join lateral (
+          select * from usage_record u ${where.clause} ${newestFirst}
+        ) u ${newestFirst}`;
+    }
+    const { rows } = await this.#database.query<RecordRow>(text, where.values);
     return toPage(rows.map(toRecord), page, recordKey);
   }
 
@@ -141,6 +151,16 @@ export class UsageHistory {
     });
     return { records: rows.map(toRecord), skipped: (rows[0]?.total ?? 0n) - BigInt(rows.length) };
   }
+}
+
+/**
+ * Whether these records stand side by side in an index, in the order of the page: all of them, one feature's, one
+ * person's. Of any others a page might be looked for through all of history, so that sums have to tell where it is.
+ */
+function isOneRangeOfAnIndex({ resources, userIds, billingModes, features }: Selection, payer: string): boolean {
+  if (resources || billingModes) return false;
+  if (features) return features.length === 1 && !userIds;
+  return !userIds || (userIds.length === 1 && userIds[0] !== payer);
 }
 
 /** A record's place among the others of its account. */
