@@ -8,8 +8,9 @@ import { type BenchDatabase, checkpoint, createBenchDatabase } from '../database
  */
 export async function openStore(into: string | null, serverUrl: string | null): Promise<BenchDatabase> {
   if (into === null) return createBenchDatabase(serverUrl);
-  if (/^postgres(ql)?:/.test(into))
+  if (/^postgres(ql)?:/.test(into)) {
     return { databaseUrl: into, checkpoint: () => checkpoint(into), drop: async () => {} };
+  }
   await mkdir(into, { recursive: true });
   const postgres = await startEmbeddedPostgres({
     dataDir: into,

@@ -140,8 +140,8 @@ describe('verification', () => {
           );
         } catch (error) {
           // A check of the database itself, or a type that the value does not fit: nothing was altered.
-          if (error instanceof DatabaseError && ['23502', '23514', '42804', '23505'].includes(error.code ?? ''))
-            continue;
+          const refusals = ['23502', '23514', '42804', '23505'];
+          if (error instanceof DatabaseError && refusals.includes(error.code ?? '')) continue;
           throw error;
         }
         altered = true;
