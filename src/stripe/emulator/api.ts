@@ -75,7 +75,11 @@ export class Api {
     this.#records = records;
   }
 
-  async serve(request: IncomingMessage, response: ServerResponse, { url, body }: { url: URL; body: string }): Promise<void> {
+  async serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { url, body }: { url: URL; body: string },
+  ): Promise<void> {
     const method = request.method ?? 'GET';
     const path = url.pathname;
     const requestId = this.#sandbox.newId('req', 14);
@@ -241,10 +245,7 @@ function apiError(requestId: string): Answer {
 
 function rateLimited(requestId: string): Answer {
   const message = 'Too many requests hit the API too quickly. We recommend an exponential backoff of your requests.';
-  return failureOf(
-    new StripeFailure(429, message, { type: 'invalid_request_error', code: 'rate_limit' }),
-    requestId,
-  );
+  return failureOf(new StripeFailure(429, message, { type: 'invalid_request_error', code: 'rate_limit' }), requestId);
 }
 
 function send(response: ServerResponse, { status, body, replayed = false }: Answer): void {

@@ -3,7 +3,10 @@ import type { CardOutcome } from './tables.ts';
 import type { Customer, PaymentMethod } from './wire.ts';
 
 /** Last digits of Stripe's test cards that behave so. */
-const LAST_DIGITS = { accepted: '4242', declined: '0341', requires_action: '3184' } satisfies Record<CardOutcome, string>;
+const LAST_DIGITS = { accepted: '4242', declined: '0341', requires_action: '3184' } satisfies Record<
+  CardOutcome,
+  string
+>;
 
 /** How the customer's card would answer now; null: there is none. */
 export function cardOf(sandbox: Sandbox, customer: string): CardOutcome | null {

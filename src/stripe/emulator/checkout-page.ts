@@ -40,10 +40,17 @@ export function cardChoice(selected: CardOutcome): Html {
     { value: 'declined', label: 'Visa 0341', hint: 'is declined' },
     { value: 'requires_action', label: 'Visa 3184', hint: 'asks for 3-D Secure every time' },
   ] as const;
-  return html`<fieldset><legend>Test card</legend>${cards.map(
-    ({ value, label, hint }) =>
-      html`<label><input type="radio" name="card" value="${value}"${selected === value && html` checked`}> ${label}<small>${hint}</small></label>`,
-  )}</fieldset>`;
+  return html`<fieldset>
+    <legend>Test card</legend>
+    ${cards.map(
+      ({ value, label, hint }) =>
+        html`<label
+          ><input type="radio" name="card" value="${value}" ${selected === value && html` checked`} /> ${label}<small
+            >${hint}</small
+          ></label
+        >`,
+    )}
+  </fieldset>`;
 }
 
 function submit(
@@ -74,19 +81,45 @@ function paymentPage(sandbox: Sandbox, session: CheckoutSession, problem: string
     title: isSubscription ? 'Subscribe' : 'Pay',
     back: session.cancel_url === null ? null : { href: session.cancel_url, label: 'Cancel and go back' },
     body: html`${notice(problem)}
-<section aria-labelledby="order"><h2 id="order">Your order</h2>
-<table><thead><tr><th scope="col">What</th><th scope="col">Quantity</th><th scope="col" class="amount">Price</th></tr></thead>
-<tbody>${lines.map(lineRow)}</tbody>
-<tfoot><tr><th scope="row" colspan="2">Due today</th><td class="amount">${formatMoney(session.amount_total ?? 0, currency)}</td></tr></tfoot></table>
-${isTrial && html`<p>Free of charge during the trial.</p>`}
-</section>
-<section aria-labelledby="payment"><h2 id="payment">Payment</h2>
-<form method="post">
-${email === null ? html`<p><label>E-mail <input type="email" name="email" autocomplete="email" required></label></p>` : html`<p>${email}</p>`}
-${cardChoice('accepted')}
-<button type="submit">${isSubscription ? 'Subscribe' : `Pay ${formatMoney(session.amount_total ?? 0, currency)}`}</button>
-</form></section>
-<p>This page is good until ${formatDay(session.expires_at)}.</p>`,
+      <section aria-labelledby="order">
+        <h2 id="order">Your order</h2>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">What</th>
+              <th scope="col">Quantity</th>
+              <th scope="col" class="amount">Price</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${lines.map(lineRow)}
+          </tbody>
+          <tfoot>
+            <tr>
+              <th scope="row" colspan="2">Due today</th>
+              <td class="amount">${formatMoney(session.amount_total ?? 0, currency)}</td>
+            </tr>
+          </tfoot>
+        </table>
+        ${isTrial && html`<p>Free of charge during the trial.</p>`}
+      </section>
+      <section aria-labelledby="payment">
+        <h2 id="payment">Payment</h2>
+        <form method="post">
+          ${
+            email === null
+              ? html`<p>
+                  <label>E-mail <input type="email" name="email" autocomplete="email" required /></label>
+                </p>`
+              : html`<p>${email}</p>`
+          }
+          ${cardChoice('accepted')}
+          <button type="submit">
+            ${isSubscription ? 'Subscribe' : `Pay ${formatMoney(session.amount_total ?? 0, currency)}`}
+          </button>
+        </form>
+      </section>
+      <p>This page is good until ${formatDay(session.expires_at)}.</p>`,
   });
 }
 
@@ -97,18 +130,36 @@ function lineRow(line: CheckoutLine): Html {
   const amount = isUsage
     ? `${unitAmountOf(price)} cents per unit used`
     : `${formatMoney(line.amount_total, line.currency)}${every}`;
-  return html`<tr><th scope="row">${line.description}</th><td>${line.quantity ?? 'as used'}</td><td class="amount">${amount}</td></tr>`;
+  return html`<tr>
+    <th scope="row">${line.description}</th>
+    <td>${line.quantity ?? 'as used'}</td>
+    <td class="amount">${amount}</td>
+  </tr>`;
 }
 
 function authenticationPage(session: CheckoutSession, email: string | undefined): string {
   return page({
     title: '3-D Secure',
-    body: html`<section aria-labelledby="bank"><h2 id="bank">Your bank wants to know that it is you</h2>
-<p>${formatMoney(session.amount_total ?? 0, session.currency ?? 'usd')} to Tollgate.</p>
-<div class="row">
-<form method="post"><input type="hidden" name="step" value="confirm">${email !== undefined && html`<input type="hidden" name="email" value="${email}">`}<button type="submit">Confirm</button></form>
-<form method="post"><input type="hidden" name="step" value="refuse"><button type="submit" class="quiet">Fail authentication</button></form>
-</div></section>`,
+    body: html`<section aria-labelledby="bank">
+      <h2 id="bank">Your bank wants to know that it is you</h2>
+      <p>${formatMoney(session.amount_total ?? 0, session.currency ?? 'usd')} to Tollgate.</p>
+      <div class="row">
+        <form method="post">
+          <input
+            type="hidden"
+            name="step"
+            value="confirm"
+          />${email !== undefined && html`<input type="hidden" name="email" value="${email}" />`}<button type="submit">
+            Confirm
+          </button>
+        </form>
+        <form method="post">
+          <input type="hidden" name="step" value="refuse" /><button type="submit" class="quiet">
+            Fail authentication
+          </button>
+        </form>
+      </div>
+    </section>`,
   });
 }
 

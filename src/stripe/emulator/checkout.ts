@@ -55,9 +55,7 @@ const fields = {
     enabled: required(flag),
     invoice_data: object({ description: text, footer: text, metadata }),
   }),
-  line_items: list(
-    required(object({ metadata, price: text, price_data: priceData, quantity: integer })),
-  ),
+  line_items: list(required(object({ metadata, price: text, price_data: priceData, quantity: integer }))),
   metadata,
   mode: required(oneOf('payment', 'subscription')),
   payment_intent_data: object({
@@ -74,9 +72,7 @@ const fields = {
     trial_end: integer,
     trial_period_days: integer,
     trial_settings: object({
-      end_behavior: required(
-        object({ missing_payment_method: required(oneOf('cancel', 'create_invoice', 'pause')) }),
-      ),
+      end_behavior: required(object({ missing_payment_method: required(oneOf('cancel', 'create_invoice', 'pause')) })),
     }),
   }),
   success_url: required(text),

@@ -42,8 +42,7 @@ export const customerRoutes: readonly Route[] = [
   route('GET', '/v1/customers', { ...pageFields, created: range, email: text }, (sandbox, parameters) => {
     const rows = [...sandbox.tables.customers.values()].filter(
       (each) =>
-        (parameters.email === undefined || each.email === parameters.email) &&
-        within(each.created, parameters.created),
+        (parameters.email === undefined || each.email === parameters.email) && within(each.created, parameters.created),
     );
     return pageOf(rows, '/v1/customers', parameters);
   }),

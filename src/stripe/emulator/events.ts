@@ -14,9 +14,7 @@ export const eventRoutes: readonly Route[] = [
     { ...pageFields, created: range, delivery_success: flag, type: text, types: list(required(text)) },
     (sandbox, parameters) => {
       const undelivered = new Set(
-        [...sandbox.tables.deliveries.values()]
-          .filter((each) => each.state !== 'delivered')
-          .map((each) => each.event),
+        [...sandbox.tables.deliveries.values()].filter((each) => each.state !== 'delivered').map((each) => each.event),
       );
       const { type, types, delivery_success: success } = parameters;
       const rows = [...sandbox.tables.events.values()].filter(
@@ -30,7 +28,9 @@ export const eventRoutes: readonly Route[] = [
     },
   ),
   route('GET', '/v1/events/:id', {}, (sandbox, _parameters, [id]) => rowOf(sandbox.tables.events, 'event', id)),
-  route('GET', '/v2/core/events/:id', {}, (sandbox, _parameters, [id]) => rowOf(sandbox.tables.thinEvents, 'event', id)),
+  route('GET', '/v2/core/events/:id', {}, (sandbox, _parameters, [id]) =>
+    rowOf(sandbox.tables.thinEvents, 'event', id),
+  ),
   route(
     'POST',
     '/v1/webhook_endpoints',

@@ -24,23 +24,26 @@ interface Page {
 /** A whole page. */
 export function page({ title, body, back = null }: Page): string {
   return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${new Html(CSS)}</style>
-</head>
-<body>
-<header><p class="brand">Tollgate <span class="mode">Stripe emulator: no real money moves</span></p></header>
-<main>
-<h1>${title}</h1>
-${body}
-${isSafe(back?.href) && html`<p><a class="back" href="${back?.href ?? ''}">${back?.label ?? ''}</a></p>`}
-</main>
-</body>
-</html>
-`.markup;
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>${title}</title>
+        <style>
+          ${new Html(CSS)}
+        </style>
+      </head>
+      <body>
+        <header>
+          <p class="brand">Tollgate <span class="mode">Stripe emulator: no real money moves</span></p>
+        </header>
+        <main>
+          <h1>${title}</h1>
+          ${body}
+          ${isSafe(back?.href) && html`<p><a class="back" href="${back?.href ?? ''}">${back?.label ?? ''}</a></p>`}
+        </main>
+      </body>
+    </html> `.markup;
 }
 
 /** A message that assistive technology reads out. */

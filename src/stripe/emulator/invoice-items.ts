@@ -6,17 +6,7 @@ import { unitAmountOf } from './invoice-lines.ts';
 import { invoiceOf } from './invoice-routes.ts';
 import { pageFields, pageOf } from './lists.ts';
 import { canonicalDecimal, lineCents } from './money.ts';
-import {
-  decimal,
-  flag,
-  integer,
-  mergeMetadata,
-  metadata,
-  object,
-  required,
-  text,
-  type Values,
-} from './parameters.ts';
+import { decimal, flag, integer, mergeMetadata, metadata, object, required, text, type Values } from './parameters.ts';
 import { blankItem, keepItems } from './proration.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';

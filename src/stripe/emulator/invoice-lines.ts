@@ -43,7 +43,11 @@ export function usageLine(
 }
 
 /** Sets a usage line to a count, as long as its invoice is a draft. */
-export function countUsage(sandbox: Sandbox, line: InvoiceLine, { price, units }: { price: Price; units: number }): void {
+export function countUsage(
+  sandbox: Sandbox,
+  line: InvoiceLine,
+  { price, units }: { price: Price; units: number },
+): void {
   line.quantity = units;
   line.quantity_decimal = String(units);
   line.amount = lineCents(unitAmountOf(price), units);
@@ -56,9 +60,10 @@ export function itemLine(sandbox: Sandbox, item: InvoiceItem): InvoiceLine {
   const subscription = item.parent?.subscription_details ?? null;
   const credited = item.proration_details?.credited_items?.invoice_line_item_details ?? null;
   const prorationDetails = item.proration ? { credited_items: credited } : null;
-  const subscriptionItem = sandbox.behaviour.prorationParent === 'subscription_item_details' && item.proration
-    ? subscription?.subscription_item
-    : undefined;
+  const subscriptionItem =
+    sandbox.behaviour.prorationParent === 'subscription_item_details' && item.proration
+      ? subscription?.subscription_item
+      : undefined;
   return {
     id: sandbox.newId('il'),
     object: 'line_item',
@@ -71,28 +76,29 @@ export function itemLine(sandbox: Sandbox, item: InvoiceItem): InvoiceLine {
     invoice: null,
     livemode: false,
     metadata: item.metadata ?? {},
-    parent: subscription !== null && subscriptionItem !== undefined
-      ? {
-          invoice_item_details: null,
-          subscription_item_details: {
-            invoice_item: item.id,
-            proration: true,
-            proration_details: prorationDetails,
-            subscription: subscription.subscription,
-            subscription_item: subscriptionItem,
+    parent:
+      subscription !== null && subscriptionItem !== undefined
+        ? {
+            invoice_item_details: null,
+            subscription_item_details: {
+              invoice_item: item.id,
+              proration: true,
+              proration_details: prorationDetails,
+              subscription: subscription.subscription,
+              subscription_item: subscriptionItem,
+            },
+            type: 'subscription_item_details',
+          }
+        : {
+            invoice_item_details: {
+              invoice_item: item.id,
+              proration: item.proration,
+              proration_details: prorationDetails,
+              subscription: subscription?.subscription ?? null,
+            },
+            subscription_item_details: null,
+            type: 'invoice_item_details',
           },
-          type: 'subscription_item_details',
-        }
-      : {
-          invoice_item_details: {
-            invoice_item: item.id,
-            proration: item.proration,
-            proration_details: prorationDetails,
-            subscription: subscription?.subscription ?? null,
-          },
-          subscription_item_details: null,
-          type: 'invoice_item_details',
-        },
     period: { ...item.period },
     pretax_credit_amounts: [],
     pricing: item.pricing && {

@@ -56,32 +56,75 @@ function pageOf(
     title: `Invoice ${invoice.number ?? 'draft'}`,
     back: back === null ? null : { href: back, label: 'Go back' },
     body: html`${notice(problem)}${linesTable(invoice)}
-${invoice.status === 'paid' && html`<section role="status"><p>Paid on ${formatDay(invoice.status_transitions.paid_at ?? 0)}.</p></section>`}
-${
-  isWaiting &&
-  html`<section aria-labelledby="bank"><h2 id="bank">Your bank wants to know that it is you</h2>
-<div class="row"><form method="post" action="${action}"><input type="hidden" name="step" value="confirm"><button type="submit">Confirm</button></form>
-<form method="post" action="${action}"><input type="hidden" name="step" value="refuse"><button type="submit" class="quiet">Fail authentication</button></form></div></section>`
-}
-${
-  invoice.status === 'open' &&
-  !isWaiting &&
-  html`<section aria-labelledby="pay"><h2 id="pay">Pay this invoice</h2>
-<p>${describeCard(sandbox, customer) ?? 'There is no card yet.'}</p>
-<form method="post" action="${action}">${cardChoice('accepted')}<button type="submit">Pay ${formatMoney(invoice.amount_remaining, invoice.currency)}</button></form></section>`
-}
-<p><a href="/i/${invoice.id}/pdf">Print</a></p>`,
+      ${invoice.status === 'paid' && html`<section role="status"><p>Paid on ${formatDay(invoice.status_transitions.paid_at ?? 0)}.</p></section>`}
+      ${
+        isWaiting &&
+        html`<section aria-labelledby="bank">
+          <h2 id="bank">Your bank wants to know that it is you</h2>
+          <div class="row">
+            <form method="post" action="${action}">
+              <input type="hidden" name="step" value="confirm" /><button type="submit">Confirm</button>
+            </form>
+            <form method="post" action="${action}">
+              <input type="hidden" name="step" value="refuse" /><button type="submit" class="quiet">
+                Fail authentication
+              </button>
+            </form>
+          </div>
+        </section>`
+      }
+      ${
+        invoice.status === 'open' &&
+        !isWaiting &&
+        html`<section aria-labelledby="pay">
+          <h2 id="pay">Pay this invoice</h2>
+          <p>${describeCard(sandbox, customer) ?? 'There is no card yet.'}</p>
+          <form method="post" action="${action}">
+            ${cardChoice('accepted')}<button type="submit">
+              Pay ${formatMoney(invoice.amount_remaining, invoice.currency)}
+            </button>
+          </form>
+        </section>`
+      }
+      <p><a href="/i/${invoice.id}/pdf">Print</a></p>`,
   });
 }
 
 function linesTable(invoice: Invoice): ReturnType<typeof html> {
-  return html`<section aria-labelledby="lines"><h2 id="lines">What it is for</h2>
-<p>Status: ${invoice.status}. Created on ${formatDay(invoice.created)} for ${invoice.customer_email ?? invoice.customer}.</p>
-<table><thead><tr><th scope="col">Line</th><th scope="col">Period</th><th scope="col" class="amount">Amount</th></tr></thead>
-<tbody>${invoice.lines.data.map(
-    (line) =>
-      html`<tr><td>${line.description}</td><td>${formatDay(line.period.start)} – ${formatDay(line.period.end)}</td><td class="amount">${formatMoney(line.amount, line.currency)}</td></tr>`,
-  )}</tbody>
-<tfoot><tr><th scope="row" colspan="2">Total</th><td class="amount">${formatMoney(invoice.total, invoice.currency)}</td></tr>
-<tr><th scope="row" colspan="2">Due</th><td class="amount">${formatMoney(invoice.amount_remaining, invoice.currency)}</td></tr></tfoot></table></section>`;
+  return html`<section aria-labelledby="lines">
+    <h2 id="lines">What it is for</h2>
+    <p>
+      Status: ${invoice.status}. Created on ${formatDay(invoice.created)} for
+      ${invoice.customer_email ?? invoice.customer}.
+    </p>
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Line</th>
+          <th scope="col">Period</th>
+          <th scope="col" class="amount">Amount</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${invoice.lines.data.map(
+          (line) =>
+            html`<tr>
+              <td>${line.description}</td>
+              <td>${formatDay(line.period.start)} – ${formatDay(line.period.end)}</td>
+              <td class="amount">${formatMoney(line.amount, line.currency)}</td>
+            </tr>`,
+        )}
+      </tbody>
+      <tfoot>
+        <tr>
+          <th scope="row" colspan="2">Total</th>
+          <td class="amount">${formatMoney(invoice.total, invoice.currency)}</td>
+        </tr>
+        <tr>
+          <th scope="row" colspan="2">Due</th>
+          <td class="amount">${formatMoney(invoice.amount_remaining, invoice.currency)}</td>
+        </tr>
+      </tfoot>
+    </table>
+  </section>`;
 }

@@ -30,9 +30,7 @@ export const invoiceRoutes: readonly Route[] = [
     (sandbox, parameters) => {
       const customer = customerOf(sandbox, parameters.customer, 'customer');
       const subscription =
-        parameters.subscription === undefined
-          ? null
-          : subscriptionOf(sandbox, parameters.subscription, 'subscription');
+        parameters.subscription === undefined ? null : subscriptionOf(sandbox, parameters.subscription, 'subscription');
       const items =
         parameters.pending_invoice_items_behavior === 'include' || subscription !== null
           ? waitingItems(sandbox, customer, subscription?.id ?? null)

@@ -17,11 +17,7 @@ export interface PageRequest {
 export type PageAnswer = { readonly body: string } | { readonly redirect: string };
 
 /** Serves the hosted pages; false: it is none of them. */
-export function servePage(
-  sandbox: Sandbox,
-  response: ServerResponse,
-  { url, form }: PageRequest,
-): boolean {
+export function servePage(sandbox: Sandbox, response: ServerResponse, { url, form }: PageRequest): boolean {
   const [, place, id = '', print] = /^\/(c\/pay|p\/session|i)\/([^/]+)(\/pdf)?$/.exec(url.pathname) ?? [];
   if (place === undefined) return false;
   catchUp(sandbox);
@@ -37,7 +33,11 @@ export function servePage(
     else sendPage(response, 200, page({ title: 'Done', body: html`<section><p>It is paid.</p></section>` }));
   } catch (error) {
     if (!(error instanceof StripeFailure)) throw error;
-    sendPage(response, error.status, page({ title: 'Not found', body: html`<section><p>${error.message}</p></section>` }));
+    sendPage(
+      response,
+      error.status,
+      page({ title: 'Not found', body: html`<section><p>${error.message}</p></section>` }),
+    );
   }
   return true;
 }

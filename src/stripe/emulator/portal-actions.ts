@@ -70,7 +70,10 @@ function scheduleChange(
   releaseIfScheduled(sandbox, subscription);
   const schedule = createSchedule(sandbox, subscription);
   const { start, end } = periodOf(subscription);
-  const request = (items: { price: string; quantity: number | undefined }[], from: number): Parameters<typeof planPhases>[2][number] => ({
+  const request = (
+    items: { price: string; quantity: number | undefined }[],
+    from: number,
+  ): Parameters<typeof planPhases>[2][number] => ({
     items: items.map((each) => ({ ...each, metadata: undefined })),
     start_date: from,
     end_date: from === start ? end : undefined,

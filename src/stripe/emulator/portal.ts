@@ -188,7 +188,8 @@ function applyFeatures(sandbox: Sandbox, configuration: PortalConfiguration, giv
   if (cancel !== undefined) {
     now.subscription_cancel.enabled = cancel.enabled;
     now.subscription_cancel.mode = cancel.mode ?? now.subscription_cancel.mode;
-    now.subscription_cancel.proration_behavior = cancel.proration_behavior ?? now.subscription_cancel.proration_behavior;
+    now.subscription_cancel.proration_behavior =
+      cancel.proration_behavior ?? now.subscription_cancel.proration_behavior;
     if (cancel.cancellation_reason !== undefined) {
       now.subscription_cancel.cancellation_reason = { feedback_options: null, ...cancel.cancellation_reason };
     }

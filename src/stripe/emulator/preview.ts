@@ -54,7 +54,8 @@ function preview(sandbox: Sandbox, parameters: Values<typeof fields>): Invoice {
   const isNow = details?.proration_behavior === 'always_invoice' || planned.restarts;
   const running = periodOf(subscription);
   const waiting = waitingItems(sandbox, customer, subscription.id).map((item) => itemLine(sandbox, item));
-  const ends = subscription.cancel_at_period_end || details?.cancel_at_period_end === true || details?.cancel_now === true;
+  const ends =
+    subscription.cancel_at_period_end || details?.cancel_at_period_end === true || details?.cancel_now === true;
   const changed = { ...subscription, items: { ...subscription.items, data: planned.items } } satisfies Subscription;
   const lines = isNow
     ? [...waiting, ...linesOfChange(sandbox, subscription, planned)]

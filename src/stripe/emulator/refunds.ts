@@ -99,7 +99,10 @@ export function createRefund(sandbox: Sandbox, parameters: Partial<Values<typeof
     currency: charge.currency,
     customer: charge.customer,
     customer_account: null,
-    destination_details: { card: { reference_status: 'pending', reference_type: 'acquirer_reference_number', type: 'refund' }, type: 'card' },
+    destination_details: {
+      card: { reference_status: 'pending', reference_type: 'acquirer_reference_number', type: 'refund' },
+      type: 'card',
+    },
     metadata: mergeMetadata({}, parameters.metadata),
     payment_intent: charge.payment_intent,
     payment_method: charge.payment_method,

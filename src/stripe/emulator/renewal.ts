@@ -13,7 +13,8 @@ const TRIAL_WARNING = 3 * DAY;
 export function turnPeriod(sandbox: Sandbox, subscription: Subscription): void {
   const now = sandbox.now();
   const isTrialOver = subscription.status === 'trialing';
-  const endsHere = subscription.cancel_at_period_end || (subscription.cancel_at !== null && subscription.cancel_at <= now);
+  const endsHere =
+    subscription.cancel_at_period_end || (subscription.cancel_at !== null && subscription.cancel_at <= now);
   if (endsHere) {
     if (!isTrialOver) finalBill(sandbox, subscription, true);
     endSubscription(sandbox, subscription, { reason: 'cancellation_requested' });
@@ -39,7 +40,8 @@ export function turnPeriod(sandbox: Sandbox, subscription: Subscription): void {
 /** When the trial's coming end is announced; null when it has been, or there is none. */
 export function trialWarningAt(sandbox: Sandbox, subscription: Subscription): number | null {
   const notes = sandbox.tables.subscriptionNotes.get(subscription.id);
-  if (subscription.status !== 'trialing' || subscription.trial_end === null || notes?.trialWarned !== false) return null;
+  if (subscription.status !== 'trialing' || subscription.trial_end === null || notes?.trialWarned !== false)
+    return null;
   return subscription.trial_end - TRIAL_WARNING;
 }
 

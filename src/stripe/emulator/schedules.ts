@@ -247,7 +247,8 @@ export function releaseSchedule(sandbox: Sandbox, schedule: SubscriptionSchedule
 
 /** Writes down which phase is running, without doing what it says. */
 export function enterPhase(sandbox: Sandbox, schedule: SubscriptionSchedule): SchedulePhase | null {
-  const phase = schedule.phases.find((each) => each.start_date <= sandbox.now() && each.end_date > sandbox.now()) ?? null;
+  const phase =
+    schedule.phases.find((each) => each.start_date <= sandbox.now() && each.end_date > sandbox.now()) ?? null;
   schedule.current_phase = phase && { start_date: phase.start_date, end_date: phase.end_date };
   return phase;
 }
@@ -279,7 +280,10 @@ interface NewPhase {
   readonly metadata: Record<string, string>;
 }
 
-function blankPhase(currency: string, { start, end, items, prorationBehavior, metadata: labels }: NewPhase): SchedulePhase {
+function blankPhase(
+  currency: string,
+  { start, end, items, prorationBehavior, metadata: labels }: NewPhase,
+): SchedulePhase {
   return {
     add_invoice_items: [],
     application_fee_percent: null,

@@ -106,9 +106,13 @@ export function refusePayment(
   });
   const outcome = tryToPay(sandbox, intent, false);
   if (outcome === 'requires_action') {
-    throw cardRefused('Payment for this subscription requires additional user action.', 'subscription_payment_intent_requires_action', {
-      payment_intent: structuredClone(intent),
-    });
+    throw cardRefused(
+      'Payment for this subscription requires additional user action.',
+      'subscription_payment_intent_requires_action',
+      {
+        payment_intent: structuredClone(intent),
+      },
+    );
   }
   if (intent.last_payment_error?.type === 'invalid_request_error') {
     throw invalid(
@@ -128,7 +132,8 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
   const id = sandbox.newId('sub');
   const now = sandbox.now();
   const [first] = items;
-  if (first === undefined) throw invalid('Missing required param: items.', { code: 'parameter_missing', param: 'items' });
+  if (first === undefined)
+    throw invalid('Missing required param: items.', { code: 'parameter_missing', param: 'items' });
   const cadence = first.price.recurring ?? { interval: 'month', interval_count: 1 };
   const period = { start: now, end: trialEnd ?? nextBoundary(now, cadence, now) };
   const data: SubscriptionItem[] = items.map((item) => newItem(sandbox, id, { ...item, period }));

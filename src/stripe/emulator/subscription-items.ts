@@ -27,9 +27,12 @@ export function newItem(
   { price, quantity, period, metadata }: NewItem,
 ): SubscriptionItem {
   if (price.recurring === null) {
-    throw invalid('The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.', {
-      param: 'items',
-    });
+    throw invalid(
+      'The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.',
+      {
+        param: 'items',
+      },
+    );
   }
   return {
     id: sandbox.newId('si', 14),
@@ -68,7 +71,10 @@ export function changedItems(
     const param = `items[${index}]`;
     if (change.id === undefined) {
       if (change.price === undefined) {
-        throw invalid(`Missing required param: ${param}[price].`, { code: 'parameter_missing', param: `${param}[price]` });
+        throw invalid(`Missing required param: ${param}[price].`, {
+          code: 'parameter_missing',
+          param: `${param}[price]`,
+        });
       }
       const price = priceOf(sandbox, change.price, `${param}[price]`);
       items.push(newItem(sandbox, subscription.id, { ...change, price, quantity: change.quantity, period }));
@@ -104,7 +110,8 @@ export function assertCompatible(items: readonly SubscriptionItem[]): void {
     if (item.price.recurring?.interval !== first.price.recurring?.interval) {
       throw invalid('All prices on a subscription must have the same `recurring.interval`.', { param: 'items' });
     }
-    if (item.quantity !== undefined && item.quantity < 0) throw invalid('Invalid non-negative integer', { param: 'items' });
+    if (item.quantity !== undefined && item.quantity < 0)
+      throw invalid('Invalid non-negative integer', { param: 'items' });
   }
   if (new Set(items.map((item) => item.price.id)).size !== items.length) {
     throw invalid('Subscription items must have distinct prices.', { param: 'items' });

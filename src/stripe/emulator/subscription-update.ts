@@ -29,7 +29,11 @@ export interface BillingChange {
   readonly metadata: Metadata | undefined;
 }
 
-export type PaymentBehavior = 'allow_incomplete' | 'default_incomplete' | 'error_if_incomplete' | 'pending_if_incomplete';
+export type PaymentBehavior =
+  | 'allow_incomplete'
+  | 'default_incomplete'
+  | 'error_if_incomplete'
+  | 'pending_if_incomplete';
 
 /** A change that costs or saves something, worked out and not yet made. */
 export interface PlannedChange {
@@ -46,7 +50,8 @@ export interface PlannedChange {
 /** Works out what a change would do; `create_preview` stops here. */
 export function planChange(sandbox: Sandbox, subscription: Subscription, change: BillingChange): PlannedChange {
   const before = subscription.items.data;
-  const items = change.items === undefined ? structuredClone(before) : changedItems(sandbox, subscription, change.items);
+  const items =
+    change.items === undefined ? structuredClone(before) : changedItems(sandbox, subscription, change.items);
   const now = sandbox.now();
   const isTrial = subscription.status === 'trialing';
   const trialEnd = change.trialEnd === undefined ? subscription.trial_end : change.trialEnd;
@@ -95,7 +100,9 @@ export function linesOfChange(sandbox: Sandbox, subscription: Subscription, plan
 export function changeBilling(sandbox: Sandbox, subscription: Subscription, change: BillingChange): void {
   const planned = planChange(sandbox, subscription, change);
   const invoicesNow = change.prorationBehavior === 'always_invoice' || planned.restarts;
-  const due = invoicesNow ? linesOfChange(sandbox, subscription, planned).reduce((sum, line) => sum + line.amount, 0) : 0;
+  const due = invoicesNow
+    ? linesOfChange(sandbox, subscription, planned).reduce((sum, line) => sum + line.amount, 0)
+    : 0;
   if (change.paymentBehavior === 'error_if_incomplete' && due > 0 && !wouldPay(sandbox, subscription.customer)) {
     refusePayment(sandbox, subscription.customer, { amount: due, currency: subscription.currency });
   }

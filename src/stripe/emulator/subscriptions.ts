@@ -203,7 +203,8 @@ export function updateSubscription(
       prorationDate: parameters.proration_date,
       paymentBehavior: behavior ?? 'allow_incomplete',
       cancelAtPeriodEnd: parameters.cancel_at_period_end,
-      metadata: parameters.metadata === undefined ? undefined : mergeMetadata(subscription.metadata, parameters.metadata),
+      metadata:
+        parameters.metadata === undefined ? undefined : mergeMetadata(subscription.metadata, parameters.metadata),
     });
     // Everything of an update that waits, waits.
     if (subscription.pending_update !== null) return subscription;
@@ -308,7 +309,9 @@ function assertChangeable(subscription: Subscription, parameters: Partial<Values
       ([name, value]) => value !== undefined && !['metadata', 'cancellation_details', 'expand'].includes(name),
     );
     if (odd !== undefined) {
-      throw invalid('A canceled subscription can only update its cancellation_details and metadata.', { param: odd[0] });
+      throw invalid('A canceled subscription can only update its cancellation_details and metadata.', {
+        param: odd[0],
+      });
     }
   }
   const cancels = parameters.cancel_at_period_end !== undefined || parameters.cancel_at !== undefined;
