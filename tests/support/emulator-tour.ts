@@ -110,7 +110,7 @@ async function tourOfSubscriptions(bench: Bench, catalog: Catalog): Promise<void
   });
   await control.moveClock({ advanceSeconds: 8 * DAY });
   await control.setCard(stranger.id, 'accepted');
-  await stripe.subscriptions.resume(trial.id, { billing_cycle_anchor: 'now' });
+  await stripe.subscriptions.resume(trial.id, { billing_cycle_anchor: { type: 'now' } });
 }
 
 async function tourOfSchedules(bench: Bench, catalog: Catalog): Promise<void> {

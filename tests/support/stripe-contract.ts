@@ -103,7 +103,10 @@ class Contract {
       Object.entries(below).flatMap(([name, field]) => {
         const inner = type === null ? null : this.#types.propertyOf(type, name);
         if (inner === null) return name === 'expand' ? [] : [`${called.name} has no ${prefix}${name}`];
-        return field.fields === undefined ? [] : walk(inner, field.fields, `${prefix}${name}.`);
+        if (field.fields === undefined) {
+          return this.#types.takesText(inner) ? [] : [`${called.name} takes an object for ${prefix}${name}`];
+        }
+        return walk(inner, field.fields, `${prefix}${name}.`);
       });
     return walk(called.takes, fields, '');
   }
@@ -119,7 +122,7 @@ class Contract {
     if (declarations === undefined) return [];
     const found: SdkMethod[] = [];
     const pattern =
-      /^ {4}(\w+)\((?:\w+, )*params, options\) \{\s+return this\._makeRequest\('(\w+)', [`'](\/v[12]\/[^`']+)[`']/gm;
+      /^ {4}(\w+)\((?:\w+, )*params, options\) \{\s+(?:const transformResponseData[\s\S]{1,200}?\};\s+)?return this\._makeRequest\('(\w+)', [`'](\/v[12]\/[^`']+)[`']/gm;
     const calls = new Map(
       [...text.matchAll(pattern)].map(([, name = '', method = '', path = '']) => [name, { method, path }]),
     );

@@ -48,6 +48,16 @@ export class TypeCheck {
     return null;
   }
 
+  /** Whether a parameter may be a single text, a list of them or a map of free names. */
+  takesText(type: ts.Type): boolean {
+    return membersOf(type).some((member) => {
+      const element = this.#elementOf(member);
+      if (element !== null) return this.takesText(element);
+      if (!isObject(member)) return (member.flags & ts.TypeFlags.Null) === 0 && !isLiteral(member, '');
+      return member.getStringIndexType() !== undefined;
+    });
+  }
+
   #compare(value: unknown, type: ts.Type, place: Place): string[] {
     const members = membersOf(type);
     if (members.some((each) => (each.flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) !== 0)) return [];
@@ -141,6 +151,10 @@ function membersOf(type: ts.Type): readonly ts.Type[] {
   return type.isUnion() ? type.types : [type];
 }
 
+function isLiteral(type: ts.Type, value: string): boolean {
+  return type.isStringLiteral() && type.value === value;
+}
+
 function has(members: readonly ts.Type[], flag: ts.TypeFlags): boolean {
   return members.some((each) => (each.flags & flag) !== 0);
 }
@@ -174,5 +188,5 @@ function nameOf(type: ts.Type): string {
 }
 
 function mismatch(value: unknown, type: ts.Type, { path }: Place): string {
-  return `${path}: ${JSON.stringify(value).slice(0, 60)} is no ${nameOf(type)}`;
+  return `${path}: ${(JSON.stringify(value) ?? 'undefined').slice(0, 60)} is no ${nameOf(type)}`;
 }

@@ -7,7 +7,7 @@ import { waitingItems } from './proration.ts';
 import { route, type Route } from './router.ts';
 import type { Sandbox } from './sandbox.ts';
 import { periodFrom, periodOf } from './subscription-items.ts';
-import { itemChanges, subscriptionOf } from './subscriptions.ts';
+import { cycleAnchor, itemChanges, subscriptionOf } from './subscriptions.ts';
 import { linesOfChange, planChange } from './subscription-update.ts';
 import type { Invoice, Subscription } from './wire.ts';
 
@@ -17,7 +17,7 @@ const fields = {
   schedule: text,
   subscription: text,
   subscription_details: object({
-    billing_cycle_anchor: oneOf('now', 'unchanged'),
+    billing_cycle_anchor: cycleAnchor,
     cancel_at: clearable(integer),
     cancel_at_period_end: flag,
     cancel_now: flag,
@@ -43,7 +43,7 @@ function preview(sandbox: Sandbox, parameters: Values<typeof fields>): Invoice {
   const planned = planChange(sandbox, subscription, {
     items: details?.items,
     trialEnd: details?.trial_end,
-    anchorNow: details?.billing_cycle_anchor === 'now',
+    anchorNow: details?.billing_cycle_anchor?.type === 'now',
     prorationBehavior: details?.proration_behavior ?? 'create_prorations',
     prorationDate: details?.proration_date,
     paymentBehavior: 'allow_incomplete',

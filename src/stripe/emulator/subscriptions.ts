@@ -51,6 +51,9 @@ const cancellationDetails = object({
   ),
 });
 
+/** An object with a type, since other kinds of it name a time. */
+export const cycleAnchor = object({ type: required(oneOf('now', 'unchanged')) });
+
 const prorationBehavior = oneOf('always_invoice', 'create_prorations', 'none');
 
 /** How changed items are asked for; previews take the same. */
@@ -76,7 +79,7 @@ const createFields = {
 };
 
 const updateFields = {
-  billing_cycle_anchor: oneOf('now', 'unchanged'),
+  billing_cycle_anchor: cycleAnchor,
   cancel_at: clearable(integer),
   cancel_at_period_end: flag,
   cancellation_details: cancellationDetails,
@@ -164,8 +167,8 @@ export const subscriptionRoutes: readonly Route[] = [
   route(
     'POST',
     '/v1/subscriptions/:id/resume',
-    { billing_cycle_anchor: oneOf('now', 'unchanged'), proration_behavior: prorationBehavior },
-    (sandbox, parameters, [id]) => resume(sandbox, subscriptionOf(sandbox, id), parameters.billing_cycle_anchor),
+    { billing_cycle_anchor: cycleAnchor, proration_behavior: prorationBehavior },
+    (sandbox, parameters, [id]) => resume(sandbox, subscriptionOf(sandbox, id), parameters.billing_cycle_anchor?.type),
   ),
 ];
 
@@ -194,11 +197,11 @@ export function updateSubscription(
       );
     }
   }
-  if (items !== undefined || trialEnd !== undefined || anchor === 'now') {
+  if (items !== undefined || trialEnd !== undefined || anchor?.type === 'now') {
     changeBilling(sandbox, subscription, {
       items,
       trialEnd,
-      anchorNow: anchor === 'now',
+      anchorNow: anchor?.type === 'now',
       prorationBehavior: parameters.proration_behavior ?? 'create_prorations',
       prorationDate: parameters.proration_date,
       paymentBehavior: behavior ?? 'allow_incomplete',
