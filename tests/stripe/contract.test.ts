@@ -1,4 +1,3 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { routes } from '../../src/stripe/emulator/api.ts';
 import { type Bench, startBench } from '../support/emulator.ts';
 import { tourOfTheApi } from '../support/emulator-tour.ts';

@@ -1,5 +1,5 @@
-import Stripe from 'stripe';
-import { type Bench, type Catalog, clientOf, createCatalog, DAY, itemOf, START, subscribe } from './emulator.ts';
+import { Stripe } from 'stripe';
+import { type Bench, type Catalog, clientOf, createCatalog, idOf, DAY, itemOf, START, subscribe } from './emulator.ts';
 
 /** Makes every call of the emulator at least once, through the SDK, with all the parameters that matter. */
 export async function tourOfTheApi(bench: Bench): Promise<void> {
@@ -215,7 +215,7 @@ async function tourOfCheckout({ stripe, control }: Bench, { pro, overage }: Cata
   await control.payCheckout(purchase.id);
   const third = await stripe.checkout.sessions.create({
     mode: 'payment',
-    line_items: [{ price_data: { currency: 'usd', unit_amount: 50, product: String(pro.product) }, quantity: 1 }],
+    line_items: [{ price_data: { currency: 'usd', unit_amount: 50, product: idOf(pro.product) }, quantity: 1 }],
     success_url: 'http://127.0.0.1/done',
   });
   await stripe.checkout.sessions.expire(third.id);
@@ -250,8 +250,8 @@ async function tourOfThePortal({ stripe }: Bench, { product, pro }: Catalog): Pr
 async function tourOfPaymentsAndEvents(bench: Bench, catalog: Catalog): Promise<void> {
   const { stripe, control, emulator } = bench;
   const { customer, subscription } = await subscribe(bench, catalog);
-  const payments = await stripe.invoicePayments.list({ invoice: String(subscription.latest_invoice) });
-  const intentId = String(payments.data[0]?.payment.payment_intent);
+  const payments = await stripe.invoicePayments.list({ invoice: idOf(subscription.latest_invoice) });
+  const intentId = idOf(payments.data[0]?.payment.payment_intent);
   const intent = await stripe.paymentIntents.retrieve(intentId, { expand: ['latest_charge.refunds'] });
   await stripe.paymentIntents.list({ customer: customer.id });
   const charge = intent.latest_charge as Stripe.Charge;

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/stripe/emulator/emulator.ts';
 import type { EmulatorControl } from '../../src/stripe/emulator/control.ts';
 
@@ -91,6 +91,13 @@ export function itemOf(subscription: Stripe.Subscription, price: Stripe.Price): 
   const item = subscription.items.data.find((each) => each.price.id === price.id);
   if (item === undefined) throw new Error(`${subscription.id} has no item with ${price.id}`);
   return item;
+}
+
+/** The id of what may be expanded. */
+export function idOf(reference: string | { readonly id: string } | null | undefined): string {
+  const id = typeof reference === 'string' ? reference : reference?.id;
+  if (id === undefined) throw new Error('it refers to nothing');
+  return id;
 }
 
 export interface Received {

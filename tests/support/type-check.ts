@@ -77,8 +77,8 @@ export class TypeCheck {
       // A word that the SDK leaves open is no reason to take any: where some are listed, it must be one of them.
       if (literals.length === 0 && members.some(isOpenString)) return true;
       if (reading === 'json') return false;
-      if (value === '' && (members.some((each) => this.#elementOf(each) !== null) || members.some(isObject)))
-        return true;
+      const isList = members.some((each) => this.#elementOf(each) !== null);
+      if (value === '' && (isList || members.some(isObject))) return true;
       if (/^-?\d+(\.\d+)?$/.test(value) && has(members, ts.TypeFlags.NumberLike)) return true;
       return ['true', 'false'].includes(value) && has(members, ts.TypeFlags.BooleanLike);
     }
@@ -178,9 +178,9 @@ function isDecimalClass(type: ts.Type): boolean {
 
 /** In a form a list may come as numbered names. */
 function listOf(value: object, reading: Reading): unknown[] | null {
-  if (Array.isArray(value)) return value as unknown[];
+  if (Array.isArray(value)) return [...(value as readonly unknown[])];
   if (reading === 'json' || !Object.keys(value).every((name) => /^\d+$/.test(name))) return null;
-  return Object.values(value);
+  return Object.values(value as Record<string, unknown>);
 }
 
 function nameOf(type: ts.Type): string {

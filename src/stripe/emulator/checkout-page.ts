@@ -19,6 +19,7 @@ export function checkoutPage(sandbox: Sandbox, id: string, { form }: PageRequest
     case 'refuse':
       abandonAuthentication(sandbox, session);
       return { body: paymentPage(sandbox, session, 'The bank did not confirm that it is you. Try another card.') };
+    case null:
     default:
       return submit(sandbox, session, {
         card: cardOutcome(form.get('card')),

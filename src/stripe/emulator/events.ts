@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import { pageFields, pageOf, range, within } from './lists.ts';
 import { clearable, flag, list, mergeMetadata, metadata, required, text } from './parameters.ts';
 import { route, type Route } from './router.ts';

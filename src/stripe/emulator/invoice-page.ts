@@ -25,6 +25,7 @@ export function invoicePage(sandbox: Sandbox, id: string, { form, url }: PageReq
       sandbox.onChange();
       break;
     }
+    case null:
     default:
       giveCard(sandbox, customerOf(sandbox, invoice.customer ?? ''), cardOutcome(form.get('card')));
       collect(sandbox, invoice);

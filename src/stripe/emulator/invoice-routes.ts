@@ -138,7 +138,7 @@ export function invoiceOf(sandbox: Sandbox, id: string, param?: string): Invoice
 }
 
 /** Pays an open invoice now. @throws StripeFailure 402 when the card does not */
-export function payInvoice(sandbox: Sandbox, invoice: Invoice, outOfBand: boolean): Invoice {
+function payInvoice(sandbox: Sandbox, invoice: Invoice, outOfBand: boolean): Invoice {
   if (invoice.status === 'draft') finalizeInvoice(sandbox, invoice);
   if (invoice.status === 'paid') throw invalid('Invoice is already paid', { code: 'invoice_already_paid' });
   if (invoice.status !== 'open') throw invalid(`This invoice is ${invoice.status} and can no longer be paid.`);

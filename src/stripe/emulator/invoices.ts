@@ -137,7 +137,7 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
 }
 
 /** Sums the lines up, and sets the customer's balance against them. */
-export function addUp(invoice: Invoice): void {
+function addUp(invoice: Invoice): void {
   const total = invoice.lines.data.reduce((sum, line) => sum + line.amount, 0);
   invoice.subtotal = total;
   invoice.subtotal_excluding_tax = total;
@@ -157,7 +157,7 @@ export function addLines(sandbox: Sandbox, invoice: Invoice, lines: readonly Inv
 }
 
 /** Counts the use again that a draft is about: events may come until it is finalized. */
-export function recountUsage(sandbox: Sandbox, invoice: Invoice): void {
+function recountUsage(sandbox: Sandbox, invoice: Invoice): void {
   const notes = sandbox.tables.invoiceNotes.get(invoice.id);
   if (invoice.status !== 'draft' || invoice.customer === null) return;
   for (const usage of notes?.usageLines ?? []) {

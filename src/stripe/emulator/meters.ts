@@ -83,6 +83,8 @@ export function unitsUsed(
       return events.length;
     case 'last':
       return events.toSorted((a, b) => a.event.timestamp - b.event.timestamp).at(-1)?.units ?? 0;
+    case 'sum':
+    case undefined:
     default:
       return events.reduce((sum, each) => sum + each.units, 0);
   }

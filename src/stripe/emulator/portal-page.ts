@@ -50,16 +50,19 @@ function act(sandbox: Sandbox, view: View, form: URLSearchParams): string | null
       giveCard(sandbox, customer, cardOutcome(form.get('card')));
       return null;
     case 'plan': {
-      if (subscription === null || !configuration.features.subscription_update.enabled)
+      if (subscription === null || !configuration.features.subscription_update.enabled) {
         return 'This cannot be changed.';
+      }
       const quantity = Number(form.get('quantity') ?? '1');
       return changePlan(sandbox, { configuration, subscription, price: form.get('price') ?? '', quantity });
     }
     case 'cancel':
     case 'renew':
-      if (subscription === null || !configuration.features.subscription_cancel.enabled)
+      if (subscription === null || !configuration.features.subscription_cancel.enabled) {
         return 'This cannot be canceled.';
+      }
       return setCancellation(sandbox, { configuration, subscription, cancel: form.get('action') === 'cancel' });
+    case null:
     default:
       return 'This is not possible.';
   }
@@ -120,7 +123,7 @@ function changeSection(sandbox: Sandbox, configuration: PortalConfiguration, sub
             ${prices.map(
               (price) =>
                 html`<option value="${price.id}" ${price.id === current?.price.id && html` selected`}>
-                  ${productNameOf(sandbox, price)}, ${formatMoney(Number(price.unit_amount ?? 0), price.currency)} /
+                  ${productNameOf(sandbox, price)}, ${formatMoney(price.unit_amount ?? 0, price.currency)} /
                   ${price.recurring?.interval ?? ''}
                 </option>`,
             )}

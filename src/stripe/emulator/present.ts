@@ -7,11 +7,10 @@ type Json = Record<string, unknown>;
 export function present<T>(value: T): T {
   if (Array.isArray(value)) return value.map((each: unknown) => present(each)) as T;
   if (typeof value !== 'object' || value === null) return value;
-  const copy = Object.fromEntries(
-    Object.entries(value)
-      .filter(([, each]) => each !== undefined)
-      .map(([name, each]) => [name, present<unknown>(each)]),
-  ) as Json;
+  const shown: readonly (readonly [string, unknown])[] = Object.entries(value)
+    .filter(([, each]) => each !== undefined)
+    .map(([name, each]: [string, unknown]) => [name, present(each)]);
+  const copy: Json = Object.fromEntries(shown);
   if (copy['object'] === 'invoice') {
     const lines = copy['lines'] as { data: unknown[]; has_more: boolean };
     if (lines.data.length > CARRIED_LINES) {

@@ -40,8 +40,9 @@ export function turnPeriod(sandbox: Sandbox, subscription: Subscription): void {
 /** When the trial's coming end is announced; null when it has been, or there is none. */
 export function trialWarningAt(sandbox: Sandbox, subscription: Subscription): number | null {
   const notes = sandbox.tables.subscriptionNotes.get(subscription.id);
-  if (subscription.status !== 'trialing' || subscription.trial_end === null || notes?.trialWarned !== false)
+  if (subscription.status !== 'trialing' || subscription.trial_end === null || notes?.trialWarned !== false) {
     return null;
+  }
   return subscription.trial_end - TRIAL_WARNING;
 }
 
@@ -63,6 +64,8 @@ function trialGoesOn(sandbox: Sandbox, subscription: Subscription): boolean {
       changeSubscription(sandbox, subscription, () => (subscription.status = 'paused'), 'customer.subscription.paused');
       sandbox.emit('customer.subscription.updated', subscription, { status: 'trialing' });
       return false;
+    case 'create_invoice':
+    case undefined:
     default:
       return true;
   }

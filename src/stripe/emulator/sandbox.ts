@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import type { Clock } from '../../clock.ts';
 import { missing } from './errors.ts';
 import { present } from './present.ts';

@@ -36,12 +36,12 @@ export function loadSettings(env: Readonly<Record<string, string | undefined>>):
   }
   const own = read(env, 'STRIPE_EMULATOR_PORT', 4242);
   const application = read(env, 'PORT', 4000);
-  const [secret = 'whsec_emulator'] = (env['STRIPE_WEBHOOK_SECRET'] ?? 'whsec_emulator').split(',');
-  const webhooks = env['STRIPE_EMULATOR_WEBHOOKS'] || `http://127.0.0.1:${application}/webhooks/stripe`;
+  const [secret = 'whsec_emulator'] = (given(env, 'STRIPE_WEBHOOK_SECRET') ?? 'whsec_emulator').split(',');
+  const webhooks = given(env, 'STRIPE_EMULATOR_WEBHOOKS') ?? `http://127.0.0.1:${application}/webhooks/stripe`;
   return {
     port: own,
-    publicUrl: env['STRIPE_EMULATOR_URL'] || null,
-    stateFile: env['STRIPE_EMULATOR_STATE'] || null,
+    publicUrl: given(env, 'STRIPE_EMULATOR_URL'),
+    stateFile: given(env, 'STRIPE_EMULATOR_STATE'),
     endpoints:
       webhooks === 'none'
         ? []
@@ -52,9 +52,15 @@ export function loadSettings(env: Readonly<Record<string, string | undefined>>):
   };
 }
 
+/** The empty text counts as absent. */
+function given(env: Readonly<Record<string, string | undefined>>, name: string): string | null {
+  const text = env[name]?.trim();
+  return text === undefined || text === '' ? null : text;
+}
+
 function read(env: Readonly<Record<string, string | undefined>>, name: string, fallback: number): number {
-  const text = env[name];
-  if (text === undefined || text === '') return fallback;
+  const text = given(env, name);
+  if (text === null) return fallback;
   const parsed = port.safeParse(text);
   if (!parsed.success) throw new SettingsError(`${name} must be a whole number from 0 to 65535`);
   return parsed.data;

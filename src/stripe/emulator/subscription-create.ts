@@ -82,7 +82,7 @@ function start(sandbox: Sandbox, subscription: Subscription): void {
 }
 
 /** `error_if_incomplete`: nothing is left behind, except the attempt. */
-export function refuseUnpayable(sandbox: Sandbox, subscription: Subscription): void {
+function refuseUnpayable(sandbox: Sandbox, subscription: Subscription): void {
   const cents = subscription.items.data
     .filter((item) => !isMetered(item.price))
     .reduce((sum, item) => sum + lineCents(unitAmountOf(item.price), item.quantity ?? 0), 0);
@@ -132,8 +132,9 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
   const id = sandbox.newId('sub');
   const now = sandbox.now();
   const [first] = items;
-  if (first === undefined)
+  if (first === undefined) {
     throw invalid('Missing required param: items.', { code: 'parameter_missing', param: 'items' });
+  }
   const cadence = first.price.recurring ?? { interval: 'month', interval_count: 1 };
   const period = { start: now, end: trialEnd ?? nextBoundary(now, cadence, now) };
   const data: SubscriptionItem[] = items.map((item) => newItem(sandbox, id, { ...item, period }));

@@ -110,8 +110,9 @@ export function assertCompatible(items: readonly SubscriptionItem[]): void {
     if (item.price.recurring?.interval !== first.price.recurring?.interval) {
       throw invalid('All prices on a subscription must have the same `recurring.interval`.', { param: 'items' });
     }
-    if (item.quantity !== undefined && item.quantity < 0)
+    if (item.quantity !== undefined && item.quantity < 0) {
       throw invalid('Invalid non-negative integer', { param: 'items' });
+    }
   }
   if (new Set(items.map((item) => item.price.id)).size !== items.length) {
     throw invalid('Subscription items must have distinct prices.', { param: 'items' });

@@ -80,7 +80,7 @@ export function dropPendingUpdate(sandbox: Sandbox, subscription: Subscription, 
 }
 
 /** Every invoice of a subscription, oldest first. */
-export function invoicesOf(sandbox: Sandbox, subscription: string): Invoice[] {
+function invoicesOf(sandbox: Sandbox, subscription: string): Invoice[] {
   return [...sandbox.tables.invoices.values()].filter(
     (each) => each.parent?.subscription_details?.subscription === subscription,
   );

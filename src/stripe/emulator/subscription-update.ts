@@ -54,24 +54,21 @@ export function planChange(sandbox: Sandbox, subscription: Subscription, change:
     change.items === undefined ? structuredClone(before) : changedItems(sandbox, subscription, change.items);
   const now = sandbox.now();
   const isTrial = subscription.status === 'trialing';
-  const trialEnd = change.trialEnd === undefined ? subscription.trial_end : change.trialEnd;
-  const endsTrial = isTrial && trialEnd === 'now';
-  const startsTrial = typeof change.trialEnd === 'number';
-  if (startsTrial && (change.trialEnd as number) <= now) {
+  const endsTrial = isTrial && change.trialEnd === 'now';
+  const newTrialEnd = typeof change.trialEnd === 'number' ? change.trialEnd : null;
+  if (newTrialEnd !== null && newTrialEnd <= now) {
     throw invalid('Invalid timestamp: must be an integer Unix timestamp in the future.', { param: 'trial_end' });
   }
   const cadenceChanged = items[0]?.price.recurring?.interval !== before[0]?.price.recurring?.interval;
-  const restarts = !startsTrial && (endsTrial || change.anchorNow || (cadenceChanged && !isTrial));
-  const anchor = startsTrial ? (change.trialEnd as number) : restarts ? now : subscription.billing_cycle_anchor;
+  const restarts = newTrialEnd === null && (endsTrial || change.anchorNow || (cadenceChanged && !isTrial));
+  const anchor = newTrialEnd ?? (restarts ? now : subscription.billing_cycle_anchor);
   const running = periodOf(subscription);
-  const period = startsTrial
-    ? { start: now, end: anchor }
-    : restarts
-      ? periodFrom({ billing_cycle_anchor: now, items: { ...subscription.items, data: items } }, now)
-      : running;
+  const restarted = { billing_cycle_anchor: now, items: { ...subscription.items, data: items } };
+  const next = restarts ? periodFrom(restarted, now) : running;
+  const period = newTrialEnd === null ? next : { start: now, end: newTrialEnd };
   setPeriod(items, period);
   const at = change.prorationDate ?? now;
-  const isProrated = change.prorationBehavior !== 'none' && !isTrial && !startsTrial;
+  const isProrated = change.prorationBehavior !== 'none' && !isTrial && newTrialEnd === null;
   const prorations = isProrated
     ? prorate(sandbox, subscription, { before, after: restarts ? [] : items, period: running, at })
     : [];
@@ -79,8 +76,8 @@ export function planChange(sandbox: Sandbox, subscription: Subscription, change:
     items,
     period,
     anchor,
-    trialEnd: startsTrial ? (change.trialEnd as number) : endsTrial ? now : subscription.trial_end,
-    status: startsTrial ? 'trialing' : endsTrial ? 'active' : subscription.status,
+    trialEnd: newTrialEnd ?? (endsTrial ? now : subscription.trial_end),
+    status: newTrialEnd === null ? (endsTrial ? 'active' : subscription.status) : 'trialing',
     restarts,
     prorations,
   };

@@ -201,7 +201,7 @@ export class Deliveries {
 }
 
 /** The `Stripe-Signature` header of a payload. */
-export function signatureOf(payload: string, { secret, timestamp }: { secret: string; timestamp: number }): string {
+function signatureOf(payload: string, { secret, timestamp }: { secret: string; timestamp: number }): string {
   const digest = createHmac('sha256', secret).update(`${timestamp}.${payload}`, 'utf8').digest('hex');
   return `t=${timestamp},v1=${digest}`;
 }

@@ -1,4 +1,4 @@
-import type Stripe from 'stripe';
+import type { Stripe } from 'stripe';
 
 /**
  * The SDK's resource types as they travel: decimals are strings, and where the SDK allows an id or the expanded object,

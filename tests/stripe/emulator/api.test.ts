@@ -1,7 +1,7 @@
 import { request } from 'node:http';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import { type Bench, type Catalog, clientOf, createCatalog, DAY, START, startBench } from '../../support/emulator.ts';
+import { contractViolations } from '../../support/stripe-contract.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 let bench: Bench;
@@ -258,4 +258,8 @@ test('a request that is too large is turned away', async () => {
     call.end(`name=${'x'.repeat(5 * 1024 * 1024)}`);
   });
   expect([500, undefined]).toContain(status);
+});
+
+test('all of this was as the SDK declares it', () => {
+  expect(contractViolations(bench.emulator.traffic)).toEqual([]);
 });

@@ -1,15 +1,16 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type Stripe from 'stripe';
+import type { Stripe } from 'stripe';
 import {
   type Bench,
   type Catalog,
   createCatalog,
+  idOf,
   DAY,
   itemOf,
   START,
   startBench,
   subscribe,
 } from '../../support/emulator.ts';
+import { contractViolations } from '../../support/stripe-contract.ts';
 
 let bench: Bench;
 let catalog: Catalog;
@@ -148,7 +149,7 @@ test('an upgrade that nobody pays for is given up after 23 hours, and its invoic
   await bench.control.moveClock({ advanceSeconds: 23 * 3600 });
   const after = await reload(subscription);
   expect([after.pending_update, itemOf(after, catalog.pro).quantity]).toEqual([null, 1]);
-  expect((await bench.stripe.invoices.retrieve(String(waiting.latest_invoice))).status).toBe('void');
+  expect((await bench.stripe.invoices.retrieve(idOf(waiting.latest_invoice))).status).toBe('void');
 });
 
 test('error_if_incomplete: a declined card answers 402 and changes nothing', async () => {
@@ -307,21 +308,21 @@ test('a first payment that never comes: incomplete, and after 23 hours gone', as
 
 test('refunds and disputes', async () => {
   const { subscription } = await subscribe(bench, catalog);
-  const payments = await bench.stripe.invoicePayments.list({ invoice: String(subscription.latest_invoice) });
-  const intent = String(payments.data[0]?.payment.payment_intent);
+  const payments = await bench.stripe.invoicePayments.list({ invoice: idOf(subscription.latest_invoice) });
+  const intent = idOf(payments.data[0]?.payment.payment_intent);
   await bench.stripe.refunds.create({ payment_intent: intent, amount: 500 });
   await expect(bench.stripe.refunds.create({ payment_intent: intent, amount: 1_501 })).rejects.toMatchObject({
     statusCode: 400,
   });
   const { latest_charge: chargeId } = await bench.stripe.paymentIntents.retrieve(intent);
-  await bench.control.refund(String(chargeId));
-  const charge = await bench.stripe.charges.retrieve(String(chargeId), { expand: ['refunds'] });
+  await bench.control.refund(idOf(chargeId));
+  const charge = await bench.stripe.charges.retrieve(idOf(chargeId), { expand: ['refunds'] });
   expect(charge).toMatchObject({ amount_refunded: 2_000, refunded: true });
   expect(charge.refunds?.data.map(({ amount }) => amount)).toEqual([1_500, 500]);
   const other = await subscribe(bench, catalog);
-  const payment = await bench.stripe.invoicePayments.list({ invoice: String(other.subscription.latest_invoice) });
-  const paid = await bench.stripe.paymentIntents.retrieve(String(payment.data[0]?.payment.payment_intent));
-  const dispute = await bench.control.openDispute(String(paid.latest_charge));
+  const payment = await bench.stripe.invoicePayments.list({ invoice: idOf(other.subscription.latest_invoice) });
+  const paid = await bench.stripe.paymentIntents.retrieve(idOf(payment.data[0]?.payment.payment_intent));
+  const dispute = await bench.control.openDispute(idOf(paid.latest_charge));
   await bench.control.closeDispute(dispute.id, 'won');
   expect((await bench.stripe.disputes.retrieve(dispute.id)).status).toBe('won');
 });
@@ -337,4 +338,8 @@ test('a preview says what an upgrade costs, and keeps nothing', async () => {
   expect(next.lines.data.map(({ amount }) => amount)).toEqual([2_000, 0]);
   expect(await invoicesOf(subscription)).toHaveLength(1);
   expect((await bench.stripe.invoiceItems.list({ customer: customer.id })).data).toHaveLength(0);
+});
+
+test('all of this was as the SDK declares it', () => {
+  expect(contractViolations(bench.emulator.traffic)).toEqual([]);
 });
