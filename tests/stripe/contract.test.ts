@@ -1,10 +1,17 @@
 import { routes } from '../../src/stripe/emulator/api.ts';
 import { type Bench, startBench } from '../support/emulator.ts';
 import { tourOfTheApi } from '../support/emulator-tour.ts';
-import { contractViolations, objectViolations, unknownParameters } from '../support/stripe-contract.ts';
+import {
+  CONTRACT_TIMEOUT_MS,
+  contractViolations,
+  objectViolations,
+  unknownParameters,
+} from '../support/stripe-contract.ts';
 
 describe("the emulator and the SDK's own declarations", () => {
   let bench: Bench;
+
+  jest.setTimeout(CONTRACT_TIMEOUT_MS);
 
   beforeAll(async () => {
     bench = await startBench();

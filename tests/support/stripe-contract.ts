@@ -17,6 +17,9 @@ interface SdkMethod {
 
 const sdk = join(import.meta.dirname, '../../node_modules/stripe/esm');
 
+/** Reading the declarations takes seconds, and on a busy machine many of them. */
+export const CONTRACT_TIMEOUT_MS = 180_000;
+
 /** The SDK's declarations, read once in a process and only as far as they are asked for. */
 let contract: Contract | null = null;
 

@@ -1,4 +1,5 @@
-import { abandonAuthentication, checkoutLines, sessionOf, submitCheckout, successUrlOf } from './checkout.ts';
+import { checkoutLines, sessionOf } from './checkout.ts';
+import { abandonAuthentication, submitCheckout, successUrlOf } from './checkout-payment.ts';
 import { formatDay, type Html, html, notice, page } from './html.ts';
 import { formatMoney } from './money.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';

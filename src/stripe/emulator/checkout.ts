@@ -1,11 +1,9 @@
 import { createPrice, createProduct, priceOf, productNameOf, recurringFields } from './catalog.ts';
 import { HOUR, MINUTE } from './calendar.ts';
-import { giveCard } from './cards.ts';
-import { createCustomer, customerOf } from './customers.ts';
+import { blankSession } from './checkout-session.ts';
+import { customerOf } from './customers.ts';
 import { invalid } from './errors.ts';
-import { createInvoice, finalizeInvoice } from './invoices.ts';
-import { collect } from './collection.ts';
-import { isMetered, saleLine, unitAmountOf } from './invoice-lines.ts';
+import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { pageFields, pageInOrder, pageOf } from './lists.ts';
 import { lineCents } from './money.ts';
 import {
@@ -21,12 +19,10 @@ import {
   text,
   type Values,
 } from './parameters.ts';
-import { type Attempt, attempt, createIntent, failAuthentication, intentOf } from './payments.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
-import { createSubscription, trialEndOf } from './subscription-create.ts';
-import type { CardOutcome, CheckoutDetails } from './tables.ts';
-import type { CheckoutLine, CheckoutSession, Customer, Price } from './wire.ts';
+import type { CheckoutDetails } from './tables.ts';
+import type { CheckoutLine, CheckoutSession, Price } from './wire.ts';
 
 const SHORTEST = 30 * MINUTE;
 const LONGEST = 24 * HOUR;
@@ -79,7 +75,8 @@ const fields = {
   ui_mode: oneOf('hosted_page'),
 };
 
-type Parameters = Values<typeof fields>;
+/** What a session is made from. */
+export type SessionParameters = Values<typeof fields>;
 
 /** Checkout sessions: the calls, and what paying one does. The page itself is in checkout-page.ts. */
 export const checkoutRoutes: readonly Route[] = [
@@ -154,135 +151,12 @@ export function checkoutLines(sandbox: Sandbox, id: string): CheckoutLine[] {
   });
 }
 
-/**
- * The customer submits the page with a card. A declined card leaves the session open; one that asks for 3-D Secure
- * answers `requires_action` until `authenticated` comes along.
- */
-export function submitCheckout(
-  sandbox: Sandbox,
-  session: CheckoutSession,
-  { card, authenticated, email }: { card: CardOutcome; authenticated: boolean; email?: string | undefined },
-): Attempt {
-  if (session.status !== 'open') throw invalid(`This session is ${session.status}.`);
-  const details = detailsOf(sandbox, session);
-  if (card === 'declined') return 'requires_payment_method';
-  if (card === 'requires_action' && !authenticated) {
-    details.authenticating = true;
-    return 'requires_action';
-  }
-  details.authenticating = false;
-  const customer = buyerOf(sandbox, session, email);
-  const method = giveCard(sandbox, customer, card);
-  if (session.mode === 'subscription') subscribe(sandbox, session, { customer, details, authenticated });
-  else buy(sandbox, session, { customer, details, authenticated });
-  const intent = sandbox.tables.paymentIntents.get(session.payment_intent ?? '');
-  if (intent !== undefined && method !== null) intent.payment_method = method.id;
-  session.status = 'complete';
-  session.url = null;
-  session.payment_status = session.amount_total === 0 ? 'no_payment_required' : 'paid';
-  session.customer = customer.id;
-  session.customer_details = {
-    address: customer.address ?? null,
-    business_name: null,
-    email: customer.email,
-    individual_name: null,
-    name: customer.name ?? null,
-    phone: customer.phone ?? null,
-    tax_exempt: 'none',
-    tax_ids: [],
-  };
-  sandbox.emit('checkout.session.completed', session);
-  return 'succeeded';
-}
-
-/** 3-D Secure was refused: the session stays open for another card. */
-export function abandonAuthentication(sandbox: Sandbox, session: CheckoutSession): void {
-  detailsOf(sandbox, session).authenticating = false;
-  const intent = sandbox.tables.paymentIntents.get(session.payment_intent ?? '');
-  if (intent !== undefined) failAuthentication(sandbox, intent);
-  sandbox.onChange();
-}
-
-/** Where the customer goes after paying. */
-export function successUrlOf(session: CheckoutSession): string {
-  return (session.success_url ?? '').replaceAll('{CHECKOUT_SESSION_ID}', session.id);
-}
-
-function subscribe(sandbox: Sandbox, session: CheckoutSession, { customer, details, authenticated }: Purchase): void {
-  const { subscription } = createSubscription(sandbox, {
-    customer,
-    items: details.lines.map((line) => ({ price: priceOf(sandbox, line.price), quantity: line.quantity })),
-    metadata: details.subscriptionMetadata,
-    description: details.subscriptionDescription,
-    trialEnd: trialEndOf(sandbox, { trialEnd: details.trialEnd, trialDays: details.trialDays }),
-    missingPaymentMethod: details.missingPaymentMethod,
-    paymentBehavior: 'allow_incomplete',
-    cancelAtPeriodEnd: false,
-    cancelAt: null,
-    authenticated,
-  });
-  subscription.default_payment_method = customer.invoice_settings.default_payment_method;
-  session.subscription = subscription.id;
-  session.invoice = subscription.latest_invoice;
-}
-
-function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, authenticated }: Purchase): void {
-  const invoiceData = session.invoice_creation?.enabled === true ? session.invoice_creation.invoice_data : null;
-  if (invoiceData === null) {
-    const intent = createIntent(sandbox, {
-      amount: session.amount_total ?? 0,
-      currency: session.currency ?? 'usd',
-      customer: customer.id,
-      description: details.intentDescription,
-      metadata: details.intentMetadata,
-      setupFutureUsage: details.setupFutureUsage,
-    });
-    session.payment_intent = intent.id;
-    attempt(sandbox, intent, authenticated);
-    return;
-  }
-  const period = { start: sandbox.now(), end: sandbox.now() };
-  const invoice = createInvoice(sandbox, {
-    customer,
-    subscription: null,
-    reason: 'manual',
-    period,
-    lines: details.lines.map(({ price, quantity }) =>
-      saleLine(sandbox, { price: priceOf(sandbox, price), quantity, period }),
-    ),
-    currency: session.currency ?? 'usd',
-    metadata: invoiceData.metadata ?? {},
-    description: invoiceData.description,
-    finalizesAt: null,
-  });
-  finalizeInvoice(sandbox, invoice);
-  const intent = intentOf(sandbox, invoice.id);
-  if (intent !== null) {
-    intent.metadata = details.intentMetadata;
-    intent.description = details.intentDescription;
-    intent.setup_future_usage = details.setupFutureUsage;
-  }
-  collect(sandbox, invoice, { authenticated });
-  session.invoice = invoice.id;
-  session.payment_intent = intent?.id ?? null;
-}
-
-interface Purchase {
-  readonly customer: Customer;
-  readonly details: CheckoutDetails;
-  readonly authenticated: boolean;
-}
-
-function buyerOf(sandbox: Sandbox, session: CheckoutSession, email: string | undefined): Customer {
-  if (session.customer !== null) return customerOf(sandbox, session.customer, 'customer');
-  return createCustomer(sandbox, { email: session.customer_email ?? email ?? null });
-}
-
-function detailsOf(sandbox: Sandbox, session: CheckoutSession): CheckoutDetails {
+/** What is known of a session besides what the API shows. */
+export function detailsOf(sandbox: Sandbox, session: CheckoutSession): CheckoutDetails {
   return rowOf(sandbox.tables.checkoutDetails, 'checkout.session', session.id);
 }
 
-function createSession(sandbox: Sandbox, parameters: Parameters): CheckoutSession {
+function createSession(sandbox: Sandbox, parameters: SessionParameters): CheckoutSession {
   const { mode, line_items: items = [], expires_at: expiresAt } = parameters;
   const now = sandbox.now();
   if (items.length === 0) {
@@ -324,7 +198,7 @@ function createSession(sandbox: Sandbox, parameters: Parameters): CheckoutSessio
   return session;
 }
 
-function assertMode(parameters: Parameters): void {
+function assertMode(parameters: SessionParameters): void {
   const { mode } = parameters;
   const misplaced =
     mode === 'payment'
@@ -344,7 +218,7 @@ interface SoldLine {
 
 function lineOf(
   sandbox: Sandbox,
-  item: NonNullable<Parameters['line_items']>[number],
+  item: NonNullable<SessionParameters['line_items']>[number],
   { index, mode }: { index: number; mode: 'payment' | 'subscription' },
 ): SoldLine {
   const param = `line_items[${index}]`;
@@ -371,7 +245,7 @@ function lineOf(
 
 function priceFrom(
   sandbox: Sandbox,
-  data: NonNullable<Parameters['line_items']>[number]['price_data'],
+  data: NonNullable<SessionParameters['line_items']>[number]['price_data'],
   param: string,
 ): Price {
   if (data === undefined || (data.product === undefined) === (data.product_data === undefined)) {
@@ -386,93 +260,4 @@ function priceFrom(
     unit_amount: data.unit_amount,
     unit_amount_decimal: data.unit_amount_decimal,
   });
-}
-
-function blankSession(
-  sandbox: Sandbox,
-  parameters: Parameters,
-  { id, currency, total, due }: { id: string; currency: string; total: number; due: number },
-): CheckoutSession {
-  const { mode, invoice_creation: invoicing } = parameters;
-  return {
-    id,
-    object: 'checkout.session',
-    adaptive_pricing: null,
-    after_expiration: null,
-    allow_promotion_codes: parameters.allow_promotion_codes ?? null,
-    allowed_payment_method_types: null,
-    amount_subtotal: mode === 'subscription' ? due : total,
-    amount_total: due,
-    automatic_tax: { enabled: false, liability: null, provider: null, status: null },
-    billing_address_collection: parameters.billing_address_collection ?? null,
-    cancel_url: parameters.cancel_url ?? null,
-    client_reference_id: parameters.client_reference_id ?? null,
-    client_secret: null,
-    collected_information: null,
-    consent: null,
-    consent_collection: null,
-    created: sandbox.now(),
-    currency,
-    currency_conversion: null,
-    custom_fields: [],
-    custom_text: {
-      after_submit: null,
-      shipping_address: null,
-      submit: null,
-      terms_of_service_acceptance: null,
-    },
-    customer: parameters.customer ?? null,
-    customer_account: null,
-    customer_creation: mode === 'payment' ? (parameters.customer_creation ?? 'if_required') : null,
-    customer_details: null,
-    customer_email: parameters.customer_email ?? null,
-    discounts: [],
-    expires_at: parameters.expires_at ?? sandbox.now() + LONGEST,
-    integration_identifier: null,
-    invoice: null,
-    invoice_creation:
-      mode === 'payment'
-        ? {
-            enabled: invoicing?.enabled ?? false,
-            invoice_data: {
-              account_tax_ids: null,
-              custom_fields: null,
-              description: invoicing?.invoice_data?.description ?? null,
-              footer: invoicing?.invoice_data?.footer ?? null,
-              issuer: null,
-              metadata: mergeMetadata({}, invoicing?.invoice_data?.metadata),
-              rendering_options: null,
-            },
-          }
-        : null,
-    livemode: false,
-    locale: null,
-    managed_payments: null,
-    metadata: mergeMetadata({}, parameters.metadata),
-    mode,
-    origin_context: null,
-    payment_intent: null,
-    payment_link: null,
-    payment_method_collection: mode === 'subscription' ? (parameters.payment_method_collection ?? 'always') : null,
-    payment_method_configuration_details: null,
-    payment_method_options: {},
-    payment_method_types: ['card'],
-    payment_status: 'unpaid',
-    permissions: null,
-    phone_number_collection: { enabled: false },
-    recovered_from: null,
-    saved_payment_method_options: null,
-    setup_intent: null,
-    shipping_address_collection: null,
-    shipping_cost: null,
-    shipping_options: [],
-    status: 'open',
-    submit_type: parameters.submit_type ?? null,
-    subscription: null,
-    success_url: parameters.success_url,
-    total_details: { amount_discount: 0, amount_shipping: 0, amount_tax: 0 },
-    ui_mode: 'hosted_page',
-    url: `${sandbox.baseUrl}/c/pay/${id}`,
-    wallet_options: null,
-  };
 }

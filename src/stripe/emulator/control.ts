@@ -143,10 +143,9 @@ export class EmulatorControl {
   async #call<T>(method: string, path: string, body?: object): Promise<T> {
     const response = await fetch(this.#base + path, {
       method,
-      ...(method !== 'GET' && {
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body ?? {}),
-      }),
+      // No connection is kept: who tests may be busy for longer than a server keeps one, and meet its end when asking.
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      ...(method !== 'GET' && { body: JSON.stringify(body ?? {}) }),
     });
     const answer = (await response.json()) as T & { error?: string };
     if (!response.ok) throw new Error(`${method} ${path}: ${answer.error ?? response.statusText}`);

@@ -40,6 +40,9 @@ export interface Emulator {
 /** Largest request that is read. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
+/** How long an idle connection is kept. */
+const KEEP_ALIVE_MS = 65_000;
+
 /** How often the running clock is looked at for what came due. */
 const TICK_MS = 1_000;
 
@@ -65,6 +68,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       else response.writeHead(500, { 'content-type': 'text/plain' }).end(`The emulator failed: ${String(error)}\n`);
     });
   });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.headersTimeout = KEEP_ALIVE_MS + 1_000;
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://emulator');
     const body = await bodyOf(request);

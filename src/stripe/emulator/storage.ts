@@ -52,7 +52,7 @@ export class Storage {
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const { sandbox } = { sandbox: this.#sandbox };
+    const sandbox = this.#sandbox;
     const tables = Object.entries(sandbox.tables as unknown as Tables & Record<string, Map<string, unknown>>);
     const kept: Kept = {
       version: 1,

@@ -179,6 +179,7 @@ export class Deliveries {
         method: 'POST',
         headers: {
           'content-type': 'application/json; charset=utf-8',
+          connection: 'close',
           'user-agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
           'stripe-signature': signatureOf(payload, { secret: endpoint.secret, timestamp }),
         },

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { Stripe } from 'stripe';
 import { type Bench, type Catalog, clientOf, createCatalog, DAY, START, startBench } from '../../support/emulator.ts';
-import { contractViolations } from '../../support/stripe-contract.ts';
+import { CONTRACT_TIMEOUT_MS, contractViolations } from '../../support/stripe-contract.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 let bench: Bench;
@@ -260,6 +260,10 @@ test('a request that is too large is turned away', async () => {
   expect([500, undefined]).toContain(status);
 });
 
-test('all of this was as the SDK declares it', () => {
-  expect(contractViolations(bench.emulator.traffic)).toEqual([]);
-});
+test(
+  'all of this was as the SDK declares it',
+  () => {
+    expect(contractViolations(bench.emulator.traffic)).toEqual([]);
+  },
+  CONTRACT_TIMEOUT_MS,
+);

@@ -10,7 +10,7 @@ import {
   startBench,
   subscribe,
 } from '../../support/emulator.ts';
-import { contractViolations } from '../../support/stripe-contract.ts';
+import { CONTRACT_TIMEOUT_MS, contractViolations } from '../../support/stripe-contract.ts';
 
 let bench: Bench;
 let catalog: Catalog;
@@ -340,6 +340,10 @@ test('a preview says what an upgrade costs, and keeps nothing', async () => {
   expect((await bench.stripe.invoiceItems.list({ customer: customer.id })).data).toHaveLength(0);
 });
 
-test('all of this was as the SDK declares it', () => {
-  expect(contractViolations(bench.emulator.traffic)).toEqual([]);
-});
+test(
+  'all of this was as the SDK declares it',
+  () => {
+    expect(contractViolations(bench.emulator.traffic)).toEqual([]);
+  },
+  CONTRACT_TIMEOUT_MS,
+);
