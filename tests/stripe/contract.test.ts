@@ -11,12 +11,12 @@ import {
 describe("the emulator and the SDK's own declarations", () => {
   let bench: Bench;
 
-  jest.setTimeout(CONTRACT_TIMEOUT_MS);
-
   beforeAll(async () => {
     bench = await startBench();
     await tourOfTheApi(bench);
-  });
+    // Whoever is first to ask reads the declarations.
+    contractViolations([]);
+  }, CONTRACT_TIMEOUT_MS);
 
   afterAll(() => bench.emulator.stop());
 
