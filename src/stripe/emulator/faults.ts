@@ -1,0 +1,91 @@
+/** What goes wrong with a call. */
+export type FaultKind =
+  /** The socket closes before anything is done. */
+  | 'timeout_before_commit'
+  /** It is done, and the socket closes without an answer. */
+  | 'timeout_after_commit'
+  /** 500 before anything is done. */
+  | 'error_before_commit'
+  /** It is done, and the answer is 500; so it is when it is asked again with the same key. */
+  | 'error_after_commit'
+  | 'rate_limit'
+  /** An answer that is not Stripe's: 404 or 500 whose JSON has no `error`. */
+  | 'foreign_404'
+  | 'foreign_500'
+  /** Waits until it is released, then goes on. */
+  | 'hold';
+
+export interface FaultRequest {
+  readonly kind: FaultKind;
+  /** Any, if absent. */
+  readonly method?: string;
+  /** `*` stands for one segment or its part: `/v1/subscriptions/*`. */
+  readonly path: string;
+  /** So many matching calls; absent: one. 0: every one until it is cleared. */
+  readonly times?: number;
+  /** Matching calls that go well before. */
+  readonly after?: number;
+}
+
+export interface Fault extends Required<Omit<FaultRequest, 'method'>> {
+  readonly id: number;
+  readonly method: string | null;
+  /** Calls that it has hit. */
+  hits: number;
+}
+
+/** Faults that wait for a call to hit. */
+export class Faults {
+  #faults: (Fault & { passed: number })[] = [];
+  #held: (() => void)[] = [];
+  #nextId = 1;
+
+  add({ kind, method, path, times = 1, after = 0 }: FaultRequest): Fault {
+    const fault = { id: this.#nextId, kind, method: method ?? null, path, times, after, hits: 0, passed: 0 };
+    this.#nextId += 1;
+    this.#faults.push(fault);
+    return fault;
+  }
+
+  list(): readonly Fault[] {
+    return this.#faults;
+  }
+
+  clear(): void {
+    this.#faults = [];
+    this.release();
+  }
+
+  /** What goes wrong with this call; null: nothing. The first fault that matches counts. */
+  take(method: string, path: string): FaultKind | null {
+    for (const fault of this.#faults) {
+      if (fault.method !== null && fault.method !== method) continue;
+      if (!patternOf(fault.path).test(path) || (fault.times !== 0 && fault.hits >= fault.times)) continue;
+      fault.passed += 1;
+      if (fault.passed <= fault.after) continue;
+      fault.hits += 1;
+      return fault.kind;
+    }
+    return null;
+  }
+
+  /** Resolves when held calls may go on. */
+  held(): Promise<void> {
+    return new Promise((resolve) => this.#held.push(resolve));
+  }
+
+  get heldCount(): number {
+    return this.#held.length;
+  }
+
+  release(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const go of held) go();
+  }
+}
+
+function patternOf(path: string): RegExp {
+  const escaped = path.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*');
+  return new RegExp(`^${escaped}$`);
+}

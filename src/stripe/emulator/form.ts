@@ -1,0 +1,47 @@
+import { invalid } from './errors.ts';
+
+/** A decoded parameter: text, or what stands in its brackets. Lists are branches with numbers for keys. */
+export type Raw = string | Branch;
+export type Branch = Map<string, Raw>;
+
+/**
+ * Decodes `items[0][price]=…&expand[]=…` as Stripe does. Maps rather than objects: names come from outside, and
+ * `__proto__` is one of them.
+ */
+export function decodeForm(text: string): Branch {
+  const root: Branch = new Map();
+  for (const [name, value] of new URLSearchParams(text)) put(root, pathOf(name), value, name);
+  return root;
+}
+
+/** The same as plain JSON, for the log of requests. */
+export function plain(raw: Raw): unknown {
+  if (typeof raw === 'string') return raw;
+  const entries = [...raw].map(([key, value]) => [key, plain(value)] as const);
+  const isList = entries.length > 0 && entries.every(([key], index) => key === String(index));
+  return isList ? entries.map(([, value]) => value) : Object.fromEntries(entries);
+}
+
+function pathOf(name: string): string[] {
+  const open = name.indexOf('[');
+  if (open <= 0) return [name];
+  const rest = name.slice(open);
+  if (!/^(\[[^[\]]*\])+$/.test(rest)) throw invalid(`Invalid parameter name: ${name}`, { param: name });
+  return [name.slice(0, open), ...rest.slice(1, -1).split('][')];
+}
+
+function put(root: Branch, path: readonly string[], value: string, name: string): void {
+  let branch = root;
+  for (const [index, part] of path.entries()) {
+    // `a[]=` counts on.
+    const key = part === '' && index > 0 ? String(branch.size) : part;
+    if (index === path.length - 1) {
+      branch.set(key, value);
+      return;
+    }
+    const next = branch.get(key) ?? new Map<string, Raw>();
+    if (typeof next === 'string') throw invalid(`Invalid parameter: ${name}`, { param: name });
+    branch.set(key, next);
+    branch = next;
+  }
+}

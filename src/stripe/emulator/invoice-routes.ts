@@ -1,0 +1,164 @@
+import { customerOf } from './customers.ts';
+import { collect, settle } from './collection.ts';
+import { invalid, cardRefused } from './errors.ts';
+import { createInvoice, finalizeInvoice, voidInvoice } from './invoices.ts';
+import { itemLine } from './invoice-lines.ts';
+import { pageFields, pageInOrder, pageOf, range, within } from './lists.ts';
+import { flag, mergeMetadata, metadata, object, oneOf, required, text } from './parameters.ts';
+import { intentOf } from './payments.ts';
+import { waitingItems } from './proration.ts';
+import { route, type Route } from './router.ts';
+import { rowOf, type Sandbox } from './sandbox.ts';
+import { subscriptionOf } from './subscriptions.ts';
+import type { Invoice } from './wire.ts';
+
+/** Invoices and what pays them. Previews are in preview.ts. */
+export const invoiceRoutes: readonly Route[] = [
+  route(
+    'POST',
+    '/v1/invoices',
+    {
+      auto_advance: flag,
+      collection_method: oneOf('charge_automatically'),
+      currency: text,
+      customer: required(text),
+      description: text,
+      metadata,
+      pending_invoice_items_behavior: oneOf('exclude', 'include'),
+      subscription: text,
+    },
+    (sandbox, parameters) => {
+      const customer = customerOf(sandbox, parameters.customer, 'customer');
+      const subscription =
+        parameters.subscription === undefined ? null : subscriptionOf(sandbox, parameters.subscription, 'subscription');
+      const items =
+        parameters.pending_invoice_items_behavior === 'include' || subscription !== null
+          ? waitingItems(sandbox, customer, subscription?.id ?? null)
+          : [];
+      const latest = subscription?.latest_invoice ?? null;
+      const invoice = createInvoice(sandbox, {
+        customer,
+        subscription,
+        reason: 'manual',
+        period: { start: sandbox.now(), end: sandbox.now() },
+        lines: items.map((item) => itemLine(sandbox, item)),
+        currency: items[0]?.currency ?? parameters.currency ?? customer.currency ?? 'usd',
+        metadata: mergeMetadata({}, parameters.metadata),
+        description: parameters.description ?? null,
+        finalizesAt: parameters.auto_advance === true ? sandbox.now() + sandbox.behaviour.draftSeconds : null,
+      });
+      if (subscription !== null) subscription.latest_invoice = latest ?? invoice.id;
+      for (const item of items) item.invoice = invoice.id;
+      return invoice;
+    },
+  ),
+  route(
+    'GET',
+    '/v1/invoices',
+    {
+      ...pageFields,
+      created: range,
+      customer: text,
+      status: oneOf('draft', 'open', 'paid', 'uncollectible', 'void'),
+      subscription: text,
+    },
+    (sandbox, parameters) => {
+      const { customer, status, subscription } = parameters;
+      const rows = [...sandbox.tables.invoices.values()].filter(
+        (each) =>
+          (customer === undefined || each.customer === customer) &&
+          (status === undefined || each.status === status) &&
+          (subscription === undefined || each.parent?.subscription_details?.subscription === subscription) &&
+          within(each.created, parameters.created),
+      );
+      return pageOf(rows, '/v1/invoices', parameters);
+    },
+  ),
+  route('GET', '/v1/invoices/:id', {}, (sandbox, _parameters, [id]) => invoiceOf(sandbox, id)),
+  route('GET', '/v1/invoices/:id/lines', pageFields, (sandbox, parameters, [id]) =>
+    pageInOrder(invoiceOf(sandbox, id).lines.data, `/v1/invoices/${id}/lines`, parameters),
+  ),
+  route('POST', '/v1/invoices/:id/finalize', { auto_advance: flag }, (sandbox, parameters, [id]) => {
+    const invoice = invoiceOf(sandbox, id);
+    if (invoice.status !== 'draft') {
+      throw invalid('This invoice is already finalized, you can not re-finalize a non-draft invoice.', {
+        code: 'invoice_not_editable',
+      });
+    }
+    finalizeInvoice(sandbox, invoice);
+    if (invoice.amount_due === 0) settle(sandbox, invoice);
+    else if (parameters.auto_advance === true) {
+      invoice.auto_advance = true;
+      invoice.next_payment_attempt = sandbox.now() + 3600;
+    }
+    return invoice;
+  }),
+  route(
+    'POST',
+    '/v1/invoices/:id/pay',
+    { off_session: flag, paid_out_of_band: flag, payment_method: text },
+    (sandbox, parameters, [id]) => payInvoice(sandbox, invoiceOf(sandbox, id), parameters.paid_out_of_band ?? false),
+  ),
+  route('POST', '/v1/invoices/:id/void', {}, (sandbox, _parameters, [id]) => {
+    const invoice = invoiceOf(sandbox, id);
+    if (invoice.status !== 'open' && invoice.status !== 'uncollectible') {
+      throw invalid(`You can only pass in open invoices. This invoice is ${invoice.status}.`);
+    }
+    voidInvoice(sandbox, invoice);
+    return invoice;
+  }),
+  route(
+    'GET',
+    '/v1/invoice_payments',
+    {
+      ...pageFields,
+      invoice: text,
+      payment: object({ payment_intent: text, type: required(oneOf('payment_intent')) }),
+      status: oneOf('canceled', 'open', 'paid'),
+    },
+    (sandbox, parameters) => {
+      const rows = [...sandbox.tables.invoicePayments.values()].filter(
+        (each) =>
+          (parameters.invoice === undefined || each.invoice === parameters.invoice) &&
+          (parameters.status === undefined || each.status === parameters.status) &&
+          (parameters.payment?.payment_intent === undefined ||
+            each.payment.payment_intent === parameters.payment.payment_intent),
+      );
+      return pageOf(rows, '/v1/invoice_payments', parameters);
+    },
+  ),
+  route('GET', '/v1/invoice_payments/:id', {}, (sandbox, _parameters, [id]) =>
+    rowOf(sandbox.tables.invoicePayments, 'invoice payment', id),
+  ),
+];
+
+/** The invoice, or Stripe's refusal. */
+export function invoiceOf(sandbox: Sandbox, id: string, param?: string): Invoice {
+  return rowOf(sandbox.tables.invoices, 'invoice', id, param);
+}
+
+/** Pays an open invoice now. @throws StripeFailure 402 when the card does not */
+export function payInvoice(sandbox: Sandbox, invoice: Invoice, outOfBand: boolean): Invoice {
+  if (invoice.status === 'draft') finalizeInvoice(sandbox, invoice);
+  if (invoice.status === 'paid') throw invalid('Invoice is already paid', { code: 'invoice_already_paid' });
+  if (invoice.status !== 'open') throw invalid(`This invoice is ${invoice.status} and can no longer be paid.`);
+  if (outOfBand) {
+    settle(sandbox, invoice);
+    return invoice;
+  }
+  const outcome = collect(sandbox, invoice);
+  if (outcome === 'succeeded') return invoice;
+  const intent = intentOf(sandbox, invoice.id);
+  const details = { payment_intent: structuredClone(intent) };
+  if (outcome === 'requires_action') {
+    throw cardRefused(
+      'The payment for this invoice requires additional user action before it can be completed successfully.',
+      'invoice_payment_intent_requires_action',
+      details,
+    );
+  }
+  throw cardRefused(intent?.last_payment_error?.message ?? 'Your card was declined.', 'card_declined', {
+    ...details,
+    ...(intent?.latest_charge != null && { charge: intent.latest_charge, decline_code: 'generic_decline' }),
+  });
+}

@@ -1,0 +1,101 @@
+import { refreshEntitlements } from './features.ts';
+import { voidInvoice } from './invoices.ts';
+import type { Sandbox } from './sandbox.ts';
+import { setItems } from './subscription-items.ts';
+import type { Invoice, Subscription, SubscriptionItem } from './wire.ts';
+
+/** Changes a subscription and tells the world, and what it entitles to. */
+export function changeSubscription(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  mutate: () => void,
+  type = 'customer.subscription.updated',
+): void {
+  sandbox.change(subscription, type, mutate);
+  refreshEntitlements(sandbox);
+}
+
+/** Ends a subscription now, and with it everything that would still have happened to it. */
+export function endSubscription(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  { reason, status = 'canceled' }: EndOfSubscription,
+): void {
+  dropPendingUpdate(sandbox, subscription);
+  subscription.status = status;
+  subscription.canceled_at ??= sandbox.now();
+  subscription.ended_at = sandbox.now();
+  subscription.cancellation_details = {
+    comment: subscription.cancellation_details?.comment ?? null,
+    feedback: subscription.cancellation_details?.feedback ?? null,
+    feedback_option: null,
+    reason,
+  };
+  // Stripe stops collecting: what is open stays open until somebody pays or voids it.
+  for (const invoice of invoicesOf(sandbox, subscription.id)) {
+    if (invoice.status === 'open') {
+      invoice.auto_advance = false;
+      invoice.next_payment_attempt = null;
+    }
+  }
+  endSchedule(sandbox, subscription);
+  sandbox.emit(status === 'canceled' ? 'customer.subscription.deleted' : 'customer.subscription.updated', subscription);
+  refreshEntitlements(sandbox);
+}
+
+interface EndOfSubscription {
+  readonly reason: 'cancellation_requested' | 'payment_failed' | 'payment_disputed' | null;
+  readonly status?: 'canceled' | 'incomplete_expired';
+}
+
+/** The update whose payment had been waited for takes effect. */
+export function applyPendingUpdate(sandbox: Sandbox, subscription: Subscription): void {
+  const pending = subscription.pending_update;
+  if (pending === null) return;
+  changeSubscription(
+    sandbox,
+    subscription,
+    () => {
+      subscription.pending_update = null;
+      applyItems(subscription, pending.subscription_items);
+      if (pending.cancel_at_period_end !== null) subscription.cancel_at_period_end = pending.cancel_at_period_end;
+      if (pending.metadata !== null) subscription.metadata = pending.metadata;
+      if (pending.billing_cycle_anchor !== null) subscription.billing_cycle_anchor = pending.billing_cycle_anchor;
+      if (pending.trial_end !== null) subscription.trial_end = pending.trial_end;
+    },
+    'customer.subscription.pending_update_applied',
+  );
+  sandbox.emit('customer.subscription.updated', subscription, { pending_update: pending });
+}
+
+/** The pending update is given up, and its invoice voided. */
+export function dropPendingUpdate(sandbox: Sandbox, subscription: Subscription, type?: string): void {
+  if (subscription.pending_update === null) return;
+  for (const invoice of invoicesOf(sandbox, subscription.id)) {
+    const notes = sandbox.tables.invoiceNotes.get(invoice.id);
+    if (notes?.pendingUpdateOf === subscription.id && invoice.status === 'open') voidInvoice(sandbox, invoice);
+  }
+  if (type === undefined) subscription.pending_update = null;
+  else changeSubscription(sandbox, subscription, () => (subscription.pending_update = null), type);
+}
+
+/** Every invoice of a subscription, oldest first. */
+export function invoicesOf(sandbox: Sandbox, subscription: string): Invoice[] {
+  return [...sandbox.tables.invoices.values()].filter(
+    (each) => each.parent?.subscription_details?.subscription === subscription,
+  );
+}
+
+function applyItems(subscription: Subscription, items: readonly SubscriptionItem[] | null): void {
+  if (items !== null) setItems(subscription, structuredClone([...items]));
+}
+
+function endSchedule(sandbox: Sandbox, subscription: Subscription): void {
+  const schedule = sandbox.tables.schedules.get(subscription.schedule ?? '');
+  subscription.schedule = null;
+  if (schedule === undefined || schedule.status !== 'active') return;
+  schedule.status = 'canceled';
+  schedule.canceled_at = sandbox.now();
+  schedule.current_phase = null;
+  sandbox.emit('subscription_schedule.canceled', schedule);
+}
