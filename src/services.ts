@@ -16,8 +16,10 @@ import { giveTrial } from './credits/trial.ts';
 import { LedgerVerification } from './credits/verification.ts';
 import { Database } from './db/database.ts';
 import { openOrm } from './db/orm.ts';
-import { openLedgerPool } from './db/pools.ts';
+import { openJobPool, openLedgerPool } from './db/pools.ts';
+import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
+import { openStripe, type StripeSettings } from './stripe/stripe.ts';
 import { Exports } from './usage/exports.ts';
 import { Forecasts } from './usage/forecast.ts';
 import { UsageHistory } from './usage/usage-history.ts';
@@ -32,6 +34,10 @@ export interface ServicesOptions {
   /** Connections for reading; the ledger has its own. */
   readonly readConnections: number;
   readonly sweepIntervalMs: number;
+  /** null: without Stripe, which is then never called. */
+  readonly stripe: StripeSettings | null;
+  /** How often the queue is looked after. */
+  readonly tendIntervalMs: number;
   /** How the world names this installation; asked when a link is made. Ends in a slash. */
   readonly publicUrl: () => URL;
   /** Exported files that are sent at one time. */
@@ -44,6 +50,9 @@ export type DomainServices = Awaited<ReturnType<typeof openServices>>;
 /** Connections of the ORM: it reads and changes billing entities, which happens seldom. */
 const ORM_CONNECTIONS = 4;
 
+/** Jobs wait for Stripe most of their time; a few are enough. */
+const JOBS_AT_ONCE = 4;
+
 /** Opens the domain on a migrated database; `start` begins its work in the background, `stop` ends it after the last caller. */
 // The type is what is returned; writing it out would say everything twice.
 // oxlint-disable-next-line typescript/explicit-module-boundary-types
@@ -53,6 +62,16 @@ export async function openServices(options: ServicesOptions) {
   const orm = await openOrm(databaseUrl, { poolSize: ORM_CONNECTIONS });
   const database = new Database(databaseUrl, { max: options.readConnections, onIdleError });
   const ledgerPool = openLedgerPool(databaseUrl, { max: options.ledger.lanes, onIdleError });
+
+  const jobPool = openJobPool(databaseUrl, { max: JOBS_AT_ONCE + 1, onIdleError });
+  const jobs = new Jobs({
+    database,
+    pool: jobPool,
+    concurrency: JOBS_AT_ONCE,
+    tendIntervalMs: options.tendIntervalMs,
+    log,
+  });
+  const stripe = options.stripe && openStripe({ settings: options.stripe, database, jobs, clock, log });
 
   const live = createLiveEvents({
     databaseUrl,
@@ -113,10 +132,14 @@ export async function openServices(options: ServicesOptions) {
     entities,
     exports,
     forecasts,
+    failedJobs: jobs.failed,
     history,
+    jobs,
     ledger,
     live,
     reservations,
+    /** null: without. */
+    stripe,
     summaries,
     sweeper,
     transfers,
@@ -129,11 +152,12 @@ export async function openServices(options: ServicesOptions) {
     async start(): Promise<void> {
       await live.start();
       sweeper.start();
+      await jobs.start();
     },
     async stop(): Promise<void> {
-      await sweeper.stop();
+      await Promise.all([jobs.stop(), sweeper.stop()]);
       await live.stop();
-      await Promise.all([ledgerPool.end(), database.end(), orm.close()]);
+      await Promise.all([jobPool.end(), ledgerPool.end(), database.end(), orm.close()]);
     },
   };
 }

@@ -7,6 +7,7 @@ import { BillingEntityResolver } from './billing-entity.resolver.ts';
 import { resolveTypesByTypename } from './compilation.ts';
 import { ConsumptionResolver } from './consumption.resolver.ts';
 import { ExportResolver } from './export.resolver.ts';
+import { FailedJobResolver } from './failed-job.resolver.ts';
 import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
@@ -23,6 +24,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       ConsumptionResolver,
       CreditDrawResolver,
       ExportResolver,
+      FailedJobResolver,
       LedgerEntryResolver,
       PlanResolver,
       ReservationResolver,

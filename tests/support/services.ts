@@ -36,6 +36,8 @@ export function openTestServices(
     ledger: { lanes: 2, maxBatch: 500, maxQueued: 20_000, patienceMs: 10_000 },
     readConnections: 4,
     sweepIntervalMs: 3_600_000,
+    stripe: null,
+    tendIntervalMs: 3_600_000,
     publicUrl: () => new URL('http://tollgate.test/'),
     exportStreams: 4,
     ...overrides,
