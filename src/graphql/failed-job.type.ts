@@ -7,7 +7,7 @@ import { DateTimeScalar } from './scalars.ts';
   description:
     'Work in the background whose last attempt failed. It is tried again by itself, at growing intervals, for some days.',
 })
-export class FailedJob {
+class FailedJob {
   @Field(() => ID, { description: 'Opaque.' })
   readonly id!: string;
 

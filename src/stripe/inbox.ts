@@ -123,7 +123,7 @@ export class Inbox {
 }
 
 /** The queue of jobs that concern one customer of Stripe's. */
-export function customerQueue(customerId: string): string {
+function customerQueue(customerId: string): string {
   return `stripe ${customerId}`;
 }
 

@@ -1,4 +1,3 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CatalogIds, OVERAGE_METER, surveyCatalog } from '../../src/stripe/catalog.ts';
 import type { StripeClient } from '../../src/stripe/client.ts';
 import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';

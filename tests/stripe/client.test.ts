@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
 import type { FaultRequest } from '../../src/stripe/emulator/faults.ts';
 import type { StripeClient } from '../../src/stripe/client.ts';
@@ -118,7 +117,7 @@ test('all calls are as the SDK declares', () => {
 
 /** Answers everything with what `answer` gives, or a customer. */
 function listen(
-  answer: (request: { url?: string; headers: NodeJS.Dict<string | string[]> }) => unknown,
+  answer: (request: { url?: string | undefined; headers: NodeJS.Dict<string | string[]> }) => unknown,
 ): Promise<Server> {
   const server = createServer((request, response) => {
     const given = answer(request);

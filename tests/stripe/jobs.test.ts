@@ -1,4 +1,3 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { DomainServices } from '../../src/services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -6,7 +5,7 @@ import { send, startTestApp, tokenOf } from '../support/app.ts';
 import { freePort } from '../support/free-port.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { openTestServices } from '../support/services.ts';
-import { signatureOf, WEBHOOK_SECRET } from '../support/stripe.ts';
+import { signatureOf, stripeEnv, WEBHOOK_SECRET } from '../support/stripe.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const STRIPE = {
@@ -209,11 +208,7 @@ describe('a job that fails', () => {
 
   test('is shown to operators, counted, and done when it is retried', async () => {
     const app = await startTestApp(database.url, {
-      env: {
-        STRIPE_SECRET_KEY: STRIPE.secretKey,
-        STRIPE_API_BASE: STRIPE.apiBase.origin,
-        STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
-      },
+      env: stripeEnv({ url: STRIPE.apiBase.origin }),
     });
     const operator = await tokenOf('root', { scope: 'billing:operator' });
     const metric = async (name: string): Promise<string | undefined> => {
