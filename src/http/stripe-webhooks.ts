@@ -1,5 +1,7 @@
 /** Where Stripe delivers: raw bytes, checked, put down and acknowledged. What they mean is found out by jobs. */
+import { refusalError } from '../graphql/errors.ts';
 import type { Log } from '../log.ts';
+import { Refusal } from '../refusal.ts';
 import type { StripeEvent } from '../stripe/inbox.ts';
 import { type WebhookKind, WebhookRejection } from '../stripe/webhooks.ts';
 import { answerError, answerJson, type Exchange, httpError, readBody, type Route } from './exchange.ts';
@@ -21,7 +23,7 @@ export function createStripeWebhookRoutes(options: Options): readonly Route[] {
   ];
 }
 
-/** A database that is away throws, which is answered 500: Stripe delivers again. */
+/** While the database is away nothing is acknowledged, and Stripe delivers again. */
 async function take(kind: WebhookKind, exchange: Exchange, { webhooks, inbox, log }: Options): Promise<void> {
   const { request, requestId } = exchange;
   const body = await readBody(request, MOST_BYTES);
@@ -42,6 +44,12 @@ async function take(kind: WebhookKind, exchange: Exchange, { webhooks, inbox, lo
     answerError(exchange, 400, httpError('BAD_REQUEST', `Not taken: ${error.message}.`));
     return;
   }
-  await inbox.take(event);
+  try {
+    await inbox.take(event);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    answerError(exchange, 503, refusalError(error));
+    return;
+  }
   answerJson(exchange, 200, { received: true });
 }

@@ -246,3 +246,15 @@ test('without Stripe there is no such route', async () => {
   expect(response.status).toBe(404);
   await without.stop();
 });
+
+test('what cannot be put down is not acknowledged, and comes again', async () => {
+  const { id, body } = snapshot();
+  await admin.query('alter table stripe_event rename to elsewhere');
+  expect(await deliver(body)).toBe(500);
+  await admin.query('alter table elsewhere rename to stripe_event');
+  await admin.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+  );
+  expect(await deliver(body)).toBe(200);
+  expect(await inbox(id)).toHaveLength(1);
+});
