@@ -21,7 +21,7 @@ FROM node:24-slim
 WORKDIR /app
 ENV HOST=0.0.0.0 PORT=4000
 COPY package.json ./
-COPY scripts/start.mjs scripts/build.mjs ./scripts/
+COPY scripts/start.mjs scripts/build.mjs scripts/stripe-setup.mjs ./scripts/
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 USER node

@@ -1,7 +1,7 @@
 /** The composition root: everything but the portal, on one database. Tests boot this same one. */
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
-import { type AuthConfig, type Config, publicUrlOf } from './config.ts';
+import { type AuthConfig, type Config, publicUrlOf, type StripeConfig } from './config.ts';
 import { contextFactory } from './graphql/context.ts';
 import { createRights } from './graphql/rights.ts';
 import { buildTollgateSchema } from './graphql/schema.ts';
@@ -10,8 +10,10 @@ import type { Route } from './http/exchange.ts';
 import { createExportRoutes } from './http/exports.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
+import { createStripeWebhookRoutes } from './http/stripe-webhooks.ts';
 import type { Log } from './log.ts';
 import { type DomainServices, openServices } from './services.ts';
+import type { StripeSettings } from './stripe/stripe.ts';
 
 export interface AppOptions {
   readonly config: Config;
@@ -37,6 +39,8 @@ export interface App {
 const PATIENCE_MS = 4_000;
 /** Balances shown follow due events within ten seconds (rule 11). */
 const SWEEP_INTERVAL_MS = 5_000;
+/** Twice this, and what a process that died was doing goes on in another one. */
+const TEND_INTERVAL_MS = 5_000;
 
 /**
  * Composes and listens.
@@ -55,11 +59,14 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     readConnections: config.databasePoolSize,
     sweepIntervalMs: SWEEP_INTERVAL_MS,
     encryptionKeys: config.encryptionKeys,
+    tendIntervalMs: TEND_INTERVAL_MS,
+    stripe: stripeSettings(config.stripe),
     publicUrl: () => publicUrlOf(config, listeningPort),
     exportStreams: config.limits.exportStreams,
     onBatch: batchObserver(metrics.registry),
   });
   observeQueues(metrics.registry, services);
+  observeJobs(metrics.registry, services);
   const authenticator = createAuthenticator({
     auth,
     clock,
@@ -81,6 +88,7 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     metrics,
     clock,
     routes: [
+      ...(services.stripe === null ? [] : createStripeWebhookRoutes({ ...services.stripe, log })),
       ...createExportRoutes({ exports: services.exports, stallMs: config.limits.exportStallMs, log }),
       ...(routes ?? []),
     ],
@@ -123,6 +131,11 @@ function batchObserver(registry: Registry): (batch: { commands: number; duration
   };
 }
 
+/** null without a key: nothing of Stripe's is called, and no webhook is taken. */
+function stripeSettings({ secretKey, apiBase, webhookSecrets }: StripeConfig): StripeSettings | null {
+  return secretKey === null ? null : { secretKey, apiBase, webhookSecrets };
+}
+
 function observeQueues(registry: Registry, services: DomainServices): void {
   const registers = [registry];
   new Gauge({
@@ -149,4 +162,44 @@ function observeQueues(registry: Registry, services: DomainServices): void {
       this.set(services.exports.openStreams);
     },
   });
+}
+
+/** Counted in the database, and so the same on every replica. While it is away they are not known: NaN. */
+function observeJobs(registry: Registry, { failedJobs, stripe }: DomainServices): void {
+  const registers = [registry];
+  const counted = (name: string, help: string, count: () => Promise<number>): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      async collect() {
+        this.set(await soon(count()));
+      },
+    });
+  };
+  counted(
+    'tollgate_jobs_failed',
+    'Jobs whose last attempt failed, whether they are tried again by themselves or not.',
+    async () => (await failedJobs.counts()).failed,
+  );
+  counted(
+    'tollgate_jobs_waiting',
+    'Jobs that are due and not under way.',
+    async () => (await failedJobs.counts()).waiting,
+  );
+  if (stripe === null) return;
+  counted('tollgate_stripe_events_unprocessed', 'Events of Stripe that were taken and not handled yet.', () =>
+    stripe.inbox.unprocessed(),
+  );
+}
+
+/** Nobody who scrapes waits for a database that is away. */
+async function soon(count: Promise<number>): Promise<number> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<number>((resolve) => (timer = setTimeout(resolve, 1_000, Number.NaN)));
+  try {
+    return await Promise.race([count.catch(() => Number.NaN), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

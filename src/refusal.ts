@@ -10,13 +10,14 @@ export type RefusalCode =
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'CONFLICT'
   | 'RATE_LIMITED'
+  | 'PAYMENT_PROVIDER_ERROR'
   | 'UNAVAILABLE';
 
 /** A refusal with a code that clients can branch on and a message that a person can read. Carries no secrets. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly code: RefusalCode;
-  /** RATE_LIMITED and UNAVAILABLE: when it is worth trying again, in milliseconds. */
+  /** Where `retryable`: when it is worth trying again, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: RefusalCode, message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
@@ -25,8 +26,8 @@ export class Refusal extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 
-  /** UNAVAILABLE and RATE_LIMITED may succeed when the same request is sent again. */
+  /** The same request may succeed when it is sent again. */
   get retryable(): boolean {
-    return this.code === 'UNAVAILABLE' || this.code === 'RATE_LIMITED';
+    return this.code === 'UNAVAILABLE' || this.code === 'RATE_LIMITED' || this.code === 'PAYMENT_PROVIDER_ERROR';
   }
 }

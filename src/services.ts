@@ -26,8 +26,10 @@ import { giveTrial } from './credits/trial.ts';
 import { LedgerVerification } from './credits/verification.ts';
 import { Database } from './db/database.ts';
 import { openOrm } from './db/orm.ts';
-import { openLedgerPool } from './db/pools.ts';
+import { openJobPool, openLedgerPool } from './db/pools.ts';
+import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
+import { openStripe, type StripeSettings } from './stripe/stripe.ts';
 import { Exports } from './usage/exports.ts';
 import { Forecasts } from './usage/forecast.ts';
 import { UsageHistory } from './usage/usage-history.ts';
@@ -42,6 +44,10 @@ export interface ServicesOptions {
   /** Connections for reading; the ledger has its own. */
   readonly readConnections: number;
   readonly sweepIntervalMs: number;
+  /** null: without Stripe, which is then never called. */
+  readonly stripe: StripeSettings | null;
+  /** How often the queue is looked after. */
+  readonly tendIntervalMs: number;
   /** How the world names this installation; asked when a link is made. Ends in a slash. */
   readonly publicUrl: () => URL;
   /** What encrypts customers' secrets, newest first. */
@@ -58,6 +64,9 @@ const KEY_USE_INTERVAL_MS = 60_000;
 /** Connections of the ORM: it reads and changes billing entities, which happens seldom. */
 const ORM_CONNECTIONS = 4;
 
+/** Jobs wait for Stripe most of their time; a few are enough. */
+const JOBS_AT_ONCE = 4;
+
 /** Opens the domain on a migrated database; `start` begins its work in the background, `stop` ends it after the last caller. */
 // The type is what is returned; writing it out would say everything twice.
 // oxlint-disable-next-line typescript/explicit-module-boundary-types
@@ -67,6 +76,16 @@ export async function openServices(options: ServicesOptions) {
   const orm = await openOrm(databaseUrl, { poolSize: ORM_CONNECTIONS });
   const database = new Database(databaseUrl, { max: options.readConnections, onIdleError });
   const ledgerPool = openLedgerPool(databaseUrl, { max: options.ledger.lanes, onIdleError });
+
+  const jobPool = openJobPool(databaseUrl, { max: JOBS_AT_ONCE + 1, onIdleError });
+  const jobs = new Jobs({
+    database,
+    pool: jobPool,
+    concurrency: JOBS_AT_ONCE,
+    tendIntervalMs: options.tendIntervalMs,
+    log,
+  });
+  const stripe = options.stripe && openStripe({ settings: options.stripe, database, jobs, clock, log });
 
   const live = createLiveEvents({
     databaseUrl,
@@ -142,15 +161,19 @@ export async function openServices(options: ServicesOptions) {
     entities,
     exports,
     forecasts,
+    failedJobs: jobs.failed,
     history,
     keyAuthentication,
     keyUse,
+    jobs,
     ledger,
     live,
     providerSecrets,
     members,
     organizations,
     reservations,
+    /** null: without. */
+    stripe,
     summaries,
     sweeper,
     transfers,
@@ -166,12 +189,12 @@ export async function openServices(options: ServicesOptions) {
       await organizations.giveDueTrials().catch((error: unknown) => log.warn({ err: error }, 'a trial is still due'));
       sweeper.start();
       keyUse.start();
+      await jobs.start();
     },
     async stop(): Promise<void> {
-      await sweeper.stop();
-      await keyUse.stop();
+      await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop()]);
       await live.stop();
-      await Promise.all([ledgerPool.end(), database.end(), orm.close()]);
+      await Promise.all([jobPool.end(), ledgerPool.end(), database.end(), orm.close()]);
     },
   };
 }

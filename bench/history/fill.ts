@@ -64,6 +64,8 @@ export async function fill(databaseUrl: string, { records, told }: { records: nu
     ledger: { lanes: 2, maxBatch: WAVE, maxQueued: WAVE, patienceMs: 60_000 },
     readConnections: 4,
     sweepIntervalMs: YEAR_MS,
+    stripe: null,
+    tendIntervalMs: 3_600_000,
     publicUrl: () => new URL('http://localhost/'),
     encryptionKeys: [],
     exportStreams: 1,

@@ -13,6 +13,7 @@ import {
   UsageRollupRow,
   UseCounterRow,
 } from '../credits/ledger.entity.ts';
+import { StripeEventRow } from '../stripe/stripe-event.entity.ts';
 import { ExportLinkRow } from '../usage/export-link.entity.ts';
 
 /** Every table of the application, as the ORM knows it. */
@@ -33,4 +34,5 @@ export const entities = [
   UserOrganizationRow,
   ApiKeyRow,
   AuditLogEntryRow,
+  StripeEventRow,
 ];

@@ -1,11 +1,12 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { migrateJobs } from '../jobs/migrate.ts';
 import { openOrm } from './orm.ts';
 
 /** Brings the database at this address up to date. Processes that start together wait for one another. */
 export async function migrate(databaseUrl: string): Promise<void> {
   const orm = await openOrm(databaseUrl, { poolSize: 3 });
   try {
-    await migrateWith(orm);
+    await migrateWith(orm, () => migrateJobs(databaseUrl));
   } finally {
     await orm.close();
   }
@@ -14,12 +15,13 @@ export async function migrate(databaseUrl: string): Promise<void> {
 /** Any number that no other user of the same database takes for an advisory lock. */
 const MIGRATION_LOCK = 7_461_001;
 
-async function migrateWith(orm: MikroORM): Promise<void> {
+async function migrateWith(orm: MikroORM, andThen: () => Promise<void>): Promise<void> {
   // The lock belongs to this transaction's connection; the migrations run on others of the pool.
   await orm.em.fork().transactional(async (em) => {
     await em
       .getConnection()
       .execute('select pg_advisory_xact_lock(?)', [MIGRATION_LOCK], 'all', em.getTransactionContext());
     await orm.migrator.up();
+    await andThen();
   });
 }

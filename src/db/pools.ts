@@ -38,6 +38,17 @@ export function openLedgerPool(databaseUrl: string, options: PoolOptions): pg.Po
   });
 }
 
+/**
+ * Connections for the queue of jobs, which reads bigint as text. A machine that vanishes is noticed within a minute, so
+ * that others take its jobs over.
+ */
+export function openJobPool(databaseUrl: string, options: PoolOptions): pg.Pool {
+  return open(databaseUrl, options, {
+    types: pg.types,
+    options: '-c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3',
+  });
+}
+
 function open(databaseUrl: string, { max, onIdleError }: PoolOptions, settings: pg.PoolConfig): pg.Pool {
   const pool = new pg.Pool({
     connectionString: databaseUrl,

@@ -8,6 +8,7 @@ import { BillingEntityResolver } from './billing-entity.resolver.ts';
 import { resolveTypesByTypename } from './compilation.ts';
 import { ConsumptionResolver } from './consumption.resolver.ts';
 import { ExportResolver } from './export.resolver.ts';
+import { FailedJobResolver } from './failed-job.resolver.ts';
 import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
 import { MembershipResolver } from './membership.resolver.ts';
 import { OrganizationFieldsResolver } from './organization-fields.resolver.ts';
@@ -29,6 +30,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       ConsumptionResolver,
       CreditDrawResolver,
       ExportResolver,
+      FailedJobResolver,
       LedgerEntryResolver,
       MembershipResolver,
       OrganizationFieldsResolver,

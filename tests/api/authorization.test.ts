@@ -99,6 +99,14 @@ const ROWS: Readonly<Record<string, Row>> = {
   'Query.viewer': { needs: 'a token', ask: () => '{ viewer { kind memberships { id } } }' },
   'Query.plans': { needs: 'nothing', ask: () => '{ plans { code } }' },
   'Query.creditRates': { needs: 'nothing', ask: () => '{ creditRates { resource } }' },
+  'Query.failedJobs': { needs: 'to be an operator', ask: () => '{ failedJobs { edges { cursor } } }' },
+  // There is none of this id: told to nobody but operators.
+  'Mutation.retryJob': {
+    needs: 'to be an operator',
+    ask: () => 'mutation { retryJob(id: "0") }',
+    but: { OPERATOR: 'unseen' },
+    butThere: { OPERATOR: 'unseen' },
+  },
   'Query.billingEntities': { needs: 'to be an operator', ask: () => '{ billingEntities { edges { cursor } } }' },
   'Query.billingEntity': { needs: 'entity.read', ask: ({ id }) => `{ billingEntity(id: "${id}") { name } }` },
   'Query.billingEntityByExternalId': {

@@ -5,8 +5,11 @@ import { migrate } from '../../src/db/migrate.ts';
 import { openOrm } from '../../src/db/orm.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
-/** Tables that are not a billing entity's own: the directory, and what has been migrated. */
-const SHARED_TABLES = ['entity_key', 'schema_migration'];
+/**
+ * Tables that are not a billing entity's own: the directory, what has been migrated, and Stripe's events, which must be
+ * known by Stripe's id before anybody knows whom they concern.
+ */
+const SHARED_TABLES = ['entity_key', 'schema_migration', 'stripe_event'];
 
 let database: TestDatabase;
 let client: pg.Client;

@@ -33,6 +33,7 @@ const ROOT_FIELDS: Record<string, string> = {
   'Query.creditRates': '{ creditRates { resource } }',
   'Query.checkUsage': `{ checkUsage(input: { ${LINES} }) { allowed } }`,
   'Query.verifyLedger': `{ verifyLedger(billingEntityId: "${ANN}") { consistent } }`,
+  'Query.failedJobs': '{ failedJobs { edges { node { id } } } }',
   'Mutation.consumeCredits': `mutation { consumeCredits(input: { idempotencyKey: "k", ${LINES} }) { __typename } }`,
   'Mutation.consumeCreditsBatch': `mutation { consumeCreditsBatch(inputs: [{ idempotencyKey: "k", ${LINES} }]) { __typename } }`,
   'Mutation.grantCredits': `mutation { grantCredits(input: { billingEntityId: "${ANN}", ${GRANT} }) { replayed } }`,
@@ -55,6 +56,7 @@ const ROOT_FIELDS: Record<string, string> = {
   'Mutation.createExport': `mutation { createExport(input: { billingEntityId: "${ANN}", kind: LEDGER }) { url } }`,
   'Mutation.suspendBillingEntity': `mutation { suspendBillingEntity(input: { billingEntityId: "${ANN}" }, reason: "abuse") { status } }`,
   'Mutation.reinstateBillingEntity': `mutation { reinstateBillingEntity(input: { billingEntityId: "${ANN}" }) { status } }`,
+  'Mutation.retryJob': 'mutation { retryJob(id: "7") }',
   'Subscription.balanceUpdated': `subscription { balanceUpdated(billingEntityId: "${ANN}") { version } }`,
   'Subscription.usageRecorded': `subscription { usageRecorded(billingEntityId: "${ANN}") { skipped } }`,
 };
@@ -76,6 +78,8 @@ const BY_DOMAIN = [
 const OF_ONE_ENTITY = Object.keys(ROOT_FIELDS).filter(
   (name) => ROOT_FIELDS[name]?.includes(ANN) && !BY_DOMAIN.includes(name),
 );
+/** What names no entity, and so is refused without a look at one. */
+const FOR_OPERATORS_ALONE = ['Query.billingEntities', 'Query.failedJobs', 'Mutation.retryJob'];
 const queryOf = (name: string, id = ANN): string => (ROOT_FIELDS[name] as string).replaceAll(ANN, id);
 
 describe('who may ask', () => {
@@ -123,13 +127,13 @@ describe('who may ask', () => {
     expect((await ask(operator, queryOf(name))).result.codes).toEqual([]);
   });
 
-  it('lists billing entities to operators alone', async () => {
+  it.each(FOR_OPERATORS_ALONE)('%s: for operators alone', async (name) => {
     for (const principal of [ann, service]) {
-      const asked = await ask(principal, queryOf('Query.billingEntities'));
+      const asked = await ask(principal, queryOf(name));
       expect(asked.result.codes).toEqual(['FORBIDDEN']);
       expect(asked.calls).toEqual([]);
     }
-    expect((await ask(operator, queryOf('Query.billingEntities'))).result.codes).toEqual([]);
+    expect((await ask(operator, queryOf(name))).result.codes).toEqual([]);
   });
 
   it('verifies a ledger for its owner and for operators, not for services', async () => {

@@ -6,6 +6,7 @@ import type { Balance } from '../../src/credits/balance.ts';
 import type { Grant } from '../../src/credits/grants.ts';
 import type { Hold } from '../../src/credits/holds.ts';
 import type { Entry } from '../../src/credits/account.ts';
+import type { FailedJob } from '../../src/jobs/tasks.ts';
 import type { Page } from '../../src/pagination.ts';
 import { apiKeyId } from '../../src/ids.ts';
 import { RATES } from '../../src/plans/rates.ts';
@@ -170,6 +171,16 @@ export const hold: Hold = {
   closedSequence: null,
 };
 
+const failedJob: FailedJob = {
+  id: '7',
+  task: 'stripe.event',
+  billingEntityId: null,
+  attempts: 3,
+  lastError: 'it rained',
+  failedAt: NOON,
+  createdAt: NOON,
+};
+
 const pageOf = <T>(nodes: readonly T[]): Page<T> => ({
   edges: nodes.map((node, index) => ({ cursor: `c${index}`, node })),
   pageInfo: { hasNextPage: false, hasPreviousPage: false, startCursor: 'c0', endCursor: `c${nodes.length - 1}` },
@@ -232,6 +243,8 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'apiKeys.usedThisPeriod': (refs: readonly unknown[]) => refs.map(() => 7n),
     'providerSecrets.read': () => ({ apiKey, secret: 'theirs', cacheUntil: TOMORROW }),
     'exports.createLink': () => ({ url: 'http://localhost:4000/exports/usage.csv?token=t', expiresAt: NOON }),
+    'failedJobs.list': () => pageOf([failedJob]),
+    'failedJobs.retry': () => undefined,
     'verification.verify': () => ({
       consistent: true,
       entriesChecked: 2n,

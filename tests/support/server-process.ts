@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { JWT_SECRET } from './app.ts';
+import { WEBHOOK_SECRET } from './stripe.ts';
 import { waitFor } from './wait-for.ts';
 
 /** The built server as a process of its own, which can be killed. */
@@ -27,6 +28,10 @@ export class ServerProcess {
         ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
         LOG_LEVEL: 'warn',
         DEMO: '0',
+        // An account that nobody reaches: without a key it would bring the emulator along.
+        STRIPE_SECRET_KEY: 'sk_test_nobody',
+        STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+        STRIPE_API_BASE: 'http://127.0.0.1:9',
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

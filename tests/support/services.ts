@@ -37,6 +37,8 @@ export function openTestServices(
     readConnections: 4,
     sweepIntervalMs: 3_600_000,
     encryptionKeys: [{ id: 'k1', key: Buffer.alloc(32, 7) }],
+    stripe: null,
+    tendIntervalMs: 3_600_000,
     publicUrl: () => new URL('http://tollgate.test/'),
     exportStreams: 4,
     ...overrides,

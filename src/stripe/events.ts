@@ -1,0 +1,29 @@
+import type { StripeEvent } from './inbox.ts';
+
+/** What is done when Stripe tells of something. Handlers run inside jobs: what throws is tried again, and must bear it. */
+export type EventHandler = (event: StripeEvent) => Promise<void>;
+
+/**
+ * Who wants to know of which events. An event that nobody wants to know of is handled by that: Stripe invents new types,
+ * and none of them may stop the queue.
+ */
+export class StripeEvents {
+  readonly #byType = new Map<string, EventHandler[]>();
+  readonly #ofCustomers: ((customerId: string) => Promise<void>)[] = [];
+
+  /** Calls `handler` for events of this very type, thin or not. */
+  on(type: string, handler: EventHandler): void {
+    this.#byType.set(type, [...(this.#byType.get(type) ?? []), handler]);
+  }
+
+  /** Calls `handler` for every event that concerns a customer, whatever its type, before those of its type. */
+  onCustomer(handler: (customerId: string) => Promise<void>): void {
+    this.#ofCustomers.push(handler);
+  }
+
+  async handle(event: StripeEvent): Promise<void> {
+    const { customerId, type } = event;
+    if (customerId !== null) for (const handler of this.#ofCustomers) await handler(customerId);
+    for (const handler of this.#byType.get(type) ?? []) await handler(event);
+  }
+}

@@ -1,0 +1,28 @@
+import { defineEntity, p } from '@mikro-orm/core';
+
+/**
+ * The inbox: events that Stripe delivered, so that migrations are checked against it. Written by `inbox.ts`. Of an event it
+ * keeps whom and what it concerns and not what it says: state is always fetched, and names and addresses stay at Stripe.
+ * Its key is Stripe's, because an event must be known before anybody knows which billing entity it concerns.
+ */
+export const StripeEventRow = defineEntity({
+  name: 'StripeEvent',
+  tableName: 'stripe_event',
+  properties: {
+    id: p.text().primary(),
+    type: p.text(),
+    thin: p.boolean(),
+    objectId: p.text().strictNullable(),
+    customerId: p.text().strictNullable(),
+    /** Stripe's time. */
+    createdAt: p.datetime(3),
+    receivedAt: p.datetime(3),
+    processedAt: p.datetime(3).strictNullable(),
+  },
+  indexes: [
+    {
+      name: 'stripe_event_unprocessed',
+      expression: 'create index stripe_event_unprocessed on stripe_event (received_at) where processed_at is null',
+    },
+  ],
+});

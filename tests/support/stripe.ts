@@ -1,0 +1,75 @@
+/** The application against an account of Stripe's, which the emulator plays. */
+import { createHmac } from 'node:crypto';
+import type { Clock } from '../../src/clock.ts';
+import { systemClock } from '../../src/clock.ts';
+import { createLog } from '../../src/log.ts';
+import { surveyCatalog } from '../../src/stripe/catalog.ts';
+import { StripeClient } from '../../src/stripe/client.ts';
+import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/stripe/emulator/emulator.ts';
+import { startTestApp, type TestApp } from './app.ts';
+
+/** What deliveries to test apps are signed with. */
+export const WEBHOOK_SECRET = 'whsec_of_the_tests';
+
+/** Variables that point an application at an emulator. */
+export function stripeEnv(emulator: Pick<Emulator, 'url'>): Record<string, string> {
+  return {
+    STRIPE_SECRET_KEY: 'sk_test_of_the_tests',
+    STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    STRIPE_API_BASE: emulator.url,
+  };
+}
+
+/** Our own client in front of an emulator, which knows its catalog already unless told otherwise. */
+export function stripeClientOf(emulator: Pick<Emulator, 'url'>, logged?: string[]): StripeClient {
+  const log = createLog({
+    level: logged === undefined ? 'silent' : 'warn',
+    ...(logged && { destination: { write: (line: string) => void logged.push(line) } }),
+  });
+  return new StripeClient({ secretKey: 'sk_test_of_the_tests', apiBase: new URL(emulator.url) }, log);
+}
+
+export interface StripeApp extends TestApp {
+  readonly emulator: Emulator;
+}
+
+interface Options {
+  readonly clock?: Clock;
+  readonly env?: Record<string, string>;
+  readonly logged?: string[];
+  readonly emulator?: EmulatorOptions;
+}
+
+/**
+ * An emulator with the catalog in it, and the whole application before it; each hears from the other. `stop` ends both.
+ * The emulator's clock runs with the application's, unless `emulator.frozenAt` makes it stand.
+ */
+export async function startStripeApp(
+  databaseUrl: string,
+  { clock = systemClock, env = {}, logged, emulator: options = {} }: Options = {},
+): Promise<StripeApp> {
+  const emulator = await startEmulator({ clock, recordTraffic: true, deliveries: { retryBaseMs: 20 }, ...options });
+  await surveyCatalog(stripeClientOf(emulator), { repair: true });
+  const app = await startTestApp(databaseUrl, {
+    clock,
+    env: { ...stripeEnv(emulator), ...env },
+    ...(logged && { logged }),
+  });
+  const base = `http://127.0.0.1:${app.port}/webhooks/stripe`;
+  await emulator.control.addEndpoint({ url: base, secret: WEBHOOK_SECRET, events: ['*'] });
+  await emulator.control.addEndpoint({ url: `${base}/thin`, secret: WEBHOOK_SECRET, events: ['*'], thin: true });
+  return {
+    ...app,
+    emulator,
+    async stop() {
+      await app.stop();
+      await emulator.stop();
+    },
+  };
+}
+
+/** A `Stripe-Signature`, made by hand so that tests can make it wrong. */
+export function signatureOf(body: string, { secret = WEBHOOK_SECRET, at = Date.now() / 1_000 } = {}): string {
+  const time = Math.floor(at);
+  return `t=${time},v1=${createHmac('sha256', secret).update(`${time}.${body}`).digest('hex')}`;
+}
