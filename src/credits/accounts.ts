@@ -1,4 +1,5 @@
 /** Accounts as readers see them, with everything due applied. */
+import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../clock.ts';
 import { type Account, accountTime, balanceOf } from './account.ts';
@@ -68,13 +69,14 @@ export class Accounts {
    * The account that pays for this use and the terms that hold, as a command would find them now, without its lock. What
    * is decided on them may be outdated at once.
    */
-  async peekUse(use: ChargedUse): Promise<{ account: Account; terms: UseTerms }> {
+  async peekUse(use: ChargedUse): Promise<{ account: Account; terms: UseTerms; now: Date }> {
     const [account, book] = await Promise.all([
       this.peek(use.billingEntityId),
       askTerms([use], (statement) => this.#database.query(statement)),
     ]);
     if (account === null) throw new Error(`billing entity ${use.billingEntityId} has no account`);
-    return { account, terms: book.of(use, this.#clock.now()) };
+    const clock = this.#clock.now();
+    return { account, terms: book.of(use, clock), now: accountTime(account, clock) };
   }
 
   /** The account as a command would find it now, without its lock; null when there is none. */
@@ -104,7 +106,8 @@ export class Accounts {
       return this.peek(billingEntityId);
     }
     const account = { ...toAccount(row, grants, holds), otherHoldsEndAt: null };
-    return applyDue(account, accountTime(account, now)).account;
+    // What a turn would make has no other id yet than one that nobody will see.
+    return applyDue(account, accountTime(account, now), uuidv7).account;
   }
 
   /** Applies what is due and commits it. */

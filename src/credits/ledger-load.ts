@@ -315,6 +315,8 @@ function refundedRecords(commands: readonly Command[]): string[] | null {
 }
 
 function clawedGrants(commands: readonly Command[]): string[] | null {
-  const clawbacks = commands.filter((command) => command.kind === 'clawback');
-  return clawbacks.length === 0 ? null : [arrayLiteral(clawbacks.map((command) => command.grantId))];
+  const clawed = commands.flatMap((command) =>
+    command.kind === 'clawback' || command.kind === 'reinstate' ? command.grantId : [],
+  );
+  return clawed.length === 0 ? null : [arrayLiteral(clawed)];
 }

@@ -11,6 +11,7 @@ import {
   accountTime,
   balanceOf,
   type Entry,
+  type MeterReport,
   type RecordKey,
   type UsageRecord,
   type UsageRefund,
@@ -37,6 +38,7 @@ import { type CounterChange, countedUp, counterName } from './limits.ts';
 import { type KnownKey, type Loaded, loadDueHolds, lockAndLoad } from './ledger-load.ts';
 import type { UseTermsBook } from './ledger-terms.ts';
 import { appendAndCommit } from './ledger-write.ts';
+import type { SubscriptionState } from './subscription.ts';
 import { contradicts } from './use.ts';
 
 /** What a command came to. Refusals are values: they never disturb the batch. */
@@ -55,8 +57,11 @@ export interface Committed {
   readonly records: readonly UsageRecord[];
   readonly grants: readonly Grant[];
   readonly holds: readonly Hold[];
+  readonly reports: readonly MeterReport[];
   /** Of the command's own account. */
   readonly balance: Balance;
+  /** Of the command's own account: with the grant of the period's base credits. */
+  readonly subscription: SubscriptionState | null;
   /** Of every other account that it touches. */
   readonly otherBalances: readonly Balance[];
 }
@@ -166,6 +171,7 @@ class Batch {
   readonly #holds = new Map<string, Hold>();
   readonly #terms: UseTermsBook;
   readonly #counters = new Map<string, CounterChange>();
+  readonly #reports: MeterReport[] = [];
 
   constructor({ accounts, keys, refunds, passages, terms }: Loaded, withDueHolds: readonly Account[], clock: Date) {
     this.#stored = accounts;
@@ -199,7 +205,7 @@ class Batch {
   applyDue(): boolean {
     let isAllDone = true;
     for (const [id, account] of this.#accounts) {
-      const due = applyDue(account, accountTime(account, this.#clock));
+      const due = applyDue(account, accountTime(account, this.#clock), uuidv7);
       isAllDone &&= due.isAllDone;
       if (due.account === account) continue;
       this.#accounts.set(id, due.account);
@@ -230,8 +236,9 @@ class Batch {
     for (const changed of decision.accounts) this.#accounts.set(changed.billingEntityId, changed);
     this.#keep(decision);
     this.#rememberKey(command, decision);
-    const { entries, records, grants, holds } = decision;
-    return { kind: 'committed', entries, records, grants, holds, ...this.#balances(command) };
+    const { entries, records, grants, holds, reports } = decision;
+    const { subscription } = this.#accounts.get(command.billingEntityId) ?? account;
+    return { kind: 'committed', entries, records, grants, holds, reports, subscription, ...this.#balances(command) };
   }
 
   async commit(client: PoolClient): Promise<void> {
@@ -257,6 +264,7 @@ class Batch {
       changedHolds: holds.filter(isOldHold),
       rollups: rollUp(this.#records, this.#refundedRecords),
       counters: [...this.#counters.values()],
+      reports: this.#reports,
     });
   }
 
@@ -285,6 +293,7 @@ class Batch {
     this.#records.push(...applied.records);
     this.#refunds.push(...applied.refunds);
     this.#refundedRecords.push(...applied.refundedRecords);
+    this.#reports.push(...applied.reports);
     for (const grant of applied.grants) this.#grants.set(grant.id, grant);
     for (const hold of applied.holds) this.#holds.set(hold.id, hold);
     this.#terms.count(applied.counters);

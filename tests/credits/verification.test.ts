@@ -1,5 +1,6 @@
 import { Client, DatabaseError } from 'pg';
 import fc from 'fast-check';
+import { v7 as uuidv7 } from 'uuid';
 import type { Command } from '../../src/credits/commands.ts';
 import type { Outcome } from '../../src/credits/ledger.ts';
 import { recordId } from '../../src/ids.ts';
@@ -22,6 +23,7 @@ const TABLES: Readonly<Record<string, (row: Record<string, unknown>) => string>>
   usage_record: ({ sequence, line }) => `record ${String(sequence)}/${String(line)}`,
   usage_refund: ({ sequence, line }) => `record ${String(sequence)}/${String(line)}`,
   reservation: ({ id }) => `reservation ${String(id)}`,
+  meter_report: ({ id }) => `report ${String(id)}`,
   usage_rollup: ({ hour }) => `summary of ${(hour as Date).toISOString()}`,
   usage_rollup_day: ({ day }) => (day as Date).toISOString().slice(0, 10),
 };
@@ -47,6 +49,13 @@ async function eventfulAccount(): Promise<string> {
   const { one, clock } = installation;
   const person = await installation.person(500n);
   const { id } = person;
+  await installation.subscribe(id);
+  await one.administration.adjust(OPERATOR, {
+    idempotencyKey: installation.key(),
+    billingEntityId: id,
+    amount: -500_000n,
+    reason: 'no base credits',
+  });
   const policy = { enabled: true, cap: 1_000n };
   await one.ledger.execute({
     kind: 'policy',
@@ -104,6 +113,14 @@ async function eventfulAccount(): Promise<string> {
     reason: 'a present',
   });
   await one.consumption.consume(SERVICE, installation.use(person, 77));
+  // Everything is used, and some overage; of that, some is reported, some when the period turns.
+  const { available = 0n } = (await one.accounts.balance(id)) ?? {};
+  const base = { billingEntityId: id, actor: 'system', idempotency: null } as const;
+  await one.consumption.consume(SERVICE, installation.use(person, Number(available) * 10 + 100));
+  await one.ledger.execute({ ...base, kind: 'reportOverage', reportId: uuidv7() });
+  await one.consumption.consume(SERVICE, installation.use(person, 60));
+  clock.forwardMs(31 * 86_400_000);
+  await one.consumption.consume(SERVICE, installation.use(person, 300));
   return id;
 }
 
