@@ -18,6 +18,8 @@ import { Database } from './db/database.ts';
 import { openOrm } from './db/orm.ts';
 import { openLedgerPool } from './db/pools.ts';
 import { createLiveEvents } from './live/live-events.ts';
+import { MeterReports } from './subscriptions/meter-reports.ts';
+import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { Exports } from './usage/exports.ts';
 import { Forecasts } from './usage/forecast.ts';
 import { UsageHistory } from './usage/usage-history.ts';
@@ -94,6 +96,8 @@ export async function openServices(options: ServicesOptions) {
   });
   const transfers = new Transfers({ ledger, database });
   const administration = new Administration({ ledger, history });
+  const subscriptions = new Subscriptions({ database, ledger, accounts, history, clock });
+  const meterReports = new MeterReports({ database, ledger });
   const verification = new LedgerVerification(database);
   const exports = new Exports({
     entities,
@@ -116,7 +120,9 @@ export async function openServices(options: ServicesOptions) {
     history,
     ledger,
     live,
+    meterReports,
     reservations,
+    subscriptions,
     summaries,
     sweeper,
     transfers,

@@ -1,5 +1,4 @@
 /** Accounts as readers see them, with everything due applied. */
-import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../clock.ts';
 import { type Account, accountTime, balanceOf } from './account.ts';
@@ -7,6 +6,7 @@ import type { Balance } from './balance.ts';
 import type { ChargedUse, UseTerms } from './commands.ts';
 import { applyDue } from './due.ts';
 import type { Ledger } from './ledger.ts';
+import { newId } from './new-id.ts';
 import { MOST_DUE_HOLDS } from './ledger-load.ts';
 import { askTerms } from './ledger-terms.ts';
 import {
@@ -106,8 +106,7 @@ export class Accounts {
       return this.peek(billingEntityId);
     }
     const account = { ...toAccount(row, grants, holds), otherHoldsEndAt: null };
-    // What a turn would make has no other id yet than one that nobody will see.
-    return applyDue(account, accountTime(account, now), uuidv7).account;
+    return applyDue(account, accountTime(account, now), newId).account;
   }
 
   /** Applies what is due and commits it. */

@@ -278,9 +278,11 @@ export interface Situation {
   readonly recipients: (billingEntityId: string, rootGrantId: string) => readonly string[];
   /** What holds of those whom use names besides the payer. */
   readonly terms: (use: ChargedUse) => UseTerms;
-  /** Makes the id of a further grant or report. */
-  readonly newId: () => string;
+  readonly newId: NewId;
 }
+
+/** Makes the id of a further grant or report: a new one, and of a name always the same. */
+export type NewId = (name?: string) => string;
 
 /** The rows that a change appends or leaves behind. */
 export interface Applied {

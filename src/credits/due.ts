@@ -1,7 +1,7 @@
 /** What happens by itself (rules 11 to 13): holds lapse, grants lapse, the period turns, grants take effect. */
 import { type Account, sooner } from './account.ts';
 import { Books, DUE_EVENT, NOTHING } from './books.ts';
-import type { Applied } from './commands.ts';
+import type { Applied, NewId } from './commands.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
 import { turnPeriod } from './turns.ts';
@@ -23,7 +23,7 @@ type Due = { readonly at: Date } & (
 export function applyDue(
   account: Account,
   now: Date,
-  newId: () => string,
+  newId: NewId,
 ): { readonly account: Account; readonly applied: Applied; readonly isAllDone: boolean } {
   // Others that are not loaded may end by then, too: nothing later than those may happen before them.
   const others = account.otherHoldsEndAt;
@@ -84,7 +84,7 @@ function comesBefore(a: Due, b: Due): boolean {
   return difference < 0;
 }
 
-function happen(books: Books, due: Due, newId: () => string): void {
+function happen(books: Books, due: Due, newId: NewId): void {
   switch (due.event) {
     case 'holdLapses':
       books.endHold(due.hold, 'EXPIRED');

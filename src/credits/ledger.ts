@@ -3,7 +3,6 @@
  * transaction that locks the accounts, loads what deciding needs, lets the pure core decide in order, appends and commits.
  */
 import type { Pool, PoolClient } from 'pg';
-import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../clock.ts';
 import { rollUp } from '../usage/rollup.ts';
 import {
@@ -35,9 +34,10 @@ import { applyDue } from './due.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
 import { type CounterChange, countedUp, counterName } from './limits.ts';
-import { type KnownKey, type Loaded, loadDueHolds, lockAndLoad } from './ledger-load.ts';
+import { type KnownKey, type Loaded, loadDueHolds, loadGivenBases, lockAndLoad } from './ledger-load.ts';
 import type { UseTermsBook } from './ledger-terms.ts';
 import { appendAndCommit } from './ledger-write.ts';
+import { newId } from './new-id.ts';
 import type { SubscriptionState } from './subscription.ts';
 import { contradicts } from './use.ts';
 
@@ -150,6 +150,7 @@ export class Ledger {
     const loaded = await lockAndLoad(client, commands);
     // The clock is read under the lock: what is decided later is also later in time.
     const clock = this.#options.clock.now();
+    await loadGivenBases(client, loaded.accounts, commands, clock);
     const withDueHolds = await loadDueHolds(client, [...loaded.accounts.values()], clock);
     return new Batch(loaded, withDueHolds, clock);
   }
@@ -193,7 +194,7 @@ class Batch {
         ...this.#passedOn(id, rootGrantId),
       ],
       terms: (use) => this.#terms.of(use, clock),
-      newId: uuidv7,
+      newId,
     };
   }
 
@@ -205,7 +206,7 @@ class Batch {
   applyDue(): boolean {
     let isAllDone = true;
     for (const [id, account] of this.#accounts) {
-      const due = applyDue(account, accountTime(account, this.#clock), uuidv7);
+      const due = applyDue(account, accountTime(account, this.#clock), newId);
       isAllDone &&= due.isAllDone;
       if (due.account === account) continue;
       this.#accounts.set(id, due.account);

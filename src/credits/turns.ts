@@ -4,8 +4,8 @@
  */
 import { type Account, MAX_CREDITS } from './account.ts';
 import { Books, NOTHING } from './books.ts';
-import { type Decision, rejected, type Situation, type SubscriptionCommand } from './commands.ts';
-import { DEFAULT_PRIORITY, type Grant } from './grants.ts';
+import { type Decision, type NewId, rejected, type Situation, type SubscriptionCommand } from './commands.ts';
+import type { Grant } from './grants.ts';
 import { newGrant } from './moves.ts';
 import { calendarMonth, monthFrom, type Period } from './periods.ts';
 import {
@@ -18,28 +18,54 @@ import {
   type WantedSubscription,
 } from './subscription.ts';
 
-type NewId = () => string;
-
 const LONGEST_ID = 255;
 
 /** The period ends as it was known to. The new one is the one that holds now: those in which nobody looked are skipped. */
 export function turnPeriod(books: Books, newId: NewId): void {
   const { period } = books.account;
   const subscription = begun(books.account);
+  const renewed = renewedPeriod(books.account, books.now);
   endPeriod(books, { end: period.end, newId });
-  const next = subscription?.next ?? null;
-  if (subscription === null || next === null || next.plan === 'FREE_TRIAL') {
+  if (subscription === null || subscription.next === null || renewed === null) {
     const month = calendarMonth(books.now);
     // A subscription that has not begun has no period, and stays.
-    books.set({ subscription: subscription === null ? books.account.subscription : null });
+    if (subscription !== null) books.set({ subscription: null });
     beginPeriod(books, { start: latest(period.end, month.start), end: month.end });
     return;
   }
-  const { start, end } = monthFrom(subscription.anchor, books.now);
-  const periodStart = latest(period.end, start);
-  books.set({ subscription: ordered({ ...subscription, ...next, periodStart }) });
-  beginPeriod(books, { start: periodStart, end });
+  const { next } = subscription;
+  books.set({ subscription: ordered({ ...subscription, ...next, periodStart: renewed.start }) });
+  beginPeriod(books, renewed);
   if (renewsAtOnce(subscription)) giveBase(books, { units: next.quantity, newId });
+}
+
+/** The period of the subscription that holds this instant, after the end of the one that the account has; null: none. */
+function renewedPeriod(account: Account, now: Date): Period | null {
+  const subscription = begun(account);
+  const next = subscription?.next ?? null;
+  if (subscription === null || next === null || next.plan === 'FREE_TRIAL') return null;
+  const { start, end } = monthFrom(subscription.anchor, now);
+  return { start: latest(account.period.end, start), end };
+}
+
+/**
+ * Ids of base grants that deciding now may make. Those that are there already, of whatever state, must be among the
+ * account's grants then: a base is given once, though a subscription were lost and found again.
+ */
+export function basesToCome(
+  account: Account,
+  commands: readonly SubscriptionCommand[],
+  { now, newId }: { readonly now: Date; readonly newId: NewId },
+): string[] {
+  const bases = commands.flatMap(({ wanted }) =>
+    wanted === null ? [] : baseId(account, { id: wanted.id, periodStart: wanted.period.start }, newId),
+  );
+  const subscription = begun(account);
+  const renewed = account.period.end <= now ? renewedPeriod(account, now) : null;
+  if (subscription !== null && renewed !== null) {
+    bases.push(baseId(account, { id: subscription.id, periodStart: renewed.start }, newId));
+  }
+  return bases;
 }
 
 /** Decides what the account makes of its subscription as the provider has it. */
@@ -171,19 +197,24 @@ function giveBase(books: Books, { units, newId }: { readonly units: number; read
   const { periodStart, plan } = subscription;
   const amount = baseCredits({ plan, quantity: units });
   if (amount <= 0n) return;
-  const grantId = newId();
-  books.putGrant(
-    newGrant(books, {
-      id: grantId,
-      source: 'SUBSCRIPTION',
-      amount,
-      priority: DEFAULT_PRIORITY,
-      expiresAt: period.end,
-      reason: null,
-    }),
-  );
-  books.post({ kind: 'GRANT', amount, grantId });
+  const grantId = baseId(books.account, subscription, newId);
+  // It was given before the subscription was lost, and found again: once is once.
+  const isGiven = books.account.grants.some((each) => each.id === grantId);
+  if (!isGiven) {
+    const { end: expiresAt } = period;
+    const terms = { id: grantId, source: 'SUBSCRIPTION', amount, expiresAt, reason: null } as const;
+    books.putGrant(newGrant(books, terms));
+    books.post({ kind: 'GRANT', amount, grantId });
+  }
   books.set({ subscription: ordered({ ...subscription, base: { periodStart, grantId } }) });
+}
+
+function baseId(
+  { billingEntityId }: Account,
+  { id, periodStart }: Pick<SubscriptionState, 'id' | 'periodStart'>,
+  newId: NewId,
+): string {
+  return newId(['base', billingEntityId, id, periodStart.toISOString()].join(' '));
 }
 
 /** Credits of the account's own subscription: also those that went elsewhere and came back, or replace what was refunded. */

@@ -10,6 +10,7 @@ import { ExportResolver } from './export.resolver.ts';
 import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
+import { SubscriptionResolver } from './subscription.resolver.ts';
 import { CreditDrawResolver, UsageRecordResolver } from './usage-record.resolver.ts';
 import { ViewerResolver } from './viewer.resolver.ts';
 
@@ -26,6 +27,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       LedgerEntryResolver,
       PlanResolver,
       ReservationResolver,
+      SubscriptionResolver,
       UsageRecordResolver,
       ViewerResolver,
     ],

@@ -1,5 +1,4 @@
 /** The pure core as the ledger drives it, in memory: due events, decision, and everything that was ever written. */
-import { v7 as uuidv7 } from 'uuid';
 import {
   type Account,
   accountTime,
@@ -25,6 +24,7 @@ import { applyDue } from '../../src/credits/due.ts';
 import type { Grant } from '../../src/credits/grants.ts';
 import type { Hold } from '../../src/credits/holds.ts';
 import { countedUp, counterName, type UseCounter } from '../../src/credits/limits.ts';
+import { newId } from '../../src/credits/new-id.ts';
 import { type Stored, type Verification, Verifier } from '../../src/credits/verifier.ts';
 
 export class PureLedger {
@@ -55,7 +55,7 @@ export class PureLedger {
   /** Applies what is due. */
   advance(billingEntityId: string, clock: Date): Account {
     const account = this.#loaded(billingEntityId, clock);
-    const due = applyDue(account, accountTime(account, clock), uuidv7);
+    const due = applyDue(account, accountTime(account, clock), newId);
     this.#accounts.set(billingEntityId, due.account);
     this.#keep(due.applied);
     return due.account;
@@ -75,7 +75,7 @@ export class PureLedger {
               : [],
           ),
         terms: (use) => this.terms(use),
-        newId: uuidv7,
+        newId,
       },
       clock,
     );

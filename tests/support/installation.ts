@@ -113,7 +113,9 @@ export class Installation {
       },
       paidUnits,
     });
-    if (outcome.kind !== 'committed' || outcome.subscription === null) throw new Error(`subscribing was ${outcome.kind}`);
+    if (outcome.kind !== 'committed' || outcome.subscription === null) {
+      throw new Error(`subscribing was ${outcome.kind}`);
+    }
     return outcome.subscription;
   }
 
