@@ -73,9 +73,8 @@ export function follow(account: Account, command: SubscriptionCommand, now: Date
   const { wanted, paidUnits } = command;
   const wrong = wanted && whatIsWrong(wanted, paidUnits);
   if (wrong) return rejected('BAD_USER_INPUT', wrong);
-  // A period that begins now begins after the one before it, also within one instant.
-  const books = new Books(account, command, latest(now, justAfter(account.period.start)));
   const former = account.subscription;
+  const books = new Books(account, command, turnsBy(account, wanted) ? soonestTurn(account, now) : now);
   if (former !== null && former.id !== wanted?.id) end(books, newId);
   if (wanted !== null) {
     const units =
@@ -101,9 +100,10 @@ export function freezeOverage(
     id,
     subscriptionId: subscription?.id ?? null,
     period: { start: period.start, end: periodEnd ?? period.end },
-    stampedAt: latest(
+    // Before now, since the period may end now; and not before the provider's began, whose clock may be ahead.
+    stampedAt: [justBefore(before ?? books.now), subscription?.periodStart ?? period.start].reduce(
+      latest,
       period.start,
-      before === undefined ? latest(books.now, subscription?.periodStart ?? books.now) : justBefore(before),
     ),
   });
 }
@@ -234,6 +234,21 @@ function whatIsWrong(wanted: WantedSubscription, paidUnits: number): string | nu
   // So much that many periods together stay countable.
   if (most > MAX_CREDITS / 1_000n) return 'that many units are beyond what can be counted';
   return period.start < period.end ? null : 'a period ends after it began';
+}
+
+/** Whether the period that runs ends by what the provider says now. */
+function turnsBy(account: Account, wanted: WantedSubscription | null): boolean {
+  const current = begun(account);
+  return current === null || current.id !== wanted?.id || current.periodStart < wanted.period.start;
+}
+
+/**
+ * A period ends after everything that belongs to it, also within one instant, and after the provider says that it began,
+ * whose clock may be ahead: so whatever was made before the next one's start is of an earlier one.
+ */
+function soonestTurn(account: Account, now: Date): Date {
+  const { touchedAt } = account;
+  return latest(now, justAfter(latest(touchedAt, begun(account)?.periodStart ?? touchedAt)));
 }
 
 /** The end of the period as the provider says; where that is past already, the one that the anchor gives. */

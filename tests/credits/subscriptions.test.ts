@@ -16,7 +16,7 @@ const base = { billingEntityId: ENTITY, actor: 'system', idempotency: null } as 
 
 /** An account with its provider, expected to be provable at every step. */
 class Subscriber {
-  readonly ledger = new PureLedger().open(ENTITY, START);
+  readonly ledger = new PureLedger().open(ENTITY, at('2026-03-05T00:00:00Z'));
   now = START;
   /** As the provider would say it now. */
   wanted: Omit<WantedSubscription, 'period'> = {
@@ -189,6 +189,7 @@ describe('FREE_TRIAL → PRO (rule 26)', () => {
     payer.at('2026-04-02T00:00:00Z').use(0n);
     payer.done({ ...base, kind: 'adjust', grantId: uuidv7(), amount: 100n, reason: 'test' });
     payer.use(60n);
+    payer.now = at('2026-04-02T00:00:01Z');
     payer.sync({}, 1);
     expect(payer.account).toMatchObject({
       used: 0n,
@@ -556,8 +557,8 @@ describe('reports of overage (rule 28)', () => {
     payer.use(5n);
     payer.report();
     expect(payer.ledger.reports.map(({ credits, stampedAt }) => [credits, stampedAt])).toEqual([
-      [40n, payer.now],
-      [5n, payer.now],
+      [40n, at('2026-03-10T23:59:59.999Z')],
+      [5n, at('2026-03-10T23:59:59.999Z')],
     ]);
     expect(payer.ledger.reports[0]).toMatchObject({
       subscriptionId: 'sub_1',
@@ -573,8 +574,9 @@ describe('reports of overage (rule 28)', () => {
     payer.at('2026-06-01T00:00:00Z');
     expect(payer.ledger.reports).toMatchObject([{ credits: 40n, stampedAt: at('2026-04-10T11:59:59.999Z') }]);
     payer.use(UNIT + 7n);
+    payer.now = at('2026-06-02T00:00:00Z');
     payer.ended();
-    expect(payer.ledger.reports[1]).toMatchObject({ credits: 7n, stampedAt: at('2026-05-31T23:59:59.999Z') });
+    expect(payer.ledger.reports[1]).toMatchObject({ credits: 7n, stampedAt: at('2026-06-01T23:59:59.999Z') });
     expect(payer.account).toMatchObject({ overageTotal: 47n, overageReported: 47n, overage: 0n });
   });
 
