@@ -4,12 +4,17 @@ import type { Tollgate } from './tollgate.ts';
 export interface Users {
   readonly prefix: string;
   readonly count: number;
+  /** External id of the private organization whose pool pays for them, each within limits of their own and of a key. */
+  readonly pool?: string;
 }
 
 /** One busy account with more credits than any run can use. */
 export const oneUser: Users = { prefix: 'bench-one-', count: 1 };
 /** Many accounts with what the trial gives them. */
 export const manyUsers: Users = { prefix: 'bench-many-', count: 10_000 };
+
+/** Members of one busy pool. */
+export const poolMembers: Users = { prefix: 'bench-member-', count: 20, pool: 'bench-pool' };
 
 interface Account {
   readonly id: string;
@@ -35,21 +40,51 @@ export async function createAccounts(tollgate: Tollgate, users: Users): Promise<
   return acknowledged;
 }
 
+/** Makes the pool that pays for these users, with a limit on each and a key with one; returns what names them in each consumption. */
+export async function createPool(tollgate: Tollgate, users: Users): Promise<Readonly<Record<string, string>>> {
+  const { pool: externalId, prefix, count } = users;
+  if (externalId === undefined) return {};
+  const limit = 1_000_000_000_000;
+  const { createOrganization } = await tollgate.administer<{ createOrganization: { id: string } }>(
+    'mutation ($input: CreateOrganizationInput!) { createOrganization(input: $input) { id } }',
+    { input: { externalId, name: externalId } },
+  );
+  const billingEntityId = createOrganization.id;
+  for (let index = 0; index < count; index += 1) {
+    await tollgate.administer('mutation ($input: SetMemberInput!) { setMember(input: $input) { id } }', {
+      input: { billingEntityId, userExternalId: `${prefix}${index}`, role: 'MEMBER', creditLimit: limit },
+    });
+  }
+  const { createApiKey } = await tollgate.administer<{ createApiKey: { apiKey: { id: string } } }>(
+    'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id } } }',
+    { input: { billingEntityId, name: 'bench', type: 'PLATFORM', provider: 'OPENAI', creditLimit: limit } },
+  );
+  await grant(tollgate, billingEntityId);
+  return { organizationExternalId: externalId, apiKeyId: createApiKey.apiKey.id };
+}
+
 /** Gives the one busy account credits for any number of consumptions. */
 export async function grantPlenty(tollgate: Tollgate, users: Users): Promise<void> {
   for (let index = 0; index < users.count; index += 1) {
     const { id } = await findAccount(tollgate, `${users.prefix}${index}`);
-    await tollgate.administer(
-      'mutation ($input: GrantCreditsInput!) { grantCredits(input: $input) { balance { available } } }',
-      {
-        input: { idempotencyKey: `plenty-${id}`, billingEntityId: id, amount: 1_000_000_000_000, reason: 'benchmark' },
-      },
-    );
+    await grant(tollgate, id);
   }
+}
+
+async function grant(tollgate: Tollgate, billingEntityId: string): Promise<void> {
+  const terms = { idempotencyKey: `plenty-${billingEntityId}`, amount: 1_000_000_000_000, reason: 'benchmark' };
+  await tollgate.administer(
+    'mutation ($input: GrantCreditsInput!) { grantCredits(input: $input) { balance { available } } }',
+    { input: { billingEntityId, ...terms } },
+  );
 }
 
 /** What the accounts say was used, in credits, and how many there are. */
 export async function sumOfUsed(tollgate: Tollgate, users: Users): Promise<{ accounts: number; used: number }> {
+  if (users.pool !== undefined) {
+    const { used } = (await findAccount(tollgate, users.pool, 'ORGANIZATION')).credits;
+    return { accounts: users.count, used };
+  }
   if (users.count === 1) return { accounts: 1, used: (await findAccount(tollgate, `${users.prefix}0`)).credits.used };
   let accounts = 0;
   let used = 0;
@@ -83,18 +118,21 @@ interface EntityPage {
 export async function verifyAccount(
   tollgate: Tollgate,
   externalId: string,
+  type: EntityType = 'USER',
 ): Promise<{ consistent: boolean; entriesChecked: number; problems: readonly string[] }> {
-  const { id } = await findAccount(tollgate, externalId);
+  const { id } = await findAccount(tollgate, externalId, type);
   const { verifyLedger } = await tollgate.administer<{
     verifyLedger: { consistent: boolean; entriesChecked: number; problems: string[] };
   }>('query ($id: ID!) { verifyLedger(billingEntityId: $id) { consistent entriesChecked problems } }', { id });
   return verifyLedger;
 }
 
-async function findAccount(tollgate: Tollgate, externalId: string): Promise<Account> {
+type EntityType = 'USER' | 'ORGANIZATION';
+
+async function findAccount(tollgate: Tollgate, externalId: string, type: EntityType = 'USER'): Promise<Account> {
   const { account } = await tollgate.administer<{ account: Account | null }>(
-    'query ($externalId: String!) { account: billingEntityByExternalId(type: USER, externalId: $externalId) { id externalId credits { used } } }',
-    { externalId },
+    'query ($type: BillingEntityType!, $externalId: String!) { account: billingEntityByExternalId(type: $type, externalId: $externalId) { id externalId credits { used } } }',
+    { type, externalId },
   );
   if (account === null) throw new Error(`There is no account of ${externalId}.`);
   return account;

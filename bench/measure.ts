@@ -13,6 +13,8 @@ export interface Target {
   readonly authorization: string;
   readonly databaseUrl: string;
   readonly postmasterPid: number | null;
+  /** Members that name the pool in each consumption; none: the users pay themselves. */
+  readonly pool: Readonly<Record<string, string>>;
 }
 
 /** When and for how long a row is measured. */
@@ -31,7 +33,7 @@ export async function measure(
 ): Promise<Measurement> {
   const spec: LoadSpec = {
     transport: transportOf(row, target),
-    operation: operationOf(row, timing.round),
+    operation: operationOf(row, timing.round, target.pool),
     concurrency: row.concurrency,
     arrivalsPerSecond: arrivalsPerSecond(row, before),
     warmupMs: timing.warmupMs,
@@ -87,7 +89,7 @@ function transportOf(row: Row, { port, authorization, databaseUrl }: Target): Lo
   return transports[row.transport];
 }
 
-function operationOf(row: Row, round: number): LoadSpec['operation'] {
+function operationOf(row: Row, round: number, pool: Target['pool']): LoadSpec['operation'] {
   const { prefix, count } = row.users ?? { prefix: 'nobody-', count: 1 };
   const consumption = {
     kind: 'consume',
@@ -96,6 +98,7 @@ function operationOf(row: Row, round: number): LoadSpec['operation'] {
     userPrefix: prefix,
     userCount: count,
     batchSize: row.batchSize,
+    also: pool,
   } as const;
   const operations = {
     bare: helloOperation,

@@ -19,8 +19,9 @@ export async function prove(tollgate: Tollgate, acknowledged: ReadonlyMap<Users,
       detail: `${used} used, ${credits} acknowledged, ${accounts} of ${users.count} accounts`,
     });
     // One account of many stands for them: each verification reads the whole ledger of its account.
-    const sample = `${users.prefix}${users.count - 1}`;
-    const { consistent, entriesChecked, problems } = await verifyAccount(tollgate, sample);
+    const sample = users.pool ?? `${users.prefix}${users.count - 1}`;
+    const type = users.pool === undefined ? 'USER' : 'ORGANIZATION';
+    const { consistent, entriesChecked, problems } = await verifyAccount(tollgate, sample, type);
     proofs.push({
       what: `the ledger adds up (${sample})`,
       holds: consistent && problems.length === 0,

@@ -1,4 +1,4 @@
-import { manyUsers, oneUser, type Users } from './accounts.ts';
+import { manyUsers, oneUser, poolMembers, type Users } from './accounts.ts';
 import type { LoadSpec } from './load/spec.ts';
 
 /** What answers the requests of a row. */
@@ -90,6 +90,13 @@ export const rows: readonly Row[] = [
     what: 'consumeCredits, 10 000 accounts, 64 connections',
     concurrency: 64,
     users: manyUsers,
+  },
+  {
+    ...ours,
+    name: 'pool-64',
+    what: 'consumeCredits, one pool, 20 members with limits on a key with one, 64 connections',
+    concurrency: 64,
+    users: poolMembers,
   },
   {
     ...ours,

@@ -1,4 +1,4 @@
-import { createAccounts, grantPlenty, oneUser, type Users } from './accounts.ts';
+import { createAccounts, createPool, grantPlenty, oneUser, type Users } from './accounts.ts';
 import { createBenchDatabase, describeDatabase, runStatement } from './database.ts';
 import { type Goal, judge, type Measurement } from './goals.ts';
 import { hotRowTables } from './hot-row.ts';
@@ -71,6 +71,8 @@ async function measureAll(
   const ofRow = new Map<string, Measurement[]>();
   /** Credits acknowledged so far, by the users who paid. */
   const acknowledged = new Map<Users, number>();
+  /** What names the pool that pays for them. */
+  const pools = new Map<Users, Readonly<Record<string, string>>>();
   let tollgate: Tollgate | null = null;
   for (const [round, row] of inTurn(rows, options.rounds)) {
     if (row.subject === 'tollgate' && tollgate === null) {
@@ -78,7 +80,8 @@ async function measureAll(
       servers.set('tollgate', tollgate.server);
     }
     if (tollgate !== null && row.users !== null && !acknowledged.has(row.users)) {
-      acknowledged.set(row.users, await createAccounts(tollgate, row.users));
+      pools.set(row.users, await createPool(tollgate, row.users));
+      acknowledged.set(row.users, row.users.pool === undefined ? await createAccounts(tollgate, row.users) : 0);
       if (row.users === oneUser) await grantPlenty(tollgate, row.users);
     }
     const server = await serverFor(row.subject, servers, identity);
@@ -88,6 +91,7 @@ async function measureAll(
       authorization: identity.service,
       databaseUrl,
       postmasterPid,
+      pool: (row.users && pools.get(row.users)) ?? {},
     };
     const measurement = await measure(row, target, { ...options, round }, figures);
     interruption.throwIfAborted();

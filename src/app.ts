@@ -3,6 +3,7 @@ import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
 import { type AuthConfig, type Config, publicUrlOf } from './config.ts';
 import { contextFactory } from './graphql/context.ts';
+import { createRights } from './graphql/rights.ts';
 import { buildTollgateSchema } from './graphql/schema.ts';
 import { createAuthenticator } from './http/authentication.ts';
 import type { Route } from './http/exchange.ts';
@@ -53,6 +54,7 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     ledger: { ...config.ledger, patienceMs: PATIENCE_MS },
     readConnections: config.databasePoolSize,
     sweepIntervalMs: SWEEP_INTERVAL_MS,
+    encryptionKeys: config.encryptionKeys,
     publicUrl: () => publicUrlOf(config, listeningPort),
     exportStreams: config.limits.exportStreams,
     onBatch: batchObserver(metrics.registry),
@@ -62,6 +64,7 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     auth,
     clock,
     log,
+    authenticateKey: (key) => services.keyAuthentication.authenticate(key),
     async ensureUser({ externalId, name }) {
       const user = { externalId, name: name ?? null, withTrial: true };
       return { billingEntityId: await services.entities.ensureUser(user) };
@@ -73,6 +76,7 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     schema: await buildTollgateSchema(),
     authenticator,
     contextFor: contextFactory(services),
+    rights: createRights(services),
     readiness: [{ name: 'database', check: () => services.ping() }],
     metrics,
     clock,

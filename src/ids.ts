@@ -10,6 +10,8 @@ const ENTRY = 'ent_';
 const RECORD = 'use_';
 const RESERVATION = 'rsv_';
 const API_KEY = 'key_';
+const MEMBERSHIP = 'mem_';
+const AUDIT = 'aud_';
 /** The logs strike out whatever begins with `tg_`. */
 const EXPORT_TOKEN = 'tg_export_';
 
@@ -57,6 +59,16 @@ export function apiKeyId(billingEntityId: string, id: string): string {
 export function parseApiKeyId(id: string): { billingEntityId: string; id: string } {
   const bytes = decode(id, API_KEY, 32);
   return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
+}
+
+/** Public id of a membership: a user's in an organization. */
+export function membershipId(organizationId: string, userId: string): string {
+  return MEMBERSHIP + encode(parse(organizationId), parse(userId));
+}
+
+/** Public id of an entry of the audit log. */
+export function auditLogEntryId(billingEntityId: string, id: string): string {
+  return AUDIT + encode(parse(billingEntityId), parse(id));
 }
 
 /** The token of an export link: it names the link, as an id would, and carries its secret besides. */

@@ -7,7 +7,7 @@ export type Log = Logger;
 
 /**
  * Makes the process's logger. Fields whose names speak of secrets are struck out at any depth that we log, and so are
- * bearer tokens, JSON Web Tokens, our own and Stripe's keys, and passwords of URLs wherever they stand in a text,
+ * bearer tokens, JSON Web Tokens, our own, Stripe's and model providers' keys, and passwords of URLs wherever they stand in a text,
  * messages and stacks of errors and of their causes included.
  */
 export function createLog(options: { level: LogLevel; destination?: DestinationStream }): Log {
@@ -47,6 +47,7 @@ const secretTexts: readonly [RegExp, string][] = [
   [/\b(bearer|basic)\s+[\w.~+/=-]+/gi, `$1 ${struckOut}`],
   [/\beyJ[\w-]*\.[\w-]+(?:\.[\w-]*)?/g, struckOut],
   [/\b(tg|sk|rk|pk|whsec)_[\w-]{6,}/g, `$1_${struckOut}`],
+  [/\bsk-[\w-]{6,}/g, `sk-${struckOut}`],
   [/([a-z][a-z0-9+.-]*:\/\/)[^\s/@:]*:[^\s/@]*@/gi, `$1${struckOut}@`],
   [/\b((?:access_|refresh_|id_)?token|password|secret|api_?key)=[^\s&"']+/gi, `$1=${struckOut}`],
 ];

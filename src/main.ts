@@ -1,7 +1,4 @@
 /** Starts the process: configuration, database, application; and stops it in the opposite order when told to. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
-import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type App, startApp } from './app.ts';
@@ -15,6 +12,7 @@ import { demoPeople, seedDemo } from './demo.ts';
 import { createGraphiqlRoutes } from './http/graphiql.ts';
 import { PortTakenError } from './http/server.ts';
 import { createSignInRoute } from './http/sign-in.ts';
+import { encryptionKeysOf, localJwtSecret } from './local-secrets.ts';
 import { createLog, type Log } from './log.ts';
 
 /** Runs until told to stop. Exits with 1 and one clear line for each mistake that whoever starts it can mend. */
@@ -35,11 +33,12 @@ export async function main(mode: Mode): Promise<void> {
 const FIRST_CONNECTION_MS = 60_000;
 
 async function run(mode: Mode): Promise<void> {
-  const config = loadConfig(process.env, mode);
-  const log = createLog({ level: config.logLevel });
+  const given = loadConfig(process.env, mode);
+  const log = createLog({ level: given.logLevel });
   const stopping = signalled();
-  const embedded = config.databaseUrl === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : null;
+  const embedded = given.databaseUrl === null ? await startEmbeddedPostgres({ dataDir: given.dataDir, log }) : null;
   try {
+    const config = { ...given, encryptionKeys: await encryptionKeysOf(given) };
     const databaseUrl = embedded?.databaseUrl ?? (config.databaseUrl as string);
     await migrateWhenReachable(databaseUrl, log);
     const app = await startLocalOrServed(config, databaseUrl, log);
@@ -88,15 +87,9 @@ async function printWelcome(address: string, people: ReturnType<typeof demoPeopl
 
 /** In local mode a secret is made where none is given, and kept, so that tokens outlive a restart. */
 async function localAuth(config: Config): Promise<AuthConfig> {
-  const { auth, dataDir } = config;
+  const { auth } = config;
   if (auth.jwtSecret !== null || auth.jwksUrl !== null) return auth;
-  const file = join(resolve(dataDir), 'jwt-secret');
-  const kept = await readFile(file, 'utf8').catch(() => null);
-  if (kept !== null && kept.length >= 32) return { ...auth, jwtSecret: kept };
-  const jwtSecret = randomBytes(32).toString('base64url');
-  // Without a directory of our own (DATABASE_URL is set) it lives as long as the process.
-  await writeFile(file, jwtSecret, { mode: 0o600 }).catch(() => undefined);
-  return { ...auth, jwtSecret };
+  return { ...auth, jwtSecret: await localJwtSecret(config) };
 }
 
 async function migrateWhenReachable(databaseUrl: string, log: Log): Promise<void> {

@@ -1,6 +1,16 @@
 /** The domain, composed: everything below the edges, on one database. */
 import type { Logger } from 'pino';
+import { ApiKeys } from './api-keys/api-keys.ts';
+import { auditInto } from './api-keys/audit.ts';
+import type { KeyRing } from './api-keys/envelope.ts';
+import { KeyAuthentication } from './api-keys/key-authentication.ts';
+import { KeyUse } from './api-keys/key-use.ts';
+import { ProviderSecrets } from './api-keys/provider-secrets.ts';
+import { AuditLog } from './billing-entities/audit-log.ts';
+import { may } from './billing-entities/authorization.ts';
 import { BillingEntities } from './billing-entities/billing-entities.ts';
+import { Members } from './billing-entities/members.ts';
+import { Organizations } from './billing-entities/organizations.ts';
 import { Routing } from './billing-entities/routing.ts';
 import type { Clock } from './clock.ts';
 import { Accounts } from './credits/accounts.ts';
@@ -36,6 +46,8 @@ export interface ServicesOptions {
   readonly sweepIntervalMs: number;
   /** How the world names this installation; asked when a link is made. Ends in a slash. */
   readonly publicUrl: () => URL;
+  /** What encrypts customers' secrets, newest first. */
+  readonly encryptionKeys: KeyRing;
   /** Exported files that are sent at one time. */
   readonly exportStreams: number;
   readonly onBatch?: NonNullable<LedgerOptions['onBatch']>;
@@ -43,6 +55,8 @@ export interface ServicesOptions {
 
 export type DomainServices = Awaited<ReturnType<typeof openServices>>;
 
+/** How often it is written when keys were last used. */
+const KEY_USE_INTERVAL_MS = 60_000;
 /** Connections of the ORM: it reads and changes billing entities, which happens seldom. */
 const ORM_CONNECTIONS = 4;
 
@@ -70,18 +84,23 @@ export async function openServices(options: ServicesOptions) {
     ...(options.onBatch && { onBatch: options.onBatch }),
   });
   const accounts = new Accounts({ database, ledger, clock });
-  const entities = new BillingEntities({ orm, database, clock, giveTrial: (id) => giveTrial(ledger, id) });
+  const giveTrialTo = (id: string): Promise<void> => giveTrial(ledger, id);
+  const entities = new BillingEntities({ orm, database, clock, giveTrial: giveTrialTo });
+  const organizations = new Organizations({ orm, database, clock, entities, giveTrial: giveTrialTo });
+  const members = new Members({ orm, database, clock, entities });
+  const auditLog = new AuditLog(database);
   const routing = new Routing(entities);
   const history = new History(database);
   const usage = new UsageHistory(database, (billingEntityId) => live.changes(billingEntityId));
   const summaries = new UsageSummaries(database);
   const forecasts = new Forecasts({ database, accounts, clock });
+  const keyUse = new KeyUse({ database, clock, log, intervalMs: KEY_USE_INTERVAL_MS });
   const consumption = new Consumption({
     routing,
     ledger,
     accounts,
     recordsByEntry: (keys) => usage.recordsByEntry(keys),
-    onKeyUsed: () => {},
+    onKeyUsed: (apiKey) => keyUse.note(apiKey),
     log,
   });
   const reservations = new Reservations({
@@ -91,16 +110,19 @@ export async function openServices(options: ServicesOptions) {
     history,
     database,
     clock,
-    mayRead: (principal, billingEntityId) =>
-      Promise.resolve(principal.kind === 'USER' && principal.billingEntityId === billingEntityId),
+    async mayRead(principal, billingEntityId) {
+      const entity = (await entities.byIds([billingEntityId])).get(billingEntityId);
+      return entity !== undefined && may(await members.relation(principal, entity), 'reservations.read');
+    },
   });
-  const transfers = new Transfers({ ledger, database });
+  const transfers = new Transfers({ ledger, database, entities, members });
   const administration = new Administration({ ledger, history });
   const subscriptions = new Subscriptions({ database, ledger, accounts, history, clock });
   const meterReports = new MeterReports({ database, ledger });
   const verification = new LedgerVerification(database);
   const exports = new Exports({
     entities,
+    members,
     usage,
     history,
     database,
@@ -108,19 +130,31 @@ export async function openServices(options: ServicesOptions) {
     publicUrl: options.publicUrl,
     streams: options.exportStreams,
   });
+  const audit = auditInto(clock);
+  const { encryptionKeys } = options;
+  const apiKeys = new ApiKeys({ database, clock, encryptionKeys, audit });
+  const keyAuthentication = new KeyAuthentication({ database, clock, use: keyUse });
+  const providerSecrets = new ProviderSecrets({ database, entities, clock, encryptionKeys, audit, use: keyUse, log });
   const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
 
   return {
     accounts,
     administration,
+    apiKeys,
+    auditLog,
     consumption,
     entities,
     exports,
     forecasts,
     history,
+    keyAuthentication,
+    keyUse,
     ledger,
     live,
     meterReports,
+    providerSecrets,
+    members,
+    organizations,
     reservations,
     subscriptions,
     summaries,
@@ -134,10 +168,14 @@ export async function openServices(options: ServicesOptions) {
     },
     async start(): Promise<void> {
       await live.start();
+      // What is still due is given at the next start, or when its creator tries again.
+      await organizations.giveDueTrials().catch((error: unknown) => log.warn({ err: error }, 'a trial is still due'));
       sweeper.start();
+      keyUse.start();
     },
     async stop(): Promise<void> {
       await sweeper.stop();
+      await keyUse.stop();
       await live.stop();
       await Promise.all([ledgerPool.end(), database.end(), orm.close()]);
     },

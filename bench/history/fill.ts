@@ -65,6 +65,7 @@ export async function fill(databaseUrl: string, { records, told }: { records: nu
     readConnections: 4,
     sweepIntervalMs: YEAR_MS,
     publicUrl: () => new URL('http://localhost/'),
+    encryptionKeys: [],
     exportStreams: 1,
   });
   try {

@@ -42,13 +42,16 @@ export function createOperation(operation: LoadSpec['operation']): Operation {
   };
 }
 
-function createConsumption({ keyPrefix, userPrefix, userCount, batchSize }: ConsumeOperation): Operation {
+function createConsumption({ keyPrefix, userPrefix, userCount, batchSize, also }: ConsumeOperation): Operation {
   let lastKey = 0;
   const draw = randomIndexes(userCount);
+  const named = Object.entries(also)
+    .map(([name, value]) => `,"${name}":"${value}"`)
+    .join('');
 
   // Written as text, not by JSON.stringify: prefixes are plain, and the generator shares the cores with what it measures.
   const input = (): string =>
-    `{"idempotencyKey":"${keyPrefix}-${++lastKey}","userExternalId":"${userPrefix}${draw()}","lines":[{"resource":"AI_TOKENS","quantity":${tokensPerConsumption}}]}`;
+    `{"idempotencyKey":"${keyPrefix}-${++lastKey}","userExternalId":"${userPrefix}${draw()}","lines":[{"resource":"AI_TOKENS","quantity":${tokensPerConsumption}}]${named}}`;
   const single = `{"query":${JSON.stringify(consumeDocument)},"variables":{"input":`;
   const batch = `{"query":${JSON.stringify(batchDocument)},"variables":{"inputs":[`;
 

@@ -53,6 +53,8 @@ export interface ConsumeOperation {
   readonly userCount: number;
   /** Consumptions in one request; 1 sends consumeCredits, more consumeCreditsBatch. */
   readonly batchSize: number;
+  /** Further members of each input, such as the organization. */
+  readonly also: Readonly<Record<string, string>>;
 }
 
 /** What came of a load. Times are milliseconds. */

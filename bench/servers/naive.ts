@@ -19,6 +19,7 @@ const server = await createHttpServer({
     auth: config.auth,
     clock: systemClock,
     log,
+    authenticateKey: () => Promise.reject(new Error('there are no keys here')),
     ensureUser: () => Promise.reject(new Error('Only a service consumes here.')),
   }),
   contextFor: () => ({}),

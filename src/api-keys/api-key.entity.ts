@@ -1,4 +1,4 @@
-import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { defineEntity, p } from '@mikro-orm/core';
 
 export type ApiKeyType = 'PLATFORM' | 'CUSTOM';
 
@@ -41,5 +41,3 @@ export const ApiKeyRow = defineEntity({
     { name: 'api_key_credit_limit_not_negative', expression: 'credit_limit >= 0' },
   ],
 });
-
-export type ApiKey = InferEntity<typeof ApiKeyRow>;

@@ -6,10 +6,13 @@ import type { Database } from '../db/database.ts';
 import type { Clock } from '../clock.ts';
 import { whileAway } from '../db/errors.ts';
 import { calendarMonth } from '../credits/periods.ts';
+import { checkReason } from '../credits/reason.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
 import { isStorableText } from '../storable-text.ts';
 import { type BillingEntity, BillingEntityRow } from './billing-entity.entity.ts';
+import { record } from './audit-log.ts';
+import { checkExternalId } from './entity-input.ts';
 
 export type BillingEntityType = BillingEntity['type'];
 
@@ -22,6 +25,13 @@ export interface UserDescription {
   readonly withTrial: boolean;
 }
 
+/** By whom, and why. */
+interface Suspension {
+  readonly billingEntityId: string;
+  readonly actor: string;
+  readonly reason: string;
+}
+
 interface Options {
   readonly orm: MikroORM;
   readonly database: Database;
@@ -30,8 +40,6 @@ interface Options {
   readonly giveTrial: (billingEntityId: string) => Promise<void>;
 }
 
-/** Longest external id: that of a JWT `sub` in practice, and short enough for an index. */
-const MAX_EXTERNAL_ID = 255;
 const KNOWN_USERS = 50_000;
 
 export class BillingEntities {
@@ -156,12 +164,9 @@ export class BillingEntities {
   }
 
   /** From its answer on, every process refuses the entity's use. Again: the first suspension stands. @throws Refusal NOT_FOUND */
-  async suspend(billingEntityId: string, reason: string): Promise<BillingEntity> {
-    const trimmed = reason.trim();
-    if (trimmed === '' || trimmed.length > 1_000 || !isStorableText(trimmed)) {
-      throw new Refusal('BAD_USER_INPUT', 'reason must have 1 to 1000 characters');
-    }
-    return this.#change(billingEntityId, (entity) => {
+  async suspend({ billingEntityId, actor, reason }: Suspension): Promise<BillingEntity> {
+    const trimmed = checkReason(reason);
+    return this.#change({ billingEntityId, actor, action: 'entity.suspend', reason: trimmed }, (entity) => {
       if (entity.suspendedAt !== null) return;
       entity.suspendedAt = this.#clock.now();
       entity.suspensionReason = trimmed;
@@ -169,14 +174,18 @@ export class BillingEntities {
   }
 
   /** Lifts a suspension; without one, nothing changes. @throws Refusal NOT_FOUND */
-  async reinstate(billingEntityId: string): Promise<BillingEntity> {
-    return this.#change(billingEntityId, (entity) => {
+  async reinstate({ billingEntityId, actor }: Omit<Suspension, 'reason'>): Promise<BillingEntity> {
+    return this.#change({ billingEntityId, actor, action: 'entity.reinstate', reason: null }, (entity) => {
       entity.suspendedAt = null;
       entity.suspensionReason = null;
     });
   }
 
-  async #change(billingEntityId: string, change: (entity: BillingEntity) => void): Promise<BillingEntity> {
+  /** A change of whether it is suspended, and what the audit log says of it. */
+  async #change(
+    { billingEntityId, ...cause }: { billingEntityId: string; actor: string; action: string; reason: string | null },
+    change: (entity: BillingEntity) => void,
+  ): Promise<BillingEntity> {
     return whileAway(() =>
       this.#orm.em.fork().transactional(async (em) => {
         const entity = await em.findOne(
@@ -185,17 +194,22 @@ export class BillingEntities {
           { lockMode: LockMode.PESSIMISTIC_WRITE },
         );
         if (entity === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+        const wasSuspended = entity.suspendedAt !== null;
         change(entity);
+        const isSuspended = entity.suspendedAt !== null;
+        if (wasSuspended !== isSuspended) {
+          await record(em, {
+            ...cause,
+            billingEntityId,
+            subject: `${entity.type.toLowerCase()}:${entity.externalId}`,
+            before: { status: wasSuspended ? 'SUSPENDED' : 'ACTIVE' },
+            after: { status: isSuspended ? 'SUSPENDED' : 'ACTIVE' },
+            createdAt: this.#clock.now(),
+          });
+        }
         return entity;
       }),
     );
-  }
-}
-
-/** @throws Refusal BAD_USER_INPUT */
-function checkExternalId(externalId: string): void {
-  if (externalId.length < 1 || externalId.length > MAX_EXTERNAL_ID || !isStorableText(externalId)) {
-    throw new Refusal('BAD_USER_INPUT', `an external id has 1 to ${MAX_EXTERNAL_ID} characters`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** What operators do to a balance by hand. */
 import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
-import type { OperatorPrincipal } from '../billing-entities/principal.ts';
+import type { Principal } from '../billing-entities/principal.ts';
 import { parseRecordId } from '../ids.ts';
 import { Refusal } from '../refusal.ts';
 import type { Balance } from './balance.ts';
@@ -61,7 +61,7 @@ export class Administration {
   }
 
   /** @throws Refusal BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE */
-  async grant(principal: OperatorPrincipal, input: GrantInput): Promise<CreditsChange> {
+  async grant(principal: Principal, input: GrantInput): Promise<CreditsChange> {
     const { billingEntityId, amount, source, priority, effectiveAt, expiresAt } = input;
     const reason = checkReason(input.reason);
     if (amount <= 0n) throw new Refusal('BAD_USER_INPUT', 'amount must be above 0');
@@ -74,6 +74,7 @@ export class Administration {
       kind: 'grant',
       billingEntityId,
       actor: actorOf(principal),
+      audited: true,
       idempotency: idempotency(input.idempotencyKey, 'grant', [billingEntityId, ...effect]),
       grantId: uuidv7(),
       source,
@@ -86,7 +87,7 @@ export class Administration {
   }
 
   /** @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT (more than is available), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE */
-  async adjust(principal: OperatorPrincipal, input: AdjustInput): Promise<CreditsChange> {
+  async adjust(principal: Principal, input: AdjustInput): Promise<CreditsChange> {
     const { billingEntityId, amount } = input;
     const reason = checkReason(input.reason);
     if (amount === 0n) throw new Refusal('BAD_USER_INPUT', 'amount must not be 0');
@@ -94,6 +95,7 @@ export class Administration {
       kind: 'adjust',
       billingEntityId,
       actor: actorOf(principal),
+      audited: true,
       idempotency: idempotency(input.idempotencyKey, 'adjust', [billingEntityId, amount, reason]),
       grantId: uuidv7(),
       amount,
@@ -105,13 +107,14 @@ export class Administration {
    * Gives back what one usage record charged, once.
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT (refunded before), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
    */
-  async refund(principal: OperatorPrincipal, input: RefundInput): Promise<CreditsChange> {
+  async refund(principal: Principal, input: RefundInput): Promise<CreditsChange> {
     const reason = checkReason(input.reason);
     const { billingEntityId, sequence, line } = parseRecordId(input.recordId);
     return this.#execute({
       kind: 'refund',
       billingEntityId,
       actor: actorOf(principal),
+      audited: true,
       idempotency: idempotency(input.idempotencyKey, 'refund', [billingEntityId, sequence, line, reason]),
       record: { sequence, line },
       reason,

@@ -33,6 +33,8 @@ export interface Cause {
 interface CommandBase extends Cause {
   /** The account that it is about; its key stands there. */
   readonly billingEntityId: string;
+  /** Somebody did it by hand: the audit logs of the accounts that it touches say so, in the same transaction. */
+  readonly audited?: boolean;
 }
 
 /** Who uses what, under which terms. */
@@ -167,6 +169,8 @@ export interface TransferCommand extends CommandBase {
   readonly kind: 'transfer';
   readonly toBillingEntityId: string;
   readonly amount: bigint;
+  /** Only credits that came out of this account and that no hold keeps; null: whatever may leave. */
+  readonly onlyOfRootIn: string | null;
   readonly reason: string | null;
 }
 

@@ -4,6 +4,7 @@ import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../db/array-literal.ts';
 import { type Rollup, rollUpDays } from '../usage/rollup.ts';
 import type { Account, Entry, MeterReport, UsageRecord, UsageRefund } from './account.ts';
+import { AUDIT_WRITTEN, type AuditedChange } from './audited.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
 import type { CounterChange } from './limits.ts';
@@ -40,6 +41,7 @@ export interface Changes {
   /** What is added to the counters of members and keys. */
   readonly counters: readonly CounterChange[];
   readonly reports: readonly MeterReport[];
+  readonly audited: readonly AuditedChange[];
 }
 
 const UNDELIVERED = { state: 'PENDING', attempts: 0, error: null, sentAt: null } as const;
@@ -67,6 +69,7 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
       REPORT_WRITTEN,
       changes.reports.map((report) => ({ ...report, ...UNDELIVERED })),
     ),
+    ...insertion('audit_log_entry', AUDIT_WRITTEN, changes.audited),
   ];
   const values = [entities, ...parts.flatMap((each) => each.parameters)];
   await all([client.query({ ...combined(scope, parts), values }), client.query('commit')]);

@@ -15,6 +15,7 @@ import {
   type UsageRecord,
   type UsageRefund,
 } from './account.ts';
+import { auditedOf, type AuditedChange } from './audited.ts';
 import type { Balance } from './balance.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
 import {
@@ -168,6 +169,7 @@ class Batch {
   readonly #records: UsageRecord[] = [];
   readonly #refunds: UsageRefund[] = [];
   readonly #refundedRecords: UsageRecord[] = [];
+  readonly #audited: AuditedChange[] = [];
   readonly #grants = new Map<string, Grant>();
   readonly #holds = new Map<string, Hold>();
   readonly #terms: UseTermsBook;
@@ -234,6 +236,7 @@ class Batch {
     const decision = decide(command, this.#situation, this.#clock);
     if (decision.kind === 'rejected' || decision.kind === 'misrouted') return decision;
     if (decision.kind === 'refused') return { ...decision, balance: this.#balances(command).balance };
+    if (command.audited) this.#audited.push(...auditedOf(command, decision, this.#accounts));
     for (const changed of decision.accounts) this.#accounts.set(changed.billingEntityId, changed);
     this.#keep(decision);
     this.#rememberKey(command, decision);
@@ -266,6 +269,7 @@ class Batch {
       rollups: rollUp(this.#records, this.#refundedRecords),
       counters: [...this.#counters.values()],
       reports: this.#reports,
+      audited: this.#audited,
     });
   }
 

@@ -15,7 +15,7 @@ import {
   type Situation,
   type TransferCommand,
 } from './commands.ts';
-import { DEFAULT_PRIORITY, type Grant, isPast, mayLeave } from './grants.ts';
+import { DEFAULT_PRIORITY, type Draw, type Grant, isPast, mayLeave } from './grants.ts';
 
 export function grant(account: Account, command: GrantCommand, now: Date): Decision {
   const effectiveAt = command.effectiveAt ?? now;
@@ -124,12 +124,16 @@ export function refund(account: Account, command: RefundCommand, now: Date, situ
  * has all three alike joins one grant, so that credits that go to and fro do not fall into ever smaller pieces.
  */
 export function transfer(from: Account, command: TransferCommand, clock: Date, situation: Situation): Decision {
-  const { amount, reason, toBillingEntityId } = command;
+  const { amount, reason, toBillingEntityId, onlyOfRootIn } = command;
   const to = situation.account(toBillingEntityId);
   if (to === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
   if (to === from) return rejected('BAD_USER_INPUT', 'credits move between two accounts');
+  const out = new Books(from, command, accountTime(from, clock));
+  // What goes back leaves what holds keep of it: else they would rest on the account's own credits, and drain those.
+  const isBack = onlyOfRootIn !== null;
+  const mayGo = (each: Grant): boolean => mayLeave(each) && (!isBack || each.root.billingEntityId === onlyOfRootIn);
   const movable = from.grants.reduce(
-    (sum, each) => (each.state === 'ACTIVE' && mayLeave(each) ? sum + each.remaining : sum),
+    (sum, each) => (each.state === 'ACTIVE' && mayGo(each) ? sum + (isBack ? out.unheld(each) : each.remaining) : sum),
     0n,
   );
   const available = movable < from.available ? movable : from.available;
@@ -139,9 +143,8 @@ export function transfer(from: Account, command: TransferCommand, clock: Date, s
   const absurd = tooMuch(to, amount);
   if (absurd) return absurd;
 
-  const out = new Books(from, command, accountTime(from, clock));
   const into = new Books(to, { actor: command.actor, idempotency: null }, accountTime(to, clock));
-  for (const { grantId, credits } of out.draw(amount, mayLeave)) {
+  for (const { grantId, credits } of isBack ? drawUnheld(out, amount, mayGo) : out.draw(amount, mayGo)) {
     const drawn = grantOf(out.account, grantId);
     out.post({ kind: 'TRANSFER_OUT', amount: -credits, grantId, counterpartyId: to.billingEntityId, reason });
 
@@ -267,6 +270,22 @@ function isOver({ billingEntityId, period }: Account, grant: Grant, now: Date): 
   const { source, billingEntityId: rootEntityId } = grant.root;
   const isOfPeriod = source === 'SUBSCRIPTION' && rootEntityId === billingEntityId && grant.expiresAt !== null;
   return isOfPeriod && grant.createdAt < period.start;
+}
+
+/** Takes credits out of grants in drawdown order, and of each only what no hold keeps. They are there: the caller has counted them. */
+function drawUnheld(books: Books, credits: bigint, from: (grant: Grant) => boolean): readonly Draw[] {
+  let missing = credits;
+  const draws: Draw[] = [];
+  for (const grant of books.account.grants) {
+    const unheld = grant.state === 'ACTIVE' && from(grant) ? books.unheld(grant) : 0n;
+    const taken = unheld < missing ? unheld : missing;
+    if (taken === 0n) continue;
+    missing -= taken;
+    const remaining = grant.remaining - taken;
+    books.putGrant({ ...grant, remaining, state: remaining === 0n ? 'SPENT' : grant.state });
+    draws.push({ grantId: grant.id, credits: taken });
+  }
+  return draws;
 }
 
 /** Whether every account that credits of this grant have reached is among these. */

@@ -1,6 +1,10 @@
 /** Credits moved between accounts by hand, and taken back along the way that they went (rules 23 and 24). */
 import { actorOf } from '../billing-entities/access.ts';
-import type { OperatorPrincipal } from '../billing-entities/principal.ts';
+import { may, type Relation } from '../billing-entities/authorization.ts';
+import type { BillingEntities } from '../billing-entities/billing-entities.ts';
+import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
+import type { Members } from '../billing-entities/members.ts';
+import type { Principal } from '../billing-entities/principal.ts';
 import type { Database } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import type { Balance } from './balance.ts';
@@ -20,8 +24,9 @@ export type TransferResult = TransferSuccess | InsufficientCredits;
 
 export interface TransferSuccess {
   readonly kind: 'success';
-  readonly from: Balance;
-  readonly to: Balance;
+  /** null, as `to`: the caller may not read it. */
+  readonly from: Balance | null;
+  readonly to: Balance | null;
   readonly replayed: boolean;
 }
 
@@ -45,28 +50,50 @@ export interface ClawbackInput {
 /** Times that a trail is followed anew because credits moved on meanwhile. */
 const ATTEMPTS = 20;
 
+interface Options {
+  readonly ledger: Ledger;
+  readonly database: Database;
+  readonly entities: BillingEntities;
+  readonly members: Members;
+}
+
+/** One side of a transfer, and what the caller is to it. */
+interface Side {
+  readonly id: string;
+  readonly entity: BillingEntity | null;
+  readonly relation: Relation;
+}
+
 export class Transfers {
   readonly #ledger: Ledger;
   readonly #database: Database;
+  readonly #entities: BillingEntities;
+  readonly #members: Members;
 
-  constructor({ ledger, database }: { ledger: Ledger; database: Database }) {
+  constructor({ ledger, database, entities, members }: Options) {
     this.#ledger = ledger;
     this.#database = database;
+    this.#entities = entities;
+    this.#members = members;
   }
 
-  /** @throws Refusal BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE */
-  async transfer(principal: OperatorPrincipal, input: TransferInput): Promise<TransferResult> {
+  /**
+   * Moves credits (rule 23): an OWNER or ADMIN from the pool to a member, and back what came from it; a person from their
+   * own account to an organization they belong to; an operator anywhere.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   */
+  async transfer(principal: Principal, input: TransferInput): Promise<TransferResult> {
     const { fromBillingEntityId, toBillingEntityId, amount } = input;
     if (amount <= 0n) throw new Refusal('BAD_USER_INPUT', 'amount must be above 0');
-    if (fromBillingEntityId === toBillingEntityId) {
-      throw new Refusal('BAD_USER_INPUT', 'credits move between two accounts');
-    }
+    const [from, to] = await this.#sides(principal, [fromBillingEntityId, toBillingEntityId]);
+    const onlyOfRootIn = await this.#checkAllowed(from, to);
     const reason = input.reason === null ? null : checkReason(input.reason);
     const outcome = await this.#ledger.execute({
       kind: 'transfer',
       billingEntityId: fromBillingEntityId,
       toBillingEntityId,
       actor: actorOf(principal),
+      audited: true,
       idempotency: idempotency(input.idempotencyKey, 'transfer', [
         fromBillingEntityId,
         toBillingEntityId,
@@ -74,13 +101,20 @@ export class Transfers {
         reason,
       ]),
       amount,
+      onlyOfRootIn,
       reason,
     });
     switch (outcome.kind) {
       case 'committed':
       case 'replayed': {
-        const to = outcome.otherBalances[0] as Balance;
-        return { kind: 'success', from: outcome.balance, to, replayed: outcome.kind === 'replayed' };
+        const readable = ({ relation }: Side, balance: Balance): Balance | null =>
+          may(relation, 'credits.read') ? balance : null;
+        return {
+          kind: 'success',
+          from: readable(from, outcome.balance),
+          to: readable(to, outcome.otherBalances[0] as Balance),
+          replayed: outcome.kind === 'replayed',
+        };
       }
       case 'refused': {
         const { required, available } = outcome;
@@ -119,6 +153,51 @@ export class Transfers {
     }
   }
 
+  async #sides(principal: Principal, ids: readonly [string, string]): Promise<readonly [Side, Side]> {
+    // The ledger itself says whether they are there.
+    if (principal.kind === 'OPERATOR') {
+      return ids.map((id): Side => ({ id, entity: null, relation: 'OPERATOR' })) as [Side, Side];
+    }
+    const entities = await this.#entities.byIds(ids);
+    const sides = ids.map(async (id): Promise<Side> => {
+      const entity = entities.get(id) ?? null;
+      if (entity === null) return { id, entity, relation: 'STRANGER' };
+      return { id, entity, relation: await this.#members.relation(principal, entity) };
+    });
+    return (await Promise.all(sides)) as [Side, Side];
+  }
+
+  /**
+   * What may be moved: null, whatever may leave; an account, only what came out of it. An account that the caller does
+   * not see is there for them only as a member's of an organization whose credits they may move.
+   * @throws Refusal NOT_FOUND, FORBIDDEN
+   */
+  async #checkAllowed(from: Side, to: Side): Promise<string | null> {
+    const [canFrom, canTo] = [from, to].map(({ relation }) => may(relation, 'credits.transfer')) as [boolean, boolean];
+    const sees = ({ relation }: Side): boolean => may(relation, 'entity.read');
+    const isMember = async (user: Side, organization: Side): Promise<boolean> =>
+      (await this.#members.byKeys([{ organizationId: organization.id, userId: user.id }]))[0] != null;
+
+    if (from.id === to.id) {
+      throw sees(from) ? new Refusal('BAD_USER_INPUT', 'credits move between two accounts') : missing();
+    }
+    if (from.relation === 'OPERATOR') return null;
+    const forbidden = new Refusal('FORBIDDEN', 'these credits are not yours to move there');
+    if (!sees(from)) {
+      const isBack = sees(to) && canTo && to.entity?.type === 'ORGANIZATION' && (await isMember(from, to));
+      if (!isBack) throw missing();
+      return to.id;
+    }
+    if (from.entity?.type === 'ORGANIZATION') {
+      if (canFrom && (await isMember(to, from))) return null;
+      throw sees(to) ? forbidden : missing();
+    }
+    if (!sees(to)) throw missing();
+    // Whoever belongs to an organization and may use it may give to it.
+    if (from.relation === 'SELF' && may(to.relation, 'credits.consume')) return null;
+    throw forbidden;
+  }
+
   /** Every other account that credits of this grant have reached, account by account: each is read by itself. */
   async #trail(root: { billingEntityId: string; grantId: string }): Promise<string[]> {
     const reached = [root.billingEntityId];
@@ -134,4 +213,8 @@ export class Transfers {
     }
     return reached.slice(1);
   }
+}
+
+function missing(): Refusal {
+  return new Refusal('NOT_FOUND', 'there is no such billing entity');
 }

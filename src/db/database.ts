@@ -23,26 +23,38 @@ export class Database {
 
   /** Runs `read` on one unchanging snapshot; nothing can be written. */
   onSnapshot<T>(read: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    return whileAway(() => this.#readOnce(read));
+    return whileAway(() => this.#once('begin isolation level repeatable read read only', read));
+  }
+
+  /**
+   * Runs `write` in one transaction, which is on disk when this resolves. A commit whose answer was lost is followed by
+   * another run: what was done before must then be recognised and not be done twice.
+   */
+  transaction<T>(write: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    return whileAway(() => this.#once('begin; set local synchronous_commit = on', write));
   }
 
   end(): Promise<void> {
     return this.#pool.end();
   }
 
-  async #readOnce<T>(read: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async #once<T>(begin: string, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
-    let broken = false;
+    let isBroken = false;
     try {
-      await client.query('begin isolation level repeatable read read only');
-      const result = await read(client);
+      await client.query(begin);
+      const result = await work(client);
       await client.query('commit');
       return result;
     } catch (error) {
-      broken = true;
+      // Work that was refused leaves a sound connection behind.
+      isBroken = await client.query('rollback').then(
+        () => false,
+        () => true,
+      );
       throw error;
     } finally {
-      client.release(broken);
+      client.release(isBroken);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { Arg, Ctx, ID, Mutation, Resolver } from 'type-graphql';
-import { requireOperator, requirePrincipal } from '../billing-entities/access.ts';
+import { requirePrincipal } from '../billing-entities/access.ts';
 import type { CreditsChange } from '../credits/administration.ts';
 import {
   AdjustCreditsInput,
@@ -8,9 +8,9 @@ import {
   TransferCreditsInput,
   TransferCreditsResult,
 } from './administration.type.ts';
-import { requireVisible } from './authorization.ts';
+import { requireAllowed } from './authorization.ts';
 import type { RequestContext } from './context.ts';
-import { parseRecordId } from '../ids.ts';
+import { parseEntityId, parseRecordId } from '../ids.ts';
 
 @Resolver()
 export class AdministrationResolver {
@@ -19,15 +19,11 @@ export class AdministrationResolver {
     @Arg('input', () => GrantCreditsInput, { description: 'To whom and how much.' }) input: GrantCreditsInput,
     @Ctx() context: RequestContext,
   ): Promise<CreditsChange> {
-    const { billingEntityId } = await requireVisible(
-      context,
-      requirePrincipal(context.principal),
-      input.billingEntityId,
-    );
-    const operator = requireOperator(context.principal);
+    const principal = requirePrincipal(context.principal);
+    const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'credits.grant');
     const { idempotencyKey, amount, source, priority, reason, effectiveAt = null, expiresAt = null } = input;
     const grant = { idempotencyKey, billingEntityId, amount, source, priority, effectiveAt, expiresAt, reason };
-    return context.services.administration.grant(operator, grant);
+    return context.services.administration.grant(principal, grant);
   }
 
   @Mutation(() => CreditsPayload, { description: 'Corrects a balance. Operators only.' })
@@ -35,14 +31,10 @@ export class AdministrationResolver {
     @Arg('input', () => AdjustCreditsInput, { description: 'Whose and by how much.' }) input: AdjustCreditsInput,
     @Ctx() context: RequestContext,
   ): Promise<CreditsChange> {
-    const { billingEntityId } = await requireVisible(
-      context,
-      requirePrincipal(context.principal),
-      input.billingEntityId,
-    );
-    const operator = requireOperator(context.principal);
+    const principal = requirePrincipal(context.principal);
+    const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'credits.adjust');
     const { idempotencyKey, amount, reason } = input;
-    return context.services.administration.adjust(operator, { idempotencyKey, billingEntityId, amount, reason });
+    return context.services.administration.adjust(principal, { idempotencyKey, billingEntityId, amount, reason });
   }
 
   @Mutation(() => CreditsPayload, {
@@ -56,15 +48,15 @@ export class AdministrationResolver {
     @Arg('reason', () => String, { description: 'Why: 1 to 1000 characters.' }) reason: string,
     @Ctx() context: RequestContext,
   ): Promise<CreditsChange> {
+    const principal = requirePrincipal(context.principal);
     const { billingEntityId } = parseRecordId(recordId);
-    await requireVisible(context, requirePrincipal(context.principal), billingEntityId);
-    const operator = requireOperator(context.principal);
-    return context.services.administration.refund(operator, { idempotencyKey, recordId, reason });
+    await requireAllowed(context, billingEntityId, 'credits.refund');
+    return context.services.administration.refund(principal, { idempotencyKey, recordId, reason });
   }
 
   @Mutation(() => TransferCreditsResult, {
     description:
-      'Moves credits to another account; they keep their expiry and priority. Credits of a trial or a promotion stay where they are. Operators only.',
+      'Moves credits to another account; they keep their expiry and priority. Credits of a trial or a promotion stay where they are. From an organization to its members, and back what came from it and is left: its OWNER or ADMIN. From a person’s own account to an organization they belong to: that person. Anywhere: operators.',
   })
   async transferCredits(
     @Arg('input', () => TransferCreditsInput, { description: 'From whom to whom, and how much.' })
@@ -72,15 +64,10 @@ export class AdministrationResolver {
     @Ctx() context: RequestContext,
   ): Promise<object> {
     const principal = requirePrincipal(context.principal);
-    const [from, to] = await Promise.all([
-      requireVisible(context, principal, input.fromBillingEntityId),
-      requireVisible(context, principal, input.toBillingEntityId),
-    ]);
-    const operator = requireOperator(context.principal);
-    const result = await context.services.transfers.transfer(operator, {
+    const result = await context.services.transfers.transfer(principal, {
       idempotencyKey: input.idempotencyKey,
-      fromBillingEntityId: from.billingEntityId,
-      toBillingEntityId: to.billingEntityId,
+      fromBillingEntityId: parseEntityId(input.fromBillingEntityId),
+      toBillingEntityId: parseEntityId(input.toBillingEntityId),
       amount: input.amount,
       reason: input.reason ?? null,
     });

@@ -1,32 +1,100 @@
 /** The order of checks in every resolver: who asks, does the thing exist for them, may they do it. */
-import { requirePrincipal, visible } from '../billing-entities/access.ts';
+import { ownEntity, requirePrincipal } from '../billing-entities/access.ts';
+import {
+  may,
+  membershipBetween,
+  type Operation,
+  type Relation,
+  relationOf,
+  requireMay,
+} from '../billing-entities/authorization.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
-import type { Principal } from '../billing-entities/principal.ts';
 import { parseEntityId } from '../ids.ts';
 import { Refusal } from '../refusal.ts';
-import type { RequestContext } from './context.ts';
+import type { RequestContext, Standing } from './context.ts';
 
-/** The billing entity with this id. @throws Refusal NOT_FOUND when there is none, or none for this caller */
-export async function requireVisible(
+/** What the caller is to the entity. @throws Refusal UNAUTHENTICATED */
+export async function relationTo(
+  { principal, loaders }: Pick<RequestContext, 'principal' | 'loaders'>,
+  entity: BillingEntity,
+): Promise<Relation> {
+  const known = requirePrincipal(principal);
+  const key = membershipBetween(known, entity);
+  return relationOf(known, entity, key && (await loaders.membership.load(key)));
+}
+
+/** What they may read, or null for who may not. */
+export async function nullUnless<T>(
   context: RequestContext,
-  principal: Principal,
+  { entity, operation }: { readonly entity: BillingEntity; readonly operation: Operation },
+  read: () => Promise<T> | T,
+): Promise<T | null> {
+  return may(await relationTo(context, entity), operation) ? read() : null;
+}
+
+/** The billing entity with this id. @throws Refusal UNAUTHENTICATED, NOT_FOUND when there is none, or none for this caller */
+export function requireVisible(context: RequestContext, id: string): Promise<BillingEntity> {
+  return requireAllowed(context, id, 'entity.read');
+}
+
+/**
+ * The billing entity with this id, if the caller may do this to it.
+ * @throws Refusal UNAUTHENTICATED, NOT_FOUND when there is none for this caller, FORBIDDEN
+ */
+export async function requireAllowed(
+  context: RequestContext,
   id: string,
+  operation: Operation,
 ): Promise<BillingEntity> {
+  requirePrincipal(context.principal);
   const entity = await context.loaders.entity.load(parseEntityId(id));
-  if (!visible(principal, entity)) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+  if (entity === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+  requireMay(await relationTo(context, entity), operation);
   return entity;
 }
 
-/** What a subscription names by `billingEntityId`, if who asks may watch it. @throws Refusal UNAUTHENTICATED, NOT_FOUND */
-export async function requireWatchable(request: {
-  readonly args: unknown;
-  readonly context: unknown;
-}): Promise<{ billingEntityId: string; services: RequestContext['services'] }> {
+/** What a subscription names by `billingEntityId`, if who asks may watch it. @throws Refusal UNAUTHENTICATED, NOT_FOUND, FORBIDDEN */
+export async function requireWatchable(
+  request: { readonly args: unknown; readonly context: unknown },
+  operation: Operation,
+): Promise<{ entity: BillingEntity; context: RequestContext }> {
   const context = request.context as RequestContext;
   const { billingEntityId: id } = request.args as { billingEntityId: string };
-  const { billingEntityId } = await requireVisible(context, requirePrincipal(context.principal), id);
-  return { billingEntityId, services: context.services };
+  const entity = await requireAllowed(context, id, operation);
+  const { billingEntityId } = entity;
+  context.onWatch?.({ billingEntityId, standing: await standingOf(context, entity) });
+  return { entity, context };
 }
+
+/**
+ * What ends a subscription besides the loss of its right: that its entity, or who watches it, is suspended meanwhile. Who
+ * opens one when that is so already may, as they may look at the balance.
+ */
+export async function standingOf(
+  { principal, loaders }: Pick<RequestContext, 'principal' | 'loaders'>,
+  entity: BillingEntity,
+): Promise<Standing> {
+  const own = ownEntity(requirePrincipal(principal));
+  const watcher = own === null || own === entity.billingEntityId ? null : await loaders.entity.load(own);
+  const relation = await relationTo({ principal, loaders }, entity);
+  const suspensions = [entity.suspendedAt, watcher?.suspendedAt ?? null].map((at) => at?.toISOString() ?? null);
+  if (relation === 'SUSPENDED') suspensions.push(relation);
+  return suspensions.every((each) => each === null) ? null : suspensions.join(' ');
+}
+
+/** Whose records and members the caller may read: null, everybody's; else their own. */
+export async function onlyUserId(
+  context: RequestContext,
+  entity: BillingEntity,
+  readsAll: 'usage.readAll' | 'members.readAll',
+): Promise<string | null> {
+  const { principal } = context;
+  if (may(await relationTo(context, entity), readsAll)) return null;
+  return principal?.kind === 'USER' ? principal.billingEntityId : NOBODY;
+}
+
+/** Fits no record and no member: not the zeros either, which sums of use have where nobody in particular used it. */
+const NOBODY = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** What a query gives where a mutation would be refused NOT_FOUND. */
 export async function nullIfNotFound<T>(work: Promise<T>): Promise<T | null> {

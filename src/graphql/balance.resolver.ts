@@ -11,8 +11,8 @@ export class BalanceResolver {
     description:
       'The balance as it is, at once; then each change, newest state only: at most ten events a second, and always the last.',
     async subscribe(request) {
-      const { billingEntityId, services } = await requireWatchable(request);
-      return services.live.balances(billingEntityId);
+      const { entity, context } = await requireWatchable(request, 'credits.read');
+      return context.services.live.balances(entity.billingEntityId);
     },
   })
   balanceUpdated(

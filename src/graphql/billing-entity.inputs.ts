@@ -98,6 +98,12 @@ export class ReservationsArgs extends PageArgs {
 }
 
 @ArgsType()
+export class ApiKeysArgs extends PageArgs {
+  @Field(() => Boolean, { defaultValue: false, description: 'Revoked ones too.' })
+  readonly includeRevoked!: boolean;
+}
+
+@ArgsType()
 export class UsageArgs extends PageArgs {
   @Field(() => UsageFilter, { nullable: true, description: 'Which records; absent: all.' })
   readonly filter?: UsageFilter | null;

@@ -1,7 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
-import { permissions, readsAll, requireOperator, requirePrincipal, visible } from '../billing-entities/access.ts';
+import { actorOf, requireOperator, requirePrincipal } from '../billing-entities/access.ts';
+import { permissionsOf } from '../billing-entities/authorization.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
-import type { Principal } from '../billing-entities/principal.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
 import type { Grant } from '../credits/grants.ts';
@@ -9,7 +9,7 @@ import type { Hold } from '../credits/holds.ts';
 import type { Entry } from '../credits/account.ts';
 import type { Page } from '../pagination.ts';
 import type { BalanceForecast as Forecast } from '../usage/forecast.ts';
-import { nullIfNotFound, requireVisible } from './authorization.ts';
+import { nullIfNotFound, nullUnless, onlyUserId, relationTo, requireAllowed, requireVisible } from './authorization.ts';
 import { CreditBalance } from './balance.type.ts';
 import {
   BillingEntitiesArgs,
@@ -25,6 +25,7 @@ import {
 } from './billing-entity.inputs.ts';
 import { BillingEntity, type Party } from './billing-entity.type.ts';
 import { connectionOf } from './connection.type.ts';
+import { keysOfUse } from './api-key.access.ts';
 import type { RequestContext } from './context.ts';
 import { BillingEntityTypeEnum } from './enums.ts';
 import { CreditGrantConnection } from './grant.type.ts';
@@ -47,7 +48,7 @@ export class BillingEntityResolver {
     @Arg('id', () => ID, { description: 'Its id.' }) id: string,
     @Ctx() context: RequestContext,
   ): Promise<Row | null> {
-    return nullIfNotFound(requireVisible(context, requirePrincipal(context.principal), id));
+    return nullIfNotFound(requireVisible(context, id));
   }
 
   @Query(() => BillingEntity, {
@@ -60,11 +61,11 @@ export class BillingEntityResolver {
       | 'ORGANIZATION',
     @Arg('externalId', () => String, { description: 'A user’s `sub`, or an organization’s id there.' })
     externalId: string,
-    @Ctx() { principal, services }: RequestContext,
+    @Ctx() context: RequestContext,
   ): Promise<Row | null> {
-    const known = requirePrincipal(principal);
-    const entity = await services.entities.byExternalId(type, externalId);
-    return visible(known, entity) ? entity : null;
+    requirePrincipal(context.principal);
+    const entity = await context.services.entities.byExternalId(type, externalId);
+    return entity && nullUnless(context, { entity, operation: 'entity.read' }, () => entity);
   }
 
   @Query(() => BillingEntityConnection, { description: 'Every billing entity, newest first. Operators only.' })
@@ -85,9 +86,9 @@ export class BillingEntityResolver {
     @Arg('reason', () => String, { description: 'Why: 1 to 1000 characters.' }) reason: string,
     @Ctx() context: RequestContext,
   ): Promise<Row> {
-    const entity = await requireVisible(context, requirePrincipal(context.principal), billingEntityId);
-    requireOperator(context.principal);
-    return context.services.entities.suspend(entity.billingEntityId, reason);
+    const actor = actorOf(requirePrincipal(context.principal));
+    const entity = await requireAllowed(context, billingEntityId, 'entity.suspend');
+    return context.services.entities.suspend({ billingEntityId: entity.billingEntityId, actor, reason });
   }
 
   @Mutation(() => BillingEntity, { description: 'Lifts a suspension. Operators only. Without one, nothing changes.' })
@@ -95,9 +96,9 @@ export class BillingEntityResolver {
     @Arg('input', () => BillingEntityInput, { description: 'Which entity.' }) { billingEntityId }: BillingEntityInput,
     @Ctx() context: RequestContext,
   ): Promise<Row> {
-    const entity = await requireVisible(context, requirePrincipal(context.principal), billingEntityId);
-    requireOperator(context.principal);
-    return context.services.entities.reinstate(entity.billingEntityId);
+    const actor = actorOf(requirePrincipal(context.principal));
+    const entity = await requireAllowed(context, billingEntityId, 'entity.suspend');
+    return context.services.entities.reinstate({ billingEntityId: entity.billingEntityId, actor });
   }
 
   @FieldResolver(() => CreditBalance, { description: 'Its credits now.' })
@@ -111,16 +112,18 @@ export class BillingEntityResolver {
     description:
       'What the caller may do here, such as credits.consume: for showing a control disabled with its reason.',
   })
-  viewerPermissions(@Root() entity: Row, @Ctx() { principal }: RequestContext): string[] {
-    return permissions(requirePrincipal(principal), entity);
+  async viewerPermissions(@Root() entity: Row, @Ctx() context: RequestContext): Promise<string[]> {
+    return permissionsOf(await relationTo(context, entity));
   }
 
   @FieldResolver(() => BalanceForecast, {
     nullable: true,
     description: 'How long its credits will last. null: the caller may not read it.',
   })
-  forecast(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Forecast | null> | null {
-    return mayReadAll(context, entity) ? context.services.forecasts.forecast(entity.billingEntityId) : null;
+  forecast(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Forecast | null> {
+    return nullUnless(context, { entity, operation: 'forecast.read' }, () =>
+      context.services.forecasts.forecast(entity.billingEntityId),
+    );
   }
 
   @FieldResolver(() => CreditGrantConnection, {
@@ -131,9 +134,10 @@ export class BillingEntityResolver {
     @Root() entity: Row,
     @Args(() => GrantsArgs) args: GrantsArgs,
     @Ctx() context: RequestContext,
-  ): Promise<Page<Grant>> | null {
-    if (!mayReadAll(context, entity)) return null;
-    return context.services.history.grants(entity.billingEntityId, pageOf(args), args);
+  ): Promise<Page<Grant> | null> {
+    return nullUnless(context, { entity, operation: 'grants.read' }, () =>
+      context.services.history.grants(entity.billingEntityId, pageOf(args), args),
+    );
   }
 
   @FieldResolver(() => LedgerEntryConnection, {
@@ -144,9 +148,10 @@ export class BillingEntityResolver {
     @Root() entity: Row,
     @Args(() => LedgerArgs) args: LedgerArgs,
     @Ctx() context: RequestContext,
-  ): Promise<Page<Entry>> | null {
-    if (!mayReadAll(context, entity)) return null;
-    return context.services.history.ledger(entity.billingEntityId, pageOf(args), toLedgerFilter(args.filter));
+  ): Promise<Page<Entry> | null> {
+    return nullUnless(context, { entity, operation: 'ledger.read' }, () =>
+      context.services.history.ledger(entity.billingEntityId, pageOf(args), toLedgerFilter(args.filter)),
+    );
   }
 
   @FieldResolver(() => ReservationConnection, {
@@ -157,37 +162,54 @@ export class BillingEntityResolver {
   reservations(
     @Root() entity: Row,
     @Args(() => ReservationsArgs) args: ReservationsArgs,
-    @Ctx() { services }: RequestContext,
-  ): Promise<Page<Hold>> {
-    return services.reservations.list(entity.billingEntityId, pageOf(args), args.statuses);
+    @Ctx() context: RequestContext,
+  ): Promise<Page<Hold> | null> {
+    return nullUnless(context, { entity, operation: 'reservations.read' }, () =>
+      context.services.reservations.list(entity.billingEntityId, pageOf(args), args.statuses),
+    );
   }
 
-  @FieldResolver(() => UsageRecordConnection, { description: 'What was used, by occurredAt, newest first.' })
-  usage(
+  @FieldResolver(() => UsageRecordConnection, {
+    description: 'What was used, by occurredAt, newest first. A plain member sees their own.',
+  })
+  async usage(
     @Root() entity: Row,
     @Args(() => UsageArgs) args: UsageArgs,
-    @Ctx() { services }: RequestContext,
+    @Ctx() context: RequestContext,
   ): Promise<Page<DomainRecord>> {
-    return services.usage.records(entity, pageOf(args), toUsageFilter(args.filter));
+    const only = { onlyUserId: await onlyUserId(context, entity, 'usage.readAll') };
+    return context.services.usage.records(entity, pageOf(args), {
+      ...toUsageFilter(args.filter),
+      ...only,
+    });
   }
 
   @FieldResolver(() => [UsageBucket], {
     description:
-      'What was used from `from` (inclusive) to `to` (exclusive), summed up: buckets that have use, by start. More than 10 000: BAD_USER_INPUT.',
+      'What was used from `from` (inclusive) to `to` (exclusive), summed up: buckets that have use, by start. A plain member sees their own. More than 10 000: BAD_USER_INPUT.',
   })
   async usageSummary(
     @Root() entity: Row,
     @Args(() => UsageSummaryArgs) args: UsageSummaryArgs,
     @Ctx() context: RequestContext,
   ): Promise<UsageBucket[]> {
-    const buckets = await context.services.summaries.summarize(entity, toSummaryRequest(args));
+    const request = toSummaryRequest(args);
+    const buckets = await context.services.summaries.summarize(entity, {
+      ...request,
+      filter: { ...request.filter, onlyUserId: await onlyUserId(context, entity, 'usage.readAll') },
+    });
     // Thousands of buckets are of a few people: each is found once, and no bucket waits for theirs.
     const parties = await partiesOf(
       buckets.map(({ userId }) => userId),
       context,
     );
+    const keys = await keysOfUse(
+      buckets.map(({ apiKey }) => apiKey),
+      context,
+    );
     return buckets.map((bucket) => ({
       ...bucket,
+      apiKey: (bucket.apiKey && keys.get(bucket.apiKey.id)) ?? null,
       user: bucket.userId === null ? null : (parties.get(bucket.userId) as Party),
     }));
   }
@@ -199,14 +221,13 @@ export class BillingEntityResolver {
   async usageRecord(
     @Root() entity: Row,
     @Arg('id', () => ID, { description: 'The record’s id.' }) id: string,
-    @Ctx() { services }: RequestContext,
+    @Ctx() context: RequestContext,
   ): Promise<DomainRecord | null> {
-    const record = await nullIfNotFound(services.usage.record(id));
+    const record = await nullIfNotFound(context.services.usage.record(id));
     const { billingEntityId } = entity;
-    return record?.billingEntityId === billingEntityId || record?.organizationId === billingEntityId ? record : null;
+    // Its own, or what was used in it at the user's own expense.
+    if (record?.billingEntityId !== billingEntityId && record?.organizationId !== billingEntityId) return null;
+    const only = await onlyUserId(context, entity, 'usage.readAll');
+    return only === null || record.userId === only ? record : null;
   }
-}
-
-function mayReadAll({ principal }: { principal: Principal | null }, entity: Row): boolean {
-  return readsAll(requirePrincipal(principal), entity);
 }

@@ -1,7 +1,10 @@
 import DataLoader from 'dataloader';
+import type { ApiKey } from '../api-keys/api-key.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
+import type { Membership } from '../billing-entities/membership.entity.ts';
+import type { MembershipKey, MemberUse } from '../billing-entities/members.ts';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { UsageRecord } from '../credits/account.ts';
+import type { ApiKeyRef, UsageRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Hold } from '../credits/holds.ts';
@@ -15,7 +18,20 @@ export interface RequestContext {
   readonly principal: Principal | null;
   readonly services: DomainServices;
   readonly loaders: Loaders;
+  /** Told what a subscription opens on, so that it can be ended with the right to it. */
+  readonly onWatch?: OnWatch | undefined;
 }
+
+/** What a subscription's stream is of, and how it stood when it was opened. */
+export interface Watched {
+  readonly billingEntityId: string;
+  readonly standing: Standing;
+}
+
+/** Since when its entity, or who watches it, has been suspended; null: it is not. */
+export type Standing = string | null;
+
+export type OnWatch = (watched: Watched) => void;
 
 export interface EntryKey {
   readonly billingEntityId: string;
@@ -34,16 +50,22 @@ export interface RecordKey extends EntryKey {
 export type ReservationKey = GrantKey;
 
 /** Makes contexts of one application. */
-export function contextFactory(services: DomainServices): (principal: Principal | null) => RequestContext {
-  return (principal) => ({ principal, services, loaders: new Loaders(services) });
+export function contextFactory(
+  services: DomainServices,
+): (principal: Principal | null, onWatch?: OnWatch) => RequestContext {
+  return (principal, onWatch) => ({ principal, services, loaders: new Loaders(services), onWatch });
 }
 
 /** One statement for each kind of thing that a list leads to, however long it is. Each is made when first used. */
 export class Loaders {
   readonly #services: DomainServices;
   #entity: DataLoader<string, BillingEntity | null> | undefined;
+  #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
+  #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
   #balance: DataLoader<string, Balance | null> | undefined;
   #planState: DataLoader<string, PlanState | null> | undefined;
+  #membership: DataLoader<MembershipKey, Membership | null, string> | undefined;
+  #memberUse: DataLoader<MembershipKey, MemberUse, string> | undefined;
   #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
   #entry: DataLoader<EntryKey, Entry | null, string> | undefined;
   #reservation: DataLoader<ReservationKey, Hold | null, string> | undefined;
@@ -61,6 +83,18 @@ export class Loaders {
     }));
   }
 
+  get apiKey(): DataLoader<ApiKeyRef, ApiKey | null, string> {
+    return (this.#apiKey ??= new DataLoader((refs) => this.#services.apiKeys.byRefs(refs), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
+    }));
+  }
+
+  get usedByApiKey(): DataLoader<ApiKeyRef, bigint, string> {
+    return (this.#usedByApiKey ??= new DataLoader((refs) => this.#services.apiKeys.usedThisPeriod(refs), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
+    }));
+  }
+
   get balance(): DataLoader<string, Balance | null> {
     return (this.#balance ??= new DataLoader(async (ids) => {
       const found = await this.#services.accounts.balances(ids);
@@ -72,6 +106,18 @@ export class Loaders {
     return (this.#planState ??= new DataLoader(async (ids) => {
       const found = await this.#services.subscriptions.byIds(ids);
       return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get membership(): DataLoader<MembershipKey, Membership | null, string> {
+    return (this.#membership ??= new DataLoader((keys) => this.#services.members.byKeys(keys), {
+      cacheKeyFn: membershipKey,
+    }));
+  }
+
+  get memberUse(): DataLoader<MembershipKey, MemberUse, string> {
+    return (this.#memberUse ??= new DataLoader((keys) => this.#services.members.usedThisPeriod(keys), {
+      cacheKeyFn: membershipKey,
     }));
   }
 
@@ -108,4 +154,8 @@ export class Loaders {
 
 function entryKey({ billingEntityId, sequence }: EntryKey): string {
   return `${billingEntityId} ${sequence}`;
+}
+
+function membershipKey({ organizationId, userId }: MembershipKey): string {
+  return `${organizationId} ${userId}`;
 }

@@ -75,6 +75,19 @@ export const BillingModeEnum = register('BillingMode', 'Which lines of use are c
   FULL: 'Tokens and compute are charged.',
   COMPUTE_ONLY: 'Tokens are recorded at 0 credits, compute is charged.',
 });
+export const ApiKeyTypeEnum = register('ApiKeyType', 'What kind of key it is.', {
+  PLATFORM: 'A bearer token of this service: use for its billing entity, and nothing else.',
+  CUSTOM: 'The customer’s own key of a model provider, kept encrypted for services that call the provider.',
+});
+export const ApiKeyProviderEnum = register('ApiKeyProvider', 'Whose models a key is for.', {
+  OPENAI: 'OpenAI.',
+  ANTHROPIC: 'Anthropic.',
+});
+export const ApiKeyStatusEnum = register('ApiKeyStatus', 'Whether a key may be used.', {
+  ACTIVE: 'It may.',
+  EXPIRED: 'Its time ran out.',
+  REVOKED: 'It was ended, for good.',
+});
 export const UsageIntervalEnum = register('UsageInterval', 'How long each bucket of a summary is.', {
   HOUR: 'An hour.',
   DAY: 'A day, from midnight to midnight in the time zone.',
@@ -119,3 +132,13 @@ export const UsageLimitScopeEnum = register(
     PLAN: 'What the plan grants.',
   },
 );
+export const MemberRoleEnum = register('MemberRole', 'What a member may do in an organization.', {
+  OWNER: 'Everything.',
+  ADMIN: 'Everything but making, changing, demoting, suspending or removing an OWNER.',
+  BILLING: 'Reads everything and looks after plans and money; no members, keys or names.',
+  MEMBER: 'Uses; reads name, plan and balance, and of records, summaries and members only their own.',
+});
+export const MembershipStatusEnum = register('MembershipStatus', 'Whether a member may use credits here.', {
+  ACTIVE: 'They may.',
+  SUSPENDED: 'All new use here is refused with MEMBER_SUSPENDED. They read what a MEMBER reads, and change nothing.',
+});

@@ -15,7 +15,7 @@ export class ExportResolver {
     @Ctx() context: RequestContext,
   ): Promise<HostedSession> {
     const principal = requirePrincipal(context.principal);
-    const entity = await requireVisible(context, principal, input.billingEntityId);
+    const entity = await requireVisible(context, input.billingEntityId);
     return context.services.exports.createLink(principal, entity, toExport(input));
   }
 }

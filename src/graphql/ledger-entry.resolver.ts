@@ -1,12 +1,10 @@
 import { Arg, Ctx, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
-import { readsAll, requirePrincipal } from '../billing-entities/access.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Hold } from '../credits/holds.ts';
 import type { Entry } from '../credits/account.ts';
 import type { Verification } from '../credits/verifier.ts';
-import { Refusal } from '../refusal.ts';
-import { requireVisible } from './authorization.ts';
+import { requireAllowed } from './authorization.ts';
 import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { CreditGrant } from './grant.type.ts';
@@ -25,9 +23,7 @@ export class LedgerEntryResolver {
     @Arg('billingEntityId', () => ID, { description: 'Whose ledger.' }) billingEntityId: string,
     @Ctx() context: RequestContext,
   ): Promise<Verification> {
-    const principal = requirePrincipal(context.principal);
-    const entity = await requireVisible(context, principal, billingEntityId);
-    if (!readsAll(principal, entity)) throw new Refusal('FORBIDDEN', 'this is for who may read the whole entity');
+    const entity = await requireAllowed(context, billingEntityId, 'ledger.verify');
     return context.services.verification.verify(entity.billingEntityId);
   }
 

@@ -11,7 +11,7 @@ import {
 import type { DocumentNode, ExecutionResult, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Limits } from '../config.ts';
-import type { Log } from '../log.ts';
+import { type Log, strikeText } from '../log.ts';
 import { Compiler, withSource } from './compilation.ts';
 import type { CompiledOperation } from './compilation.ts';
 import { costOf, planCost } from './cost.ts';
@@ -296,7 +296,9 @@ export class Operations {
   }
 
   #worded(message: string): string {
-    return this.#suggestions ? message : message.replace(/ ?Did you mean .*\?$/s, '');
+    // GraphQL repeats values that it could not read, and a secret may be among them.
+    const struck = strikeText(message);
+    return this.#suggestions ? struck : struck.replace(/ ?Did you mean .*\?$/s, '');
   }
 }
 

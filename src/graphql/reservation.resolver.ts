@@ -1,6 +1,9 @@
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Resolver, Root } from 'type-graphql';
+import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
 import { requirePrincipal } from '../billing-entities/access.ts';
 import type { Hold } from '../credits/holds.ts';
+import { keyOfUse } from './api-key.access.ts';
+import { ApiKey } from './api-key.type.ts';
 import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { partyOf } from './party.ts';
@@ -59,5 +62,13 @@ export class ReservationResolver {
   @FieldResolver(() => Party, { nullable: true, description: 'Who uses it, if a person does.' })
   user(@Root() hold: Hold, @Ctx() context: RequestContext): Promise<Party> | null {
     return hold.userId === null ? null : partyOf(hold.userId, context);
+  }
+
+  @FieldResolver(() => ApiKey, {
+    nullable: true,
+    description: 'The key that it is for. null: none, or one that the caller may not read.',
+  })
+  apiKey(@Root() hold: Hold, @Ctx() context: RequestContext): Promise<DomainKey | null> {
+    return keyOfUse(hold.apiKey, context);
   }
 }

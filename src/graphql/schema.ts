@@ -2,12 +2,16 @@ import 'reflect-metadata';
 import type { GraphQLSchema } from 'graphql';
 import { buildSchema } from 'type-graphql';
 import { AdministrationResolver } from './administration.resolver.ts';
+import { ApiKeyResolver, ApiKeysOfEntityResolver } from './api-key.resolver.ts';
 import { BalanceResolver } from './balance.resolver.ts';
 import { BillingEntityResolver } from './billing-entity.resolver.ts';
 import { resolveTypesByTypename } from './compilation.ts';
 import { ConsumptionResolver } from './consumption.resolver.ts';
 import { ExportResolver } from './export.resolver.ts';
 import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
+import { MembershipResolver } from './membership.resolver.ts';
+import { OrganizationFieldsResolver } from './organization-fields.resolver.ts';
+import { OrganizationResolver } from './organization.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
 import { SubscriptionResolver } from './subscription.resolver.ts';
@@ -19,12 +23,17 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
   const schema = await buildSchema({
     resolvers: [
       AdministrationResolver,
+      ApiKeyResolver,
+      ApiKeysOfEntityResolver,
       BalanceResolver,
       BillingEntityResolver,
       ConsumptionResolver,
       CreditDrawResolver,
       ExportResolver,
       LedgerEntryResolver,
+      MembershipResolver,
+      OrganizationFieldsResolver,
+      OrganizationResolver,
       PlanResolver,
       ReservationResolver,
       SubscriptionResolver,

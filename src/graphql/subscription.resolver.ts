@@ -1,11 +1,10 @@
 import { Arg, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
-import { readsAll, requirePrincipal } from '../billing-entities/access.ts';
+import { requirePrincipal } from '../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
 import type { OveragePolicy as Policy } from '../credits/account.ts';
 import type { PlanTerms } from '../plans/plans.ts';
-import { Refusal } from '../refusal.ts';
 import type { PlanState, Subscription } from '../subscriptions/subscriptions.ts';
-import { requireVisible } from './authorization.ts';
+import { nullUnless, requireAllowed, requireVisible } from './authorization.ts';
 import { BillingEntity } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { Plan } from './plan.type.ts';
@@ -20,13 +19,13 @@ export class SubscriptionResolver {
     @Arg('feature', () => String, { description: 'The feature, such as basic_chatflows.' }) feature: string,
     @Ctx() context: RequestContext,
   ): Promise<boolean> {
-    const entity = await requireVisible(context, requirePrincipal(context.principal), id);
+    const entity = await requireVisible(context, id);
     return (await planStateOf(context, entity)).features.includes(feature);
   }
 
   @Mutation(() => OveragePolicy, {
     description:
-      'Says whether use may go on as overage, and how far. On a plan that allows none it is kept and counts for nothing. Whoever pays, and operators.',
+      'Says whether use may go on as overage, and how far. On a plan that allows none it is kept and counts for nothing. Who looks after the entity’s money, and operators.',
   })
   async setOveragePolicy(
     @Arg('input', () => SetOveragePolicyInput, { description: 'Whose policy, and what it is.' })
@@ -34,9 +33,7 @@ export class SubscriptionResolver {
     @Ctx() context: RequestContext,
   ): Promise<Policy> {
     const principal = requirePrincipal(context.principal);
-    const entity = await requireVisible(context, principal, id);
-    if (!readsAll(principal, entity)) throw new Refusal('FORBIDDEN', 'only whoever pays may do this');
-    const { billingEntityId } = entity;
+    const { billingEntityId } = await requireAllowed(context, id, 'overage.set');
     return context.services.subscriptions.setOveragePolicy(principal, { billingEntityId, enabled, cap });
   }
 
@@ -54,18 +51,20 @@ export class SubscriptionResolver {
     nullable: true,
     description: 'Its subscription. null: it has none, or the caller may not read it.',
   })
-  async subscription(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Subscription | null> {
-    if (!mayReadAll(context, entity)) return null;
-    return (await planStateOf(context, entity)).subscription;
+  subscription(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Subscription | null> {
+    return nullUnless(context, { entity, operation: 'subscription.read' }, async () => {
+      return (await planStateOf(context, entity)).subscription;
+    });
   }
 
   @FieldResolver(() => OveragePolicy, {
     nullable: true,
     description: 'Whether use may go on as overage. null: the caller may not read it.',
   })
-  async overagePolicy(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Policy | null> {
-    if (!mayReadAll(context, entity)) return null;
-    return (await planStateOf(context, entity)).overagePolicy;
+  overagePolicy(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Policy | null> {
+    return nullUnless(context, { entity, operation: 'subscription.read' }, async () => {
+      return (await planStateOf(context, entity)).overagePolicy;
+    });
   }
 }
 
@@ -73,8 +72,4 @@ async function planStateOf({ loaders }: RequestContext, { billingEntityId }: Row
   const state = await loaders.planState.load(billingEntityId);
   if (state === null) throw new Error(`billing entity ${billingEntityId} has no account`);
   return state;
-}
-
-function mayReadAll({ principal }: RequestContext, entity: Row): boolean {
-  return readsAll(requirePrincipal(principal), entity);
 }

@@ -1,10 +1,12 @@
 import { Arg, Ctx, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
-import { readsAll, requirePrincipal } from '../billing-entities/access.ts';
+import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Entry } from '../credits/account.ts';
 import type { UsageEvent } from '../usage/usage-history.ts';
-import { requireWatchable } from './authorization.ts';
+import { keyOfUse } from './api-key.access.ts';
+import { ApiKey } from './api-key.type.ts';
+import { nullUnless, onlyUserId, requireWatchable } from './authorization.ts';
 import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { CreditGrant } from './grant.type.ts';
@@ -20,8 +22,9 @@ export class UsageRecordResolver {
   @Subscription(() => UsageRecordedEvent, {
     description: 'Use as it is recorded: at most ten events a second, only records that the subscriber may read.',
     async subscribe(request) {
-      const { billingEntityId, services } = await requireWatchable(request);
-      return services.usage.watch(billingEntityId);
+      const { entity, context } = await requireWatchable(request, 'usage.read');
+      const restriction = { onlyUserId: await onlyUserId(context, entity, 'usage.readAll') };
+      return context.services.usage.watch(entity.billingEntityId, restriction);
     },
   })
   usageRecorded(
@@ -39,6 +42,19 @@ export class UsageRecordResolver {
   @FieldResolver(() => Party, { nullable: true, description: 'Who used it, if a person did.' })
   user(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> | null {
     return record.userId === null ? null : partyOf(record.userId, context);
+  }
+
+  @FieldResolver(() => Party, { nullable: true, description: 'Where it was used, if in an organization.' })
+  organization(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> | null {
+    return record.organizationId === null ? null : partyOf(record.organizationId, context);
+  }
+
+  @FieldResolver(() => ApiKey, {
+    nullable: true,
+    description: 'The key that it ran on. null: none, or one that the caller may not read.',
+  })
+  apiKey(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<DomainKey | null> {
+    return keyOfUse(record.apiKey, context);
   }
 
   @FieldResolver(() => CreditRate, { description: 'The rate as it was.' })
@@ -60,12 +76,11 @@ export class UsageRecordResolver {
     nullable: true,
     description: 'The entry that charged it. null: the caller may not read it.',
   })
-  async ledgerEntry(
-    @Root() record: DomainRecord,
-    @Ctx() { loaders, principal }: RequestContext,
-  ): Promise<Entry | null> {
+  async ledgerEntry(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Entry | null> {
+    const { loaders } = context;
     const entity = await loaders.entity.load(record.billingEntityId);
-    return entity !== null && readsAll(requirePrincipal(principal), entity) ? loaders.entry.load(record) : null;
+    if (entity === null) return null;
+    return nullUnless(context, { entity, operation: 'ledger.read' }, () => loaders.entry.load(record));
   }
 }
 

@@ -1,5 +1,7 @@
 import { Field, ObjectType } from 'type-graphql';
+import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
 import type { UsageBucket as DomainBucket } from '../usage/usage-summary.ts';
+import { ApiKey } from './api-key.type.ts';
 import { Party } from './billing-entity.type.ts';
 import { BillingModeEnum, UsageResourceEnum } from './enums.ts';
 import { CreditsScalar, DateTimeScalar, SafeIntScalar } from './scalars.ts';
@@ -16,6 +18,12 @@ export class UsageBucket {
 
   @Field(() => Party, { nullable: true, description: 'Who used it; null also for use by nobody named.' })
   readonly user!: Party | null;
+
+  @Field(() => ApiKey, {
+    nullable: true,
+    description: 'On which key; null also for use on none, and for a key that the caller may not see.',
+  })
+  readonly apiKey!: DomainKey | null;
 
   @Field(() => UsageResourceEnum, { nullable: true, description: 'What was used.' })
   readonly resource!: DomainBucket['resource'];

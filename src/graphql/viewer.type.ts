@@ -7,6 +7,6 @@ export class Viewer {
   @Field(() => ViewerKindEnum, { simple: true, description: 'What kind of caller this is.' })
   readonly kind!: Principal['kind'];
 
-  @Field(() => String, { simple: true, description: 'The token’s `sub`.' })
+  @Field(() => String, { simple: true, description: 'The token’s `sub`; an API key’s own id.' })
   readonly subject!: string;
 }

@@ -2,6 +2,7 @@ import { createHash, createSecretKey } from 'node:crypto';
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { KEY_NAMESPACE } from '../api-keys/key-format.ts';
 import type { OperatorPrincipal, Principal, ServicePrincipal, UserPrincipal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { AuthConfig } from '../config.ts';
@@ -19,6 +20,8 @@ export interface AuthenticatorOptions {
   /** `jwtSecret` or `jwksUrl` must be set; in local mode the caller fills the secret in. */
   readonly auth: AuthConfig;
   readonly ensureUser: EnsureUser;
+  /** Whom one of our own keys acts for. Rejects with UNAUTHENTICATED, or UNAVAILABLE. */
+  readonly authenticateKey: (key: string) => Promise<Principal>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -51,7 +54,7 @@ const asymmetric = [
   'Ed25519',
 ];
 
-/** Bearer tokens verified by a shared secret or by the keys behind a JWKS address. */
+/** Bearer tokens verified by a shared secret or by the keys behind a JWKS address, and our own keys, which the domain knows. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   return new TokenAuthenticator(options);
 }
@@ -80,6 +83,8 @@ class TokenAuthenticator implements Authenticator {
       throw new Refusal('UNAUTHENTICATED', 'The Authorization header must be: Bearer, a space, the token.');
     }
     if (token.length > longestToken) throw new Refusal('UNAUTHENTICATED', 'The token is too long.');
+    // Never remembered: a revocation holds at once.
+    if (token.startsWith(KEY_NAMESPACE)) return this.#options.authenticateKey(token);
     const hash = createHash('sha256').update(token).digest('base64');
     const known = this.#known.get(hash);
     if (known !== undefined) {

@@ -15,8 +15,7 @@ export function createRateLimit(limits: RateLimits): RateLimit {
     points === 0 ? null : new RateLimiterMemory({ keyPrefix: kind, points, duration: limits.windowSeconds });
   const limiters: Readonly<Record<Principal['kind'] | 'ANONYMOUS', RateLimiterMemory | null>> = {
     USER: limiterOf('USER', limits.user),
-    // A key is its owner's, and held as a person is.
-    API_KEY: limiterOf('API_KEY', limits.user),
+    API_KEY: limiterOf('API_KEY', limits.apiKey),
     SERVICE: limiterOf('SERVICE', limits.service),
     OPERATOR: limiterOf('OPERATOR', limits.operator),
     ANONYMOUS: limiterOf('ANONYMOUS', limits.anonymous),

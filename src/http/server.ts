@@ -7,8 +7,11 @@ import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import type { OnWatch } from '../graphql/context.ts';
 import { internalError, refusalBody } from '../graphql/errors.ts';
 import { Operations } from '../graphql/operations.ts';
+import type { Rights } from '../graphql/rights.ts';
+import { type Scheduler, systemScheduler } from '../live/scheduler.ts';
 import type { Log } from '../log.ts';
 import type { Authenticator } from './authentication.ts';
 import { answerError, commonHeaders, httpError } from './exchange.ts';
@@ -28,10 +31,14 @@ export interface HttpServerOptions {
   readonly schema: GraphQLSchema;
   readonly authenticator: Authenticator;
   /** A fresh context for one operation, or for one event of a subscription. */
-  readonly contextFor: (principal: Principal | null) => object;
+  readonly contextFor: (principal: Principal | null, onWatch?: OnWatch) => object;
+  /** Whether what sockets were opened with still holds; without it nobody asks. */
+  readonly rights?: Rights;
   readonly readiness: readonly ReadinessCheck[];
   readonly metrics: EdgeMetrics;
   readonly clock: Clock;
+  /** Paces the checks of `rights`; the machine's timers unless given. */
+  readonly scheduler?: Scheduler;
   /** Everything besides `/graphql`, `/healthz`, `/readyz` and `/metrics`. */
   readonly routes?: readonly Route[];
 }
@@ -70,6 +77,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const road = {
     ...options,
     operations,
+    scheduler: options.scheduler ?? systemScheduler,
     rateLimit: createRateLimit(config.limits.rateLimits),
     allowsOrigin: createOriginCheck(config),
     limits: config.limits,

@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { Operation } from '../graphql/operations.ts';
+import type { Watch } from '../graphql/rights.ts';
 import { textFrame } from './fan-out.ts';
 
 /** Close codes of the protocol graphql-transport-ws and of WebSocket itself. */
@@ -35,6 +36,8 @@ export class SocketSession {
   /** What runs, by the client's id. */
   readonly running = new Map<string, Operation['kind']>();
   subscriptions = 0;
+  /** What its subscriptions show, by the client's id. */
+  readonly watches = new Map<string, Watch>();
   /** Set by the peer's pong, taken away by our ping. */
   isAlive = true;
   readonly #socket: WebSocket;
@@ -77,6 +80,7 @@ export class SocketSession {
     const kind = this.running.get(id);
     if (kind === undefined) return undefined;
     this.running.delete(id);
+    this.watches.delete(id);
     if (kind === 'subscription') this.subscriptions -= 1;
     if (this.running.size === 0) this.#onIdle?.();
     return kind;
@@ -118,11 +122,15 @@ export class SocketSession {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
   }
 
+  /** The client is told `complete`. */
+  endSubscription(id: string): void {
+    const subscription = this.protocol?.subscriptions[id];
+    if (subscription && 'return' in subscription) void subscription.return(undefined);
+  }
+
   /** Completes subscriptions, lets queries and mutations finish, then closes with 1001. */
   async leave(): Promise<void> {
-    for (const subscription of Object.values(this.protocol?.subscriptions ?? {})) {
-      if (subscription !== null && 'return' in subscription) void subscription.return(undefined);
-    }
+    for (const id of Object.keys(this.protocol?.subscriptions ?? {})) this.endSubscription(id);
     if (this.running.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
     this.close(closeCodes.goingAway, 'Shutting down');
   }
@@ -133,6 +141,7 @@ export class SocketSession {
     const { subscriptions } = this;
     this.subscriptions = 0;
     this.running.clear();
+    this.watches.clear();
     this.#onIdle?.();
     return subscriptions;
   }

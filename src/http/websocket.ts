@@ -8,8 +8,11 @@ import type { RawData, WebSocket } from 'ws';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
+import type { OnWatch } from '../graphql/context.ts';
 import { refusalBody, refusalError, thrownError } from '../graphql/errors.ts';
 import type { Operation, Operations } from '../graphql/operations.ts';
+import type { Rights } from '../graphql/rights.ts';
+import type { Scheduler } from '../live/scheduler.ts';
 import type { Log } from '../log.ts';
 import { Refusal } from '../refusal.ts';
 import type { Authenticator } from './authentication.ts';
@@ -18,6 +21,7 @@ import { sendFrames } from './fan-out.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import type { OriginCheck } from './origins.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { RightsWatch } from './rights-watch.ts';
 import { closeCodes, SocketSession } from './socket-session.ts';
 
 export interface SocketRoadOptions {
@@ -25,7 +29,9 @@ export interface SocketRoadOptions {
   readonly operations: Operations;
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
-  readonly contextFor: (principal: Principal | null) => object;
+  readonly contextFor: (principal: Principal | null, onWatch?: OnWatch) => object;
+  readonly rights?: Rights;
+  readonly scheduler: Scheduler;
   readonly allowsOrigin: OriginCheck;
   readonly limits: Limits;
   readonly metrics: EdgeMetrics;
@@ -37,6 +43,7 @@ export interface SocketRoadOptions {
 interface SocketExecution extends ExecutionArgs {
   readonly operation: Operation;
   readonly principal: Principal;
+  readonly onWatch: OnWatch;
 }
 
 type Params = Record<string, unknown>;
@@ -47,6 +54,7 @@ export class SocketRoad {
   readonly #sockets: WebSocketServer;
   readonly #protocol: Server<SocketSession>;
   readonly #sessions = new Set<SocketSession>();
+  readonly #rights: RightsWatch | null;
   readonly #pinging: NodeJS.Timeout;
   #isDraining = false;
 
@@ -61,6 +69,8 @@ export class SocketRoad {
       handleProtocols: (protocols) => handleProtocols(protocols),
     });
     this.#protocol = makeServer(this.#protocolOptions());
+    const { rights, scheduler, log } = options;
+    this.#rights = rights === undefined ? null : new RightsWatch({ rights, scheduler, log, sessions: this.#sessions });
     this.#pinging = setInterval(() => {
       for (const session of this.#sessions) if (!session.closeIfExpired()) session.checkPeer();
     }, options.limits.socketPingMs);
@@ -94,6 +104,7 @@ export class SocketRoad {
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
     clearInterval(this.#pinging);
+    this.#rights?.stop();
     const leaving = Promise.all([...this.#sessions].map((session) => session.leave()));
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([leaving, new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)))]);
@@ -117,6 +128,7 @@ export class SocketRoad {
       clock,
     });
     this.#sessions.add(session);
+    this.#rights?.start();
     metrics.socketsOpen.inc();
     let handle: (text: string) => Promise<void> = async () => {};
     const closed = this.#protocol.opened(
@@ -162,8 +174,8 @@ export class SocketRoad {
         return operations.execute(operation, variableValues, contextValue);
       },
       subscribe: (args) => {
-        const { operation, variableValues, principal } = args as SocketExecution;
-        return operations.subscribe(operation, variableValues, () => contextFor(principal)) as ReturnType<
+        const { operation, variableValues, principal, onWatch } = args as SocketExecution;
+        return operations.subscribe(operation, variableValues, () => contextFor(principal, onWatch)) as ReturnType<
           NonNullable<ServerOptions<Params, SocketSession>['subscribe']>
         >;
       },
@@ -268,6 +280,10 @@ export class SocketRoad {
       rootValue: undefined,
       operation,
       principal,
+      onWatch(watched) {
+        // It may have ended before it began.
+        if (session.running.has(id)) session.watches.set(id, { ...watched, principal });
+      },
     };
   }
 

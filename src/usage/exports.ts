@@ -1,7 +1,11 @@
-/** Usage and ledger as files of any length: a single-use link is made by who may read them, and streams one file. */
-import { readsAll, visible } from '../billing-entities/access.ts';
+/**
+ * Usage and ledger as files of any length: a single-use link is made by who may read them, and streams one file. The right is
+ * asked for when a link is made, and again when it is used, for it can be lost in between.
+ */
+import { may, requireMay } from '../billing-entities/authorization.ts';
 import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
+import type { Members } from '../billing-entities/members.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { Entry, UsageRecord } from '../credits/account.ts';
@@ -23,6 +27,7 @@ export interface ExportFile {
 
 interface Options {
   readonly entities: BillingEntities;
+  readonly members: Members;
   readonly usage: UsageHistory;
   readonly history: History;
   readonly database: Database;
@@ -37,6 +42,9 @@ interface Options {
 const PAGE = 500;
 /** So that one customer cannot keep the files of all others waiting. */
 const STREAMS_PER_ENTITY = 2;
+
+/** What it takes to have the file. */
+const PERMISSIONS = { USAGE: 'usage.export', LEDGER: 'ledger.read' } as const;
 
 /** Where under the public address the files of this kind are. */
 export function exportPath(kind: ExportKind): string {
@@ -67,9 +75,7 @@ export class Exports {
     entity: BillingEntity,
     content: Export,
   ): Promise<{ url: string; expiresAt: Date }> {
-    if (!mayExport(principal, entity, content.kind)) {
-      throw new Refusal('FORBIDDEN', 'this is for who may read the whole entity');
-    }
+    requireMay(await this.#options.members.relation(principal, entity), PERMISSIONS[content.kind]);
     const { token, expiresAt } = await this.#links.make(principal, entity.billingEntityId, content);
     const url = new URL(exportPath(content.kind), this.#options.publicUrl());
     url.searchParams.set('token', token);
@@ -103,8 +109,15 @@ export class Exports {
   async #find(token: string, kind: ExportKind): Promise<{ link: ExportLink; entity: BillingEntity }> {
     const link = await this.#links.find(token, kind);
     const entity = (await this.#options.entities.byIds([link.billingEntityId])).get(link.billingEntityId) ?? null;
-    if (!mayExport(link.principal, entity, kind)) throw new Refusal('NOT_FOUND', 'there is no such link');
-    return { link, entity };
+    const relation = entity && (await this.#options.members.relation(link.principal, entity));
+    if (relation === null || !may(relation, PERMISSIONS[kind])) {
+      throw new Refusal('NOT_FOUND', 'there is no such link');
+    }
+    const { content, principal } = link;
+    if (content.kind !== 'USAGE' || may(relation, 'usage.readAll')) return { link, entity: entity as BillingEntity };
+    const onlyUserId = principal.kind === 'USER' ? principal.billingEntityId : null;
+    const own: Export = { ...content, filter: { ...content.filter, onlyUserId } };
+    return { link: { ...link, content: own }, entity: entity as BillingEntity };
   }
 
   /** @throws Refusal UNAVAILABLE */
@@ -156,13 +169,4 @@ export class Exports {
     const found = named.length === 0 ? new Map<string, BillingEntity>() : await this.#options.entities.byIds(named);
     return (id) => (id === null ? null : (found.get(id)?.externalId ?? null));
   }
-}
-
-/**
- * Whether this caller may have the file: who reads its pages may, for it holds the same. Asked when a link is made, and
- * again when it is used, for rights can be lost in between.
- */
-function mayExport(principal: Principal, entity: BillingEntity | null, kind: ExportKind): entity is BillingEntity {
-  if (!visible(principal, entity)) return false;
-  return kind === 'USAGE' || readsAll(principal, entity);
 }

@@ -108,25 +108,31 @@ export class UsageHistory {
     return keys.map((key) => found.get(`${entryKey(key)} ${key.line}`) ?? null);
   }
 
-  /** Records as they come: at most ten events a second, beginning with what is recorded after subscribing. */
-  async *watch(billingEntityId: string): AsyncGenerator<UsageEvent, void, undefined> {
+  /** Records as they come: at most ten events a second, beginning with what is recorded after subscribing. `onlyUserId`: only that person's. */
+  async *watch(
+    billingEntityId: string,
+    { onlyUserId }: { onlyUserId: string | null },
+  ): AsyncGenerator<UsageEvent, void, undefined> {
     let seen: bigint | null = null;
     for await (const { sequence } of this.#changes(billingEntityId)) {
       if (seen !== null && sequence > seen) {
-        const event = await this.#recordedBetween(billingEntityId, seen, sequence);
+        const event = await this.#recordedBetween(billingEntityId, { after: seen, through: sequence, onlyUserId });
         if (event.records.length > 0) yield event;
       }
       seen = seen === null || sequence > seen ? sequence : seen;
     }
   }
 
-  async #recordedBetween(billingEntityId: string, after: bigint, through: bigint): Promise<UsageEvent> {
+  async #recordedBetween(
+    billingEntityId: string,
+    { after, through, onlyUserId }: { after: bigint; through: bigint; onlyUserId: string | null },
+  ): Promise<UsageEvent> {
     const { rows } = await this.#database.query<RecordRow & { total: bigint }>({
       name: 'records-between',
       text: `select ${RECORD_COLUMNS}, count(*) over () as total from usage_record u
-        where u.billing_entity_id = $1 and u.sequence > $2 and u.sequence <= $3
+        where u.billing_entity_id = $1 and u.sequence > $2 and u.sequence <= $3 and ($5::uuid is null or u.user_id = $5)
         order by u.sequence desc, u.line desc limit $4`,
-      values: [billingEntityId, after, through, MAX_EVENT_RECORDS],
+      values: [billingEntityId, after, through, MAX_EVENT_RECORDS, onlyUserId],
     });
     return { records: rows.map(toRecord), skipped: (rows[0]?.total ?? 0n) - BigInt(rows.length) };
   }

@@ -15,6 +15,8 @@ export interface UseFilter {
   /** Public ids of keys. */
   readonly apiKeyIds: readonly string[] | null;
   readonly organizationExternalIds: readonly string[] | null;
+  /** Only this person's, whoever else is asked for: what the caller may read. */
+  readonly onlyUserId?: string | null;
 }
 
 /** Whose use: what they paid; of an organization also what its people paid themselves there. */
@@ -35,10 +37,11 @@ export interface Selection {
 
 /** What the filter selects; null when nothing can fit it: names that nobody has fit nothing. */
 export async function selectionOf(filter: UseFilter, database: Database): Promise<Selection | null> {
-  const { resources, userExternalIds, billingModes } = filter;
+  const { resources, userExternalIds, billingModes, onlyUserId = null } = filter;
   // An empty text is how sums say «no feature»; nothing is named so.
   const features = filter.features?.filter((name) => name !== '' && isStorableText(name)) ?? null;
-  const userIds = userExternalIds && (await findIds('USER', userExternalIds, database));
+  const named = userExternalIds && (await findIds('USER', userExternalIds, database));
+  const userIds = onlyUserId === null ? named : named === null || named.includes(onlyUserId) ? [onlyUserId] : [];
   const organizationIds =
     filter.organizationExternalIds && (await findIds('ORGANIZATION', filter.organizationExternalIds, database));
   const apiKeyIds = filter.apiKeyIds && filter.apiKeyIds.flatMap(toKeyId);

@@ -573,6 +573,7 @@ describe('the pure core', () => {
     const start = (): PureLedger => new PureLedger().open(ENTITY, START).open(OTHER, START).open(THIRD, START);
     const transferOf = (from: string, to: string, amount: bigint): Command => ({
       kind: 'transfer',
+      onlyOfRootIn: null,
       billingEntityId: from,
       toBillingEntityId: to,
       actor: 'test',

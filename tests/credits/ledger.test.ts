@@ -124,7 +124,7 @@ describe('the ledger on PostgreSQL', () => {
     const { id, externalId } = await newcomer();
     const use = { ...useOf(externalId, 100_000, 'old'), occurredAt: clock.now() };
     const first = await one.consumption.consume(SERVICE, use);
-    await one.entities.suspend(id, 'test');
+    await one.entities.suspend({ billingEntityId: id, actor: 'operator:root', reason: 'test' });
     clock.forwardMs(40 * 86_400_000);
     const again = await two.consumption.consume(SERVICE, use);
     expect(again).toMatchObject({

@@ -277,6 +277,7 @@ describe('verification', () => {
                   return services.ledger.execute({
                     ...base,
                     kind: 'transfer',
+                    onlyOfRootIn: null,
                     billingEntityId,
                     toBillingEntityId,
                     amount,

@@ -1,11 +1,26 @@
+import type { Principal } from '../../src/billing-entities/principal.ts';
 import { ask, type Asked, names, schema } from '../support/ask-resolvers.ts';
-import { recordId, reservationId } from '../../src/ids.ts';
-import { ANN, ann, balanceOf, BEN, hold, operator, recordOf, service } from '../support/fake-domain.ts';
+import { permissionsOf } from '../../src/billing-entities/authorization.ts';
+import { apiKeyId, recordId, reservationId } from '../../src/ids.ts';
+import {
+  ANN,
+  ann,
+  balanceOf,
+  BEN,
+  hold,
+  KEY,
+  key,
+  operator,
+  recordOf,
+  service,
+  TRIAL,
+} from '../support/fake-domain.ts';
 
 const LINES = 'lines: [{ resource: AI_TOKENS, quantity: 103 }]';
 const GRANT = `idempotencyKey: "g", amount: 5, reason: "a gift"`;
 
 const HOLD_ID = reservationId(ANN, hold.id);
+const KEY_ID = apiKeyId(ANN, KEY);
 const RECORD_ID = recordId(ANN, 2n, 0);
 
 /** Every root field, asked for Ann's account. A new one must be added here. */
@@ -17,6 +32,7 @@ const ROOT_FIELDS: Record<string, string> = {
   'Query.plans': '{ plans { code } }',
   'Query.creditRates': '{ creditRates { resource } }',
   'Query.checkUsage': `{ checkUsage(input: { ${LINES} }) { allowed } }`,
+  'Query.hasFeature': `{ hasFeature(billingEntityId: "${ANN}", feature: "basic_chatflows") }`,
   'Query.verifyLedger': `{ verifyLedger(billingEntityId: "${ANN}") { consistent } }`,
   'Mutation.consumeCredits': `mutation { consumeCredits(input: { idempotencyKey: "k", ${LINES} }) { __typename } }`,
   'Mutation.consumeCreditsBatch': `mutation { consumeCreditsBatch(inputs: [{ idempotencyKey: "k", ${LINES} }]) { __typename } }`,
@@ -27,6 +43,17 @@ const ROOT_FIELDS: Record<string, string> = {
   'Mutation.releaseReservation': `mutation { releaseReservation(id: "${HOLD_ID}") { status } }`,
   'Mutation.refundUsage': `mutation { refundUsage(recordId: "${RECORD_ID}", idempotencyKey: "u", reason: "failed") { replayed } }`,
   'Mutation.transferCredits': `mutation { transferCredits(input: { idempotencyKey: "t", fromBillingEntityId: "${ANN}", toBillingEntityId: "${ANN}", amount: 5 }) { __typename } }`,
+  'Mutation.createApiKey': `mutation { createApiKey(input: { billingEntityId: "${ANN}", name: "k", type: PLATFORM, provider: OPENAI }) { secret } }`,
+  'Mutation.updateApiKey': `mutation { updateApiKey(input: { id: "${KEY_ID}", name: "other" }) { name } }`,
+  'Mutation.rotateApiKey': `mutation { rotateApiKey(input: { id: "${KEY_ID}" }) { secret } }`,
+  'Mutation.revokeApiKey': `mutation { revokeApiKey(id: "${KEY_ID}") { status } }`,
+  'Mutation.providerSecret': `mutation { providerSecret(input: { provider: OPENAI, userExternalId: "ann" }) { secret } }`,
+  'Mutation.createOrganization':
+    'mutation { createOrganization(input: { externalId: "acme", name: "Acme" }) { name } }',
+  'Mutation.updateOrganization': `mutation { updateOrganization(input: { billingEntityId: "${ANN}", name: "Acme" }) { name } }`,
+  'Mutation.setMember': `mutation { setMember(input: { billingEntityId: "${ANN}", userExternalId: "ben", role: MEMBER }) { role } }`,
+  'Mutation.removeMember': `mutation { removeMember(input: { billingEntityId: "${ANN}", userExternalId: "ben" }) }`,
+  'Mutation.setOveragePolicy': `mutation { setOveragePolicy(input: { billingEntityId: "${ANN}", enabled: true }) { enabled } }`,
   'Mutation.createExport': `mutation { createExport(input: { billingEntityId: "${ANN}", kind: LEDGER }) { url } }`,
   'Mutation.suspendBillingEntity': `mutation { suspendBillingEntity(input: { billingEntityId: "${ANN}" }, reason: "abuse") { status } }`,
   'Mutation.reinstateBillingEntity': `mutation { reinstateBillingEntity(input: { billingEntityId: "${ANN}" }) { status } }`,
@@ -38,11 +65,19 @@ const FOR_OPERATORS = [
   'Mutation.grantCredits',
   'Mutation.adjustCredits',
   'Mutation.refundUsage',
-  'Mutation.transferCredits',
   'Mutation.suspendBillingEntity',
   'Mutation.reinstateBillingEntity',
 ];
-const OF_ONE_ENTITY = Object.keys(ROOT_FIELDS).filter((name) => ROOT_FIELDS[name]?.includes(ANN));
+/** Decided by the domain, under its locks; tests/api/authorization.test.ts has all of them. */
+const BY_DOMAIN = [
+  'Mutation.transferCredits',
+  'Mutation.updateOrganization',
+  'Mutation.setMember',
+  'Mutation.removeMember',
+];
+const OF_ONE_ENTITY = Object.keys(ROOT_FIELDS).filter(
+  (name) => ROOT_FIELDS[name]?.includes(ANN) && !BY_DOMAIN.includes(name),
+);
 const queryOf = (name: string, id = ANN): string => (ROOT_FIELDS[name] as string).replaceAll(ANN, id);
 
 describe('who may ask', () => {
@@ -123,7 +158,7 @@ describe('what a service sees of an entity', () => {
         billingEntity: {
           name: 'Ann',
           credits: { available: 9_990 },
-          viewerPermissions: ['credits.consume', 'usage.read'],
+          viewerPermissions: permissionsOf('SERVICE'),
           grants: null,
           ledger: null,
           usage: { edges: [{ node }, { node }, { node }] },
@@ -164,5 +199,94 @@ describe('what a service sees of an entity', () => {
       },
       codes: [],
     });
+  });
+});
+
+const KEY_CHANGES = ['updateApiKey', 'rotateApiKey', 'revokeApiKey'].map((name) => `Mutation.${name}`);
+
+describe('an API key’s administration', () => {
+  it.each(['Mutation.createApiKey', ...KEY_CHANGES])('%s: FORBIDDEN for who only meters', async (name) => {
+    for (const principal of [service, key]) {
+      const asked = await ask(principal, queryOf(name));
+      expect(asked.result.codes).toEqual(['FORBIDDEN']);
+      expect(names(asked)).toEqual(['entities.byIds']);
+    }
+    for (const principal of [ann, operator]) expect((await ask(principal, queryOf(name))).result.codes).toEqual([]);
+  });
+
+  it.each(KEY_CHANGES)('%s: a key of another, of nobody and a malformed id are all the same', async (name) => {
+    const ids = [apiKeyId(BEN, KEY), apiKeyId('01a2063a-0000-7000-8000-0000000000ff', KEY), 'key_nonsense', ''];
+    for (const id of ids) {
+      const asked = await ask(ann, (ROOT_FIELDS[name] as string).replace(KEY_ID, id));
+      expect(asked.result.codes).toEqual(['NOT_FOUND']);
+      expect(names(asked).filter((call) => call !== 'entities.byIds')).toEqual([]);
+    }
+  });
+});
+
+describe('what an API key sees', () => {
+  const SEEN = 'name credits { available } viewerPermissions ledger { edges { cursor } } apiKeys { edges { cursor } }';
+
+  it('is whom it acts for, and of that what metering needs', async () => {
+    const viewer = await ask(key, '{ viewer { kind subject user { id } apiKey { id hint } actsFor { id name } } }');
+    expect(viewer.result).toEqual({
+      data: {
+        viewer: {
+          kind: 'API_KEY',
+          subject: KEY_ID,
+          user: null,
+          apiKey: { id: KEY_ID, hint: 'tg_live_…abcd' },
+          actsFor: { id: ANN, name: 'Ann' },
+        },
+      },
+      codes: [],
+    });
+    expect((await ask(key, `{ billingEntity(id: "${ANN}") { ${SEEN} } }`)).result).toEqual({
+      data: {
+        billingEntity: {
+          name: 'Ann',
+          credits: { available: 9_990 },
+          viewerPermissions: ['entity.read', 'credits.read', 'credits.consume'],
+          ledger: null,
+          apiKeys: null,
+        },
+      },
+      codes: [],
+    });
+  });
+
+  it.each(OF_ONE_ENTITY)('%s: nothing of anybody else', async (name) => {
+    const codes = (await ask(key, queryOf(name, BEN))).result.codes;
+    expect(codes).toEqual(name.startsWith('Query.billingEntity') ? [] : ['NOT_FOUND']);
+  });
+});
+
+describe('the key that use ran on', () => {
+  const ref = { billingEntityId: ANN, id: KEY };
+  const page = (apiKey: { billingEntityId: string; id: string }) => ({
+    answers: {
+      'usage.records': () => ({
+        edges: [{ cursor: 'c', node: { ...recordOf(0), apiKey, organizationId: BEN } }],
+        pageInfo: { hasNextPage: false, hasPreviousPage: false, startCursor: 'c', endCursor: 'c' },
+      }),
+    },
+  });
+  const QUERY = `{ billingEntity(id: "${ANN}") { usage { edges { node { apiKey { name usedThisPeriod } organization { name } } } } } }`;
+  const shown = (apiKey: object | null) => ({
+    data: { billingEntity: { usage: { edges: [{ node: { apiKey, organization: { name: 'Ben' } } }] } } },
+    codes: [],
+  });
+
+  it('is shown to its owner, to itself, to services and operators', async () => {
+    for (const principal of [ann, key, service, operator]) {
+      expect((await ask(principal, QUERY, page(ref))).result).toEqual(shown({ name: 'mine', usedThisPeriod: 7 }));
+    }
+  });
+
+  it('is null where it is somebody else’s, and spoils nothing', async () => {
+    const others = { billingEntityId: BEN, id: KEY };
+    for (const principal of [ann, { ...key, apiKeyId: TRIAL } as Principal]) {
+      expect((await ask(principal, QUERY, page(others))).result).toEqual(shown(null));
+    }
   });
 });

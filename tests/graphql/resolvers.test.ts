@@ -226,6 +226,7 @@ describe('what resolvers pass on', () => {
       features: null,
       apiKeyIds: null,
       organizationExternalIds: null,
+      onlyUserId: null,
     };
     const first = { first: 20, after: null };
     expect(argsOf(asked, 'history.grants')).toMatchObject([ANN, first, { activeOnly: false }]);
@@ -251,6 +252,7 @@ describe('what a summary is asked for', () => {
     features: null,
     apiKeyIds: null,
     organizationExternalIds: null,
+    onlyUserId: null,
   };
 
   it('is the span with the contract’s defaults, and everything that is said', async () => {

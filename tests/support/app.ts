@@ -17,7 +17,15 @@ export async function startTestApp(
   { env = {}, clock = systemClock, logged }: { env?: Record<string, string>; clock?: Clock; logged?: string[] } = {},
 ): Promise<TestApp> {
   const config = loadConfig(
-    { DATABASE_URL: databaseUrl, AUTH_JWT_SECRET: JWT_SECRET, PORT: '0', LOG_LEVEL: 'silent', DEMO: '0', ...env },
+    {
+      ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+      DATABASE_URL: databaseUrl,
+      AUTH_JWT_SECRET: JWT_SECRET,
+      PORT: '0',
+      LOG_LEVEL: 'silent',
+      DEMO: '0',
+      ...env,
+    },
     'local',
   );
   const log = createLog({

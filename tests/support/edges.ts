@@ -4,14 +4,17 @@ import { systemClock } from '../../src/clock.ts';
 import type { Clock } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { Config } from '../../src/config.ts';
+import type { Rights } from '../../src/graphql/rights.ts';
 import { createAuthenticator } from '../../src/http/authentication.ts';
-import type { EnsureUser } from '../../src/http/authentication.ts';
+import type { AuthenticatorOptions, EnsureUser } from '../../src/http/authentication.ts';
 import type { ReadinessCheck } from '../../src/http/health.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import type { EdgeMetrics } from '../../src/http/metrics.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
+import type { Scheduler } from '../../src/live/scheduler.ts';
 import { createLog } from '../../src/log.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { Gate, sampleSchema } from './sample-schema.ts';
 
 /** What sample tokens are signed with. */
@@ -33,6 +36,9 @@ export interface EdgesOptions {
   readonly config?: Partial<Config>;
   readonly clock?: Clock;
   readonly ensureUser?: EnsureUser;
+  readonly authenticateKey?: AuthenticatorOptions['authenticateKey'];
+  readonly rights?: Rights;
+  readonly scheduler?: Scheduler;
   readonly readiness?: readonly ReadinessCheck[];
 }
 
@@ -60,8 +66,17 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
     config,
     log,
     schema: sampleSchema,
-    authenticator: createAuthenticator({ auth: config.auth, ensureUser: options.ensureUser ?? ensureUser, clock, log }),
+    authenticator: createAuthenticator({
+      auth: config.auth,
+      ensureUser: options.ensureUser ?? ensureUser,
+      authenticateKey:
+        options.authenticateKey ?? (() => Promise.reject(new Refusal('UNAUTHENTICATED', 'no key is good here'))),
+      clock,
+      log,
+    }),
     contextFor: (principal) => ({ principal, gate }),
+    ...(options.rights && { rights: options.rights }),
+    ...(options.scheduler && { scheduler: options.scheduler }),
     readiness: options.readiness ?? [],
     metrics,
     clock,

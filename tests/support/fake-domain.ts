@@ -1,3 +1,4 @@
+import type { ApiKey } from '../../src/api-keys/api-key.ts';
 import type { BillingEntity } from '../../src/billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import type { UsageRecord } from '../../src/credits/account.ts';
@@ -7,6 +8,7 @@ import type { Hold } from '../../src/credits/holds.ts';
 import type { Entry } from '../../src/credits/account.ts';
 import type { Page } from '../../src/pagination.ts';
 import { PLAN_BY_CODE } from '../../src/plans/plans.ts';
+import { apiKeyId } from '../../src/ids.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import type { DomainServices } from '../../src/services.ts';
 import type { PlanState } from '../../src/subscriptions/subscriptions.ts';
@@ -22,6 +24,32 @@ export const TRIAL = '01a2063a-0000-7000-8000-0000000000f1';
 export const ann: Principal = { kind: 'USER', subject: 'ann', billingEntityId: ANN, expiresAt: TOMORROW };
 export const service: Principal = { kind: 'SERVICE', subject: 'platform', expiresAt: TOMORROW };
 export const operator: Principal = { kind: 'OPERATOR', subject: 'root', expiresAt: TOMORROW };
+
+export const KEY = '01a2063a-0000-7000-8000-0000000000c1';
+export const key: Principal = {
+  kind: 'API_KEY',
+  subject: apiKeyId(ANN, KEY),
+  billingEntityId: ANN,
+  apiKeyId: KEY,
+  expiresAt: TOMORROW,
+};
+
+const apiKey: ApiKey = {
+  billingEntityId: ANN,
+  id: KEY,
+  name: 'mine',
+  type: 'PLATFORM',
+  provider: 'OPENAI',
+  billingMode: 'FULL',
+  hint: 'tg_live_…abcd',
+  status: 'ACTIVE',
+  creditLimit: null,
+  createdBy: 'user:ann',
+  createdAt: NOON,
+  lastUsedAt: null,
+  expiresAt: null,
+  revokedAt: null,
+};
 
 const entityOf = (billingEntityId: string, name: string): BillingEntity => ({
   billingEntityId,
@@ -190,12 +218,12 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'entities.byExternalId': (_type: string, externalId: string) =>
       [...entities.values()].find((entity) => entity.externalId === externalId) ?? null,
     'entities.list': () => pageOf([...entities.values()]),
-    'entities.suspend': (id: string, reason: string) => ({
-      ...entityOf(id, 'Ann'),
+    'entities.suspend': ({ billingEntityId, reason }: { billingEntityId: string; reason: string }) => ({
+      ...entityOf(billingEntityId, 'Ann'),
       suspendedAt: NOON,
       suspensionReason: reason,
     }),
-    'entities.reinstate': (id: string) => entityOf(id, 'Ann'),
+    'entities.reinstate': ({ billingEntityId }: { billingEntityId: string }) => entityOf(billingEntityId, 'Ann'),
     'accounts.balances': (ids: readonly string[]) => new Map(ids.map((id) => [id, balanceOf(id)])),
     'subscriptions.byIds': (ids: readonly string[]) => new Map(ids.map((id) => [id, planState])),
     'history.grants': () => pageOf([trial]),
@@ -219,6 +247,14 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'administration.refund': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
     'administration.grant': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
     'administration.adjust': () => ({ grant: null, entry, balance: balanceOf(ANN), replayed: true }),
+    'apiKeys.create': () => ({ apiKey, secret: 'shown once' }),
+    'apiKeys.update': () => apiKey,
+    'apiKeys.rotate': () => ({ apiKey, secret: 'shown once' }),
+    'apiKeys.revoke': () => ({ ...apiKey, status: 'REVOKED', revokedAt: NOON }),
+    'apiKeys.list': () => pageOf([apiKey]),
+    'apiKeys.byRefs': (refs: readonly unknown[]) => refs.map(() => apiKey),
+    'apiKeys.usedThisPeriod': (refs: readonly unknown[]) => refs.map(() => 7n),
+    'providerSecrets.read': () => ({ apiKey, secret: 'theirs', cacheUntil: TOMORROW }),
     'exports.createLink': () => ({ url: 'http://localhost:4000/exports/usage.csv?token=t', expiresAt: NOON }),
     'verification.verify': () => ({
       consistent: true,

@@ -24,6 +24,7 @@ export class ServerProcess {
         PATH: process.env['PATH'],
         PORT: String(port),
         AUTH_JWT_SECRET: JWT_SECRET,
+        ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
         LOG_LEVEL: 'warn',
         DEMO: '0',
         ...env,

@@ -36,6 +36,7 @@ export function openTestServices(
     ledger: { lanes: 2, maxBatch: 500, maxQueued: 20_000, patienceMs: 10_000 },
     readConnections: 4,
     sweepIntervalMs: 3_600_000,
+    encryptionKeys: [{ id: 'k1', key: Buffer.alloc(32, 7) }],
     publicUrl: () => new URL('http://tollgate.test/'),
     exportStreams: 4,
     ...overrides,

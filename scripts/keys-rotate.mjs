@@ -1,0 +1,11 @@
+import { buildIfStale } from './build.mjs';
+
+// `npm run keys:rotate`.
+try {
+  await buildIfStale();
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
+const { rotateKeys } = await import('../dist/src/keys-rotate.js');
+process.exitCode = await rotateKeys();

@@ -1,0 +1,192 @@
+/** Customers' own provider keys, handed to the platform's services, which call the provider with them. */
+import type { Logger } from 'pino';
+import { actorOf } from '../billing-entities/access.ts';
+import type { BillingEntities } from '../billing-entities/billing-entities.ts';
+import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
+import type { MembershipStatus } from '../billing-entities/membership.entity.ts';
+import type { Principal } from '../billing-entities/principal.ts';
+import type { Clock } from '../clock.ts';
+import type { ApiKeyRef } from '../credits/account.ts';
+import type { Database } from '../db/database.ts';
+import { apiKeyId, parseApiKeyId } from '../ids.ts';
+import { Refusal } from '../refusal.ts';
+import { type ApiKey, type ApiKeyProvider, KEY_COLUMNS, type KeyRow, secretBinding, toApiKey } from './api-key.ts';
+import type { Audit } from './audit.ts';
+import { type KeyRing, UnreadableSecretError, unseal } from './envelope.ts';
+import type { KeyUse } from './key-use.ts';
+
+interface Options {
+  readonly database: Database;
+  readonly entities: BillingEntities;
+  readonly clock: Clock;
+  readonly encryptionKeys: KeyRing;
+  readonly audit: Audit;
+  readonly use: KeyUse;
+  readonly log: Logger;
+}
+
+/** For whose use the provider is called. null: not named. */
+export interface SecretRequest {
+  readonly provider: ApiKeyProvider;
+  readonly userExternalId: string | null;
+  readonly organizationExternalId: string | null;
+  /** Public id of the key that is wanted; null: whichever applies. */
+  readonly apiKeyId: string | null;
+}
+
+export interface ProviderSecret {
+  readonly apiKey: ApiKey;
+  readonly secret: string;
+  /** When to ask again. */
+  readonly cacheUntil: Date;
+}
+
+/** Of a row, what opens its secret. */
+export interface SealedRow {
+  billing_entity_id: string;
+  id: string;
+  key_encryption_key: string;
+  wrapped_data_key: Buffer;
+  ciphertext: Buffer;
+}
+
+const CACHE_MS = 300_000;
+const SEALED_COLUMNS = `${KEY_COLUMNS}, key_encryption_key, wrapped_data_key, ciphertext`;
+
+type FoundRow = KeyRow & SealedRow;
+
+export class ProviderSecrets {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * The secret that use of this payer and user runs on: the key that is named, else the payer's newest active one, else
+   * the user's; null when there is none. Each answer stands in the audit log of the key's owner before it is given.
+   * @throws Refusal FORBIDDEN, BAD_USER_INPUT, NOT_FOUND; CONFLICT for a key that cannot be used
+   */
+  async read(principal: Principal, request: SecretRequest): Promise<ProviderSecret | null> {
+    if (principal.kind !== 'SERVICE') throw new Refusal('FORBIDDEN', 'only services may do this');
+    const { payer, user } = await this.#owners(request);
+    const now = this.#options.clock.now();
+    const owners = [...new Set([payer, user].filter((owner) => owner !== null).map((owner) => owner.billingEntityId))];
+    const row =
+      request.apiKeyId === null
+        ? await this.#newest(owners, request.provider, now)
+        : await this.#named(owners, request.apiKeyId, request.provider);
+    if (row === null) return null;
+    const apiKey = toApiKey(row, now);
+    if (apiKey.status !== 'ACTIVE') throw new Refusal('CONFLICT', `the key is ${apiKey.status.toLowerCase()}`);
+    const secret = await this.#open(principal, row);
+    await this.#audit(principal, row, 'apiKey.secret.read', {
+      user: user?.externalId ?? null,
+      organization: request.organizationExternalId,
+    });
+    this.#options.use.note(apiKey);
+    const cacheUntil = new Date(Math.min(now.getTime() + CACHE_MS, apiKey.expiresAt?.getTime() ?? Infinity));
+    return { apiKey, secret, cacheUntil };
+  }
+
+  /** Who pays and who uses; null where they have never been seen. @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT */
+  async #owners(request: SecretRequest): Promise<{ payer: BillingEntity | null; user: BillingEntity | null }> {
+    const { entities } = this.#options;
+    const { userExternalId, organizationExternalId } = request;
+    const [user, organization] = await Promise.all([
+      userExternalId === null ? null : entities.byExternalId('USER', userExternalId),
+      organizationExternalId === null ? null : entities.byExternalId('ORGANIZATION', organizationExternalId),
+    ]);
+    if (organizationExternalId !== null && organization === null) throw noOrganization();
+    const isPool = organization?.visibility === 'PRIVATE';
+    if (userExternalId === null && !isPool) {
+      throw new Refusal('BAD_USER_INPUT', 'userExternalId is needed: nobody else would pay');
+    }
+    for (const entity of [user, organization]) {
+      if (entity?.suspendedAt) throw new Refusal('CONFLICT', 'the user or the organization is suspended');
+    }
+    if (isPool && userExternalId !== null) await this.#requireMember(organization, user);
+    return { payer: isPool ? organization : user, user };
+  }
+
+  /** @throws Refusal NOT_FOUND, CONFLICT */
+  async #requireMember(organization: BillingEntity, user: BillingEntity | null): Promise<void> {
+    if (user === null) throw noOrganization();
+    const { rows } = await this.#options.database.query<{ status: MembershipStatus }>(
+      `select status from membership where billing_entity_id = $1 and user_id = $2`,
+      [organization.billingEntityId, user.billingEntityId],
+    );
+    if (rows[0] === undefined) throw noOrganization();
+    if (rows[0].status === 'SUSPENDED') throw new Refusal('CONFLICT', 'the membership is suspended');
+  }
+
+  /** The first owner's newest key of the provider that is active; else the next owner's. */
+  async #newest(owners: readonly string[], provider: ApiKeyProvider, now: Date): Promise<FoundRow | null> {
+    for (const owner of owners) {
+      const { rows } = await this.#options.database.query<FoundRow>(
+        `select ${SEALED_COLUMNS} from api_key
+         where billing_entity_id = $1 and type = 'CUSTOM' and provider = $2 and revoked_at is null
+           and (expires_at is null or expires_at > $3)
+         order by id desc limit 1`,
+        [owner, provider, now],
+      );
+      if (rows[0] !== undefined) return rows[0];
+    }
+    return null;
+  }
+
+  /** @throws Refusal NOT_FOUND for a key of anybody else; BAD_USER_INPUT for one of another kind */
+  async #named(owners: readonly string[], publicId: string, provider: ApiKeyProvider): Promise<FoundRow> {
+    const { billingEntityId, id } = parseApiKeyId(publicId);
+    const { rows } = await this.#options.database.query<FoundRow>(
+      `select ${SEALED_COLUMNS} from api_key where billing_entity_id = $1 and id = $2`,
+      [billingEntityId, id],
+    );
+    const [row] = rows;
+    if (row === undefined || !owners.includes(billingEntityId)) throw new Refusal('NOT_FOUND', 'there is no such key');
+    if (row.type !== 'CUSTOM') throw new Refusal('BAD_USER_INPUT', 'a PLATFORM key has no provider’s secret');
+    if (row.provider !== provider) throw new Refusal('BAD_USER_INPUT', `the key is of ${row.provider}`);
+    return row;
+  }
+
+  /** @throws Refusal CONFLICT for a secret that does not open, which stands in the audit log then */
+  async #open(principal: Principal, row: FoundRow): Promise<string> {
+    try {
+      return unseal(this.#options.encryptionKeys, secretBinding(refOf(row)), sealedOf(row));
+    } catch (error) {
+      if (!(error instanceof UnreadableSecretError)) throw error;
+      this.#options.log.error(
+        { key: apiKeyId(row.billing_entity_id, row.id), why: error.message },
+        'a secret is unreadable',
+      );
+      await this.#audit(principal, row, 'apiKey.secret.unreadable', { why: error.message });
+      throw new Refusal('CONFLICT', 'the secret that is kept cannot be opened: rotate the key', { cause: error });
+    }
+  }
+
+  #audit(principal: Principal, row: KeyRow, action: string, after: Record<string, unknown>): Promise<void> {
+    const { audit, database } = this.#options;
+    const { billing_entity_id: billingEntityId, id } = row;
+    const subject = apiKeyId(billingEntityId, id);
+    return audit(
+      { billingEntityId, actor: actorOf(principal), action, subject, before: null, after, reason: null },
+      database,
+    );
+  }
+}
+
+export function refOf(row: SealedRow): ApiKeyRef {
+  return { billingEntityId: row.billing_entity_id, id: row.id };
+}
+
+export function sealedOf(row: SealedRow): Parameters<typeof unseal>[2] {
+  return {
+    keyEncryptionKey: row.key_encryption_key,
+    wrappedDataKey: row.wrapped_data_key,
+    ciphertext: row.ciphertext,
+  };
+}
+
+function noOrganization(): Refusal {
+  return new Refusal('NOT_FOUND', 'there is no such organization');
+}

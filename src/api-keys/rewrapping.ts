@@ -1,0 +1,123 @@
+/** After a new key-encryption key came first: wraps every data key by it, beside running servers. */
+import type { Logger } from 'pino';
+import type { Database } from '../db/database.ts';
+import { apiKeyId } from '../ids.ts';
+import { secretBinding } from './api-key.ts';
+import type { Audit } from './audit.ts';
+import { type KeyRing, rewrap, type Sealed, UnreadableSecretError } from './envelope.ts';
+import { refOf, type SealedRow, sealedOf } from './provider-secrets.ts';
+
+interface Options {
+  readonly database: Database;
+  readonly encryptionKeys: KeyRing;
+  readonly audit: Audit;
+  readonly log: Logger;
+}
+
+/** What came of a run. */
+export interface Rewrapped {
+  readonly rewrapped: number;
+  /** Public ids of keys whose secrets do not open. */
+  readonly unreadable: readonly string[];
+  /** Rows that still are of an older key, the unreadable ones among them. */
+  readonly remaining: number;
+}
+
+const PAGE = 200;
+/** A row that changes under each attempt is being rotated by its owner; the next run finds it. */
+const ATTEMPTS = 5;
+const ACTOR = 'system:keys-rotate';
+
+/**
+ * Wraps anew what is not wrapped by the newest key-encryption key. What is done is done: a run that was stopped goes on
+ * where it was when it is started again. Secrets themselves are not encrypted anew, and revoked keys have none.
+ */
+export async function rewrapAll(options: Options): Promise<Rewrapped> {
+  const { database, encryptionKeys } = options;
+  const [newest] = encryptionKeys;
+  if (newest === undefined) throw new Error('there is no key-encryption key');
+  let rewrapped = 0;
+  const unreadable: string[] = [];
+  let after: SealedRow | null = null;
+  for (;;) {
+    const page: readonly SealedRow[] = await readPage(database, newest.id, after);
+    for (const row of page) {
+      const outcome = await rewrapOne(options, row, newest.id);
+      if (outcome === 'unreadable') unreadable.push(apiKeyId(row.billing_entity_id, row.id));
+      else if (outcome === 'rewrapped') rewrapped += 1;
+    }
+    after = page.at(-1) ?? null;
+    if (after === null) break;
+  }
+  const { rows } = await database.query<{ remaining: bigint }>(
+    `select count(*) as remaining from api_key where key_encryption_key <> $1 and revoked_at is null`,
+    [newest.id],
+  );
+  return { rewrapped, unreadable, remaining: Number(rows[0]?.remaining ?? 0n) };
+}
+
+/** Found without locks, over all entities; each is then changed by itself. */
+async function readPage(database: Database, newestId: string, after: SealedRow | null): Promise<SealedRow[]> {
+  const { rows } = await database.query<SealedRow>(
+    `select billing_entity_id, id, key_encryption_key, wrapped_data_key, ciphertext from api_key
+     where key_encryption_key <> $1 and revoked_at is null
+       and ($2::uuid is null or (billing_entity_id, id) > ($2, $3::uuid))
+     order by billing_entity_id, id limit $4`,
+    [newestId, after?.billing_entity_id ?? null, after?.id ?? null, PAGE],
+  );
+  return rows;
+}
+
+async function rewrapOne(
+  options: Options,
+  found: SealedRow,
+  newestId: string,
+): Promise<'rewrapped' | 'unreadable' | 'overtaken'> {
+  let row: SealedRow | undefined = found;
+  for (let attempt = 1; row !== undefined && attempt <= ATTEMPTS; attempt += 1) {
+    let sealed: Sealed;
+    try {
+      sealed = rewrap(options.encryptionKeys, secretBinding(refOf(row)), sealedOf(row));
+    } catch (error) {
+      if (!(error instanceof UnreadableSecretError)) throw error;
+      const current = await readOne(options.database, row, newestId);
+      // The owner may have replaced it since it was read.
+      if (current === undefined) return 'overtaken';
+      if (current.wrapped_data_key.equals(row.wrapped_data_key) && current.ciphertext.equals(row.ciphertext)) {
+        await reportUnreadable(options, row, error.message);
+        return 'unreadable';
+      }
+      row = current;
+      continue;
+    }
+    // The owner's rotation makes a new data key: whoever is second finds another one here and leaves it.
+    const { rowCount } = await options.database.query(
+      `update api_key set key_encryption_key = $3, wrapped_data_key = $4
+       where billing_entity_id = $1 and id = $2 and wrapped_data_key = $5 and ciphertext = $6`,
+      [
+        ...[row.billing_entity_id, row.id, sealed.keyEncryptionKey, sealed.wrappedDataKey],
+        ...[row.wrapped_data_key, row.ciphertext],
+      ],
+    );
+    if (rowCount === 1) return 'rewrapped';
+    row = await readOne(options.database, row, newestId);
+  }
+  return 'overtaken';
+}
+
+/** The row as it is now, if there is still something to do. */
+async function readOne(database: Database, row: SealedRow, newestId: string): Promise<SealedRow | undefined> {
+  const { rows } = await database.query<SealedRow>(
+    `select billing_entity_id, id, key_encryption_key, wrapped_data_key, ciphertext from api_key
+     where billing_entity_id = $1 and id = $2 and key_encryption_key <> $3 and revoked_at is null`,
+    [row.billing_entity_id, row.id, newestId],
+  );
+  return rows[0];
+}
+
+async function reportUnreadable({ audit, database, log }: Options, row: SealedRow, why: string): Promise<void> {
+  const subject = apiKeyId(row.billing_entity_id, row.id);
+  log.error({ key: subject, why }, 'a secret is unreadable');
+  const entry = { billingEntityId: row.billing_entity_id, actor: ACTOR, action: 'apiKey.secret.unreadable', subject };
+  await audit({ ...entry, before: null, after: { why }, reason: null }, database);
+}

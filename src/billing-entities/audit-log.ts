@@ -1,0 +1,96 @@
+/**
+ * What administrators and operators did to an entity. A row is written in the transaction of the change itself: here for
+ * what is changed through the ORM, in credits/audited.ts for what the ledger changes. Append-only; a trigger sees to it.
+ */
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { v7 as uuidv7 } from 'uuid';
+import { Conditions } from '../db/conditions.ts';
+import type { Database } from '../db/database.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { isStorableText } from '../storable-text.ts';
+import { AuditLogEntryRow } from './audit-log.entity.ts';
+
+/** The state that was changed, in words of the API. Never a secret. */
+export type AuditedState = Readonly<Record<string, string | number | boolean | null>>;
+
+export interface AuditRecord {
+  readonly billingEntityId: string;
+  /** As `actorOf` names them. */
+  readonly actor: string;
+  /** `noun.verb`. */
+  readonly action: string;
+  /** What it was done to: a person as `user:…`, an organization as `organization:…`, or an id. */
+  readonly subject: string;
+  /** null: it was not there. */
+  readonly before: AuditedState | null;
+  /** null: it is gone. */
+  readonly after: AuditedState | null;
+  readonly reason: string | null;
+  readonly createdAt: Date;
+}
+
+/** As it is read. */
+export interface AuditLogEntry extends Omit<AuditRecord, 'before' | 'after'> {
+  readonly id: string;
+  readonly before: Readonly<Record<string, unknown>> | null;
+  readonly after: Readonly<Record<string, unknown>> | null;
+}
+
+/** Conditions that hold together; null: any. Of a list, each may hold. */
+export interface AuditLogFilter {
+  readonly actors: readonly string[] | null;
+  readonly actions: readonly string[] | null;
+  /** Inclusive. */
+  readonly from: Date | null;
+  /** Exclusive. */
+  readonly to: Date | null;
+}
+
+/** Writes one entry, inside the transaction of the change. */
+export async function record(em: EntityManager, entry: AuditRecord): Promise<void> {
+  await em.insert(AuditLogEntryRow, { ...entry, id: uuidv7() });
+}
+
+interface Row {
+  billing_entity_id: string;
+  id: string;
+  actor: string;
+  action: string;
+  subject: string;
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
+  reason: string | null;
+  created_at: Date;
+}
+
+export class AuditLog {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** What was done to the entity, newest first. @throws Refusal BAD_USER_INPUT */
+  async list(billingEntityId: string, page: PageRequest, filter: AuditLogFilter): Promise<Page<AuditLogEntry>> {
+    checkPage(page);
+    const after = decodeCursor(page.after, ['uuid']);
+    const where = new Conditions();
+    where.and(`a.billing_entity_id = ${where.value(billingEntityId)}`);
+    // Ids are made in order of time.
+    if (after) where.and(`a.id < ${where.value(after[0])}`);
+    if (filter.actors) where.and(`a.actor = any(${where.value(filter.actors.filter(isStorableText))})`);
+    if (filter.actions) where.and(`a.action = any(${where.value(filter.actions.filter(isStorableText))})`);
+    if (filter.from) where.and(`a.created_at >= ${where.value(filter.from)}`);
+    if (filter.to) where.and(`a.created_at < ${where.value(filter.to)}`);
+    const { rows } = await this.#database.query<Row>(
+      `select a.billing_entity_id, a.id, a.actor, a.action, a.subject, a.before, a.after, a.reason, a.created_at
+       from audit_log_entry a ${where.clause} order by a.id desc limit ${where.value(page.first + 1)}`,
+      where.values,
+    );
+    return toPage(rows.map(toEntry), page, (entry) => [entry.id]);
+  }
+}
+
+function toEntry({ billing_entity_id: billingEntityId, created_at: createdAt, ...row }: Row): AuditLogEntry {
+  return { billingEntityId, createdAt, ...row };
+}

@@ -1,0 +1,134 @@
+/**
+ * Who may see and do what, as data: what each operation is, and who may do it by what they are to the billing entity. The
+ * code asks this table, `viewerPermissions` answers from it, docs/permissions.md is written from it and tests run over it.
+ */
+import { Refusal } from '../refusal.ts';
+import type { BillingEntity } from './billing-entity.entity.ts';
+import type { Membership } from './membership.entity.ts';
+import type { Principal } from './principal.ts';
+
+/** What each relation is. A STRANGER is what everybody else is: for them the entity does not exist. */
+export const RELATIONS = {
+  SELF: 'a person, and their own account',
+  OWNER: 'an owner of the organization',
+  ADMIN: 'an administrator of it',
+  BILLING: 'who looks after its money',
+  MEMBER: 'a plain member',
+  SUSPENDED: 'a member whose membership is suspended, whatever their role',
+  SERVICE: 'a platform back end',
+  OPERATOR: 'who runs this installation',
+  API_KEY: 'a key, and the account that it acts for',
+  STRANGER: 'anybody else',
+} as const;
+
+export type Relation = keyof typeof RELATIONS;
+
+const MANAGERS = ['OWNER', 'ADMIN', 'OPERATOR'] as const;
+const READERS = ['SELF', 'OWNER', 'ADMIN', 'BILLING', 'OPERATOR'] as const;
+const KEEPERS = ['SELF', ...MANAGERS] as const;
+const PEOPLE = ['SELF', 'OWNER', 'ADMIN', 'BILLING', 'MEMBER', 'SUSPENDED', 'SERVICE', 'OPERATOR'] as const;
+
+interface Rule {
+  /** In a few words, for the documents. */
+  readonly what: string;
+  readonly may: readonly Relation[];
+}
+
+/** The table. */
+export const OPERATIONS = {
+  'entity.read': { what: 'see that it exists: its name, plan, features and status', may: [...PEOPLE, 'API_KEY'] },
+  'credits.read': { what: 'read the balance, also live', may: [...PEOPLE, 'API_KEY'] },
+  'credits.consume': {
+    what: 'check, reserve and consume',
+    may: ['SELF', 'OWNER', 'ADMIN', 'BILLING', 'MEMBER', 'SERVICE', 'OPERATOR', 'API_KEY'],
+  },
+  'credits.grant': { what: 'give credits', may: ['OPERATOR'] },
+  'credits.adjust': { what: 'correct the balance', may: ['OPERATOR'] },
+  'credits.refund': { what: 'refund a usage record', may: ['OPERATOR'] },
+  'credits.transfer': {
+    what: 'move credits: from a pool to its members and back, from oneself to an organization; operators anywhere',
+    may: KEEPERS,
+  },
+  'grants.read': { what: 'read the list of grants', may: READERS },
+  'ledger.read': { what: 'read the ledger, also as a file', may: READERS },
+  'ledger.verify': { what: 'have the ledger proven', may: READERS },
+  'forecast.read': { what: 'read how long credits will last', may: READERS },
+  'subscription.read': { what: 'read the subscription and the overage policy', may: READERS },
+  'overage.set': { what: 'say whether use may go on as overage', may: READERS },
+  'reservations.read': { what: 'read reservations', may: [...READERS, 'SERVICE'] },
+  'usage.read': { what: 'read use: usage, summaries, live; at least their own', may: PEOPLE },
+  'usage.readAll': { what: 'read everybody’s use', may: [...READERS, 'SERVICE'] },
+  'usage.export': { what: 'have the use that they read as a file', may: PEOPLE },
+  'members.read': {
+    what: 'read members; at least themselves',
+    may: ['OWNER', 'ADMIN', 'BILLING', 'MEMBER', 'SUSPENDED', 'OPERATOR'],
+  },
+  'members.readAll': { what: 'read all members', may: ['OWNER', 'ADMIN', 'BILLING', 'OPERATOR'] },
+  'members.set': { what: 'add members, change their role, limit and status', may: MANAGERS },
+  'members.remove': { what: 'remove members', may: MANAGERS },
+  'members.setOwner': { what: 'make, change, demote, suspend or remove an OWNER', may: ['OWNER', 'OPERATOR'] },
+  'members.leave': { what: 'remove themselves', may: ['OWNER', 'ADMIN', 'BILLING', 'MEMBER', 'SUSPENDED'] },
+  'organization.update': { what: 'change its name and who pays inside it', may: MANAGERS },
+  'entity.suspend': { what: 'suspend and reinstate it', may: ['OPERATOR'] },
+  'apiKeys.read': { what: 'read API keys, never their secrets', may: READERS },
+  'apiKeys.create': { what: 'create API keys', may: KEEPERS },
+  'apiKeys.update': { what: 'change API keys', may: KEEPERS },
+  'apiKeys.rotate': { what: 'rotate API keys', may: KEEPERS },
+  'apiKeys.revoke': { what: 'revoke API keys', may: KEEPERS },
+  'auditLog.read': { what: 'read what administrators did', may: READERS },
+} as const satisfies Readonly<Record<string, Rule>>;
+
+export type Operation = keyof typeof OPERATIONS;
+
+const allowed = new Map<Relation, ReadonlySet<Operation>>(
+  (Object.keys(RELATIONS) as Relation[]).map((relation) => [
+    relation,
+    new Set(
+      (Object.keys(OPERATIONS) as Operation[]).filter((operation) =>
+        (OPERATIONS[operation] as Rule).may.includes(relation),
+      ),
+    ),
+  ]),
+);
+
+/** What the caller is to the entity. `membership`: theirs in it, if it is an organization that they belong to. */
+export function relationOf(principal: Principal, entity: BillingEntity, membership: Membership | null): Relation {
+  switch (principal.kind) {
+    case 'OPERATOR':
+    case 'SERVICE':
+      return principal.kind;
+    case 'API_KEY':
+      return principal.billingEntityId === entity.billingEntityId ? 'API_KEY' : 'STRANGER';
+    case 'USER':
+      if (principal.billingEntityId === entity.billingEntityId) return 'SELF';
+      if (membership === null) return 'STRANGER';
+      return membership.status === 'ACTIVE' ? membership.role : 'SUSPENDED';
+  }
+}
+
+/** Whether the table says so. */
+export function may(relation: Relation, operation: Operation): boolean {
+  return allowed.get(relation)?.has(operation) ?? false;
+}
+
+/** Everything that this relation may do, in the order of the table. */
+export function permissionsOf(relation: Relation): Operation[] {
+  return [...(allowed.get(relation) ?? [])];
+}
+
+/** @throws Refusal NOT_FOUND for whom the entity does not exist, FORBIDDEN for who sees it and may not do this */
+export function requireMay(relation: Relation, operation: Operation): void {
+  if (may(relation, operation)) return;
+  if (!may(relation, 'entity.read')) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+  throw new Refusal('FORBIDDEN', `this needs the permission ${operation}`);
+}
+
+/** Whose membership could matter between the two; null: nobody's. */
+export function membershipBetween(
+  principal: Principal,
+  entity: BillingEntity,
+): { organizationId: string; userId: string } | null {
+  return principal.kind === 'USER' && entity.type === 'ORGANIZATION'
+    ? { organizationId: entity.billingEntityId, userId: principal.billingEntityId }
+    : null;
+}

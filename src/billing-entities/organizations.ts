@@ -1,0 +1,258 @@
+/** Organizations: made, renamed, and changed in who pays inside them. */
+import { type EntityManager, LockMode, type MikroORM } from '@mikro-orm/postgresql';
+import { v7 as uuidv7 } from 'uuid';
+import type { Clock } from '../clock.ts';
+import { calendarMonth } from '../credits/periods.ts';
+import type { Database } from '../db/database.ts';
+import { whileAway } from '../db/errors.ts';
+import { Refusal } from '../refusal.ts';
+import { actorOf } from './access.ts';
+import { type AuditedState, record } from './audit-log.ts';
+import { membershipBetween, relationOf, requireMay } from './authorization.ts';
+import type { BillingEntities } from './billing-entities.ts';
+import { type BillingEntity, BillingEntityRow } from './billing-entity.entity.ts';
+import { checkExternalId, checkName } from './entity-input.ts';
+import { MembershipRow, UserOrganizationRow } from './membership.entity.ts';
+import type { Principal } from './principal.ts';
+import { useLockOf } from './use-lock.ts';
+
+export type Visibility = NonNullable<BillingEntity['visibility']>;
+
+export interface NewOrganization {
+  readonly externalId: string;
+  readonly name: string;
+  readonly visibility: Visibility;
+  /** Who owns it: a user's own token implies them. null: nobody yet. */
+  readonly ownerExternalId: string | null;
+}
+
+/** What is absent stays as it is. */
+export interface OrganizationChange {
+  readonly billingEntityId: string;
+  readonly name?: string;
+  readonly visibility?: Visibility;
+}
+
+interface Options {
+  readonly orm: MikroORM;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly entities: BillingEntities;
+  /** Gives the account its trial, once in its life. */
+  readonly giveTrial: (billingEntityId: string) => Promise<void>;
+}
+
+/** Directory entry of an owner whose trial for an organization is claimed, and by which (rule 4). */
+const TRIAL = 'ORGANIZATION_TRIAL';
+/** Directory entry of an organization whose trial is claimed and perhaps not given yet. */
+const TRIAL_DUE = 'ORGANIZATION_TRIAL_DUE';
+
+export class Organizations {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes an organization, with its account and its owner. Of all who race for an external id, one succeeds.
+   * @throws Refusal BAD_USER_INPUT, FORBIDDEN (a user names another as its owner), CONFLICT (the external id is taken)
+   */
+  async create(principal: Principal, input: NewOrganization): Promise<BillingEntity> {
+    const { externalId, visibility } = input;
+    checkExternalId(externalId);
+    const name = checkName(input.name);
+    const owner = await this.#ownerOf(principal, input.ownerExternalId);
+    const billingEntityId = uuidv7();
+    const isOurs = await this.#transact(async (em) => {
+      const claimed = await claimKey(em, { namespace: 'ORGANIZATION', key: externalId, billingEntityId });
+      // A transaction whose answer was lost, run again, finds its own.
+      if (claimed !== 'now') return claimed === 'before';
+      await this.#make(em, { billingEntityId, externalId, name, visibility }, owner);
+      await record(em, {
+        billingEntityId,
+        actor: actorOf(principal),
+        action: 'organization.create',
+        subject: `organization:${externalId}`,
+        before: null,
+        after: { name, visibility, owner: owner === null ? null : `user:${owner.externalId}` },
+        reason: null,
+        createdAt: this.#options.clock.now(),
+      });
+      return true;
+    });
+    // Also for who tries again because the process before died in between.
+    await this.#giveDueTrial(externalId);
+    if (!isOurs) throw new Refusal('CONFLICT', 'there is an organization with this external id');
+    return this.#read(billingEntityId);
+  }
+
+  /**
+   * Changes an organization. A change of its visibility waits for the use that is under way, and holds for all use after it.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN
+   */
+  async update(principal: Principal, change: OrganizationChange): Promise<BillingEntity> {
+    const { billingEntityId, visibility } = change;
+    const name = change.name === undefined ? undefined : checkName(change.name);
+    // Beforehand, too: whoever may not change it shall not make its use wait for them.
+    const fork = this.#options.orm.em.fork();
+    const seen = await whileAway(() => fork.findOne(BillingEntityRow, { billingEntityId }));
+    if (seen === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+    await whileAway(() => requireMayUpdate(fork, principal, seen));
+    return this.#transact(async (em) => {
+      if (visibility !== undefined) {
+        await em.execute('select pg_advisory_xact_lock(?::bigint)', [useLockOf(billingEntityId).toString()]);
+      }
+      const organization = await lockEntity(em, billingEntityId);
+      await requireMayUpdate(em, principal, organization);
+      const before = stateOf(organization);
+      if (name !== undefined) organization.name = name;
+      if (visibility !== undefined) organization.visibility = visibility;
+      const after = stateOf(organization);
+      if (JSON.stringify(before) !== JSON.stringify(after)) {
+        await record(em, {
+          billingEntityId,
+          actor: actorOf(principal),
+          action: 'organization.update',
+          subject: `organization:${organization.externalId}`,
+          before,
+          after,
+          reason: null,
+          createdAt: this.#options.clock.now(),
+        });
+      }
+      return organization;
+    });
+  }
+
+  /** Gives trials that were claimed by processes that died before they gave them. Once at the start is enough. */
+  async giveDueTrials(): Promise<void> {
+    const { rows } = await this.#options.database.query<{ key: string }>(
+      `select key from entity_key where namespace = $1`,
+      [TRIAL_DUE],
+    );
+    for (const { key } of rows) await this.#giveDueTrial(key);
+  }
+
+  /** Who shall own it; made on the spot if nobody named them before. */
+  async #ownerOf(principal: Principal, named: string | null): Promise<{ id: string; externalId: string } | null> {
+    if (principal.kind === 'USER') {
+      if (named !== null && named !== principal.subject) {
+        throw new Refusal('FORBIDDEN', 'an organization that you create is your own');
+      }
+      return { id: principal.billingEntityId, externalId: principal.subject };
+    }
+    if (principal.kind !== 'SERVICE' && principal.kind !== 'OPERATOR') {
+      throw new Refusal('FORBIDDEN', 'organizations are created by people, services and operators');
+    }
+    if (named === null) return null;
+    const id = await this.#options.entities.ensureUser({ externalId: named, name: null, withTrial: true });
+    return { id, externalId: named };
+  }
+
+  async #make(
+    em: EntityManager,
+    organization: Pick<BillingEntity, 'billingEntityId' | 'externalId' | 'name' | 'visibility'>,
+    owner: { id: string } | null,
+  ): Promise<void> {
+    const { billingEntityId, externalId } = organization;
+    const now = this.#options.clock.now();
+    const period = calendarMonth(now);
+    await em.insert(BillingEntityRow, {
+      ...organization,
+      type: 'ORGANIZATION',
+      createdAt: now,
+      suspendedAt: null,
+      suspensionReason: null,
+    });
+    await em.execute(
+      `insert into credit_account (billing_entity_id, available, held, used, overage, owed, version, sequence,
+         period_start, period_end, carries, trial_given, touched_at)
+       values (?, 0, 0, 0, 0, 0, 0, 0, ?, ?, '{}', false, ?)`,
+      [billingEntityId, period.start, period.end, now],
+    );
+    if (owner === null) return;
+    await em.insert(MembershipRow, {
+      billingEntityId,
+      userId: owner.id,
+      role: 'OWNER',
+      status: 'ACTIVE',
+      creditLimit: null,
+      joinedAt: now,
+    });
+    await em.insert(UserOrganizationRow, { billingEntityId: owner.id, organizationId: billingEntityId });
+    // Whoever races for the owner's one trial waits here, until the first has it or has failed.
+    if ((await claimKey(em, { namespace: TRIAL, key: owner.id, billingEntityId })) === 'now') {
+      await claimKey(em, { namespace: TRIAL_DUE, key: externalId, billingEntityId });
+    }
+  }
+
+  /** The claim is durable before the trial is given, and the mark that it is due falls after: given twice, it is one. */
+  async #giveDueTrial(externalId: string): Promise<void> {
+    const { database, giveTrial } = this.#options;
+    const { rows } = await database.query<{ billing_entity_id: string }>(
+      `select billing_entity_id from entity_key where namespace = $1 and key = $2`,
+      [TRIAL_DUE, externalId],
+    );
+    const [due] = rows;
+    if (due === undefined) return;
+    await giveTrial(due.billing_entity_id);
+    await database.query(`delete from entity_key where namespace = $1 and key = $2`, [TRIAL_DUE, externalId]);
+  }
+
+  async #read(billingEntityId: string): Promise<BillingEntity> {
+    const made = (await this.#options.entities.byIds([billingEntityId])).get(billingEntityId);
+    if (made === undefined) throw new Error(`organization ${billingEntityId} is missing`);
+    return made;
+  }
+
+  #transact<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    return whileAway(() => this.#options.orm.em.fork().transactional((em) => work(em)));
+  }
+}
+
+/**
+ * The entity under its lock, which whatever concerns its members and terms takes first.
+ * @throws Refusal NOT_FOUND
+ */
+export async function lockEntity(em: EntityManager, billingEntityId: string): Promise<BillingEntity> {
+  const entity = await em.findOne(BillingEntityRow, { billingEntityId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (entity === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+  return entity;
+}
+
+/** @throws Refusal BAD_USER_INPUT for a user */
+export function requireOrganization({ type }: BillingEntity): void {
+  if (type !== 'ORGANIZATION') throw new Refusal('BAD_USER_INPUT', 'that is a user, not an organization');
+}
+
+/** @throws Refusal NOT_FOUND, FORBIDDEN, BAD_USER_INPUT for a user */
+async function requireMayUpdate(em: EntityManager, principal: Principal, entity: BillingEntity): Promise<void> {
+  const key = membershipBetween(principal, entity);
+  const own = key && { billingEntityId: key.organizationId, userId: key.userId };
+  const membership = own && (await em.findOne(MembershipRow, own));
+  requireMay(relationOf(principal, entity, membership), 'organization.update');
+  requireOrganization(entity);
+}
+
+/** Enters a key in the directory, unless it is there. `before`: it names this entity already. */
+async function claimKey(
+  em: EntityManager,
+  { namespace, key, billingEntityId }: { namespace: string; key: string; billingEntityId: string },
+): Promise<'now' | 'before' | 'taken'> {
+  const made = await em.execute<unknown[]>(
+    `insert into entity_key (namespace, key, billing_entity_id) values (?, ?, ?)
+     on conflict (namespace, key) do nothing returning key`,
+    [namespace, key, billingEntityId],
+  );
+  if (made.length > 0) return 'now';
+  const found = await em.execute<{ billing_entity_id: string }[]>(
+    `select billing_entity_id from entity_key where namespace = ? and key = ?`,
+    [namespace, key],
+  );
+  return found[0]?.billing_entity_id === billingEntityId ? 'before' : 'taken';
+}
+
+function stateOf({ name, visibility }: BillingEntity): AuditedState {
+  return { name, visibility };
+}

@@ -1,0 +1,46 @@
+/** What became of the rights that open subscriptions and sockets rest on. */
+import type { ApiKeyPrincipal, Principal } from '../billing-entities/principal.ts';
+import { Refusal } from '../refusal.ts';
+import type { DomainServices } from '../services.ts';
+import { requireVisible, standingOf } from './authorization.ts';
+import { Loaders, type RequestContext, type Watched } from './context.ts';
+
+/** An open subscription, and whose it is. */
+export interface Watch extends Watched {
+  readonly principal: Principal;
+}
+
+export interface Rights {
+  /** Those of these that have lost their right, or were suspended, since they were opened. */
+  endedAmong(watches: readonly Watch[]): Promise<ReadonlySet<Watch>>;
+  /** Those of these bearers whose keys are still good. */
+  goodAmong(bearers: readonly ApiKeyPrincipal[]): Promise<ReadonlySet<ApiKeyPrincipal>>;
+}
+
+/** Rights as they are now. However many are asked for at once, they share their loaders, and so a few statements. */
+export function createRights(services: DomainServices): Rights {
+  return {
+    async endedAmong(watches) {
+      const loaders = new Loaders(services);
+      const checked = await Promise.all(
+        watches.map(async (watch) => ({
+          watch,
+          ended: await hasEnded({ services, loaders, principal: watch.principal }, watch),
+        })),
+      );
+      return new Set(checked.filter(({ ended }) => ended).map(({ watch }) => watch));
+    },
+    goodAmong: (bearers) => services.keyAuthentication.stillGood(bearers),
+  };
+}
+
+async function hasEnded(context: RequestContext, { billingEntityId, standing }: Watch): Promise<boolean> {
+  try {
+    const entity = await requireVisible(context, billingEntityId);
+    const now = await standingOf(context, entity);
+    return now !== null && now !== standing;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'NOT_FOUND') return true;
+    throw error;
+  }
+}
