@@ -1,13 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import { startEmbeddedPostgres } from '../src/db/embedded/start.ts';
 import { postmasterOf } from './processes.ts';
 
 /** A fresh database for this run alone. */
 export interface BenchDatabase {
   readonly databaseUrl: string;
+  /** Writes out what is waiting, so that the server does not do it while something is measured. */
+  checkpoint(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -24,6 +26,7 @@ export async function createBenchDatabase(serverUrl: string | null): Promise<Ben
     });
     return {
       databaseUrl: postgres.databaseUrl,
+      checkpoint: () => checkpoint(postgres.superuserUrl),
       drop: async () => {
         await postgres.stop();
         await remove();
@@ -42,8 +45,16 @@ async function createDatabase(serverUrl: string): Promise<BenchDatabase> {
   url.pathname = `/${name}`;
   return {
     databaseUrl: url.href,
+    checkpoint: () => checkpoint(url.href),
     drop: () => runStatement(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`),
   };
+}
+
+/** Only some roles may: with another the server writes when it likes, and the figures are what they are. */
+export async function checkpoint(databaseUrl: string): Promise<void> {
+  await runStatement(databaseUrl, 'checkpoint').catch((error: unknown) => {
+    if (!(error instanceof DatabaseError && error.code === '42501')) throw error;
+  });
 }
 
 /** Runs one statement, or several without parameters, on a connection of its own. */

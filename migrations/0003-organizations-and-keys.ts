@@ -130,6 +130,10 @@ export class OrganizationsAndKeys extends Migration {
     // Where transferred credits went is in their entries; noted on grants besides, it would grow with every recipient.
     this.addSql(`create index ledger_entry_transfers on ledger_entry (billing_entity_id, grant_id)
       where counterparty_id is not null`);
+    // A page of a kind that is seldom would otherwise read through all the use between; of use itself there is no entry here.
+    this.addSql(
+      `create index ledger_entry_by_kind on ledger_entry (billing_entity_id, kind, sequence) where kind <> 'CONSUMPTION'`,
+    );
     this.addSql(`alter table credit_grant drop column passed_to`);
     // The checksums of grants covered that column. What was written before has none from now on.
     this.addSql(`alter table ledger_entry disable trigger ledger_entry_append_only`);

@@ -75,7 +75,6 @@ export async function fill(databaseUrl: string, { records, told }: { records: nu
   }
   // As autovacuum would leave it a little later: it shall not run while reads are measured.
   await runStatement(databaseUrl, 'vacuum (analyze)');
-  await runStatement(databaseUrl, 'checkpoint');
 }
 
 /** A clock that is moved through the year. */

@@ -31,6 +31,7 @@ export async function runReads(options: ReadsOptions, { told }: { told: Told }):
     const measured: Reads[] = [];
     for (const records of options.records) {
       await fill(store.databaseUrl, { records, told });
+      await store.checkpoint();
       const identity = await createIdentity(store.databaseUrl);
       const tollgate = await startTollgate(identity);
       try {

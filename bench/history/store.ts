@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { startEmbeddedPostgres } from '../../src/db/embedded/start.ts';
-import { type BenchDatabase, createBenchDatabase } from '../database.ts';
+import { type BenchDatabase, checkpoint, createBenchDatabase } from '../database.ts';
 
 /**
  * Where a history is: `into` names the address of a database, or a directory for an embedded one, and either stays; absent,
@@ -8,11 +8,17 @@ import { type BenchDatabase, createBenchDatabase } from '../database.ts';
  */
 export async function openStore(into: string | null, serverUrl: string | null): Promise<BenchDatabase> {
   if (into === null) return createBenchDatabase(serverUrl);
-  if (/^postgres(ql)?:/.test(into)) return { databaseUrl: into, drop: async () => {} };
+  if (/^postgres(ql)?:/.test(into)) {
+    return { databaseUrl: into, checkpoint: () => checkpoint(into), drop: async () => {} };
+  }
   await mkdir(into, { recursive: true });
   const postgres = await startEmbeddedPostgres({
     dataDir: into,
     log: { info: () => {}, warn: (_, message) => console.error(message) },
   });
-  return { databaseUrl: postgres.databaseUrl, drop: () => postgres.stop() };
+  return {
+    databaseUrl: postgres.databaseUrl,
+    checkpoint: () => checkpoint(postgres.superuserUrl),
+    drop: () => postgres.stop(),
+  };
 }

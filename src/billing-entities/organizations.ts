@@ -60,6 +60,9 @@ export class Organizations {
    */
   async create(principal: Principal, input: NewOrganization): Promise<BillingEntity> {
     const { externalId, visibility } = input;
+    if (principal.kind === 'API_KEY') {
+      throw new Refusal('FORBIDDEN', 'organizations are created by people, services and operators');
+    }
     checkExternalId(externalId);
     const name = checkName(input.name);
     const owner = await this.#ownerOf(principal, input.ownerExternalId);
@@ -141,9 +144,6 @@ export class Organizations {
         throw new Refusal('FORBIDDEN', 'an organization that you create is your own');
       }
       return { id: principal.billingEntityId, externalId: principal.subject };
-    }
-    if (principal.kind !== 'SERVICE' && principal.kind !== 'OPERATOR') {
-      throw new Refusal('FORBIDDEN', 'organizations are created by people, services and operators');
     }
     if (named === null) return null;
     const id = await this.#options.entities.ensureUser({ externalId: named, name: null, withTrial: true });

@@ -352,6 +352,12 @@ export function touchedBy(command: Command): readonly string[] {
   return [command.billingEntityId];
 }
 
+/** Of an account that is not there: answered as what the command names would be, were it not there in one that is. */
+export function noAccount({ kind }: Command): Rejected {
+  const isOfHold = kind === 'settle' || kind === 'extend' || kind === 'release';
+  return rejected('NOT_FOUND', `there is no such ${isOfHold ? 'reservation' : 'billing entity'}`);
+}
+
 /** Every account under which a command's key may have had its effect, its own first (rule 20). */
 export function accountsOfKey(command: Command): readonly string[] {
   const { billingEntityId, kind } = command;

@@ -1,7 +1,7 @@
 /** One command, decided: what it does, or why not. */
 import { type Account, accountTime } from './account.ts';
 import { Books, NOTHING } from './books.ts';
-import { type Command, type Decision, rejected, type Situation } from './commands.ts';
+import { type Command, type Decision, noAccount, type Situation } from './commands.ts';
 import { adjust, clawBack, credit, grant, refund, reinstate, transfer } from './moves.ts';
 import { follow, freezeOverage } from './turns.ts';
 import { consume, extend, release, reserve, settle } from './use.ts';
@@ -9,7 +9,7 @@ import { consume, extend, release, reserve, settle } from './use.ts';
 /** Decides on accounts to which everything due has been applied. The clock may say anything: an account’s own time counts. */
 export function decide(command: Command, situation: Situation, clock: Date): Decision {
   const account = situation.account(command.billingEntityId);
-  if (account === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
+  if (account === undefined) return noAccount(command);
   const now = accountTime(account, clock);
   switch (command.kind) {
     case 'consume':

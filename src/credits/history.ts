@@ -14,6 +14,9 @@ export interface LedgerFilter {
   readonly to: Date | null;
 }
 
+/** What nearly all entries are; those of other kinds have an index of their own. */
+const COMMON_KIND = 'CONSUMPTION';
+
 export class History {
   readonly #database: Database;
 
@@ -43,13 +46,33 @@ export class History {
   ): Promise<Page<Entry>> {
     const after = decodeCursor(page.after, ['integer']);
     const where = new Conditions();
-    where.and(`e.billing_entity_id = ${where.value(billingEntityId)}`);
+    const account = where.value(billingEntityId);
+    where.and(`e.billing_entity_id = ${account}`);
     if (after) where.and(`e.sequence < ${where.value(after[0])}`);
-    if (kinds) where.and(`e.kind = any(${where.value(kinds)})`);
-    if (from) where.and(`e.created_at >= ${where.value(from)}`);
-    if (to) where.and(`e.created_at < ${where.value(to)}`);
+    if (from) where.and(`e.sequence >= ${firstSince(account, where.value(from))}`);
+    if (to) where.and(`e.sequence < ${firstSince(account, where.value(to))}`);
+    const limit = where.value(page.first + 1);
+    if (kinds === null || kinds.includes(COMMON_KIND)) {
+      if (kinds) where.and(`e.kind = any(${where.value(kinds)})`);
+      return this.#entries(`from ledger_entry e ${where.clause}`, { where, limit, page });
+    }
+    // Kind by kind, each from its own place in the index: all of them together would be read from the beginning.
+    const kind = where.value([...new Set(kinds)]);
+    where.and(`e.kind = k.kind and e.kind <> '${COMMON_KIND}'`);
+    return this.#entries(
+      `from unnest(${kind}::text[]) as k(kind) cross join lateral (
+         select * from ledger_entry e ${where.clause} order by e.sequence desc limit ${limit}
+       ) e`,
+      { where, limit, page },
+    );
+  }
+
+  async #entries(
+    from: string,
+    { where, limit, page }: { where: Conditions; limit: string; page: PageRequest },
+  ): Promise<Page<Entry>> {
     const { rows } = await this.#database.query<EntryRow>(
-      `select ${ENTRY_COLUMNS} from ledger_entry e ${where.clause} order by e.sequence desc limit ${where.value(page.first + 1)}`,
+      `select ${ENTRY_COLUMNS} ${from} order by e.sequence desc limit ${limit}`,
       where.values,
     );
     return toPage(rows.map(toEntry), page, (entry) => [entry.sequence.toString()]);
@@ -107,4 +130,23 @@ export class History {
     const found = new Map(rows.map((row) => [`${row.billing_entity_id} ${row.id}`, toGrant(row)]));
     return keys.map((key) => found.get(`${key.billingEntityId} ${key.id}`) ?? null);
   }
+}
+
+/**
+ * The sequence of an account's first entry at or after an instant, or the one that its next entry will have: what there is
+ * between two instants would otherwise be searched from the newest entry on. Entries never get older as they go on, so
+ * halving finds it by some twenty look-ups, and no index has to be kept for each entry.
+ */
+function firstSince(account: string, instant: string): string {
+  return `(
+    with recursive halves(low, high) as (
+      select 0::bigint, coalesce(max(sequence), 0) + 1 from ledger_entry where billing_entity_id = ${account}
+      union all
+      select case when m.created_at < ${instant} then m.sequence else h.low end,
+        case when m.created_at < ${instant} then h.high else m.sequence end
+      from halves h join ledger_entry m on m.billing_entity_id = ${account} and m.sequence = (h.low + h.high) / 2
+      where h.high - h.low > 1
+    )
+    select min(high) from halves
+  )`;
 }

@@ -144,6 +144,11 @@ export const LedgerEntryRow = defineEntity({
         'create unique index ledger_entry_idempotency_key on ledger_entry (billing_entity_id, idempotency_key) where idempotency_key is not null',
     },
     {
+      name: 'ledger_entry_by_kind',
+      expression:
+        "create index ledger_entry_by_kind on ledger_entry (billing_entity_id, kind, sequence) where kind <> 'CONSUMPTION'",
+    },
+    {
       name: 'ledger_entry_transfers',
       expression:
         'create index ledger_entry_transfers on ledger_entry (billing_entity_id, grant_id) where counterparty_id is not null',

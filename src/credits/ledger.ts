@@ -23,6 +23,7 @@ import {
   type Applied,
   type Command,
   type Misrouted,
+  noAccount,
   type RefundEvidence,
   type Refused,
   type Rejected,
@@ -219,7 +220,7 @@ class Batch {
 
   execute(command: Command): Outcome {
     const account = this.#accounts.get(command.billingEntityId);
-    if (account === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
+    if (account === undefined) return noAccount(command);
 
     // The key is asked for before anything else: whatever has changed since, a retry gets the first answer (rule 20).
     const before = this.#findKey(command);

@@ -6,6 +6,7 @@ export class Conditions {
   readonly values: unknown[];
   readonly #texts: string[] = [];
 
+  /** @param values of the same statement, where it has other conditions elsewhere */
   constructor(values: unknown[] = []) {
     this.values = values;
   }

@@ -120,9 +120,12 @@ export class Exports {
     return { link: { ...link, content: own }, entity: entity as BillingEntity };
   }
 
-  /** @throws Refusal UNAVAILABLE */
-  #makeRoom({ billingEntityId }: ExportLink): void {
-    const ofEntity = [...this.#streams].filter((link) => link.billingEntityId === billingEntityId).length;
+  /** @throws Refusal NOT_FOUND, UNAVAILABLE */
+  #makeRoom({ billingEntityId, id }: ExportLink): void {
+    const streams = [...this.#streams];
+    // Looked at while somebody else was about to use it up: that it stays good would be untrue, and a place wasted.
+    if (streams.some((link) => link.id === id)) throw new Refusal('NOT_FOUND', 'there is no such link');
+    const ofEntity = streams.filter((link) => link.billingEntityId === billingEntityId).length;
     if (this.#streams.size >= this.#options.streams || ofEntity >= STREAMS_PER_ENTITY) {
       throw new Refusal('UNAVAILABLE', 'too many exports are running: the link stays good', { retryAfterMs: 10_000 });
     }

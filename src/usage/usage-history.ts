@@ -1,11 +1,12 @@
 /** What was used: records read in pages, and watched as they come. */
 import { Conditions } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
-import type { UsageRecord } from '../credits/account.ts';
+import { sooner, type UsageRecord } from '../credits/account.ts';
 import { parseRecordId } from '../ids.ts';
 import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { type OwnedBy, placesOf } from './places.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from './usage-record-row.ts';
-import { addSelection, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
+import { addSelection, othersIn, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
 
 export interface UsageFilter extends UseFilter {
   /** By occurredAt, inclusive. */
@@ -153,9 +154,10 @@ interface PageParts {
 }
 
 /** The statement of a page of what one account paid. */
-function paidBy(billingEntityId: string, where: Conditions, { after, filter, selection, limit }: PageParts): string {
-  const part = where.part();
-  part.and(`u.billing_entity_id = ${part.value(billingEntityId)}`);
+function paidBy(billingEntityId: string, where: Conditions, parts: PageParts): string {
+  const { after, filter, selection } = parts;
+  const own: OwnedBy = (table, conditions) => `${table}.billing_entity_id = ${conditions.value(billingEntityId)}`;
+  const part = where.part().and(own('u', where));
   if (after) {
     const at = part.value(after.occurredAt);
     // Records of one instant are in the order of who paid first; so for one payer it says whether that instant is past.
@@ -168,21 +170,21 @@ function paidBy(billingEntityId: string, where: Conditions, { after, filter, sel
   addSelection(part, 'u', selection);
   // True of everybody but the payer, and what lets the index by user serve: it has nobody's use of their own account.
   if (selection.userIds?.includes(billingEntityId) === false) part.and('u.user_id <> u.billing_entity_id');
-  return `select ${RECORD_COLUMNS} from usage_record u ${part.clause}
-    order by u.occurred_at desc, u.sequence desc, u.line desc limit ${limit}`;
+  const order = 'u.occurred_at desc, u.sequence desc, u.line desc';
+  return isOneRangeOfAnIndex(selection, billingEntityId)
+    ? inOneGo(part, order, parts)
+    : byPlace(part, order, { own, ...parts });
 }
 
 /**
  * The statement of a page of what an organization's people paid there themselves: the one list that lies in many accounts,
  * read through an index by organization. On a distributed database it asks every shard for its first few.
  */
-function paidByOthersIn(
-  organizationId: string,
-  where: Conditions,
-  { after, filter, selection, limit }: PageParts,
-): string {
-  const part = where.part();
-  part.and(`u.organization_id = ${part.value(organizationId)}`).and('u.organization_id <> u.billing_entity_id');
+function paidByOthersIn(organizationId: string, where: Conditions, parts: PageParts): string {
+  const { after, filter, selection } = parts;
+  const own: OwnedBy = (table, conditions) => othersIn(table, conditions.value(organizationId));
+  const part = where.part().and(`u.organization_id = ${where.value(organizationId)}`);
+  part.and('u.organization_id <> u.billing_entity_id');
   if (after) {
     const [at, payer] = [part.value(after.occurredAt), part.value(after.billingEntityId)];
     part.and(`(u.occurred_at, u.billing_entity_id, u.sequence, u.line) < (${at}::timestamptz, ${payer}::uuid,
@@ -190,8 +192,40 @@ function paidByOthersIn(
   }
   addSpan(part, filter);
   addSelection(part, 'u', selection);
-  return `select ${RECORD_COLUMNS} from usage_record u ${part.clause}
-    order by u.occurred_at desc, u.billing_entity_id desc, u.sequence desc, u.line desc limit ${limit}`;
+  const order = 'u.occurred_at desc, u.billing_entity_id desc, u.sequence desc, u.line desc';
+  const { resources, userIds, billingModes, features, apiKeyIds } = selection;
+  const isAll = !resources && !userIds && !billingModes && !features && !apiKeyIds;
+  return isAll ? inOneGo(part, order, parts) : byPlace(part, order, { own, ...parts });
+}
+
+function inOneGo(where: Conditions, order: string, { limit }: PageParts): string {
+  return `select ${RECORD_COLUMNS} from usage_record u ${where.clause} order by ${order} limit ${limit}`;
+}
+
+/** What is not side by side in an index might be looked for through all of history: sums tell in which hours it is. */
+function byPlace(
+  where: Conditions,
+  order: string,
+  { own, after, filter, selection, limit }: PageParts & { readonly own: OwnedBy },
+): string {
+  const until = sooner(after && new Date(after.occurredAt), filter.to);
+  const place = placesOf({ own, selection, from: filter.from, until, count: limit }, where);
+  where.and(`u.occurred_at >= place.start and u.occurred_at < place.start + interval '1 hour'`);
+  return `with ${place} select ${RECORD_COLUMNS} from place cross join lateral (
+      select * from usage_record u ${where.clause} order by ${order} limit ${limit}
+    ) u order by ${order} limit ${limit}`;
+}
+
+/**
+ * Whether these records stand side by side in an index, in the order of the page: all of them, one feature's, one
+ * key's, one person's.
+ */
+function isOneRangeOfAnIndex(selection: Selection, payer: string): boolean {
+  const { resources, userIds, billingModes, features, apiKeyIds, organizationIds } = selection;
+  if (resources || billingModes || organizationIds) return false;
+  const [list, ...others] = [userIds, features, apiKeyIds].filter((each) => each !== null);
+  if (list === undefined) return true;
+  return others.length === 0 && list.length === 1 && list[0] !== payer;
 }
 
 function addSpan(where: Conditions, { from, to }: UsageFilter): void {

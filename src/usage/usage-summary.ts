@@ -6,7 +6,7 @@ import type { Database } from '../db/database.ts';
 import type { Resource } from '../plans/rates.ts';
 import { Refusal } from '../refusal.ts';
 import { type CalendarSpan, TimeZone } from './time-zone.ts';
-import { addSelection, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
+import { addSelection, othersIn, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
 
 export type UsageInterval = 'HOUR' | 'DAY' | 'MONTH' | 'TOTAL';
 export type UsageDimension = 'USER' | 'API_KEY' | 'RESOURCE' | 'BILLING_MODE' | 'FEATURE';
@@ -148,7 +148,7 @@ interface Statement {
 function conditionsOf({ type }: UseOf, id: string): string[] {
   const paid = `r.billing_entity_id = ${id}`;
   if (type === 'USER') return [paid];
-  return [paid, `r.organization_id = ${id} and r.organization_id not in (r.billing_entity_id, '${NOBODY}')`];
+  return [paid, othersIn('r', id)];
 }
 
 /** A table of sums, as far as it is theirs: each part is read through an index of its own. */

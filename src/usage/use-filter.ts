@@ -1,5 +1,6 @@
 /** Whose use, and of what: the conditions that records and their sums have in common. */
 import type { BillingMode } from '../credits/account.ts';
+import { NOBODY } from '../credits/ledger-columns.ts';
 import type { Conditions } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
 import { parseApiKeyId } from '../ids.ts';
@@ -58,6 +59,12 @@ export function addSelection(where: Conditions, table: string, selection: Select
   if (features) where.isOneOf(`${table}.feature`, features);
   if (apiKeyIds) where.isOneOf(`${table}.api_key_id`, apiKeyIds);
   if (organizationIds) where.isOneOf(`${table}.organization_id`, organizationIds);
+}
+
+/** Sums of what an organization's people paid there themselves, in the words of the index that finds them. */
+export function othersIn(table: string, organizationId: string): string {
+  return `${table}.organization_id = ${organizationId}
+    and ${table}.organization_id not in (${table}.billing_entity_id, '${NOBODY}')`;
 }
 
 /** Nobody has a key whose id is malformed. */

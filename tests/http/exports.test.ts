@@ -530,6 +530,17 @@ describe('the stream', () => {
     await quiet();
   });
 
+  it('needs one place for a link, however many race for it', async () => {
+    countPages();
+    const other = await startReading(await usageLink(person));
+    const url = await usageLink(person);
+    const answers = await Promise.all(Array.from({ length: 8 }, () => startReading(url)));
+    const statuses = answers.map((answer) => String(answer.destroy().statusCode));
+    expect(statuses.toSorted()).toEqual(['200', ...Array<string>(7).fill('404')]);
+    other.destroy();
+    await quiet();
+  });
+
   it('is cut off when the client stops reading, or the server stops', async () => {
     const env = { EXPORT_STALL_MS: '100', EXPORT_STREAMS: '1', DRAIN_TIMEOUT_MS: '200' };
     const [impatient, stopping] = await Promise.all([
