@@ -30,6 +30,8 @@ import { openJobPool, openLedgerPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
 import { openStripe, type StripeSettings } from './stripe/stripe.ts';
+import { MeterReports } from './subscriptions/meter-reports.ts';
+import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { Exports } from './usage/exports.ts';
 import { Forecasts } from './usage/forecast.ts';
 import { UsageHistory } from './usage/usage-history.ts';
@@ -134,6 +136,8 @@ export async function openServices(options: ServicesOptions) {
   });
   const transfers = new Transfers({ ledger, database, entities, members });
   const administration = new Administration({ ledger, history });
+  const subscriptions = new Subscriptions({ database, ledger, accounts, history, clock });
+  const meterReports = new MeterReports({ database, ledger });
   const verification = new LedgerVerification(database);
   const exports = new Exports({
     entities,
@@ -168,12 +172,14 @@ export async function openServices(options: ServicesOptions) {
     jobs,
     ledger,
     live,
+    meterReports,
     providerSecrets,
     members,
     organizations,
     reservations,
     /** null: without. */
     stripe,
+    subscriptions,
     summaries,
     sweeper,
     transfers,

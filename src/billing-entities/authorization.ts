@@ -53,6 +53,8 @@ export const OPERATIONS = {
   'ledger.read': { what: 'read the ledger, also as a file', may: READERS },
   'ledger.verify': { what: 'have the ledger proven', may: READERS },
   'forecast.read': { what: 'read how long credits will last', may: READERS },
+  'subscription.read': { what: 'read the subscription and the overage policy', may: READERS },
+  'overage.set': { what: 'say whether use may go on as overage', may: READERS },
   'reservations.read': { what: 'read reservations', may: [...READERS, 'SERVICE'] },
   'usage.read': { what: 'read use: usage, summaries, live; at least their own', may: PEOPLE },
   'usage.readAll': { what: 'read everybody’s use', may: [...READERS, 'SERVICE'] },

@@ -9,6 +9,7 @@ import type { Carry } from './conversion.ts';
 import type { Draw, Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
 import { calendarMonth, type Period } from './periods.ts';
+import { begun, type SubscriptionState } from './subscription.ts';
 
 /** An account's own row. */
 export interface AccountState {
@@ -30,7 +31,12 @@ export interface AccountState {
   readonly period: Period;
   readonly carries: Readonly<Partial<Record<Resource, Carry>>>;
   readonly trialGiven: boolean;
+  /** null: the free trial. */
+  readonly subscription: SubscriptionState | null;
   readonly overagePolicy: OveragePolicy;
+  /** Overage of its whole life; of it, what has been frozen into reports (rule 28). */
+  readonly overageTotal: bigint;
+  readonly overageReported: bigint;
   /** The last time that holds kept something of a grant that lapsed: after which entry, and how much of what was held then still is. */
   readonly lapse: { readonly sequence: bigint; readonly held: bigint };
   /** No HELD hold ends before this; null: there is none. It may be earlier than the first one really ends. */
@@ -41,7 +47,7 @@ export interface AccountState {
   readonly touchedAt: Date;
 }
 
-/** Whether use may go on beyond what is available, as the plan and the payer allow it now (rule 14). */
+/** Whether the payer lets use go on beyond what is available; it counts where the plan allows it, too (rule 14). */
 export interface OveragePolicy {
   readonly enabled: boolean;
   /** Most overage credits a period; null: no cap. */
@@ -52,8 +58,6 @@ export interface OveragePolicy {
 export interface Account extends AccountState {
   /** Suspended entities are refused all use, also use that comes to nothing (rule 18). */
   readonly suspended: boolean;
-  /** What the plan grants (rule 3). */
-  readonly features: readonly string[];
   /** In drawdown order: all that are open, and closed ones that a command asks about. */
   readonly grants: readonly Grant[];
   /** Those that are due, and those that a command names. */
@@ -163,15 +167,28 @@ export interface UsageRefund extends RecordKey {
   readonly refundSequence: bigint;
 }
 
+/** Overage that is to be billed: frozen once, with the instant at which the provider shall count it (rule 28). */
+export interface MeterReport {
+  readonly billingEntityId: string;
+  readonly id: string;
+  /** In whose period it was used; null: after the subscription had ended, on holds that it had left. */
+  readonly subscriptionId: string | null;
+  readonly credits: bigint;
+  /** The account's period in which it was used. */
+  readonly period: Period;
+  /** Lies in that period. */
+  readonly stampedAt: Date;
+  readonly createdAt: Date;
+}
+
 /** Everything stays well inside what a JSON integer can carry exactly. */
 export const MAX_CREDITS = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** An account that nothing has happened to yet. */
-export function openAccount(billingEntityId: string, now: Date, features: readonly string[] = []): Account {
+export function openAccount(billingEntityId: string, now: Date): Account {
   return {
     billingEntityId,
     suspended: false,
-    features,
     available: 0n,
     held: 0n,
     heldOverage: 0n,
@@ -184,7 +201,10 @@ export function openAccount(billingEntityId: string, now: Date, features: readon
     period: calendarMonth(now),
     carries: {},
     trialGiven: false,
+    subscription: null,
     overagePolicy: { enabled: false, cap: null },
+    overageTotal: 0n,
+    overageReported: 0n,
     lapse: { sequence: 0n, held: 0n },
     nextHoldAt: null,
     sealedFrom: 1n,
@@ -209,7 +229,9 @@ export function sooner(a: Date | null, b: Date | null): Date | null {
 /** When the next due event may fall, for the sweeper; null: nothing will happen by itself that anybody could see. */
 export function dueAt(account: Account): Date | null {
   let next = account.nextHoldAt;
-  if (account.used > 0n || account.overage > 0n) next = sooner(next, account.period.end);
+  // A subscription's period ends with its base credits, and the next one begins with new ones.
+  const turnShows = account.used > 0n || account.overage > 0n || account.overageTotal > account.overageReported;
+  if (turnShows || begun(account) !== null) next = sooner(next, account.period.end);
   for (const grant of account.grants) {
     if (grant.state === 'PENDING') next = sooner(next, grant.effectiveAt);
     if (grant.state === 'ACTIVE') next = sooner(next, grant.expiresAt);
@@ -219,7 +241,9 @@ export function dueAt(account: Account): Date | null {
 
 /** The balance that readers see (rules 7 and 9). */
 export function balanceOf(account: AccountState, asOf: Date): Balance {
-  const allowance = account.available + account.held + account.used - account.overage - account.owedThisPeriod;
+  const left = account.available + account.held + account.used - account.overage - account.owedThisPeriod;
+  // A refund lowers what was used, but not overage that is billed: its credits may have left the account since (rule 22).
+  const allowance = left > 0n ? left : 0n;
   return {
     billingEntityId: account.billingEntityId,
     available: account.available,

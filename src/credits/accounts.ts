@@ -6,6 +6,7 @@ import type { Balance } from './balance.ts';
 import type { ChargedUse, UseTerms } from './commands.ts';
 import { applyDue } from './due.ts';
 import type { Ledger } from './ledger.ts';
+import { newId } from './new-id.ts';
 import { MOST_DUE_HOLDS } from './ledger-load.ts';
 import { askTerms } from './ledger-terms.ts';
 import {
@@ -68,13 +69,14 @@ export class Accounts {
    * The account that pays for this use and the terms that hold, as a command would find them now, without its lock. What
    * is decided on them may be outdated at once.
    */
-  async peekUse(use: ChargedUse): Promise<{ account: Account; terms: UseTerms }> {
+  async peekUse(use: ChargedUse): Promise<{ account: Account; terms: UseTerms; now: Date }> {
     const [account, book] = await Promise.all([
       this.peek(use.billingEntityId),
       askTerms([use], (statement) => this.#database.query(statement)),
     ]);
     if (account === null) throw new Error(`billing entity ${use.billingEntityId} has no account`);
-    return { account, terms: book.of(use, this.#clock.now()) };
+    const clock = this.#clock.now();
+    return { account, terms: book.of(use, clock), now: accountTime(account, clock) };
   }
 
   /** The account as a command would find it now, without its lock; null when there is none. */
@@ -104,7 +106,7 @@ export class Accounts {
       return this.peek(billingEntityId);
     }
     const account = { ...toAccount(row, grants, holds), otherHoldsEndAt: null };
-    return applyDue(account, accountTime(account, now)).account;
+    return applyDue(account, accountTime(account, now), newId).account;
   }
 
   /** Applies what is due and commits it. */

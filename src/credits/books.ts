@@ -6,6 +6,7 @@ import {
   type Account,
   type Entry,
   type EntryKind,
+  type MeterReport,
   type RecordKey,
   sooner,
   type UsageRecord,
@@ -49,6 +50,7 @@ export class Books {
   readonly #refunds: UsageRefund[] = [];
   readonly #refundedRecords: UsageRecord[] = [];
   readonly #counters: CounterChange[] = [];
+  readonly #reports: MeterReport[] = [];
 
   /** Opens the books of an account for one cause. The account itself stays as it is. */
   constructor(account: Account, cause: Cause, now: Date) {
@@ -80,6 +82,7 @@ export class Books {
     draft.available += amount;
     draft.held += held;
     draft.overage += overage;
+    draft.overageTotal += overage;
     draft.owed += owed;
     if (draft.available < 0n || draft.held < 0n || draft.overage < 0n || draft.owed < 0n) {
       throw new Error(`${kind} of ${amount}/${held}/${overage}/${owed} would leave a negative amount`);
@@ -135,8 +138,10 @@ export class Books {
     this.#grants.set(grant.id, grant);
     const { grants } = this.#draft;
     const known = grants.findIndex((each) => each.id === grant.id);
-    // Nothing that decides its place changes in a grant's life.
-    this.#draft.grants = known < 0 ? [...grants, grant].sort(byDrawdownOrder) : grants.with(known, grant);
+    // Of what decides its place, only the expiry may change in a grant's life: where a period ends at another time.
+    const staysInPlace = known >= 0 && grants[known]?.expiresAt === grant.expiresAt;
+    if (staysInPlace) this.#draft.grants = grants.with(known, grant);
+    else this.#draft.grants = [...grants.filter((each) => each.id !== grant.id), grant].sort(byDrawdownOrder);
   }
 
   /** Keeps a new hold. Nobody can name it in this transaction, and it cannot end in it. */
@@ -236,6 +241,16 @@ export class Books {
     if (paid > 0n) this.post({ kind: 'REPAYMENT', amount: -paid, owed: -paid, draws: this.draw(paid) });
   }
 
+  /** Keeps a report of all overage that has none yet (rule 28). */
+  report(report: Omit<MeterReport, 'billingEntityId' | 'credits' | 'createdAt'>): void {
+    const { billingEntityId, overageTotal, overageReported } = this.#draft;
+    const credits = overageTotal - overageReported;
+    this.#reports.push({ ...report, billingEntityId, credits, createdAt: this.now });
+    this.#draft.overageReported = overageTotal;
+    // No balance changes, so readers need not notice; but the account's time goes on.
+    this.#draft.touchedAt = this.now;
+  }
+
   /** Everything that was written. */
   applied(): Applied {
     return {
@@ -248,6 +263,7 @@ export class Books {
       refunds: this.#refunds,
       refundedRecords: this.#refundedRecords,
       counters: this.#counters,
+      reports: this.#reports,
     };
   }
 
@@ -275,6 +291,7 @@ export function together(...parts: readonly Applied[]): Applied {
     refunds: parts.flatMap((part) => part.refunds),
     refundedRecords: parts.flatMap((part) => part.refundedRecords),
     counters: parts.flatMap((part) => part.counters),
+    reports: parts.flatMap((part) => part.reports),
   };
 }
 
@@ -289,4 +306,5 @@ export const NOTHING: Applied = {
   refunds: [],
   refundedRecords: [],
   counters: [],
+  reports: [],
 };

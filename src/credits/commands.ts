@@ -5,6 +5,7 @@ import type {
   BillingMode,
   Entry,
   Idempotency,
+  MeterReport,
   OveragePolicy,
   RecordKey,
   UsageRecord,
@@ -14,6 +15,7 @@ import type {
 import type { Grant, GrantSource } from './grants.ts';
 import type { Hold } from './holds.ts';
 import type { CounterChange, UseCounter } from './limits.ts';
+import type { WantedSubscription } from './subscription.ts';
 
 /** So much of a resource, at the rate that holds now. */
 export interface UsageLine {
@@ -183,6 +185,54 @@ export interface ClawbackCommand extends CommandBase {
   readonly reason: string;
 }
 
+/**
+ * Gives back exactly what was clawed back of a grant, as a grant like it, with its expiry or, where that is past, the
+ * current period's end (rules 24 and 25). It can be clawed back again; of what was not, nothing is given back.
+ */
+export interface ReinstateCommand extends CommandBase {
+  readonly kind: 'reinstate';
+  readonly idempotency: null;
+  /** Of the grant that was clawed back, not of one that was given back before. */
+  readonly grantId: string;
+  readonly reason: string;
+}
+
+/**
+ * Credits that were paid for besides the base of a period (rules 24 and 26): a PURCHASE never expires, what more units
+ * bring (SUBSCRIPTION) does with the current period. Once per key, so the key names invoice and line.
+ */
+export interface CreditCommand extends CommandBase {
+  readonly kind: 'credit';
+  readonly idempotency: Idempotency;
+  readonly grantId: string;
+  readonly source: 'PURCHASE' | 'SUBSCRIPTION';
+  readonly amount: bigint;
+  readonly reason: string | null;
+}
+
+/**
+ * Makes the account follow its subscription as the provider has it (rules 13, 25 and 26). It may be said any number of
+ * times, late and out of order: what is so already changes nothing.
+ */
+export interface SubscriptionCommand extends CommandBase {
+  readonly kind: 'subscription';
+  readonly idempotency: null;
+  /** null: there is none any more. */
+  readonly wanted: WantedSubscription | null;
+  /**
+   * Units whose base price for the wanted period has been paid; 0: none. They bring the period's base credits, if those
+   * were not given yet; and until some are paid a subscription does not begin.
+   */
+  readonly paidUnits: number;
+}
+
+/** Freezes overage that no report has yet into one (rule 28); nothing where there is none. */
+export interface ReportOverageCommand extends CommandBase {
+  readonly kind: 'reportOverage';
+  readonly idempotency: null;
+  readonly reportId: string;
+}
+
 /** Says whether and how far use may go beyond what is available (rule 14). */
 export interface PolicyCommand extends CommandBase {
   readonly kind: 'policy';
@@ -208,6 +258,10 @@ export type Command =
   | RefundCommand
   | TransferCommand
   | ClawbackCommand
+  | ReinstateCommand
+  | CreditCommand
+  | SubscriptionCommand
+  | ReportOverageCommand
   | PolicyCommand
   | AdvanceCommand;
 
@@ -228,9 +282,11 @@ export interface Situation {
   readonly recipients: (billingEntityId: string, rootGrantId: string) => readonly string[];
   /** What holds of those whom use names besides the payer. */
   readonly terms: (use: ChargedUse) => UseTerms;
-  /** Makes the id of a further grant. */
-  readonly newId: () => string;
+  readonly newId: NewId;
 }
+
+/** Makes the id of a further grant or report: a new one, and of a name always the same. */
+export type NewId = (name?: string) => string;
 
 /** The rows that a change appends or leaves behind. */
 export interface Applied {
@@ -247,6 +303,7 @@ export interface Applied {
   /** Records whose refund lowers the summaries (rule 22). */
   readonly refundedRecords: readonly UsageRecord[];
   readonly counters: readonly CounterChange[];
+  readonly reports: readonly MeterReport[];
 }
 
 export type RefusalReason =
@@ -256,7 +313,8 @@ export type RefusalReason =
   | 'API_KEY_LIMIT_REACHED'
   | 'FEATURE_NOT_IN_PLAN'
   | 'ENTITY_SUSPENDED'
-  | 'MEMBER_SUSPENDED';
+  | 'MEMBER_SUSPENDED'
+  | 'PAYMENT_PAST_DUE';
 export type LimitScope = 'BALANCE' | 'OVERAGE_CAP' | 'MEMBER' | 'API_KEY' | 'PLAN';
 
 /** Nothing was charged and nothing was recorded; the caller can act on it. */

@@ -152,8 +152,8 @@ export class Consumption {
       metadata: null,
       occurredAt: null,
     };
-    const { account, terms } = await accounts.peekUse(command);
-    const decision = consume(account, command, { now: account.touchedAt, terms });
+    const { account, terms, now } = await accounts.peekUse(command);
+    const decision = consume(account, command, { now, terms });
     if (decision.kind === 'rejected') throw new Refusal(decision.code, decision.message);
     if (decision.kind === 'misrouted') {
       if (route.organizationId !== null) routing.forget(route.organizationId);

@@ -2,7 +2,8 @@
 import { type Account, accountTime } from './account.ts';
 import { Books, NOTHING } from './books.ts';
 import { type Command, type Decision, noAccount, type Situation } from './commands.ts';
-import { adjust, clawBack, grant, refund, transfer } from './moves.ts';
+import { adjust, clawBack, credit, grant, refund, reinstate, transfer } from './moves.ts';
+import { follow, freezeOverage } from './turns.ts';
 import { consume, extend, release, reserve, settle } from './use.ts';
 
 /** Decides on accounts to which everything due has been applied. The clock may say anything: an account’s own time counts. */
@@ -33,6 +34,18 @@ export function decide(command: Command, situation: Situation, clock: Date): Dec
       return transfer(account, command, clock, situation);
     case 'clawback':
       return clawBack(account, command, clock, situation);
+    case 'reinstate':
+      return reinstate(account, command, now, situation);
+    case 'credit':
+      return credit(account, command, now);
+    case 'subscription':
+      return follow(account, command, now, situation);
+    case 'reportOverage': {
+      if (account.overageTotal === account.overageReported) return NOTHING;
+      const books = new Books(account, command, now);
+      freezeOverage(books, { id: command.reportId });
+      return books.applied();
+    }
     case 'policy': {
       const books = new Books(account, command, now);
       books.set({ overagePolicy: command.overagePolicy });

@@ -1,10 +1,10 @@
 /** What happens by itself (rules 11 to 13): holds lapse, grants lapse, the period turns, grants take effect. */
 import { type Account, sooner } from './account.ts';
 import { Books, DUE_EVENT, NOTHING } from './books.ts';
-import type { Applied } from './commands.ts';
+import type { Applied, NewId } from './commands.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
-import { calendarMonth } from './periods.ts';
+import { turnPeriod } from './turns.ts';
 
 /** Order of events that fall on one instant (rule 11). */
 const RANKS = { holdLapses: 0, grantLapses: 1, periodTurns: 2, grantTakesEffect: 3 } as const;
@@ -18,11 +18,12 @@ type Due = { readonly at: Date } & (
 /**
  * Applies everything that is due, in order of due time; each happens once, however late. `now` is the account's own time,
  * and of the holds that end by then the first are loaded: with more than those due, `isAllDone` is false, and what comes
- * after the last of them has to wait for the next call.
+ * after the last of them has to wait for the next call. `newId` names the grants and reports that a turn makes.
  */
 export function applyDue(
   account: Account,
   now: Date,
+  newId: NewId,
 ): { readonly account: Account; readonly applied: Applied; readonly isAllDone: boolean } {
   // Others that are not loaded may end by then, too: nothing later than those may happen before them.
   const others = account.otherHoldsEndAt;
@@ -40,7 +41,7 @@ export function applyDue(
     due = nextDue(books.account, holds[lapsed], until)
   ) {
     if (due.event === 'holdLapses') lapsed += 1;
-    happen(books, due);
+    happen(books, due, newId);
   }
   const applied = books.applied();
   return { account: withNextHold(books.account, now), applied, isAllDone };
@@ -83,7 +84,7 @@ function comesBefore(a: Due, b: Due): boolean {
   return difference < 0;
 }
 
-function happen(books: Books, due: Due): void {
+function happen(books: Books, due: Due, newId: NewId): void {
   switch (due.event) {
     case 'holdLapses':
       books.endHold(due.hold, 'EXPIRED');
@@ -93,9 +94,7 @@ function happen(books: Books, due: Due): void {
       books.expire(due.grant, books.unheld(due.grant));
       break;
     case 'periodTurns':
-      // Months in which nobody looked are skipped: the new period is the one that holds now.
-      books.set({ used: 0n, overage: 0n, owedThisPeriod: 0n, period: calendarMonth(books.now) });
-      books.touch();
+      turnPeriod(books, newId);
       break;
     case 'grantTakesEffect':
       books.putGrant({ ...due.grant, state: 'ACTIVE' });

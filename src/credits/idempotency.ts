@@ -22,6 +22,16 @@ export function idempotency(key: string, command: string, input: readonly unknow
   return { key, fingerprint: digest.subarray(0, FINGERPRINT_BYTES) };
 }
 
+/**
+ * What makes a change of our own happen once: named by what caused it, such as an invoice and its line, in a key longer
+ * than any that a client can send. Whatever else is said with it, its first effect stands.
+ */
+export function systemKey(...parts: readonly [string, ...string[]]): Idempotency {
+  const name = parts.map(encodeURIComponent).join('/');
+  const key = `system/${name}`.padEnd(MAX_KEY + 1, ' ');
+  return { key, fingerprint: hash('sha256', name, 'buffer').subarray(0, FINGERPRINT_BYTES) };
+}
+
 /** JSON in one spelling, however its objects' members were ordered. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, canonically);

@@ -1,6 +1,14 @@
 /** The ledger's tables as it writes them: for each column its name, its type, and where a row has its value. */
 import { formatCarry } from './conversion.ts';
-import { type Account, dueAt, type UsedBy, type Entry, type UsageRecord, type UsageRefund } from './account.ts';
+import {
+  type Account,
+  dueAt,
+  type UsedBy,
+  type Entry,
+  type MeterReport,
+  type UsageRecord,
+  type UsageRefund,
+} from './account.ts';
 import { RATES, type Resource } from '../plans/rates.ts';
 import type { Rollup } from '../usage/rollup.ts';
 import { type ColumnValue, checksum } from './checksum.ts';
@@ -19,7 +27,7 @@ function checked<Row>(columns: readonly Column<Row>[], later: readonly Column<Ro
 function checksumOf<Row>(columns: readonly Column<Row>[], row: Row, later: readonly Column<Row>[] = []): string {
   const values = columns.map(([, , value]) => value(row));
   const added = later.map(([, , value]) => value(row));
-  return checksum(added.every((value) => value === null) ? values : [...values, ...added]);
+  return checksum(added.every((value) => value === null || value === 0n) ? values : [...values, ...added]);
 }
 
 const ENTRY: readonly Column<Entry>[] = [
@@ -112,7 +120,7 @@ const GRANT: readonly Column<Grant>[] = [
   ['root_grant_id', 'uuid', (grant) => grant.root.grantId],
   ['root_source', 'text', (grant) => grant.root.source],
 ];
-const GRANT_STATE = ['amount', 'remaining', 'state', 'open', 'lapsed', 'clawed', 'voided_at', 'checksum'];
+const GRANT_STATE = ['expires_at', 'amount', 'remaining', 'state', 'open', 'lapsed', 'clawed', 'voided_at', 'checksum'];
 export const GRANT_WRITTEN = checked(GRANT);
 /** What changes in a grant's life, and what names it. */
 export const GRANT_UPDATED = only(GRANT_WRITTEN, ['billing_entity_id', 'id', ...GRANT_STATE]);
@@ -170,8 +178,40 @@ const ACCOUNT: readonly Column<Account>[] = [
   ['touched_at', 'timestamptz', (account) => account.touchedAt],
   ['due_at', 'timestamptz', dueAt],
 ];
-export const ACCOUNT_WRITTEN = checked(ACCOUNT);
-export const accountChecksum = (account: Account): string => checksumOf(ACCOUNT, account);
+/** Of no subscription and no overage, an account has the checksum that it had before there were any. */
+const PLAN: readonly Column<Account>[] = [
+  ['subscription', 'jsonb', (account) => account.subscription && canonicalJson(account.subscription)],
+  ['overage_total', 'bigint', (account) => account.overageTotal],
+  ['overage_reported', 'bigint', (account) => account.overageReported],
+];
+export const ACCOUNT_WRITTEN = checked(ACCOUNT, PLAN);
+export const accountChecksum = (account: Account): string => checksumOf(ACCOUNT, account, PLAN);
+
+/** What became of a report: SENT to the meter, or BILLED by an invoice item after its period's invoice was final. */
+export interface Delivery {
+  readonly state: 'PENDING' | 'SENT' | 'FAILED' | 'BILLED';
+  readonly attempts: number;
+  /** What went wrong last. */
+  readonly error: string | null;
+  readonly sentAt: Date | null;
+}
+
+const REPORT: readonly Column<MeterReport & Delivery>[] = [
+  ['billing_entity_id', 'uuid', (report) => report.billingEntityId],
+  ['id', 'uuid', (report) => report.id],
+  ['subscription_id', 'text', (report) => report.subscriptionId],
+  ['credits', 'bigint', (report) => report.credits],
+  ['period_start', 'timestamptz', (report) => report.period.start],
+  ['period_end', 'timestamptz', (report) => report.period.end],
+  ['stamped_at', 'timestamptz', (report) => report.stampedAt],
+  ['created_at', 'timestamptz', (report) => report.createdAt],
+  ['state', 'text', (report) => report.state],
+  ['attempts', 'int', (report) => report.attempts],
+  ['error', 'text', (report) => report.error],
+  ['sent_at', 'timestamptz', (report) => report.sentAt],
+];
+export const REPORT_WRITTEN = checked(REPORT);
+export const reportChecksum = (report: MeterReport & Delivery): string => checksumOf(REPORT, report);
 
 export const COUNTER_WRITTEN: readonly Column<UseCounter>[] = [
   ['billing_entity_id', 'uuid', (counter) => counter.billingEntityId],

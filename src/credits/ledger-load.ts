@@ -16,6 +16,9 @@ import {
   toGrant,
   toHold,
 } from './ledger-rows.ts';
+import { byDrawdownOrder } from './grants.ts';
+import { newId } from './new-id.ts';
+import { basesToCome } from './turns.ts';
 import { askTerms, type UseTermsBook } from './ledger-terms.ts';
 import { all, isIn, prepared, type Scope, scopeOf } from './ledger-statements.ts';
 
@@ -147,6 +150,13 @@ const CLOSED_BRANCHES = prepared(
     where g.billing_entity_id ${isIn(scope)} and g.root_grant_id = any($2::uuid[]) and not g.open`,
 );
 
+/** Grants by their ids, in whatever state. */
+const NAMED_GRANTS = prepared(
+  'named-grants',
+  (scope) => `select ${GRANT_COLUMNS} from credit_grant g
+    where g.billing_entity_id ${isIn(scope)} and g.id = any($2::uuid[])`,
+);
+
 /** Most ended holds of one account that a transaction takes; the rest is for the next one. */
 export const MOST_DUE_HOLDS = 500;
 
@@ -228,6 +238,29 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
     })),
     terms,
   };
+}
+
+/** Accounts with the base grants that deciding may be about to make and that are there already. Seldom: at a turn, or by a sync. */
+export async function loadGivenBases(
+  client: ClientBase,
+  accounts: Map<string, Account>,
+  commands: readonly Command[],
+  clock: Date,
+): Promise<void> {
+  const bases = [...accounts.values()].flatMap((account) => {
+    const own = commands.flatMap((command) =>
+      command.kind === 'subscription' && command.billingEntityId === account.billingEntityId ? [command] : [],
+    );
+    return basesToCome(account, own, { now: accountTime(account, clock), newId });
+  });
+  if (bases.length === 0) return;
+  const { scope, entities } = scopeOf([...accounts.keys()]);
+  const { rows } = await client.query<GrantRow>({ ...NAMED_GRANTS[scope], values: [entities, arrayLiteral(bases)] });
+  for (const grant of rows.map(toGrant)) {
+    const account = accounts.get(grant.billingEntityId);
+    if (account === undefined || account.grants.some(({ id }) => id === grant.id)) continue;
+    accounts.set(grant.billingEntityId, { ...account, grants: [...account.grants, grant].sort(byDrawdownOrder) });
+  }
 }
 
 /** The accounts among these in which holds may have ended, with those holds. Seldom: then it is a round trip of its own. */
@@ -315,6 +348,8 @@ function refundedRecords(commands: readonly Command[]): string[] | null {
 }
 
 function clawedGrants(commands: readonly Command[]): string[] | null {
-  const clawbacks = commands.filter((command) => command.kind === 'clawback');
-  return clawbacks.length === 0 ? null : [arrayLiteral(clawbacks.map((command) => command.grantId))];
+  const clawed = commands.flatMap((command) =>
+    command.kind === 'clawback' || command.kind === 'reinstate' ? command.grantId : [],
+  );
+  return clawed.length === 0 ? null : [arrayLiteral(clawed)];
 }

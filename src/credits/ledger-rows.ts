@@ -1,15 +1,18 @@
 /** Rows of the ledger's tables as they are read, and what they mean. */
-import { FREE_TRIAL } from '../plans/plans.ts';
+import { PLAN_BY_CODE } from '../plans/plans.ts';
 import { RATES, type Resource } from '../plans/rates.ts';
 import { type ApiKeyColumns, toApiKeyRef } from '../usage/usage-record-row.ts';
-import type { Account, AccountState, Entry, EntryKind, Idempotency } from './account.ts';
+import type { Account, AccountState, Entry, EntryKind, Idempotency, MeterReport } from './account.ts';
 import { type Carry, parseCarry } from './conversion.ts';
 import { byDrawdownOrder, type Grant, type GrantSource, type GrantState } from './grants.ts';
 import type { Hold, HoldStatus } from './holds.ts';
+import type { Delivery } from './ledger-columns.ts';
+import type { BaseGrant, SubscriptionState } from './subscription.ts';
 
 export const ACCOUNT_COLUMNS = `a.billing_entity_id, a.available, a.held, a.held_overage, a.used, a.overage, a.owed,
   a.owed_this_period, a.version, a.sequence, a.period_start, a.period_end, a.carries, a.trial_given, a.overage_enabled,
-  a.overage_cap, a.lapse_sequence, a.lapse_held, a.sealed_from, a.next_hold_at, a.touched_at`;
+  a.overage_cap, a.lapse_sequence, a.lapse_held, a.sealed_from, a.next_hold_at, a.touched_at,
+  a.subscription, a.overage_total, a.overage_reported`;
 
 export interface AccountRow {
   billing_entity_id: string;
@@ -33,7 +36,18 @@ export interface AccountRow {
   sealed_from: bigint;
   next_hold_at: Date | null;
   touched_at: Date;
+  subscription: SubscriptionJson | null;
+  overage_total: bigint;
+  overage_reported: bigint;
 }
+
+/** As JSON carries it. */
+type SubscriptionJson = Omit<SubscriptionState, 'graceEndsAt' | 'anchor' | 'periodStart' | 'base'> & {
+  readonly graceEndsAt: string | null;
+  readonly anchor: string;
+  readonly periodStart: string;
+  readonly base: (Omit<BaseGrant, 'periodStart'> & { readonly periodStart: string }) | null;
+};
 
 /** The account's own row, without what other tables hold. */
 export function toAccountState(row: AccountRow): AccountState {
@@ -51,7 +65,10 @@ export function toAccountState(row: AccountRow): AccountState {
     period: { start: row.period_start, end: row.period_end },
     carries: toCarries(row.carries),
     trialGiven: row.trial_given,
+    subscription: row.subscription && toSubscription(row.subscription),
     overagePolicy: { enabled: row.overage_enabled, cap: row.overage_cap },
+    overageTotal: row.overage_total,
+    overageReported: row.overage_reported,
     lapse: { sequence: row.lapse_sequence, held: row.lapse_held },
     nextHoldAt: row.next_hold_at,
     sealedFrom: row.sealed_from,
@@ -68,10 +85,21 @@ export function toAccount(
   return {
     ...toAccountState(row),
     suspended: row.suspended,
-    features: FREE_TRIAL.features,
     grants: grants.length > 1 ? [...grants].sort(byDrawdownOrder) : grants,
     holds: new Map(holds.map((hold) => [hold.id, hold])),
     otherHoldsEndAt: row.next_hold_at,
+  };
+}
+
+/** @throws Error for what is no subscription */
+function toSubscription(json: SubscriptionJson): SubscriptionState {
+  if (PLAN_BY_CODE[json.plan] === undefined) throw new Error('a subscription without a plan');
+  return {
+    ...json,
+    graceEndsAt: json.graceEndsAt === null ? null : new Date(json.graceEndsAt),
+    anchor: new Date(json.anchor),
+    periodStart: new Date(json.periodStart),
+    base: json.base && { ...json.base, periodStart: new Date(json.base.periodStart) },
   };
 }
 
@@ -234,4 +262,38 @@ export function toEntry(row: EntryRow): Entry {
 
 function toIdempotency({ idempotency_key: key, fingerprint }: EntryRow): Idempotency | null {
   return key === null || fingerprint === null ? null : { key, fingerprint };
+}
+
+export const REPORT_COLUMNS = `m.billing_entity_id, m.id, m.subscription_id, m.credits, m.period_start, m.period_end,
+  m.stamped_at, m.created_at, m.state, m.attempts, m.error, m.sent_at`;
+
+export interface ReportRow {
+  billing_entity_id: string;
+  id: string;
+  subscription_id: string | null;
+  credits: bigint;
+  period_start: Date;
+  period_end: Date;
+  stamped_at: Date;
+  created_at: Date;
+  state: Delivery['state'];
+  attempts: number;
+  error: string | null;
+  sent_at: Date | null;
+}
+
+export function toReport(row: ReportRow): MeterReport & Delivery {
+  return {
+    billingEntityId: row.billing_entity_id,
+    id: row.id,
+    subscriptionId: row.subscription_id,
+    credits: row.credits,
+    period: { start: row.period_start, end: row.period_end },
+    stampedAt: row.stamped_at,
+    createdAt: row.created_at,
+    state: row.state,
+    attempts: row.attempts,
+    error: row.error,
+    sentAt: row.sent_at,
+  };
 }

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../db/array-literal.ts';
 import { type Rollup, rollUpDays } from '../usage/rollup.ts';
-import type { Account, Entry, UsageRecord, UsageRefund } from './account.ts';
+import type { Account, Entry, MeterReport, UsageRecord, UsageRefund } from './account.ts';
 import { AUDIT_WRITTEN, type AuditedChange } from './audited.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
@@ -21,6 +21,7 @@ import {
   RECORD_WRITTEN,
   HOURS,
   REFUND_WRITTEN,
+  REPORT_WRITTEN,
   type RollupTable,
 } from './ledger-columns.ts';
 import { all, isIn, type Scope, scopeOf } from './ledger-statements.ts';
@@ -39,8 +40,11 @@ export interface Changes {
   readonly rollups: readonly Rollup[];
   /** What is added to the counters of members and keys. */
   readonly counters: readonly CounterChange[];
+  readonly reports: readonly MeterReport[];
   readonly audited: readonly AuditedChange[];
 }
+
+const UNDELIVERED = { state: 'PENDING', attempts: 0, error: null, sentAt: null } as const;
 
 /**
  * Writes the changes and commits: one statement for all tables, since a statement costs a lone command more than its
@@ -60,6 +64,11 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
     ...addition(HOURS, changes.rollups),
     ...addition(DAYS, rollUpDays(changes.rollups)),
     ...counting(changes.counters),
+    ...insertion(
+      'meter_report',
+      REPORT_WRITTEN,
+      changes.reports.map((report) => ({ ...report, ...UNDELIVERED })),
+    ),
     ...insertion('audit_log_entry', AUDIT_WRITTEN, changes.audited),
   ];
   const values = [entities, ...parts.flatMap((each) => each.parameters)];

@@ -36,8 +36,16 @@ export const CreditAccountRow = defineEntity({
     nextHoldAt: p.datetime(3).strictNullable(),
     sealedFrom: p.bigint().defaultRaw(`1`),
     checksum: p.blob().strictNullable(),
+    subscription: p.json().strictNullable(),
+    overageTotal: p.bigint().defaultRaw(`0`),
+    overageReported: p.bigint().defaultRaw(`0`),
   },
   indexes: [
+    {
+      name: 'credit_account_unreported',
+      expression:
+        'create index credit_account_unreported on credit_account (billing_entity_id) where overage_reported < overage_total',
+    },
     {
       name: 'credit_account_due',
       expression: 'create index credit_account_due on credit_account (due_at) where due_at is not null',
@@ -50,6 +58,10 @@ export const CreditAccountRow = defineEntity({
     {
       name: 'credit_account_owed_this_period_in_range',
       expression: 'owed_this_period >= 0 and owed_this_period <= owed',
+    },
+    {
+      name: 'credit_account_overage_reported_in_range',
+      expression: 'overage_reported >= 0 and overage_reported <= overage_total',
     },
     { name: 'credit_account_period_runs_forward', expression: 'period_start < period_end' },
   ],
@@ -355,5 +367,45 @@ export const UseCounterRow = defineEntity({
   checks: [
     { name: 'use_counter_scope_known', expression: "scope in ('MEMBER', 'API_KEY', 'ORGANIZATION')" },
     { name: 'use_counter_not_negative', expression: 'used >= 0 and held >= 0' },
+  ],
+});
+
+export const MeterReportRow = defineEntity({
+  name: 'MeterReport',
+  tableName: 'meter_report',
+  properties: {
+    billingEntityId: p.uuid().primary(),
+    id: p.uuid().primary(),
+    subscriptionId: p.text().strictNullable(),
+    credits: p.bigint(),
+    periodStart: p.datetime(3),
+    periodEnd: p.datetime(3),
+    stampedAt: p.datetime(3),
+    createdAt: p.datetime(3),
+    state: p.text(),
+    attempts: p.integer(),
+    error: p.text().strictNullable(),
+    sentAt: p.datetime(3).strictNullable(),
+    checksum: p.blob(),
+  },
+  indexes: [
+    {
+      name: 'meter_report_undelivered',
+      expression:
+        "create index meter_report_undelivered on meter_report (created_at) where state in ('PENDING', 'FAILED')",
+    },
+  ],
+  checks: [
+    { name: 'meter_report_credits_positive', expression: 'credits > 0' },
+    {
+      name: 'meter_report_stamped_in_its_period',
+      expression: 'stamped_at >= period_start and stamped_at < period_end',
+    },
+    { name: 'meter_report_state_known', expression: "state in ('PENDING', 'SENT', 'FAILED', 'BILLED')" },
+    {
+      name: 'meter_report_sent_when_delivered',
+      expression: "(sent_at is not null) = (state in ('SENT', 'BILLED'))",
+    },
+    { name: 'meter_report_attempts_not_negative', expression: 'attempts >= 0' },
   ],
 });

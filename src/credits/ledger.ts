@@ -3,7 +3,6 @@
  * transaction that locks the accounts, loads what deciding needs, lets the pure core decide in order, appends and commits.
  */
 import type { Pool, PoolClient } from 'pg';
-import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../clock.ts';
 import { rollUp } from '../usage/rollup.ts';
 import {
@@ -11,6 +10,7 @@ import {
   accountTime,
   balanceOf,
   type Entry,
+  type MeterReport,
   type RecordKey,
   type UsageRecord,
   type UsageRefund,
@@ -36,9 +36,11 @@ import { applyDue } from './due.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
 import { type CounterChange, countedUp, counterName } from './limits.ts';
-import { type KnownKey, type Loaded, loadDueHolds, lockAndLoad } from './ledger-load.ts';
+import { type KnownKey, type Loaded, loadDueHolds, loadGivenBases, lockAndLoad } from './ledger-load.ts';
 import type { UseTermsBook } from './ledger-terms.ts';
 import { appendAndCommit } from './ledger-write.ts';
+import { newId } from './new-id.ts';
+import type { SubscriptionState } from './subscription.ts';
 import { contradicts } from './use.ts';
 
 /** What a command came to. Refusals are values: they never disturb the batch. */
@@ -57,8 +59,11 @@ export interface Committed {
   readonly records: readonly UsageRecord[];
   readonly grants: readonly Grant[];
   readonly holds: readonly Hold[];
+  readonly reports: readonly MeterReport[];
   /** Of the command's own account. */
   readonly balance: Balance;
+  /** Of the command's own account: with the grant of the period's base credits. */
+  readonly subscription: SubscriptionState | null;
   /** Of every other account that it touches. */
   readonly otherBalances: readonly Balance[];
 }
@@ -147,6 +152,7 @@ export class Ledger {
     const loaded = await lockAndLoad(client, commands);
     // The clock is read under the lock: what is decided later is also later in time.
     const clock = this.#options.clock.now();
+    await loadGivenBases(client, loaded.accounts, commands, clock);
     const withDueHolds = await loadDueHolds(client, [...loaded.accounts.values()], clock);
     return new Batch(loaded, withDueHolds, clock);
   }
@@ -169,6 +175,7 @@ class Batch {
   readonly #holds = new Map<string, Hold>();
   readonly #terms: UseTermsBook;
   readonly #counters = new Map<string, CounterChange>();
+  readonly #reports: MeterReport[] = [];
 
   constructor({ accounts, keys, refunds, passages, terms }: Loaded, withDueHolds: readonly Account[], clock: Date) {
     this.#stored = accounts;
@@ -190,7 +197,7 @@ class Batch {
         ...this.#passedOn(id, rootGrantId),
       ],
       terms: (use) => this.#terms.of(use, clock),
-      newId: uuidv7,
+      newId,
     };
   }
 
@@ -202,7 +209,7 @@ class Batch {
   applyDue(): boolean {
     let isAllDone = true;
     for (const [id, account] of this.#accounts) {
-      const due = applyDue(account, accountTime(account, this.#clock));
+      const due = applyDue(account, accountTime(account, this.#clock), newId);
       isAllDone &&= due.isAllDone;
       if (due.account === account) continue;
       this.#accounts.set(id, due.account);
@@ -234,8 +241,9 @@ class Batch {
     for (const changed of decision.accounts) this.#accounts.set(changed.billingEntityId, changed);
     this.#keep(decision);
     this.#rememberKey(command, decision);
-    const { entries, records, grants, holds } = decision;
-    return { kind: 'committed', entries, records, grants, holds, ...this.#balances(command) };
+    const { entries, records, grants, holds, reports } = decision;
+    const { subscription } = this.#accounts.get(command.billingEntityId) ?? account;
+    return { kind: 'committed', entries, records, grants, holds, reports, subscription, ...this.#balances(command) };
   }
 
   async commit(client: PoolClient): Promise<void> {
@@ -261,6 +269,7 @@ class Batch {
       changedHolds: holds.filter(isOldHold),
       rollups: rollUp(this.#records, this.#refundedRecords),
       counters: [...this.#counters.values()],
+      reports: this.#reports,
       audited: this.#audited,
     });
   }
@@ -290,6 +299,7 @@ class Batch {
     this.#records.push(...applied.records);
     this.#refunds.push(...applied.refunds);
     this.#refundedRecords.push(...applied.refundedRecords);
+    this.#reports.push(...applied.reports);
     for (const grant of applied.grants) this.#grants.set(grant.id, grant);
     for (const hold of applied.holds) this.#holds.set(hold.id, hold);
     this.#terms.count(applied.counters);

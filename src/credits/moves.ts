@@ -5,9 +5,11 @@ import {
   type AdjustCommand,
   type Cause,
   type ClawbackCommand,
+  type CreditCommand,
   type Decision,
   type GrantCommand,
   type RefundCommand,
+  type ReinstateCommand,
   type Rejected,
   rejected,
   type Situation,
@@ -32,6 +34,12 @@ export function grant(account: Account, command: GrantCommand, now: Date): Decis
   books.post({ kind: 'GRANT', amount: pending ? 0n : amount, grantId: made.id, reason: command.reason });
   books.tidy();
   return books.applied();
+}
+
+/** What was paid for besides the base of a period: a purchase stays, more units of a plan are for the current period. */
+export function credit(account: Account, command: CreditCommand, now: Date): Decision {
+  const expiresAt = command.source === 'PURCHASE' ? null : account.period.end;
+  return grant(account, { ...command, kind: 'grant', priority: DEFAULT_PRIORITY, effectiveAt: null, expiresAt }, now);
 }
 
 /** A positive amount becomes an ADJUSTMENT grant; a negative one is drawn like use (rule 5). */
@@ -72,7 +80,7 @@ export function refund(account: Account, command: RefundCommand, now: Date, situ
   for (const { grantId, credits } of record.draws) {
     const drawn = grantOf(account, grantId);
     const { source, priority, root } = drawn;
-    const back: Grant = isPast(drawn, now)
+    const back: Grant = isOver(account, drawn, now)
       ? newGrant(books, {
           id: situation.newId(),
           source,
@@ -86,8 +94,9 @@ export function refund(account: Account, command: RefundCommand, now: Date, situ
     books.putGrant(back);
     books.post({ kind: 'REFUND', amount: credits, grantId: back.id, refunded, reason });
   }
-  // Overage of an earlier period is on its bill already.
-  const overage = !inOwnPeriod ? 0n : record.overage < account.overage ? record.overage : account.overage;
+  // What is reported is on a bill already. All that is not is of this period.
+  const unreported = account.overageTotal - account.overageReported;
+  const overage = !inOwnPeriod ? 0n : record.overage < unreported ? record.overage : unreported;
   if (overage > 0n) books.post({ kind: 'REFUND', overage: -overage, refunded, reason });
   const rest = record.overage - overage + record.owed;
   if (rest > 0n) {
@@ -236,6 +245,33 @@ export function clawBack(account: Account, command: ClawbackCommand, clock: Date
   return together(...applied);
 }
 
+/** Gives back what was clawed back of a grant (rules 24 and 25), as a grant like it that a further clawback finds again. */
+export function reinstate(account: Account, command: ReinstateCommand, now: Date, { newId }: Situation): Decision {
+  const root = account.grants.find((each) => each.id === command.grantId);
+  if (root === undefined) return rejected('NOT_FOUND', 'there is no such grant');
+  if (root.clawed === 0n) return NOTHING;
+  const { clawed: amount, source, priority } = root;
+  const absurd = tooMuch(account, amount);
+  if (absurd) return absurd;
+  const expiresAt = isOver(account, root, now) ? account.period.end : root.expiresAt;
+  const { reason } = command;
+  const books = new Books(account, command, now);
+  const given = newGrant(books, { id: newId(), source, amount, priority, expiresAt, root: root.root, reason });
+  books.putGrant({ ...root, clawed: 0n, voidedAt: null });
+  books.putGrant(given);
+  books.post({ kind: 'GRANT', amount, grantId: given.id, reason });
+  books.tidy();
+  return books.applied();
+}
+
+/** Whether what comes back to this grant would come too late: its time is over, or the period that its credits were for. */
+function isOver({ billingEntityId, period }: Account, grant: Grant, now: Date): boolean {
+  if (isPast(grant, now) || grant.state === 'LAPSING' || grant.state === 'LAPSED') return true;
+  const { source, billingEntityId: rootEntityId } = grant.root;
+  const isOfPeriod = source === 'SUBSCRIPTION' && rootEntityId === billingEntityId && grant.expiresAt !== null;
+  return isOfPeriod && grant.createdAt < period.start;
+}
+
 /** Takes credits out of grants in drawdown order, and of each only what no hold keeps. They are there: the caller has counted them. */
 function drawUnheld(books: Books, credits: bigint, from: (grant: Grant) => boolean): readonly Draw[] {
   let missing = credits;
@@ -282,7 +318,7 @@ type Terms = Pick<Grant, 'id' | 'source' | 'amount' | 'reason'> &
   Partial<Pick<Grant, 'priority' | 'effectiveAt' | 'expiresAt' | 'root'>>;
 
 /** A grant in effect, from now and forever where nothing else is said; the root of its own credits. */
-function newGrant({ account: { billingEntityId }, now }: Books, terms: Terms): Grant {
+export function newGrant({ account: { billingEntityId }, now }: Books, terms: Terms): Grant {
   const { id, source, amount, reason } = terms;
   return {
     billingEntityId,

@@ -34,6 +34,7 @@ const MESSAGES: Record<RefusalReason, string> = {
   FEATURE_NOT_IN_PLAN: 'The plan does not grant this feature.',
   ENTITY_SUSPENDED: 'The account, the user or the organization is suspended.',
   MEMBER_SUSPENDED: 'This member is suspended in the organization.',
+  PAYMENT_PAST_DUE: 'The subscription is unpaid.',
 };
 
 /** A refusal as callers see it. */

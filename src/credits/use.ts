@@ -27,6 +27,7 @@ import {
 import { type Carry, charge, chargeAtMost, NO_CARRY } from './conversion.ts';
 import type { Hold } from './holds.ts';
 import { headroom } from './limits.ts';
+import { isUnpaid, mayTakeOverage, planOf } from './subscription.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -61,7 +62,7 @@ export function consume(account: Account, command: ConsumeCommand, moment: Momen
   const billingMode = modeOf(command, terms);
   const charged = chargeLines(account, { lines: command.lines, billingMode });
   const required = sumCredits(charged);
-  const refusal = tooMuch(account, required) ?? admit(account, command, { terms, required });
+  const refusal = tooMuch(account, required) ?? admit(account, command, { now, terms, required });
   if (refusal) return refusal;
 
   const books = new Books(account, command, now);
@@ -90,7 +91,8 @@ export function reserve(account: Account, command: ReserveCommand, { now, terms 
     0n,
   );
   const refusal =
-    tooMuch(account, account.held + account.heldOverage + required) ?? admit(account, command, { terms, required });
+    tooMuch(account, account.held + account.heldOverage + required) ??
+    admit(account, command, { now, terms, required });
   if (refusal) return refusal;
 
   const books = new Books(account, command, now);
@@ -214,13 +216,14 @@ const NO_ORGANIZATION = rejected('NOT_FOUND', 'there is no such organization');
 function admit(
   account: Account,
   use: Use,
-  { terms, required }: { readonly terms: UseTerms; readonly required: bigint },
+  { now, terms, required }: { readonly now: Date; readonly terms: UseTerms; readonly required: bigint },
 ): Refused | null {
   const { available } = account;
   const refused = { kind: 'refused', required, available } as const;
   if (account.suspended || terms.suspended) return { ...refused, reason: 'ENTITY_SUSPENDED', scope: 'BALANCE' };
   if (terms.membership?.status === 'SUSPENDED') return { ...refused, reason: 'MEMBER_SUSPENDED', scope: 'MEMBER' };
-  if (use.feature !== null && !account.features.includes(use.feature)) {
+  if (isUnpaid(account, now)) return { ...refused, reason: 'PAYMENT_PAST_DUE', scope: 'PLAN' };
+  if (use.feature !== null && !planOf(account).features.includes(use.feature)) {
     return { ...refused, reason: 'FEATURE_NOT_IN_PLAN', scope: 'PLAN' };
   }
   // Use that comes to nothing skips what is owed, balance, cap and limits.
@@ -257,14 +260,16 @@ function beyondBalance(account: Account, required: bigint): Refused | null {
   if (required <= available) return null;
   const room = overageRoom(account);
   if (room === null || required <= available + room) return null;
-  return account.overagePolicy.enabled
+  return account.overagePolicy.enabled && mayTakeOverage(account)
     ? { kind: 'refused', reason: 'OVERAGE_CAP_REACHED', scope: 'OVERAGE_CAP', required, available: available + room }
     : { kind: 'refused', reason: 'INSUFFICIENT_CREDITS', scope: 'BALANCE', required, available };
 }
 
 /** Overage that may still be taken or held in this period; null: any. */
-function overageRoom({ overagePolicy: { enabled, cap }, overage, heldOverage }: Account): bigint | null {
-  if (!enabled) return 0n;
+function overageRoom(account: Account): bigint | null {
+  const { overage, heldOverage } = account;
+  const { enabled, cap } = account.overagePolicy;
+  if (!enabled || !mayTakeOverage(account)) return 0n;
   if (cap === null) return null;
   const taken = overage + heldOverage;
   return taken < cap ? cap - taken : 0n;

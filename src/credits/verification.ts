@@ -12,6 +12,7 @@ import {
   NOBODY,
   recordChecksum,
   refundChecksum,
+  reportChecksum,
 } from './ledger-columns.ts';
 import {
   ACCOUNT_COLUMNS,
@@ -22,10 +23,13 @@ import {
   type GrantRow,
   HOLD_COLUMNS,
   type HoldRow,
+  REPORT_COLUMNS,
+  type ReportRow,
   toAccount,
   toEntry,
   toGrant,
   toHold,
+  toReport,
 } from './ledger-rows.ts';
 import { type CounterRow, toCounter } from './ledger-terms.ts';
 import { type EntryRows, type Stored, type Verification, Verifier } from './verifier.ts';
@@ -112,6 +116,11 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
     `select ${HOLD_COLUMNS} from reservation h where h.billing_entity_id = $1 and h.open`,
     [billingEntityId],
   );
+  const reports = await read<ReportRow & Checked>(
+    client,
+    `select ${REPORT_COLUMNS}, m.checksum from meter_report m where m.billing_entity_id = $1`,
+    [billingEntityId],
+  );
   const [counts] = await read<{ holds: bigint; refunds: bigint }>(
     client,
     `select (select count(*) from reservation where billing_entity_id = $1) as holds,
@@ -133,6 +142,11 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
     openHolds: openHolds.map(toHold),
     holdCount: counts?.holds ?? 0n,
     refundCount: counts?.refunds ?? 0n,
+    reports: reports.flatMap((row) => {
+      const report = readable(row, toReport);
+      if (report === null) verifier.unreadable(`report ${row.id}`);
+      return report === null ? [] : [stored(report, row, reportChecksum)];
+    }),
     counters: (await read<CounterRow>(client, COUNTERS, [billingEntityId])).map(toCounter),
     rollupProblems: await rollupProblems(client, billingEntityId),
   });

@@ -3,7 +3,7 @@
  * something else is named. Its memory grows with the grants and running holds of an account, never with its entries.
  */
 import type { Resource } from '../plans/rates.ts';
-import type { AccountState, Entry, RecordKey, UsageRecord, UsageRefund, UsedBy } from './account.ts';
+import type { AccountState, Entry, MeterReport, RecordKey, UsageRecord, UsageRefund, UsedBy } from './account.ts';
 import { charge, formatCarry, NO_CARRY, type Carry } from './conversion.ts';
 import type { Draw, Grant } from './grants.ts';
 import { type Hold, type HoldStatus, reservedBy } from './holds.ts';
@@ -51,6 +51,8 @@ export interface Rest {
   readonly refundCount: bigint;
   /** Of members and keys. */
   readonly counters: Iterable<UseCounter>;
+  /** Of overage that is billed. */
+  readonly reports: Iterable<Stored<MeterReport>>;
   /** Rows of the summaries that differ from what records and refunds add up to, named. */
   readonly rollupProblems: readonly string[];
 }
@@ -64,6 +66,8 @@ export class Verifier {
   readonly #grants = new Map<string, { remaining: bigint; lapsed: bigint; readonly madeAt: bigint }>();
   readonly #openHolds = new Map<string, Hold>();
   readonly #counters = new Map<string, UseCounter>();
+  /** Overage by the start of its period, of those periods that had any: what it comes to, and when the next one began. */
+  readonly #overages = new Map<number, { net: bigint; end: Date | null }>();
   readonly #carries: Partial<Record<Resource, Carry>> = {};
   readonly #problems: string[] = [];
   #problemCount = 0n;
@@ -104,6 +108,7 @@ export class Verifier {
     this.#run(at, 'overage', entry.overageChange, entry.overageAfter);
     this.#run(at, 'owed', entry.owedChange, entry.owedAfter);
     this.#finishEarlier(entry);
+    if (entry.overageChange !== 0n) this.#countOverage(entry);
 
     if (entry.kind === 'CONSUMPTION') this.#consumption(at, entry, records);
     else if (records.length > 0) this.#problem(`${at}: a ${entry.kind} entry has usage records`);
@@ -144,6 +149,9 @@ export class Verifier {
       const [stored, rebuilt] = [account.carries[resource] ?? NO_CARRY, this.#carries[resource] ?? NO_CARRY];
       this.#expect(`account: fraction of ${resource}`, formatCarry(stored), formatCarry(rebuilt));
     }
+    const base = account.subscription?.base ?? null;
+    if (base !== null && !this.#grants.has(base.grantId)) this.#problem(`account: no entry made ${base.grantId}`);
+    this.#finishReports(account, rest.reports);
     this.#finishGrants(rest.grants);
     this.#finishHolds(account, rest);
     this.#finishCounters(rest.counters);
@@ -167,6 +175,8 @@ export class Verifier {
   #turn(at: string, periodStart: Date): void {
     if (periodStart < this.#periodStart) this.#problem(`${at} belongs to a period before the one before it`);
     if (periodStart > this.#periodStart) {
+      const ended = this.#overages.get(this.#periodStart.getTime());
+      if (ended !== undefined) ended.end = periodStart;
       this.#running.overage = 0n;
       this.#used = 0n;
       this.#owedThisPeriod = 0n;
@@ -177,8 +187,9 @@ export class Verifier {
   /** Until the ledger has written it, an account has no checksum, and nothing that the ledger alone could have given it. */
   #account(stored: Stored<AccountState>): void {
     this.#intact('account', stored, this.#sequence);
-    const { trialGiven, overagePolicy } = stored.row;
-    const isUntouched = !overagePolicy.enabled && overagePolicy.cap === null && (this.#entries > 0n || !trialGiven);
+    const { trialGiven, overagePolicy, subscription } = stored.row;
+    const hasTerms = overagePolicy.enabled || overagePolicy.cap !== null || subscription !== null;
+    const isUntouched = !hasTerms && (this.#entries > 0n || !trialGiven);
     if (stored.intact === null && !isUntouched) {
       this.#problem('account was altered: nothing in its ledger gave it these terms');
     }
@@ -203,6 +214,33 @@ export class Verifier {
     }
     for (const id of this.#grants.keys()) this.#problem(`grant ${id} is named by entries and is not there`);
     this.#expect('grants in effect, together', inEffect, this.#running.available + this.#running.held);
+  }
+
+  /** Every credit of overage is in one report of its period, but for those of the current one that have none yet (rule 28). */
+  #finishReports(account: AccountState, reports: Iterable<Stored<MeterReport>>): void {
+    let [total, reported] = [0n, 0n];
+    for (const { net } of this.#overages.values()) total += net;
+    for (const stored of reports) {
+      const { id, credits, period, stampedAt } = stored.row;
+      const name = `report ${id}`;
+      this.#intact(name, stored, this.#sequence);
+      reported += credits;
+      const overage = this.#overages.get(period.start.getTime());
+      if (overage === undefined) {
+        this.#problem(`${name} is of a period without overage`);
+        continue;
+      }
+      overage.net -= credits;
+      const isInPeriod = stampedAt >= period.start && (overage.end === null || stampedAt < overage.end);
+      if (!isInPeriod) this.#problem(`${name} is stamped outside its period`);
+    }
+    for (const [start, { net, end }] of this.#overages) {
+      if (end === null ? net < 0n : net !== 0n) {
+        this.#problem(`overage of the period from ${new Date(start).toISOString()}: ${net} credits are in no report`);
+      }
+    }
+    this.#expect('account: overage of its life', account.overageTotal, total);
+    this.#expect('account: overage reported', account.overageReported, reported);
   }
 
   #finishHolds(account: AccountState, { openHolds, holdCount }: Rest): void {
@@ -266,6 +304,13 @@ export class Verifier {
     this.#expect(`${at}: amount`, entry.amount, -drawn);
     this.#expect(`${at}: owed`, entry.owedChange, owed);
     this.#owedThisPeriod += owed;
+  }
+
+  #countOverage({ periodStart, overageChange }: Entry): void {
+    const start = periodStart.getTime();
+    const overage = this.#overages.get(start);
+    if (overage === undefined) this.#overages.set(start, { net: overageChange, end: null });
+    else overage.net += overageChange;
   }
 
   #overage(at: string, entry: Entry): void {

@@ -8,7 +8,6 @@ import type { Grant } from '../credits/grants.ts';
 import type { Hold } from '../credits/holds.ts';
 import type { Entry } from '../credits/account.ts';
 import type { Page } from '../pagination.ts';
-import { FREE_TRIAL, type PlanTerms } from '../plans/plans.ts';
 import type { BalanceForecast as Forecast } from '../usage/forecast.ts';
 import { nullIfNotFound, nullUnless, onlyUserId, relationTo, requireAllowed, requireVisible } from './authorization.ts';
 import { CreditBalance } from './balance.type.ts';
@@ -33,7 +32,6 @@ import { CreditGrantConnection } from './grant.type.ts';
 import { LedgerEntryConnection } from './ledger-entry.type.ts';
 import { pageOf } from './page.args.ts';
 import { partiesOf } from './party.ts';
-import { Plan } from './plan.type.ts';
 import { ReservationConnection } from './reservation.type.ts';
 import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
 import { BalanceForecast, UsageBucket } from './usage-summary.type.ts';
@@ -108,16 +106,6 @@ export class BillingEntityResolver {
     const balance = await loaders.balance.load(entity.billingEntityId);
     if (balance === null) throw new Error(`billing entity ${entity.billingEntityId} has no account`);
     return balance;
-  }
-
-  @FieldResolver(() => Plan, { description: 'Its plan.' })
-  plan(): PlanTerms {
-    return FREE_TRIAL;
-  }
-
-  @FieldResolver(() => [String], { description: 'Features the plan grants now, such as basic_chatflows.' })
-  features(): readonly string[] {
-    return FREE_TRIAL.features;
   }
 
   @FieldResolver(() => [String], {

@@ -10,6 +10,7 @@ import type { Grant } from '../credits/grants.ts';
 import type { Hold } from '../credits/holds.ts';
 import type { Entry } from '../credits/account.ts';
 import type { DomainServices } from '../services.ts';
+import type { PlanState } from '../subscriptions/subscriptions.ts';
 
 /** What resolvers reach: who asks, the domain, and loaders that live for one operation. */
 export interface RequestContext {
@@ -62,6 +63,7 @@ export class Loaders {
   #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
   #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
   #balance: DataLoader<string, Balance | null> | undefined;
+  #planState: DataLoader<string, PlanState | null> | undefined;
   #membership: DataLoader<MembershipKey, Membership | null, string> | undefined;
   #memberUse: DataLoader<MembershipKey, MemberUse, string> | undefined;
   #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
@@ -96,6 +98,13 @@ export class Loaders {
   get balance(): DataLoader<string, Balance | null> {
     return (this.#balance ??= new DataLoader(async (ids) => {
       const found = await this.#services.accounts.balances(ids);
+      return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get planState(): DataLoader<string, PlanState | null> {
+    return (this.#planState ??= new DataLoader(async (ids) => {
+      const found = await this.#services.subscriptions.byIds(ids);
       return ids.map((id) => found.get(id) ?? null);
     }));
   }

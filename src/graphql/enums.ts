@@ -58,6 +58,15 @@ export const LedgerEntryKindEnum = register('LedgerEntryKind', 'What an entry of
   CLAWBACK: 'A refunded or disputed payment took its credits back.',
   REPAYMENT: 'New credits paid what was owed.',
 });
+export const BillingSubscriptionStatusEnum = register('BillingSubscriptionStatus', 'How a subscription stands.', {
+  TRIALING: 'Its trial runs.',
+  ACTIVE: 'It is paid.',
+  PAST_DUE: 'A payment failed and is tried again. What is there can be used until the grace ends; overage cannot.',
+  UNPAID: 'A payment failed for good. All use is refused.',
+  INCOMPLETE: 'The first payment is missing, so that it has not begun.',
+  PAUSED: 'It rests.',
+  CANCELED: 'It has ended.',
+});
 export const UsageResourceEnum = register('UsageResource', 'What is metered.', {
   AI_TOKENS: 'Unit: one token.',
   COMPUTE: 'Unit: one millisecond.',

@@ -15,6 +15,7 @@ import { OrganizationFieldsResolver } from './organization-fields.resolver.ts';
 import { OrganizationResolver } from './organization.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
+import { SubscriptionResolver } from './subscription.resolver.ts';
 import { CreditDrawResolver, UsageRecordResolver } from './usage-record.resolver.ts';
 import { ViewerResolver } from './viewer.resolver.ts';
 
@@ -37,6 +38,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       OrganizationResolver,
       PlanResolver,
       ReservationResolver,
+      SubscriptionResolver,
       UsageRecordResolver,
       ViewerResolver,
     ],

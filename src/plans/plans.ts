@@ -38,3 +38,5 @@ const PRO: PlanTerms = {
 
 /** Every plan there is, cheapest first. */
 export const PLANS: readonly PlanTerms[] = [FREE_TRIAL, PRO];
+
+export const PLAN_BY_CODE: Readonly<Record<PlanCode, PlanTerms>> = { FREE_TRIAL, PRO };

@@ -117,6 +117,14 @@ const ROWS: Readonly<Record<string, Row>> = {
     needs: 'ledger.verify',
     ask: (target) => `{ verifyLedger(${byId(target)}) { consistent } }`,
   },
+  'Query.hasFeature': {
+    needs: 'entity.read',
+    ask: (target) => `{ hasFeature(${byId(target)}, feature: "basic_chatflows") }`,
+  },
+  'Mutation.setOveragePolicy': {
+    needs: 'overage.set',
+    ask: (target) => `mutation { setOveragePolicy(input: { ${byId(target)}, enabled: false }) { enabled } }`,
+  },
   'Query.checkUsage': {
     ...USE,
     ask: (target, caller) => `{ checkUsage(input: { ${useOf(target, caller)} }) { allowed } }`,
@@ -262,6 +270,8 @@ const FIELDS: Readonly<Record<string, { readonly ask?: string; readonly needs: O
     plan: { ask: 'plan { code }', needs: 'entity.read' },
     features: { needs: 'entity.read' },
     viewerPermissions: { needs: 'entity.read' },
+    subscription: { ask: 'subscription { id }', needs: 'subscription.read' },
+    overagePolicy: { ask: 'overagePolicy { enabled }', needs: 'subscription.read' },
     forecast: { ask: 'forecast { dailyBurn }', needs: 'forecast.read' },
     grants: { ask: 'grants { edges { cursor } }', needs: 'grants.read' },
     ledger: { ask: 'ledger { edges { cursor } }', needs: 'ledger.read' },
@@ -281,6 +291,21 @@ const FIELDS: Readonly<Record<string, { readonly ask?: string; readonly needs: O
     apiKey: { ask: 'apiKey(id: "KEY") { id }', needs: 'apiKeys.read' },
     auditLog: { ask: 'auditLog { edges { node { action } } }', needs: 'auditLog.read' },
   };
+/** One that nobody has paid yet: it is there, and changes nothing. */
+const SUBSCRIPTION = {
+  wanted: {
+    id: 'sub_1',
+    plan: 'PRO',
+    quantity: 1,
+    standing: 'INCOMPLETE',
+    status: 'INCOMPLETE',
+    graceEndsAt: null,
+    anchor: new Date('2026-03-01T00:00:00Z'),
+    next: { plan: 'PRO', quantity: 1 },
+    period: { start: new Date('2026-03-01T00:00:00Z'), end: new Date('2026-04-01T00:00:00Z') },
+  },
+  paidUnits: 0,
+} as const;
 /** Null also for who may read them, as long as nobody suspended it. */
 const OFTEN_NULL = ['suspendedAt', 'suspensionReason'];
 /** Empty for who may not read them. */
@@ -323,6 +348,7 @@ beforeAll(async () => {
     if (subject !== undefined) ids[subject] = await idOf(tokens.get(name) as string);
   }
   await populate();
+  for (const { id } of Object.values(targets)) await app.services.subscriptions.follow(id, SUBSCRIPTION);
 });
 
 afterAll(async () => {

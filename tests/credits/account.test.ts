@@ -3,7 +3,7 @@ import { type Account, accountTime, balanceOf, dueAt } from '../../src/credits/a
 import type { Command, Decision } from '../../src/credits/commands.ts';
 import { sumRemaining } from '../../src/credits/grants.ts';
 import { RATES } from '../../src/plans/rates.ts';
-import { draft, pauseHours } from './commands.ts';
+import { draft, pauseHours, PRO } from './commands.ts';
 import { Model } from './model.ts';
 import { PureLedger } from './pure-ledger.ts';
 
@@ -149,7 +149,7 @@ describe('the pure core', () => {
       fc.assert(
         fc.property(fc.array(fc.tuple(pauseHours, draft), { maxLength: 80 }), (history) => {
           const model = new Model(policy);
-          const ledger = new PureLedger().open(ENTITY, START, { overagePolicy: policy });
+          const ledger = new PureLedger().open(ENTITY, START, { overagePolicy: policy, subscription: PRO });
           const reservations: string[] = [];
           let clock = START;
           for (const [hours, make] of history) {
@@ -293,7 +293,7 @@ describe('the pure core', () => {
     });
 
     it('take what is available, then overage, then owe: admitted work is never refused (rule 16)', () => {
-      const till = new Till({ overagePolicy: { enabled: true, cap: 50n } });
+      const till = new Till({ overagePolicy: { enabled: true, cap: 50n }, subscription: PRO });
       till.done(grantOf(100n));
       till.done(reserveOf(100n, HOLD));
       expect(till.done(settleOf(2_000n, HOLD))).toEqual([
@@ -336,7 +336,7 @@ describe('the pure core', () => {
     });
 
     it('reserve overage headroom, which the cap counts at once (rule 14)', () => {
-      const till = new Till({ overagePolicy: { enabled: true, cap: 50n } });
+      const till = new Till({ overagePolicy: { enabled: true, cap: 50n }, subscription: PRO });
       till.done(grantOf(10n));
       till.done(reserveOf(500n, HOLD));
       expect(till.account).toMatchObject({ available: 0n, held: 10n, heldOverage: 40n });
@@ -358,7 +358,7 @@ describe('the pure core', () => {
     });
 
     it('keep their own headroom even when overage is switched off meanwhile (rule 16)', () => {
-      const till = new Till({ overagePolicy: { enabled: true, cap: null } });
+      const till = new Till({ overagePolicy: { enabled: true, cap: null }, subscription: PRO });
       till.done(reserveOf(500n, HOLD));
       const policy = { enabled: false, cap: null };
       till.done({ kind: 'policy', billingEntityId: ENTITY, actor: 'test', idempotency: null, overagePolicy: policy });
@@ -520,7 +520,7 @@ describe('the pure core', () => {
     });
 
     it('leave the counters of a later period alone', () => {
-      const till = new Till({ overagePolicy: { enabled: true, cap: null } });
+      const till = new Till({ overagePolicy: { enabled: true, cap: null }, subscription: PRO });
       till.done(grantOf(10n));
       till.done(useOf(300n));
       till.at('2026-04-02T00:00:00Z').done(refundOf(2n));
@@ -533,7 +533,7 @@ describe('the pure core', () => {
     });
 
     it('take overage of this period off, and pay back what was owed', () => {
-      const till = new Till({ overagePolicy: { enabled: true, cap: 5n } });
+      const till = new Till({ overagePolicy: { enabled: true, cap: 5n }, subscription: PRO });
       till.done(reserveOf(0n, HOLD));
       till.done(settleOf(200n, HOLD));
       expect(till.account).toMatchObject({ overage: 5n, owed: 15n, used: 20n });

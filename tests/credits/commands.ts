@@ -2,9 +2,24 @@
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
 import type { Command } from '../../src/credits/commands.ts';
+import type { SubscriptionState } from '../../src/credits/subscription.ts';
 import { RATES, type Resource } from '../../src/plans/rates.ts';
 
 const HOUR_MS = 3_600_000;
+
+/** A plan with overage whose periods are calendar months, and that gets no credits when they turn. */
+export const PRO: SubscriptionState = {
+  id: 'sub_1',
+  plan: 'PRO',
+  quantity: 1,
+  standing: 'GOOD',
+  status: 'PAUSED',
+  graceEndsAt: null,
+  anchor: new Date('2026-03-01T00:00:00.000Z'),
+  periodStart: new Date('2026-03-01T00:00:00.000Z'),
+  next: { plan: 'PRO', quantity: 1 },
+  base: null,
+};
 
 /** What a draft needs to become a command; `reservations` are those made before, oldest first. */
 interface Context {

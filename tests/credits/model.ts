@@ -151,6 +151,10 @@ export class Model {
       case 'transfer':
       case 'clawback':
       case 'policy':
+      case 'reinstate':
+      case 'credit':
+      case 'subscription':
+      case 'reportOverage':
         throw new Error(`the model does not know ${command.kind}`);
     }
   }

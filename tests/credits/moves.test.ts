@@ -216,6 +216,13 @@ describe('clawback on PostgreSQL', () => {
 describe('overage on PostgreSQL', () => {
   it('is taken where the policy allows it, and again from nothing in the next period', async () => {
     const person = await installation.person(10n);
+    await installation.subscribe(person.id, { status: 'PAUSED' });
+    await installation.one.administration.adjust(OPERATOR, {
+      idempotencyKey: installation.key(),
+      billingEntityId: person.id,
+      amount: -500_000n,
+      reason: 'no base credits',
+    });
     const policy: Command = {
       kind: 'policy',
       billingEntityId: person.id,

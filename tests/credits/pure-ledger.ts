@@ -1,9 +1,9 @@
 /** The pure core as the ledger drives it, in memory: due events, decision, and everything that was ever written. */
-import { v7 as uuidv7 } from 'uuid';
 import {
   type Account,
   accountTime,
   type Entry,
+  type MeterReport,
   openAccount,
   type RecordKey,
   type UsageRecord,
@@ -24,6 +24,7 @@ import { applyDue } from '../../src/credits/due.ts';
 import type { Grant } from '../../src/credits/grants.ts';
 import type { Hold } from '../../src/credits/holds.ts';
 import { countedUp, counterName, type UseCounter } from '../../src/credits/limits.ts';
+import { newId } from '../../src/credits/new-id.ts';
 import { type Stored, type Verification, Verifier } from '../../src/credits/verifier.ts';
 
 export class PureLedger {
@@ -34,12 +35,13 @@ export class PureLedger {
   readonly refunds: UsageRefund[] = [];
   readonly grants = new Map<string, Grant>();
   readonly holds = new Map<string, Hold>();
+  readonly reports: MeterReport[] = [];
   readonly counters = new Map<string, UseCounter>();
   /** What holds of those whom use names: nobody, until a test says otherwise. */
   terms: (use: ChargedUse) => UseTerms = () => NO_TERMS;
 
   open(billingEntityId: string, now: Date, changes: Partial<Account> = {}): this {
-    const account = { ...openAccount(billingEntityId, now, ['basic_chatflows']), ...changes };
+    const account = { ...openAccount(billingEntityId, now), ...changes };
     this.#accounts.set(billingEntityId, account);
     return this;
   }
@@ -53,7 +55,7 @@ export class PureLedger {
   /** Applies what is due. */
   advance(billingEntityId: string, clock: Date): Account {
     const account = this.#loaded(billingEntityId, clock);
-    const due = applyDue(account, accountTime(account, clock));
+    const due = applyDue(account, accountTime(account, clock), newId);
     this.#accounts.set(billingEntityId, due.account);
     this.#keep(due.applied);
     return due.account;
@@ -73,7 +75,7 @@ export class PureLedger {
               : [],
           ),
         terms: (use) => this.terms(use),
-        newId: uuidv7,
+        newId,
       },
       clock,
     );
@@ -115,6 +117,7 @@ export class PureLedger {
       holdCount: BigInt(holds.length),
       refundCount: BigInt(refunds.length),
       counters: own(this.counters.values()),
+      reports: own(this.reports).map(intact),
       rollupProblems: [],
     });
   }
@@ -139,6 +142,7 @@ export class PureLedger {
     this.entries.push(...applied.entries);
     this.records.push(...applied.records);
     this.refunds.push(...applied.refunds);
+    this.reports.push(...applied.reports);
     for (const record of applied.refundedRecords) this.#refunded.add(nameOf(record));
     for (const grant of applied.grants) this.grants.set(grant.id, grant);
     for (const hold of applied.holds) this.holds.set(hold.id, hold);

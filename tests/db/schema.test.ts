@@ -125,6 +125,7 @@ describe('every table of a billing entity', () => {
     expect(triggers).toEqual([
       { table: 'audit_log_entry', name: 'audit_log_entry_append_only', row: true },
       { table: 'ledger_entry', name: 'ledger_entry_append_only', row: true },
+      { table: 'meter_report', name: 'meter_report_frozen', row: true },
       { table: 'usage_record', name: 'usage_record_append_only', row: true },
       { table: 'usage_refund', name: 'usage_refund_append_only', row: true },
     ]);

@@ -8,9 +8,11 @@ import type { Hold } from '../../src/credits/holds.ts';
 import type { Entry } from '../../src/credits/account.ts';
 import type { FailedJob } from '../../src/jobs/tasks.ts';
 import type { Page } from '../../src/pagination.ts';
+import { PLAN_BY_CODE } from '../../src/plans/plans.ts';
 import { apiKeyId } from '../../src/ids.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import type { DomainServices } from '../../src/services.ts';
+import type { PlanState } from '../../src/subscriptions/subscriptions.ts';
 import type { UsageBucket } from '../../src/usage/usage-summary.ts';
 
 export const NOON = new Date('2026-03-10T12:00:00.000Z');
@@ -181,6 +183,27 @@ const failedJob: FailedJob = {
   createdAt: NOON,
 };
 
+/** PRO, of two units that become one. */
+export const planState: PlanState = {
+  plan: PLAN_BY_CODE.PRO,
+  features: PLAN_BY_CODE.PRO.features,
+  subscription: {
+    id: 'sub_1',
+    plan: PLAN_BY_CODE.PRO,
+    quantity: 2,
+    status: 'ACTIVE',
+    currentPeriodStart: NOON,
+    currentPeriodEnd: TOMORROW,
+    cancelAtPeriodEnd: false,
+    scheduledPlan: PLAN_BY_CODE.PRO,
+    scheduledQuantity: 1,
+    pendingPayment: null,
+    graceEndsAt: null,
+  },
+  overagePolicy: { enabled: true, cap: 500n },
+  unpaid: false,
+};
+
 const pageOf = <T>(nodes: readonly T[]): Page<T> => ({
   edges: nodes.map((node, index) => ({ cursor: `c${index}`, node })),
   pageInfo: { hasNextPage: false, hasPreviousPage: false, startCursor: 'c0', endCursor: `c${nodes.length - 1}` },
@@ -213,6 +236,7 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     }),
     'entities.reinstate': ({ billingEntityId }: { billingEntityId: string }) => entityOf(billingEntityId, 'Ann'),
     'accounts.balances': (ids: readonly string[]) => new Map(ids.map((id) => [id, balanceOf(id)])),
+    'subscriptions.byIds': (ids: readonly string[]) => new Map(ids.map((id) => [id, planState])),
     'history.grants': () => pageOf([trial]),
     'history.grantsByIds': (keys: readonly { id: string }[]) => keys.map(({ id }) => (id === TRIAL ? trial : null)),
     'history.ledger': () => pageOf([entry]),

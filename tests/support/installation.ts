@@ -2,7 +2,9 @@
 import pg from 'pg';
 import type { OperatorPrincipal, ServicePrincipal, UserPrincipal } from '../../src/billing-entities/principal.ts';
 import type { ConsumeInput } from '../../src/credits/consumption.ts';
+import { monthFrom } from '../../src/credits/periods.ts';
 import type { ReserveInput } from '../../src/credits/reservations.ts';
+import type { SubscriptionState, WantedSubscription } from '../../src/credits/subscription.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { openTestServices, TestClock } from './services.ts';
@@ -82,6 +84,39 @@ export class Installation {
       reason: 'test',
     });
     return grant?.id as string;
+  }
+
+  /** A paid subscription to PRO that begins now, for a month, with what is said besides. */
+  async subscribe(
+    billingEntityId: string,
+    changes: Partial<WantedSubscription> = {},
+    paidUnits = changes.quantity ?? 1,
+  ): Promise<SubscriptionState> {
+    const anchor = changes.anchor ?? this.clock.now();
+    const quantity = changes.quantity ?? 1;
+    const outcome = await this.one.ledger.execute({
+      kind: 'subscription',
+      billingEntityId,
+      actor: 'system',
+      idempotency: null,
+      wanted: {
+        id: `sub_${billingEntityId}`,
+        plan: 'PRO',
+        quantity,
+        standing: 'GOOD',
+        status: 'ACTIVE',
+        graceEndsAt: null,
+        anchor,
+        next: { plan: 'PRO', quantity },
+        period: monthFrom(anchor, this.clock.now()),
+        ...changes,
+      },
+      paidUnits,
+    });
+    if (outcome.kind !== 'committed' || outcome.subscription === null) {
+      throw new Error(`subscribing was ${outcome.kind}`);
+    }
+    return outcome.subscription;
   }
 
   /** A key that nobody else has. */

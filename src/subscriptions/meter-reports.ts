@@ -1,0 +1,90 @@
+/** Overage on its way to the meter: frozen by the ledger, delivered by whoever knows the provider (rule 28). */
+import { v7 as uuidv7 } from 'uuid';
+import type { MeterReport } from '../credits/account.ts';
+import type { Ledger } from '../credits/ledger.ts';
+import { type Delivery, reportChecksum } from '../credits/ledger-columns.ts';
+import { REPORT_COLUMNS, type ReportRow, toReport } from '../credits/ledger-rows.ts';
+import type { Database } from '../db/database.ts';
+
+/** A report and what became of it. */
+export type DeliveredReport = MeterReport & Delivery;
+
+export class MeterReports {
+  readonly #database: Database;
+  readonly #ledger: Ledger;
+
+  constructor({ database, ledger }: { readonly database: Database; readonly ledger: Ledger }) {
+    this.#database = database;
+    this.#ledger = ledger;
+  }
+
+  /** Accounts with overage that no report has yet, in the order of their ids. Found without locks. */
+  async unreported({ after, limit }: { readonly after: string | null; readonly limit: number }): Promise<string[]> {
+    const { rows } = await this.#database.query<{ billing_entity_id: string }>(
+      `select billing_entity_id from credit_account
+       where overage_reported < overage_total and ($1::uuid is null or billing_entity_id > $1)
+       order by billing_entity_id limit $2`,
+      [after, limit],
+    );
+    return rows.map((row) => row.billing_entity_id);
+  }
+
+  /**
+   * Freezes what an account has not reported yet; null: there was nothing. Turns and ended subscriptions freeze theirs by
+   * themselves, so that `undelivered` has more than what this gives.
+   */
+  async freeze(billingEntityId: string): Promise<MeterReport | null> {
+    const command = { billingEntityId, actor: 'system', idempotency: null, reportId: uuidv7() } as const;
+    const outcome = await this.#ledger.execute({ kind: 'reportOverage', ...command });
+    if (outcome.kind !== 'committed') throw new Error(`reporting overage was ${outcome.kind}`);
+    return outcome.reports[0] ?? null;
+  }
+
+  /** Reports that are neither SENT nor BILLED, oldest first, whosever they are. */
+  async undelivered({
+    after,
+    limit,
+  }: {
+    readonly after: Pick<MeterReport, 'createdAt' | 'id'> | null;
+    readonly limit: number;
+  }): Promise<DeliveredReport[]> {
+    const { rows } = await this.#database.query<ReportRow>(
+      `select ${REPORT_COLUMNS} from meter_report m
+       where m.state in ('PENDING', 'FAILED') and ($1::timestamptz is null or (m.created_at, m.id) > ($1, $2::uuid))
+       order by m.created_at, m.id limit $3`,
+      [after?.createdAt ?? null, after?.id ?? null, limit],
+    );
+    return rows.map(toReport);
+  }
+
+  /** null: there is none. */
+  async byId({ billingEntityId, id }: Pick<MeterReport, 'billingEntityId' | 'id'>): Promise<DeliveredReport | null> {
+    const { rows } = await this.#database.query<ReportRow>(
+      `select ${REPORT_COLUMNS} from meter_report m where m.billing_entity_id = $1 and m.id = $2`,
+      [billingEntityId, id],
+    );
+    return rows[0] === undefined ? null : toReport(rows[0]);
+  }
+
+  /**
+   * Notes what became of a report. false: somebody else noted something since it was read; read it again. The checksum
+   * tells, and covers the delivery, too: a report set aside behind the ledger's back would be overage that nobody bills.
+   */
+  async note(report: DeliveredReport, delivery: Delivery): Promise<boolean> {
+    const { rowCount } = await this.#database.query(
+      `update meter_report set state = $4, attempts = $5, error = $6, sent_at = $7, checksum = $8::bytea
+       where billing_entity_id = $1 and id = $2 and checksum = $3::bytea`,
+      [
+        report.billingEntityId,
+        report.id,
+        reportChecksum(report),
+        delivery.state,
+        delivery.attempts,
+        delivery.error,
+        delivery.sentAt,
+        reportChecksum({ ...report, ...delivery }),
+      ],
+    );
+    return rowCount === 1;
+  }
+}

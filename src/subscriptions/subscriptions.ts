@@ -1,0 +1,236 @@
+/** Plans of billing entities: read for callers, and followed for whoever hears from the payment provider. */
+import { v7 as uuidv7 } from 'uuid';
+import { actorOf } from '../billing-entities/access.ts';
+import type { Principal } from '../billing-entities/principal.ts';
+import type { Clock } from '../clock.ts';
+import { type AccountState, accountTime, MAX_CREDITS, type OveragePolicy } from '../credits/account.ts';
+import type { Accounts } from '../credits/accounts.ts';
+import type { Command, SubscriptionCommand } from '../credits/commands.ts';
+import type { History } from '../credits/history.ts';
+import { systemKey } from '../credits/idempotency.ts';
+import type { Committed, Ledger, Replayed } from '../credits/ledger.ts';
+import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../credits/ledger-rows.ts';
+import { checkReason } from '../credits/reason.ts';
+import { begun, isUnpaid, planOf, type SubscriptionState, type SubscriptionStatus } from '../credits/subscription.ts';
+import type { Database } from '../db/database.ts';
+import { FREE_TRIAL, PLAN_BY_CODE, type PlanTerms } from '../plans/plans.ts';
+import { Refusal } from '../refusal.ts';
+
+/** Which plan an entity has, and on what terms. */
+export interface PlanState {
+  readonly plan: PlanTerms;
+  /** What the plan grants now. */
+  readonly features: readonly string[];
+  readonly subscription: Subscription | null;
+  readonly overagePolicy: OveragePolicy;
+  /** All use is refused until the payer pays. */
+  readonly unpaid: boolean;
+}
+
+/** A subscription as callers see it. */
+export interface Subscription {
+  readonly id: string;
+  readonly plan: PlanTerms;
+  readonly quantity: number;
+  readonly status: SubscriptionStatus;
+  readonly currentPeriodStart: Date;
+  /** null: it has not begun. */
+  readonly currentPeriodEnd: Date | null;
+  readonly cancelAtPeriodEnd: boolean;
+  /** null: it goes on as it is. */
+  readonly scheduledPlan: PlanTerms | null;
+  /** null: the units stay, or there are none. */
+  readonly scheduledQuantity: number | null;
+  readonly pendingPayment: PendingPayment | null;
+  readonly graceEndsAt: Date | null;
+}
+
+/** A change that waits for the payer. */
+export interface PendingPayment {
+  readonly plan: PlanTerms;
+  readonly quantity: number;
+  readonly hostedUrl: string;
+  readonly expiresAt: Date | null;
+}
+
+/** Credits that an invoice paid for besides the base of a period (rule 26). */
+export interface PaidCredits {
+  readonly billingEntityId: string;
+  readonly source: 'PURCHASE' | 'SUBSCRIPTION';
+  readonly amount: bigint;
+  /** Once for each of these, whatever else is said. */
+  readonly invoiceId: string;
+  readonly lineId: string;
+  readonly reason: string | null;
+}
+
+interface Options {
+  readonly database: Database;
+  readonly ledger: Ledger;
+  readonly accounts: Accounts;
+  readonly history: History;
+  readonly clock: Clock;
+}
+
+export class Subscriptions {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** @throws Refusal NOT_FOUND */
+  async of(billingEntityId: string): Promise<PlanState> {
+    const state = (await this.byIds([billingEntityId])).get(billingEntityId);
+    if (state === undefined) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+    return state;
+  }
+
+  /** Of those of these entities that have an account. */
+  async byIds(ids: readonly string[]): Promise<Map<string, PlanState>> {
+    const now = this.#options.clock.now();
+    const rows = await this.#read(ids);
+    const overdue = rows.filter(({ due_at: dueAt }) => dueAt !== null && dueAt <= now);
+    const current = rows.filter((row) => !overdue.includes(row));
+    if (overdue.length > 0) {
+      const late = overdue.map((row) => row.billing_entity_id);
+      // Whoever cannot be advanced is shown as it was last.
+      await Promise.allSettled(late.map((id) => this.#options.accounts.advance(id)));
+      current.push(...(await this.#read(late)));
+    }
+    return new Map(
+      current.map((row) => {
+        const account = toAccountState(row);
+        return [row.billing_entity_id, toPlanState(account, accountTime(account, now))];
+      }),
+    );
+  }
+
+  /**
+   * Whether and how far use may go on as overage. It is kept on any plan and counts on one that allows overage, so that
+   * who is about to subscribe, or comes back, has said it already.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
+   */
+  async setOveragePolicy(
+    principal: Principal,
+    { billingEntityId, enabled, cap }: OveragePolicy & { readonly billingEntityId: string },
+  ): Promise<OveragePolicy> {
+    if (cap !== null && (cap < 0n || cap > MAX_CREDITS)) {
+      throw new Refusal('BAD_USER_INPUT', 'cap must not be negative');
+    }
+    const overagePolicy = { enabled, cap };
+    await this.#execute({
+      kind: 'policy',
+      billingEntityId,
+      actor: actorOf(principal),
+      idempotency: null,
+      overagePolicy,
+    });
+    return overagePolicy;
+  }
+
+  /**
+   * Makes the account follow its subscription as the provider has it now; null: there is none any more. Any number of
+   * times: what is so already changes nothing.
+   * @param paidUnits units whose base price for the wanted period has been paid; 0: none
+   * @returns the subscription as the account has it, with the grant of the period's base credits
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
+   */
+  async follow(
+    billingEntityId: string,
+    { wanted, paidUnits }: Pick<SubscriptionCommand, 'wanted' | 'paidUnits'>,
+  ): Promise<SubscriptionState | null> {
+    const command = { kind: 'subscription', billingEntityId, ...BY_ITSELF, wanted, paidUnits } as const;
+    const outcome = await this.#execute(command);
+    return outcome.kind === 'committed' ? outcome.subscription : null;
+  }
+
+  /**
+   * Gives what an invoice's line paid for, once.
+   * @returns the grant, of whichever call made it
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
+   */
+  async credit(paid: PaidCredits): Promise<{ grantId: string; replayed: boolean }> {
+    const { billingEntityId, source, amount, invoiceId, lineId, reason } = paid;
+    if (amount <= 0n) throw new Refusal('BAD_USER_INPUT', 'amount must be above 0');
+    const outcome = await this.#execute({
+      kind: 'credit',
+      billingEntityId,
+      actor: BY_ITSELF.actor,
+      idempotency: systemKey('invoice', invoiceId, lineId),
+      grantId: uuidv7(),
+      source,
+      amount,
+      reason: reason === null ? null : checkReason(reason),
+    });
+    const replayed = outcome.kind === 'replayed';
+    const entry = replayed
+      ? (await this.#options.history.entriesBySequence([{ billingEntityId, sequence: outcome.sequence }]))[0]
+      : outcome.entries[0];
+    if (!entry || entry.grantId === null) throw new Error(`the grant of ${invoiceId} is missing`);
+    return { grantId: entry.grantId, replayed };
+  }
+
+  /**
+   * Gives back exactly what was clawed back of a grant; of what was not, nothing.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
+   */
+  async reinstate(billingEntityId: string, { grantId, reason }: { grantId: string; reason: string }): Promise<void> {
+    await this.#execute({
+      kind: 'reinstate',
+      billingEntityId,
+      ...BY_ITSELF,
+      grantId,
+      reason: checkReason(reason),
+    });
+  }
+
+  async #read(ids: readonly string[]): Promise<(AccountRow & { due_at: Date | null })[]> {
+    const { rows } = await this.#options.database.query<AccountRow & { due_at: Date | null }>({
+      name: 'plans-of-accounts',
+      text: `select ${ACCOUNT_COLUMNS}, a.due_at from credit_account a where a.billing_entity_id = any($1::uuid[])`,
+      values: [ids],
+    });
+    return rows;
+  }
+
+  async #execute(command: Command): Promise<Committed | Replayed> {
+    const outcome = await this.#options.ledger.execute(command);
+    if (outcome.kind === 'committed' || outcome.kind === 'replayed') return outcome;
+    if (outcome.kind === 'rejected') throw new Refusal(outcome.code, outcome.message);
+    throw new Error(`${command.kind} cannot be ${outcome.kind}`);
+  }
+}
+
+const BY_ITSELF = { actor: 'system', idempotency: null } as const;
+
+function toPlanState(account: AccountState, now: Date): PlanState {
+  const plan = planOf(account);
+  return {
+    plan,
+    features: plan.features,
+    subscription: account.subscription && toSubscription(account, account.subscription),
+    overagePolicy: account.overagePolicy,
+    unpaid: isUnpaid(account, now),
+  };
+}
+
+function toSubscription(account: AccountState, state: SubscriptionState): Subscription {
+  const { plan, quantity } = state;
+  const hasBegun = begun(account) !== null;
+  const next = state.next?.plan === 'FREE_TRIAL' ? null : state.next;
+  const changes = next === null || next.plan !== plan || next.quantity !== quantity;
+  return {
+    id: state.id,
+    plan: PLAN_BY_CODE[plan],
+    quantity,
+    status: state.status,
+    currentPeriodStart: state.periodStart,
+    currentPeriodEnd: hasBegun ? account.period.end : null,
+    cancelAtPeriodEnd: next === null,
+    scheduledPlan: changes ? (next === null ? FREE_TRIAL : PLAN_BY_CODE[next.plan]) : null,
+    scheduledQuantity: next === null || next.quantity === quantity ? null : next.quantity,
+    pendingPayment: null,
+    graceEndsAt: state.graceEndsAt,
+  };
+}
