@@ -40,7 +40,7 @@ const OTHERWISE: Readonly<Record<string, (column: string) => readonly string[]>>
   // Where the database knows the words, another of them.
   text: (column) => [
     `coalesce(${column}, '') || 'x'`,
-    ...['LAPSING', 'LAPSED', 'SETTLED', 'RELEASED'].map((word) => `nullif('${word}', ${column})`),
+    ...['LAPSING', 'LAPSED', 'SETTLED', 'RELEASED', 'FAILED'].map((word) => `nullif('${word}', ${column})`),
   ],
   jsonb: () => [`'{"altered": true}'`],
   bytea: (column) => [`coalesce(${column}, '') || '\\x00'`],
@@ -190,6 +190,10 @@ describe('verification', () => {
       'credit_grant.open',
       'meter_report.sent_at',
       'reservation.open',
+      'reservation.api_key_entity_id',
+      'reservation.api_key_id',
+      'usage_record.api_key_entity_id',
+      'usage_record.api_key_id',
     ]);
     expect(columns.length).toBeGreaterThan(120);
     await installation.expectProven(id);
