@@ -2,7 +2,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { entryId, grantId, recordId } from '../ids.ts';
 import type { Account, Entry } from './account.ts';
-import type { Applied, Command } from './commands.ts';
+import type { Applied, Command, PolicyCommand } from './commands.ts';
 import type { Column } from './ledger-columns.ts';
 
 /** One row of an account's audit log. */
@@ -38,6 +38,7 @@ export function auditedOf(
 ): AuditedChange[] {
   return accounts.flatMap((account) => {
     const { billingEntityId } = account;
+    if (command.kind === 'policy') return policyChange(command, account, before.get(billingEntityId));
     const entry = entries.find((each) => each.billingEntityId === billingEntityId);
     if (entry === undefined) return [];
     return {
@@ -52,6 +53,26 @@ export function auditedOf(
       createdAt: entry.createdAt,
     };
   });
+}
+
+/** Terms of which no entry tells. */
+function policyChange({ actor }: PolicyCommand, after: Account, before: Account | undefined): AuditedChange {
+  const { billingEntityId, touchedAt } = after;
+  const stateOf = (account: Account | undefined): Record<string, unknown> => {
+    const { enabled = false, cap = null } = account?.overagePolicy ?? {};
+    return { enabled, cap: cap === null ? null : Number(cap) };
+  };
+  return {
+    billingEntityId,
+    id: uuidv7(),
+    actor,
+    action: 'overage.set',
+    subject: billingEntityId,
+    before: stateOf(before),
+    after: stateOf(after),
+    reason: null,
+    createdAt: touchedAt,
+  };
 }
 
 /** The grant, the record, the account on the other side; else the entry of the ledger. */

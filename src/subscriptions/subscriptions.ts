@@ -124,6 +124,7 @@ export class Subscriptions {
       billingEntityId,
       actor: actorOf(principal),
       idempotency: null,
+      audited: true,
       overagePolicy,
     });
     return overagePolicy;
