@@ -13,8 +13,10 @@ export const oneUser: Users = { prefix: 'bench-one-', count: 1 };
 /** Many accounts with what the trial gives them. */
 export const manyUsers: Users = { prefix: 'bench-many-', count: 10_000 };
 
-/** Members of one busy pool. */
-export const poolMembers: Users = { prefix: 'bench-member-', count: 20, pool: 'bench-pool' };
+/** The one member of one busy pool: beside `oneUser` the same use, but for routing and limits. */
+export const poolMember: Users = { prefix: 'bench-member-', count: 1, pool: 'bench-pool' };
+/** Members of another: each is counted and summed up apart. */
+export const poolMembers: Users = { prefix: 'bench-one-of-20-', count: 20, pool: 'bench-pool-of-20' };
 
 interface Account {
   readonly id: string;

@@ -57,7 +57,7 @@ export function judge(figures: Figures): Goal[] {
       15,
     ),
     ratio('10 000 accounts ÷ one account', throughput('accounts-10000'), throughput('http-64'), 0.8),
-    ratio('one pool with members, limits and a key ÷ one account', throughput('pool-64'), throughput('http-64'), 0.85),
+    ratio('one pool, a member’s and a key’s limit ÷ one account', throughput('pool-64'), throughput('http-64'), 0.85),
     below('p99 at half of the top rate', figures.get('paced')?.p99Ms, 25),
     atMost('p50 of a lone consumption ÷ of a lone statement', p50('http-1'), p50('hot-row-1'), 2),
     notYet('1 000 subscribers of one busy account: age of the commit an event carries', 'p99 < 100 ms'),

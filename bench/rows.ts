@@ -1,4 +1,4 @@
-import { manyUsers, oneUser, poolMembers, type Users } from './accounts.ts';
+import { manyUsers, oneUser, poolMember, poolMembers, type Users } from './accounts.ts';
 import type { LoadSpec } from './load/spec.ts';
 
 /** What answers the requests of a row. */
@@ -94,7 +94,14 @@ export const rows: readonly Row[] = [
   {
     ...ours,
     name: 'pool-64',
-    what: 'consumeCredits, one pool, 20 members with limits on a key with one, 64 connections',
+    what: 'consumeCredits, one pool, a member with a limit on a key with one, 64 connections',
+    concurrency: 64,
+    users: poolMember,
+  },
+  {
+    ...ours,
+    name: 'pool-of-20',
+    what: 'the same with 20 members',
     concurrency: 64,
     users: poolMembers,
   },

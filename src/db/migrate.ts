@@ -4,7 +4,8 @@ import { openOrm } from './orm.ts';
 
 /** Brings the database at this address up to date. Processes that start together wait for one another. */
 export async function migrate(databaseUrl: string): Promise<void> {
-  const orm = await openOrm(databaseUrl, { poolSize: 3 });
+  // An index over years of use, or a wait for another process that makes one, takes what it takes.
+  const orm = await openOrm(databaseUrl, { poolSize: 3, statementTimeoutMs: 0 });
   try {
     await migrateWith(orm, () => migrateJobs(databaseUrl));
   } finally {

@@ -3,8 +3,14 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { migrations } from '../../migrations/list.ts';
 import { entities } from './entities.ts';
 
+interface OrmOptions {
+  readonly poolSize: number;
+  /** How long the server may work on one statement; 0: as long as it takes. */
+  readonly statementTimeoutMs?: number;
+}
+
 /** Opens the ORM on a database. Nothing is sent before the first query. */
-export function openOrm(databaseUrl: string, { poolSize }: { poolSize: number }): Promise<MikroORM> {
+export function openOrm(databaseUrl: string, { poolSize, statementTimeoutMs = 30_000 }: OrmOptions): Promise<MikroORM> {
   return MikroORM.init({
     clientUrl: databaseUrl,
     entities,
@@ -17,6 +23,10 @@ export function openOrm(databaseUrl: string, { poolSize }: { poolSize: number })
     // The migrator would write to standard output, past the structured log; its failures are thrown.
     logger: () => undefined,
     // Reads never wait for a server that does not answer: they fail and become UNAVAILABLE.
-    driverOptions: { connectionTimeoutMillis: 3_000, statement_timeout: 30_000, application_name: 'tollgate' },
+    driverOptions: {
+      connectionTimeoutMillis: 3_000,
+      statement_timeout: statementTimeoutMs,
+      application_name: 'tollgate',
+    },
   });
 }
