@@ -2,7 +2,7 @@
  * `npm run keys:rotate`: wraps the data keys of all secrets by the newest of ENCRYPTION_KEYS, so that older ones can be
  * taken out. Beside running servers, and again wherever it was stopped.
  */
-import { auditInto } from './api-keys/audit.ts';
+import { auditInto } from './billing-entities/audit-log.ts';
 import { rewrapAll } from './api-keys/rewrapping.ts';
 import { systemClock } from './clock.ts';
 import { ConfigError, loadConfig } from './config.ts';

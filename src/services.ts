@@ -1,12 +1,11 @@
 /** The domain, composed: everything below the edges, on one database. */
 import type { Logger } from 'pino';
 import { ApiKeys } from './api-keys/api-keys.ts';
-import { auditInto } from './api-keys/audit.ts';
 import type { KeyRing } from './api-keys/envelope.ts';
 import { KeyAuthentication } from './api-keys/key-authentication.ts';
 import { KeyUse } from './api-keys/key-use.ts';
 import { ProviderSecrets } from './api-keys/provider-secrets.ts';
-import { AuditLog } from './billing-entities/audit-log.ts';
+import { auditInto, AuditLog } from './billing-entities/audit-log.ts';
 import { may } from './billing-entities/authorization.ts';
 import { BillingEntities } from './billing-entities/billing-entities.ts';
 import { Members } from './billing-entities/members.ts';

@@ -22,7 +22,7 @@ import {
   modeOf,
   type UpdateKeyInput,
 } from './api-key-input.ts';
-import type { Audit, Queryable } from './audit.ts';
+import type { Audit, Queryable } from '../billing-entities/audit-log.ts';
 import { type KeyRing, seal } from './envelope.ts';
 import { hashOfKey, hintOf, makeKey } from './key-format.ts';
 

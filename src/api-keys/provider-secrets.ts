@@ -11,7 +11,7 @@ import type { Database } from '../db/database.ts';
 import { apiKeyId, parseApiKeyId } from '../ids.ts';
 import { Refusal } from '../refusal.ts';
 import { type ApiKey, type ApiKeyProvider, KEY_COLUMNS, type KeyRow, secretBinding, toApiKey } from './api-key.ts';
-import type { Audit } from './audit.ts';
+import type { Audit } from '../billing-entities/audit-log.ts';
 import { type KeyRing, UnreadableSecretError, unseal } from './envelope.ts';
 import type { KeyUse } from './key-use.ts';
 

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { apiKeyId } from '../ids.ts';
 import { secretBinding } from './api-key.ts';
-import type { Audit } from './audit.ts';
+import type { Audit } from '../billing-entities/audit-log.ts';
 import { type KeyRing, rewrap, type Sealed, UnreadableSecretError } from './envelope.ts';
 import { refOf, type SealedRow, sealedOf } from './provider-secrets.ts';
 

@@ -4,6 +4,7 @@
  */
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
+import type { Clock } from '../clock.ts';
 import { Conditions } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
@@ -44,6 +45,33 @@ export interface AuditLogFilter {
   readonly from: Date | null;
   /** Exclusive. */
   readonly to: Date | null;
+}
+
+/** A transaction's client, or the database for a statement by itself. */
+export interface Queryable {
+  query(text: string, values: unknown[]): Promise<unknown>;
+}
+
+/** What is done now. */
+export type AuditEntry = Omit<AuditRecord, 'createdAt' | 'before' | 'after'> & {
+  readonly before: Readonly<Record<string, unknown>> | null;
+  readonly after: Readonly<Record<string, unknown>> | null;
+};
+
+export type Audit = (entry: AuditEntry, client: Queryable) => Promise<void>;
+
+/** Writes entries where `client` writes: in its transaction, if it is in one. */
+export function auditInto(clock: Clock): Audit {
+  return async (entry, client) => {
+    const { billingEntityId, actor, action, subject, before, after, reason } = entry;
+    const [id, now] = [uuidv7(), clock.now()];
+    // Run again after its answer was lost, it finds its own row.
+    await client.query(
+      `insert into audit_log_entry (billing_entity_id, id, actor, action, subject, before, after, reason, created_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (billing_entity_id, id) do nothing`,
+      [billingEntityId, id, actor, action, subject, before, after, reason, now],
+    );
+  };
 }
 
 /** Writes one entry, inside the transaction of the change. */

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ApiKey } from '../../src/api-keys/api-key.ts';
 import type { CreateKeyInput } from '../../src/api-keys/api-key-input.ts';
-import { auditInto } from '../../src/api-keys/audit.ts';
+import { auditInto } from '../../src/billing-entities/audit-log.ts';
 import type { KeyRing } from '../../src/api-keys/envelope.ts';
 import type { SecretRequest } from '../../src/api-keys/provider-secrets.ts';
 import { rewrapAll } from '../../src/api-keys/rewrapping.ts';
