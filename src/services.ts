@@ -25,10 +25,12 @@ import { Transfers } from './credits/transfers.ts';
 import { giveTrial } from './credits/trial.ts';
 import { LedgerVerification } from './credits/verification.ts';
 import { Database } from './db/database.ts';
+import { Exclusive } from './db/exclusive.ts';
 import { openOrm } from './db/orm.ts';
 import { openJobPool, openLedgerPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
+import { MeterReporter } from './stripe/meter-reporter.ts';
 import { openStripe, type StripeSettings } from './stripe/stripe.ts';
 import { MeterReports } from './subscriptions/meter-reports.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
@@ -68,6 +70,8 @@ const ORM_CONNECTIONS = 4;
 
 /** Jobs wait for Stripe most of their time; a few are enough. */
 const JOBS_AT_ONCE = 4;
+/** Customers of Stripe's that are worked on, one process at a time for each. */
+const CUSTOMERS_AT_ONCE = 6;
 
 /** Opens the domain on a migrated database; `start` begins its work in the background, `stop` ends it after the last caller. */
 // The type is what is returned; writing it out would say everything twice.
@@ -138,6 +142,21 @@ export async function openServices(options: ServicesOptions) {
   const administration = new Administration({ ledger, history });
   const subscriptions = new Subscriptions({ database, ledger, accounts, history, clock });
   const meterReports = new MeterReports({ database, ledger });
+  const exclusive = new Exclusive(databaseUrl, { max: CUSTOMERS_AT_ONCE, onIdleError });
+  const meterReporter =
+    stripe &&
+    new MeterReporter({
+      stripe: stripe.client,
+      catalog: stripe.catalog,
+      events: stripe.events,
+      reports: meterReports,
+      exclusive,
+      // Nobody makes customers yet: what is reported waits for them.
+      customerOf: async () => null,
+      clock,
+      log,
+    });
+  if (meterReporter !== null) jobs.tend(async () => meterReporter.tend());
   const verification = new LedgerVerification(database);
   const exports = new Exports({
     entities,
@@ -172,6 +191,8 @@ export async function openServices(options: ServicesOptions) {
     jobs,
     ledger,
     live,
+    /** null: without Stripe. */
+    meterReporter,
     meterReports,
     providerSecrets,
     members,
@@ -198,9 +219,9 @@ export async function openServices(options: ServicesOptions) {
       await jobs.start();
     },
     async stop(): Promise<void> {
-      await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop()]);
+      await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop(), meterReporter?.stop()]);
       await live.stop();
-      await Promise.all([jobPool.end(), ledgerPool.end(), database.end(), orm.close()]);
+      await Promise.all([jobPool.end(), exclusive.end(), ledgerPool.end(), database.end(), orm.close()]);
     },
   };
 }

@@ -57,6 +57,52 @@ export class MeterReports {
     return rows.map(toReport);
   }
 
+  /** Those of one account, in the order in which they were frozen. */
+  async undeliveredOf(billingEntityId: string): Promise<DeliveredReport[]> {
+    const { rows } = await this.#database.query<ReportRow>(
+      `select ${REPORT_COLUMNS} from meter_report m
+       where m.billing_entity_id = $1 and m.state in ('PENDING', 'FAILED') order by m.created_at, m.id`,
+      [billingEntityId],
+    );
+    return rows.map(toReport);
+  }
+
+  /** How many are neither SENT nor BILLED, and how many of these were refused. */
+  async counts(): Promise<{ undelivered: number; failed: number }> {
+    const { rows } = await this.#database.query<{ undelivered: number; failed: number }>(
+      `select count(*)::int as undelivered, (count(*) filter (where state = 'FAILED'))::int as failed
+       from meter_report where state in ('PENDING', 'FAILED')`,
+    );
+    return rows[0] ?? { undelivered: 0, failed: 0 };
+  }
+
+  /**
+   * What the meter should have of an account that is stamped within [from, to): what it took for certain, what of it was
+   * sent after `lately` and may not be counted yet, and what it may have or not.
+   */
+  async sums(
+    billingEntityId: string,
+    { from, to, lately }: { readonly from: Date; readonly to: Date; readonly lately: Date },
+  ): Promise<{ sent: bigint; lately: bigint; unknown: bigint }> {
+    const { rows } = await this.#database.query<{ sent: bigint; lately: bigint; unknown: bigint }>(
+      `select coalesce(sum(credits) filter (where state = 'SENT'), 0)::bigint as sent,
+        coalesce(sum(credits) filter (where state = 'SENT' and sent_at > $4), 0)::bigint as lately,
+        coalesce(sum(credits) filter (where state in ('PENDING', 'FAILED') and attempts > 0), 0)::bigint as unknown
+       from meter_report where billing_entity_id = $1 and stamped_at >= $2 and stamped_at < $3`,
+      [billingEntityId, from, to, lately],
+    );
+    return rows[0] ?? { sent: 0n, lately: 0n, unknown: 0n };
+  }
+
+  /** By their ids alone, wherever they are: reads all there is, for what happens seldom. */
+  async byIds(ids: readonly string[]): Promise<DeliveredReport[]> {
+    const { rows } = await this.#database.query<ReportRow>(
+      `select ${REPORT_COLUMNS} from meter_report m where m.id = any($1::uuid[])`,
+      [ids],
+    );
+    return rows.map(toReport);
+  }
+
   /** null: there is none. */
   async byId({ billingEntityId, id }: Pick<MeterReport, 'billingEntityId' | 'id'>): Promise<DeliveredReport | null> {
     const { rows } = await this.#database.query<ReportRow>(
