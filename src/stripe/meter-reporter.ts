@@ -247,7 +247,10 @@ export class MeterReporter {
         const report = found.find(({ id }) => id === rejection.id);
         // Of an earlier sending, or told twice: it has been sent anew, or billed, since.
         if (report === undefined || report.state === 'BILLED' || rejectionsOf(report) !== rejection.times) continue;
-        log.error({ report: report.id, reason: rejection.reason }, 'a report of overage was rejected after it was taken');
+        log.error(
+          { report: report.id, reason: rejection.reason },
+          'a report of overage was rejected after it was taken',
+        );
         const error = `rejected ${rejection.times + 1}: ${rejection.reason}`;
         const delivery = { state: 'FAILED', attempts: report.attempts, error, sentAt: null } as const;
         if (!(await reports.note(report, delivery))) again.push(rejection);
@@ -257,7 +260,10 @@ export class MeterReporter {
   }
 
   /** false: somebody else noted something meanwhile, and that stands. */
-  async #note(report: DeliveredReport, { state, error }: { state: Delivery['state']; error?: string }): Promise<boolean> {
+  async #note(
+    report: DeliveredReport,
+    { state, error }: { state: Delivery['state']; error?: string },
+  ): Promise<boolean> {
     const isDone = state === 'SENT' || state === 'BILLED';
     if (isDone) this.#resting.delete(report.id);
     const times = rejectionsOf(report);
@@ -349,9 +355,8 @@ const REPORT = z.object({
 function rejectionsIn(event: unknown): { id: string; times: number; reason: string }[] {
   return REPORT.parse(event).data.reason.error_types.flatMap(({ code, sample_errors: samples }) =>
     samples.flatMap(({ error_message: message, request }) => {
-      const [, id, times] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\/(\d+))?$/.exec(
-        request.identifier ?? '',
-      ) ?? [];
+      const [, id, times] =
+        /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\/(\d+))?$/.exec(request.identifier ?? '') ?? [];
       return id === undefined ? [] : [{ id, times: Number(times ?? 0), reason: `${code}: ${message}`.slice(0, 500) }];
     }),
   );
