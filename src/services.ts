@@ -30,7 +30,9 @@ import { openOrm } from './db/orm.ts';
 import { openJobPool, openLedgerPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
+import { Clawbacks } from './stripe/clawbacks.ts';
 import { MeterReporter } from './stripe/meter-reporter.ts';
+import { Reconciler } from './stripe/reconciler.ts';
 import { openStripe, type StripeSettings } from './stripe/stripe.ts';
 import { MeterReports } from './subscriptions/meter-reports.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
@@ -72,6 +74,14 @@ const ORM_CONNECTIONS = 4;
 const JOBS_AT_ONCE = 4;
 /** Customers of Stripe's that are worked on, one process at a time for each. */
 const CUSTOMERS_AT_ONCE = 6;
+
+/** Nobody makes customers yet: what concerns them finds none, and reports wait for them. */
+const customerOf = async (_billingEntityId: string): Promise<string | null> => null;
+const billingEntityOf = async (_customerId: string): Promise<string | null> => null;
+const syncCustomer = async (_customerId: string): Promise<void> => undefined;
+async function* customers(): AsyncGenerator<{ billingEntityId: string; customerId: string }, void, undefined> {
+  yield* [];
+}
 
 /** Opens the domain on a migrated database; `start` begins its work in the background, `stop` ends it after the last caller. */
 // The type is what is returned; writing it out would say everything twice.
@@ -151,12 +161,41 @@ export async function openServices(options: ServicesOptions) {
       events: stripe.events,
       reports: meterReports,
       exclusive,
-      // Nobody makes customers yet: what is reported waits for them.
-      customerOf: async () => null,
+      customerOf,
       clock,
       log,
     });
   if (meterReporter !== null) jobs.tend(async () => meterReporter.tend());
+  if (stripe !== null) {
+    const { client, events } = stripe;
+    void new Clawbacks({
+      stripe: client,
+      events,
+      subscriptions,
+      transfers,
+      exclusive,
+      billingEntityOf,
+      syncCustomer,
+      log,
+    });
+  }
+  const reconciler =
+    stripe &&
+    meterReporter &&
+    new Reconciler({
+      stripe: stripe.client,
+      catalog: stripe.catalog,
+      inbox: stripe.inbox,
+      jobs,
+      reports: meterReports,
+      reporter: meterReporter,
+      subscriptions,
+      customerOf,
+      customers,
+      syncCustomer,
+      clock,
+      log,
+    });
   const verification = new LedgerVerification(database);
   const exports = new Exports({
     entities,
@@ -195,6 +234,8 @@ export async function openServices(options: ServicesOptions) {
     meterReporter,
     meterReports,
     providerSecrets,
+    /** null: without Stripe. */
+    reconciler,
     members,
     organizations,
     reservations,

@@ -9,6 +9,13 @@ import type { Database } from '../db/database.ts';
 /** A report and what became of it. */
 export type DeliveredReport = MeterReport & Delivery;
 
+/** An account's period in which overage was used. */
+export interface ReportedPeriod {
+  readonly billingEntityId: string;
+  readonly start: Date;
+  readonly end: Date;
+}
+
 export class MeterReports {
   readonly #database: Database;
   readonly #ledger: Ledger;
@@ -65,6 +72,25 @@ export class MeterReports {
       [billingEntityId],
     );
     return rows.map(toReport);
+  }
+
+  /** Accounts and their periods that have reports made since then, a page at a time. Reads all there is, for what happens seldom. */
+  async periods({
+    since,
+    after,
+    limit,
+  }: {
+    readonly since: Date;
+    readonly after: ReportedPeriod | null;
+    readonly limit: number;
+  }): Promise<ReportedPeriod[]> {
+    const { rows } = await this.#database.query<{ billing_entity_id: string; start: Date; end: Date }>(
+      `select billing_entity_id, period_start as start, max(period_end) as "end" from meter_report
+       where created_at >= $1 and ($2::uuid is null or (billing_entity_id, period_start) > ($2, $3::timestamptz))
+       group by billing_entity_id, period_start order by billing_entity_id, period_start limit $4`,
+      [since, after?.billingEntityId ?? null, after?.start ?? null, limit],
+    );
+    return rows.map(({ billing_entity_id: billingEntityId, start, end }) => ({ billingEntityId, start, end }));
   }
 
   /** How many are neither SENT nor BILLED, and how many of these were refused. */

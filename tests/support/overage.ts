@@ -1,6 +1,6 @@
 /** Payers in overage, with customers at an emulator whose clock stands where theirs does. */
 import { pino } from 'pino';
-import { Stripe } from 'stripe';
+import type { Stripe } from 'stripe';
 import { Exclusive } from '../../src/db/exclusive.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { type Catalog, CatalogIds, surveyCatalog } from '../../src/stripe/catalog.ts';
@@ -52,12 +52,17 @@ export class OverageBench {
     await this.emulator.stop();
   }
 
+  exclusive(): Exclusive {
+    const exclusive = new Exclusive(this.installation.database.url, { max: 6, onIdleError: () => undefined });
+    this.#exclusives.push(exclusive);
+    return exclusive;
+  }
+
   /** A process of its own: locks, events, memory. `changes` are of what it works with. */
   process(services: DomainServices = this.installation.one, changes: Partial<Reports> = {}): Process {
     const stripe = stripeClientOf(this.emulator);
     const events = new StripeEvents();
-    const exclusive = new Exclusive(this.installation.database.url, { max: 6, onIdleError: () => undefined });
-    this.#exclusives.push(exclusive);
+    const exclusive = this.exclusive();
     const { meterReports } = services;
     const reports = Object.assign(Object.create(meterReports) as typeof meterReports, bound(meterReports), changes);
     const reporter = new MeterReporter({
@@ -73,8 +78,8 @@ export class OverageBench {
     return { reporter, events };
   }
 
-  /** Subscribed on both sides, with a card that pays, and with overage allowed. */
-  async payer(): Promise<Payer> {
+  /** Subscribed on both sides, with a card that pays, and with overage allowed; unless told otherwise, all credits are used. */
+  async payer({ isFresh = false } = {}): Promise<Payer> {
     const { installation, sdk, catalog, emulator } = this;
     const person = await installation.person(0n);
     const { id: customer } = await sdk.customers.create({ name: 'Ada' });
@@ -86,7 +91,7 @@ export class OverageBench {
     await installation.subscribe(person.id, { id: subscription });
     const policy = { billingEntityId: person.id, enabled: true, cap: null };
     await installation.one.subscriptions.setOveragePolicy(person.principal, policy);
-    await installation.one.consumption.consume(SERVICE, installation.use(person, 5_000_000));
+    if (!isFresh) await installation.one.consumption.consume(SERVICE, installation.use(person, 5_000_000));
     this.customers.set(person.id, customer);
     return { ...person, customer, subscription };
   }
