@@ -165,7 +165,7 @@ function observeQueues(registry: Registry, services: DomainServices): void {
 }
 
 /** Counted in the database, and so the same on every replica. While it is away they are not known: NaN. */
-function observeJobs(registry: Registry, { failedJobs, stripe }: DomainServices): void {
+function observeJobs(registry: Registry, { failedJobs, meterReports, stripe }: DomainServices): void {
   const registers = [registry];
   const counted = (name: string, help: string, count: () => Promise<number>): void => {
     new Gauge({
@@ -190,6 +190,16 @@ function observeJobs(registry: Registry, { failedJobs, stripe }: DomainServices)
   if (stripe === null) return;
   counted('tollgate_stripe_events_unprocessed', 'Events of Stripe that were taken and not handled yet.', () =>
     stripe.inbox.unprocessed(),
+  );
+  counted(
+    'tollgate_meter_reports_undelivered',
+    'Reports of overage that neither the meter nor an invoice has yet.',
+    async () => (await meterReports.counts()).undelivered,
+  );
+  counted(
+    'tollgate_meter_reports_failed',
+    'Reports of overage that were refused, or of which nobody can tell whether the meter has them.',
+    async () => (await meterReports.counts()).failed,
   );
 }
 

@@ -24,10 +24,14 @@ import { Transfers } from './credits/transfers.ts';
 import { giveTrial } from './credits/trial.ts';
 import { LedgerVerification } from './credits/verification.ts';
 import { Database } from './db/database.ts';
+import { Exclusive } from './db/exclusive.ts';
 import { openOrm } from './db/orm.ts';
 import { openJobPool, openLedgerPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
+import { Clawbacks } from './stripe/clawbacks.ts';
+import { MeterReporter } from './stripe/meter-reporter.ts';
+import { Reconciler } from './stripe/reconciler.ts';
 import { openStripe, type StripeSettings } from './stripe/stripe.ts';
 import { MeterReports } from './subscriptions/meter-reports.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
@@ -67,6 +71,16 @@ const ORM_CONNECTIONS = 4;
 
 /** Jobs wait for Stripe most of their time; a few are enough. */
 const JOBS_AT_ONCE = 4;
+/** Customers of Stripe's that are worked on, one process at a time for each. */
+const CUSTOMERS_AT_ONCE = 6;
+
+/** Nobody makes customers yet: what concerns them finds none, and reports wait for them. */
+const customerOf = async (_billingEntityId: string): Promise<string | null> => null;
+const billingEntityOf = async (_customerId: string): Promise<string | null> => null;
+const syncCustomer = async (_customerId: string): Promise<void> => undefined;
+async function* customers(): AsyncGenerator<{ billingEntityId: string; customerId: string }, void, undefined> {
+  yield* [];
+}
 
 /** Opens the domain on a migrated database; `start` begins its work in the background, `stop` ends it after the last caller. */
 // The type is what is returned; writing it out would say everything twice.
@@ -137,6 +151,50 @@ export async function openServices(options: ServicesOptions) {
   const administration = new Administration({ ledger, history });
   const subscriptions = new Subscriptions({ database, ledger, accounts, history, clock });
   const meterReports = new MeterReports({ database, ledger });
+  const exclusive = new Exclusive(databaseUrl, { max: CUSTOMERS_AT_ONCE, onIdleError });
+  const meterReporter =
+    stripe &&
+    new MeterReporter({
+      stripe: stripe.client,
+      catalog: stripe.catalog,
+      events: stripe.events,
+      reports: meterReports,
+      exclusive,
+      customerOf,
+      clock,
+      log,
+    });
+  if (meterReporter !== null) jobs.tend(async () => meterReporter.tend());
+  if (stripe !== null) {
+    const { client, events } = stripe;
+    void new Clawbacks({
+      stripe: client,
+      events,
+      subscriptions,
+      transfers,
+      exclusive,
+      billingEntityOf,
+      syncCustomer,
+      log,
+    });
+  }
+  const reconciler =
+    stripe &&
+    meterReporter &&
+    new Reconciler({
+      stripe: stripe.client,
+      catalog: stripe.catalog,
+      inbox: stripe.inbox,
+      jobs,
+      reports: meterReports,
+      reporter: meterReporter,
+      subscriptions,
+      customerOf,
+      customers,
+      syncCustomer,
+      clock,
+      log,
+    });
   const verification = new LedgerVerification(database);
   const exports = new Exports({
     entities,
@@ -171,8 +229,12 @@ export async function openServices(options: ServicesOptions) {
     jobs,
     ledger,
     live,
+    /** null: without Stripe. */
+    meterReporter,
     meterReports,
     providerSecrets,
+    /** null: without Stripe. */
+    reconciler,
     members,
     organizations,
     reservations,
@@ -197,9 +259,9 @@ export async function openServices(options: ServicesOptions) {
       await jobs.start();
     },
     async stop(): Promise<void> {
-      await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop()]);
+      await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop(), meterReporter?.stop()]);
       await live.stop();
-      await Promise.all([jobPool.end(), ledgerPool.end(), database.end(), orm.close()]);
+      await Promise.all([jobPool.end(), exclusive.end(), ledgerPool.end(), database.end(), orm.close()]);
     },
   };
 }

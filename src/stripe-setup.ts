@@ -31,7 +31,7 @@ export async function setUpStripe({ repair }: { repair: boolean }): Promise<numb
 }
 
 /** Without a key: the emulator of a local server that runs. Secrets of webhooks come later than the catalog. */
-function addressOf(env: Readonly<Record<string, string | undefined>>): StripeAddress {
+export function addressOf(env: Readonly<Record<string, string | undefined>>): StripeAddress {
   const { stripe } = loadConfig({ ...env, STRIPE_WEBHOOK_SECRET: 'not_needed_here' }, 'local');
   const { secretKey, apiBase, emulatorPort } = stripe;
   if (secretKey !== null) return { secretKey, apiBase };

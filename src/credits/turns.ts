@@ -214,7 +214,15 @@ function baseId(
   { id, periodStart }: Pick<SubscriptionState, 'id' | 'periodStart'>,
   newId: NewId,
 ): string {
-  return newId(['base', billingEntityId, id, periodStart.toISOString()].join(' '));
+  return newId(nameOfBase(billingEntityId, { id, periodStart }));
+}
+
+/** What the id of a period's base grant is made of. */
+export function nameOfBase(
+  billingEntityId: string,
+  { id, periodStart }: Pick<SubscriptionState, 'id' | 'periodStart'>,
+): string {
+  return ['base', billingEntityId, id, periodStart.toISOString()].join(' ');
 }
 
 /** Credits of the account's own subscription: also those that went elsewhere and came back, or replace what was refunded. */

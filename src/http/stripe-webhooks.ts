@@ -8,7 +8,7 @@ import { answerError, answerJson, type Exchange, httpError, readBody, type Route
 
 interface Options {
   readonly webhooks: { verify(kind: WebhookKind, body: Buffer, signature: string | undefined): StripeEvent };
-  readonly inbox: { take(event: StripeEvent): Promise<void> };
+  readonly inbox: { take(event: StripeEvent): Promise<unknown> };
   readonly log: Log;
 }
 

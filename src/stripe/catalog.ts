@@ -13,7 +13,10 @@ export const OVERAGE_METER = 'tollgate_overage_credits';
 
 const OVERAGE_PRICE = 'tollgate_overage_monthly';
 const OVERAGE_PRODUCT = 'tollgate_overage';
-const CURRENCY = 'usd';
+export const CURRENCY = 'usd';
+
+/** What a credit of overage costs. By moving the point: $0.00004 is 0.004 cents. */
+export const OVERAGE_CENTS = Stripe.Decimal.from(COST_PER_CREDIT_USD).mul(Stripe.Decimal.from('100'));
 
 /** Ids of what the catalog consists of. */
 export interface Catalog {
@@ -116,7 +119,7 @@ class Surveyor {
     await this.#product(OVERAGE_PRODUCT, { name: 'Overage credits', unit_label: 'credit' });
     const overagePrice = await this.#price(OVERAGE_PRICE, {
       product: OVERAGE_PRODUCT,
-      cents: centsOf(COST_PER_CREDIT_USD),
+      cents: OVERAGE_CENTS.toString(),
       usageType: 'metered',
       meter,
     });
@@ -422,11 +425,6 @@ function differencesOf(price: Stripe.Price, terms: PriceTerms): string[] {
   return pairs
     .filter(([, actual, wanted]) => actual !== wanted)
     .map(([name, actual, wanted]) => `${name} ${String(actual)} instead of ${String(wanted)}`);
-}
-
-/** Cents from dollars, by moving the point: 0.00004 is 0.004. */
-function centsOf(dollars: string): string {
-  return Stripe.Decimal.from(dollars).mul(Stripe.Decimal.from('100')).toString();
 }
 
 function idOf(reference: string | { readonly id: string }): string {

@@ -51,8 +51,9 @@ export class Inbox {
   /**
    * Takes an event that is certainly Stripe's. When this resolves it is on disk, and will be handled even if the process
    * dies now; so Stripe may be told.
+   * @returns whether nobody had told of it before
    */
-  async take(event: StripeEvent): Promise<void> {
+  async take(event: StripeEvent): Promise<boolean> {
     const { database, clock } = this.#options;
     const { id, type, thin, objectId, customerId, createdAt } = event;
     const { rowCount } = await database.query({
@@ -62,8 +63,17 @@ export class Inbox {
       values: [id, type, thin, objectId, customerId, createdAt, clock.now()],
     });
     // Delivered before; it may still be that no job came of it.
-    if (rowCount === 0 && !(await this.#isOpen(id))) return;
-    await this.#enqueue(event);
+    const isNew = rowCount !== 0;
+    if (isNew || (await this.#isOpen(id))) await this.#enqueue(event);
+    return isNew;
+  }
+
+  /** When Stripe made the newest event of which anybody told; null: nobody has told of any. */
+  async newest(): Promise<Date | null> {
+    const { rows } = await this.#options.database.query<{ newest: Date | null }>(
+      'select max(created_at) as newest from stripe_event where not thin',
+    );
+    return rows[0]?.newest ?? null;
   }
 
   /** Events that nobody has handled yet. */

@@ -61,7 +61,7 @@ function signedAt(signature: string): number {
 }
 
 /** Read without trust in the SDK's types: any field may be missing from a type of event that Stripe invents tomorrow. */
-function snapshotEvent(event: Stripe.Event): StripeEvent {
+export function snapshotEvent(event: Stripe.Event): StripeEvent {
   const { id, object, type, created, data } = event as unknown as Json;
   if (object !== 'event' || typeof id !== 'string' || typeof type !== 'string' || typeof created !== 'number') {
     throw new TypeError('no event of v1');

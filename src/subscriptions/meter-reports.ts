@@ -9,6 +9,13 @@ import type { Database } from '../db/database.ts';
 /** A report and what became of it. */
 export type DeliveredReport = MeterReport & Delivery;
 
+/** An account's period in which overage was used. */
+export interface ReportedPeriod {
+  readonly billingEntityId: string;
+  readonly start: Date;
+  readonly end: Date;
+}
+
 export class MeterReports {
   readonly #database: Database;
   readonly #ledger: Ledger;
@@ -53,6 +60,71 @@ export class MeterReports {
        where m.state in ('PENDING', 'FAILED') and ($1::timestamptz is null or (m.created_at, m.id) > ($1, $2::uuid))
        order by m.created_at, m.id limit $3`,
       [after?.createdAt ?? null, after?.id ?? null, limit],
+    );
+    return rows.map(toReport);
+  }
+
+  /** Those of one account, in the order in which they were frozen. */
+  async undeliveredOf(billingEntityId: string): Promise<DeliveredReport[]> {
+    const { rows } = await this.#database.query<ReportRow>(
+      `select ${REPORT_COLUMNS} from meter_report m
+       where m.billing_entity_id = $1 and m.state in ('PENDING', 'FAILED') order by m.created_at, m.id`,
+      [billingEntityId],
+    );
+    return rows.map(toReport);
+  }
+
+  /** Accounts and their periods that have reports made since then, a page at a time. Reads all there is, for what happens seldom. */
+  async periods({
+    since,
+    after,
+    limit,
+  }: {
+    readonly since: Date;
+    readonly after: ReportedPeriod | null;
+    readonly limit: number;
+  }): Promise<ReportedPeriod[]> {
+    const { rows } = await this.#database.query<{ billing_entity_id: string; start: Date; end: Date }>(
+      `select billing_entity_id, period_start as start, max(period_end) as "end" from meter_report
+       where created_at >= $1 and ($2::uuid is null or (billing_entity_id, period_start) > ($2, $3::timestamptz))
+       group by billing_entity_id, period_start order by billing_entity_id, period_start limit $4`,
+      [since, after?.billingEntityId ?? null, after?.start ?? null, limit],
+    );
+    return rows.map(({ billing_entity_id: billingEntityId, start, end }) => ({ billingEntityId, start, end }));
+  }
+
+  /** How many are neither SENT nor BILLED, and how many of these were refused. */
+  async counts(): Promise<{ undelivered: number; failed: number }> {
+    const { rows } = await this.#database.query<{ undelivered: number; failed: number }>(
+      `select count(*)::int as undelivered, (count(*) filter (where state = 'FAILED'))::int as failed
+       from meter_report where state in ('PENDING', 'FAILED')`,
+    );
+    return rows[0] ?? { undelivered: 0, failed: 0 };
+  }
+
+  /**
+   * What the meter should have of an account that is stamped within [from, to): what it took for certain, what of it was
+   * sent after `lately` and may not be counted yet, and what it may have or not.
+   */
+  async sums(
+    billingEntityId: string,
+    { from, to, lately }: { readonly from: Date; readonly to: Date; readonly lately: Date },
+  ): Promise<{ sent: bigint; lately: bigint; unknown: bigint }> {
+    const { rows } = await this.#database.query<{ sent: bigint; lately: bigint; unknown: bigint }>(
+      `select coalesce(sum(credits) filter (where state = 'SENT'), 0)::bigint as sent,
+        coalesce(sum(credits) filter (where state = 'SENT' and sent_at > $4), 0)::bigint as lately,
+        coalesce(sum(credits) filter (where state in ('PENDING', 'FAILED') and attempts > 0), 0)::bigint as unknown
+       from meter_report where billing_entity_id = $1 and stamped_at >= $2 and stamped_at < $3`,
+      [billingEntityId, from, to, lately],
+    );
+    return rows[0] ?? { sent: 0n, lately: 0n, unknown: 0n };
+  }
+
+  /** By their ids alone, wherever they are: reads all there is, for what happens seldom. */
+  async byIds(ids: readonly string[]): Promise<DeliveredReport[]> {
+    const { rows } = await this.#database.query<ReportRow>(
+      `select ${REPORT_COLUMNS} from meter_report m where m.id = any($1::uuid[])`,
+      [ids],
     );
     return rows.map(toReport);
   }

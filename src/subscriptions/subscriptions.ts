@@ -8,6 +8,8 @@ import type { Accounts } from '../credits/accounts.ts';
 import type { Command, SubscriptionCommand } from '../credits/commands.ts';
 import type { History } from '../credits/history.ts';
 import { systemKey } from '../credits/idempotency.ts';
+import { newId } from '../credits/new-id.ts';
+import { nameOfBase } from '../credits/turns.ts';
 import type { Committed, Ledger, Replayed } from '../credits/ledger.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../credits/ledger-rows.ts';
 import { checkReason } from '../credits/reason.ts';
@@ -62,6 +64,14 @@ export interface PaidCredits {
   readonly invoiceId: string;
   readonly lineId: string;
   readonly reason: string | null;
+}
+
+/** A line of an invoice, and the period whose base credits it is the price of; null: of none. */
+export interface PaidLine {
+  readonly billingEntityId: string;
+  readonly invoiceId: string;
+  readonly lineId: string;
+  readonly base: { readonly subscriptionId: string; readonly periodStart: Date } | null;
 }
 
 interface Options {
@@ -170,6 +180,21 @@ export class Subscriptions {
       : outcome.entries[0];
     if (!entry || entry.grantId === null) throw new Error(`the grant of ${invoiceId} is missing`);
     return { grantId: entry.grantId, replayed };
+  }
+
+  /** What was granted for a line, and how much of it is clawed back at present. */
+  async grantsFor(line: PaidLine): Promise<{ grantId: string; amount: bigint; clawed: bigint }[]> {
+    const { billingEntityId, invoiceId, lineId, base } = line;
+    const { key } = systemKey('invoice', invoiceId, lineId);
+    const baseId =
+      base && newId(nameOfBase(billingEntityId, { id: base.subscriptionId, periodStart: base.periodStart }));
+    const { rows } = await this.#options.database.query<{ id: string; amount: bigint; clawed: bigint }>(
+      `select g.id, g.amount, g.clawed from credit_grant g
+       where g.billing_entity_id = $1 and (g.id = $2::uuid or g.id in (
+         select e.grant_id from ledger_entry e where e.billing_entity_id = $1 and e.idempotency_key = $3))`,
+      [billingEntityId, baseId, key],
+    );
+    return rows.map(({ id, amount, clawed }) => ({ grantId: id, amount, clawed }));
   }
 
   /**

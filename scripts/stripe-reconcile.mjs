@@ -1,0 +1,11 @@
+import { buildIfStale } from './build.mjs';
+
+// `npm run stripe:reconcile`.
+try {
+  await buildIfStale();
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
+const { reconcileStripe } = await import('../dist/src/stripe-reconcile.js');
+process.exitCode = await reconcileStripe();

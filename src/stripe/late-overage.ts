@@ -1,0 +1,108 @@
+/** Overage that is too late for the meter: billed by an item of its own that names its period (rule 28). */
+import type { Stripe } from 'stripe';
+import type { Clock } from '../clock.ts';
+import type { DeliveredReport } from '../subscriptions/meter-reports.ts';
+import { CURRENCY, OVERAGE_CENTS } from './catalog.ts';
+import { type StripeClient, StripeRejection } from './client.ts';
+
+/** Stripe's clock may be ahead of ours, and what is sent must have been counted when the invoice is finalised. */
+const MARGIN_S = 60;
+
+/** How far back the meter takes what is reported to it, less an hour for whatever is slow. */
+const METER_TAKES_S = 35 * 86_400 - 3_600;
+
+/** What an item is found again by, when it is not known whether it was made. */
+const REPORT_KEY = 'tollgate_report';
+
+interface Options {
+  readonly stripe: StripeClient;
+  readonly clock: Clock;
+}
+
+export class LateOverage {
+  readonly #stripe: StripeClient;
+  readonly #clock: Clock;
+
+  constructor({ stripe, clock }: Options) {
+    this.#stripe = stripe;
+    this.#clock = clock;
+  }
+
+  /** Whether what the meter would take now is on no invoice any more. Asks Stripe only where the period is over. */
+  async isTooLate({ subscriptionId, period, stampedAt }: DeliveredReport): Promise<boolean> {
+    const [now, stamp] = [secondsOf(this.#clock.now()), secondsOf(stampedAt)];
+    // After the subscription had ended there is nothing that would bill what the meter counts.
+    if (subscriptionId === null || stamp < now - METER_TAKES_S) return true;
+    if (now < secondsOf(period.end) - MARGIN_S) return false;
+    const subscription = await this.#subscription(subscriptionId);
+    if (subscription === null) return true;
+    const invoices = await this.#stripe.list('invoice', (sdk, page) =>
+      sdk.invoices.list({ subscription: subscriptionId, created: { gte: stamp }, ...page }),
+    );
+    // An invoice's own period is the one whose use it bills. What was paid in advance is another one.
+    const own = invoices.filter(({ period_start: start, period_end: end }) => start <= stamp && stamp < end);
+    const isOpen = ({ status, automatically_finalizes_at: finalizesAt }: Stripe.Invoice): boolean =>
+      status === 'draft' && (finalizesAt === null || finalizesAt - MARGIN_S > now);
+    // Changes of plan within the period have invoices, too, and leave its use to the one at its end.
+    const last = own.filter(({ billing_reason: reason }) => reason === 'subscription_cycle');
+    if (last.length > 0) return !last.every(isOpen);
+    return subscription.ended_at !== null && !own.some(isOpen);
+  }
+
+  /** Bills it once, however often this is called: on the subscription's next invoice or, where there is none, on its own. */
+  async bill(report: DeliveredReport, customerId: string): Promise<void> {
+    const { id, subscriptionId, credits, period } = report;
+    const subscription = subscriptionId === null ? null : await this.#subscription(subscriptionId);
+    const nextInvoiceOf = subscription?.ended_at === null ? subscription.id : null;
+    const item =
+      (await this.#itemOf(report, customerId)) ??
+      (await this.#stripe.call('invoiceitem', (sdk) =>
+        sdk.invoiceItems.create(
+          {
+            customer: customerId,
+            currency: CURRENCY,
+            quantity: Number(credits),
+            unit_amount_decimal: OVERAGE_CENTS,
+            description: `Overage credits used from ${dayOf(period.start)} to ${dayOf(period.end)}`,
+            period: { start: secondsOf(period.start), end: secondsOf(period.end) },
+            metadata: { [REPORT_KEY]: id },
+            ...(nextInvoiceOf !== null && { subscription: nextInvoiceOf }),
+          },
+          // Whether the subscription goes on may change between two tries, and a key stands for one set of parameters.
+          { idempotencyKey: `overage/${id}/${nextInvoiceOf === null ? 'alone' : 'subscription'}` },
+        ),
+      ));
+    if (item.invoice !== null || nextInvoiceOf !== null) return;
+    await this.#stripe.call('invoice', (sdk) =>
+      sdk.invoices.create(
+        { customer: customerId, pending_invoice_items_behavior: 'include', auto_advance: true },
+        { idempotencyKey: `overage/${id}/invoice` },
+      ),
+    );
+  }
+
+  /** Keys are forgotten after a day; the item is not. */
+  async #itemOf({ id }: DeliveredReport, customer: string): Promise<Stripe.InvoiceItem | null> {
+    const items = await this.#stripe.list('invoiceitem', (sdk, page) => sdk.invoiceItems.list({ customer, ...page }));
+    return items.find(({ metadata }) => metadata?.[REPORT_KEY] === id) ?? null;
+  }
+
+  /** null: Stripe knows it no more. */
+  async #subscription(id: string): Promise<Stripe.Subscription | null> {
+    try {
+      return await this.#stripe.call('subscription', (sdk) => sdk.subscriptions.retrieve(id));
+    } catch (error) {
+      if (error instanceof StripeRejection && error.code === 'resource_missing') return null;
+      throw error;
+    }
+  }
+}
+
+/** Whole seconds, as Stripe counts; what has begun within one belongs to it. */
+export function secondsOf(instant: Date): number {
+  return Math.floor(instant.getTime() / 1_000);
+}
+
+function dayOf(instant: Date): string {
+  return instant.toISOString().slice(0, 10);
+}

@@ -1,0 +1,188 @@
+/** Compares what we know with what Stripe knows, repairs what is safe to repair, and says what differs. */
+import type { Clock } from '../clock.ts';
+import { canonicalJson } from '../credits/idempotency.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { Log } from '../log.ts';
+import { Refusal } from '../refusal.ts';
+import type { MeterReports, ReportedPeriod } from '../subscriptions/meter-reports.ts';
+import type { Subscriptions } from '../subscriptions/subscriptions.ts';
+import type { CatalogIds } from './catalog.ts';
+import { type StripeClient, StripeRejection } from './client.ts';
+import type { Inbox } from './inbox.ts';
+import { countedBy, type CustomerOf, type MeterReporter } from './meter-reporter.ts';
+import { secondsOf } from './late-overage.ts';
+import { snapshotEvent } from './webhooks.ts';
+
+/** One line for each thing. */
+export interface Reconciliation {
+  /** Was different, and is right now, or will be when the queue has come to it. */
+  readonly repaired: readonly string[];
+  /** Is different, and only people can decide. */
+  readonly remaining: readonly string[];
+}
+
+interface Customer {
+  readonly billingEntityId: string;
+  readonly customerId: string;
+}
+
+interface Options {
+  readonly stripe: StripeClient;
+  readonly catalog: CatalogIds;
+  readonly inbox: Inbox;
+  readonly jobs: Jobs;
+  readonly reports: MeterReports;
+  readonly reporter: MeterReporter;
+  readonly subscriptions: Pick<Subscriptions, 'of'>;
+  readonly customerOf: CustomerOf;
+  /** Every customer of ours. */
+  readonly customers: () => AsyncIterable<Customer>;
+  readonly syncCustomer: (customerId: string) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const RECONCILE = 'stripe.reconcile';
+
+/** What is younger may be on its way: a webhook, a report, a sum that is not told yet. */
+const SETTLES_MS = 600_000;
+/** Stripe lists events for so long. */
+const EVENTS_MS = 30 * 86_400_000;
+/** How long before the newest event that we know one may have been made that we do not. */
+const OVERLAP_MS = 3_600_000;
+/** Reports that are looked at: of this period and the one before. */
+const REPORTS_MS = 62 * 86_400_000;
+
+const PAGE = 500;
+
+export class Reconciler {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+    const { jobs, log } = options;
+    jobs.define(RECONCILE, {
+      parse: () => null,
+      run: async () => {
+        const { repaired, remaining } = await this.run();
+        if (repaired.length > 0) log.warn({ repaired }, 'differences from Stripe were repaired');
+        if (remaining.length > 0) log.error({ remaining }, 'there are differences from Stripe');
+      },
+    });
+    jobs.schedule({ task: RECONCILE, cron: '37 4 * * *' });
+  }
+
+  /** @throws Refusal PAYMENT_PROVIDER_ERROR when Stripe is away: nothing is known then */
+  async run(): Promise<Reconciliation> {
+    const found: Findings = { repaired: [], remaining: [] };
+    await this.#events(found);
+    await this.#reports(found);
+    await this.#sums(found);
+    await this.#customers(found);
+    return found;
+  }
+
+  /** Events of which we were not told. Whatever they are, the inbox knows each once. */
+  async #events({ repaired }: Findings): Promise<void> {
+    const { stripe, inbox } = this.#options;
+    const now = this.#options.clock.now().getTime();
+    const oldest = now - EVENTS_MS;
+    const newest = (await inbox.newest())?.getTime() ?? oldest;
+    const until = secondsOf(new Date(now - SETTLES_MS));
+    const since = (ms: number): { gte: number; lte: number } => ({ gte: secondsOf(new Date(ms)), lte: until });
+    // Since the last known one all, because Stripe may have had nowhere to deliver them; before that, those that failed.
+    const lists = [
+      await stripe.list('event', (sdk, page) =>
+        sdk.events.list({ created: since(Math.max(newest - OVERLAP_MS, oldest)), ...page }),
+      ),
+      await stripe.list('event', (sdk, page) =>
+        sdk.events.list({ created: since(oldest), delivery_success: false, ...page }),
+      ),
+    ];
+    // Stripe lists the newest first.
+    for (const event of lists.flat().reverse()) {
+      if (await inbox.take(snapshotEvent(event))) repaired.push(`event ${event.id} (${event.type}) had not arrived`);
+    }
+  }
+
+  /** Reports that wait are tried at once, whatever was wrong with them. */
+  async #reports({ remaining, repaired }: Findings): Promise<void> {
+    const { reporter, reports, clock } = this.#options;
+    const before = await reports.counts();
+    await reporter.run({ refusedToo: true });
+    const after = await reports.counts();
+    const mended = before.failed - after.failed;
+    if (mended > 0) repaired.push(`${mended} reports of overage that had been refused are delivered`);
+    const settled = new Date(clock.now().getTime() - SETTLES_MS);
+    for (const { id, billingEntityId, credits, state, error, createdAt } of await reports.undelivered({
+      after: null,
+      limit: PAGE,
+    })) {
+      if (createdAt > settled && state === 'PENDING') continue;
+      remaining.push(
+        `report ${id} of ${credits} credits of ${billingEntityId} is not delivered: ${error ?? 'there is no customer'}`,
+      );
+    }
+    if (after.undelivered > PAGE) remaining.push(`${after.undelivered} reports are not delivered, in all`);
+  }
+
+  /** What the meter has, customer by customer and period by period, beside what it was sent. */
+  async #sums({ remaining }: Findings): Promise<void> {
+    const { reports, clock } = this.#options;
+    const since = new Date(clock.now().getTime() - REPORTS_MS);
+    for (let after: ReportedPeriod | null = null; ;) {
+      const page: ReportedPeriod[] = await reports.periods({ since, after, limit: PAGE });
+      for (const period of page) {
+        const difference = await this.#sum(period);
+        if (difference !== null) remaining.push(difference);
+      }
+      if (page.length < PAGE) return;
+      after = page.at(-1) as ReportedPeriod;
+    }
+  }
+
+  async #sum({ billingEntityId, start, end }: ReportedPeriod): Promise<string | null> {
+    const { stripe, catalog, customerOf, reports, clock } = this.#options;
+    const customer = await customerOf(billingEntityId);
+    if (customer === null) return null;
+    const { meter } = await catalog.get();
+    const now = clock.now().getTime();
+    // Whole minutes, on both sides of the comparison.
+    const from = Math.floor(secondsOf(start) / 60) * 60;
+    const to = Math.ceil(Math.min(end.getTime(), now + 60_000) / 60_000) * 60;
+    try {
+      const has = await countedBy(stripe, { meter, customer, from, to });
+      const { sent, lately, unknown } = await reports.sums(billingEntityId, {
+        from: new Date(from * 1_000),
+        to: new Date(to * 1_000),
+        lately: new Date(now - SETTLES_MS),
+      });
+      if (has >= sent - lately && has <= sent + unknown) return null;
+      return `${customer}: of the period since ${start.toISOString()} the meter has ${has} credits, and ${sent} were sent`;
+    } catch (error) {
+      if (error instanceof StripeRejection) return `${customer}: ${error.message}`;
+      throw error;
+    }
+  }
+
+  /** Following Stripe again changes nothing where nothing was missed. */
+  async #customers({ repaired, remaining }: Findings): Promise<void> {
+    const { customers, subscriptions, syncCustomer } = this.#options;
+    for await (const { billingEntityId, customerId } of customers()) {
+      try {
+        const before = canonicalJson(await subscriptions.of(billingEntityId));
+        await syncCustomer(customerId);
+        const after = canonicalJson(await subscriptions.of(billingEntityId));
+        if (before !== after) repaired.push(`${customerId}: the subscription was not as Stripe has it`);
+      } catch (error) {
+        if (error instanceof Refusal && error.code === 'PAYMENT_PROVIDER_ERROR') throw error;
+        remaining.push(`${customerId}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  }
+}
+
+interface Findings {
+  readonly repaired: string[];
+  readonly remaining: string[];
+}
