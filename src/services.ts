@@ -26,7 +26,7 @@ import { giveTrial } from './credits/trial.ts';
 import { LedgerVerification } from './credits/verification.ts';
 import { Database } from './db/database.ts';
 import { openOrm } from './db/orm.ts';
-import { openJobPool, openLedgerPool } from './db/pools.ts';
+import { openJobPool, openLedgerPool, openLockPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
 import { openStripe, type StripeSettings } from './stripe/stripe.ts';
@@ -69,6 +69,9 @@ const ORM_CONNECTIONS = 4;
 /** Jobs wait for Stripe most of their time; a few are enough. */
 const JOBS_AT_ONCE = 4;
 
+/** Customers that something is fetched for at one time; others wait. */
+const CUSTOMERS_AT_ONCE = 8;
+
 /** Opens the domain on a migrated database; `start` begins its work in the background, `stop` ends it after the last caller. */
 // The type is what is returned; writing it out would say everything twice.
 // oxlint-disable-next-line typescript/explicit-module-boundary-types
@@ -87,7 +90,6 @@ export async function openServices(options: ServicesOptions) {
     tendIntervalMs: options.tendIntervalMs,
     log,
   });
-  const stripe = options.stripe && openStripe({ settings: options.stripe, database, jobs, clock, log });
 
   const live = createLiveEvents({
     databaseUrl,
@@ -138,6 +140,21 @@ export async function openServices(options: ServicesOptions) {
   const administration = new Administration({ ledger, history });
   const subscriptions = new Subscriptions({ database, ledger, accounts, history, clock });
   const meterReports = new MeterReports({ database, ledger });
+  const lockPool = openLockPool(databaseUrl, { max: CUSTOMERS_AT_ONCE, onIdleError });
+  const stripe =
+    options.stripe &&
+    openStripe({
+      settings: options.stripe,
+      database,
+      lockPool,
+      jobs,
+      subscriptions,
+      transfers,
+      history,
+      publicUrl: options.publicUrl,
+      clock,
+      log,
+    });
   const verification = new LedgerVerification(database);
   const exports = new Exports({
     entities,
@@ -200,7 +217,7 @@ export async function openServices(options: ServicesOptions) {
     async stop(): Promise<void> {
       await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop()]);
       await live.stop();
-      await Promise.all([jobPool.end(), ledgerPool.end(), database.end(), orm.close()]);
+      await Promise.all([jobPool.end(), lockPool.end(), ledgerPool.end(), database.end(), orm.close()]);
     },
   };
 }

@@ -13,7 +13,7 @@ export const OVERAGE_METER = 'tollgate_overage_credits';
 
 const OVERAGE_PRICE = 'tollgate_overage_monthly';
 const OVERAGE_PRODUCT = 'tollgate_overage';
-const CURRENCY = 'usd';
+export const CURRENCY = 'usd';
 
 /** Ids of what the catalog consists of. */
 export interface Catalog {
@@ -71,6 +71,11 @@ export class CatalogIds {
 const PAID = PLANS.filter(({ priceCents }) => priceCents > 0);
 
 const productOf = ({ code }: PlanTerms): string => `tollgate_${code.toLowerCase()}`;
+/** The plan that a product is; null: none of ours. */
+export function planOfProduct(product: string): PlanTerms | null {
+  return PAID.find((plan) => productOf(plan) === product) ?? null;
+}
+
 const lookupKeyOf = ({ code }: PlanTerms): string => `tollgate_${code.toLowerCase()}_monthly`;
 
 /** What people see of a feature. */
@@ -88,8 +93,8 @@ interface PriceTerms {
   readonly meter: string | null;
 }
 
-/** Most units that the portal lets somebody buy. */
-const MOST_UNITS = 1_000;
+/** Most units that somebody can buy by themselves. */
+export const MOST_UNITS = 1_000;
 
 class Surveyor {
   readonly #stripe: StripeClient;
