@@ -6,4 +6,11 @@ import { StripeInbox } from './0005-stripe-inbox.ts';
 import { StripeCustomers } from './0006-stripe-customers.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
-export const migrations = [TheTill, TheCompleteLedger, OrganizationsAndKeys, PlansAndPeriods, StripeInbox, StripeCustomers];
+export const migrations = [
+  TheTill,
+  TheCompleteLedger,
+  OrganizationsAndKeys,
+  PlansAndPeriods,
+  StripeInbox,
+  StripeCustomers,
+];

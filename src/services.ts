@@ -178,12 +178,15 @@ export async function openServices(options: ServicesOptions) {
     administration,
     apiKeys,
     auditLog,
+    /** null, as those of plan changes and invoices: without Stripe. */
+    checkout: stripe && stripe.checkout,
     consumption,
     entities,
     exports,
     forecasts,
     failedJobs: jobs.failed,
     history,
+    invoices: stripe && stripe.invoices,
     keyAuthentication,
     keyUse,
     jobs,
@@ -193,6 +196,7 @@ export async function openServices(options: ServicesOptions) {
     providerSecrets,
     members,
     organizations,
+    planChanges: stripe && stripe.planChanges,
     reservations,
     /** null: without. */
     stripe,

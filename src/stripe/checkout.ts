@@ -92,7 +92,10 @@ export class Checkout {
       throw new Refusal('NOT_FOUND', 'there is no such Checkout session');
     }
     if (session.status !== 'complete') {
-      throw new Refusal('CONFLICT', `the Checkout session is ${session.status === 'expired' ? 'expired' : 'not paid yet'}`);
+      throw new Refusal(
+        'CONFLICT',
+        `the Checkout session is ${session.status === 'expired' ? 'expired' : 'not paid yet'}`,
+      );
     }
     await sync.sync(customer);
     const { subscription } = await subscriptions.of(billingEntityId);
@@ -149,7 +152,10 @@ export function checkQuantity(quantity: number): void {
 function saleOf(credits: bigint): Sold {
   const cents = credits / CREDITS_PER_CENT;
   if (credits < FEWEST_CREDITS || credits % CREDITS_PER_CENT !== 0n || cents > MOST_CENTS) {
-    throw new Refusal('BAD_USER_INPUT', `credits must be a multiple of ${CREDITS_PER_CENT}, at least ${FEWEST_CREDITS}`);
+    throw new Refusal(
+      'BAD_USER_INPUT',
+      `credits must be a multiple of ${CREDITS_PER_CENT}, at least ${FEWEST_CREDITS}`,
+    );
   }
   const price_data = {
     currency: CURRENCY,

@@ -67,10 +67,9 @@ export class Customers {
     const customer = await this.#options.stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId));
     const entityId = customer.deleted === true ? undefined : customer.metadata[ENTITY_MARK];
     if (entityId === undefined || !UUID.test(entityId)) return null;
-    const { rows } = await this.#options.database.query(
-      'select from billing_entity where billing_entity_id = $1',
-      [entityId],
-    );
+    const { rows } = await this.#options.database.query('select from billing_entity where billing_entity_id = $1', [
+      entityId,
+    ]);
     if (rows.length === 0) return null;
     return (await this.#note(entityId, customerId)) === customerId ? entityId : null;
   }
@@ -85,10 +84,10 @@ export class Customers {
   }
 
   async noteUnpaidGrant(billingEntityId: string, grantId: string | null): Promise<void> {
-    await this.#options.database.query(
-      'update stripe_customer set unpaid_grant_id = $2 where billing_entity_id = $1',
-      [billingEntityId, grantId],
-    );
+    await this.#options.database.query('update stripe_customer set unpaid_grant_id = $2 where billing_entity_id = $1', [
+      billingEntityId,
+      grantId,
+    ]);
   }
 
   async #find(customerId: string): Promise<string | null> {

@@ -198,7 +198,11 @@ export class PlanChanges {
           ...(isEnding && { cancel_at_period_end: false }),
         },
         // Of the state that it changes: once from there, however often it is tried. Each outcome has another invoice.
-        { idempotencyKey: ['tollgate-units', subscription.id, latest, subscribed.quantity, quantity, isEnding].join('-') },
+        {
+          idempotencyKey: ['tollgate-units', subscription.id, latest, subscribed.quantity, quantity, isEnding].join(
+            '-',
+          ),
+        },
       ),
     );
   }

@@ -180,18 +180,20 @@ export interface PaidLine {
 
 /** Purchases, and more units in the middle of a period (rules 26 and 27), of all invoices that are paid. */
 export function paidLinesOf({ invoices, subscriptions }: Affairs): PaidLine[] {
-  return invoices.filter(({ status }) => status === 'paid').flatMap((invoice) => {
-    const subscriptionId = subscriptionOf(invoice);
-    if (subscriptionId === null) return purchasesOf(invoice);
-    const subscription = subscriptions.find(({ id }) => id === subscriptionId);
-    if (subscription === undefined || isDouble(subscription)) return [];
-    return prorationsOf(invoice.lines.data, instant(subscription.billing_cycle_anchor)).map((each) => ({
-      ...each,
-      source: 'SUBSCRIPTION' as const,
-      invoiceId: invoice.id,
-      subscriptionId,
-    }));
-  });
+  return invoices
+    .filter(({ status }) => status === 'paid')
+    .flatMap((invoice) => {
+      const subscriptionId = subscriptionOf(invoice);
+      if (subscriptionId === null) return purchasesOf(invoice);
+      const subscription = subscriptions.find(({ id }) => id === subscriptionId);
+      if (subscription === undefined || isDouble(subscription)) return [];
+      return prorationsOf(invoice.lines.data, instant(subscription.billing_cycle_anchor)).map((each) => ({
+        ...each,
+        source: 'SUBSCRIPTION' as const,
+        invoiceId: invoice.id,
+        subscriptionId,
+      }));
+    });
 }
 
 function isDouble({ cancellation_details: details }: Stripe.Subscription): boolean {
@@ -226,7 +228,10 @@ export function prorationsOf(
     const units = change.reduce((sum, line) => sum + (line.quantity ?? 0) * (givesBack(line) ? -1 : 1), 0);
     const until = instant(charge.period.end);
     const full = monthFrom(anchor, instant(charge.period.start));
-    const amount = shareOf(plan.credits * BigInt(units), { part: { start: instant(charge.period.start), end: until }, full });
+    const amount = shareOf(plan.credits * BigInt(units), {
+      part: { start: instant(charge.period.start), end: until },
+      full,
+    });
     return units > 0 && amount > 0n ? [{ amount, lineId: charge.id, until }] : [];
   });
 }

@@ -177,7 +177,11 @@ export class CustomerSync {
    * given again when somebody does. Which ones were taken is noted before: that a clawback for another reason is not
    * undone by a payment.
    */
-  async #settleBase(billingEntityId: string, { base, standing, periodStart }: SubscriptionState, isPaid: boolean): Promise<void> {
+  async #settleBase(
+    billingEntityId: string,
+    { base, standing, periodStart }: SubscriptionState,
+    isPaid: boolean,
+  ): Promise<void> {
     const { customers, subscriptions, transfers, history } = this.#options;
     const grantId = base !== null && base.periodStart.getTime() === periodStart.getTime() ? base.grantId : null;
     const taken = await customers.unpaidGrant(billingEntityId);
