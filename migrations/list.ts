@@ -3,6 +3,14 @@ import { TheCompleteLedger } from './0002-the-complete-ledger.ts';
 import { OrganizationsAndKeys } from './0003-organizations-and-keys.ts';
 import { PlansAndPeriods } from './0004-plans-and-periods.ts';
 import { StripeInbox } from './0005-stripe-inbox.ts';
+import { StripeCustomers } from './0006-stripe-customers.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
-export const migrations = [TheTill, TheCompleteLedger, OrganizationsAndKeys, PlansAndPeriods, StripeInbox];
+export const migrations = [
+  TheTill,
+  TheCompleteLedger,
+  OrganizationsAndKeys,
+  PlansAndPeriods,
+  StripeInbox,
+  StripeCustomers,
+];

@@ -1,7 +1,7 @@
 /** The composition root: everything but the portal, on one database. Tests boot this same one. */
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
-import { type AuthConfig, type Config, publicUrlOf, type StripeConfig } from './config.ts';
+import { type AuthConfig, type Config, publicUrlOf } from './config.ts';
 import { contextFactory } from './graphql/context.ts';
 import { createRights } from './graphql/rights.ts';
 import { buildTollgateSchema } from './graphql/schema.ts';
@@ -60,7 +60,7 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     sweepIntervalMs: SWEEP_INTERVAL_MS,
     encryptionKeys: config.encryptionKeys,
     tendIntervalMs: TEND_INTERVAL_MS,
-    stripe: stripeSettings(config.stripe),
+    stripe: stripeSettings(config),
     publicUrl: () => publicUrlOf(config, listeningPort),
     exportStreams: config.limits.exportStreams,
     onBatch: batchObserver(metrics.registry),
@@ -132,8 +132,10 @@ function batchObserver(registry: Registry): (batch: { commands: number; duration
 }
 
 /** null without a key: nothing of Stripe's is called, and no webhook is taken. */
-function stripeSettings({ secretKey, apiBase, webhookSecrets }: StripeConfig): StripeSettings | null {
-  return secretKey === null ? null : { secretKey, apiBase, webhookSecrets };
+function stripeSettings({ stripe, mode, returnOrigins }: Config): StripeSettings | null {
+  const { secretKey, apiBase, webhookSecrets } = stripe;
+  const returns = { origins: returnOrigins, anyLoopback: mode === 'local' };
+  return secretKey === null ? null : { secretKey, apiBase, webhookSecrets, returns };
 }
 
 function observeQueues(registry: Registry, services: DomainServices): void {

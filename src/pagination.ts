@@ -90,6 +90,7 @@ interface KeyPartType {
   instant: string;
   'instant or null': string | null;
   boolean: boolean;
+  text: string;
 }
 type KeyPart = keyof KeyPartType;
 
@@ -105,6 +106,8 @@ const isPart: Record<KeyPart, (value: unknown) => boolean> = {
   instant: isInstant,
   'instant or null': (value) => value === null || isInstant(value),
   boolean: (value) => typeof value === 'boolean',
+  // Such as an id of somebody else's.
+  text: (value) => typeof value === 'string' && value.length > 0 && value.length <= 255,
 };
 
 function encodeCursor(key: Key): string {

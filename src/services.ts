@@ -26,7 +26,7 @@ import { LedgerVerification } from './credits/verification.ts';
 import { Database } from './db/database.ts';
 import { Exclusive } from './db/exclusive.ts';
 import { openOrm } from './db/orm.ts';
-import { openJobPool, openLedgerPool } from './db/pools.ts';
+import { openJobPool, openLedgerPool, openLockPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
 import { Clawbacks } from './stripe/clawbacks.ts';
@@ -71,16 +71,8 @@ const ORM_CONNECTIONS = 4;
 
 /** Jobs wait for Stripe most of their time; a few are enough. */
 const JOBS_AT_ONCE = 4;
-/** Customers of Stripe's that are worked on, one process at a time for each. */
-const CUSTOMERS_AT_ONCE = 6;
-
-/** Nobody makes customers yet: what concerns them finds none, and reports wait for them. */
-const customerOf = async (_billingEntityId: string): Promise<string | null> => null;
-const billingEntityOf = async (_customerId: string): Promise<string | null> => null;
-const syncCustomer = async (_customerId: string): Promise<void> => undefined;
-async function* customers(): AsyncGenerator<{ billingEntityId: string; customerId: string }, void, undefined> {
-  yield* [];
-}
+/** Customers that something is fetched for at one time; others wait. */
+const CUSTOMERS_AT_ONCE = 8;
 
 /** Opens the domain on a migrated database; `start` begins its work in the background, `stop` ends it after the last caller. */
 // The type is what is returned; writing it out would say everything twice.
@@ -100,7 +92,6 @@ export async function openServices(options: ServicesOptions) {
     tendIntervalMs: options.tendIntervalMs,
     log,
   });
-  const stripe = options.stripe && openStripe({ settings: options.stripe, database, jobs, clock, log });
 
   const live = createLiveEvents({
     databaseUrl,
@@ -151,6 +142,21 @@ export async function openServices(options: ServicesOptions) {
   const administration = new Administration({ ledger, history });
   const subscriptions = new Subscriptions({ database, ledger, accounts, history, clock });
   const meterReports = new MeterReports({ database, ledger });
+  const lockPool = openLockPool(databaseUrl, { max: CUSTOMERS_AT_ONCE, onIdleError });
+  const stripe =
+    options.stripe &&
+    openStripe({
+      settings: options.stripe,
+      database,
+      lockPool,
+      jobs,
+      subscriptions,
+      transfers,
+      history,
+      publicUrl: options.publicUrl,
+      clock,
+      log,
+    });
   const exclusive = new Exclusive(databaseUrl, { max: CUSTOMERS_AT_ONCE, onIdleError });
   const meterReporter =
     stripe &&
@@ -160,21 +166,21 @@ export async function openServices(options: ServicesOptions) {
       events: stripe.events,
       reports: meterReports,
       exclusive,
-      customerOf,
+      customerOf: (billingEntityId) => stripe.customers.of(billingEntityId),
       clock,
       log,
     });
   if (meterReporter !== null) jobs.tend(async () => meterReporter.tend());
   if (stripe !== null) {
-    const { client, events } = stripe;
+    const { client, customers, events, sync } = stripe;
     void new Clawbacks({
       stripe: client,
       events,
       subscriptions,
       transfers,
       exclusive,
-      billingEntityOf,
-      syncCustomer,
+      billingEntityOf: (customerId) => customers.entityOf(customerId),
+      syncCustomer: (customerId) => sync.sync(customerId),
       log,
     });
   }
@@ -189,9 +195,9 @@ export async function openServices(options: ServicesOptions) {
       reports: meterReports,
       reporter: meterReporter,
       subscriptions,
-      customerOf,
-      customers,
-      syncCustomer,
+      customerOf: (billingEntityId) => stripe.customers.of(billingEntityId),
+      customers: () => stripe.customers.all(),
+      syncCustomer: (customerId) => stripe.sync.sync(customerId),
       clock,
       log,
     });
@@ -218,12 +224,15 @@ export async function openServices(options: ServicesOptions) {
     administration,
     apiKeys,
     auditLog,
+    /** null, as those of plan changes and invoices: without Stripe. */
+    checkout: stripe && stripe.checkout,
     consumption,
     entities,
     exports,
     forecasts,
     failedJobs: jobs.failed,
     history,
+    invoices: stripe && stripe.invoices,
     keyAuthentication,
     keyUse,
     jobs,
@@ -237,6 +246,7 @@ export async function openServices(options: ServicesOptions) {
     reconciler,
     members,
     organizations,
+    planChanges: stripe && stripe.planChanges,
     reservations,
     /** null: without. */
     stripe,
@@ -261,7 +271,14 @@ export async function openServices(options: ServicesOptions) {
     async stop(): Promise<void> {
       await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop(), meterReporter?.stop()]);
       await live.stop();
-      await Promise.all([jobPool.end(), exclusive.end(), ledgerPool.end(), database.end(), orm.close()]);
+      await Promise.all([
+        jobPool.end(),
+        lockPool.end(),
+        exclusive.end(),
+        ledgerPool.end(),
+        database.end(),
+        orm.close(),
+      ]);
     },
   };
 }

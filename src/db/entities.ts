@@ -14,7 +14,9 @@ import {
   UsageRollupRow,
   UseCounterRow,
 } from '../credits/ledger.entity.ts';
+import { StripeCustomerRow } from '../stripe/stripe-customer.entity.ts';
 import { StripeEventRow } from '../stripe/stripe-event.entity.ts';
+import { PendingPaymentRow } from '../subscriptions/pending-payment.entity.ts';
 import { ExportLinkRow } from '../usage/export-link.entity.ts';
 
 /** Every table of the application, as the ORM knows it. */
@@ -37,4 +39,6 @@ export const entities = [
   ApiKeyRow,
   AuditLogEntryRow,
   StripeEventRow,
+  StripeCustomerRow,
+  PendingPaymentRow,
 ];

@@ -49,6 +49,11 @@ export function openJobPool(databaseUrl: string, options: PoolOptions): pg.Pool 
   });
 }
 
+/** Connections that hold advisory locks while something outside is asked: they wait for each other as long as it takes. */
+export function openLockPool(databaseUrl: string, options: PoolOptions): pg.Pool {
+  return open(databaseUrl, options, {});
+}
+
 function open(databaseUrl: string, { max, onIdleError }: PoolOptions, settings: pg.PoolConfig): pg.Pool {
   const pool = new pg.Pool({
     connectionString: databaseUrl,

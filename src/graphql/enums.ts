@@ -67,6 +67,11 @@ export const BillingSubscriptionStatusEnum = register('BillingSubscriptionStatus
   PAUSED: 'It rests.',
   CANCELED: 'It has ended.',
 });
+export const PlanChangeTimingEnum = register('PlanChangeTiming', 'When a change of plan takes effect.', {
+  NOW: 'At once.',
+  WHEN_PAID: 'As soon as it is paid.',
+  PERIOD_END: 'When the period ends.',
+});
 export const UsageResourceEnum = register('UsageResource', 'What is metered.', {
   AI_TOKENS: 'Unit: one token.',
   COMPUTE: 'Unit: one millisecond.',

@@ -13,6 +13,7 @@ import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
 import { MembershipResolver } from './membership.resolver.ts';
 import { OrganizationFieldsResolver } from './organization-fields.resolver.ts';
 import { OrganizationResolver } from './organization.resolver.ts';
+import { PaymentResolver } from './payment.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
 import { SubscriptionResolver } from './subscription.resolver.ts';
@@ -36,6 +37,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       MembershipResolver,
       OrganizationFieldsResolver,
       OrganizationResolver,
+      PaymentResolver,
       PlanResolver,
       ReservationResolver,
       SubscriptionResolver,

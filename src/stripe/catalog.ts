@@ -74,6 +74,11 @@ export class CatalogIds {
 const PAID = PLANS.filter(({ priceCents }) => priceCents > 0);
 
 const productOf = ({ code }: PlanTerms): string => `tollgate_${code.toLowerCase()}`;
+/** The plan that a product is; null: none of ours. */
+export function planOfProduct(product: string): PlanTerms | null {
+  return PAID.find((plan) => productOf(plan) === product) ?? null;
+}
+
 const lookupKeyOf = ({ code }: PlanTerms): string => `tollgate_${code.toLowerCase()}_monthly`;
 
 /** What people see of a feature. */
@@ -91,8 +96,8 @@ interface PriceTerms {
   readonly meter: string | null;
 }
 
-/** Most units that the portal lets somebody buy. */
-const MOST_UNITS = 1_000;
+/** Most units that somebody can buy by themselves. */
+export const MOST_UNITS = 1_000;
 
 class Surveyor {
   readonly #stripe: StripeClient;

@@ -15,7 +15,7 @@ import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../credits/led
 import { checkReason } from '../credits/reason.ts';
 import { begun, isUnpaid, planOf, type SubscriptionState, type SubscriptionStatus } from '../credits/subscription.ts';
 import type { Database } from '../db/database.ts';
-import { FREE_TRIAL, PLAN_BY_CODE, type PlanTerms } from '../plans/plans.ts';
+import { FREE_TRIAL, PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../plans/plans.ts';
 import { Refusal } from '../refusal.ts';
 
 /** Which plan an entity has, and on what terms. */
@@ -111,7 +111,7 @@ export class Subscriptions {
     return new Map(
       current.map((row) => {
         const account = toAccountState(row);
-        return [row.billing_entity_id, toPlanState(account, accountTime(account, now))];
+        return [row.billing_entity_id, toPlanState(account, accountTime(account, now), pendingOf(row, now))];
       }),
     );
   }
@@ -211,10 +211,30 @@ export class Subscriptions {
     });
   }
 
-  async #read(ids: readonly string[]): Promise<(AccountRow & { due_at: Date | null })[]> {
-    const { rows } = await this.#options.database.query<AccountRow & { due_at: Date | null }>({
+  /** Notes the change that waits for the payer; null: none does. It is shown and decides nothing. */
+  async notePending(billingEntityId: string, pending: PendingPayment | null): Promise<void> {
+    const { database } = this.#options;
+    if (pending === null) {
+      await database.query('delete from pending_payment where billing_entity_id = $1', [billingEntityId]);
+      return;
+    }
+    await database.query(
+      `insert into pending_payment (billing_entity_id, plan, quantity, hosted_url, expires_at)
+       values ($1, $2, $3, $4, $5)
+       on conflict (billing_entity_id) do update
+         set plan = excluded.plan, quantity = excluded.quantity, hosted_url = excluded.hosted_url,
+           expires_at = excluded.expires_at`,
+      [billingEntityId, pending.plan.code, pending.quantity, pending.hostedUrl, pending.expiresAt],
+    );
+  }
+
+  async #read(ids: readonly string[]): Promise<PlanRow[]> {
+    const { rows } = await this.#options.database.query<PlanRow>({
       name: 'plans-of-accounts',
-      text: `select ${ACCOUNT_COLUMNS}, a.due_at from credit_account a where a.billing_entity_id = any($1::uuid[])`,
+      text: `select ${ACCOUNT_COLUMNS}, a.due_at, p.plan as pending_plan, p.quantity as pending_quantity,
+          p.hosted_url as pending_url, p.expires_at as pending_expires_at
+        from credit_account a left join pending_payment p on p.billing_entity_id = a.billing_entity_id
+        where a.billing_entity_id = any($1::uuid[])`,
       values: [ids],
     });
     return rows;
@@ -228,20 +248,39 @@ export class Subscriptions {
   }
 }
 
+interface PlanRow extends AccountRow {
+  due_at: Date | null;
+  pending_plan: PlanCode | null;
+  pending_quantity: number;
+  pending_url: string;
+  pending_expires_at: Date | null;
+}
+
+/** What waits, until its time is over. */
+function pendingOf(row: PlanRow, now: Date): PendingPayment | null {
+  const { pending_plan: plan, pending_quantity: quantity, pending_url: hostedUrl, pending_expires_at: expiresAt } = row;
+  if (plan === null || (expiresAt !== null && expiresAt <= now)) return null;
+  return { plan: PLAN_BY_CODE[plan], quantity, hostedUrl, expiresAt };
+}
+
 const BY_ITSELF = { actor: 'system', idempotency: null } as const;
 
-function toPlanState(account: AccountState, now: Date): PlanState {
+function toPlanState(account: AccountState, now: Date, pending: PendingPayment | null): PlanState {
   const plan = planOf(account);
   return {
     plan,
     features: plan.features,
-    subscription: account.subscription && toSubscription(account, account.subscription),
+    subscription: account.subscription && toSubscription(account, account.subscription, pending),
     overagePolicy: account.overagePolicy,
     unpaid: isUnpaid(account, now),
   };
 }
 
-function toSubscription(account: AccountState, state: SubscriptionState): Subscription {
+function toSubscription(
+  account: AccountState,
+  state: SubscriptionState,
+  pendingPayment: PendingPayment | null,
+): Subscription {
   const { plan, quantity } = state;
   const hasBegun = begun(account) !== null;
   const next = state.next?.plan === 'FREE_TRIAL' ? null : state.next;
@@ -256,7 +295,7 @@ function toSubscription(account: AccountState, state: SubscriptionState): Subscr
     cancelAtPeriodEnd: next === null,
     scheduledPlan: changes ? (next === null ? FREE_TRIAL : PLAN_BY_CODE[next.plan]) : null,
     scheduledQuantity: next === null || next.quantity === quantity ? null : next.quantity,
-    pendingPayment: null,
+    pendingPayment,
     graceEndsAt: state.graceEndsAt,
   };
 }

@@ -19,6 +19,8 @@ import {
 const LINES = 'lines: [{ resource: AI_TOKENS, quantity: 103 }]';
 const GRANT = `idempotencyKey: "g", amount: 5, reason: "a gift"`;
 
+const RETURNS = 'successUrl: "http://localhost/", cancelUrl: "http://localhost/"';
+
 const HOLD_ID = reservationId(ANN, hold.id);
 const KEY_ID = apiKeyId(ANN, KEY);
 const RECORD_ID = recordId(ANN, 2n, 0);
@@ -54,6 +56,13 @@ const ROOT_FIELDS: Record<string, string> = {
   'Mutation.updateOrganization': `mutation { updateOrganization(input: { billingEntityId: "${ANN}", name: "Acme" }) { name } }`,
   'Mutation.setMember': `mutation { setMember(input: { billingEntityId: "${ANN}", userExternalId: "ben", role: MEMBER }) { role } }`,
   'Mutation.removeMember': `mutation { removeMember(input: { billingEntityId: "${ANN}", userExternalId: "ben" }) }`,
+  'Query.previewPlanChange': `{ previewPlanChange(input: { billingEntityId: "${ANN}", plan: PRO }) { timing } }`,
+  'Mutation.changePlan': `mutation { changePlan(input: { billingEntityId: "${ANN}", plan: PRO, quantity: 3 }) { id } }`,
+  'Mutation.cancelSubscription': `mutation { cancelSubscription(input: { billingEntityId: "${ANN}" }) { id } }`,
+  'Mutation.resumeSubscription': `mutation { resumeSubscription(input: { billingEntityId: "${ANN}" }) { id } }`,
+  'Mutation.createCheckoutSession': `mutation { createCheckoutSession(input: { billingEntityId: "${ANN}", plan: PRO, ${RETURNS} }) { url } }`,
+  'Mutation.completeCheckout': `mutation { completeCheckout(billingEntityId: "${ANN}", sessionId: "cs_1") { id } }`,
+  'Mutation.createBillingPortalSession': `mutation { createBillingPortalSession(input: { billingEntityId: "${ANN}", returnUrl: "http://localhost/" }) { url } }`,
   'Mutation.setOveragePolicy': `mutation { setOveragePolicy(input: { billingEntityId: "${ANN}", enabled: true }) { enabled } }`,
   'Mutation.createExport': `mutation { createExport(input: { billingEntityId: "${ANN}", kind: LEDGER }) { url } }`,
   'Mutation.suspendBillingEntity': `mutation { suspendBillingEntity(input: { billingEntityId: "${ANN}" }, reason: "abuse") { status } }`,

@@ -12,6 +12,7 @@ const STRIPE = {
   secretKey: 'sk_test_nobody',
   apiBase: new URL('http://127.0.0.1:9'),
   webhookSecrets: [WEBHOOK_SECRET],
+  returns: { origins: [], anyLoopback: true },
 };
 
 let database: TestDatabase;

@@ -1,0 +1,133 @@
+/** Billing entities as customers of Stripe's: one each, made before anything is bought. */
+import type { Database } from '../db/database.ts';
+import type { StripeClient } from './client.ts';
+
+/** Who pays, as Stripe is told. */
+export interface Payer {
+  readonly billingEntityId: string;
+  readonly externalId: string;
+  readonly name: string;
+}
+
+interface Options {
+  readonly stripe: StripeClient;
+  readonly database: Database;
+}
+
+const NAMESPACE = 'STRIPE_CUSTOMER';
+const PAGE = 500;
+/** Metadata by which a customer says whose it is: found again when our own note of it was lost. */
+const ENTITY_MARK = 'billing_entity_id';
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export class Customers {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** The entity's customer; null: none was made yet. */
+  async of(billingEntityId: string): Promise<string | null> {
+    const { rows } = await this.#options.database.query<{ customer_id: string }>({
+      name: 'stripe-customer-of',
+      text: 'select customer_id from stripe_customer where billing_entity_id = $1',
+      values: [billingEntityId],
+    });
+    return rows[0]?.customer_id ?? null;
+  }
+
+  /** Every customer there is, in the order of their entities' ids, a page at a time. */
+  async *all(): AsyncGenerator<{ billingEntityId: string; customerId: string }, void, undefined> {
+    for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
+      const { rows } = await this.#options.database.query<{ billing_entity_id: string; customer_id: string }>(
+        `select billing_entity_id, customer_id from stripe_customer
+         where billing_entity_id > $1 order by billing_entity_id limit $2`,
+        [after, PAGE],
+      );
+      for (const row of rows) yield { billingEntityId: row.billing_entity_id, customerId: row.customer_id };
+      if (rows.length < PAGE) return;
+      after = (rows.at(-1) as { billing_entity_id: string }).billing_entity_id;
+    }
+  }
+
+  /**
+   * The entity's customer, made now if there is none. The key of the call is the entity's, and what is said with it never
+   * changes: however often it is tried, and whatever answer was lost, Stripe makes one.
+   * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
+   */
+  async ensure({ billingEntityId, externalId, name }: Payer): Promise<string> {
+    const known = await this.of(billingEntityId);
+    if (known !== null) return known;
+    const { stripe } = this.#options;
+    const customer = await stripe.call('customer', (sdk) =>
+      sdk.customers.create(
+        { description: externalId, metadata: { [ENTITY_MARK]: billingEntityId } },
+        { idempotencyKey: `tollgate-customer-${billingEntityId}` },
+      ),
+    );
+    const id = await this.#note(billingEntityId, customer.id);
+    // A call of its own, because names change.
+    await stripe.call('customer', (sdk) => sdk.customers.update(id, { name }));
+    return id;
+  }
+
+  /**
+   * Whose customer it is; null: nobody's here. One that names an entity without a customer becomes that one's: its answer
+   * was lost when it was made, and Stripe has forgotten the key since.
+   */
+  async entityOf(customerId: string): Promise<string | null> {
+    const known = await this.#find(customerId);
+    if (known !== null) return known;
+    const customer = await this.#options.stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId));
+    const entityId = customer.deleted === true ? undefined : customer.metadata[ENTITY_MARK];
+    if (entityId === undefined || !UUID.test(entityId)) return null;
+    const { rows } = await this.#options.database.query('select from billing_entity where billing_entity_id = $1', [
+      entityId,
+    ]);
+    if (rows.length === 0) return null;
+    return (await this.#note(entityId, customerId)) === customerId ? entityId : null;
+  }
+
+  /** Base credits that were taken back because nobody paid for them; null: none. */
+  async unpaidGrant(billingEntityId: string): Promise<string | null> {
+    const { rows } = await this.#options.database.query<{ unpaid_grant_id: string | null }>(
+      'select unpaid_grant_id from stripe_customer where billing_entity_id = $1',
+      [billingEntityId],
+    );
+    return rows[0]?.unpaid_grant_id ?? null;
+  }
+
+  async noteUnpaidGrant(billingEntityId: string, grantId: string | null): Promise<void> {
+    await this.#options.database.query('update stripe_customer set unpaid_grant_id = $2 where billing_entity_id = $1', [
+      billingEntityId,
+      grantId,
+    ]);
+  }
+
+  async #find(customerId: string): Promise<string | null> {
+    const { rows } = await this.#options.database.query<{ billing_entity_id: string }>({
+      name: 'stripe-customer-find',
+      text: 'select billing_entity_id from entity_key where namespace = $1 and key = $2',
+      values: [NAMESPACE, customerId],
+    });
+    return rows[0]?.billing_entity_id ?? null;
+  }
+
+  /** The first customer that is noted stays, and only that one leads back to the entity. */
+  async #note(billingEntityId: string, customerId: string): Promise<string> {
+    const { database } = this.#options;
+    await database.query(
+      `insert into stripe_customer (billing_entity_id, customer_id) values ($1, $2)
+       on conflict (billing_entity_id) do nothing`,
+      [billingEntityId, customerId],
+    );
+    const noted = (await this.of(billingEntityId)) as string;
+    await database.query(
+      `insert into entity_key (namespace, key, billing_entity_id) values ($1, $2, $3)
+       on conflict (namespace, key) do nothing`,
+      [NAMESPACE, noted, billingEntityId],
+    );
+    return noted;
+  }
+}

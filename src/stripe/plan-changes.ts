@@ -1,0 +1,286 @@
+/**
+ * Changes of a subscription that is there. What is to be done is told from the state that Stripe has at the moment, under
+ * the customer's lock: whoever asks again after a lost answer finds it done.
+ */
+import type { Stripe } from 'stripe';
+import type { Clock } from '../clock.ts';
+import { PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../plans/plans.ts';
+import { Refusal } from '../refusal.ts';
+import type { Subscription, Subscriptions } from '../subscriptions/subscriptions.ts';
+import { checkQuantity } from './checkout.ts';
+import type { StripeClient } from './client.ts';
+import type { CustomerLocks } from './customer-locks.ts';
+import type { Customers } from './customers.ts';
+import { chooseSubscription, idOf, planItemOf, prorationsOf } from './provider-state.ts';
+import type { CustomerSync } from './sync.ts';
+
+interface Options {
+  readonly stripe: StripeClient;
+  readonly customers: Customers;
+  readonly locks: CustomerLocks;
+  readonly sync: CustomerSync;
+  readonly subscriptions: Subscriptions;
+  readonly clock: Clock;
+}
+
+export interface PlanChange {
+  readonly plan: PlanCode;
+  readonly quantity: number;
+}
+
+/** What a change would come to. */
+export interface PlanChangePreview {
+  readonly timing: 'NOW' | 'WHEN_PAID' | 'PERIOD_END';
+  readonly effectiveAt: Date;
+  readonly dueNowCents: number;
+  readonly creditsAdded: bigint;
+  readonly nextInvoiceCents: number;
+  readonly featuresLost: readonly string[];
+  /** There is nothing to charge yet. */
+  readonly checkoutRequired: boolean;
+}
+
+/** A subscription as Stripe has it, with the item that is the plan. */
+interface Subscribed {
+  readonly customer: string;
+  readonly subscription: Stripe.Subscription;
+  readonly item: Stripe.SubscriptionItem;
+  readonly plan: PlanTerms;
+  readonly quantity: number;
+}
+
+export class PlanChanges {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** What `change` would do now. @throws Refusal BAD_USER_INPUT, PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  async preview(billingEntityId: string, change: PlanChange): Promise<PlanChangePreview> {
+    const target = termsOf(change);
+    const subscribed = await this.#subscribed(billingEntityId);
+    const now = this.#options.clock.now();
+    const { plan, quantity } = target;
+    const nextInvoiceCents = plan.priceCents * quantity;
+    const nothing = { dueNowCents: 0, creditsAdded: 0n, nextInvoiceCents, featuresLost: [], checkoutRequired: false };
+    if (subscribed === null) {
+      if (plan.priceCents === 0) return { ...nothing, timing: 'NOW', effectiveAt: now };
+      const creditsAdded = plan.credits * BigInt(quantity);
+      const dueNowCents = nextInvoiceCents;
+      return { ...nothing, timing: 'WHEN_PAID', effectiveAt: now, dueNowCents, creditsAdded, checkoutRequired: true };
+    }
+    switch (directionOf(subscribed, target)) {
+      case 'SAME':
+        return { ...nothing, timing: 'NOW', effectiveAt: now };
+      case 'DOWN': {
+        const featuresLost = subscribed.plan.features.filter((each) => !plan.features.includes(each));
+        const effectiveAt = new Date(subscribed.item.current_period_end * 1_000);
+        return { ...nothing, timing: 'PERIOD_END', effectiveAt, featuresLost };
+      }
+      case 'UP': {
+        const { amount_due: dueNowCents, lines } = await this.#options.stripe.call('invoice', (sdk) =>
+          sdk.invoices.createPreview({
+            customer: subscribed.customer,
+            subscription: subscribed.subscription.id,
+            subscription_details: {
+              items: [{ id: subscribed.item.id, quantity }],
+              proration_behavior: 'always_invoice',
+            },
+          }),
+        );
+        const anchor = new Date(subscribed.subscription.billing_cycle_anchor * 1_000);
+        const creditsAdded = prorationsOf(lines.data, anchor).reduce((sum, { amount }) => sum + amount, 0n);
+        const timing = dueNowCents > 0 ? 'WHEN_PAID' : 'NOW';
+        return { ...nothing, timing, effectiveAt: now, dueNowCents, creditsAdded };
+      }
+    }
+  }
+
+  /**
+   * More units at once, with their credits when they are paid; fewer, or none, when the period ends. What was scheduled
+   * before is overtaken.
+   * @throws Refusal BAD_USER_INPUT; CONFLICT without a subscription, or while an invoice is open; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
+   */
+  async change(billingEntityId: string, change: PlanChange): Promise<Subscription> {
+    const target = termsOf(change);
+    return this.#changing(billingEntityId, 'use Checkout to subscribe', async (subscribed) => {
+      switch (directionOf(subscribed, target)) {
+        case 'UP':
+          return this.#upgrade(subscribed, target.quantity);
+        case 'SAME':
+          await this.#dropPending(subscribed);
+          await this.#release(subscribed);
+          return this.#setEnding(subscribed, false);
+        case 'DOWN':
+          await this.#dropPending(subscribed);
+          if (target.plan.priceCents === 0) {
+            await this.#release(subscribed);
+            return this.#setEnding(subscribed, true);
+          }
+          return this.#scheduleUnits(subscribed, target.quantity);
+      }
+    });
+  }
+
+  /** The subscription ends with its period. Again: the same. @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  async cancel(billingEntityId: string): Promise<Subscription> {
+    return this.#changing(billingEntityId, 'there is nothing to cancel', async (subscribed) => {
+      await this.#release(subscribed);
+      await this.#setEnding(subscribed, true);
+    });
+  }
+
+  /** It goes on after its period. Again: the same. @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  async resume(billingEntityId: string): Promise<Subscription> {
+    return this.#changing(billingEntityId, 'it has ended: use Checkout', (subscribed) =>
+      this.#setEnding(subscribed, false),
+    );
+  }
+
+  /** Changes what Stripe has, and makes our state follow, both under the customer's lock. */
+  async #changing(
+    billingEntityId: string,
+    otherwise: string,
+    work: (subscribed: Subscribed) => Promise<void>,
+  ): Promise<Subscription> {
+    const { customers, locks, sync, subscriptions } = this.#options;
+    const none = (): Refusal => new Refusal('CONFLICT', `there is no subscription: ${otherwise}`);
+    const customer = await customers.of(billingEntityId);
+    if (customer === null) throw none();
+    await locks.hold(customer, async () => {
+      const subscribed = await this.#find(customer);
+      if (subscribed === null) throw none();
+      await work(subscribed);
+      await sync.syncHeld(customer);
+    });
+    const { subscription } = await subscriptions.of(billingEntityId);
+    if (subscription === null) throw none();
+    return subscription;
+  }
+
+  async #subscribed(billingEntityId: string): Promise<Subscribed | null> {
+    const customer = await this.#options.customers.of(billingEntityId);
+    return customer === null ? null : this.#find(customer);
+  }
+
+  async #find(customer: string): Promise<Subscribed | null> {
+    const all = await this.#options.stripe.list('subscription', (sdk, page) =>
+      sdk.subscriptions.list({ customer, status: 'all', ...page }),
+    );
+    const { kept } = chooseSubscription(all);
+    const plan = kept && planItemOf(kept);
+    // Nothing of it was ever paid: it is as if there were none.
+    if (kept === null || plan === null || kept.status === 'incomplete') return null;
+    return { customer, subscription: kept, ...plan };
+  }
+
+  /** Charged at once; until that is paid nothing changes. */
+  async #upgrade(subscribed: Subscribed, quantity: number): Promise<void> {
+    const { subscription, item } = subscribed;
+    if (subscription.status !== 'active' && subscription.status !== 'trialing') {
+      throw new Refusal('CONFLICT', 'an invoice of the subscription is not paid yet');
+    }
+    const { pending_update: pending } = subscription;
+    const waiting = pending?.subscription_items?.find(({ id }) => id === item.id)?.quantity;
+    // It waits for the payer already: asking again would charge again.
+    if (waiting === quantity) return;
+    await this.#release(subscribed);
+    const latest = subscription.latest_invoice === null ? 'none' : idOf(subscription.latest_invoice);
+    const isEnding = subscription.cancel_at_period_end;
+    await this.#options.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.update(
+        subscription.id,
+        {
+          items: [{ id: item.id, quantity }],
+          proration_behavior: 'always_invoice',
+          payment_behavior: 'pending_if_incomplete',
+          ...(isEnding && { cancel_at_period_end: false }),
+        },
+        // Of the state that it changes: once from there, however often it is tried. Each outcome has another invoice.
+        {
+          idempotencyKey: ['tollgate-units', subscription.id, latest, subscribed.quantity, quantity, isEnding].join(
+            '-',
+          ),
+        },
+      ),
+    );
+  }
+
+  /** Two calls, as Stripe has it: one takes the subscription under a schedule, one says what comes. */
+  async #scheduleUnits(subscribed: Subscribed, quantity: number): Promise<void> {
+    const { stripe } = this.#options;
+    const { subscription, item } = subscribed;
+    await this.#setEnding(subscribed, false);
+    const { id } =
+      subscription.schedule === null
+        ? await stripe.call('subscription_schedule', (sdk) =>
+            sdk.subscriptionSchedules.create({ from_subscription: subscription.id }),
+          )
+        : { id: idOf(subscription.schedule) };
+    const itemsWith = (units: number): { price: string; quantity?: number }[] =>
+      subscription.items.data.map((each) => ({
+        price: each.price.id,
+        ...(each.id === item.id ? { quantity: units } : each.quantity !== undefined && { quantity: each.quantity }),
+      }));
+    await stripe.call('subscription_schedule', (sdk) =>
+      sdk.subscriptionSchedules.update(id, {
+        end_behavior: 'release',
+        phases: [
+          {
+            items: itemsWith(subscribed.quantity),
+            start_date: item.current_period_start,
+            end_date: item.current_period_end,
+          },
+          {
+            items: itemsWith(quantity),
+            start_date: item.current_period_end,
+            duration: { interval: 'month', interval_count: 1 },
+            proration_behavior: 'none',
+          },
+        ],
+      }),
+    );
+  }
+
+  /** Under a schedule Stripe lets nobody say whether a subscription ends. */
+  async #release({ subscription }: Subscribed): Promise<void> {
+    if (subscription.schedule === null) return;
+    const id = idOf(subscription.schedule);
+    await this.#options.stripe.call('subscription_schedule', (sdk) => sdk.subscriptionSchedules.release(id));
+  }
+
+  async #setEnding({ subscription }: Subscribed, isEnding: boolean): Promise<void> {
+    const ends = subscription.cancel_at_period_end || subscription.cancel_at !== null;
+    if (ends === isEnding) return;
+    await this.#options.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.update(
+        subscription.id,
+        !isEnding && !subscription.cancel_at_period_end ? { cancel_at: '' } : { cancel_at_period_end: isEnding },
+      ),
+    );
+  }
+
+  /** An upgrade that still waits ends with its invoice. */
+  async #dropPending({ subscription }: Subscribed): Promise<void> {
+    if (subscription.pending_update === null || subscription.latest_invoice === null) return;
+    const id = idOf(subscription.latest_invoice);
+    await this.#options.stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
+  }
+}
+
+interface Target {
+  readonly plan: PlanTerms;
+  readonly quantity: number;
+}
+
+function termsOf({ plan, quantity }: PlanChange): Target {
+  checkQuantity(quantity);
+  return { plan: PLAN_BY_CODE[plan], quantity };
+}
+
+/** More money is up. */
+function directionOf({ plan, quantity }: Subscribed, target: Target): 'UP' | 'DOWN' | 'SAME' {
+  const difference = target.plan.priceCents * target.quantity - plan.priceCents * quantity;
+  return difference === 0 ? 'SAME' : difference > 0 ? 'UP' : 'DOWN';
+}

@@ -1,0 +1,215 @@
+/**
+ * The one way in which our state follows Stripe's: everything of a customer is fetched, and written, under the customer's
+ * lock. Events, the success page and whoever reconciles all come here, so that none of them must be right about anything.
+ */
+import type { Stripe } from 'stripe';
+import type { History } from '../credits/history.ts';
+import type { SubscriptionState } from '../credits/subscription.ts';
+import type { Transfers } from '../credits/transfers.ts';
+import type { Log } from '../log.ts';
+import type { Subscriptions } from '../subscriptions/subscriptions.ts';
+import { type StripeClient, StripeRejection } from './client.ts';
+import type { CustomerLocks } from './customer-locks.ts';
+import type { Customers } from './customers.ts';
+import {
+  type Affairs,
+  chooseSubscription,
+  DOUBLE_MARK,
+  idOf,
+  type PaidLine,
+  paidLinesOf,
+  paidUnitsOf,
+  pendingOf,
+  planItemOf,
+  standingOf,
+  subscriptionOf,
+  wantedOf,
+} from './provider-state.ts';
+
+interface Options {
+  readonly stripe: StripeClient;
+  readonly customers: Customers;
+  readonly locks: CustomerLocks;
+  readonly subscriptions: Subscriptions;
+  readonly transfers: Pick<Transfers, 'clawBack'>;
+  readonly history: Pick<History, 'grantsByIds'>;
+  /** Told when something of a customer may have changed. */
+  readonly onSynced: (customerId: string) => void;
+  readonly log: Log;
+}
+
+export class CustomerSync {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes our state what Stripe's says. Customers that are nobody's here are left alone.
+   * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
+   */
+  async sync(customerId: string): Promise<void> {
+    await this.#options.locks.hold(customerId, () => this.syncHeld(customerId));
+  }
+
+  /** The same, for who holds the customer's lock. */
+  async syncHeld(customerId: string): Promise<void> {
+    const { customers, onSynced } = this.#options;
+    const billingEntityId = await customers.entityOf(customerId);
+    if (billingEntityId === null) return;
+    const affairs = await this.#fetch(customerId);
+    const { kept, doubles } = chooseSubscription(affairs.subscriptions);
+    if (kept !== null) for (const double of doubles) await this.#undo(double, { kept, affairs });
+    const state = await this.#follow(billingEntityId, kept, affairs);
+    await this.#credit(billingEntityId, state, paidLinesOf(affairs));
+    onSynced(customerId);
+  }
+
+  async #fetch(customer: string): Promise<Affairs> {
+    const { stripe } = this.#options;
+    const [subscriptions, invoices] = await Promise.all([
+      stripe.list('subscription', (sdk, page) => sdk.subscriptions.list({ customer, status: 'all', ...page })),
+      stripe.list('invoice', (sdk, page) => sdk.invoices.list({ customer, ...page })),
+    ]);
+    return { subscriptions, invoices: await Promise.all(invoices.map((each) => this.#withAllLines(each))) };
+  }
+
+  /** A list of invoices has the first lines of each. */
+  async #withAllLines(invoice: Stripe.Invoice): Promise<Stripe.Invoice> {
+    if (!invoice.lines.has_more) return invoice;
+    const data = await this.#options.stripe.list('line_item', (sdk, page) =>
+      sdk.invoices.listLineItems(invoice.id, page),
+    );
+    return { ...invoice, lines: { ...invoice.lines, data, has_more: false } };
+  }
+
+  /**
+   * Ends a second subscription, having given its money back. In this order: as long as it lives it will be found again by
+   * whoever comes after a process that died in between.
+   */
+  async #undo(
+    double: Stripe.Subscription,
+    { kept, affairs }: { readonly kept: Stripe.Subscription; readonly affairs: Affairs },
+  ): Promise<void> {
+    const { stripe, log } = this.#options;
+    log.warn({ subscription: double.id, kept: kept.id }, 'a second subscription is undone');
+    for (const invoice of affairs.invoices) {
+      if (invoice.status === 'paid' && subscriptionOf(invoice) === double.id) await this.#refund(invoice.id);
+    }
+    try {
+      await stripe.call('subscription', (sdk) =>
+        sdk.subscriptions.cancel(double.id, {
+          invoice_now: false,
+          prorate: false,
+          cancellation_details: { comment: `${DOUBLE_MARK}${kept.id}` },
+        }),
+      );
+    } catch (error) {
+      // It has ended meanwhile.
+      if (!(error instanceof StripeRejection) || error.code !== 'resource_missing') throw error;
+    }
+  }
+
+  async #refund(invoice: string): Promise<void> {
+    const { stripe } = this.#options;
+    const payments = await stripe.list('invoice_payment', (sdk, page) =>
+      sdk.invoicePayments.list({ invoice, status: 'paid', ...page }),
+    );
+    for (const { payment } of payments) {
+      if (payment.payment_intent === undefined) continue;
+      const intent = idOf(payment.payment_intent);
+      try {
+        await stripe.call('refund', (sdk) =>
+          sdk.refunds.create(
+            { payment_intent: intent, reason: 'duplicate' },
+            { idempotencyKey: `tollgate-double-${intent}` },
+          ),
+        );
+      } catch (error) {
+        if (!(error instanceof StripeRejection) || error.code !== 'charge_already_refunded') throw error;
+      }
+    }
+  }
+
+  /** @returns the subscription as the account has it then */
+  async #follow(
+    billingEntityId: string,
+    kept: Stripe.Subscription | null,
+    { invoices }: Affairs,
+  ): Promise<SubscriptionState | null> {
+    const { stripe, subscriptions, log } = this.#options;
+    const plan = kept && planItemOf(kept);
+    if (kept === null || plan === null) {
+      await subscriptions.follow(billingEntityId, { wanted: null, paidUnits: 0 });
+      await subscriptions.notePending(billingEntityId, null);
+      return null;
+    }
+    const scheduleId = kept.schedule === null ? null : idOf(kept.schedule);
+    const schedule =
+      scheduleId === null
+        ? null
+        : await stripe.call('subscription_schedule', (sdk) => sdk.subscriptionSchedules.retrieve(scheduleId));
+    if (standingOf(kept.status) === null) {
+      log.warn({ subscription: kept.id, status: kept.status }, 'a status that is not known here: as it stood before');
+    }
+    const stands = await this.#stands(billingEntityId, kept.id);
+    const paidUnits = paidUnitsOf(kept, plan, invoices);
+    const wanted = wantedOf(kept, { plan, schedule, invoices, stands });
+    const state = await subscriptions.follow(billingEntityId, { wanted, paidUnits });
+    await subscriptions.notePending(billingEntityId, pendingOf(kept, invoices));
+    if (state !== null && state.periodStart.getTime() === wanted.period.start.getTime()) {
+      await this.#settleBase(billingEntityId, state, paidUnits > 0);
+    }
+    return state;
+  }
+
+  /** How the account has it now: what holds on where Stripe says something that nobody knows. */
+  async #stands(billingEntityId: string, id: string): Promise<Pick<SubscriptionState, 'standing' | 'status'>> {
+    const { subscription } = await this.#options.subscriptions.of(billingEntityId);
+    const status = subscription?.id === id ? subscription.status : 'INCOMPLETE';
+    if (status === 'PAST_DUE' || status === 'UNPAID' || status === 'INCOMPLETE') return { standing: status, status };
+    return { standing: status === 'ACTIVE' || status === 'TRIALING' ? 'GOOD' : 'UNPAID', status };
+  }
+
+  /**
+   * Base credits come when the period turns, before anybody paid (rule 25). Where nobody does they are taken back, and
+   * given again when somebody does. Which ones were taken is noted before: that a clawback for another reason is not
+   * undone by a payment.
+   */
+  async #settleBase(
+    billingEntityId: string,
+    { base, standing, periodStart }: SubscriptionState,
+    isPaid: boolean,
+  ): Promise<void> {
+    const { customers, subscriptions, transfers, history } = this.#options;
+    const grantId = base !== null && base.periodStart.getTime() === periodStart.getTime() ? base.grantId : null;
+    const taken = await customers.unpaidGrant(billingEntityId);
+    if (isPaid && taken !== null) {
+      if (taken === grantId) {
+        await subscriptions.reinstate(billingEntityId, { grantId, reason: 'its period was paid' });
+      }
+      await customers.noteUnpaidGrant(billingEntityId, null);
+    } else if (!isPaid && grantId !== null && (standing === 'PAST_DUE' || standing === 'UNPAID')) {
+      const [grant] = await history.grantsByIds([{ billingEntityId, id: grantId }]);
+      if (!grant) throw new Error(`the base grant ${grantId} is missing`);
+      if (taken !== grantId) await customers.noteUnpaidGrant(billingEntityId, grantId);
+      await transfers.clawBack({
+        billingEntityId,
+        grantId,
+        target: grant.amount,
+        actor: 'system',
+        reason: 'its period was not paid',
+      });
+    }
+  }
+
+  /** What was paid besides; of prorations those of the period that runs, since their credits end with it. */
+  async #credit(billingEntityId: string, state: SubscriptionState | null, lines: readonly PaidLine[]): Promise<void> {
+    for (const { source, amount, invoiceId, lineId, until, subscriptionId } of lines) {
+      const isOver = until !== null && (state === null || state.id !== subscriptionId || until <= state.periodStart);
+      if (isOver) continue;
+      await this.#options.subscriptions.credit({ billingEntityId, source, amount, invoiceId, lineId, reason: null });
+    }
+  }
+}
