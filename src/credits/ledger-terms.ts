@@ -3,7 +3,7 @@ import type { QueryResult, QueryResultRow } from 'pg';
 import { arrayLiteral } from '../db/array-literal.ts';
 import type { ApiKeyRef, BillingMode } from './account.ts';
 import type { ChargedUse, OrganizationVisibility, UseTerms } from './commands.ts';
-import { type CounterChange, countedUp, counterName, type CounterKey, countersOf, type UseCounter } from './limits.ts';
+import { type CounterChange, counterName, type CounterKey, countersOf, tally, type UseCounter } from './limits.ts';
 
 interface PartyRow {
   billing_entity_id: string;
@@ -163,10 +163,7 @@ export class UseTermsBook {
 
   /** Notes what one command of the transaction counted, for those that come after it. */
   count(changes: readonly CounterChange[]): void {
-    for (const change of changes) {
-      const name = counterName(change);
-      this.#counters.set(name, countedUp(this.#counters.get(name), change));
-    }
+    tally(this.#counters, changes);
   }
 
   #counter(key: CounterKey): UseCounter | undefined {

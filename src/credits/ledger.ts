@@ -35,7 +35,7 @@ import { decide } from './decide.ts';
 import { applyDue } from './due.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
-import { type CounterChange, countedUp, counterName } from './limits.ts';
+import { type CounterChange, tally } from './limits.ts';
 import { type KnownKey, type Loaded, loadDueHolds, loadGivenBases, lockAndLoad } from './ledger-load.ts';
 import type { UseTermsBook } from './ledger-terms.ts';
 import { appendAndCommit } from './ledger-write.ts';
@@ -303,10 +303,7 @@ class Batch {
     for (const grant of applied.grants) this.#grants.set(grant.id, grant);
     for (const hold of applied.holds) this.#holds.set(hold.id, hold);
     this.#terms.count(applied.counters);
-    for (const change of applied.counters) {
-      const name = counterName(change);
-      this.#counters.set(name, countedUp(this.#counters.get(name), change));
-    }
+    tally(this.#counters, applied.counters);
     for (const record of applied.refundedRecords) {
       const name = recordName(record.billingEntityId, record);
       const evidence = this.#refundEvidence.get(name);

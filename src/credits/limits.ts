@@ -55,6 +55,14 @@ export function countedUp(counter: UseCounter | undefined, change: CounterChange
   };
 }
 
+/** Counts changes up, each in its counter. */
+export function tally(counters: Map<string, UseCounter>, changes: readonly CounterChange[]): void {
+  for (const change of changes) {
+    const name = counterName(change);
+    counters.set(name, countedUp(counters.get(name), change));
+  }
+}
+
 /** How many more credits the limit leaves in this period; 0 where it was lowered below what is used. */
 export function headroom(limit: bigint, counter: UseCounter | undefined, { start }: Period): bigint {
   if (counter === undefined) return limit;

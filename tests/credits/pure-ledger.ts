@@ -23,7 +23,7 @@ import { decide } from '../../src/credits/decide.ts';
 import { applyDue } from '../../src/credits/due.ts';
 import type { Grant } from '../../src/credits/grants.ts';
 import type { Hold } from '../../src/credits/holds.ts';
-import { countedUp, counterName, type UseCounter } from '../../src/credits/limits.ts';
+import { tally, type UseCounter } from '../../src/credits/limits.ts';
 import { newId } from '../../src/credits/new-id.ts';
 import { type Stored, type Verification, Verifier } from '../../src/credits/verifier.ts';
 
@@ -146,9 +146,7 @@ export class PureLedger {
     for (const record of applied.refundedRecords) this.#refunded.add(nameOf(record));
     for (const grant of applied.grants) this.grants.set(grant.id, grant);
     for (const hold of applied.holds) this.holds.set(hold.id, hold);
-    for (const change of applied.counters) {
-      this.counters.set(counterName(change), countedUp(this.counters.get(counterName(change)), change));
-    }
+    tally(this.counters, applied.counters);
   }
 }
 
