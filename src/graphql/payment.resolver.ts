@@ -13,7 +13,7 @@ import {
   ChangePlanInput,
   CreateBillingPortalSessionInput,
   CreateCheckoutSessionInput,
-  Invoice,
+  type Invoice,
   InvoiceConnection,
   InvoicesArgs,
   PlanChangePreview,

@@ -44,6 +44,8 @@ const FEWEST_CREDITS = 12_500n;
 /** Stripe's own bound of an amount, in cents. */
 const MOST_CENTS = 99_999_999n;
 
+const SESSION_ID = /^cs_\w{1,250}$/;
+
 type Line = Stripe.Checkout.SessionCreateParams.LineItem;
 
 export class Checkout {
@@ -85,7 +87,7 @@ export class Checkout {
     const { customers, stripe, sync, subscriptions, clock } = this.#options;
     const customer = await customers.of(billingEntityId);
     const session =
-      customer === null
+      customer === null || !SESSION_ID.test(sessionId)
         ? null
         : await orMissing(stripe.call('checkout.session', (sdk) => sdk.checkout.sessions.retrieve(sessionId)));
     if (customer === null || session === null || session.customer === null || idOf(session.customer) !== customer) {

@@ -1,0 +1,163 @@
+/** The whole application with an account of Stripe's, both on one clock that stands, and people who buy in it. */
+import type { EmulatorControl } from '../../src/stripe/emulator/control.ts';
+import type { CardOutcome } from '../../src/stripe/emulator/tables.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+import { type Ask, asker, Clients, codeOf } from './organizations.ts';
+import { TestClock } from './services.ts';
+import { startStripeApp, type StripeApp } from './stripe.ts';
+import { waitFor } from './wait-for.ts';
+
+export interface Buyer {
+  readonly id: string;
+  readonly externalId: string;
+  readonly token: string;
+}
+
+export interface Shown {
+  readonly plan: { readonly code: string };
+  readonly credits: { readonly available: number; readonly owed: number };
+  readonly subscription: ShownSubscription | null;
+  readonly grants: { readonly edges: readonly { readonly node: { source: string; amount: number } }[] };
+}
+
+export interface ShownSubscription {
+  readonly id: string;
+  readonly plan: { readonly code: string };
+  readonly quantity: number;
+  readonly status: string;
+  readonly currentPeriodStart: string;
+  readonly currentPeriodEnd: string | null;
+  readonly cancelAtPeriodEnd: boolean;
+  readonly scheduledPlan: { readonly code: string } | null;
+  readonly scheduledQuantity: number | null;
+  readonly pendingPayment: { readonly quantity: number; readonly hostedUrl: string } | null;
+  readonly graceEndsAt: string | null;
+}
+
+const SUBSCRIPTION = `id plan { code } quantity status currentPeriodStart currentPeriodEnd cancelAtPeriodEnd
+  scheduledPlan { code } scheduledQuantity pendingPayment { quantity hostedUrl } graceEndsAt`;
+
+export const RETURNS = {
+  successUrl: 'http://localhost:3000/done?session={CHECKOUT_SESSION_ID}',
+  cancelUrl: 'http://localhost:3000/plans',
+};
+
+const mutation = (name: string, input: string, fields: string): string =>
+  `mutation ($input: ${input}!) { ${name}(input: $input) { ${fields} } }`;
+export const OPEN_CHECKOUT = mutation('createCheckoutSession', 'CreateCheckoutSessionInput', 'url expiresAt');
+export const OPEN_PORTAL = mutation('createBillingPortalSession', 'CreateBillingPortalSessionInput', 'url');
+export const CHANGE = mutation('changePlan', 'ChangePlanInput', SUBSCRIPTION);
+export const CANCEL = mutation('cancelSubscription', 'BillingEntityInput', SUBSCRIPTION);
+export const RESUME = mutation('resumeSubscription', 'BillingEntityInput', SUBSCRIPTION);
+export const COMPLETE = `mutation ($billingEntityId: ID!, $sessionId: ID!) {
+  completeCheckout(billingEntityId: $billingEntityId, sessionId: $sessionId) { ${SUBSCRIPTION} } }`;
+const SHOW = `query ($id: ID!) { billingEntity(id: $id) { plan { code } credits { available owed }
+  subscription { ${SUBSCRIPTION} } grants(first: 100) { edges { node { source amount } } } } }`;
+
+export class Till {
+  readonly app: StripeApp;
+  readonly clock: TestClock;
+  readonly clients: Clients;
+  readonly ask: Ask;
+  readonly #database: TestDatabase;
+
+  private constructor(app: StripeApp, clock: TestClock, clients: Clients, ask: Ask, database: TestDatabase) {
+    this.app = app;
+    this.clock = clock;
+    this.clients = clients;
+    this.ask = ask;
+    this.#database = database;
+  }
+
+  /** Opens at midnight of 31 January 2027, the hardest day for months. */
+  static async open(at = '2027-01-31T00:00:00.000Z'): Promise<Till> {
+    const database = await createTestDatabase();
+    const clock = new TestClock(new Date(at));
+    const frozenAt = clock.now().getTime() / 1_000;
+    const app = await startStripeApp(database.url, {
+      clock,
+      emulator: { frozenAt, deliveries: { retryBaseMs: 20 } },
+    });
+    const ask = asker(() => app.url);
+    return new Till(app, clock, await Clients.open(ask), ask, database);
+  }
+
+  async close(): Promise<void> {
+    await this.app.stop();
+    await this.#database.drop();
+  }
+
+  get control(): EmulatorControl {
+    return this.app.emulator.control;
+  }
+
+  /** Both clocks, ours first: what Stripe tells of is of its time. */
+  async moveTo(instant: string | Date): Promise<void> {
+    this.clock.set(instant);
+    await this.control.moveClock({ to: this.clock.now() });
+    await this.settled();
+  }
+
+  /** Everything that was delivered has been handled. */
+  async settled(): Promise<void> {
+    await this.control.deliveriesSettled();
+    await waitFor(async () => (await this.app.services.stripe?.inbox.unprocessed()) === 0, 'events to be handled');
+  }
+
+  /** Somebody without credits. */
+  buyer(): Promise<Buyer> {
+    return this.clients.user(0);
+  }
+
+  /** A page where this is sold; its session. */
+  async checkout({ id, token }: Buyer, what: object): Promise<string> {
+    const input = { billingEntityId: id, ...RETURNS, ...what };
+    const { url } = await this.ask<{ url: string }>(token, OPEN_CHECKOUT, { input });
+    return new URL(url).pathname.split('/').at(-1) as string;
+  }
+
+  /** Pays for PRO by the hosted page, and everybody has heard of it. */
+  async subscribe(buyer: Buyer, quantity = 1): Promise<void> {
+    await this.control.payCheckout(await this.checkout(buyer, { plan: 'PRO', quantity }));
+    await this.settled();
+  }
+
+  complete({ id, token }: Buyer, sessionId: string): Promise<ShownSubscription> {
+    return this.ask(token, COMPLETE, { billingEntityId: id, sessionId });
+  }
+
+  change({ id, token }: Buyer, quantity: number, plan = 'PRO'): Promise<ShownSubscription> {
+    return this.ask(token, CHANGE, { input: { billingEntityId: id, plan, quantity } });
+  }
+
+  of({ id, token }: Buyer, document: string): Promise<ShownSubscription> {
+    return this.ask(token, document, { input: { billingEntityId: id } });
+  }
+
+  codeOf({ token }: Buyer, document: string, variables: Record<string, unknown>): Promise<unknown> {
+    return codeOf(this.app.url, token, document, variables);
+  }
+
+  shown({ id, token }: Buyer): Promise<Shown> {
+    return this.ask(token, SHOW, { id });
+  }
+
+  async available(buyer: Buyer): Promise<number> {
+    return (await this.shown(buyer)).credits.available;
+  }
+
+  async customerOf({ id }: Buyer): Promise<string> {
+    return (await this.app.services.stripe?.customers.of(id)) as string;
+  }
+
+  async setCard(buyer: Buyer, card: CardOutcome): Promise<void> {
+    await this.control.setCard(await this.customerOf(buyer), card);
+  }
+
+  /** The ledgers prove what the accounts say. */
+  async expectProven(...buyers: readonly Buyer[]): Promise<void> {
+    for (const { id } of buyers) {
+      expect((await this.app.services.verification.verify(id)).problems).toEqual([]);
+    }
+  }
+}
