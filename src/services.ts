@@ -26,12 +26,9 @@ import { LedgerVerification } from './credits/verification.ts';
 import { Database } from './db/database.ts';
 import { Exclusive } from './db/exclusive.ts';
 import { openOrm } from './db/orm.ts';
-import { openJobPool, openLedgerPool, openLockPool } from './db/pools.ts';
+import { openJobPool, openLedgerPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
-import { Clawbacks } from './stripe/clawbacks.ts';
-import { MeterReporter } from './stripe/meter-reporter.ts';
-import { Reconciler } from './stripe/reconciler.ts';
 import { openStripe, type StripeSettings } from './stripe/stripe.ts';
 import { MeterReports } from './subscriptions/meter-reports.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
@@ -71,8 +68,8 @@ const ORM_CONNECTIONS = 4;
 
 /** Jobs wait for Stripe most of their time; a few are enough. */
 const JOBS_AT_ONCE = 4;
-/** Customers that something is fetched for at one time; others wait. */
-const CUSTOMERS_AT_ONCE = 8;
+/** Customers of Stripe's that something is done for at one time; others wait. */
+const NAMES_AT_ONCE = 16;
 
 /** Opens the domain on a migrated database; `start` begins its work in the background, `stop` ends it after the last caller. */
 // The type is what is returned; writing it out would say everything twice.
@@ -142,62 +139,21 @@ export async function openServices(options: ServicesOptions) {
   const administration = new Administration({ ledger, history });
   const subscriptions = new Subscriptions({ database, ledger, accounts, history, clock });
   const meterReports = new MeterReports({ database, ledger });
-  const lockPool = openLockPool(databaseUrl, { max: CUSTOMERS_AT_ONCE, onIdleError });
+  const exclusive = new Exclusive(databaseUrl, { max: NAMES_AT_ONCE, onIdleError });
+  const audit = auditInto(clock);
   const stripe =
     options.stripe &&
     openStripe({
       settings: options.stripe,
       database,
-      lockPool,
+      exclusive,
       jobs,
       subscriptions,
+      meterReports,
       transfers,
       history,
+      audit,
       publicUrl: options.publicUrl,
-      clock,
-      log,
-    });
-  const exclusive = new Exclusive(databaseUrl, { max: CUSTOMERS_AT_ONCE, onIdleError });
-  const meterReporter =
-    stripe &&
-    new MeterReporter({
-      stripe: stripe.client,
-      catalog: stripe.catalog,
-      events: stripe.events,
-      reports: meterReports,
-      exclusive,
-      customerOf: (billingEntityId) => stripe.customers.of(billingEntityId),
-      clock,
-      log,
-    });
-  if (meterReporter !== null) jobs.tend(async () => meterReporter.tend());
-  if (stripe !== null) {
-    const { client, customers, events, sync } = stripe;
-    void new Clawbacks({
-      stripe: client,
-      events,
-      subscriptions,
-      transfers,
-      exclusive,
-      billingEntityOf: (customerId) => customers.entityOf(customerId),
-      syncCustomer: (customerId) => sync.sync(customerId),
-      log,
-    });
-  }
-  const reconciler =
-    stripe &&
-    meterReporter &&
-    new Reconciler({
-      stripe: stripe.client,
-      catalog: stripe.catalog,
-      inbox: stripe.inbox,
-      jobs,
-      reports: meterReports,
-      reporter: meterReporter,
-      subscriptions,
-      customerOf: (billingEntityId) => stripe.customers.of(billingEntityId),
-      customers: () => stripe.customers.all(),
-      syncCustomer: (customerId) => stripe.sync.sync(customerId),
       clock,
       log,
     });
@@ -212,7 +168,6 @@ export async function openServices(options: ServicesOptions) {
     publicUrl: options.publicUrl,
     streams: options.exportStreams,
   });
-  const audit = auditInto(clock);
   const { encryptionKeys } = options;
   const apiKeys = new ApiKeys({ database, clock, encryptionKeys, audit });
   const keyAuthentication = new KeyAuthentication({ database, clock, use: keyUse });
@@ -238,12 +193,8 @@ export async function openServices(options: ServicesOptions) {
     jobs,
     ledger,
     live,
-    /** null: without Stripe. */
-    meterReporter,
     meterReports,
     providerSecrets,
-    /** null: without Stripe. */
-    reconciler,
     members,
     organizations,
     planChanges: stripe && stripe.planChanges,
@@ -269,16 +220,9 @@ export async function openServices(options: ServicesOptions) {
       await jobs.start();
     },
     async stop(): Promise<void> {
-      await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop(), meterReporter?.stop()]);
+      await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop(), stripe?.meterReporter.stop()]);
       await live.stop();
-      await Promise.all([
-        jobPool.end(),
-        lockPool.end(),
-        exclusive.end(),
-        ledgerPool.end(),
-        database.end(),
-        orm.close(),
-      ]);
+      await Promise.all([jobPool.end(), exclusive.end(), ledgerPool.end(), database.end(), orm.close()]);
     },
   };
 }

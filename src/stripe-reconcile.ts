@@ -32,13 +32,13 @@ export async function reconcileStripe(): Promise<number> {
       readConnections: config.databasePoolSize,
       sweepIntervalMs: NEVER_MS,
       encryptionKeys: config.encryptionKeys,
-      stripe: { ...addressOf(process.env), webhookSecrets: [] },
+      stripe: { ...addressOf(process.env), webhookSecrets: [], returns: { origins: [], anyLoopback: false } },
       tendIntervalMs: NEVER_MS,
       publicUrl: () => publicUrlOf(config, config.port),
       exportStreams: config.limits.exportStreams,
     });
     try {
-      const { repaired, remaining } = (await services.reconciler?.run()) ?? { repaired: [], remaining: [] };
+      const { repaired, remaining } = (await services.stripe?.reconciler.run()) ?? { repaired: [], remaining: [] };
       for (const line of repaired) console.log(`  repaired: ${line}`);
       for (const line of remaining) console.log(`  remains: ${line}`);
       console.log(remaining.length === 0 ? 'Nothing remains.' : `${remaining.length} differences remain.`);

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { openReadPool, type PoolOptions } from './pools.ts';
+import { isTransient, unavailable } from './errors.ts';
+import { openLockPool, type PoolOptions } from './pools.ts';
 
 /**
  * One at a time for a name, on any number of processes: advisory locks, each on a connection of its own while the work
@@ -7,51 +8,81 @@ import { openReadPool, type PoolOptions } from './pools.ts';
  * database loses the lock and does not know it: the work must bear a second one that began.
  */
 export class Exclusive {
+  /** Of nobody else: who holds a lock asks for other connections, and they must not be used up by those who wait. */
   readonly #pool: pg.Pool;
+  /** Those of this process wait here, where waiting takes no connection. */
+  readonly #turns = new Map<string, Promise<void>>();
 
-  /** @param options.max names that may be held at one time; who wants more waits, and after seconds fails */
+  /** @param options.max names that may be held at one time; who wants more waits, and after seconds is UNAVAILABLE */
   constructor(databaseUrl: string, options: PoolOptions) {
-    this.#pool = openReadPool(databaseUrl, options);
+    this.#pool = openLockPool(databaseUrl, options);
   }
 
-  /** Waits for the others, half a minute at most. */
-  run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return this.#holding(async (client) => {
-      await client.query(`select pg_advisory_lock(hashtextextended($1, 0))`, [name]);
-      return this.#unlocking(client, name, work);
-    });
+  /**
+   * Runs `work` when nobody else does anything under this name. It must not ask for the same name again, nor for another:
+   * with all connections in the hands of those who want a second one nobody would go on.
+   * @throws Refusal UNAVAILABLE
+   */
+  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(name) ?? Promise.resolve();
+    return this.#taking(
+      name,
+      before.then(() => this.#held(name, { wait: true }, work) as Promise<T>),
+    );
   }
 
-  /** null: somebody else is at it. */
-  tryRun<T>(name: string, work: () => Promise<T>): Promise<T | null> {
-    return this.#holding(async (client) => {
-      const { rows } = await client.query<{ locked: boolean }>(
-        `select pg_try_advisory_lock(hashtextextended($1, 0)) as locked`,
-        [name],
-      );
-      return rows[0]?.locked === true ? this.#unlocking(client, name, work) : null;
-    });
+  /** null: somebody else is at it. @throws Refusal UNAVAILABLE */
+  async tryRun<T>(name: string, work: () => Promise<T>): Promise<T | null> {
+    return this.#turns.has(name) ? null : this.#taking(name, this.#held(name, { wait: false }, work));
   }
 
   end(): Promise<void> {
     return this.#pool.end();
   }
 
-  async #unlocking<T>(client: pg.PoolClient, name: string, work: () => Promise<T>): Promise<T> {
+  async #taking<T>(name: string, turn: Promise<T>): Promise<T> {
+    const ended = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(name, ended);
     try {
-      return await work();
+      return await turn;
     } finally {
-      // A connection that breaks has let go by itself.
-      await client.query(`select pg_advisory_unlock(hashtextextended($1, 0))`, [name]).catch(() => undefined);
+      if (this.#turns.get(name) === ended) this.#turns.delete(name);
     }
   }
 
-  async #holding<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
+  async #held<T>(name: string, { wait }: { readonly wait: boolean }, work: () => Promise<T>): Promise<T | null> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw isTransient(error) ? unavailable('the database does not answer', error) : error;
+    });
+    // A connection that cannot say that it let go is closed, which lets go as well.
+    let isFree = false;
     try {
-      return await work(client);
+      if (wait) await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [name]);
+      else if (!(await tryLock(client, name))) {
+        isFree = true;
+        return null;
+      }
+      try {
+        return await work();
+      } finally {
+        isFree = await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]).then(
+          () => true,
+          () => false,
+        );
+      }
     } finally {
-      client.release();
+      client.release(!isFree);
     }
   }
+}
+
+async function tryLock(client: pg.PoolClient, name: string): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>(
+    'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
+    [name],
+  );
+  return rows[0]?.locked === true;
 }

@@ -1,4 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { requirePrincipal } from '../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
 import { type Page, toPage } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
@@ -78,7 +79,7 @@ export class PaymentResolver {
     @Ctx() context: RequestContext,
   ): Promise<Subscription> {
     const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'plan.change');
-    return offered(context.services.planChanges).change(billingEntityId, input);
+    return offered(context.services.planChanges).change(requirePrincipal(context.principal), billingEntityId, input);
   }
 
   @Mutation(() => BillingSubscription, {
@@ -89,7 +90,7 @@ export class PaymentResolver {
     @Ctx() context: RequestContext,
   ): Promise<Subscription> {
     const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'plan.change');
-    return offered(context.services.planChanges).cancel(billingEntityId);
+    return offered(context.services.planChanges).cancel(requirePrincipal(context.principal), billingEntityId);
   }
 
   @Mutation(() => BillingSubscription, {
@@ -100,7 +101,7 @@ export class PaymentResolver {
     @Ctx() context: RequestContext,
   ): Promise<Subscription> {
     const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'plan.change');
-    return offered(context.services.planChanges).resume(billingEntityId);
+    return offered(context.services.planChanges).resume(requirePrincipal(context.principal), billingEntityId);
   }
 
   @FieldResolver(() => InvoiceConnection, {

@@ -6,7 +6,7 @@ import { Stripe } from 'stripe';
 import { type PlanCode, PLANS, type PlanTerms } from '../plans/plans.ts';
 import { COST_PER_CREDIT_USD } from '../plans/rates.ts';
 import { Refusal } from '../refusal.ts';
-import { type StripeClient, StripeRejection } from './client.ts';
+import { type StripeClient, orMissing } from './client.ts';
 
 /** The event name of the meter that overage is reported to, in whole credits. */
 export const OVERAGE_METER = 'tollgate_overage_credits';
@@ -238,7 +238,7 @@ class Surveyor {
 
   /** Whether it is there. Its id is ours, so that two who set up at once make one. */
   async #product(id: string, terms: { name: string; unit_label: string }): Promise<boolean> {
-    const product = await this.#orMissing(() => this.#stripe.call('product', (sdk) => sdk.products.retrieve(id)));
+    const product = await orMissing(this.#stripe.call('product', (sdk) => sdk.products.retrieve(id)));
     if (product === null) {
       const create = (): Promise<Stripe.Product> =>
         this.#stripe.call('product', (sdk) => sdk.products.create({ id, ...terms }));
@@ -373,16 +373,6 @@ class Surveyor {
       );
     }
     return ours.id;
-  }
-
-  /** What Stripe answers; null where it says that there is no such thing. */
-  async #orMissing<T>(work: () => Promise<T>): Promise<T | null> {
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof StripeRejection && error.code === 'resource_missing') return null;
-      throw error;
-    }
   }
 }
 

@@ -6,7 +6,7 @@ import { FREE_TRIAL, PLAN_BY_CODE, type PlanCode } from '../plans/plans.ts';
 import { Refusal } from '../refusal.ts';
 import type { Subscription, Subscriptions } from '../subscriptions/subscriptions.ts';
 import { type CatalogIds, CURRENCY, MOST_UNITS } from './catalog.ts';
-import { type StripeClient, StripeRejection } from './client.ts';
+import { orMissing, type StripeClient } from './client.ts';
 import type { Customers, Payer } from './customers.ts';
 import { CREDITS_MARK, idOf } from './provider-state.ts';
 import { checkReturnAddress, type ReturnRules } from './return-addresses.ts';
@@ -187,13 +187,4 @@ function withoutSubscription(billingEntityId: string, now: Date): Subscription {
     pendingPayment: null,
     graceEndsAt: null,
   };
-}
-
-async function orMissing<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof StripeRejection && error.code === 'resource_missing') return null;
-    throw error;
-  }
 }

@@ -127,6 +127,16 @@ export class StripeClient {
   }
 }
 
+/** What a call answers; null: there is no such thing at Stripe. */
+export async function orMissing<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof StripeRejection && error.code === 'resource_missing') return null;
+    throw error;
+  }
+}
+
 /** Where a page of a list begins, in Stripe's words. */
 export interface Page {
   readonly limit: number;

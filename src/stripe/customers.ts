@@ -1,6 +1,6 @@
 /** Billing entities as customers of Stripe's: one each, made before anything is bought. */
 import type { Database } from '../db/database.ts';
-import type { StripeClient } from './client.ts';
+import { orMissing, type StripeClient } from './client.ts';
 
 /** Who pays, as Stripe is told. */
 export interface Payer {
@@ -79,8 +79,9 @@ export class Customers {
   async entityOf(customerId: string): Promise<string | null> {
     const known = await this.#find(customerId);
     if (known !== null) return known;
-    const customer = await this.#options.stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId));
-    const entityId = customer.deleted === true ? undefined : customer.metadata[ENTITY_MARK];
+    const { stripe } = this.#options;
+    const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId)));
+    const entityId = customer === null || customer.deleted === true ? undefined : customer.metadata[ENTITY_MARK];
     if (entityId === undefined || !UUID.test(entityId)) return null;
     const { rows } = await this.#options.database.query('select from billing_entity where billing_entity_id = $1', [
       entityId,

@@ -3,7 +3,7 @@ import type { Stripe } from 'stripe';
 import type { Clock } from '../clock.ts';
 import type { DeliveredReport } from '../subscriptions/meter-reports.ts';
 import { CURRENCY, OVERAGE_CENTS } from './catalog.ts';
-import { type StripeClient, StripeRejection } from './client.ts';
+import { orMissing, type StripeClient } from './client.ts';
 
 /** Stripe's clock may be ahead of ours, and what is sent must have been counted when the invoice is finalised. */
 const MARGIN_S = 60;
@@ -88,13 +88,8 @@ export class LateOverage {
   }
 
   /** null: Stripe knows it no more. */
-  async #subscription(id: string): Promise<Stripe.Subscription | null> {
-    try {
-      return await this.#stripe.call('subscription', (sdk) => sdk.subscriptions.retrieve(id));
-    } catch (error) {
-      if (error instanceof StripeRejection && error.code === 'resource_missing') return null;
-      throw error;
-    }
+  #subscription(id: string): Promise<Stripe.Subscription | null> {
+    return orMissing(this.#stripe.call('subscription', (sdk) => sdk.subscriptions.retrieve(id)));
   }
 }
 

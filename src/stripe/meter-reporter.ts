@@ -11,11 +11,9 @@ import { Refusal } from '../refusal.ts';
 import type { DeliveredReport, MeterReports } from '../subscriptions/meter-reports.ts';
 import { type CatalogIds, OVERAGE_METER } from './catalog.ts';
 import { type StripeClient, StripeRejection } from './client.ts';
+import type { Customers } from './customers.ts';
 import type { StripeEvents } from './events.ts';
 import { LateOverage, secondsOf } from './late-overage.ts';
-
-/** The provider's customer of a billing entity; null: none was made yet, and what is to be reported waits. */
-export type CustomerOf = (billingEntityId: string) => Promise<string | null>;
 
 interface Options {
   readonly stripe: StripeClient;
@@ -23,7 +21,8 @@ interface Options {
   readonly events: StripeEvents;
   readonly reports: MeterReports;
   readonly exclusive: Exclusive;
-  readonly customerOf: CustomerOf;
+  /** Who has none yet has nothing that could be reported: it waits. */
+  readonly customers: Pick<Customers, 'of'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -146,7 +145,7 @@ export class MeterReporter {
    * a time for a customer, and of two unknown ones the meter's sum would not tell which it has.
    */
   async #deliverAll(billingEntityId: string, { refusedToo }: { refusedToo: boolean }): Promise<void> {
-    const customerId = await this.#options.customerOf(billingEntityId);
+    const customerId = await this.#options.customers.of(billingEntityId);
     if (customerId === null) return;
     for (const report of await this.#options.reports.undeliveredOf(billingEntityId)) {
       if (this.#isStopping) return;

@@ -3,13 +3,16 @@
  * the customer's lock: whoever asks again after a lost answer finds it done.
  */
 import type { Stripe } from 'stripe';
+import { actorOf } from '../billing-entities/access.ts';
+import type { Audit, AuditedState } from '../billing-entities/audit-log.ts';
+import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
+import type { Database } from '../db/database.ts';
 import { PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../plans/plans.ts';
 import { Refusal } from '../refusal.ts';
 import type { Subscription, Subscriptions } from '../subscriptions/subscriptions.ts';
 import { checkQuantity } from './checkout.ts';
 import type { StripeClient } from './client.ts';
-import type { CustomerLocks } from './customer-locks.ts';
 import type { Customers } from './customers.ts';
 import { chooseSubscription, idOf, planItemOf, prorationsOf } from './provider-state.ts';
 import type { CustomerSync } from './sync.ts';
@@ -17,9 +20,10 @@ import type { CustomerSync } from './sync.ts';
 interface Options {
   readonly stripe: StripeClient;
   readonly customers: Customers;
-  readonly locks: CustomerLocks;
   readonly sync: CustomerSync;
   readonly subscriptions: Subscriptions;
+  readonly database: Database;
+  readonly audit: Audit;
   readonly clock: Clock;
 }
 
@@ -47,6 +51,13 @@ interface Subscribed {
   readonly item: Stripe.SubscriptionItem;
   readonly plan: PlanTerms;
   readonly quantity: number;
+}
+
+interface Ask {
+  readonly principal: Principal;
+  readonly billingEntityId: string;
+  readonly action: string;
+  readonly asked: AuditedState;
 }
 
 export class PlanChanges {
@@ -102,17 +113,23 @@ export class PlanChanges {
    * before is overtaken.
    * @throws Refusal BAD_USER_INPUT; CONFLICT without a subscription, or while an invoice is open; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
-  async change(billingEntityId: string, change: PlanChange): Promise<Subscription> {
+  async change(principal: Principal, billingEntityId: string, change: PlanChange): Promise<Subscription> {
     const target = termsOf(change);
-    return this.#changing(billingEntityId, 'use Checkout to subscribe', async (subscribed) => {
+    const { plan, quantity } = change;
+    const ask = { principal, billingEntityId, action: 'plan.change', asked: { plan, quantity } };
+    return this.#changing(ask, 'use Checkout to subscribe', async (subscribed, note) => {
       switch (directionOf(subscribed, target)) {
         case 'UP':
+          checkPaid(subscribed);
+          await note();
           return this.#upgrade(subscribed, target.quantity);
         case 'SAME':
+          await note();
           await this.#dropPending(subscribed);
           await this.#release(subscribed);
           return this.#setEnding(subscribed, false);
         case 'DOWN':
+          await note();
           await this.#dropPending(subscribed);
           if (target.plan.priceCents === 0) {
             await this.#release(subscribed);
@@ -124,39 +141,52 @@ export class PlanChanges {
   }
 
   /** The subscription ends with its period. Again: the same. @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
-  async cancel(billingEntityId: string): Promise<Subscription> {
-    return this.#changing(billingEntityId, 'there is nothing to cancel', async (subscribed) => {
+  async cancel(principal: Principal, billingEntityId: string): Promise<Subscription> {
+    const ask = { principal, billingEntityId, action: 'subscription.cancel', asked: { cancelAtPeriodEnd: true } };
+    return this.#changing(ask, 'there is nothing to cancel', async (subscribed, note) => {
+      await note();
       await this.#release(subscribed);
       await this.#setEnding(subscribed, true);
     });
   }
 
   /** It goes on after its period. Again: the same. @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
-  async resume(billingEntityId: string): Promise<Subscription> {
-    return this.#changing(billingEntityId, 'it has ended: use Checkout', (subscribed) =>
-      this.#setEnding(subscribed, false),
-    );
+  async resume(principal: Principal, billingEntityId: string): Promise<Subscription> {
+    const ask = { principal, billingEntityId, action: 'subscription.resume', asked: { cancelAtPeriodEnd: false } };
+    return this.#changing(ask, 'it has ended: use Checkout', async (subscribed, note) => {
+      await note();
+      await this.#setEnding(subscribed, false);
+    });
   }
 
   /** Changes what Stripe has, and makes our state follow, both under the customer's lock. */
   async #changing(
-    billingEntityId: string,
+    ask: Ask,
     otherwise: string,
-    work: (subscribed: Subscribed) => Promise<void>,
+    work: (subscribed: Subscribed, note: () => Promise<void>) => Promise<void>,
   ): Promise<Subscription> {
-    const { customers, locks, sync, subscriptions } = this.#options;
+    const { customers, sync, subscriptions } = this.#options;
     const none = (): Refusal => new Refusal('CONFLICT', `there is no subscription: ${otherwise}`);
-    const customer = await customers.of(billingEntityId);
+    const customer = await customers.of(ask.billingEntityId);
     if (customer === null) throw none();
-    await locks.hold(customer, async () => {
+    await sync.holding(customer, async () => {
       const subscribed = await this.#find(customer);
       if (subscribed === null) throw none();
-      await work(subscribed);
+      await work(subscribed, () => this.#note(ask, subscribed));
       await sync.syncHeld(customer);
     });
-    const { subscription } = await subscriptions.of(billingEntityId);
+    const { subscription } = await subscriptions.of(ask.billingEntityId);
     if (subscription === null) throw none();
     return subscription;
+  }
+
+  /** Before Stripe is asked, with what it is asked for: no process may die between a change and the note of who wanted it. */
+  async #note({ principal, billingEntityId, action, asked }: Ask, subscribed: Subscribed): Promise<void> {
+    const { audit, database } = this.#options;
+    const { plan, quantity, subscription } = subscribed;
+    const before = { plan: plan.code, quantity, cancelAtPeriodEnd: subscription.cancel_at_period_end };
+    const entry = { billingEntityId, actor: actorOf(principal), action, subject: subscription.id };
+    await audit({ ...entry, before, after: { ...before, ...asked }, reason: null }, database);
   }
 
   async #subscribed(billingEntityId: string): Promise<Subscribed | null> {
@@ -178,9 +208,6 @@ export class PlanChanges {
   /** Charged at once; until that is paid nothing changes. */
   async #upgrade(subscribed: Subscribed, quantity: number): Promise<void> {
     const { subscription, item } = subscribed;
-    if (subscription.status !== 'active' && subscription.status !== 'trialing') {
-      throw new Refusal('CONFLICT', 'an invoice of the subscription is not paid yet');
-    }
     const { pending_update: pending } = subscription;
     const waiting = pending?.subscription_items?.find(({ id }) => id === item.id)?.quantity;
     // It waits for the payer already: asking again would charge again.
@@ -277,6 +304,13 @@ interface Target {
 function termsOf({ plan, quantity }: PlanChange): Target {
   checkQuantity(quantity);
   return { plan: PLAN_BY_CODE[plan], quantity };
+}
+
+/** @throws Refusal CONFLICT: whoever owes for what there is does not get more */
+function checkPaid({ subscription: { status } }: Subscribed): void {
+  if (status !== 'active' && status !== 'trialing') {
+    throw new Refusal('CONFLICT', 'an invoice of the subscription is not paid yet');
+  }
 }
 
 /** More money is up. */

@@ -11,6 +11,7 @@ export interface Affairs {
   readonly subscriptions: readonly Stripe.Subscription[];
   /** With all their lines. */
   readonly invoices: readonly Stripe.Invoice[];
+  readonly charges: readonly Stripe.Charge[];
 }
 
 /** Use of what is there goes on for so long after a payment failed. */
@@ -179,7 +180,7 @@ export interface PaidLine {
 }
 
 /** Purchases, and more units in the middle of a period (rules 26 and 27), of all invoices that are paid. */
-export function paidLinesOf({ invoices, subscriptions }: Affairs): PaidLine[] {
+export function paidLinesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices' | 'subscriptions'>): PaidLine[] {
   return invoices
     .filter(({ status }) => status === 'paid')
     .flatMap((invoice) => {

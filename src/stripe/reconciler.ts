@@ -8,9 +8,11 @@ import type { MeterReports, ReportedPeriod } from '../subscriptions/meter-report
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
 import type { CatalogIds } from './catalog.ts';
 import { type StripeClient, StripeRejection } from './client.ts';
+import type { Customers } from './customers.ts';
 import type { Inbox } from './inbox.ts';
-import { countedBy, type CustomerOf, type MeterReporter } from './meter-reporter.ts';
+import { countedBy, type MeterReporter } from './meter-reporter.ts';
 import { secondsOf } from './late-overage.ts';
+import type { CustomerSync } from './sync.ts';
 import { snapshotEvent } from './webhooks.ts';
 
 /** One line for each thing. */
@@ -21,11 +23,6 @@ export interface Reconciliation {
   readonly remaining: readonly string[];
 }
 
-interface Customer {
-  readonly billingEntityId: string;
-  readonly customerId: string;
-}
-
 interface Options {
   readonly stripe: StripeClient;
   readonly catalog: CatalogIds;
@@ -34,10 +31,8 @@ interface Options {
   readonly reports: MeterReports;
   readonly reporter: MeterReporter;
   readonly subscriptions: Pick<Subscriptions, 'of'>;
-  readonly customerOf: CustomerOf;
-  /** Every customer of ours. */
-  readonly customers: () => AsyncIterable<Customer>;
-  readonly syncCustomer: (customerId: string) => Promise<void>;
+  readonly customers: Pick<Customers, 'of' | 'all'>;
+  readonly sync: Pick<CustomerSync, 'sync'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -100,7 +95,7 @@ export class Reconciler {
       ),
     ];
     // Stripe lists the newest first.
-    for (const event of lists.flat().reverse()) {
+    for (const event of lists.flat().toReversed()) {
       if (await inbox.take(snapshotEvent(event))) repaired.push(`event ${event.id} (${event.type}) had not arrived`);
     }
   }
@@ -142,8 +137,8 @@ export class Reconciler {
   }
 
   async #sum({ billingEntityId, start, end }: ReportedPeriod): Promise<string | null> {
-    const { stripe, catalog, customerOf, reports, clock } = this.#options;
-    const customer = await customerOf(billingEntityId);
+    const { stripe, catalog, customers, reports, clock } = this.#options;
+    const customer = await customers.of(billingEntityId);
     if (customer === null) return null;
     const { meter } = await catalog.get();
     const now = clock.now().getTime();
@@ -167,11 +162,11 @@ export class Reconciler {
 
   /** Following Stripe again changes nothing where nothing was missed. */
   async #customers({ repaired, remaining }: Findings): Promise<void> {
-    const { customers, subscriptions, syncCustomer } = this.#options;
-    for await (const { billingEntityId, customerId } of customers()) {
+    const { customers, subscriptions, sync } = this.#options;
+    for await (const { billingEntityId, customerId } of customers.all()) {
       try {
         const before = canonicalJson(await subscriptions.of(billingEntityId));
-        await syncCustomer(customerId);
+        await sync.sync(customerId);
         const after = canonicalJson(await subscriptions.of(billingEntityId));
         if (before !== after) repaired.push(`${customerId}: the subscription was not as Stripe has it`);
       } catch (error) {

@@ -1,21 +1,26 @@
 /** Stripe's side of the till, composed. */
-import type pg from 'pg';
+import type { Audit } from '../billing-entities/audit-log.ts';
 import type { Clock } from '../clock.ts';
 import type { History } from '../credits/history.ts';
 import type { Transfers } from '../credits/transfers.ts';
 import type { Database } from '../db/database.ts';
+import type { Exclusive } from '../db/exclusive.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Log } from '../log.ts';
+import type { MeterReports } from '../subscriptions/meter-reports.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
 import { CatalogIds } from './catalog.ts';
 import { Checkout } from './checkout.ts';
+import { Clawbacks } from './clawbacks.ts';
 import { type StripeAddress, StripeClient } from './client.ts';
-import { CustomerLocks } from './customer-locks.ts';
 import { Customers } from './customers.ts';
 import { StripeEvents } from './events.ts';
+import { followEvents } from './followed-events.ts';
 import { Inbox } from './inbox.ts';
 import { Invoices } from './invoices.ts';
+import { MeterReporter } from './meter-reporter.ts';
 import { PlanChanges } from './plan-changes.ts';
+import { Reconciler } from './reconciler.ts';
 import type { ReturnRules } from './return-addresses.ts';
 import { CustomerSync } from './sync.ts';
 import { WebhookVerifier } from './webhooks.ts';
@@ -35,7 +40,9 @@ export interface StripeServices {
   readonly events: StripeEvents;
   readonly inbox: Inbox;
   readonly invoices: Invoices;
+  readonly meterReporter: MeterReporter;
   readonly planChanges: PlanChanges;
+  readonly reconciler: Reconciler;
   readonly sync: CustomerSync;
   readonly webhooks: WebhookVerifier;
 }
@@ -43,12 +50,13 @@ export interface StripeServices {
 interface Options {
   readonly settings: StripeSettings;
   readonly database: Database;
-  /** Of its own, for customers' locks. */
-  readonly lockPool: pg.Pool;
+  readonly exclusive: Exclusive;
   readonly jobs: Jobs;
   readonly subscriptions: Subscriptions;
+  readonly meterReports: MeterReports;
   readonly transfers: Transfers;
   readonly history: History;
+  readonly audit: Audit;
   readonly publicUrl: () => URL;
   readonly clock: Clock;
   readonly log: Log;
@@ -56,24 +64,27 @@ interface Options {
 
 /** Composes it. Stripe is called when somebody needs it, and not before. */
 export function openStripe(options: Options): StripeServices {
-  const { settings, database, jobs, subscriptions, clock, log } = options;
+  const { settings, database, exclusive, jobs, subscriptions, transfers, meterReports: reports, clock, log } = options;
   const stripe = new StripeClient(settings, log);
   const events = new StripeEvents();
   const catalog = new CatalogIds(stripe);
   const customers = new Customers({ stripe, database });
+  const inbox = new Inbox({ database, jobs, events, clock });
   const invoices = new Invoices({ stripe, catalog, customers });
-  const locks = new CustomerLocks(options.lockPool);
   const sync = new CustomerSync({
     stripe,
     customers,
-    locks,
+    clawbacks: new Clawbacks({ stripe, subscriptions, transfers }),
+    exclusive,
     subscriptions,
-    transfers: options.transfers,
+    transfers,
     history: options.history,
     onSynced: (customerId) => invoices.forget(customerId),
     log,
   });
-  events.onCustomer((customerId) => sync.sync(customerId));
+  followEvents({ events, stripe, sync });
+  const meterReporter = new MeterReporter({ stripe, catalog, events, reports, exclusive, customers, clock, log });
+  jobs.tend(async () => meterReporter.tend());
   const returns = { ...settings.returns, publicUrl: options.publicUrl };
   return {
     client: stripe,
@@ -81,9 +92,23 @@ export function openStripe(options: Options): StripeServices {
     checkout: new Checkout({ stripe, catalog, customers, sync, subscriptions, returns, clock }),
     customers,
     events,
-    inbox: new Inbox({ database, jobs, events, clock }),
+    inbox,
     invoices,
-    planChanges: new PlanChanges({ stripe, customers, locks, sync, subscriptions, clock }),
+    meterReporter,
+    planChanges: new PlanChanges({ stripe, customers, sync, subscriptions, database, audit: options.audit, clock }),
+    reconciler: new Reconciler({
+      stripe,
+      catalog,
+      inbox,
+      jobs,
+      reports,
+      reporter: meterReporter,
+      subscriptions,
+      customers,
+      sync,
+      clock,
+      log,
+    }),
     sync,
     webhooks: new WebhookVerifier({ stripe, secrets: settings.webhookSecrets, clock }),
   };

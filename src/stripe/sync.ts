@@ -6,10 +6,11 @@ import type { Stripe } from 'stripe';
 import type { History } from '../credits/history.ts';
 import type { SubscriptionState } from '../credits/subscription.ts';
 import type { Transfers } from '../credits/transfers.ts';
+import type { Exclusive } from '../db/exclusive.ts';
 import type { Log } from '../log.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
-import { type StripeClient, StripeRejection } from './client.ts';
-import type { CustomerLocks } from './customer-locks.ts';
+import { type Clawbacks, isTouched } from './clawbacks.ts';
+import { orMissing, type StripeClient, StripeRejection } from './client.ts';
 import type { Customers } from './customers.ts';
 import {
   type Affairs,
@@ -29,7 +30,8 @@ import {
 interface Options {
   readonly stripe: StripeClient;
   readonly customers: Customers;
-  readonly locks: CustomerLocks;
+  readonly clawbacks: Clawbacks;
+  readonly exclusive: Exclusive;
   readonly subscriptions: Subscriptions;
   readonly transfers: Pick<Transfers, 'clawBack'>;
   readonly history: Pick<History, 'grantsByIds'>;
@@ -50,29 +52,50 @@ export class CustomerSync {
    * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async sync(customerId: string): Promise<void> {
-    await this.#options.locks.hold(customerId, () => this.syncHeld(customerId));
+    await this.holding(customerId, () => this.syncHeld(customerId));
   }
 
-  /** The same, for who holds the customer's lock. */
-  async syncHeld(customerId: string): Promise<void> {
-    const { customers, onSynced } = this.#options;
+  /** The same, after something happened to the money of a charge, be it only that a refund of it failed. */
+  async syncCharge(chargeId: string): Promise<void> {
+    const { stripe, clawbacks } = this.#options;
+    const charge = await orMissing(stripe.call('charge', (sdk) => sdk.charges.retrieve(chargeId)));
+    const customerId = charge?.customer == null ? null : idOf(charge.customer);
+    if (customerId === null) return;
+    await this.holding(customerId, async () => {
+      const billingEntityId = await this.syncHeld(customerId);
+      if (billingEntityId === null) return;
+      await clawbacks.settle(billingEntityId, await stripe.call('charge', (sdk) => sdk.charges.retrieve(chargeId)));
+    });
+  }
+
+  /** Runs `work` when nobody else does anything for this customer: what is fetched and what is written belong together. */
+  holding<T>(customerId: string, work: () => Promise<T>): Promise<T> {
+    return this.#options.exclusive.run(`customer ${customerId}`, work);
+  }
+
+  /** Syncs, for who holds the customer's lock. @returns whose customer it is; null: nobody's here */
+  async syncHeld(customerId: string): Promise<string | null> {
+    const { customers, clawbacks, onSynced } = this.#options;
     const billingEntityId = await customers.entityOf(customerId);
-    if (billingEntityId === null) return;
+    if (billingEntityId === null) return null;
     const affairs = await this.#fetch(customerId);
     const { kept, doubles } = chooseSubscription(affairs.subscriptions);
     if (kept !== null) for (const double of doubles) await this.#undo(double, { kept, affairs });
     const state = await this.#follow(billingEntityId, kept, affairs);
     await this.#credit(billingEntityId, state, paidLinesOf(affairs));
+    for (const charge of affairs.charges.filter(isTouched)) await clawbacks.settle(billingEntityId, charge);
     onSynced(customerId);
+    return billingEntityId;
   }
 
   async #fetch(customer: string): Promise<Affairs> {
     const { stripe } = this.#options;
-    const [subscriptions, invoices] = await Promise.all([
+    const [subscriptions, invoices, charges] = await Promise.all([
       stripe.list('subscription', (sdk, page) => sdk.subscriptions.list({ customer, status: 'all', ...page })),
       stripe.list('invoice', (sdk, page) => sdk.invoices.list({ customer, ...page })),
+      stripe.list('charge', (sdk, page) => sdk.charges.list({ customer, ...page })),
     ]);
-    return { subscriptions, invoices: await Promise.all(invoices.map((each) => this.#withAllLines(each))) };
+    return { subscriptions, charges, invoices: await Promise.all(invoices.map((each) => this.#withAllLines(each))) };
   }
 
   /** A list of invoices has the first lines of each. */
@@ -97,18 +120,16 @@ export class CustomerSync {
     for (const invoice of affairs.invoices) {
       if (invoice.status === 'paid' && subscriptionOf(invoice) === double.id) await this.#refund(invoice.id);
     }
-    try {
-      await stripe.call('subscription', (sdk) =>
+    // null: it has ended meanwhile.
+    await orMissing(
+      stripe.call('subscription', (sdk) =>
         sdk.subscriptions.cancel(double.id, {
           invoice_now: false,
           prorate: false,
           cancellation_details: { comment: `${DOUBLE_MARK}${kept.id}` },
         }),
-      );
-    } catch (error) {
-      // It has ended meanwhile.
-      if (!(error instanceof StripeRejection) || error.code !== 'resource_missing') throw error;
-    }
+      ),
+    );
   }
 
   async #refund(invoice: string): Promise<void> {
@@ -206,10 +227,10 @@ export class CustomerSync {
 
   /** What was paid besides; of prorations those of the period that runs, since their credits end with it. */
   async #credit(billingEntityId: string, state: SubscriptionState | null, lines: readonly PaidLine[]): Promise<void> {
-    for (const { source, amount, invoiceId, lineId, until, subscriptionId } of lines) {
-      const isOver = until !== null && (state === null || state.id !== subscriptionId || until <= state.periodStart);
-      if (isOver) continue;
-      await this.#options.subscriptions.credit({ billingEntityId, source, amount, invoiceId, lineId, reason: null });
-    }
+    const { subscriptions } = this.#options;
+    const isOver = ({ until, subscriptionId }: PaidLine): boolean =>
+      until !== null && (state === null || state.id !== subscriptionId || until <= state.periodStart);
+    const due = lines.filter((line) => !isOver(line)).map((line) => ({ ...line, billingEntityId, reason: null }));
+    for (const line of await subscriptions.uncredited(billingEntityId, due)) await subscriptions.credit(line);
   }
 }

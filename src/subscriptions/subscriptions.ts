@@ -182,6 +182,24 @@ export class Subscriptions {
     return { grantId: entry.grantId, replayed };
   }
 
+  /** Of lines of invoices those that nothing was given for yet. */
+  async uncredited<Line extends Pick<PaidCredits, 'invoiceId' | 'lineId'>>(
+    billingEntityId: string,
+    lines: readonly Line[],
+  ): Promise<Line[]> {
+    const keyOf = ({ invoiceId, lineId }: Line): string => systemKey('invoice', invoiceId, lineId).key;
+    if (lines.length === 0) return [];
+    const { rows } = await this.#options.database.query<{ key: string }>({
+      name: 'lines-credited',
+      text: `select k.key from unnest($2::text[]) k(key)
+        cross join lateral (
+          select from ledger_entry e where e.billing_entity_id = $1 and e.idempotency_key = k.key limit 1) e`,
+      values: [billingEntityId, lines.map(keyOf)],
+    });
+    const credited = new Set(rows.map(({ key }) => key));
+    return lines.filter((line) => !credited.has(keyOf(line)));
+  }
+
   /** What was granted for a line, and how much of it is clawed back at present. */
   async grantsFor(line: PaidLine): Promise<{ grantId: string; amount: bigint; clawed: bigint }[]> {
     const { billingEntityId, invoiceId, lineId, base } = line;

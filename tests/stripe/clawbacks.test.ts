@@ -1,180 +1,166 @@
-import { pino } from 'pino';
-import { Clawbacks } from '../../src/stripe/clawbacks.ts';
-import { StripeEvents } from '../../src/stripe/events.ts';
-import { idOf } from '../support/emulator.ts';
-import { SERVICE } from '../support/installation.ts';
-import { OverageBench, type Payer } from '../support/overage.ts';
+import type { StripeServices } from '../../src/stripe/stripe.ts';
 import { stripeClientOf } from '../support/stripe.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
+import { type Buyer, Till } from '../support/till.ts';
 
-let bench: OverageBench;
+let till: Till;
 
 beforeAll(async () => {
-  bench = await OverageBench.open();
+  till = await Till.open();
 });
 
-afterEach(() => bench.emulator.control.clearFaults());
+afterEach(async () => {
+  await till.control.clearFaults();
+});
 
-afterAll(() => bench.close());
+afterAll(async () => {
+  await till.close();
+});
 
-/** One process that hears of refunds and disputes. */
-function listen(syncCustomer: (customerId: string) => Promise<void> = async () => undefined): StripeEvents {
-  const events = new StripeEvents();
-  const { subscriptions, transfers } = bench.installation.one;
-  void new Clawbacks({
-    stripe: stripeClientOf(bench.emulator),
-    events,
-    subscriptions,
-    transfers,
-    exclusive: bench.exclusive(),
-    billingEntityOf: async (customerId) =>
-      [...bench.customers].find(([, customer]) => customer === customerId)?.[0] ?? null,
-    syncCustomer,
-    log: pino({ level: 'silent' }),
-  });
-  return events;
+const chargeOf = async (buyer: Buyer): Promise<string> => (await till.chargesOf(buyer))[0]?.id as string;
+
+const creditsOf = async (buyer: Buyer) => (await till.shown(buyer)).credits;
+
+const sync = (): StripeServices['sync'] => (till.app.services.stripe as StripeServices).sync;
+
+async function subscribed(): Promise<Buyer> {
+  const buyer = await till.buyer();
+  await till.subscribe(buyer);
+  return buyer;
 }
 
-interface Paid {
-  readonly charge: string;
-  readonly invoice: string;
-  readonly line: string;
+async function purchased(credits: number): Promise<Buyer> {
+  const buyer = await till.buyer();
+  await till.control.payCheckout(await till.checkout(buyer, { credits }));
+  await till.settled();
+  return buyer;
 }
 
-/** The first invoice of a payer, and its line that cost something. */
-async function paidBy({ customer }: Payer): Promise<Paid> {
-  const [charge] = (await bench.sdk.charges.list({ customer })).data;
-  const [invoice] = (await bench.sdk.invoices.list({ customer })).data;
-  const line = invoice?.lines.data.find(({ amount }) => amount === 2_000);
-  return { charge: idOf(charge), invoice: idOf(invoice), line: idOf(line) };
+async function refund(charge: string, cents?: number): Promise<void> {
+  await till.control.refund(charge, cents);
+  await till.settled();
 }
 
-/** All events that there are by now about refunds and disputes of a charge, handed over in any order and twice. */
-async function tell(events: StripeEvents, charge: string, order: 'forwards' | 'backwards' = 'forwards'): Promise<void> {
-  const { data } = await bench.sdk.events.list({ limit: 100 });
-  const own = data.filter(({ data: { object } }) => {
-    const { id, charge: of } = object as { id?: string; charge?: string };
-    return id === charge || of === charge;
-  });
-  if (order === 'forwards') own.reverse();
-  for (const { id, type, data: about } of [...own, ...own]) {
-    const objectId = (about.object as { id: string }).id;
-    await events.handle({ id, type, thin: false, objectId, customerId: null, createdAt: new Date() });
-  }
-}
-
-const balance = async ({ id }: Payer) => bench.installation.two.accounts.balance(id);
-
-/** Credits besides the base, for the same line: as a purchase. */
-async function purchase(payer: Payer, { invoice, line }: Paid): Promise<void> {
-  const paid = { billingEntityId: payer.id, source: 'PURCHASE', amount: 1_001n, reason: null } as const;
-  await bench.installation.one.subscriptions.credit({ ...paid, invoiceId: invoice, lineId: line });
+/** Everything that is told from here on comes afterwards, each event twice and the newest first. */
+async function toldLate(work: () => Promise<void>): Promise<void> {
+  await till.control.deliveryMode({ hold: true, copies: 2 });
+  await work();
+  await till.control.deliveryMode({ hold: false });
+  await till.control.releaseDeliveries('reversed');
+  await till.settled();
+  await till.control.deliveryMode({ copies: 1 });
 }
 
 describe('a refund', () => {
-  it('takes its share of what the invoice had bought back, and no more, however often it is told', async () => {
-    const payer = await bench.payer({ isFresh: true });
-    const paid = await paidBy(payer);
-    await purchase(payer, paid);
-    const events = listen();
-    await tell(events, paid.charge);
-    expect(await balance(payer)).toMatchObject({ available: 501_001n });
-    await bench.emulator.control.refund(paid.charge, 501);
-    await tell(events, paid.charge);
-    // A half and a bit of each, rounded down.
-    const half = (amount: bigint): bigint => (amount * 501n) / 2_000n;
-    const left = 501_001n - half(500_000n) - half(1_001n);
-    expect(await balance(payer)).toMatchObject({ available: left, owed: 0n });
-    await bench.emulator.control.refund(paid.charge);
-    await tell(events, paid.charge, 'backwards');
-    expect(await balance(payer)).toMatchObject({ available: 0n, owed: 0n });
-    await bench.installation.expectProven(payer.id);
+  test('takes its share of what the invoice had bought back, and no more, however often it is told', async () => {
+    const ada = await subscribed();
+    const charge = await chargeOf(ada);
+    await toldLate(() => refund(charge, 501));
+    // 500 000 × 501 ÷ 2 000, rounded down.
+    expect(await creditsOf(ada)).toEqual({ available: 500_000 - 125_250, owed: 0 });
+    await refund(charge, 1);
+    // Of the sum that went back: not 250 for each cent.
+    expect(await creditsOf(ada)).toEqual({ available: 500_000 - 125_500, owed: 0 });
+    await toldLate(() => refund(charge));
+    expect(await creditsOf(ada)).toEqual({ available: 0, owed: 0 });
+    expect((await till.shown(ada)).plan.code).toBe('PRO');
+    await till.expectProven(ada);
   });
 
-  it('of what is used becomes owed', async () => {
-    const payer = await bench.payer({ isFresh: true });
-    const { consumption } = bench.installation.one;
-    await consumption.consume(SERVICE, bench.installation.use(payer, 1_000_000));
-    const { charge } = await paidBy(payer);
-    await bench.emulator.control.refund(charge);
-    await tell(listen(), charge);
-    expect(await balance(payer)).toMatchObject({ available: 0n, owed: 100_000n });
-    await bench.installation.expectProven(payer.id);
+  test('of bought credits takes those, and leaves others', async () => {
+    const ada = await subscribed();
+    await till.control.payCheckout(await till.checkout(ada, { credits: 12_750 }));
+    await till.settled();
+    await refund(await chargeOf(ada), 17);
+    expect(await creditsOf(ada)).toEqual({ available: 500_000 + 12_750 - 4_250, owed: 0 });
+    await till.expectProven(ada);
   });
 
-  it('of somebody else’s invoice, or of none of ours, takes nothing', async () => {
-    const [payer, other] = [await bench.payer({ isFresh: true }), await bench.payer({ isFresh: true })];
-    const { charge } = await paidBy(other);
-    bench.customers.delete(other.id);
-    await bench.emulator.control.refund(charge);
-    await tell(listen(), charge);
-    expect(await balance(payer)).toMatchObject({ available: 500_000n });
-    expect(await balance(other)).toMatchObject({ available: 500_000n });
+  test('of what is used becomes owed', async () => {
+    const ada = await purchased(20_000);
+    await till.use(ada, 15_000);
+    await refund(await chargeOf(ada));
+    expect(await creditsOf(ada)).toEqual({ available: 0, owed: 15_000 });
+    expect(await till.use(ada, 1)).toMatchObject({ reason: 'INSUFFICIENT_CREDITS', required: 15_001 });
+    await till.expectProven(ada);
   });
 
-  it('waits while Stripe is away, and is settled when it is told again', async () => {
-    const payer = await bench.payer({ isFresh: true });
-    const { charge } = await paidBy(payer);
-    await bench.emulator.control.refund(charge, 1_000);
-    await bench.emulator.control.addFault({ method: 'GET', path: '/v1/invoices/*', kind: 'foreign_500', times: 0 });
-    await expect(tell(listen(), charge)).rejects.toMatchObject({ code: 'PAYMENT_PROVIDER_ERROR' });
-    expect(await balance(payer)).toMatchObject({ available: 500_000n });
-    await bench.emulator.control.clearFaults();
-    await tell(listen(), charge);
-    expect(await balance(payer)).toMatchObject({ available: 250_000n });
-  });
-
-  it('that is told before the payment was: what was paid is granted first', async () => {
-    const payer = await bench.payer({ isFresh: true });
-    const paid = await paidBy(payer);
-    await bench.emulator.control.refund(paid.charge);
-    const synced: string[] = [];
-    const events = listen(async (customer) => {
-      synced.push(customer);
-      await purchase(payer, paid);
+  test('that is told before the payment was: what was paid is granted first', async () => {
+    const ada = await till.buyer();
+    const session = await till.checkout(ada, { credits: 20_000 });
+    await toldLate(async () => {
+      await till.control.payCheckout(session);
+      await till.control.refund(await chargeOf(ada), 100 / 4);
     });
-    await tell(events, paid.charge);
-    expect(synced).toContain(payer.customer);
-    expect(await balance(payer)).toMatchObject({ available: 0n, owed: 0n });
+    expect(await creditsOf(ada)).toEqual({ available: 13_750, owed: 0 });
+    await till.expectProven(ada);
+  });
+
+  test('of somebody who is nobody here, or not even there, takes nothing and troubles nobody', async () => {
+    const ada = await purchased(20_000);
+    const stranger = await stripeClientOf(till.app.emulator).call('customer', (sdk) => sdk.customers.create({}));
+    for (const [id, customer] of [
+      [await chargeOf(ada), stranger.id],
+      ['ch_nobody', 'cus_nobody'],
+    ]) {
+      await till.control.emit('charge.refunded', { object: 'charge', id, customer });
+      await till.control.emit('refund.created', { object: 'refund', id: 're_nobody', charge: id });
+      await till.control.emit('charge.dispute.closed', { object: 'dispute', id: 'dp_nobody', charge: id });
+    }
+    await till.settled();
+    expect(await creditsOf(ada)).toEqual({ available: 20_000, owed: 0 });
+  });
+
+  test('waits while Stripe is away', async () => {
+    const ada = await purchased(20_000);
+    const charge = await chargeOf(ada);
+    await till.control.deliveryMode({ hold: true });
+    await till.control.refund(charge, 40);
+    await till.control.addFault({ method: 'GET', path: '/v1/invoice_payments', kind: 'foreign_500', times: 0 });
+    await expect(sync().syncCharge(charge)).rejects.toMatchObject({ code: 'PAYMENT_PROVIDER_ERROR' });
+    expect(await creditsOf(ada)).toEqual({ available: 20_000, owed: 0 });
+    await till.control.clearFaults();
+    await till.control.deliveryMode({ hold: false });
+    await till.control.releaseDeliveries();
+    await till.settled();
+    expect(await creditsOf(ada)).toEqual({ available: 10_000, owed: 0 });
   });
 });
 
 describe('a dispute', () => {
-  it('takes nothing while it is open, and all when it is lost', async () => {
-    const payer = await bench.payer({ isFresh: true });
-    const { charge } = await paidBy(payer);
-    const events = listen();
-    const dispute = await bench.emulator.control.openDispute(charge);
-    await tell(events, charge);
-    expect(await balance(payer)).toMatchObject({ available: 500_000n });
-    await bench.emulator.control.closeDispute(dispute.id, 'lost');
-    await Promise.all([tell(events, charge), tell(listen(), charge, 'backwards')]);
-    expect(await balance(payer)).toMatchObject({ available: 0n, owed: 0n });
-    await bench.installation.expectProven(payer.id);
+  test('takes nothing while it is open, and all when it is lost', async () => {
+    const ada = await subscribed();
+    const dispute = await till.control.openDispute(await chargeOf(ada));
+    await till.settled();
+    expect(await creditsOf(ada)).toEqual({ available: 500_000, owed: 0 });
+    await toldLate(async () => void (await till.control.closeDispute(dispute.id, 'lost')));
+    expect(await creditsOf(ada)).toEqual({ available: 0, owed: 0 });
+    await till.expectProven(ada);
   });
 
-  it('that is won leaves everything as it is, and gives back exactly what was taken', async () => {
-    const payer = await bench.payer({ isFresh: true });
-    const paid = await paidBy(payer);
-    await purchase(payer, paid);
-    const events = listen();
-    await bench.emulator.control.refund(paid.charge, 500);
-    await tell(events, paid.charge);
-    const kept = (await balance(payer))?.available ?? 0n;
-    const dispute = await bench.emulator.control.openDispute(paid.charge, 1_500);
+  test('that is won leaves everything as it is, and gives back exactly what was taken', async () => {
+    const ada = await purchased(20_000);
+    const charge = await chargeOf(ada);
+    await refund(charge, 20);
+    expect(await creditsOf(ada)).toEqual({ available: 15_000, owed: 0 });
+    const dispute = await till.control.openDispute(charge, 60);
     // Taken for another reason meanwhile: as if it had been lost.
-    const [grant] = await bench.installation.one.subscriptions.grantsFor({
-      billingEntityId: payer.id,
-      invoiceId: paid.invoice,
-      lineId: paid.line,
-      base: null,
-    });
-    const back = { billingEntityId: payer.id, grantId: grant?.grantId as string, actor: 'system', reason: 'lost' };
-    await bench.installation.one.transfers.clawBack({ ...back, target: 1_001n });
-    expect((await balance(payer))?.available ?? 0n).toBe(kept - 751n);
-    await bench.emulator.control.closeDispute(dispute.id, 'won');
-    await tell(events, paid.charge);
-    await tell(listen(), paid.charge, 'backwards');
-    expect(await balance(payer)).toMatchObject({ available: kept, owed: 0n });
-    await bench.installation.expectProven(payer.id);
+    const { history, transfers } = till.app.services;
+    const grants = await history.grants(ada.id, { first: 10, after: null }, { activeOnly: false });
+    const bought = grants.edges.find(({ node }) => node.source === 'PURCHASE')?.node.id as string;
+    const back = { billingEntityId: ada.id, grantId: bought, actor: 'system', reason: 'lost' };
+    await transfers.clawBack({ ...back, target: 20_000n });
+    expect(await creditsOf(ada)).toEqual({ available: 0, owed: 0 });
+    await toldLate(async () => void (await till.control.closeDispute(dispute.id, 'won')));
+    expect(await creditsOf(ada)).toEqual({ available: 15_000, owed: 0 });
+    await till.expectProven(ada);
   });
 });
+
+test(
+  'every call and every answer is as the SDK declares it',
+  () => {
+    expect(contractViolations(till.app.emulator.traffic)).toEqual([]);
+  },
+  CONTRACT_TIMEOUT_MS,
+);

@@ -23,6 +23,7 @@ beforeEach(async () => {
     secretKey: 'sk_test_of_the_tests',
     apiBase: new URL(emulator.url),
     webhookSecrets: [WEBHOOK_SECRET],
+    returns: { origins: [], anyLoopback: true },
   };
   services = await openTestServices(installation.database.url, { clock: installation.clock, stripe });
   own = bench.process();
@@ -37,11 +38,13 @@ beforeEach(async () => {
     reports: installation.one.meterReports,
     reporter: own.reporter,
     subscriptions: installation.one.subscriptions,
-    customerOf: async (id) => bench.customers.get(id) ?? null,
-    async *customers() {
-      for (const [billingEntityId, customerId] of bench.customers) yield { billingEntityId, customerId };
+    customers: {
+      of: async (id) => bench.customers.get(id) ?? null,
+      async *all() {
+        for (const [billingEntityId, customerId] of bench.customers) yield { billingEntityId, customerId };
+      },
     },
-    syncCustomer: (customerId) => syncCustomer(customerId),
+    sync: { sync: (customerId) => syncCustomer(customerId) },
     clock: installation.clock,
     log: pino({ level: 'silent' }),
   });
@@ -190,9 +193,9 @@ describe('a server', () => {
   it('reports by itself, and counts what waits', async () => {
     const payer = await bench.payer();
     await bench.use(payer, 3);
-    services.meterReporter?.tend();
-    await services.meterReporter?.stop();
+    services.stripe?.meterReporter.tend();
+    await services.stripe?.meterReporter.stop();
     expect(await services.meterReports.counts()).toEqual({ undelivered: 1, failed: 0 });
-    expect(await services.reconciler?.run()).toMatchObject({ remaining: [] });
+    expect(await services.stripe?.reconciler.run()).toMatchObject({ remaining: [] });
   });
 });

@@ -71,7 +71,7 @@ export class OverageBench {
       events,
       reports,
       exclusive,
-      customerOf: async (id) => this.customers.get(id) ?? null,
+      customers: { of: async (id) => this.customers.get(id) ?? null },
       clock: this.installation.clock,
       log: pino({ level: 'silent' }),
     });

@@ -1,10 +1,11 @@
 /** The whole application with an account of Stripe's, both on one clock that stands, and people who buy in it. */
+import type { Stripe } from 'stripe';
 import type { EmulatorControl } from '../../src/stripe/emulator/control.ts';
 import type { CardOutcome } from '../../src/stripe/emulator/tables.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
-import { type Ask, asker, Clients, codeOf } from './organizations.ts';
+import { type Answer, type Ask, asker, Clients, codeOf, CONSUME } from './organizations.ts';
 import { TestClock } from './services.ts';
-import { startStripeApp, type StripeApp } from './stripe.ts';
+import { startStripeApp, type StripeApp, stripeClientOf } from './stripe.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface Buyer {
@@ -49,6 +50,7 @@ export const OPEN_PORTAL = mutation('createBillingPortalSession', 'CreateBilling
 export const CHANGE = mutation('changePlan', 'ChangePlanInput', SUBSCRIPTION);
 export const CANCEL = mutation('cancelSubscription', 'BillingEntityInput', SUBSCRIPTION);
 export const RESUME = mutation('resumeSubscription', 'BillingEntityInput', SUBSCRIPTION);
+const SET_OVERAGE = mutation('setOveragePolicy', 'SetOveragePolicyInput', 'enabled cap');
 export const COMPLETE = `mutation ($billingEntityId: ID!, $sessionId: ID!) {
   completeCheckout(billingEntityId: $billingEntityId, sessionId: $sessionId) { ${SUBSCRIPTION} } }`;
 const SHOW = `query ($id: ID!) { billingEntity(id: $id) { plan { code } credits { available owed }
@@ -148,6 +150,29 @@ export class Till {
 
   async customerOf({ id }: Buyer): Promise<string> {
     return (await this.app.services.stripe?.customers.of(id)) as string;
+  }
+
+  /** Uses so many credits of COMPUTE. */
+  use({ externalId }: Buyer, credits: number): Promise<Answer> {
+    const lines = [{ resource: 'COMPUTE', quantity: credits * 1_200 }];
+    const input = { idempotencyKey: this.clients.next(), userExternalId: externalId, lines };
+    return this.ask(this.clients.service, CONSUME, { input });
+  }
+
+  async allowOverage({ id, token }: Buyer, cap: number | null = null): Promise<void> {
+    await this.ask(token, SET_OVERAGE, { input: { billingEntityId: id, enabled: true, cap } });
+  }
+
+  /** Newest first. */
+  async invoicesOf(buyer: Buyer): Promise<Stripe.Invoice[]> {
+    const customer = await this.customerOf(buyer);
+    return stripeClientOf(this.app.emulator).list('invoice', (sdk, page) => sdk.invoices.list({ customer, ...page }));
+  }
+
+  /** Newest first. */
+  async chargesOf(buyer: Buyer): Promise<Stripe.Charge[]> {
+    const customer = await this.customerOf(buyer);
+    return stripeClientOf(this.app.emulator).list('charge', (sdk, page) => sdk.charges.list({ customer, ...page }));
   }
 
   async setCard(buyer: Buyer, card: CardOutcome): Promise<void> {
