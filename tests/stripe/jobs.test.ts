@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { DomainServices } from '../../src/services.ts';
+import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { send, startTestApp, tokenOf } from '../support/app.ts';
 import { freePort } from '../support/free-port.ts';
@@ -8,18 +9,14 @@ import { openTestServices } from '../support/services.ts';
 import { signatureOf, stripeEnv, WEBHOOK_SECRET } from '../support/stripe.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const STRIPE = {
-  secretKey: 'sk_test_nobody',
-  apiBase: new URL('http://127.0.0.1:9'),
-  webhookSecrets: [WEBHOOK_SECRET],
-  returns: { origins: [], anyLoopback: true },
-};
-
+/** It knows none of the customers that events here are of. */
+let emulator: Emulator;
 let database: TestDatabase;
 let admin: pg.Pool;
 const open: DomainServices[] = [];
 
 beforeAll(async () => {
+  emulator = await startEmulator();
   database = await createTestDatabase();
   admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
   admin.on('error', () => undefined);
@@ -34,11 +31,18 @@ afterEach(async () => {
 afterAll(async () => {
   await admin.end();
   await database.drop();
+  await emulator.stop();
 });
 
 /** One process of several; it does no jobs before `start`. */
 async function openProcess(tendIntervalMs = 3_600_000): Promise<DomainServices> {
-  const services = await openTestServices(database.url, { stripe: STRIPE, tendIntervalMs });
+  const stripe = {
+    secretKey: 'sk_test_nobody',
+    apiBase: new URL(emulator.url),
+    webhookSecrets: [WEBHOOK_SECRET],
+    returns: { origins: [], anyLoopback: true },
+  };
+  const services = await openTestServices(database.url, { stripe, tendIntervalMs });
   open.push(services);
   return services;
 }
@@ -208,9 +212,7 @@ describe('a job that fails', () => {
       edges { cursor node { id task billingEntityId attempts lastError failedAt createdAt } } pageInfo { hasNextPage } } }`;
 
   test('is shown to operators, counted, and done when it is retried', async () => {
-    const app = await startTestApp(database.url, {
-      env: stripeEnv({ url: STRIPE.apiBase.origin }),
-    });
+    const app = await startTestApp(database.url, { env: stripeEnv(emulator) });
     const operator = await tokenOf('root', { scope: 'billing:operator' });
     const metric = async (name: string): Promise<string | undefined> => {
       const text = await (await fetch(new URL('/metrics', app.url))).text();
