@@ -66,10 +66,9 @@ export class Customers {
         { idempotencyKey: `tollgate-customer-${billingEntityId}` },
       ),
     );
-    const id = await this.#note(billingEntityId, customer.id);
-    // A call of its own, because names change.
-    await stripe.call('customer', (sdk) => sdk.customers.update(id, { name }));
-    return id;
+    // A call of its own, because names change; and before it is known here, so that nobody stays without one.
+    await stripe.call('customer', (sdk) => sdk.customers.update(customer.id, { name }));
+    return this.#note(billingEntityId, customer.id);
   }
 
   /**

@@ -50,7 +50,7 @@ export const OPEN_PORTAL = mutation('createBillingPortalSession', 'CreateBilling
 export const CHANGE = mutation('changePlan', 'ChangePlanInput', SUBSCRIPTION);
 export const CANCEL = mutation('cancelSubscription', 'BillingEntityInput', SUBSCRIPTION);
 export const RESUME = mutation('resumeSubscription', 'BillingEntityInput', SUBSCRIPTION);
-const SET_OVERAGE = mutation('setOveragePolicy', 'SetOveragePolicyInput', 'enabled cap');
+export const SET_OVERAGE = mutation('setOveragePolicy', 'SetOveragePolicyInput', 'enabled cap');
 export const COMPLETE = `mutation ($billingEntityId: ID!, $sessionId: ID!) {
   completeCheckout(billingEntityId: $billingEntityId, sessionId: $sessionId) { ${SUBSCRIPTION} } }`;
 const SHOW = `query ($id: ID!) { billingEntity(id: $id) { plan { code } credits { available owed }
