@@ -130,7 +130,7 @@ function lineRow(line: CheckoutLine): Html {
   const isUsage = price !== null && isMetered(price);
   const every = price?.recurring === null || price === null ? '' : ` / ${price.recurring.interval}`;
   const amount = isUsage
-    ? `${unitAmountOf(price)} cents per unit used`
+    ? `${unitAmountOf(price)} cents each`
     : `${formatMoney(line.amount_total, line.currency)}${every}`;
   return html`<tr>
     <th scope="row">${line.description}</th>

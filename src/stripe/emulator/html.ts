@@ -57,6 +57,11 @@ export function formatDay(seconds: number): string {
   return format.format(new Date(seconds * 1000));
 }
 
+/** A moment as people write it, in UTC. */
+export function formatInstant(seconds: number): string {
+  return `${formatDay(seconds)}, ${new Date(seconds * 1000).toISOString().slice(11, 16)} UTC`;
+}
+
 /** An address from outside may be followed only if it is one of the web: `javascript:` is none. */
 export function isSafe(href: string | null | undefined): href is string {
   const protocol = URL.parse(href ?? '')?.protocol;

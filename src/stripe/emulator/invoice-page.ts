@@ -2,7 +2,7 @@ import { collect } from './collection.ts';
 import { cardChoice, cardOutcome } from './checkout-page.ts';
 import { customerOf } from './customers.ts';
 import { describeCard, giveCard } from './cards.ts';
-import { formatDay, html, notice, page } from './html.ts';
+import { formatDay, type Html, html, notice, page } from './html.ts';
 import { invoiceOf } from './invoice-routes.ts';
 import { formatMoney } from './money.ts';
 import type { PageAnswer, PageRequest } from './pages.ts';
@@ -128,4 +128,36 @@ function linesTable(invoice: Invoice): ReturnType<typeof html> {
       </tfoot>
     </table>
   </section>`;
+}
+
+/** A customer's invoices, newest first; each leads to its page, and from there back. */
+export function invoiceTable(sandbox: Sandbox, customer: string, back: string): Html {
+  const invoices = [...sandbox.tables.invoices.values()]
+    .filter((each) => each.customer === customer && each.status !== 'draft')
+    .toReversed();
+  return html`<table>
+    <thead>
+      <tr>
+        <th scope="col">Number</th>
+        <th scope="col">Date</th>
+        <th scope="col">Status</th>
+        <th scope="col" class="amount">Total</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${invoices.map(
+        (invoice) =>
+          html`<tr>
+            <td>
+              <a href="/i/${invoice.id}?back=${encodeURIComponent(back)}"
+                >${invoice.number}${invoice.status === 'open' && ' (pay)'}</a
+              >
+            </td>
+            <td>${formatDay(invoice.created)}</td>
+            <td>${invoice.status}</td>
+            <td class="amount">${formatMoney(invoice.total, invoice.currency)}</td>
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
 }

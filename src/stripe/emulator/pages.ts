@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { checkoutPage } from './checkout-page.ts';
 import { StripeFailure } from './errors.ts';
+import { homePage } from './home-page.ts';
 import { html, isSafe, page } from './html.ts';
 import { invoicePage, invoicePrint } from './invoice-page.ts';
 import { portalPage } from './portal-page.ts';
@@ -18,8 +19,9 @@ export type PageAnswer = { readonly body: string } | { readonly redirect: string
 
 /** Serves the hosted pages; false: it is none of them. */
 export function servePage(sandbox: Sandbox, response: ServerResponse, { url, form }: PageRequest): boolean {
-  const [, place, id = '', print] = /^\/(c\/pay|p\/session|i)\/([^/]+)(\/pdf)?$/.exec(url.pathname) ?? [];
-  if (place === undefined) return false;
+  const match = /^\/(?:(c\/pay|p\/session|i)\/([^/]+)(\/pdf)?)?$/.exec(url.pathname);
+  if (match === null) return false;
+  const [, place = null, id = '', print] = match;
   catchUp(sandbox);
   try {
     const answer = answerOf(sandbox, place, { id, print: print !== undefined, url, form });
@@ -44,9 +46,10 @@ export function servePage(sandbox: Sandbox, response: ServerResponse, { url, for
 
 function answerOf(
   sandbox: Sandbox,
-  place: string,
+  place: string | null,
   { id, print, url, form }: PageRequest & { id: string; print: boolean },
 ): PageAnswer {
+  if (place === null) return homePage(sandbox, form);
   if (place === 'c/pay') return checkoutPage(sandbox, id, { url, form });
   if (place === 'p/session') return portalPage(sandbox, id, { url, form });
   return print ? invoicePrint(sandbox, id) : invoicePage(sandbox, id, { url, form });

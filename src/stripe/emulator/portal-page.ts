@@ -5,6 +5,7 @@ import { customerOf } from './customers.ts';
 import { formatDay, type Html, html, notice, page } from './html.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { formatMoney, lineCents } from './money.ts';
+import { invoiceTable } from './invoice-page.ts';
 import type { PageAnswer, PageRequest } from './pages.ts';
 import { configurationOf } from './portal.ts';
 import { changePlan, setCancellation } from './portal-actions.ts';
@@ -159,34 +160,8 @@ function cardSection(sandbox: Sandbox, customer: Customer): Html {
 }
 
 function invoicesSection(sandbox: Sandbox, { customer, session }: View): Html {
-  const invoices = [...sandbox.tables.invoices.values()]
-    .filter((each) => each.customer === customer.id && each.status !== 'draft')
-    .toReversed();
-  const back = encodeURIComponent(session.url);
   return html`<section aria-labelledby="invoices">
     <h2 id="invoices">Invoices</h2>
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Number</th>
-          <th scope="col">Date</th>
-          <th scope="col">Status</th>
-          <th scope="col" class="amount">Total</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${invoices.map(
-          (invoice) =>
-            html`<tr>
-              <td>
-                <a href="/i/${invoice.id}?back=${back}">${invoice.number}${invoice.status === 'open' && ' (pay)'}</a>
-              </td>
-              <td>${formatDay(invoice.created)}</td>
-              <td>${invoice.status}</td>
-              <td class="amount">${formatMoney(invoice.total, invoice.currency)}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
+    ${invoiceTable(sandbox, customer.id, session.url)}
   </section>`;
 }

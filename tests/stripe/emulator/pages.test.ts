@@ -37,7 +37,7 @@ describe('Checkout', () => {
     const page = await visit(session.url ?? '');
     expect(page).toContain('<h1>Subscribe</h1>');
     expect(page).toContain('$40.00');
-    expect(page).toContain('0.004 cents per unit used');
+    expect(page).toContain('0.004 cents each');
     expect(page).toContain('href="http://127.0.0.1:9/no"');
     const { to } = await submit(session.url ?? '', { card: 'accepted' });
     expect(to).toBe(`http://127.0.0.1:9/done?session=${session.id}`);
@@ -212,4 +212,26 @@ describe('the portal', () => {
 test('a page that is not there', async () => {
   const response = await fetch(`${bench.emulator.url}/c/pay/cs_test_none`);
   expect([response.status, await response.text()]).toEqual([404, expect.stringContaining('Not found')]);
+});
+
+describe('the home page', () => {
+  test('shows customers with what they have, used and were charged, and moves the time', async () => {
+    const { customer, subscription } = await subscribe(bench, catalog);
+    await stripe.billing.meterEvents.create({
+      event_name: catalog.meter.event_name,
+      payload: { stripe_customer_id: customer.id, value: '4321' },
+    });
+    const home = await visit(`${bench.emulator.url}/`);
+    expect(home).toContain(customer.id);
+    expect(home).toContain('<strong>4321</strong>');
+    const before = await bench.emulator.control.now();
+    const month = 31 * 86_400;
+    expect(await submit(`${bench.emulator.url}/`, { on: String(month) })).toMatchObject({ to: '/' });
+    expect(await bench.emulator.control.now()).toBeGreaterThanOrEqual(before + month);
+    const { data } = await stripe.invoices.list({ subscription: subscription.id });
+    expect(data).toHaveLength(2);
+    // Nonsense moves nothing.
+    await submit(`${bench.emulator.url}/`, { on: '-86400' });
+    expect(await bench.emulator.control.now()).toBeLessThan(before + month + 86_400);
+  });
 });
