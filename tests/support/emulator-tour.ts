@@ -51,6 +51,20 @@ async function tourOfCustomers({ stripe, control }: Bench): Promise<void> {
   await stripe.paymentMethods.retrieve(method.id);
   await stripe.customers.listPaymentMethods(customer.id, { type: 'card' });
   await stripe.customers.list({ email: 'tour@example.com', limit: 1 });
+  const card = await stripe.paymentMethods.create({
+    type: 'card',
+    card: { token: 'tok_visa' },
+    billing_details: { email: 'tour@example.com', address: { country: 'US' } },
+  });
+  await stripe.paymentMethods.attach(card.id, { customer: customer.id });
+  await stripe.customers.update(customer.id, { invoice_settings: { default_payment_method: card.id } });
+  const other = await stripe.customers.create({
+    payment_method: 'pm_card_visa',
+    invoice_settings: { default_payment_method: 'pm_card_visa' },
+  });
+  await stripe.customers.create({ source: 'tok_visa' });
+  await stripe.customers.del(other.id);
+  await stripe.customers.retrieve(other.id);
 }
 
 async function tourOfMeters(bench: Bench, { meter }: Catalog): Promise<void> {
@@ -73,6 +87,12 @@ async function tourOfMeters(bench: Bench, { meter }: Catalog): Promise<void> {
     end_time: START + DAY,
     value_grouping_window: 'day',
   });
+  const session = await stripe.v2.billing.meterEventSession.create();
+  const timestamp = new Date(START * 1000).toISOString();
+  await stripe.v2.billing.meterEventStream.create(
+    { events: [{ event_name: meter.event_name, identifier: 'tour-2', payload: { value: '1' }, timestamp }] },
+    { apiKey: session.authentication_token },
+  );
 }
 
 async function tourOfSubscriptions(bench: Bench, catalog: Catalog): Promise<void> {
@@ -181,6 +201,18 @@ async function tourOfInvoices(bench: Bench, catalog: Catalog): Promise<void> {
   await stripe.invoiceItems.create({ customer: customer.id, invoice: idle.id, amount: 900, currency: 'usd' });
   await stripe.invoices.finalizeInvoice(idle.id);
   await stripe.invoices.voidInvoice(idle.id);
+  const draft = await stripe.invoices.create({ customer: customer.id, currency: 'usd' });
+  await stripe.invoices.update(draft.id, { description: 'Never mind', metadata: { a: '1' } });
+  await stripe.invoices.del(draft.id);
+  await stripe.invoiceItems.create({ customer: customer.id, amount: 900, currency: 'usd' });
+  const sent = await stripe.invoices.create({
+    customer: customer.id,
+    collection_method: 'send_invoice',
+    days_until_due: 7,
+    pending_invoice_items_behavior: 'include',
+  });
+  await stripe.invoices.sendInvoice(sent.id);
+  await stripe.invoices.markUncollectible(sent.id);
 }
 
 async function tourOfCheckout({ stripe, control }: Bench, { pro, overage }: Catalog): Promise<void> {
@@ -216,6 +248,7 @@ async function tourOfCheckout({ stripe, control }: Bench, { pro, overage }: Cata
   const third = await stripe.checkout.sessions.create({
     mode: 'payment',
     line_items: [{ price_data: { currency: 'usd', unit_amount: 50, product: idOf(pro.product) }, quantity: 1 }],
+    payment_intent_data: { shipping: { name: 'Ada', address: { line1: '1 Main Street', country: 'GB' } } },
     success_url: 'http://127.0.0.1/done',
   });
   await stripe.checkout.sessions.expire(third.id);
@@ -260,10 +293,20 @@ async function tourOfPaymentsAndEvents(bench: Bench, catalog: Catalog): Promise<
   const refund = await stripe.refunds.create({ payment_intent: intentId, amount: 500, reason: 'duplicate' });
   await stripe.refunds.retrieve(refund.id);
   await stripe.refunds.list({ charge: charge.id });
+  await stripe.refunds.update(refund.id, { metadata: { order: '1' } });
   const dispute = await control.openDispute(charge.id);
   await stripe.disputes.retrieve(dispute.id);
   await stripe.disputes.list({ payment_intent: intentId });
   await control.closeDispute(dispute.id, 'lost');
+  const inquired = await stripe.paymentIntents.create({
+    amount: 100,
+    currency: 'usd',
+    payment_method: 'pm_card_createDisputeInquiry',
+    confirm: true,
+  });
+  const [inquiry] = (await stripe.disputes.list({ payment_intent: inquired.id })).data;
+  await stripe.disputes.update(inquiry?.id ?? '', { metadata: { seen: '1' } });
+  await stripe.disputes.close(inquiry?.id ?? '');
   const events = await stripe.events.list({ types: ['charge.*'], limit: 2 });
   await stripe.events.retrieve(events.data[0]?.id ?? '');
   const endpoint = await stripe.webhookEndpoints.create({ url: `${emulator.url}/nowhere`, enabled_events: ['*'] });

@@ -62,6 +62,7 @@ export class TypeCheck {
     const members = membersOf(type);
     if (members.some((each) => (each.flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) !== 0)) return [];
     if (value === null) return has(members, ts.TypeFlags.Null) ? [] : [`${place.path}: null`];
+    if (has(members, ts.TypeFlags.Void)) return JSON.stringify(value) === '{}' ? [] : [mismatch(value, type, place)];
     if (typeof value !== 'object') return this.#fitsScalar(value, members, place) ? [] : [mismatch(value, type, place)];
     const candidates = this.#candidates(value, members.filter(isObject), place.reading);
     const attempts = candidates.map((each) => this.#compareObject(value, each, place));

@@ -2,39 +2,50 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Stripe } from 'stripe';
 import { catalogRoutes } from './catalog.ts';
 import { checkoutRoutes } from './checkout.ts';
+import { customerDeletionRoutes } from './customer-deletion.ts';
 import { customerRoutes } from './customers.ts';
+import { disputeRoutes } from './disputes.ts';
 import { StripeFailure } from './errors.ts';
 import { eventRoutes } from './events.ts';
 import { expandAnswer } from './expand.ts';
 import { featureRoutes } from './features.ts';
 import type { Faults } from './faults.ts';
-import { type Branch, decodeForm, plain } from './form.ts';
+import { type Branch, decodeForm, decodeJson, plain } from './form.ts';
 import { claim, fingerprintOf, forget, remember } from './idempotency.ts';
 import { invoiceItemRoutes } from './invoice-items.ts';
 import { invoiceRoutes } from './invoice-routes.ts';
+import { authenticateStream, isStream, meterStreamRoutes } from './meter-stream.ts';
 import { meterRoutes, tooManyMeterEvents } from './meters.ts';
 import { readFields } from './parameters.ts';
 import { portalRoutes } from './portal.ts';
 import { previewRoutes } from './preview.ts';
-import { paymentRoutes } from './refunds.ts';
+import { paymentIntentRoutes } from './payment-intents.ts';
+import { paymentMethodRoutes } from './payment-methods.ts';
+import { refundRoutes } from './refunds.ts';
 import { type Match, type Route, Router } from './router.ts';
 import type { Sandbox } from './sandbox.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { catchUp } from './timeline.ts';
+import { unversionedRoutes } from './unversioned.ts';
 
-/** Every call that there is. */
+/** Every call of the SDK's that there is. */
 export const routes: readonly Route[] = [
   ...customerRoutes,
+  ...customerDeletionRoutes,
+  ...paymentMethodRoutes,
   ...catalogRoutes,
   ...featureRoutes,
   ...meterRoutes,
+  ...meterStreamRoutes,
   ...subscriptionRoutes,
   ...scheduleRoutes,
   ...invoiceRoutes,
   ...invoiceItemRoutes,
   ...previewRoutes,
-  ...paymentRoutes,
+  ...paymentIntentRoutes,
+  ...refundRoutes,
+  ...disputeRoutes,
   ...checkoutRoutes,
   ...portalRoutes,
   ...eventRoutes,
@@ -66,6 +77,7 @@ export class Api {
   readonly #faults: Faults;
   readonly #records: boolean;
   readonly #router = new Router(routes);
+  readonly #unversioned = new Router([...unversionedRoutes, ...routes]);
   /** Customers and meters for which an event is being taken right now. */
   readonly #meterLocks = new Set<string>();
 
@@ -135,16 +147,24 @@ export class Api {
     }
     if (this.#records) {
       const { status, body } = answer;
-      this.traffic.push({ method, path, parameters: parametersOf(form), status, answer: JSON.parse(body) as unknown });
+      this.traffic.push({
+        method,
+        path,
+        parameters: parametersOf(method, path, form),
+        status,
+        answer: JSON.parse(body) as unknown,
+      });
       if (this.traffic.length > MOST_EXCHANGES) this.traffic.shift();
     }
     return answer;
   }
 
   #authenticated(call: Call): Answer {
-    authenticate(call.request);
     const { method, path, form } = call;
-    const match = this.#router.match(method, path);
+    if (isStream(path)) authenticateStream(this.#sandbox, bearerOf(call.request));
+    else authenticate(call.request);
+    const router = header(call.request, 'stripe-version') === null ? this.#unversioned : this.#router;
+    const match = router.match(method, path);
     if (match === null) {
       throw new StripeFailure(404, `Unrecognized request URL (${method}: ${path}).`, { type: 'invalid_request_error' });
     }
@@ -155,7 +175,7 @@ export class Api {
     if (known !== null) return { ...known, replayed: true };
     let begun = false;
     try {
-      const parameters = this.#checked(match, { path, form: decodeForm(form), raw: form });
+      const parameters = this.#checked(match, { path, form: decoded(method, path, form), raw: form });
       begun = true;
       const done = this.#execute(match, parameters, call);
       const answer = call.failsAfter ? apiError(call.requestId) : done;
@@ -210,12 +230,9 @@ interface HeldCall {
 
 /** Test keys only: whoever sends a live one has taken the emulator for Stripe. */
 function authenticate(request: IncomingMessage): void {
-  const value = header(request, 'authorization') ?? '';
-  const basic = /^Basic (.+)$/i.exec(value)?.[1];
+  const basic = /^Basic (.+)$/i.exec(header(request, 'authorization') ?? '')?.[1];
   const key =
-    basic === undefined
-      ? /^Bearer (.+)$/i.exec(value)?.[1]
-      : Buffer.from(basic, 'base64').toString('utf8').replace(/:.*$/, '');
+    basic === undefined ? bearerOf(request) : Buffer.from(basic, 'base64').toString('utf8').replace(/:.*$/, '');
   if (key === undefined) {
     throw new StripeFailure(
       401,
@@ -226,6 +243,10 @@ function authenticate(request: IncomingMessage): void {
   if (!/^(sk|rk)_test_\w+$/.test(key)) {
     throw new StripeFailure(401, `Invalid API Key provided: ${key.slice(0, 8)}****`, { type: 'invalid_request_error' });
   }
+}
+
+function bearerOf(request: IncomingMessage): string | undefined {
+  return /^Bearer (.+)$/i.exec(header(request, 'authorization') ?? '')?.[1];
 }
 
 function failureOf(error: unknown, requestId: string): Answer {
@@ -266,10 +287,14 @@ function meterLockOf(form: string): string {
   return `${parameters.get('event_name')} ${payload.map(([, value]) => value).join(' ')}`;
 }
 
+function decoded(method: string, path: string, form: string): Branch {
+  return path.startsWith('/v2/') && method === 'POST' ? decodeJson(form) : decodeForm(form);
+}
+
 /** For the record; what cannot be decoded is recorded as it came. */
-function parametersOf(form: string): unknown {
+function parametersOf(method: string, path: string, form: string): unknown {
   try {
-    return plain(decodeForm(form));
+    return plain(decoded(method, path, form));
   } catch {
     return form;
   }

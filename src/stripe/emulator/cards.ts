@@ -1,16 +1,50 @@
-import type { Sandbox } from './sandbox.ts';
+import { invalid } from './errors.ts';
+import { rowOf, type Sandbox } from './sandbox.ts';
 import type { CardOutcome } from './tables.ts';
 import type { Customer, PaymentMethod } from './wire.ts';
 
-/** Last digits of Stripe's test cards that behave so. */
-const LAST_DIGITS = { accepted: '4242', declined: '0341', requires_action: '3184' } satisfies Record<
-  CardOutcome,
-  string
->;
+interface TestCard {
+  readonly last4: string;
+  readonly outcome: CardOutcome;
+}
+
+/** Stripe's test cards, of which `pm_card_visa` and `tok_visa` make new ones. The last digits say how each answers. */
+const TEST_CARDS: Readonly<Record<string, TestCard>> = {
+  visa: { last4: '4242', outcome: 'accepted' },
+  chargeCustomerFail: { last4: '0341', outcome: 'declined' },
+  authenticationRequired: { last4: '3184', outcome: 'requires_action' },
+  threeDSecure2Required: { last4: '3220', outcome: 'requires_action' },
+  createDisputeInquiry: { last4: '1976', outcome: 'accepted' },
+};
+
+/** What control and the hosted pages give by outcome. */
+const CARD_OF = {
+  accepted: 'visa',
+  declined: 'chargeCustomerFail',
+  requires_action: 'authenticationRequired',
+} satisfies Record<CardOutcome, string>;
 
 /** How the customer's card would answer now; null: there is none. */
 export function cardOf(sandbox: Sandbox, customer: string): CardOutcome | null {
-  return sandbox.tables.cards.get(customer)?.outcome ?? null;
+  const method = defaultMethodOf(sandbox, customer);
+  return method === null ? null : outcomeOf(sandbox, method);
+}
+
+/** What the customer pays with unless told otherwise. */
+export function defaultMethodOf(sandbox: Sandbox, customer: string): string | null {
+  const row = sandbox.tables.customers.get(customer);
+  return row?.invoice_settings.default_payment_method ?? row?.default_source ?? null;
+}
+
+/** How a card answers when it is charged. */
+export function outcomeOf(sandbox: Sandbox, method: string): CardOutcome {
+  const last4 = sandbox.tables.paymentMethods.get(method)?.card?.last4;
+  return Object.values(TEST_CARDS).find((card) => card.last4 === last4)?.outcome ?? 'declined';
+}
+
+/** Whether its owner asks the bank, as soon as it was charged, what that was. */
+export function bringsInquiry(sandbox: Sandbox, method: string): boolean {
+  return sandbox.tables.paymentMethods.get(method)?.card?.last4 === TEST_CARDS['createDisputeInquiry']?.last4;
 }
 
 /**
@@ -19,7 +53,6 @@ export function cardOf(sandbox: Sandbox, customer: string): CardOutcome | null {
  */
 export function giveCard(sandbox: Sandbox, customer: Customer, outcome: CardOutcome | null): PaymentMethod | null {
   if (outcome === null) {
-    sandbox.tables.cards.delete(customer.id);
     setDefault(sandbox, customer, null);
     return null;
   }
@@ -27,32 +60,78 @@ export function giveCard(sandbox: Sandbox, customer: Customer, outcome: CardOutc
     const current = sandbox.tables.paymentMethods.get(customer.invoice_settings.default_payment_method ?? '');
     if (current !== undefined) return current;
   }
-  const method = newMethod(sandbox, customer, outcome);
-  sandbox.tables.paymentMethods.set(method.id, method);
-  sandbox.tables.cards.set(customer.id, { outcome });
-  sandbox.emit('payment_method.attached', method);
+  const method = newMethod(sandbox, CARD_OF[outcome]);
+  method.billing_details.email = customer.email;
+  method.billing_details.name = customer.name ?? null;
+  return giveMethod(sandbox, customer, method);
+}
+
+/** Attaches a card to the customer and makes it the default. */
+export function giveMethod(sandbox: Sandbox, customer: Customer, method: PaymentMethod): PaymentMethod {
+  attachMethod(sandbox, customer, method);
   setDefault(sandbox, customer, method.id);
   return method;
 }
 
+/** The card is this customer's from now on. */
+export function attachMethod(sandbox: Sandbox, customer: Customer, method: PaymentMethod): void {
+  if (method.customer !== null) {
+    throw invalid('The payment method you provided has already been attached to a customer.');
+  }
+  method.customer = customer.id;
+  sandbox.emit('payment_method.attached', method);
+}
+
+/** The method with this id. The name of a test card stands for a new one, which is how Stripe takes it. */
+export function methodNamed(sandbox: Sandbox, id: string, param?: string): PaymentMethod {
+  const name = /^pm_card_(\w+)$/.exec(id)?.[1];
+  if (name !== undefined && Object.hasOwn(TEST_CARDS, name)) return newMethod(sandbox, name);
+  return rowOf(sandbox.tables.paymentMethods, 'PaymentMethod', id, param);
+}
+
+/** A card from a token. Only those of test cards exist: no number is ever sent here. */
+export function methodFromToken(sandbox: Sandbox, token: string, param: string): PaymentMethod {
+  return newMethod(sandbox, nameOfToken(token, param));
+}
+
+/**
+ * The customer's source, as integrations made them before there were payment methods: Stripe shows the same card as a
+ * payment method under the id of the source, and so it is kept.
+ */
+export function giveSource(sandbox: Sandbox, customer: Customer, token: string): void {
+  const method = newMethod(sandbox, nameOfToken(token, 'source'), sandbox.newId('card'));
+  method.customer = customer.id;
+  customer.default_source = method.id;
+}
+
 /** The card's brand and number, for people. */
 export function describeCard(sandbox: Sandbox, customer: Customer): string | null {
-  const method = sandbox.tables.paymentMethods.get(customer.invoice_settings.default_payment_method ?? '');
+  const method = sandbox.tables.paymentMethods.get(defaultMethodOf(sandbox, customer.id) ?? '');
   return method?.card === undefined ? null : `Visa ending in ${method.card.last4}`;
 }
 
 function setDefault(sandbox: Sandbox, customer: Customer, method: string | null): void {
   sandbox.change(customer, 'customer.updated', () => {
     customer.invoice_settings.default_payment_method = method;
+    if (method === null) customer.default_source = null;
   });
 }
 
-function newMethod(sandbox: Sandbox, customer: Customer, outcome: CardOutcome): PaymentMethod {
-  return {
-    id: sandbox.newId('pm'),
+function nameOfToken(token: string, param: string): string {
+  const name = /^tok_(\w+)$/.exec(token)?.[1];
+  if (name === undefined || !Object.hasOwn(TEST_CARDS, name)) {
+    throw invalid(`No such token: '${token}'`, { code: 'resource_missing', param });
+  }
+  return name;
+}
+
+/** A card that is nobody's yet. */
+function newMethod(sandbox: Sandbox, name: string, id = sandbox.newId('pm')): PaymentMethod {
+  const method: PaymentMethod = {
+    id,
     object: 'payment_method',
     allow_redisplay: 'limited',
-    billing_details: { address: null, email: customer.email, name: customer.name ?? null, phone: null, tax_id: null },
+    billing_details: { address: null, email: null, name: null, phone: null, tax_id: null },
     card: {
       brand: 'visa',
       checks: { address_line1_check: null, address_postal_code_check: null, cvc_check: 'pass' },
@@ -63,17 +142,19 @@ function newMethod(sandbox: Sandbox, customer: Customer, outcome: CardOutcome): 
       fingerprint: sandbox.newId('').slice(1, 17),
       funding: 'credit',
       generated_from: null,
-      last4: LAST_DIGITS[outcome],
+      last4: TEST_CARDS[name]?.last4 ?? '',
       networks: { available: ['visa'], preferred: null },
       regulated_status: 'unregulated',
       three_d_secure_usage: { supported: true },
       wallet: null,
     },
     created: sandbox.now(),
-    customer: customer.id,
+    customer: null,
     customer_account: null,
     livemode: false,
     metadata: {},
     type: 'card',
   };
+  sandbox.tables.paymentMethods.set(id, method);
+  return method;
 }

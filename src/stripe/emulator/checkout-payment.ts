@@ -1,4 +1,4 @@
-import { giveCard } from './cards.ts';
+import { giveCard, giveMethod } from './cards.ts';
 import { priceOf } from './catalog.ts';
 import { detailsOf } from './checkout.ts';
 import { collect } from './collection.ts';
@@ -10,7 +10,16 @@ import { type Attempt, attempt, createIntent, failAuthentication, intentOf } fro
 import type { Sandbox } from './sandbox.ts';
 import { createSubscription, trialEndOf } from './subscription-create.ts';
 import type { CardOutcome, CheckoutDetails } from './tables.ts';
-import type { CheckoutSession, Customer } from './wire.ts';
+import type { CheckoutSession, Customer, PaymentMethod } from './wire.ts';
+
+interface Submission {
+  /** How the card answers. */
+  readonly card: CardOutcome;
+  readonly authenticated: boolean;
+  readonly email?: string | undefined;
+  /** The very card, if there is one already. */
+  readonly method?: PaymentMethod;
+}
 
 /**
  * The customer submits the page with a card. A declined card leaves the session open; one that asks for 3-D Secure
@@ -19,7 +28,7 @@ import type { CheckoutSession, Customer } from './wire.ts';
 export function submitCheckout(
   sandbox: Sandbox,
   session: CheckoutSession,
-  { card, authenticated, email }: { card: CardOutcome; authenticated: boolean; email?: string | undefined },
+  { card, authenticated, email, method: brought }: Submission,
 ): Attempt {
   if (session.status !== 'open') throw invalid(`This session is ${session.status}.`);
   const details = detailsOf(sandbox, session);
@@ -30,7 +39,7 @@ export function submitCheckout(
   }
   details.authenticating = false;
   const customer = buyerOf(sandbox, session, email);
-  const method = giveCard(sandbox, customer, card);
+  const method = brought === undefined ? giveCard(sandbox, customer, card) : giveMethod(sandbox, customer, brought);
   if (session.mode === 'subscription') subscribe(sandbox, session, { customer, details, authenticated });
   else buy(sandbox, session, { customer, details, authenticated });
   const intent = sandbox.tables.paymentIntents.get(session.payment_intent ?? '');
@@ -96,7 +105,8 @@ function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, au
       setupFutureUsage: details.setupFutureUsage,
     });
     session.payment_intent = intent.id;
-    attempt(sandbox, intent, authenticated);
+    intent.shipping = details.shipping;
+    attempt(sandbox, intent, { authenticated });
     return;
   }
   const period = { start: sandbox.now(), end: sandbox.now() };
@@ -119,6 +129,7 @@ function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, au
     intent.metadata = details.intentMetadata;
     intent.description = details.intentDescription;
     intent.setup_future_usage = details.setupFutureUsage;
+    intent.shipping = details.shipping;
   }
   collect(sandbox, invoice, { authenticated });
   session.invoice = invoice.id;

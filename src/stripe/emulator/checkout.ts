@@ -1,7 +1,7 @@
 import { createPrice, createProduct, priceOf, productNameOf, recurringFields } from './catalog.ts';
 import { HOUR, MINUTE } from './calendar.ts';
 import { blankSession } from './checkout-session.ts';
-import { customerOf } from './customers.ts';
+import { addressFields, addressOf, customerOf } from './customers.ts';
 import { invalid } from './errors.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { pageFields, pageInOrder, pageOf } from './lists.ts';
@@ -58,6 +58,7 @@ const fields = {
     description: text,
     metadata,
     setup_future_usage: oneOf('off_session', 'on_session'),
+    shipping: object({ address: required(addressFields), name: required(text) }),
   }),
   payment_method_collection: oneOf('always', 'if_required'),
   saved_payment_method_options: object({ payment_method_save: oneOf('disabled', 'enabled') }),
@@ -192,10 +193,18 @@ function createSession(sandbox: Sandbox, parameters: SessionParameters): Checkou
     intentMetadata: mergeMetadata({}, parameters.payment_intent_data?.metadata),
     intentDescription: parameters.payment_intent_data?.description ?? null,
     setupFutureUsage: parameters.payment_intent_data?.setup_future_usage ?? null,
+    shipping: shippingOf(parameters.payment_intent_data?.shipping),
     authenticating: false,
   });
   sandbox.onChange();
   return session;
+}
+
+function shippingOf(
+  given: NonNullable<SessionParameters['payment_intent_data']>['shipping'],
+): CheckoutDetails['shipping'] {
+  const address = addressOf(given?.address ?? null);
+  return given === undefined || address === null ? null : { address, name: given.name };
 }
 
 function assertMode(parameters: SessionParameters): void {

@@ -1,14 +1,12 @@
 import { DAY, HOUR } from './calendar.ts';
 import { cardOf } from './cards.ts';
 import { markPaid } from './invoices.ts';
-import { type Attempt, attempt, intentOf } from './payments.ts';
+import { type Attempt, attempt, intentOf, type Payment } from './payments.ts';
 import type { Sandbox } from './sandbox.ts';
 import { applyPendingUpdate, changeSubscription, endSubscription } from './subscription-state.ts';
 import type { Invoice, Subscription } from './wire.ts';
 
-interface Collection {
-  /** The customer has just confirmed by 3-D Secure. */
-  readonly authenticated?: boolean;
+interface Collection extends Payment {
   /** A failure says nothing about the subscription: it keeps what it has, and the update waits. */
   readonly keepStatus?: boolean;
 }
@@ -26,7 +24,7 @@ export function collect(sandbox: Sandbox, invoice: Invoice, options: Collection 
   if (intent === null) throw new Error(`invoice ${invoice.id} has no payment`);
   invoice.attempted = true;
   invoice.attempt_count += 1;
-  const outcome = attempt(sandbox, intent, options.authenticated ?? false);
+  const outcome = attempt(sandbox, intent, options);
   if (outcome === 'succeeded') settle(sandbox, invoice);
   else failed(sandbox, invoice, { outcome, keepStatus: options.keepStatus ?? false });
   return outcome;

@@ -6,11 +6,12 @@ import { sessionOf } from './checkout.ts';
 import { abandonAuthentication, submitCheckout, successUrlOf } from './checkout-payment.ts';
 import { collect } from './collection.ts';
 import { customerOf } from './customers.ts';
+import { closeDispute, openDispute } from './disputes.ts';
 import { StripeFailure } from './errors.ts';
 import type { Faults } from './faults.ts';
 import { invoiceOf } from './invoice-routes.ts';
 import { failAuthentication, intentOf } from './payments.ts';
-import { closeDispute, createRefund, openDispute } from './refunds.ts';
+import { createRefund } from './refunds.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { reportMeterError } from './thin-events.ts';
 import { catchUp, moveTo } from './timeline.ts';
@@ -168,7 +169,7 @@ function routesOf({ sandbox, deliveries, faults, api }: Controlled): readonly Co
     }),
     on('POST', '/disputes', (body) => {
       const { charge, amountCents } = chargeBody.parse(body);
-      return openDispute(sandbox, charge, amountCents);
+      return openDispute(sandbox, charge, { amountCents });
     }),
     on('POST', '/disputes/:id', (body, id) =>
       closeDispute(sandbox, id, z.object({ outcome: z.enum(['won', 'lost']) }).parse(body).outcome),

@@ -1,3 +1,5 @@
+import { attachMethod, giveSource, methodNamed } from './cards.ts';
+import { invalid } from './errors.ts';
 import { pageFields, pageOf, range, within } from './lists.ts';
 import {
   clearable,
@@ -15,7 +17,8 @@ import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import type { Customer } from './wire.ts';
 
-const address = object({
+/** An address, wherever it stands. */
+export const addressFields = object({
   city: clearable(text),
   country: clearable(text),
   line1: clearable(text),
@@ -25,7 +28,7 @@ const address = object({
 });
 
 const fields = {
-  address: clearable(address),
+  address: clearable(addressFields),
   balance: integer,
   description: clearable(text),
   email: clearable(text),
@@ -36,9 +39,11 @@ const fields = {
   preferred_locales: list(required(text)),
 } satisfies Fields;
 
-/** Customers, and the payment methods that the hosted pages gave them. */
+const createFields = { ...fields, payment_method: text, source: text };
+
+/** Customers. What becomes of deleted ones is in customer-deletion.ts. */
 export const customerRoutes: readonly Route[] = [
-  route('POST', '/v1/customers', fields, (sandbox, parameters) => createCustomer(sandbox, parameters)),
+  route('POST', '/v1/customers', createFields, (sandbox, parameters) => createCustomer(sandbox, parameters)),
   route('GET', '/v1/customers', { ...pageFields, created: range, email: text }, (sandbox, parameters) => {
     const rows = [...sandbox.tables.customers.values()].filter(
       (each) =>
@@ -46,22 +51,19 @@ export const customerRoutes: readonly Route[] = [
     );
     return pageOf(rows, '/v1/customers', parameters);
   }),
-  route('GET', '/v1/customers/:id', {}, (sandbox, _parameters, [id]) => customerOf(sandbox, id)),
+  route(
+    'GET',
+    '/v1/customers/:id',
+    {},
+    (sandbox, _parameters, [id]) => sandbox.tables.deletedCustomers.get(id) ?? customerOf(sandbox, id),
+  ),
   route('POST', '/v1/customers/:id', fields, (sandbox, parameters, [id]) => {
     const customer = customerOf(sandbox, id);
     const method = parameters.invoice_settings?.default_payment_method;
-    if (method != null) rowOf(sandbox.tables.paymentMethods, 'payment method', method, 'invoice_settings');
+    if (method != null) assertOwn(sandbox, customer, method);
     sandbox.change(customer, 'customer.updated', () => apply(customer, parameters));
     return customer;
   }),
-  route('GET', '/v1/customers/:id/payment_methods', { ...pageFields, type: text }, (sandbox, parameters, [id]) => {
-    customerOf(sandbox, id);
-    const rows = [...sandbox.tables.paymentMethods.values()].filter((each) => each.customer === id);
-    return pageOf(rows, `/v1/customers/${id}/payment_methods`, parameters);
-  }),
-  route('GET', '/v1/payment_methods/:id', {}, (sandbox, _parameters, [id]) =>
-    rowOf(sandbox.tables.paymentMethods, 'payment method', id),
-  ),
 ];
 
 /** The customer, or Stripe's refusal. */
@@ -70,7 +72,7 @@ export function customerOf(sandbox: Sandbox, id: string, param?: string): Custom
 }
 
 /** Makes a customer; Checkout does so too when it is given none. */
-export function createCustomer(sandbox: Sandbox, parameters: Partial<Values<typeof fields>>): Customer {
+export function createCustomer(sandbox: Sandbox, parameters: Partial<Values<typeof createFields>>): Customer {
   const customer: Customer = {
     id: sandbox.newId('cus', 14),
     object: 'customer',
@@ -97,10 +99,49 @@ export function createCustomer(sandbox: Sandbox, parameters: Partial<Values<type
     test_clock: null,
   };
   apply(customer, parameters);
+  if (parameters.source !== undefined) giveSource(sandbox, customer, parameters.source);
+  attachFirst(sandbox, customer, parameters.payment_method);
   sandbox.tables.customers.set(customer.id, customer);
   sandbox.emit('customer.created', customer);
   return customer;
 }
+
+/** The card that a new customer brings along, which may be named as the default in the same call. */
+function attachFirst(sandbox: Sandbox, customer: Customer, name: string | undefined): void {
+  const settings = customer.invoice_settings;
+  if (name === undefined) {
+    if (settings.default_payment_method !== null) assertOwn(sandbox, customer, settings.default_payment_method);
+    return;
+  }
+  const method = methodNamed(sandbox, name, 'payment_method');
+  if (settings.default_payment_method === name) settings.default_payment_method = method.id;
+  else if (settings.default_payment_method !== null) assertOwn(sandbox, customer, settings.default_payment_method);
+  attachMethod(sandbox, customer, method);
+}
+
+/** Refuses what the customer does not own. */
+export function assertOwn(sandbox: Sandbox, customer: Customer, method: string): void {
+  if (sandbox.tables.paymentMethods.get(method)?.customer === customer.id) return;
+  throw invalid(
+    `The customer does not have a payment method with the ID ${method}. The payment method must be attached to the customer.`,
+    { code: 'resource_missing', param: 'payment_method' },
+  );
+}
+
+/** As it is kept: what was not said is null. */
+export function addressOf(given: Values<{ address: typeof addressFields }>['address'] | null): Address | null {
+  if (given == null) return null;
+  return {
+    city: given.city ?? null,
+    country: given.country ?? null,
+    line1: given.line1 ?? null,
+    line2: given.line2 ?? null,
+    postal_code: given.postal_code ?? null,
+    state: given.state ?? null,
+  };
+}
+
+type Address = NonNullable<Customer['address']>;
 
 function apply(customer: Customer, parameters: Partial<Values<typeof fields>>): void {
   const { address: where, invoice_settings: settings, metadata: meta, preferred_locales: locales } = parameters;
@@ -109,16 +150,7 @@ function apply(customer: Customer, parameters: Partial<Values<typeof fields>>): 
     if (value !== undefined) customer[name] = value;
   }
   if (parameters.balance !== undefined) customer.balance = parameters.balance;
-  if (where !== undefined) {
-    customer.address = where && {
-      city: where.city ?? null,
-      country: where.country ?? null,
-      line1: where.line1 ?? null,
-      line2: where.line2 ?? null,
-      postal_code: where.postal_code ?? null,
-      state: where.state ?? null,
-    };
-  }
+  if (where !== undefined) customer.address = addressOf(where);
   if (settings?.default_payment_method !== undefined) {
     customer.invoice_settings.default_payment_method = settings.default_payment_method;
   }

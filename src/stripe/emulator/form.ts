@@ -14,12 +14,34 @@ export function decodeForm(text: string): Branch {
   return root;
 }
 
+/** The same of a body in JSON, as calls of the second version send it. */
+export function decodeJson(text: string): Branch {
+  const raw = text === '' ? new Map<string, Raw>() : rawOf(parsed(text));
+  if (typeof raw === 'string') throw invalid('Invalid JSON: an object is expected.');
+  return raw;
+}
+
 /** The same as plain JSON, for the log of requests. */
 export function plain(raw: Raw): unknown {
   if (typeof raw === 'string') return raw;
   const entries = [...raw].map(([key, value]) => [key, plain(value)] as const);
   const isList = entries.length > 0 && entries.every(([key], index) => key === String(index));
   return isList ? entries.map(([, value]) => value) : Object.fromEntries(entries);
+}
+
+function parsed(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    throw invalid('Invalid JSON.');
+  }
+}
+
+type Json = string | number | boolean | null | { readonly [name: string]: Json };
+
+function rawOf(value: Json): Raw {
+  if (typeof value !== 'object' || value === null) return String(value ?? '');
+  return new Map(Object.entries(value).map(([key, each]) => [key, rawOf(each)]));
 }
 
 function pathOf(name: string): string[] {

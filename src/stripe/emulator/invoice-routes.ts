@@ -1,16 +1,29 @@
-import { customerOf } from './customers.ts';
+import { assertOwn, customerOf } from './customers.ts';
 import { collect, settle } from './collection.ts';
 import { invalid, cardRefused } from './errors.ts';
-import { createInvoice, finalizeInvoice, voidInvoice } from './invoices.ts';
+import { createInvoice, finalizeInvoice, voidInvoice, writeOff } from './invoices.ts';
 import { itemLine } from './invoice-lines.ts';
 import { pageFields, pageInOrder, pageOf, range, within } from './lists.ts';
-import { flag, mergeMetadata, metadata, object, oneOf, required, text } from './parameters.ts';
+import {
+  clearable,
+  flag,
+  integer,
+  mergeMetadata,
+  metadata,
+  object,
+  oneOf,
+  required,
+  text,
+  type Values,
+} from './parameters.ts';
 import { intentOf } from './payments.ts';
 import { waitingItems } from './proration.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { subscriptionOf } from './subscriptions.ts';
 import type { Invoice } from './wire.ts';
+
+const payFields = { off_session: flag, paid_out_of_band: flag, payment_method: text };
 
 /** Invoices and what pays them. Previews are in preview.ts. */
 export const invoiceRoutes: readonly Route[] = [
@@ -19,9 +32,10 @@ export const invoiceRoutes: readonly Route[] = [
     '/v1/invoices',
     {
       auto_advance: flag,
-      collection_method: oneOf('charge_automatically'),
+      collection_method: oneOf('charge_automatically', 'send_invoice'),
       currency: text,
       customer: required(text),
+      days_until_due: integer,
       description: text,
       metadata,
       pending_invoice_items_behavior: oneOf('exclude', 'include'),
@@ -35,6 +49,12 @@ export const invoiceRoutes: readonly Route[] = [
         parameters.pending_invoice_items_behavior === 'include' || subscription !== null
           ? waitingItems(sandbox, customer, subscription?.id ?? null)
           : [];
+      const isSent = parameters.collection_method === 'send_invoice';
+      if (isSent !== (parameters.days_until_due !== undefined)) {
+        throw invalid("`days_until_due` goes with `collection_method` set to 'send_invoice', and only with that.", {
+          param: 'days_until_due',
+        });
+      }
       const latest = subscription?.latest_invoice ?? null;
       const invoice = createInvoice(sandbox, {
         customer,
@@ -46,6 +66,7 @@ export const invoiceRoutes: readonly Route[] = [
         metadata: mergeMetadata({}, parameters.metadata),
         description: parameters.description ?? null,
         finalizesAt: parameters.auto_advance === true ? sandbox.now() + sandbox.behaviour.draftSeconds : null,
+        daysUntilDue: parameters.days_until_due,
       });
       if (subscription !== null) subscription.latest_invoice = latest ?? invoice.id;
       for (const item of items) item.invoice = invoice.id;
@@ -75,6 +96,27 @@ export const invoiceRoutes: readonly Route[] = [
     },
   ),
   route('GET', '/v1/invoices/:id', {}, (sandbox, _parameters, [id]) => invoiceOf(sandbox, id)),
+  route('POST', '/v1/invoices/:id', { description: clearable(text), metadata }, (sandbox, parameters, [id]) => {
+    const invoice = invoiceOf(sandbox, id);
+    sandbox.change(invoice, 'invoice.updated', () => {
+      if (parameters.description !== undefined) invoice.description = parameters.description;
+      invoice.metadata = mergeMetadata(invoice.metadata ?? {}, parameters.metadata);
+    });
+    return invoice;
+  }),
+  route('DELETE', '/v1/invoices/:id', {}, (sandbox, _parameters, [id]) => {
+    const invoice = invoiceOf(sandbox, id);
+    if (invoice.status !== 'draft' || invoice.parent !== null) {
+      throw invalid('You can only delete one-off draft invoices.', { code: 'invoice_not_editable' });
+    }
+    // What was written on it goes with it.
+    for (const item of sandbox.tables.invoiceItems.values()) {
+      if (item.invoice === id) sandbox.tables.invoiceItems.delete(item.id);
+    }
+    sandbox.tables.invoices.delete(id);
+    sandbox.emit('invoice.deleted', invoice);
+    return { id, object: 'invoice', deleted: true };
+  }),
   route('GET', '/v1/invoices/:id/lines', pageFields, (sandbox, parameters, [id]) =>
     pageInOrder(invoiceOf(sandbox, id).lines.data, `/v1/invoices/${id}/lines`, parameters),
   ),
@@ -87,18 +129,33 @@ export const invoiceRoutes: readonly Route[] = [
     }
     finalizeInvoice(sandbox, invoice);
     if (invoice.amount_due === 0) settle(sandbox, invoice);
-    else if (parameters.auto_advance === true) {
+    else if (parameters.auto_advance === true && invoice.collection_method === 'charge_automatically') {
       invoice.auto_advance = true;
       invoice.next_payment_attempt = sandbox.now() + 3600;
     }
     return invoice;
   }),
-  route(
-    'POST',
-    '/v1/invoices/:id/pay',
-    { off_session: flag, paid_out_of_band: flag, payment_method: text },
-    (sandbox, parameters, [id]) => payInvoice(sandbox, invoiceOf(sandbox, id), parameters.paid_out_of_band ?? false),
+  route('POST', '/v1/invoices/:id/pay', payFields, (sandbox, parameters, [id]) =>
+    payInvoice(sandbox, invoiceOf(sandbox, id), parameters),
   ),
+  route('POST', '/v1/invoices/:id/send', {}, (sandbox, _parameters, [id]) => {
+    const invoice = invoiceOf(sandbox, id);
+    if (invoice.collection_method !== 'send_invoice') {
+      throw invalid("Only invoices with `collection_method` set to 'send_invoice' can be sent.");
+    }
+    if (invoice.status === 'draft') finalizeInvoice(sandbox, invoice);
+    if (invoice.status !== 'open') throw invalid(`This invoice is ${invoice.status} and can no longer be sent.`);
+    sandbox.emit('invoice.sent', invoice);
+    return invoice;
+  }),
+  route('POST', '/v1/invoices/:id/mark_uncollectible', {}, (sandbox, _parameters, [id]) => {
+    const invoice = invoiceOf(sandbox, id);
+    if (invoice.status !== 'open') {
+      throw invalid(`You can only pass in open invoices. This invoice is ${invoice.status}.`);
+    }
+    writeOff(sandbox, invoice);
+    return invoice;
+  }),
   route('POST', '/v1/invoices/:id/void', {}, (sandbox, _parameters, [id]) => {
     const invoice = invoiceOf(sandbox, id);
     if (invoice.status !== 'open' && invoice.status !== 'uncollectible') {
@@ -138,15 +195,22 @@ export function invoiceOf(sandbox: Sandbox, id: string, param?: string): Invoice
 }
 
 /** Pays an open invoice now. @throws StripeFailure 402 when the card does not */
-function payInvoice(sandbox: Sandbox, invoice: Invoice, outOfBand: boolean): Invoice {
+function payInvoice(
+  sandbox: Sandbox,
+  invoice: Invoice,
+  { paid_out_of_band: outOfBand, payment_method: method }: Values<typeof payFields>,
+): Invoice {
   if (invoice.status === 'draft') finalizeInvoice(sandbox, invoice);
   if (invoice.status === 'paid') throw invalid('Invoice is already paid', { code: 'invoice_already_paid' });
-  if (invoice.status !== 'open') throw invalid(`This invoice is ${invoice.status} and can no longer be paid.`);
-  if (outOfBand) {
+  if (invoice.status !== 'open' && invoice.status !== 'uncollectible') {
+    throw invalid(`This invoice is ${invoice.status} and can no longer be paid.`);
+  }
+  if (outOfBand === true) {
     settle(sandbox, invoice);
     return invoice;
   }
-  const outcome = collect(sandbox, invoice);
+  if (method !== undefined) assertOwn(sandbox, customerOf(sandbox, invoice.customer ?? '', 'customer'), method);
+  const outcome = collect(sandbox, invoice, { method: method ?? null });
   if (outcome === 'succeeded') return invoice;
   const intent = intentOf(sandbox, invoice.id);
   const details = { payment_intent: structuredClone(intent) };

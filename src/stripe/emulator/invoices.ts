@@ -1,3 +1,5 @@
+import { DAY } from './calendar.ts';
+import { customerOf } from './customers.ts';
 import { countUsage, isMetered } from './invoice-lines.ts';
 import { unitsUsed } from './meters.ts';
 import { cancelIntent, createIntent, intentOf, paymentsOf } from './payments.ts';
@@ -21,6 +23,8 @@ export interface NewInvoice {
   readonly description?: string | null;
   /** When it stops being a draft by itself; null: when somebody says so. */
   readonly finalizesAt: number | null;
+  /** It is sent and waits so many days for its customer; absent: the card is charged. */
+  readonly daysUntilDue?: number | undefined;
   readonly usageLines?: InvoiceNotes['usageLines'];
   readonly pendingUpdateOf?: string | null;
 }
@@ -42,7 +46,7 @@ export function createInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice
 
 /** An invoice that is nowhere kept: `create_preview` answers with it. */
 export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice {
-  const { customer, subscription, period } = parameters;
+  const { customer, subscription, period, daysUntilDue } = parameters;
   const id = sandbox.newId('in');
   const invoice: Invoice = {
     id,
@@ -62,7 +66,7 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
     automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
     automatically_finalizes_at: parameters.finalizesAt,
     billing_reason: parameters.reason,
-    collection_method: 'charge_automatically',
+    collection_method: daysUntilDue === undefined ? 'charge_automatically' : 'send_invoice',
     created: sandbox.now(),
     currency: parameters.currency,
     custom_fields: null,
@@ -80,7 +84,7 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
     default_tax_rates: [],
     description: parameters.description ?? null,
     discounts: [],
-    due_date: null,
+    due_date: daysUntilDue === undefined ? null : sandbox.now() + daysUntilDue * DAY,
     effective_at: null,
     ending_balance: null,
     footer: null,
@@ -98,7 +102,7 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
     },
     livemode: false,
     metadata: parameters.metadata ?? {},
-    next_payment_attempt: parameters.finalizesAt,
+    next_payment_attempt: daysUntilDue === undefined ? parameters.finalizesAt : null,
     number: null,
     on_behalf_of: null,
     parent:
@@ -171,8 +175,7 @@ function recountUsage(sandbox: Sandbox, invoice: Invoice): void {
 
 /** A draft becomes open: it gets its number, its page and its payment, and can no longer change. */
 export function finalizeInvoice(sandbox: Sandbox, invoice: Invoice): void {
-  const customer = sandbox.tables.customers.get(invoice.customer ?? '');
-  if (customer === undefined) throw new Error(`invoice ${invoice.id} has no customer`);
+  const customer = customerOf(sandbox, invoice.customer ?? '', 'customer');
   recountUsage(sandbox, invoice);
   invoice.starting_balance = customer.balance;
   addUp(invoice);
@@ -207,6 +210,16 @@ export function markPaid(sandbox: Sandbox, invoice: Invoice): void {
   }
   sandbox.emit('invoice.paid', invoice);
   sandbox.emit('invoice.payment_succeeded', invoice);
+}
+
+/** Nobody is expected to pay it any more, though somebody may. */
+export function writeOff(sandbox: Sandbox, invoice: Invoice): void {
+  sandbox.change(invoice, 'invoice.marked_uncollectible', () => {
+    invoice.status = 'uncollectible';
+    invoice.auto_advance = false;
+    invoice.next_payment_attempt = null;
+    invoice.status_transitions.marked_uncollectible_at = sandbox.now();
+  });
 }
 
 /** Nobody will pay it, and nobody has to. Items that it took stay with it. */

@@ -104,7 +104,8 @@ function usageWithin(
   );
 }
 
-function takeEvent(sandbox: Sandbox, parameters: Values<typeof eventFields>): MeterEvent {
+/** Counts use, or refuses it at once. What Stripe only finds out later is told later. */
+export function takeEvent(sandbox: Sandbox, parameters: Values<typeof eventFields>): MeterEvent {
   const { event_name: name, payload, timestamp = sandbox.now() } = parameters;
   const identifier = parameters.identifier ?? sandbox.newId('mevt');
   const meter = [...sandbox.tables.meters.values()].find((each) => each.event_name === name);

@@ -1,4 +1,5 @@
-import { cardOf } from './cards.ts';
+import { bringsInquiry, defaultMethodOf, outcomeOf } from './cards.ts';
+import { openDispute } from './disputes.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { CardOutcome } from './tables.ts';
 import type { Charge, InvoicePayment, Metadata, PaymentIntent } from './wire.ts';
@@ -68,13 +69,22 @@ export function createIntent(sandbox: Sandbox, parameters: NewIntent): PaymentIn
   return intent;
 }
 
-/**
- * Tries to pay with the customer's card.
- * @param authenticated the customer has just confirmed by 3-D Secure
- */
-export function attempt(sandbox: Sandbox, intent: PaymentIntent, authenticated: boolean): Attempt {
-  const outcome = intent.customer === null ? null : cardOf(sandbox, intent.customer);
-  const method = intent.customer === null ? null : defaultMethodOf(sandbox, intent.customer);
+export interface Payment {
+  /** The customer has just confirmed by 3-D Secure. */
+  readonly authenticated?: boolean;
+  /** Charges this card, not the customer's. */
+  readonly method?: string | null;
+}
+
+/** Tries to pay with the customer's card, or the one that is named. */
+export function attempt(
+  sandbox: Sandbox,
+  intent: PaymentIntent,
+  { authenticated = false, method: named = null }: Payment = {},
+): Attempt {
+  const confirmed = authenticated ? intent.payment_method : null;
+  const method = named ?? confirmed ?? defaultMethodOf(sandbox, intent.customer ?? '');
+  const outcome = method === null ? null : outcomeOf(sandbox, method);
   intent.payment_method = method;
   if (outcome === 'requires_action' && !authenticated) {
     intent.status = 'requires_action';
@@ -97,6 +107,7 @@ export function attempt(sandbox: Sandbox, intent: PaymentIntent, authenticated: 
   intent.last_payment_error = null;
   sandbox.emit('charge.succeeded', charge);
   sandbox.emit('payment_intent.succeeded', intent);
+  if (method !== null && bringsInquiry(sandbox, method)) openDispute(sandbox, charge.id, { inquiry: true });
   return 'succeeded';
 }
 
@@ -155,10 +166,6 @@ function fail(sandbox: Sandbox, intent: PaymentIntent, outcome: CardOutcome | nu
     sandbox.emit('charge.failed', charge);
   }
   sandbox.emit('payment_intent.payment_failed', intent);
-}
-
-function defaultMethodOf(sandbox: Sandbox, customer: string): string | null {
-  return sandbox.tables.customers.get(customer)?.invoice_settings.default_payment_method ?? null;
 }
 
 function newCharge(

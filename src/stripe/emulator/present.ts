@@ -11,7 +11,7 @@ export function present<T>(value: T): T {
     .filter(([, each]) => each !== undefined)
     .map(([name, each]: [string, unknown]) => [name, present(each)]);
   const copy: Json = Object.fromEntries(shown);
-  if (copy['object'] === 'invoice') {
+  if (copy['object'] === 'invoice' && copy['deleted'] !== true) {
     const lines = copy['lines'] as { data: unknown[]; has_more: boolean };
     if (lines.data.length > CARRIED_LINES) {
       copy['lines'] = { ...lines, data: lines.data.slice(0, CARRIED_LINES), has_more: true };

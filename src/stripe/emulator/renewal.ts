@@ -53,15 +53,15 @@ export function warnOfTrialEnd(sandbox: Sandbox, subscription: Subscription): vo
   sandbox.emit('customer.subscription.trial_will_end', subscription);
 }
 
-/** Without a card it depends on the subscription's settings. */
-function trialGoesOn(sandbox: Sandbox, subscription: Subscription): boolean {
+/** Whether a trial that is over becomes a subscription. Without a card it depends on the subscription's settings. */
+export function trialGoesOn(sandbox: Sandbox, subscription: Subscription): boolean {
   if (cardOf(sandbox, subscription.customer) !== null) return true;
   switch (subscription.trial_settings?.end_behavior.missing_payment_method) {
     case 'cancel':
       endSubscription(sandbox, subscription, { reason: null });
       return false;
     case 'pause':
-      changeSubscription(sandbox, subscription, () => (subscription.status = 'paused'), 'customer.subscription.paused');
+      changeSubscription(sandbox, subscription, () => pause(sandbox, subscription), 'customer.subscription.paused');
       sandbox.emit('customer.subscription.updated', subscription, { status: 'trialing' });
       return false;
     case 'create_invoice':
@@ -69,4 +69,10 @@ function trialGoesOn(sandbox: Sandbox, subscription: Subscription): boolean {
     default:
       return true;
   }
+}
+
+/** A trial that is ended early ends now. */
+function pause(sandbox: Sandbox, subscription: Subscription): void {
+  subscription.status = 'paused';
+  subscription.trial_end = Math.min(subscription.trial_end ?? sandbox.now(), sandbox.now());
 }

@@ -44,7 +44,7 @@ export const scheduleRoutes: readonly Route[] = [
     { from_subscription: required(text), metadata },
     (sandbox, parameters) => {
       const subscription = subscriptionOf(sandbox, parameters.from_subscription, 'from_subscription');
-      return createSchedule(sandbox, subscription, mergeMetadata({}, parameters.metadata));
+      return createSchedule(sandbox, subscription, { metadata: mergeMetadata({}, parameters.metadata) });
     },
   ),
   route(
@@ -111,11 +111,11 @@ export const scheduleRoutes: readonly Route[] = [
   ),
 ];
 
-/** Puts a subscription under a schedule whose only phase is what it is now. */
+/** Puts a subscription under a schedule. Unless told otherwise, its only phase is what the subscription is now. */
 export function createSchedule(
   sandbox: Sandbox,
   subscription: Subscription,
-  labels: Record<string, string> = {},
+  { metadata: labels = {}, phases }: { metadata?: Record<string, string>; phases?: readonly PhaseRequest[] } = {},
 ): SubscriptionSchedule {
   if (subscription.schedule !== null) {
     throw invalid(
@@ -178,6 +178,10 @@ export function createSchedule(
     subscription: subscription.id,
     test_clock: null,
   };
+  if (phases !== undefined) {
+    schedule.phases = planPhases(sandbox, schedule, phases);
+    enterPhase(sandbox, schedule);
+  }
   sandbox.tables.schedules.set(schedule.id, schedule);
   changeSubscription(sandbox, subscription, () => (subscription.schedule = schedule.id));
   sandbox.emit('subscription_schedule.created', schedule);

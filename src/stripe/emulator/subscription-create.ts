@@ -104,7 +104,7 @@ export function refusePayment(
     metadata: {},
     setupFutureUsage: null,
   });
-  const outcome = tryToPay(sandbox, intent, false);
+  const outcome = tryToPay(sandbox, intent);
   if (outcome === 'requires_action') {
     throw cardRefused(
       'Payment for this subscription requires additional user action.',

@@ -18,6 +18,7 @@ import {
   type Values,
 } from './parameters.ts';
 import { keepItems, prorate } from './proration.ts';
+import { trialGoesOn } from './renewal.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { createSubscription, trialEndOf } from './subscription-create.ts';
@@ -197,7 +198,10 @@ export function updateSubscription(
       );
     }
   }
-  if (items !== undefined || trialEnd !== undefined || anchor?.type === 'now') {
+  const endsTrial = trialEnd === 'now' && subscription.status === 'trialing';
+  const goesOn = !endsTrial || trialGoesOn(sandbox, subscription);
+  const changesBilling = items !== undefined || trialEnd !== undefined || anchor?.type === 'now';
+  if (goesOn && changesBilling) {
     changeBilling(sandbox, subscription, {
       items,
       trialEnd,

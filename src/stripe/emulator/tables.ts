@@ -3,11 +3,13 @@ import type * as wire from './wire.ts';
 /** All that the account holds, by id and in order of creation. Plain JSON in maps, so that it can be kept in a file. */
 export interface Tables {
   readonly customers: Map<string, wire.Customer>;
+  readonly deletedCustomers: Map<string, wire.DeletedCustomer>;
   readonly paymentMethods: Map<string, wire.PaymentMethod>;
   readonly products: Map<string, wire.Product>;
   readonly prices: Map<string, wire.Price>;
   readonly features: Map<string, wire.Feature>;
   readonly meters: Map<string, wire.Meter>;
+  readonly meterSessions: Map<string, wire.MeterEventSession>;
   readonly subscriptions: Map<string, wire.Subscription>;
   readonly schedules: Map<string, wire.SubscriptionSchedule>;
   readonly invoices: Map<string, wire.Invoice>;
@@ -26,7 +28,6 @@ export interface Tables {
 
   // What Stripe knows and its API does not show.
   readonly productFeatures: Map<string, ProductFeatureLink>;
-  readonly cards: Map<string, Card>;
   readonly usage: Map<string, Usage>;
   readonly checkoutDetails: Map<string, CheckoutDetails>;
   readonly invoiceNotes: Map<string, InvoiceNotes>;
@@ -38,12 +39,8 @@ export interface Tables {
   readonly deliveries: Map<string, Delivery>;
 }
 
-/** How a customer's card answers. `requires_action` asks for 3-D Secure every time. */
+/** How a card answers. `requires_action` asks for 3-D Secure every time. */
 export type CardOutcome = 'accepted' | 'declined' | 'requires_action';
-
-export interface Card {
-  outcome: CardOutcome;
-}
 
 export interface ProductFeatureLink {
   id: string;
@@ -69,6 +66,7 @@ export interface CheckoutDetails {
   missingPaymentMethod: 'cancel' | 'create_invoice' | 'pause';
   intentMetadata: wire.Metadata;
   intentDescription: string | null;
+  shipping: wire.PaymentIntent['shipping'];
   setupFutureUsage: 'off_session' | 'on_session' | null;
   /** The card that the customer picked, while 3-D Secure waits for an answer. */
   authenticating: boolean;
@@ -155,11 +153,13 @@ export function defaultBehaviour(): Behaviour {
 export function emptyTables(): Tables {
   return {
     customers: new Map(),
+    deletedCustomers: new Map(),
     paymentMethods: new Map(),
     products: new Map(),
     prices: new Map(),
     features: new Map(),
     meters: new Map(),
+    meterSessions: new Map(),
     subscriptions: new Map(),
     schedules: new Map(),
     invoices: new Map(),
@@ -176,7 +176,6 @@ export function emptyTables(): Tables {
     thinEvents: new Map(),
     webhookEndpoints: new Map(),
     productFeatures: new Map(),
-    cards: new Map(),
     usage: new Map(),
     checkoutDetails: new Map(),
     invoiceNotes: new Map(),

@@ -1,10 +1,10 @@
 import type { Sandbox } from './sandbox.ts';
 import type { Meter, ThinEvent } from './wire.ts';
 
-/** Tells thin endpoints that meter events were rejected after they had been answered 200. */
+/** Tells thin endpoints that meter events were rejected after they had been answered 200; null: no meter counts them. */
 export function reportMeterError(
   sandbox: Sandbox,
-  meter: Meter,
+  meter: Meter | null,
   { code, identifiers }: { code: string; identifiers: readonly string[] },
 ): void {
   const created = new Date(sandbox.now() * 1000).toISOString();
@@ -13,8 +13,12 @@ export function reportMeterError(
     object: 'v2.core.event',
     created,
     livemode: false,
-    type: 'v1.billing.meter.error_report_triggered',
-    related_object: { id: meter.id, type: 'billing.meter', url: `/v1/billing/meters/${meter.id}` },
+    ...(meter === null
+      ? { type: 'v1.billing.meter.no_meter_found' }
+      : {
+          type: 'v1.billing.meter.error_report_triggered',
+          related_object: { id: meter.id, type: 'billing.meter', url: `/v1/billing/meters/${meter.id}` },
+        }),
     data: {
       developer_message_summary: `There are ${identifiers.length} invalid events`,
       reason: {

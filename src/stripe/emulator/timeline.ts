@@ -109,7 +109,7 @@ function* dueOfInvoice(sandbox: Sandbox, invoice: Invoice): Iterable<Due> {
       run: () => {
         finalizeInvoice(sandbox, invoice);
         if (invoice.amount_due === 0) settle(sandbox, invoice);
-        else collect(sandbox, invoice);
+        else if (invoice.collection_method === 'charge_automatically') collect(sandbox, invoice);
       },
     };
   } else if (invoice.status === 'open' && invoice.next_payment_attempt !== null && invoice.auto_advance === true) {

@@ -21,6 +21,7 @@ type WireValue<T> = T extends string | number | boolean | null | undefined | voi
         : T;
 
 export type Customer = Wire<Stripe.Customer>;
+export type DeletedCustomer = Wire<Stripe.DeletedCustomer>;
 export type PaymentMethod = Wire<Stripe.PaymentMethod>;
 export type Product = Wire<Stripe.Product>;
 export type Price = Wire<Stripe.Price>;
@@ -31,6 +32,7 @@ export type ActiveEntitlement = Wire<Stripe.Entitlements.ActiveEntitlement>;
 export type ActiveEntitlementSummary = Wire<Stripe.Entitlements.ActiveEntitlementSummary>;
 export type Meter = Wire<Stripe.Billing.Meter>;
 export type MeterEvent = Wire<Stripe.Billing.MeterEvent>;
+export type MeterEventSession = Wire<Stripe.V2.Billing.MeterEventSession>;
 export type MeterEventSummary = Wire<Stripe.Billing.MeterEventSummary>;
 export type Subscription = Wire<Stripe.Subscription>;
 export type SubscriptionItem = Wire<Stripe.SubscriptionItem>;
@@ -71,7 +73,7 @@ export interface ThinEvent {
   created: string;
   livemode: false;
   type: string;
-  related_object: { id: string; type: string; url: string };
+  related_object?: { id: string; type: string; url: string };
   data: Record<string, unknown>;
 }
 
