@@ -130,23 +130,19 @@ export class PlanChanges {
           return this.#setEnding(subscribed, false);
         case 'DOWN':
           await note();
+          if (target.plan.priceCents === 0) return this.#end(subscribed);
           await this.#dropPending(subscribed);
-          if (target.plan.priceCents === 0) {
-            await this.#release(subscribed);
-            return this.#setEnding(subscribed, true);
-          }
           return this.#scheduleUnits(subscribed, target.quantity);
       }
     });
   }
 
-  /** The subscription ends with its period. Again: the same. @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  /** The subscription ends with its period, as `change` to the free trial. Again: the same. @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
   async cancel(principal: Principal, billingEntityId: string): Promise<Subscription> {
     const ask = { principal, billingEntityId, action: 'subscription.cancel', asked: { cancelAtPeriodEnd: true } };
     return this.#changing(ask, 'there is nothing to cancel', async (subscribed, note) => {
       await note();
-      await this.#release(subscribed);
-      await this.#setEnding(subscribed, true);
+      await this.#end(subscribed);
     });
   }
 
@@ -268,6 +264,13 @@ export class PlanChanges {
         ],
       }),
     );
+  }
+
+  /** Nothing that waits or was scheduled is to come any more. */
+  async #end(subscribed: Subscribed): Promise<void> {
+    await this.#dropPending(subscribed);
+    await this.#release(subscribed);
+    await this.#setEnding(subscribed, true);
   }
 
   /** Under a schedule Stripe lets nobody say whether a subscription ends. */
