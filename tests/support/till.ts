@@ -1,5 +1,6 @@
 /** The whole application with an account of Stripe's, both on one clock that stands, and people who buy in it. */
 import type { Stripe } from 'stripe';
+import type { Catalog } from '../../src/stripe/catalog.ts';
 import type { EmulatorControl } from '../../src/stripe/emulator/control.ts';
 import type { CardOutcome } from '../../src/stripe/emulator/tables.ts';
 import { countedBy } from '../../src/stripe/meter-reporter.ts';
@@ -207,6 +208,10 @@ export class Till {
     return all[0] as Stripe.Subscription;
   }
 
+  catalog(): Promise<Catalog> {
+    return (this.app.services.stripe as StripeServices).catalog.get();
+  }
+
   /** Fills in the form of a hosted page, and everybody has heard of what came of it. */
   async submit(page: string, form: Record<string, string>): Promise<void> {
     const { status } = await fetch(page, { method: 'POST', body: new URLSearchParams(form), redirect: 'manual' });
@@ -227,7 +232,7 @@ export class Till {
 
   /** What the meter has of the customer, whenever it was used. */
   async metered(buyer: Buyer): Promise<bigint> {
-    const { meter } = await (this.app.services.stripe as StripeServices).catalog.get();
+    const { meter } = await this.catalog();
     const to = Math.ceil(this.clock.now().getTime() / 60_000 + 1) * 60;
     const customer = await this.customerOf(buyer);
     return countedBy(stripeClientOf(this.app.emulator), { meter, customer, from: to - 300 * 86_400, to });
