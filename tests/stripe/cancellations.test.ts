@@ -292,7 +292,7 @@ describe('overage that was not billed yet', () => {
     // However often it is told.
     const gone = (await till.control.deliveries()).find(({ type }) => type === 'customer.subscription.deleted');
     await till.control.resend(gone?.event as string, 3);
-    await till.app.services.stripe?.reconciler.run();
+    await till.settled();
     await till.moveTo('2027-02-14T04:00:00.000Z');
     expect(await overageLines(ada)).toHaveLength(1);
     await expectTrial(ada, 0);
