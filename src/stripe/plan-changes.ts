@@ -12,7 +12,7 @@ import { PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../plans/plans.ts';
 import { Refusal } from '../refusal.ts';
 import type { Subscription, Subscriptions } from '../subscriptions/subscriptions.ts';
 import { checkQuantity } from './checkout.ts';
-import type { StripeClient } from './client.ts';
+import { type StripeClient, StripeRejection } from './client.ts';
 import type { Customers } from './customers.ts';
 import { chooseSubscription, idOf, planItemOf, prorationsOf } from './provider-state.ts';
 import type { CustomerSync } from './sync.ts';
@@ -111,7 +111,8 @@ export class PlanChanges {
   /**
    * More units at once, with their credits when they are paid; fewer, or none, when the period ends. What was scheduled
    * before is overtaken.
-   * @throws Refusal BAD_USER_INPUT; CONFLICT without a subscription, or while an invoice is open; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
+   * @throws Refusal BAD_USER_INPUT; CONFLICT without a subscription, while an invoice is open, or when what waited was paid
+   *   a moment ago; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async change(principal: Principal, billingEntityId: string, change: PlanChange): Promise<Subscription> {
     const target = termsOf(change);
@@ -291,11 +292,17 @@ export class PlanChanges {
     );
   }
 
-  /** An upgrade that still waits ends with its invoice. */
+  /** An upgrade that still waits ends with its invoice. @throws Refusal CONFLICT when that was paid a moment ago */
   async #dropPending({ subscription }: Subscribed): Promise<void> {
     if (subscription.pending_update === null || subscription.latest_invoice === null) return;
     const id = idOf(subscription.latest_invoice);
-    await this.#options.stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
+    try {
+      await this.#options.stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
+    } catch (error) {
+      // The payer's page knows nothing of our lock.
+      if (error instanceof StripeRejection) throw new Refusal('CONFLICT', 'the change that waited no longer does');
+      throw error;
+    }
   }
 }
 

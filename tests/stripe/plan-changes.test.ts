@@ -2,6 +2,7 @@ import type { Exchange } from '../../src/stripe/emulator/api.ts';
 import { clientOf } from '../support/emulator.ts';
 import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
 import { type Buyer, CHANGE, type ShownSubscription, Till } from '../support/till.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** The first period, of 28 days: a subscription of the 31st ends on the last of February. */
 const START = Date.parse('2027-01-31T00:00:00.000Z');
@@ -193,11 +194,13 @@ describe('a preview', () => {
     expect(await affairs()).toEqual(before);
   });
 
-  test.each([0, -1, 1_001])('of %i units cannot be had, nor the change', async (quantity) => {
+  test('of no unit, or of too many, cannot be had, nor the change', async () => {
     const ada = await till.buyer();
-    const input = { billingEntityId: ada.id, plan: 'PRO', quantity };
-    expect(await till.codeOf(ada, PREVIEW, { input })).toBe('BAD_USER_INPUT');
-    expect(await changeCode(ada, quantity)).toBe('BAD_USER_INPUT');
+    for (const quantity of [0, -1, 1_001]) {
+      const input = { billingEntityId: ada.id, plan: 'PRO', quantity };
+      expect(await till.codeOf(ada, PREVIEW, { input })).toBe('BAD_USER_INPUT');
+      expect(await changeCode(ada, quantity)).toBe('BAD_USER_INPUT');
+    }
   });
 });
 
@@ -314,6 +317,20 @@ describe('more units', () => {
     await till.submit(await hostedUrlOf(ada), { card: 'accepted' });
     await expectNewUnits(ada, 3);
     expect(await statusesOf(ada)).toEqual(['paid', 'void', 'paid']);
+  });
+
+  test('that are paid for in the moment in which they are given up are there, and who gave them up is told', async () => {
+    const ada = await waiting('declined');
+    await till.setCard(ada, 'accepted');
+    const [open] = await till.invoicesOf(ada);
+    await till.control.addFault({ kind: 'hold', method: 'POST', path: '/v1/invoices/*/void' });
+    const code = changeCode(ada, 1);
+    await waitFor(async () => (await till.control.heldCalls()) === 1, 'the invoice to be given up');
+    await clientOf(till.app.emulator).invoices.pay(open?.id as string);
+    await till.control.releaseCalls();
+    expect(await code).toBe('CONFLICT');
+    await till.settled();
+    await expectNewUnits(ada, 3);
   });
 
   test('that nobody pays for are forgotten after 23 hours, and can be asked for anew', async () => {
