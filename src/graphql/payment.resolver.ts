@@ -83,7 +83,8 @@ export class PaymentResolver {
   }
 
   @Mutation(() => BillingSubscription, {
-    description: 'The subscription ends with its period. Again: the same. Without one: CONFLICT.',
+    description:
+      'The subscription ends with its period. What waits for its payment, or was scheduled, is given up. Again: the same. Without one: CONFLICT.',
   })
   async cancelSubscription(
     @Arg('input', () => BillingEntityInput, { description: 'Whose.' }) input: BillingEntityInput,

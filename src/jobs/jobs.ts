@@ -34,6 +34,12 @@ interface Options {
 /** Some three days, at intervals that grow to six hours. */
 const MAX_ATTEMPTS = 20;
 
+/**
+ * How often idle workers look for jobs that nobody told them of. Whoever finished a job of a customer's asks for the next
+ * one before the queue of that customer is free again, and then waits for this.
+ */
+const POLL_MS = 250;
+
 /** How long after the queue's worker ended by itself another one begins. */
 const RESTART_MS = 5_000;
 
@@ -133,6 +139,7 @@ export class Jobs {
       pgPool: pool,
       schema: JOBS_SCHEMA,
       concurrency,
+      pollInterval: POLL_MS,
       taskList: this.#tasks,
       parsedCronItems: parseCronItems(
         this.#schedules.map(({ task, cron, payload = {} }) => ({ task, match: cron, payload: { ...payload } })),

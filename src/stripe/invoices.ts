@@ -6,7 +6,7 @@ import { Refusal } from '../refusal.ts';
 import type { CatalogIds } from './catalog.ts';
 import { type StripeClient, StripeRejection } from './client.ts';
 import type { Customers } from './customers.ts';
-import { chooseSubscription } from './provider-state.ts';
+import { chooseSubscription, idOf } from './provider-state.ts';
 
 export interface Invoice {
   readonly id: string;
@@ -97,7 +97,11 @@ export class Invoices {
     const { overagePrice } = await catalog.get();
     try {
       const invoice = await stripe.call('invoice', (sdk) =>
-        sdk.invoices.createPreview({ customer, subscription: kept.id }),
+        sdk.invoices.createPreview({
+          customer,
+          // A schedule knows what becomes of its subscription by then.
+          ...(kept.schedule === null ? { subscription: kept.id } : { schedule: idOf(kept.schedule) }),
+        }),
       );
       const ofOverage = invoice.lines.data.filter(({ pricing }) => pricing?.price_details?.price === overagePrice);
       return {

@@ -1,8 +1,9 @@
 /** Overage that is too late for the meter: billed by an item of its own that names its period (rule 28). */
 import type { Stripe } from 'stripe';
 import type { Clock } from '../clock.ts';
+import type { Period } from '../credits/periods.ts';
 import type { DeliveredReport } from '../subscriptions/meter-reports.ts';
-import { CURRENCY, OVERAGE_CENTS } from './catalog.ts';
+import { type CatalogIds, CURRENCY, OVERAGE_CENTS } from './catalog.ts';
 import { orMissing, type StripeClient } from './client.ts';
 
 /** Stripe's clock may be ahead of ours, and what is sent must have been counted when the invoice is finalised. */
@@ -16,24 +17,30 @@ const REPORT_KEY = 'tollgate_report';
 
 interface Options {
   readonly stripe: StripeClient;
+  readonly catalog: CatalogIds;
   readonly clock: Clock;
 }
 
 export class LateOverage {
   readonly #stripe: StripeClient;
+  readonly #catalog: CatalogIds;
   readonly #clock: Clock;
 
-  constructor({ stripe, clock }: Options) {
+  constructor({ stripe, catalog, clock }: Options) {
     this.#stripe = stripe;
+    this.#catalog = catalog;
     this.#clock = clock;
   }
 
-  /** Whether what the meter would take now is on no invoice any more. Asks Stripe only where the period is over. */
-  async isTooLate({ subscriptionId, period, stampedAt }: DeliveredReport): Promise<boolean> {
+  /**
+   * Whether what the meter would take now is on no invoice any more. Asks Stripe only where the period is over.
+   * @param hasEnded whether the account has its subscription no more
+   */
+  async isTooLate({ subscriptionId, period, stampedAt }: DeliveredReport, hasEnded: boolean): Promise<boolean> {
     const [now, stamp] = [secondsOf(this.#clock.now()), secondsOf(stampedAt)];
     // After the subscription had ended there is nothing that would bill what the meter counts.
     if (subscriptionId === null || stamp < now - METER_TAKES_S) return true;
-    if (now < secondsOf(period.end) - MARGIN_S) return false;
+    if (!hasEnded && now < secondsOf(period.end) - MARGIN_S) return false;
     const subscription = await this.#subscription(subscriptionId);
     if (subscription === null) return true;
     const invoices = await this.#stripe.list('invoice', (sdk, page) =>
@@ -49,13 +56,56 @@ export class LateOverage {
     return subscription.ended_at !== null && !own.some(isOpen);
   }
 
+  /**
+   * Of what the meter has of a subscription that ended: what nobody bills any more. Whoever ends one at once may leave it
+   * without an invoice. One that ends when it was told to gets its last invoice by itself.
+   */
+  async unbilled(subscriptionId: string, sent: readonly DeliveredReport[]): Promise<DeliveredReport[]> {
+    const subscription = await this.#subscription(subscriptionId);
+    if (subscription === null || subscription.ended_at === null) return [];
+    const { cancel_at: plannedEnd, ended_at: endedAt, items } = subscription;
+    if (plannedEnd !== null && endedAt >= plannedEnd) return [];
+    const begunAt = Math.min(...items.data.map((item) => item.current_period_start));
+    const last = sent.filter(({ stampedAt }) => secondsOf(stampedAt) >= begunAt);
+    if (last.length === 0) return [];
+    const { overagePrice } = await this.#catalog.get();
+    const invoices = await this.#stripe.list('invoice', (sdk, page) =>
+      sdk.invoices.list({ subscription: subscriptionId, created: { gte: begunAt }, ...page }),
+    );
+    const lines = (await Promise.all(invoices.map((each) => this.#linesOf(each)))).flat();
+    const periods = lines
+      .filter(({ pricing }) => pricing?.price_details?.price === overagePrice)
+      .map(({ period }) => period);
+    return last.filter(({ stampedAt }) => {
+      const stamp = secondsOf(stampedAt);
+      return !periods.some(({ start, end }) => start <= stamp && stamp < end);
+    });
+  }
+
   /** Bills it once, however often this is called: on the subscription's next invoice or, where there is none, on its own. */
   async bill(report: DeliveredReport, customerId: string): Promise<void> {
     const { id, subscriptionId, credits, period } = report;
     const subscription = subscriptionId === null ? null : await this.#subscription(subscriptionId);
-    const nextInvoiceOf = subscription?.ended_at === null ? subscription.id : null;
+    await this.#billOnce({
+      key: id,
+      customerId,
+      credits,
+      period,
+      nextInvoiceOf: subscription?.ended_at === null ? subscription.id : null,
+    });
+  }
+
+  /** Bills what a subscription that ended left behind, by one item. Again, it must be called with the same. */
+  async billTogether(reports: readonly [DeliveredReport, ...DeliveredReport[]], customerId: string): Promise<void> {
+    const [{ id: key, period }] = reports;
+    const credits = reports.reduce((sum, each) => sum + each.credits, 0n);
+    const end = new Date(Math.max(...reports.map(({ stampedAt }) => stampedAt.getTime())));
+    await this.#billOnce({ key, customerId, credits, period: { start: period.start, end }, nextInvoiceOf: null });
+  }
+
+  async #billOnce({ key, customerId, credits, period, nextInvoiceOf }: Due): Promise<void> {
     const item =
-      (await this.#itemOf(report, customerId)) ??
+      (await this.#itemOf(key, customerId)) ??
       (await this.#stripe.call('invoiceitem', (sdk) =>
         sdk.invoiceItems.create(
           {
@@ -65,32 +115,48 @@ export class LateOverage {
             unit_amount_decimal: OVERAGE_CENTS,
             description: `Overage credits used from ${dayOf(period.start)} to ${dayOf(period.end)}`,
             period: { start: secondsOf(period.start), end: secondsOf(period.end) },
-            metadata: { [REPORT_KEY]: id },
+            metadata: { [REPORT_KEY]: key },
             ...(nextInvoiceOf !== null && { subscription: nextInvoiceOf }),
           },
           // Whether the subscription goes on may change between two tries, and a key stands for one set of parameters.
-          { idempotencyKey: `overage/${id}/${nextInvoiceOf === null ? 'alone' : 'subscription'}` },
+          { idempotencyKey: `overage/${key}/${nextInvoiceOf === null ? 'alone' : 'subscription'}` },
         ),
       ));
     if (item.invoice !== null || nextInvoiceOf !== null) return;
     await this.#stripe.call('invoice', (sdk) =>
       sdk.invoices.create(
         { customer: customerId, pending_invoice_items_behavior: 'include', auto_advance: true },
-        { idempotencyKey: `overage/${id}/invoice` },
+        { idempotencyKey: `overage/${key}/invoice` },
       ),
     );
   }
 
+  /** A list of invoices has the first lines of each. */
+  async #linesOf({ id, lines }: Stripe.Invoice): Promise<readonly Stripe.InvoiceLineItem[]> {
+    if (!lines.has_more) return lines.data;
+    return this.#stripe.list('line_item', (sdk, page) => sdk.invoices.listLineItems(id, page));
+  }
+
   /** Keys are forgotten after a day; the item is not. */
-  async #itemOf({ id }: DeliveredReport, customer: string): Promise<Stripe.InvoiceItem | null> {
+  async #itemOf(key: string, customer: string): Promise<Stripe.InvoiceItem | null> {
     const items = await this.#stripe.list('invoiceitem', (sdk, page) => sdk.invoiceItems.list({ customer, ...page }));
-    return items.find(({ metadata }) => metadata?.[REPORT_KEY] === id) ?? null;
+    return items.find(({ metadata }) => metadata?.[REPORT_KEY] === key) ?? null;
   }
 
   /** null: Stripe knows it no more. */
   #subscription(id: string): Promise<Stripe.Subscription | null> {
     return orMissing(this.#stripe.call('subscription', (sdk) => sdk.subscriptions.retrieve(id)));
   }
+}
+
+/** What an item is made of. `key`: the report by which it is found again. */
+interface Due {
+  readonly key: string;
+  readonly customerId: string;
+  readonly credits: bigint;
+  readonly period: Period;
+  /** null: an invoice of its own. */
+  readonly nextInvoiceOf: string | null;
 }
 
 /** Whole seconds, as Stripe counts; what has begun within one belongs to it. */

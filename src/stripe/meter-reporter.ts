@@ -28,6 +28,7 @@ interface Options {
 }
 
 const REJECTED = 'v1.billing.meter.error_report_triggered';
+const ENDED = 'customer.subscription.deleted';
 
 /** Stripe knows an identifier again for 24 hours; a sending under way may take a while. */
 const REMEMBERED_MS = 23 * 3_600_000;
@@ -44,6 +45,8 @@ const AWAY_AFTER = 3;
 
 /** What the meter says of it cannot be told apart from what it says of others. */
 const UNDECIDED = 'undecided: ';
+/** The meter has it, and since no invoice of the meter's was to come, an item of its own billed it. */
+const APART = 'billed apart';
 
 export class MeterReporter {
   readonly #options: Options;
@@ -59,6 +62,9 @@ export class MeterReporter {
     this.#options = options;
     this.#late = new LateOverage(options);
     options.events.on(REJECTED, ({ id }) => this.#takeRejections(id));
+    options.events.on(ENDED, async ({ objectId }) => {
+      if (objectId !== null) await this.#takeEnd(objectId);
+    });
   }
 
   /** Begins a pass where none is under way, and does not wait for it: others are looked after, too. */
@@ -156,11 +162,13 @@ export class MeterReporter {
 
   async #deliver(report: DeliveredReport, customerId: string): Promise<void> {
     const { reports, log } = this.#options;
-    const tooLate = await this.#late.isTooLate(report);
+    const hasEnded = await reports.hasEnded(report);
+    const tooLate = await this.#late.isTooLate(report, hasEnded);
     if (isUnknown(report) && (tooLate || this.#isForgotten(report))) {
       const found = await this.#lookUp(report, customerId);
       if (found === 'taken') {
         await this.#note(report, { state: 'SENT' });
+        if (hasEnded && report.subscriptionId !== null) await this.#billEnded(report.subscriptionId, customerId);
         return;
       }
       if (found !== 'absent') {
@@ -213,6 +221,26 @@ export class MeterReporter {
     return 'BILLED';
   }
 
+  /** In the account's turn, when the account has been told: what is delivered from then on is found to be too late. */
+  async #takeEnd(subscriptionId: string): Promise<void> {
+    const { customers, exclusive, reports } = this.#options;
+    const [any] = await reports.ofSubscription(subscriptionId);
+    const customerId = any === undefined ? null : await customers.of(any.billingEntityId);
+    if (any === undefined || customerId === null) return;
+    await exclusive.run(lockOf(any.billingEntityId), () => this.#billEnded(subscriptionId, customerId));
+  }
+
+  /** Bills what the meter has of a subscription that was ended at once, without an invoice. */
+  async #billEnded(subscriptionId: string, customerId: string): Promise<void> {
+    const sent = (await this.#options.reports.ofSubscription(subscriptionId)).filter(({ state }) => state === 'SENT');
+    const left = (await this.#late.unbilled(subscriptionId, sent)).filter((report) => !isApart(report));
+    const [first, ...others] = left;
+    if (first === undefined) return;
+    await this.#late.billTogether([first, ...others], customerId);
+    // The one by which the item is found is noted last: whoever goes on from here finds what was billed.
+    for (const report of [...others, first]) await this.#note(report, { state: 'SENT', error: APART });
+  }
+
   /** What the meter's own sum says of a report that it may have, in words where it says nothing clear. */
   async #lookUp(report: DeliveredReport, customer: string): Promise<string> {
     const { reports, stripe, catalog } = this.#options;
@@ -245,7 +273,8 @@ export class MeterReporter {
       for (const rejection of left) {
         const report = found.find(({ id }) => id === rejection.id);
         // Of an earlier sending, or told twice: it has been sent anew, or billed, since.
-        if (report === undefined || report.state === 'BILLED' || rejectionsOf(report) !== rejection.times) continue;
+        const isSettled = report === undefined || report.state === 'BILLED' || isApart(report);
+        if (isSettled || rejectionsOf(report) !== rejection.times) continue;
         log.error(
           { report: report.id, reason: rejection.reason },
           'a report of overage was rejected after it was taken',
@@ -273,7 +302,7 @@ export class MeterReporter {
       state,
       attempts: report.attempts,
       error: kept,
-      sentAt: isDone ? this.#options.clock.now() : null,
+      sentAt: isDone ? (report.sentAt ?? this.#options.clock.now()) : null,
     });
   }
 
@@ -312,6 +341,10 @@ function lockOf(billingEntityId: string): string {
 /** Whether Stripe may have it, without our knowing. */
 function isUnknown({ state, attempts, error }: DeliveredReport): boolean {
   return attempts > 0 && (state === 'PENDING' || (error ?? '').includes(UNDECIDED));
+}
+
+function isApart({ error }: DeliveredReport): boolean {
+  return (error ?? '').includes(APART);
 }
 
 /**

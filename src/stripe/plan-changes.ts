@@ -12,7 +12,7 @@ import { PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../plans/plans.ts';
 import { Refusal } from '../refusal.ts';
 import type { Subscription, Subscriptions } from '../subscriptions/subscriptions.ts';
 import { checkQuantity } from './checkout.ts';
-import type { StripeClient } from './client.ts';
+import { type StripeClient, StripeRejection } from './client.ts';
 import type { Customers } from './customers.ts';
 import { chooseSubscription, idOf, planItemOf, prorationsOf } from './provider-state.ts';
 import type { CustomerSync } from './sync.ts';
@@ -111,7 +111,8 @@ export class PlanChanges {
   /**
    * More units at once, with their credits when they are paid; fewer, or none, when the period ends. What was scheduled
    * before is overtaken.
-   * @throws Refusal BAD_USER_INPUT; CONFLICT without a subscription, or while an invoice is open; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
+   * @throws Refusal BAD_USER_INPUT; CONFLICT without a subscription, while an invoice is open, or when what waited was paid
+   *   a moment ago; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async change(principal: Principal, billingEntityId: string, change: PlanChange): Promise<Subscription> {
     const target = termsOf(change);
@@ -130,23 +131,19 @@ export class PlanChanges {
           return this.#setEnding(subscribed, false);
         case 'DOWN':
           await note();
+          if (target.plan.priceCents === 0) return this.#end(subscribed);
           await this.#dropPending(subscribed);
-          if (target.plan.priceCents === 0) {
-            await this.#release(subscribed);
-            return this.#setEnding(subscribed, true);
-          }
           return this.#scheduleUnits(subscribed, target.quantity);
       }
     });
   }
 
-  /** The subscription ends with its period. Again: the same. @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  /** The subscription ends with its period, as `change` to the free trial. Again: the same. @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
   async cancel(principal: Principal, billingEntityId: string): Promise<Subscription> {
     const ask = { principal, billingEntityId, action: 'subscription.cancel', asked: { cancelAtPeriodEnd: true } };
     return this.#changing(ask, 'there is nothing to cancel', async (subscribed, note) => {
       await note();
-      await this.#release(subscribed);
-      await this.#setEnding(subscribed, true);
+      await this.#end(subscribed);
     });
   }
 
@@ -270,6 +267,13 @@ export class PlanChanges {
     );
   }
 
+  /** Nothing that waits or was scheduled is to come any more. */
+  async #end(subscribed: Subscribed): Promise<void> {
+    await this.#dropPending(subscribed);
+    await this.#release(subscribed);
+    await this.#setEnding(subscribed, true);
+  }
+
   /** Under a schedule Stripe lets nobody say whether a subscription ends. */
   async #release({ subscription }: Subscribed): Promise<void> {
     if (subscription.schedule === null) return;
@@ -288,11 +292,17 @@ export class PlanChanges {
     );
   }
 
-  /** An upgrade that still waits ends with its invoice. */
+  /** An upgrade that still waits ends with its invoice. @throws Refusal CONFLICT when that was paid a moment ago */
   async #dropPending({ subscription }: Subscribed): Promise<void> {
     if (subscription.pending_update === null || subscription.latest_invoice === null) return;
     const id = idOf(subscription.latest_invoice);
-    await this.#options.stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
+    try {
+      await this.#options.stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
+    } catch (error) {
+      // The payer's page knows nothing of our lock.
+      if (error instanceof StripeRejection) throw new Refusal('CONFLICT', 'the change that waited no longer does');
+      throw error;
+    }
   }
 }
 

@@ -129,6 +129,24 @@ export class MeterReports {
     return rows.map(toReport);
   }
 
+  /** All of a subscription, in the order in which they were frozen: reads all there is, for what happens seldom. */
+  async ofSubscription(subscriptionId: string): Promise<DeliveredReport[]> {
+    const { rows } = await this.#database.query<ReportRow>(
+      `select ${REPORT_COLUMNS} from meter_report m where m.subscription_id = $1 order by m.created_at, m.id`,
+      [subscriptionId],
+    );
+    return rows.map(toReport);
+  }
+
+  /** Whether the account has the report's subscription no more. */
+  async hasEnded({ billingEntityId, subscriptionId }: MeterReport): Promise<boolean> {
+    const { rowCount } = await this.#database.query(
+      `select from credit_account where billing_entity_id = $1 and subscription ->> 'id' = $2`,
+      [billingEntityId, subscriptionId],
+    );
+    return rowCount === 0;
+  }
+
   /** null: there is none. */
   async byId({ billingEntityId, id }: Pick<MeterReport, 'billingEntityId' | 'id'>): Promise<DeliveredReport | null> {
     const { rows } = await this.#database.query<ReportRow>(

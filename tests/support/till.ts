@@ -1,7 +1,10 @@
 /** The whole application with an account of Stripe's, both on one clock that stands, and people who buy in it. */
 import type { Stripe } from 'stripe';
+import type { Catalog } from '../../src/stripe/catalog.ts';
 import type { EmulatorControl } from '../../src/stripe/emulator/control.ts';
 import type { CardOutcome } from '../../src/stripe/emulator/tables.ts';
+import { countedBy } from '../../src/stripe/meter-reporter.ts';
+import type { StripeServices } from '../../src/stripe/stripe.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { type Answer, type Ask, asker, Clients, codeOf, CONSUME } from './organizations.ts';
 import { TestClock } from './services.ts';
@@ -31,12 +34,16 @@ export interface ShownSubscription {
   readonly cancelAtPeriodEnd: boolean;
   readonly scheduledPlan: { readonly code: string } | null;
   readonly scheduledQuantity: number | null;
-  readonly pendingPayment: { readonly quantity: number; readonly hostedUrl: string } | null;
+  readonly pendingPayment: {
+    readonly quantity: number;
+    readonly hostedUrl: string;
+    readonly expiresAt: string | null;
+  } | null;
   readonly graceEndsAt: string | null;
 }
 
 const SUBSCRIPTION = `id plan { code } quantity status currentPeriodStart currentPeriodEnd cancelAtPeriodEnd
-  scheduledPlan { code } scheduledQuantity pendingPayment { quantity hostedUrl } graceEndsAt`;
+  scheduledPlan { code } scheduledQuantity pendingPayment { quantity hostedUrl expiresAt } graceEndsAt`;
 
 export const RETURNS = {
   successUrl: 'http://localhost:3000/done?session={CHECKOUT_SESSION_ID}',
@@ -184,5 +191,56 @@ export class Till {
     for (const { id } of buyers) {
       expect((await this.app.services.verification.verify(id)).problems).toEqual([]);
     }
+  }
+
+  /** An organization without credits, as its owner acts for it. */
+  async organization(): Promise<Buyer> {
+    const { id, externalId, owner } = await this.clients.organization('PRIVATE');
+    return { id, externalId, token: owner };
+  }
+
+  /** The newest subscription that Stripe has of the customer, of whatever status. */
+  async stripeSubscriptionOf(buyer: Buyer): Promise<Stripe.Subscription> {
+    const customer = await this.customerOf(buyer);
+    const all = await stripeClientOf(this.app.emulator).list('subscription', (sdk, page) =>
+      sdk.subscriptions.list({ customer, status: 'all', ...page }),
+    );
+    return all[0] as Stripe.Subscription;
+  }
+
+  catalog(): Promise<Catalog> {
+    return (this.app.services.stripe as StripeServices).catalog.get();
+  }
+
+  /** Fills in the form of a hosted page, and everybody has heard of what came of it. */
+  async submit(page: string, form: Record<string, string>): Promise<void> {
+    const answer = await fetch(page, {
+      method: 'POST',
+      headers: { connection: 'close' },
+      body: new URLSearchParams(form),
+      redirect: 'manual',
+    });
+    await answer.text();
+    expect([200, 303]).toContain(answer.status);
+    await this.settled();
+  }
+
+  /** All overage that was used is reported, or billed where it is too late for that. */
+  async reported(): Promise<void> {
+    const { stripe, meterReports } = this.app.services;
+    const isDone = async (): Promise<boolean> => {
+      await stripe?.meterReporter.run({ refusedToo: true });
+      const unreported = await meterReports.unreported({ after: null, limit: 1 });
+      return unreported.length === 0 && (await meterReports.counts()).undelivered === 0;
+    };
+    await waitFor(isDone, 'overage to be reported');
+  }
+
+  /** What the meter has of the customer, whenever it was used. */
+  async metered(buyer: Buyer): Promise<bigint> {
+    const { meter } = await this.catalog();
+    const to = Math.ceil(this.clock.now().getTime() / 60_000 + 1) * 60;
+    const customer = await this.customerOf(buyer);
+    return countedBy(stripeClientOf(this.app.emulator), { meter, customer, from: to - 300 * 86_400, to });
   }
 }

@@ -20,6 +20,7 @@ import { intentOf } from './payments.ts';
 import { waitingItems } from './proration.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
+import { dropPendingUpdate } from './subscription-state.ts';
 import { subscriptionOf } from './subscriptions.ts';
 import type { Invoice } from './wire.ts';
 
@@ -162,6 +163,11 @@ export const invoiceRoutes: readonly Route[] = [
       throw invalid(`You can only pass in open invoices. This invoice is ${invoice.status}.`);
     }
     voidInvoice(sandbox, invoice);
+    // An update that waited for its payment is given up with it.
+    const waiting = sandbox.tables.subscriptions.get(
+      sandbox.tables.invoiceNotes.get(invoice.id)?.pendingUpdateOf ?? '',
+    );
+    if (waiting !== undefined) dropPendingUpdate(sandbox, waiting, 'customer.subscription.updated');
     return invoice;
   }),
   route(

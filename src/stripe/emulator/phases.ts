@@ -80,7 +80,7 @@ function usageOfDropped(sandbox: Sandbox, subscription: Subscription, changes: r
  * What turns the subscription's items into those of the phase. An item keeps its id when its price stays, and the one
  * licensed item when only its price changes.
  */
-function changesTo(subscription: Subscription, phase: SchedulePhase): ItemChange[] {
+export function changesTo(subscription: Subscription, phase: SchedulePhase): ItemChange[] {
   const wanted = phase.items.map((item) => ({ price: item.price, quantity: item.quantity }));
   const changes: ItemChange[] = [];
   const left = subscription.items.data.filter((item) => {

@@ -3,13 +3,14 @@ import { invalid } from './errors.ts';
 import { draftInvoice } from './invoices.ts';
 import { itemLine } from './invoice-lines.ts';
 import { clearable, flag, integer, integerOr, object, oneOf, text, type Values } from './parameters.ts';
+import { changesTo } from './phases.ts';
 import { waitingItems } from './proration.ts';
 import { route, type Route } from './router.ts';
-import type { Sandbox } from './sandbox.ts';
+import { rowOf, type Sandbox } from './sandbox.ts';
 import { periodFrom, periodOf } from './subscription-items.ts';
 import { cycleAnchor, itemChanges, subscriptionOf } from './subscriptions.ts';
 import { linesOfChange, planChange } from './subscription-update.ts';
-import type { Invoice, Subscription } from './wire.ts';
+import type { Invoice, SchedulePhase, Subscription } from './wire.ts';
 
 const fields = {
   customer: text,
@@ -40,11 +41,12 @@ function preview(sandbox: Sandbox, parameters: Values<typeof fields>): Invoice {
     onlySubscriptionOf(sandbox, parameters.customer);
   const subscription = subscriptionOf(sandbox, id ?? '', 'subscription');
   const details = parameters.subscription_details;
+  const phase = comingPhase(sandbox, subscription, parameters);
   const planned = planChange(sandbox, subscription, {
-    items: details?.items,
+    items: phase === null ? details?.items : changesTo(subscription, phase),
     trialEnd: details?.trial_end,
     anchorNow: details?.billing_cycle_anchor?.type === 'now',
-    prorationBehavior: details?.proration_behavior ?? 'create_prorations',
+    prorationBehavior: phase === null ? (details?.proration_behavior ?? 'create_prorations') : 'none',
     prorationDate: details?.proration_date,
     paymentBehavior: 'allow_incomplete',
     cancelAtPeriodEnd: undefined,
@@ -90,6 +92,21 @@ function preview(sandbox: Sandbox, parameters: Values<typeof fields>): Invoice {
     billing_reason: isNow ? 'subscription_update' : 'upcoming',
     next_payment_attempt: at + (isNow ? 0 : sandbox.behaviour.draftSeconds),
   };
+}
+
+/** What a schedule that was asked for makes of the subscription when its period ends; null: nothing. */
+function comingPhase(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  { schedule: id, subscription: other, subscription_details: details }: Values<typeof fields>,
+): SchedulePhase | null {
+  if (id === undefined) return null;
+  if (other !== undefined || details !== undefined) {
+    throw invalid('You may only specify one of these parameters: schedule, subscription.', { param: 'schedule' });
+  }
+  const { end } = periodOf(subscription);
+  const schedule = rowOf(sandbox.tables.schedules, 'subscription schedule', id, 'schedule');
+  return schedule.phases.find(({ start_date: start }) => start === end) ?? null;
 }
 
 function onlySubscriptionOf(sandbox: Sandbox, customer: string | undefined): string | undefined {

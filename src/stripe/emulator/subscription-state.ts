@@ -1,7 +1,7 @@
 import { refreshEntitlements } from './features.ts';
 import { voidInvoice } from './invoices.ts';
 import type { Sandbox } from './sandbox.ts';
-import { setItems } from './subscription-items.ts';
+import { periodOf, setItems } from './subscription-items.ts';
 import type { Invoice, Subscription, SubscriptionItem } from './wire.ts';
 
 /** Changes a subscription and tells the world, and what it entitles to. */
@@ -58,7 +58,7 @@ export function applyPendingUpdate(sandbox: Sandbox, subscription: Subscription)
     () => {
       subscription.pending_update = null;
       applyItems(subscription, pending.subscription_items);
-      if (pending.cancel_at_period_end !== null) subscription.cancel_at_period_end = pending.cancel_at_period_end;
+      if (pending.cancel_at_period_end !== null) setEnding(sandbox, subscription, pending.cancel_at_period_end);
       if (pending.metadata !== null) subscription.metadata = pending.metadata;
       if (pending.billing_cycle_anchor !== null) subscription.billing_cycle_anchor = pending.billing_cycle_anchor;
       if (pending.trial_end !== null) subscription.trial_end = pending.trial_end;
@@ -77,6 +77,19 @@ export function dropPendingUpdate(sandbox: Sandbox, subscription: Subscription, 
   }
   if (type === undefined) subscription.pending_update = null;
   else changeSubscription(sandbox, subscription, () => (subscription.pending_update = null), type);
+}
+
+/** It ends with its period, or goes on after it. */
+export function setEnding(sandbox: Sandbox, subscription: Subscription, isEnding: boolean): void {
+  subscription.cancel_at_period_end = isEnding;
+  subscription.cancel_at = isEnding ? periodOf(subscription).end : null;
+  subscription.canceled_at = isEnding ? (subscription.canceled_at ?? sandbox.now()) : null;
+  subscription.cancellation_details = {
+    comment: null,
+    feedback: null,
+    feedback_option: null,
+    reason: isEnding ? 'cancellation_requested' : null,
+  };
 }
 
 /** Every invoice of a subscription, oldest first. */

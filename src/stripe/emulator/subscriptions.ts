@@ -23,7 +23,7 @@ import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { createSubscription, trialEndOf } from './subscription-create.ts';
 import { periodFrom, periodOf, setPeriod } from './subscription-items.ts';
-import { changeSubscription, endSubscription } from './subscription-state.ts';
+import { changeSubscription, dropPendingUpdate, endSubscription, setEnding } from './subscription-state.ts';
 import { changeBilling } from './subscription-update.ts';
 import type { Subscription } from './wire.ts';
 
@@ -216,8 +216,17 @@ export function updateSubscription(
     // Everything of an update that waits, waits.
     if (subscription.pending_update !== null) return subscription;
   }
+  if (contradicts(subscription.pending_update, parameters.cancel_at_period_end)) {
+    dropPendingUpdate(sandbox, subscription, 'customer.subscription.pending_update_expired');
+  }
   changeSubscription(sandbox, subscription, () => applyPlain(sandbox, subscription, parameters));
   return subscription;
+}
+
+/** Whether an update that waits says otherwise about how the period ends: then it waits no longer. */
+function contradicts(pending: Subscription['pending_update'], atEnd: boolean | undefined): boolean {
+  const waiting = pending?.cancel_at_period_end ?? null;
+  return waiting !== null && atEnd !== undefined && waiting !== atEnd;
 }
 
 /** Ends it now; with `invoiceNow` what was used is charged before. */
@@ -287,17 +296,7 @@ function applyPlain(
     subscription.cancel_at = at;
     subscription.canceled_at = at === null ? null : sandbox.now();
   }
-  if (atEnd !== undefined) {
-    subscription.cancel_at_period_end = atEnd;
-    subscription.cancel_at = atEnd ? periodOf(subscription).end : null;
-    subscription.canceled_at = atEnd ? (subscription.canceled_at ?? sandbox.now()) : null;
-    subscription.cancellation_details = {
-      comment: null,
-      feedback: null,
-      feedback_option: null,
-      reason: atEnd ? 'cancellation_requested' : null,
-    };
-  }
+  if (atEnd !== undefined) setEnding(sandbox, subscription, atEnd);
   setDetails(subscription, parameters.cancellation_details);
 }
 
