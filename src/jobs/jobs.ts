@@ -34,6 +34,12 @@ interface Options {
 /** Some three days, at intervals that grow to six hours. */
 const MAX_ATTEMPTS = 20;
 
+/**
+ * How often each worker looks without being told. A job whose queue somebody adds to at that very moment is passed over,
+ * and nobody is told of it again: a burst of events would take as many of these pauses as it is unlucky.
+ */
+const POLL_MS = 500;
+
 /** How long after the queue's worker ended by itself another one begins. */
 const RESTART_MS = 5_000;
 
@@ -133,6 +139,7 @@ export class Jobs {
       pgPool: pool,
       schema: JOBS_SCHEMA,
       concurrency,
+      pollInterval: POLL_MS,
       taskList: this.#tasks,
       parsedCronItems: parseCronItems(
         this.#schedules.map(({ task, cron, payload = {} }) => ({ task, match: cron, payload: { ...payload } })),
