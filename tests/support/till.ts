@@ -186,7 +186,7 @@ export class Till {
     return stripeClientOf(this.app.emulator).list('charge', (sdk, page) => sdk.charges.list({ customer, ...page }));
   }
 
-  async setCard(buyer: Buyer, card: CardOutcome): Promise<void> {
+  async setCard(buyer: Buyer, card: CardOutcome | null): Promise<void> {
     await this.control.setCard(await this.customerOf(buyer), card);
   }
 
