@@ -35,10 +35,10 @@ interface Options {
 const MAX_ATTEMPTS = 20;
 
 /**
- * How often idle workers look for jobs that nobody told them of. Whoever finished a job of a customer's asks for the next
- * one before the queue of that customer is free again, and then waits for this.
+ * How often each worker looks without being told. A job whose queue somebody adds to at that very moment is passed over,
+ * and nobody is told of it again: a burst of events would take as many of these pauses as it is unlucky.
  */
-const POLL_MS = 250;
+const POLL_MS = 500;
 
 /** How long after the queue's worker ended by itself another one begins. */
 const RESTART_MS = 5_000;

@@ -3,7 +3,7 @@ import type { Stripe } from 'stripe';
 import type { Transfers } from '../credits/transfers.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
 import type { StripeClient } from './client.ts';
-import { idOf } from './provider-state.ts';
+import { baseCreditsOf, idOf } from './provider-state.ts';
 
 interface Options {
   readonly stripe: StripeClient;
@@ -63,9 +63,12 @@ export class Clawbacks {
   ): Promise<void> {
     const { subscriptions, transfers } = this.#options;
     const { paid, gone, cameBack } = money;
-    const paidLine = { billingEntityId, invoiceId, lineId: line.id, base: baseOf(line) };
-    for (const { grantId, amount, clawed } of await subscriptions.grantsFor(paidLine)) {
-      const target = (amount * BigInt(gone)) / BigInt(paid);
+    const base = baseOf(line);
+    for (const grant of await subscriptions.grantsFor({ billingEntityId, invoiceId, lineId: line.id, base })) {
+      const { grantId, amount, clawed } = grant;
+      // Given for more units than the line charged, because nobody had told of fewer: that is taken back in any case.
+      const excess = base !== null && amount > base.credits ? amount - base.credits : 0n;
+      const target = excess + ((amount - excess) * BigInt(gone)) / BigInt(paid);
       // Other reasons to claw back, such as an unpaid renewal, are not ours to undo.
       const isTooMuch = target < clawed && cameBack;
       if (isTooMuch) {
@@ -102,9 +105,10 @@ export class Clawbacks {
   }
 }
 
-/** A subscription's own line, for a whole period; a change's has credits of its own. */
-function baseOf({ parent, period }: Stripe.InvoiceLineItem): { subscriptionId: string; periodStart: Date } | null {
-  const details = parent?.subscription_item_details;
-  if (details == null || details.proration || details.subscription === null) return null;
-  return { subscriptionId: details.subscription, periodStart: new Date(period.start * 1_000) };
+/** A plan's own line, for a whole period; a change's has credits of its own, and what the meter counted bought none. */
+function baseOf(line: Stripe.InvoiceLineItem): { subscriptionId: string; periodStart: Date; credits: bigint } | null {
+  const subscriptionId = line.parent?.subscription_item_details?.subscription;
+  const credits = baseCreditsOf(line);
+  if (subscriptionId == null || credits === null) return null;
+  return { subscriptionId, periodStart: new Date(line.period.start * 1_000), credits };
 }

@@ -146,26 +146,42 @@ function graceEndOf(subscription: Stripe.Subscription, invoices: readonly Stripe
 }
 
 /** The subscription that an invoice is of; null: it is of none. */
-export function subscriptionOf({ parent }: Stripe.Invoice): string | null {
+export function subscriptionOf({ parent }: Pick<Stripe.Invoice, 'parent'>): string | null {
   const of = parent?.subscription_details?.subscription;
   return of === undefined ? null : idOf(of);
 }
 
-/** Units whose base price for the subscription's running period is paid. */
-export function paidUnitsOf(
+/** The price of a period's base credits, as it was paid. */
+export interface PaidBase {
+  readonly units: number;
+  readonly credits: bigint;
+  readonly invoiceId: string;
+  readonly lineId: string;
+}
+
+/** What was paid for the base of the subscription's running period; null: nothing yet. */
+export function paidBaseOf(
   subscription: Stripe.Subscription,
   { item }: Pick<PlanItem, 'item'>,
   invoices: readonly Stripe.Invoice[],
-): number {
-  let units = 0;
-  for (const invoice of invoices) {
+): PaidBase | null {
+  let most: PaidBase | null = null;
+  for (const { id: invoiceId, ...invoice } of invoices) {
     if (invoice.status !== 'paid' || subscriptionOf(invoice) !== subscription.id) continue;
     for (const line of invoice.lines.data) {
-      const isBase = !isProration(line) && isPlan(line) && line.period.start === item.current_period_start;
-      if (isBase) units = Math.max(units, line.quantity ?? 0);
+      const credits = baseCreditsOf(line);
+      const units = line.quantity ?? 0;
+      if (credits === null || line.period.start !== item.current_period_start || units <= (most?.units ?? 0)) continue;
+      most = { units, credits, invoiceId, lineId: line.id };
     }
   }
-  return units;
+  return most;
+}
+
+/** Base credits of its whole period that a line is the price of; null: of none, such as a change's or the meter's. */
+export function baseCreditsOf(line: Stripe.InvoiceLineItem): bigint | null {
+  const plan = isProration(line) ? null : planOf(line);
+  return plan && plan.credits * BigInt(line.quantity ?? 0);
 }
 
 /** Credits that a line of an invoice paid for besides a base. */

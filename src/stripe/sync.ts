@@ -17,9 +17,10 @@ import {
   chooseSubscription,
   DOUBLE_MARK,
   idOf,
+  type PaidBase,
+  paidBaseOf,
   type PaidLine,
   paidLinesOf,
-  paidUnitsOf,
   pendingOf,
   planItemOf,
   standingOf,
@@ -175,12 +176,14 @@ export class CustomerSync {
       log.warn({ subscription: kept.id, status: kept.status }, 'a status that is not known here: as it stood before');
     }
     const stands = await this.#stands(billingEntityId, kept.id);
-    const paidUnits = paidUnitsOf(kept, plan, invoices);
+    const paid = paidBaseOf(kept, plan, invoices);
     const wanted = wantedOf(kept, { plan, schedule, invoices, stands });
-    const state = await subscriptions.follow(billingEntityId, { wanted, paidUnits });
+    const state = await subscriptions.follow(billingEntityId, { wanted, paidUnits: paid?.units ?? 0 });
     await subscriptions.notePending(billingEntityId, pendingOf(kept, invoices));
-    if (state !== null && state.periodStart.getTime() === wanted.period.start.getTime()) {
-      await this.#settleBase(billingEntityId, state, paidUnits > 0);
+    if (state !== null) {
+      // The account may have turned before Stripe did: nobody has paid for the period that it is in then.
+      const isSamePeriod = state.periodStart.getTime() === wanted.period.start.getTime();
+      await this.#settleBase(billingEntityId, state, isSamePeriod ? paid : null);
     }
     return state;
   }
@@ -201,27 +204,50 @@ export class CustomerSync {
   async #settleBase(
     billingEntityId: string,
     { base, standing, periodStart }: SubscriptionState,
-    isPaid: boolean,
+    paid: PaidBase | null,
   ): Promise<void> {
     const { customers, subscriptions, transfers, history } = this.#options;
     const grantId = base !== null && base.periodStart.getTime() === periodStart.getTime() ? base.grantId : null;
     const taken = await customers.unpaidGrant(billingEntityId);
-    if (isPaid && taken !== null) {
+    if (paid !== null && taken !== null) {
       if (taken === grantId) {
         await subscriptions.reinstate(billingEntityId, { grantId, reason: 'its period was paid' });
       }
       await customers.noteUnpaidGrant(billingEntityId, null);
-    } else if (!isPaid && grantId !== null && (standing === 'PAST_DUE' || standing === 'UNPAID')) {
-      const [grant] = await history.grantsByIds([{ billingEntityId, id: grantId }]);
-      if (!grant) throw new Error(`the base grant ${grantId} is missing`);
-      if (taken !== grantId) await customers.noteUnpaidGrant(billingEntityId, grantId);
-      await transfers.clawBack({
-        billingEntityId,
-        grantId,
-        target: grant.amount,
-        actor: 'system',
-        reason: 'its period was not paid',
-      });
+    }
+    const isDue = paid === null && (standing === 'PAST_DUE' || standing === 'UNPAID');
+    if (grantId === null || (paid === null && !isDue)) return;
+    const [grant] = await history.grantsByIds([{ billingEntityId, id: grantId }]);
+    if (!grant) throw new Error(`the base grant ${grantId} is missing`);
+    if (paid !== null) {
+      await this.#settleUnits(billingEntityId, grant, paid);
+      return;
+    }
+    if (taken !== grantId) await customers.noteUnpaidGrant(billingEntityId, grantId);
+    await transfers.clawBack({
+      billingEntityId,
+      grantId,
+      target: grant.amount,
+      actor: 'system',
+      reason: 'its period was not paid',
+    });
+  }
+
+  /** An account that turned before it was told of other units gave a base of the old ones: what was paid for counts. */
+  async #settleUnits(
+    billingEntityId: string,
+    { id: grantId, amount }: { readonly id: string; readonly amount: bigint },
+    { credits, invoiceId, lineId }: PaidBase,
+  ): Promise<void> {
+    const { subscriptions, transfers } = this.#options;
+    if (amount < credits) {
+      const rest = { billingEntityId, source: 'SUBSCRIPTION', amount: credits - amount, invoiceId, lineId } as const;
+      for (const line of await subscriptions.uncredited(billingEntityId, [rest])) {
+        await subscriptions.credit({ ...line, reason: null });
+      }
+    } else if (amount > credits) {
+      const reason = 'its period was paid for fewer units';
+      await transfers.clawBack({ billingEntityId, grantId, target: amount - credits, actor: 'system', reason });
     }
   }
 

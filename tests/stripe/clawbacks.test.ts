@@ -157,6 +157,21 @@ describe('a dispute', () => {
   });
 });
 
+test('a renewal that is refunded takes nothing of the period before, whose overage it billed, too', async () => {
+  const ada = await subscribed();
+  await till.allowOverage(ada);
+  await till.use(ada, 525_000);
+  await till.app.services.stripe?.meterReporter.run();
+  await till.moveTo('2027-02-28T00:00:00.000Z');
+  await till.moveTo('2027-02-28T02:00:00.000Z');
+  const [renewal] = await till.chargesOf(ada);
+  expect(renewal?.amount).toBe(2_100);
+  expect(await creditsOf(ada)).toEqual({ available: 500_000, owed: 0 });
+  await toldLate(() => refund(renewal?.id as string));
+  expect(await creditsOf(ada)).toEqual({ available: 0, owed: 0 });
+  await till.expectProven(ada);
+});
+
 test(
   'every call and every answer is as the SDK declares it',
   () => {

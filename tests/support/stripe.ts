@@ -31,6 +31,8 @@ export function stripeClientOf(emulator: Pick<Emulator, 'url'>, logged?: string[
 
 export interface StripeApp extends TestApp {
   readonly emulator: Emulator;
+  /** The application ends, and begins again at the same address and on the same database; Stripe goes on meanwhile. */
+  restarted(meanwhile: () => Promise<void>): Promise<StripeApp>;
 }
 
 interface Options {
@@ -50,22 +52,30 @@ export async function startStripeApp(
 ): Promise<StripeApp> {
   const emulator = await startEmulator({ clock, recordTraffic: true, deliveries: { retryBaseMs: 20 }, ...options });
   await surveyCatalog(stripeClientOf(emulator), { repair: true });
-  const app = await startTestApp(databaseUrl, {
-    clock,
-    env: { ...stripeEnv(emulator), ...env },
-    ...(logged && { logged }),
-  });
+  const start = (port: number): Promise<TestApp> =>
+    startTestApp(databaseUrl, {
+      clock,
+      env: { ...stripeEnv(emulator), PORT: String(port), ...env },
+      ...(logged && { logged }),
+    });
+  const app = await start(0);
   const base = `http://127.0.0.1:${app.port}/webhooks/stripe`;
   await emulator.control.addEndpoint({ url: base, secret: WEBHOOK_SECRET, events: ['*'] });
   await emulator.control.addEndpoint({ url: `${base}/thin`, secret: WEBHOOK_SECRET, events: ['*'], thin: true });
-  return {
-    ...app,
+  const beforeEmulator = (served: TestApp): StripeApp => ({
+    ...served,
     emulator,
+    async restarted(meanwhile) {
+      await served.stop();
+      await meanwhile();
+      return beforeEmulator(await start(served.port));
+    },
     async stop() {
-      await app.stop();
+      await served.stop();
       await emulator.stop();
     },
-  };
+  });
+  return beforeEmulator(app);
 }
 
 /** A `Stripe-Signature`, made by hand so that tests can make it wrong. */

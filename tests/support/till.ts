@@ -1,14 +1,18 @@
 /** The whole application with an account of Stripe's, both on one clock that stands, and people who buy in it. */
+import pg from 'pg';
 import type { Stripe } from 'stripe';
 import type { Catalog } from '../../src/stripe/catalog.ts';
+import type { StripeClient } from '../../src/stripe/client.ts';
 import type { EmulatorControl } from '../../src/stripe/emulator/control.ts';
 import type { CardOutcome } from '../../src/stripe/emulator/tables.ts';
+import type { ReleaseOrder } from '../../src/stripe/emulator/webhooks.ts';
 import { countedBy } from '../../src/stripe/meter-reporter.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
+import { startTestApp, type TestApp } from './app.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { type Answer, type Ask, asker, Clients, codeOf, CONSUME } from './organizations.ts';
 import { TestClock } from './services.ts';
-import { startStripeApp, type StripeApp, stripeClientOf } from './stripe.ts';
+import { startStripeApp, type StripeApp, stripeClientOf, stripeEnv } from './stripe.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface Buyer {
@@ -64,14 +68,15 @@ const SHOW = `query ($id: ID!) { billingEntity(id: $id) { plan { code } credits 
   subscription { ${SUBSCRIPTION} } grants(first: 100) { edges { node { source amount } } } } }`;
 
 export class Till {
-  readonly app: StripeApp;
+  #app: StripeApp;
   readonly clock: TestClock;
   readonly clients: Clients;
   readonly ask: Ask;
   readonly #database: TestDatabase;
+  readonly #others = new Set<TestApp>();
 
   private constructor(app: StripeApp, clock: TestClock, clients: Clients, ask: Ask, database: TestDatabase) {
-    this.app = app;
+    this.#app = app;
     this.clock = clock;
     this.clients = clients;
     this.ask = ask;
@@ -87,13 +92,19 @@ export class Till {
       clock,
       emulator: { frozenAt, deliveries: { retryBaseMs: 20 } },
     });
-    const ask = asker(() => app.url);
-    return new Till(app, clock, await Clients.open(ask), ask, database);
+    const ask = asker(() => till.app.url);
+    const till: Till = new Till(app, clock, await Clients.open(ask), ask, database);
+    return till;
   }
 
   async close(): Promise<void> {
+    await Promise.all([...this.#others].map((each) => each.stop()));
     await this.app.stop();
     await this.#database.drop();
+  }
+
+  get app(): StripeApp {
+    return this.#app;
   }
 
   get control(): EmulatorControl {
@@ -182,7 +193,7 @@ export class Till {
     return stripeClientOf(this.app.emulator).list('charge', (sdk, page) => sdk.charges.list({ customer, ...page }));
   }
 
-  async setCard(buyer: Buyer, card: CardOutcome): Promise<void> {
+  async setCard(buyer: Buyer, card: CardOutcome | null): Promise<void> {
     await this.control.setCard(await this.customerOf(buyer), card);
   }
 
@@ -201,11 +212,7 @@ export class Till {
 
   /** The newest subscription that Stripe has of the customer, of whatever status. */
   async stripeSubscriptionOf(buyer: Buyer): Promise<Stripe.Subscription> {
-    const customer = await this.customerOf(buyer);
-    const all = await stripeClientOf(this.app.emulator).list('subscription', (sdk, page) =>
-      sdk.subscriptions.list({ customer, status: 'all', ...page }),
-    );
-    return all[0] as Stripe.Subscription;
+    return (await this.subscriptionsOf(buyer))[0] as Stripe.Subscription;
   }
 
   catalog(): Promise<Catalog> {
@@ -241,6 +248,86 @@ export class Till {
     const { meter } = await this.catalog();
     const to = Math.ceil(this.clock.now().getTime() / 60_000 + 1) * 60;
     const customer = await this.customerOf(buyer);
-    return countedBy(stripeClientOf(this.app.emulator), { meter, customer, from: to - 300 * 86_400, to });
+    return countedBy(this.stripe, { meter, customer, from: to - 300 * 86_400, to });
+  }
+
+  /** Stripe, as our own client sees it. */
+  get stripe(): StripeClient {
+    return stripeClientOf(this.app.emulator);
+  }
+
+  /** Of whatever status, newest first. */
+  async subscriptionsOf(buyer: Buyer): Promise<Stripe.Subscription[]> {
+    const customer = await this.customerOf(buyer);
+    return this.stripe.list('subscription', (sdk, page) =>
+      sdk.subscriptions.list({ customer, status: 'all', ...page }),
+    );
+  }
+
+  /** What Stripe tells of meanwhile is told afterwards, each event so many times and in this order. */
+  async toldLate(
+    work: () => Promise<void>,
+    { order = 'reversed', copies = 2 }: { order?: ReleaseOrder; copies?: number } = {},
+  ): Promise<void> {
+    await this.control.deliveryMode({ hold: true, copies });
+    await work();
+    await this.control.deliveryMode({ hold: false, copies: 1 });
+    await this.control.releaseDeliveries(order);
+    await this.settled();
+  }
+
+  /** Another process of this installation: it hears nothing from Stripe by itself, and does its share of the jobs. */
+  async beside(env: Record<string, string> = {}): Promise<TestApp> {
+    const { clock } = this;
+    const other = await startTestApp(this.#database.url, { clock, env: { ...stripeEnv(this.app.emulator), ...env } });
+    this.#others.add(other);
+    const stop = async (): Promise<void> => {
+      if (this.#others.delete(other)) await other.stop();
+    };
+    return { ...other, stop };
+  }
+
+  /** The application is away while `meanwhile` happens, and what Stripe could not deliver is tried again afterwards. */
+  async restart(meanwhile: () => Promise<void> = async () => undefined): Promise<void> {
+    this.#app = await this.#app.restarted(meanwhile);
+    await this.control.retryDeliveries();
+    await this.settled();
+  }
+
+  /** Asks the database behind everybody's back. */
+  async sql<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.#database.adminUrl });
+    await client.connect();
+    try {
+      return (await client.query<Row>(text, [...values])).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** What Stripe told of each of these buyers, or would have, oldest first. */
+  async eventsOf(...buyers: readonly Buyer[]): Promise<Stripe.Event[][]> {
+    const customers = await Promise.all(buyers.map((buyer) => this.customerOf(buyer)));
+    const all = (await this.stripe.list('event', (sdk, page) => sdk.events.list(page))).toReversed();
+    const byCustomer = Map.groupBy(all, ({ data }) => {
+      const object = data.object as { object: string; id?: string; customer?: string };
+      return object.object === 'customer' ? object.id : object.customer;
+    });
+    return customers.map((customer) => byCustomer.get(customer) ?? []);
+  }
+
+  /** Units of a subscription, changed where we are not asked: as the portal does. */
+  async changeAtStripe(buyer: Buyer, quantity: number): Promise<void> {
+    const [subscription] = await this.subscriptionsOf(buyer);
+    const item = subscription?.items.data.find((each) => each.quantity !== undefined);
+    const items = [{ id: item?.id as string, quantity }];
+    await this.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.update(subscription?.id as string, { items, proration_behavior: 'always_invoice' }),
+    );
+  }
+
+  /** Makes our state what Stripe's is, now. */
+  async sync(buyer: Buyer, app: TestApp = this.app): Promise<void> {
+    await app.services.stripe?.sync.sync(await this.customerOf(buyer));
   }
 }

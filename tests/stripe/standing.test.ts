@@ -1,0 +1,324 @@
+/** How payers stand, and what they may use then: trials, arrears, recovery, first payments, ends (rules 18, 25, 26). */
+import type { Stripe } from 'stripe';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
+import { type Buyer, OPEN_CHECKOUT, RETURNS, Till } from '../support/till.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+let till: Till;
+
+/** Moving the clock renews everybody: each test has a Till of its own kind of people. */
+beforeEach(async () => {
+  till = await Till.open();
+});
+
+afterEach(async () => {
+  await till.close();
+});
+
+const traffic: Parameters<typeof contractViolations>[0][number][] = [];
+
+afterEach(() => {
+  traffic.push(...till.app.emulator.traffic);
+});
+
+const START = Date.parse('2027-01-31T00:00:00.000Z');
+/** When the first period of who bought at the start ends. */
+const FIRST_END = Date.parse('2027-02-28T00:00:00.000Z');
+
+const at = (ms: number): Promise<void> => till.moveTo(new Date(ms));
+
+async function subscribed(): Promise<Buyer> {
+  const buyer = await till.buyer();
+  await till.subscribe(buyer);
+  return buyer;
+}
+
+async function purchase(buyer: Buyer, credits: number): Promise<void> {
+  await till.control.payCheckout(await till.checkout(buyer, { credits }));
+  await till.settled();
+}
+
+/** The card says no from now on, and the renewal's first charge fails with it, an hour after the period began. */
+async function failRenewal(buyer: Buyer): Promise<void> {
+  await till.setCard(buyer, 'declined');
+  await at(FIRST_END);
+  await at(FIRST_END + HOUR_MS);
+}
+
+/** Pays the newest invoice on its hosted page, with another card. */
+async function payOnPage(buyer: Buyer): Promise<void> {
+  const [invoice] = await till.invoicesOf(buyer);
+  const answer = await fetch(invoice?.hosted_invoice_url as string, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: 'card=accepted',
+  });
+  expect(answer.status).toBe(200);
+  await till.settled();
+}
+
+/** A subscription that nobody bought by us. */
+async function subscribeAtStripe(
+  buyer: Buyer,
+  terms: Partial<Stripe.SubscriptionCreateParams> = {},
+): Promise<Stripe.Subscription> {
+  const { customers, catalog } = till.app.services.stripe as NonNullable<typeof till.app.services.stripe>;
+  const customer = await customers.ensure({ billingEntityId: buyer.id, externalId: buyer.externalId, name: 'Ada' });
+  const { prices, overagePrice } = await catalog.get();
+  const items = [{ price: prices.get('PRO') as string, quantity: 1 }, { price: overagePrice }];
+  const made = await till.stripe.call('subscription', (sdk) => sdk.subscriptions.create({ customer, items, ...terms }));
+  await till.settled();
+  return made;
+}
+
+const stands = (status: string, available: number, owed = 0) => ({
+  plan: { code: 'PRO' },
+  credits: { available, owed },
+  subscription: { status },
+});
+const FREE = { plan: { code: 'FREE_TRIAL' }, subscription: null };
+
+describe('a renewal that fails', () => {
+  test('takes its credits back; what else is there is used for a week, and nothing on credit; payment lifts all at once', async () => {
+    const ada = await subscribed();
+    await purchase(ada, 20_000);
+    await till.allowOverage(ada);
+    await failRenewal(ada);
+    expect(await till.shown(ada)).toMatchObject({
+      ...stands('PAST_DUE', 20_000),
+      subscription: { status: 'PAST_DUE', graceEndsAt: new Date(FIRST_END + 7 * DAY_MS).toISOString() },
+    });
+    expect(await till.use(ada, 5_000)).toMatchObject({ credits: 5_000 });
+    expect(await till.use(ada, 15_001)).toMatchObject({ reason: 'INSUFFICIENT_CREDITS', available: 15_000 });
+    await at(FIRST_END + 7 * DAY_MS);
+    expect(await till.use(ada, 1)).toMatchObject({ reason: 'PAYMENT_PAST_DUE' });
+    await payOnPage(ada);
+    expect(await till.shown(ada)).toMatchObject({ ...stands('ACTIVE', 515_000), subscription: { graceEndsAt: null } });
+    expect(await till.use(ada, 520_000)).toMatchObject({ credits: 520_000 });
+    await till.expectProven(ada);
+  });
+
+  test('leaves what was used in its first hour owed, until somebody pays', async () => {
+    const ada = await subscribed();
+    await till.setCard(ada, 'declined');
+    await at(FIRST_END);
+    expect(await till.use(ada, 100_000)).toMatchObject({ credits: 100_000 });
+    await at(FIRST_END + HOUR_MS);
+    expect(await till.shown(ada)).toMatchObject(stands('PAST_DUE', 0, 100_000));
+    await till.setCard(ada, 'accepted');
+    // Stripe tries again after three days.
+    await at(FIRST_END + HOUR_MS + 3 * DAY_MS);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 400_000));
+    await till.expectProven(ada);
+  });
+
+  test('is the same when it is told late, twice and backwards, and nothing at all when it is told after it was paid', async () => {
+    const [ada, ben] = [await subscribed(), await subscribed()];
+    await till.control.deliveryMode({ hold: true, copies: 2 });
+    await failRenewal(ada);
+    await till.setCard(ben, 'declined');
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+    const told = (await till.eventsOf(ada))[0]?.map(({ id }) => id).toReversed();
+    await till.control.releaseDeliveries(told);
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject(stands('PAST_DUE', 0));
+    await payOnPage(ada);
+    await payOnPage(ben);
+    await till.control.deliveryMode({ hold: false, copies: 1 });
+    await till.control.releaseDeliveries('reversed');
+    await till.settled();
+    for (const buyer of [ada, ben]) {
+      expect(await till.shown(buyer)).toMatchObject(stands('ACTIVE', 500_000));
+      expect((await till.shown(buyer)).subscription?.currentPeriodStart).toBe(new Date(FIRST_END).toISOString());
+    }
+    await till.expectProven(ada, ben);
+  });
+
+  test('and is given up ends the subscription: what was bought stays', async () => {
+    const ada = await subscribed();
+    await purchase(ada, 20_000);
+    await failRenewal(ada);
+    await at(FIRST_END + HOUR_MS + 7 * DAY_MS);
+    expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 20_000, owed: 0 } });
+    expect(await till.use(ada, 20_000)).toMatchObject({ credits: 20_000 });
+    await till.expectProven(ada);
+  });
+
+  test('and is left UNPAID refuses all use, also in the period that follows, until that is paid', async () => {
+    await till.control.behave({ afterRetries: 'unpaid' });
+    const ada = await subscribed();
+    await purchase(ada, 20_000);
+    await failRenewal(ada);
+    await at(FIRST_END + HOUR_MS + 7 * DAY_MS);
+    expect(await till.shown(ada)).toMatchObject(stands('UNPAID', 20_000));
+    expect(await till.use(ada, 1)).toMatchObject({ reason: 'PAYMENT_PAST_DUE' });
+    await at(Date.parse('2027-03-31T02:00:00.000Z'));
+    expect(await till.shown(ada)).toMatchObject(stands('UNPAID', 20_000));
+    expect(await till.use(ada, 1)).toMatchObject({ reason: 'PAYMENT_PAST_DUE' });
+    // What it goes on to cost Stripe only writes down.
+    const [draft] = await till.invoicesOf(ada);
+    await till.stripe.call('invoice', (sdk) => sdk.invoices.finalizeInvoice(draft?.id as string));
+    await payOnPage(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 520_000));
+    expect(await till.use(ada, 1)).toMatchObject({ credits: 1 });
+    await till.expectProven(ada);
+  });
+
+  test('because the bank asks the payer is paid by confirming', async () => {
+    const ada = await subscribed();
+    await till.setCard(ada, 'requires_action');
+    await at(FIRST_END);
+    await at(FIRST_END + HOUR_MS);
+    expect(await till.shown(ada)).toMatchObject(stands('PAST_DUE', 0));
+    const [invoice] = await till.invoicesOf(ada);
+    await till.control.authenticateInvoice(invoice?.id as string);
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+    await till.expectProven(ada);
+  });
+});
+
+describe('a trial of the plan', () => {
+  const TRIAL_END = START + 14 * DAY_MS;
+  const trial = (missing: 'cancel' | 'pause' | 'create_invoice'): Partial<Stripe.SubscriptionCreateParams> => ({
+    trial_period_days: 14,
+    trial_settings: { end_behavior: { missing_payment_method: missing } },
+  });
+
+  test('gives the plan’s credits, and at its end with a card the next ones without a gap', async () => {
+    const ada = await till.buyer();
+    await subscribeAtStripe(ada, trial('cancel'));
+    expect(await till.shown(ada)).toMatchObject(stands('TRIALING', 500_000));
+    expect(await till.use(ada, 499_000)).toMatchObject({ credits: 499_000 });
+    await till.setCard(ada, 'accepted');
+    await at(TRIAL_END);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+    await at(TRIAL_END + HOUR_MS);
+    expect(await till.shown(ada)).toMatchObject({
+      ...stands('ACTIVE', 500_000),
+      subscription: { currentPeriodStart: new Date(TRIAL_END).toISOString() },
+    });
+    await till.expectProven(ada);
+  });
+
+  test('that ends without a card is over, where it was to be canceled', async () => {
+    const ada = await till.buyer();
+    await purchase(ada, 20_000);
+    await subscribeAtStripe(ada, trial('cancel'));
+    await till.setCard(ada, null);
+    await at(TRIAL_END);
+    expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 20_000, owed: 0 } });
+    await till.expectProven(ada);
+  });
+
+  test('that ends without a card is paused, where it was to be: nothing is used until it goes on', async () => {
+    const ada = await till.buyer();
+    const { id } = await subscribeAtStripe(ada, trial('pause'));
+    // Turned by our clock, before Stripe told.
+    await till.control.deliveryMode({ hold: true });
+    await at(TRIAL_END);
+    expect(await till.use(ada, 1_000)).toMatchObject({ credits: 1_000 });
+    await till.control.deliveryMode({ hold: false });
+    await till.control.releaseDeliveries();
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject(stands('PAUSED', 0, 1_000));
+    expect(await till.use(ada, 1)).toMatchObject({ reason: 'PAYMENT_PAST_DUE' });
+    await at(TRIAL_END + 3 * DAY_MS);
+    await till.setCard(ada, 'accepted');
+    await till.stripe.call('subscription', (sdk) => sdk.subscriptions.resume(id));
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject({
+      ...stands('ACTIVE', 499_000),
+      subscription: { currentPeriodStart: new Date(TRIAL_END + 3 * DAY_MS).toISOString() },
+    });
+    await till.expectProven(ada);
+  });
+
+  test('that ends without a card is in arrears, where an invoice was to be made', async () => {
+    const ada = await till.buyer();
+    await subscribeAtStripe(ada, trial('create_invoice'));
+    await at(TRIAL_END);
+    await at(TRIAL_END + HOUR_MS);
+    expect(await till.shown(ada)).toMatchObject(stands('PAST_DUE', 0));
+    await payOnPage(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+    await till.expectProven(ada);
+  });
+});
+
+describe('a first payment that the bank asks about', () => {
+  test('on the Checkout page buys nothing until it is confirmed', async () => {
+    const ada = await till.buyer();
+    const session = await till.checkout(ada, { plan: 'PRO' });
+    const { outcome } = await till.control.payCheckout(session, { card: 'requires_action', authenticate: false });
+    await till.settled();
+    expect(outcome).toBe('requires_action');
+    expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 0 } });
+    await till.control.payCheckout(session, { card: 'requires_action' });
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+    await till.expectProven(ada);
+  });
+
+  test('of a subscription grants nothing until it is paid, and says where', async () => {
+    const ada = await till.buyer();
+    await subscribeAtStripe(ada);
+    expect(await till.shown(ada)).toMatchObject({
+      plan: { code: 'FREE_TRIAL' },
+      credits: { available: 0 },
+      subscription: { status: 'INCOMPLETE', currentPeriodEnd: null, pendingPayment: { quantity: 1 } },
+    });
+    await payOnPage(ada);
+    expect(await till.shown(ada)).toMatchObject({
+      ...stands('ACTIVE', 500_000),
+      subscription: { pendingPayment: null },
+    });
+    await till.expectProven(ada);
+  });
+
+  test('that never comes is forgotten after 23 hours, as if it had not been', async () => {
+    const ada = await till.buyer();
+    await subscribeAtStripe(ada);
+    await at(START + 23 * HOUR_MS);
+    expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 0 } });
+    await till.subscribe(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+    await till.expectProven(ada);
+  });
+
+  test('stands in nobody’s way who pays for another subscription meanwhile', async () => {
+    const ada = await till.buyer();
+    const { id } = await subscribeAtStripe(ada);
+    await till.subscribe(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+    const all = await till.subscriptionsOf(ada);
+    expect(all.find((each) => each.id === id)?.ended_at).not.toBeNull();
+    await till.expectProven(ada);
+  });
+});
+
+describe('a subscription that is ended at once, at Stripe', () => {
+  test('takes its credits along, and leaves the trial’s and the bought ones', async () => {
+    const ada = await till.clients.user(10_000);
+    await till.subscribe(ada);
+    await purchase(ada, 20_000);
+    expect(await till.available(ada)).toBe(530_000);
+    const [subscription] = await till.subscriptionsOf(ada);
+    await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(subscription?.id as string));
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 30_000, owed: 0 } });
+    const input = { billingEntityId: ada.id, plan: 'PRO', ...RETURNS };
+    expect(await till.codeOf(ada, OPEN_CHECKOUT, { input })).toBeUndefined();
+    await till.expectProven(ada);
+  });
+});
+
+test(
+  'every call and every answer is as the SDK declares it',
+  () => {
+    expect(contractViolations(traffic.filter(({ path }) => path !== '/v1/events'))).toEqual([]);
+  },
+  CONTRACT_TIMEOUT_MS,
+);
