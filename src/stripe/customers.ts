@@ -60,16 +60,28 @@ export class Customers {
     const known = await this.of(billingEntityId);
     if (known !== null) return known;
     const { stripe } = this.#options;
-    const customer = await stripe.call('customer', (sdk) =>
-      sdk.customers.create(
-        { description: externalId, metadata: { [ENTITY_MARK]: billingEntityId } },
-        { idempotencyKey: `tollgate-customer-${billingEntityId}` },
-      ),
-    );
-    const id = await this.#note(billingEntityId, customer.id);
-    // A call of its own, because names change.
-    await stripe.call('customer', (sdk) => sdk.customers.update(id, { name }));
-    return id;
+    for (let key = `tollgate-customer-${billingEntityId}`; ;) {
+      const customer = await stripe.call('customer', (sdk) =>
+        sdk.customers.create(
+          { description: externalId, metadata: { [ENTITY_MARK]: billingEntityId } },
+          { idempotencyKey: key },
+        ),
+      );
+      const id = await this.#note(billingEntityId, customer.id);
+      // A call of its own, because names change.
+      const named = await orMissing(stripe.call('customer', (sdk) => sdk.customers.update(id, { name })));
+      if (named !== null) return id;
+      // Somebody deleted it since it was made, and Stripe repeats the answer of then.
+      await this.#forget(id);
+      key = `tollgate-customer-${billingEntityId}-after-${id}`;
+    }
+  }
+
+  /** Lets go of a customer that was deleted at Stripe: who pays again becomes another one. */
+  async forgetDeleted(customerId: string): Promise<void> {
+    const { stripe } = this.#options;
+    const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId)));
+    if (customer?.deleted === true) await this.#forget(customerId);
   }
 
   /**
@@ -113,6 +125,13 @@ export class Customers {
       values: [NAMESPACE, customerId],
     });
     return rows[0]?.billing_entity_id ?? null;
+  }
+
+  /** Nothing leads back from it any more: what is told of it later must not be taken for the next one's. */
+  async #forget(customerId: string): Promise<void> {
+    const { database } = this.#options;
+    await database.query('delete from entity_key where namespace = $1 and key = $2', [NAMESPACE, customerId]);
+    await database.query('delete from stripe_customer where customer_id = $1', [customerId]);
   }
 
   /** The first customer that is noted stays, and only that one leads back to the entity. */

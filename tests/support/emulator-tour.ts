@@ -51,6 +51,9 @@ async function tourOfCustomers({ stripe, control }: Bench): Promise<void> {
   await stripe.paymentMethods.retrieve(method.id);
   await stripe.customers.listPaymentMethods(customer.id, { type: 'card' });
   await stripe.customers.list({ email: 'tour@example.com', limit: 1 });
+  const gone = await stripe.customers.create();
+  await stripe.customers.del(gone.id);
+  await stripe.customers.retrieve(gone.id);
 }
 
 async function tourOfMeters(bench: Bench, { meter }: Catalog): Promise<void> {

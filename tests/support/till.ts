@@ -7,7 +7,7 @@ import type { CardOutcome } from '../../src/stripe/emulator/tables.ts';
 import type { ReleaseOrder } from '../../src/stripe/emulator/webhooks.ts';
 import { startTestApp, type TestApp } from './app.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
-import { type Answer, type Ask, asker, Clients, codeOf, CONSUME } from './organizations.ts';
+import { type Answer, type Ask, asker, Clients, codeOf, computeFor, CONSUME, RESERVE } from './organizations.ts';
 import { TestClock } from './services.ts';
 import { startStripeApp, type StripeApp, stripeClientOf, stripeEnv } from './stripe.ts';
 import { waitFor } from './wait-for.ts';
@@ -163,10 +163,14 @@ export class Till {
     return (await this.app.services.stripe?.customers.of(id)) as string;
   }
 
-  /** Uses so many credits of COMPUTE. */
-  use({ externalId }: Buyer, credits: number): Promise<Answer> {
-    const lines = [{ resource: 'COMPUTE', quantity: credits * 1_200 }];
-    const input = { idempotencyKey: this.clients.next(), userExternalId: externalId, lines };
+  /** Uses so many credits of COMPUTE, settling what was reserved for it if it was. */
+  use({ externalId }: Buyer, credits: number, reservationId: string | null = null): Promise<Answer> {
+    const input = {
+      idempotencyKey: this.clients.next(),
+      userExternalId: externalId,
+      reservationId,
+      lines: computeFor(credits),
+    };
     return this.ask(this.clients.service, CONSUME, { input });
   }
 
@@ -244,6 +248,14 @@ export class Till {
     this.#app = await this.#app.restarted(meanwhile);
     await this.control.retryDeliveries();
     await this.settled();
+  }
+
+  /** Reserves so many credits for a day. @returns the reservation */
+  async reserve({ externalId }: Buyer, credits: number): Promise<string> {
+    const lines = computeFor(credits);
+    const input = { idempotencyKey: this.clients.next(), userExternalId: externalId, lines, ttlSeconds: 86_400 };
+    const { reservation } = await this.ask<{ reservation: { id: string } }>(this.clients.service, RESERVE, { input });
+    return reservation.id;
   }
 
   /** Asks the database behind everybody's back. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Stripe } from 'stripe';
 import { catalogRoutes } from './catalog.ts';
 import { checkoutRoutes } from './checkout.ts';
+import { customerDeletion } from './customer-deletion.ts';
 import { customerRoutes } from './customers.ts';
 import { StripeFailure } from './errors.ts';
 import { eventRoutes } from './events.ts';
@@ -26,6 +27,7 @@ import { catchUp } from './timeline.ts';
 /** Every call that there is. */
 export const routes: readonly Route[] = [
   ...customerRoutes,
+  customerDeletion,
   ...catalogRoutes,
   ...featureRoutes,
   ...meterRoutes,

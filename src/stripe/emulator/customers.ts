@@ -46,7 +46,12 @@ export const customerRoutes: readonly Route[] = [
     );
     return pageOf(rows, '/v1/customers', parameters);
   }),
-  route('GET', '/v1/customers/:id', {}, (sandbox, _parameters, [id]) => customerOf(sandbox, id)),
+  route(
+    'GET',
+    '/v1/customers/:id',
+    {},
+    (sandbox, _parameters, [id]) => sandbox.tables.deletedCustomers.get(id) ?? customerOf(sandbox, id),
+  ),
   route('POST', '/v1/customers/:id', fields, (sandbox, parameters, [id]) => {
     const customer = customerOf(sandbox, id);
     const method = parameters.invoice_settings?.default_payment_method;

@@ -3,6 +3,7 @@ import type * as wire from './wire.ts';
 /** All that the account holds, by id and in order of creation. Plain JSON in maps, so that it can be kept in a file. */
 export interface Tables {
   readonly customers: Map<string, wire.Customer>;
+  readonly deletedCustomers: Map<string, wire.DeletedCustomer>;
   readonly paymentMethods: Map<string, wire.PaymentMethod>;
   readonly products: Map<string, wire.Product>;
   readonly prices: Map<string, wire.Price>;
@@ -155,6 +156,7 @@ export function defaultBehaviour(): Behaviour {
 export function emptyTables(): Tables {
   return {
     customers: new Map(),
+    deletedCustomers: new Map(),
     paymentMethods: new Map(),
     products: new Map(),
     prices: new Map(),

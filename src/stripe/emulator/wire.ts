@@ -21,6 +21,7 @@ type WireValue<T> = T extends string | number | boolean | null | undefined | voi
         : T;
 
 export type Customer = Wire<Stripe.Customer>;
+export type DeletedCustomer = Wire<Stripe.DeletedCustomer>;
 export type PaymentMethod = Wire<Stripe.PaymentMethod>;
 export type Product = Wire<Stripe.Product>;
 export type Price = Wire<Stripe.Price>;
