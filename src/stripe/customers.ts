@@ -60,15 +60,26 @@ export class Customers {
     const known = await this.of(billingEntityId);
     if (known !== null) return known;
     const { stripe } = this.#options;
-    const customer = await stripe.call('customer', (sdk) =>
-      sdk.customers.create(
-        { description: externalId, metadata: { [ENTITY_MARK]: billingEntityId } },
-        { idempotencyKey: `tollgate-customer-${billingEntityId}` },
-      ),
-    );
-    // A call of its own, because names change; and before it is known here, so that nobody stays without one.
-    await stripe.call('customer', (sdk) => sdk.customers.update(customer.id, { name }));
-    return this.#note(billingEntityId, customer.id);
+    for (let key = `tollgate-customer-${billingEntityId}`; ;) {
+      const { id } = await stripe.call('customer', (sdk) =>
+        sdk.customers.create(
+          { description: externalId, metadata: { [ENTITY_MARK]: billingEntityId } },
+          { idempotencyKey: key },
+        ),
+      );
+      // A call of its own, because names change; and before it is known here, so that nobody stays without one.
+      const named = await orMissing(stripe.call('customer', (sdk) => sdk.customers.update(id, { name })));
+      if (named !== null) return this.#note(billingEntityId, id);
+      // Somebody deleted it since it was made, and Stripe repeats the answer of then.
+      key = `tollgate-customer-${billingEntityId}-after-${id}`;
+    }
+  }
+
+  /** Lets go of a customer that was deleted at Stripe: who pays again becomes another one. */
+  async forgetDeleted(customerId: string): Promise<void> {
+    const { stripe } = this.#options;
+    const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId)));
+    if (customer?.deleted === true) await this.#forget(customerId);
   }
 
   /**
@@ -112,6 +123,19 @@ export class Customers {
       values: [NAMESPACE, customerId],
     });
     return rows[0]?.billing_entity_id ?? null;
+  }
+
+  /** Nothing leads back from it any more: what is told of it later must not be taken for the next one's. */
+  async #forget(customerId: string): Promise<void> {
+    const { database } = this.#options;
+    const billingEntityId = await this.#find(customerId);
+    if (billingEntityId === null) return;
+    await database.query('delete from stripe_customer where billing_entity_id = $1 and customer_id = $2', [
+      billingEntityId,
+      customerId,
+    ]);
+    // Last: while it leads here, whoever tries again finds what is left to do.
+    await database.query('delete from entity_key where namespace = $1 and key = $2', [NAMESPACE, customerId]);
   }
 
   /** The first customer that is noted stays, and only that one leads back to the entity. */

@@ -82,7 +82,7 @@ export function openStripe(options: Options): StripeServices {
     onSynced: (customerId) => invoices.forget(customerId),
     log,
   });
-  followEvents({ events, stripe, sync });
+  followEvents({ events, stripe, sync, customers });
   const meterReporter = new MeterReporter({ stripe, catalog, events, reports, exclusive, customers, clock, log });
   jobs.tend(async () => meterReporter.tend());
   const returns = { ...settings.returns, publicUrl: options.publicUrl };

@@ -118,8 +118,10 @@ export class CustomerSync {
   ): Promise<void> {
     const { stripe, log } = this.#options;
     log.warn({ subscription: double.id, kept: kept.id }, 'a second subscription is undone');
-    for (const invoice of affairs.invoices) {
-      if (invoice.status === 'paid' && subscriptionOf(invoice) === double.id) await this.#refund(invoice.id);
+    for (const { id, status } of affairs.invoices.filter((each) => subscriptionOf(each) === double.id)) {
+      if (status === 'paid') await this.#refund(id);
+      // Or somebody would pay for nothing. One that is paid in this moment is refused, and refunded by who tries again.
+      if (status === 'open') await stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
     }
     // null: it has ended meanwhile.
     await orMissing(

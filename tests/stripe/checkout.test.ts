@@ -1,3 +1,4 @@
+import type { Stripe } from 'stripe';
 import { stripeClientOf } from '../support/stripe.ts';
 import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
 import { OPEN_CHECKOUT, OPEN_PORTAL, COMPLETE, RETURNS, Till } from '../support/till.ts';
@@ -85,6 +86,27 @@ describe('PRO', () => {
     const refunds = await stripeClientOf(till.app.emulator).list('refund', (sdk, page) => sdk.refunds.list(page));
     expect(refunds.map(({ amount }) => amount)).toEqual([6_000]);
     await till.expectProven(ada);
+  });
+
+  test('begun a second time and not paid for: it is ended, and cannot be paid any more', async () => {
+    const ada = await till.buyer();
+    await till.subscribe(ada);
+    const customer = await till.customerOf(ada);
+    const { prices } = await till.catalog();
+    const second = await till.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.create({
+        customer,
+        items: [{ price: prices.get('PRO') as string, quantity: 5 }],
+        payment_behavior: 'default_incomplete',
+      }),
+    );
+    await till.settled();
+    const { status, latest_invoice: invoice } = (await till.subscriptionsOf(ada)).find(
+      ({ id }) => id === second.id,
+    ) as Stripe.Subscription;
+    expect(status).toMatch(/^canceled|incomplete_expired$/);
+    expect((await till.invoicesOf(ada)).find(({ id }) => id === invoice)?.status).toBe('void');
+    expect(await till.shown(ada)).toMatchObject({ credits: { available: 500_000 }, subscription: { quantity: 1 } });
   });
 
   test('asked for while every answer of Stripe’s is lost after the commit is one customer', async () => {

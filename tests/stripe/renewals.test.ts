@@ -7,6 +7,7 @@ import { countedBy } from '../../src/stripe/meter-reporter.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
 import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
 import { type Buyer, Till } from '../support/till.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const LONG_MS = 180_000;
 const HOUR_MS = 3_600_000;
@@ -38,6 +39,8 @@ const UPGRADED_AT = turn(UPGRADE) + 10 * DAY_MS;
 
 let till: Till;
 let ada: Buyer;
+/** What was reserved as the last thing of a month. */
+let straddling: string;
 /** Credits that were used in each month, by what the answers said. */
 const used = Array.from({ length: MONTHS }, () => 0);
 
@@ -53,9 +56,16 @@ const stripe = (): StripeServices => till.app.services.stripe as StripeServices;
 
 const at = (ms: number): Promise<void> => till.moveTo(new Date(ms));
 
-async function use(month: number, credits: number): Promise<void> {
-  expect(await till.use(ada, credits)).toMatchObject({ credits });
+async function use(month: number, credits: number, reservation: string | null = null): Promise<void> {
+  expect(await till.use(ada, credits, reservation)).toMatchObject({ credits });
   used[month] = (used[month] as number) + credits;
+}
+
+/** All that was used beyond the credits has been told, by us or by a pass that was under way. */
+async function reported(): Promise<void> {
+  await stripe().meterReporter.run();
+  const { meterReports } = till.app.services;
+  await waitFor(async () => (await meterReports.counts()).undelivered === 0, 'reports to be delivered');
 }
 
 /** What the credits of a month come to: its base, and for the rest of its month the unit that was bought in the middle. */
@@ -94,7 +104,7 @@ async function live(month: number): Promise<void> {
   await use(month, allowanceOf(month) - (used[month] as number) - 50_000);
   await at(end - DAY_MS);
   await use(month, 60_000 + 10 * month);
-  await stripe().meterReporter.run();
+  await reported();
   if (month + 1 === FAILED) await till.setCard(ada, 'declined');
   const told = TOLD[month];
   if (told) await till.control.deliveryMode({ hold: true, copies: told.copies });
@@ -104,6 +114,7 @@ async function live(month: number): Promise<void> {
   }
   till.clock.set(new Date(end - 1));
   await use(month, 77);
+  straddling = await till.reserve(ada, 500);
 }
 
 /** The month ends: by our own clock first. What was used until then is reported before its invoice is final. */
@@ -118,8 +129,10 @@ async function pass(month: number): Promise<void> {
     });
   } else till.clock.set(new Date(end));
   if (month + 1 < MONTHS) await use(month + 1, 1_000);
+  // What was admitted in one month and is done in the next one is charged to that.
+  if (month + 1 < MONTHS) await use(month + 1, 500, straddling);
   await at(end + (awayMs ?? 1_000));
-  await stripe().meterReporter.run();
+  await reported();
 }
 
 test(
@@ -133,7 +146,7 @@ test(
       await pass(month);
     }
     await at(turn(MONTHS) + 2 * HOUR_MS);
-    await stripe().meterReporter.run();
+    await reported();
     await at(turn(MONTHS) + 3 * HOUR_MS);
 
     const overage = used.map((credits, month) => credits - allowanceOf(month));

@@ -315,6 +315,48 @@ describe('a subscription that is ended at once, at Stripe', () => {
   });
 });
 
+describe('units that changed at Stripe before a period began, of which nobody was told', () => {
+  test.each([
+    { from: 3, to: 2, given: 1_500_000, left: 500_000 },
+    { from: 1, to: 2, given: 500_000, left: 500_000 },
+  ])('($from to $to) come out as they were paid for, and go with their money', async ({ from, to, given, left }) => {
+    const ada = await till.buyer();
+    await till.subscribe(ada, from);
+    await till.control.deliveryMode({ hold: true });
+    await till.changeAtStripe(ada, to);
+    await at(FIRST_END);
+    expect(await till.available(ada)).toBe(given);
+    await at(FIRST_END + HOUR_MS);
+    await till.control.deliveryMode({ hold: false });
+    await till.control.releaseDeliveries('reversed');
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject({ ...stands('ACTIVE', 1_000_000), subscription: { quantity: to } });
+    const [renewal] = await till.chargesOf(ada);
+    await till.control.refund(renewal?.id as string, (renewal?.amount as number) / 2);
+    await till.settled();
+    await till.sync(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', left));
+    await till.expectProven(ada);
+  });
+});
+
+test('a customer that is deleted at Stripe takes the subscription along; who comes again becomes another one', async () => {
+  const ada = await subscribed();
+  await purchase(ada, 20_000);
+  const former = await till.customerOf(ada);
+  await till.stripe.call('customer', (sdk) => sdk.customers.del(former));
+  await till.settled();
+  expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 20_000, owed: 0 } });
+  await till.subscribe(ada);
+  expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 520_000));
+  expect(await till.customerOf(ada)).not.toBe(former);
+  // What is told of the former one once more is nobody's.
+  await till.control.emit('customer.subscription.deleted', { object: 'subscription', id: 'sub_1', customer: former });
+  await till.settled();
+  expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 520_000));
+  await till.expectProven(ada);
+});
+
 test(
   'every call and every answer is as the SDK declares it',
   () => {

@@ -10,7 +10,7 @@ import { countedBy } from '../../src/stripe/meter-reporter.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
 import { startTestApp, type TestApp } from './app.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
-import { type Answer, type Ask, asker, Clients, codeOf, CONSUME } from './organizations.ts';
+import { type Answer, type Ask, asker, Clients, codeOf, computeFor, CONSUME, RESERVE } from './organizations.ts';
 import { TestClock } from './services.ts';
 import { startStripeApp, type StripeApp, stripeClientOf, stripeEnv } from './stripe.ts';
 import { waitFor } from './wait-for.ts';
@@ -170,10 +170,14 @@ export class Till {
     return (await this.app.services.stripe?.customers.of(id)) as string;
   }
 
-  /** Uses so many credits of COMPUTE. */
-  use({ externalId }: Buyer, credits: number): Promise<Answer> {
-    const lines = [{ resource: 'COMPUTE', quantity: credits * 1_200 }];
-    const input = { idempotencyKey: this.clients.next(), userExternalId: externalId, lines };
+  /** Uses so many credits of COMPUTE, settling what was reserved for it if it was. */
+  use({ externalId }: Buyer, credits: number, reservationId: string | null = null): Promise<Answer> {
+    const input = {
+      idempotencyKey: this.clients.next(),
+      userExternalId: externalId,
+      reservationId,
+      lines: computeFor(credits),
+    };
     return this.ask(this.clients.service, CONSUME, { input });
   }
 
@@ -292,6 +296,14 @@ export class Till {
     this.#app = await this.#app.restarted(meanwhile);
     await this.control.retryDeliveries();
     await this.settled();
+  }
+
+  /** Reserves so many credits for a day. @returns the reservation */
+  async reserve({ externalId }: Buyer, credits: number): Promise<string> {
+    const lines = computeFor(credits);
+    const input = { idempotencyKey: this.clients.next(), userExternalId: externalId, lines, ttlSeconds: 86_400 };
+    const { reservation } = await this.ask<{ reservation: { id: string } }>(this.clients.service, RESERVE, { input });
+    return reservation.id;
   }
 
   /** Asks the database behind everybody's back. */
