@@ -25,7 +25,9 @@ import { BillingSubscription } from './subscription.type.ts';
 /** Plans and credits for money, by way of the payment provider. */
 @Resolver(() => BillingEntity)
 export class PaymentResolver {
-  @Query(() => PlanChangePreview, { description: 'What changePlan would do now. Changes nothing.' })
+  @Query(() => PlanChangePreview, {
+    description: 'What changePlan would do now. Changes nothing. More units while an invoice is open: CONFLICT.',
+  })
   async previewPlanChange(
     @Arg('input', () => ChangePlanInput, { description: 'Which change.' }) input: ChangePlanInput,
     @Ctx() context: RequestContext,

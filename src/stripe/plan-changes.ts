@@ -67,7 +67,7 @@ export class PlanChanges {
     this.#options = options;
   }
 
-  /** What `change` would do now. @throws Refusal BAD_USER_INPUT, PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  /** What `change` would do now. @throws Refusal BAD_USER_INPUT; CONFLICT while an invoice is open; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
   async preview(billingEntityId: string, change: PlanChange): Promise<PlanChangePreview> {
     const target = termsOf(change);
     const subscribed = await this.#subscribed(billingEntityId);
@@ -90,6 +90,7 @@ export class PlanChanges {
         return { ...nothing, timing: 'PERIOD_END', effectiveAt, featuresLost };
       }
       case 'UP': {
+        checkPaid(subscribed);
         const { amount_due: dueNowCents, lines } = await this.#options.stripe.call('invoice', (sdk) =>
           sdk.invoices.createPreview({
             customer: subscribed.customer,

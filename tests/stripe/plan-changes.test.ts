@@ -358,6 +358,8 @@ describe('more units', () => {
     await till.moveTo('2027-02-28T02:00:00.000Z');
     expect((await subscriptionOf(ada)).status).toBe('PAST_DUE');
     expect(await changeCode(ada, 2)).toBe('CONFLICT');
+    const input = { billingEntityId: ada.id, plan: 'PRO', quantity: 2 };
+    expect(await till.codeOf(ada, PREVIEW, { input })).toBe('CONFLICT');
     expect((await subscriptionOf(ada)).pendingPayment).toBeNull();
     const [open] = await till.invoicesOf(ada);
     await till.submit(open?.hosted_invoice_url as string, { card: 'accepted' });
