@@ -16,14 +16,17 @@ export class StripeEvents {
     this.#byType.set(type, [...(this.#byType.get(type) ?? []), handler]);
   }
 
-  /** Calls `handler` for every event that concerns a customer, whatever its type, before those of its type. */
+  /** Calls `handler` when something happened to a customer, once for all events that are there by then. */
   onCustomer(handler: (customerId: string) => Promise<void>): void {
     this.#ofCustomers.push(handler);
   }
 
+  /** Before `handle` of its events. */
+  async handleCustomer(customerId: string): Promise<void> {
+    for (const handler of this.#ofCustomers) await handler(customerId);
+  }
+
   async handle(event: StripeEvent): Promise<void> {
-    const { customerId, type } = event;
-    if (customerId !== null) for (const handler of this.#ofCustomers) await handler(customerId);
-    for (const handler of this.#byType.get(type) ?? []) await handler(event);
+    for (const handler of this.#byType.get(event.type) ?? []) await handler(event);
   }
 }

@@ -1,4 +1,4 @@
-/** The inbox of webhooks: every event once, and a job for each until it has been handled. */
+/** The inbox of webhooks: every event once, and a job for whom it concerns until it has been handled. */
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
@@ -27,8 +27,10 @@ interface Options {
 }
 
 const HANDLE = 'stripe.event';
+const HANDLE_CUSTOMER = 'stripe.customer';
 const FORGET = 'stripe.forget_events';
-const PAYLOAD = z.object({ event: z.string() });
+const EVENT = z.object({ event: z.string() });
+const CUSTOMER = z.object({ customer: z.string() });
 
 /** Stripe sends an event again for up to three days by itself, and for thirty when somebody asks for it. */
 const REMEMBERED_DAYS = 60;
@@ -42,7 +44,11 @@ export class Inbox {
   constructor(options: Options) {
     this.#options = options;
     const { jobs } = options;
-    jobs.define(HANDLE, { parse: (payload) => PAYLOAD.parse(payload), run: ({ event }) => this.#handle(event) });
+    jobs.define(HANDLE, { parse: (payload) => EVENT.parse(payload), run: ({ event }) => this.#handle(event) });
+    jobs.define(HANDLE_CUSTOMER, {
+      parse: (payload) => CUSTOMER.parse(payload),
+      run: ({ customer }) => this.#handleAllOf(customer),
+    });
     jobs.define(FORGET, { parse: () => null, run: () => this.#forget() });
     jobs.schedule({ task: FORGET, cron: '17 3 * * *' });
     jobs.tend(() => this.sweep());
@@ -89,18 +95,30 @@ export class Inbox {
     const { rows } = await this.#options.database.query<{ id: string; customer_id: string | null }>(
       `select e.id, e.customer_id from stripe_event e
        where e.processed_at is null and not exists (
-         select from graphile_worker._private_jobs j where j.key = $1 || ' ' || e.id)
-       order by e.received_at limit $2`,
-      [HANDLE, SWEPT_AT_ONCE],
+         select from graphile_worker._private_jobs j
+         where j.key = coalesce($2 || ' ' || e.customer_id, $1 || ' ' || e.id))
+       order by e.received_at limit $3`,
+      [HANDLE, HANDLE_CUSTOMER, SWEPT_AT_ONCE],
     );
-    for (const { id, customer_id: customerId } of rows) await this.#enqueue({ id, customerId });
+    const customers = new Set<string>();
+    for (const { id, customer_id: customerId } of rows) {
+      if (customerId !== null && customers.has(customerId)) continue;
+      if (customerId !== null) customers.add(customerId);
+      await this.#enqueue({ id, customerId });
+    }
   }
 
-  /** Events of one customer are handled one after another: all of them come to fetching the same things. */
+  /**
+   * Of one customer there is one job for all events: they come in swarms, and all of them come to fetching the same
+   * things. One that runs already is done again, because it may have looked before this event was there.
+   */
   async #enqueue({ id, customerId }: Pick<StripeEvent, 'id' | 'customerId'>): Promise<void> {
-    const queue = customerId === null ? undefined : customerQueue(customerId);
-    const key = `${HANDLE} ${id}`;
-    await this.#options.jobs.add(HANDLE, { event: id }, { key, keep: 'first', ...(queue !== undefined && { queue }) });
+    const { jobs } = this.#options;
+    if (customerId === null) await jobs.add(HANDLE, { event: id }, { key: `${HANDLE} ${id}`, keep: 'first' });
+    else {
+      const key = `${HANDLE_CUSTOMER} ${customerId}`;
+      await jobs.add(HANDLE_CUSTOMER, { customer: customerId }, { key, queue: key });
+    }
   }
 
   async #isOpen(id: string): Promise<boolean> {
@@ -112,17 +130,34 @@ export class Inbox {
   }
 
   async #handle(id: string): Promise<void> {
-    const { database, events, clock } = this.#options;
-    const { rows } = await database.query<EventRow>(
-      `select id, type, thin, object_id, customer_id, created_at from stripe_event
-       where id = $1 and processed_at is null`,
+    const { rows } = await this.#options.database.query<EventRow>(
+      `select ${COLUMNS} from stripe_event where id = $1 and processed_at is null`,
       [id],
     );
-    const [row] = rows;
-    if (row === undefined) return;
-    const { type, thin, object_id: objectId, customer_id: customerId, created_at: createdAt } = row;
-    await events.handle({ id, type, thin, objectId, customerId, createdAt });
-    await database.query('update stripe_event set processed_at = $2 where id = $1', [id, clock.now()]);
+    for (const row of rows) {
+      const event = toEvent(row);
+      if (event.customerId !== null) await this.#options.events.handleCustomer(event.customerId);
+      await this.#handleOne(event);
+    }
+  }
+
+  /** What is there when this begins. One event that cannot be handled is in nobody's way. */
+  async #handleAllOf(customerId: string): Promise<void> {
+    const { rows } = await this.#options.database.query<EventRow>(
+      `select ${COLUMNS} from stripe_event where processed_at is null and customer_id = $1 order by received_at, id`,
+      [customerId],
+    );
+    if (rows.length === 0) return;
+    await this.#options.events.handleCustomer(customerId);
+    const failures: unknown[] = [];
+    for (const row of rows) await this.#handleOne(toEvent(row)).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #handleOne(event: StripeEvent): Promise<void> {
+    const { database, events, clock } = this.#options;
+    await events.handle(event);
+    await database.query('update stripe_event set processed_at = $2 where id = $1', [event.id, clock.now()]);
   }
 
   async #forget(): Promise<void> {
@@ -132,10 +167,7 @@ export class Inbox {
   }
 }
 
-/** The queue of jobs that concern one customer of Stripe's. */
-function customerQueue(customerId: string): string {
-  return `stripe ${customerId}`;
-}
+const COLUMNS = 'id, type, thin, object_id, customer_id, created_at';
 
 interface EventRow {
   id: string;
@@ -144,4 +176,9 @@ interface EventRow {
   object_id: string | null;
   customer_id: string | null;
   created_at: Date;
+}
+
+function toEvent(row: EventRow): StripeEvent {
+  const { id, type, thin, object_id: objectId, customer_id: customerId, created_at: createdAt } = row;
+  return { id, type, thin, objectId, customerId, createdAt };
 }
