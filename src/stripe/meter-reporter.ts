@@ -110,18 +110,6 @@ export class MeterReporter {
     this.#unanswered = unanswered;
   }
 
-  /**
-   * Freezes and delivers all of one account, before its subscription is ended.
-   * @returns whether nothing is left
-   * @throws Refusal PAYMENT_PROVIDER_ERROR when Stripe is away
-   */
-  async flush(billingEntityId: string): Promise<boolean> {
-    const { reports, exclusive } = this.#options;
-    await reports.freeze(billingEntityId);
-    await exclusive.run(lockOf(billingEntityId), () => this.#deliverAll(billingEntityId, { refusedToo: true }));
-    return (await reports.undeliveredOf(billingEntityId)).length === 0;
-  }
-
   /** Accounts whose reports wait, those that wait longest first. */
   async #waiting(): Promise<ReadonlySet<string>> {
     const found = new Set<string>();

@@ -74,17 +74,6 @@ describe('overage', () => {
     await reporter.run();
     expect(await bench.counted(payer)).toBe(5);
   });
-
-  it('is flushed on demand, all of it', async () => {
-    const payer = await bench.payer();
-    const { reporter } = bench.process();
-    await bench.use(payer, 3);
-    await bench.emulator.control.addFault({ ...METER_EVENTS, kind: 'rate_limit' });
-    await expect(reporter.flush(payer.id)).rejects.toMatchObject({ code: 'PAYMENT_PROVIDER_ERROR' });
-    await bench.use(payer, 4);
-    expect(await reporter.flush(payer.id)).toBe(true);
-    expect(await bench.counted(payer)).toBe(7);
-  });
 });
 
 describe('two processes', () => {
@@ -333,11 +322,11 @@ describe('around a period’s end', () => {
     expect(await billed(payer)).toMatchObject([{ quantity: 25_000 }]);
   });
 
-  it('what was flushed before the subscription is ended is on its last invoice', async () => {
+  it('what was reported before the subscription is ended is on its last invoice', async () => {
     const payer = await bench.payer();
     await bench.use(payer, 25_000);
     await bench.forward(60);
-    expect(await bench.process().reporter.flush(payer.id)).toBe(true);
+    await bench.process().reporter.run();
     await bench.sdk.subscriptions.cancel(payer.subscription, { invoice_now: true });
     expect(await billed(payer)).toMatchObject([{ quantity: 25_000 }]);
     expect(await itemsOf(payer)).toEqual([]);
