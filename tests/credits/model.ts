@@ -258,11 +258,16 @@ export class Model {
   }
 
   #active(): ModelGrant[] {
-    return this.grants.filter((grant) => grant.from <= this.#now && grant.until > this.#now);
+    return this.grants.filter((grant) => grant.from <= this.#now && !this.#hasLapsed(grant));
   }
 
   #lapsing(): ModelGrant[] {
-    return this.grants.filter((grant) => grant.until <= this.#now && grant.left > 0n);
+    return this.grants.filter((grant) => this.#hasLapsed(grant) && grant.left > 0n);
+  }
+
+  /** For good: a clock that jumps back brings nothing back. */
+  #hasLapsed(grant: ModelGrant): boolean {
+    return grant.until <= this.#now || this.#kept.has(grant);
   }
 
   #usable(): ModelGrant[] {
