@@ -81,11 +81,12 @@ export class CustomerSync {
     if (billingEntityId === null) return null;
     const affairs = await this.#fetch(customerId);
     const { kept, doubles } = chooseSubscription(affairs.subscriptions);
-    if (kept !== null) for (const double of doubles) await this.#undo(double, { kept, affairs });
     const state = await this.#follow(billingEntityId, kept, affairs);
     await this.#credit(billingEntityId, state, paidLinesOf(affairs));
     for (const charge of affairs.charges.filter(isTouched)) await clawbacks.settle(billingEntityId, charge);
     onSynced(customerId);
+    // Last: a refund that Stripe will not make is no reason to keep from a payer what else they paid for.
+    if (kept !== null) for (const double of doubles) await this.#undo(double, { kept, affairs });
     return billingEntityId;
   }
 
