@@ -41,6 +41,9 @@ interface Options {
   readonly log: Log;
 }
 
+/** Why a refund is not needed any more: there was one, or the bank took the money back by itself. */
+const MONEY_IS_BACK = new Set<string | null>(['charge_already_refunded', 'charge_disputed']);
+
 export class CustomerSync {
   readonly #options: Options;
 
@@ -152,7 +155,7 @@ export class CustomerSync {
           ),
         );
       } catch (error) {
-        if (!(error instanceof StripeRejection) || error.code !== 'charge_already_refunded') throw error;
+        if (!(error instanceof StripeRejection) || !MONEY_IS_BACK.has(error.code)) throw error;
       }
     }
   }

@@ -127,6 +127,20 @@ describe('a refund', () => {
   });
 });
 
+test('a refund that fails at the bank gives back what it had taken, once, and leaves other refunds alone', async () => {
+  const ada = await purchased(20_000);
+  const charge = await chargeOf(ada);
+  await refund(charge, 20);
+  const { id } = await till.control.refund(charge, 40);
+  await till.settled();
+  expect(await creditsOf(ada)).toEqual({ available: 5_000, owed: 0 });
+  await toldLate(async () => void (await till.control.failRefund(id)));
+  expect(await creditsOf(ada)).toEqual({ available: 15_000, owed: 0 });
+  await till.sync(ada);
+  expect(await creditsOf(ada)).toEqual({ available: 15_000, owed: 0 });
+  await till.expectProven(ada);
+});
+
 describe('a dispute', () => {
   test('takes nothing while it is open, and all when it is lost', async () => {
     const ada = await subscribed();

@@ -11,7 +11,7 @@ import { StripeFailure } from './errors.ts';
 import type { Faults } from './faults.ts';
 import { invoiceOf } from './invoice-routes.ts';
 import { failAuthentication, intentOf } from './payments.ts';
-import { createRefund } from './refunds.ts';
+import { createRefund, failRefund } from './refunds.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { reportMeterError } from './thin-events.ts';
 import { catchUp, moveTo } from './timeline.ts';
@@ -167,6 +167,7 @@ function routesOf({ sandbox, deliveries, faults, api }: Controlled): readonly Co
       const { charge, amountCents } = chargeBody.parse(body);
       return createRefund(sandbox, { charge, amount: amountCents });
     }),
+    on('POST', '/refunds/:id/fail', (_body, id) => failRefund(sandbox, id)),
     on('POST', '/disputes', (body) => {
       const { charge, amountCents } = chargeBody.parse(body);
       return openDispute(sandbox, charge, { amountCents });

@@ -122,6 +122,11 @@ export class EmulatorControl {
     return this.#call('POST', '/refunds', { charge, amountCents });
   }
 
+  /** Makes a refund come back from the bank. */
+  async failRefund(refund: string): Promise<Refund> {
+    return this.#call('POST', `/refunds/${refund}/fail`);
+  }
+
   async openDispute(charge: string, amountCents?: number): Promise<Dispute> {
     return this.#call('POST', '/disputes', { charge, amountCents });
   }

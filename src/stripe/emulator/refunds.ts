@@ -110,6 +110,23 @@ export function createRefund(sandbox: Sandbox, parameters: Partial<Values<typeof
   return refund;
 }
 
+/** The bank would not take it: the money is back with who gave it, days after it was said to be gone. */
+export function failRefund(sandbox: Sandbox, id: string): Refund {
+  const refund = refundOf(sandbox, id);
+  if (refund.status !== 'succeeded' || refund.charge === null) throw invalid(`Refund ${id} cannot fail any more.`);
+  const charge = chargeOf(sandbox, refund.charge);
+  sandbox.change(charge, 'charge.updated', () => {
+    charge.amount_refunded -= refund.amount;
+    charge.refunded = false;
+  });
+  sandbox.change(refund, 'refund.failed', () => {
+    refund.status = 'failed';
+    refund.failure_reason = 'expired_or_canceled_card';
+    refund.failure_balance_transaction = sandbox.newId('txn');
+  });
+  return refund;
+}
+
 function chargeToRefund(sandbox: Sandbox, parameters: Partial<Values<typeof createFields>>): Charge {
   if (parameters.charge !== undefined) return chargeOf(sandbox, parameters.charge, 'charge');
   if (parameters.payment_intent === undefined) {
