@@ -4,6 +4,7 @@ import { OrganizationsAndKeys } from './0003-organizations-and-keys.ts';
 import { PlansAndPeriods } from './0004-plans-and-periods.ts';
 import { StripeInbox } from './0005-stripe-inbox.ts';
 import { StripeCustomers } from './0006-stripe-customers.ts';
+import { UnpaidBases } from './0007-unpaid-bases.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   PlansAndPeriods,
   StripeInbox,
   StripeCustomers,
+  UnpaidBases,
 ];

@@ -17,6 +17,7 @@ import {
 import { StripeCustomerRow } from '../stripe/stripe-customer.entity.ts';
 import { StripeEventRow } from '../stripe/stripe-event.entity.ts';
 import { PendingPaymentRow } from '../subscriptions/pending-payment.entity.ts';
+import { UnpaidBaseRow } from '../subscriptions/unpaid-base.entity.ts';
 import { ExportLinkRow } from '../usage/export-link.entity.ts';
 
 /** Every table of the application, as the ORM knows it. */
@@ -41,4 +42,5 @@ export const entities = [
   StripeEventRow,
   StripeCustomerRow,
   PendingPaymentRow,
+  UnpaidBaseRow,
 ];

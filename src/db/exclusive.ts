@@ -2,10 +2,20 @@ import type pg from 'pg';
 import { isTransient, unavailable } from './errors.ts';
 import { openLockPool, type PoolOptions } from './pools.ts';
 
+/** A lock, for who works under it. */
+export interface Lock {
+  /**
+   * To be asked before writing what was read elsewhere under the lock, which may have taken long.
+   * @throws Refusal UNAVAILABLE: it was lost, and somebody else may be at work
+   */
+  check(): Promise<void>;
+}
+
 /**
  * One at a time for a name, on any number of processes: advisory locks, each on a connection of its own while the work
  * goes on. No transaction is open meanwhile, so nothing is held back by work that waits for others. Who is cut off from the
- * database loses the lock and does not know it: the work must bear a second one that began.
+ * database loses the lock and is told by nobody: the work asks the lock before it writes, and must bear a second one that
+ * began in between.
  */
 export class Exclusive {
   /** Of nobody else: who holds a lock asks for other connections, and they must not be used up by those who wait. */
@@ -23,7 +33,7 @@ export class Exclusive {
    * with all connections in the hands of those who want a second one nobody would go on.
    * @throws Refusal UNAVAILABLE
    */
-  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async run<T>(name: string, work: (lock: Lock) => Promise<T>): Promise<T> {
     const before = this.#turns.get(name) ?? Promise.resolve();
     return this.#taking(
       name,
@@ -53,7 +63,11 @@ export class Exclusive {
     }
   }
 
-  async #held<T>(name: string, { wait }: { readonly wait: boolean }, work: () => Promise<T>): Promise<T | null> {
+  async #held<T>(
+    name: string,
+    { wait }: { readonly wait: boolean },
+    work: (lock: Lock) => Promise<T>,
+  ): Promise<T | null> {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw isTransient(error) ? unavailable('the database does not answer', error) : error;
     });
@@ -66,7 +80,7 @@ export class Exclusive {
         return null;
       }
       try {
-        return await work();
+        return await work({ check: () => checkHeld(client) });
       } finally {
         isFree = await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]).then(
           () => true,
@@ -76,6 +90,15 @@ export class Exclusive {
     } finally {
       client.release(!isFree);
     }
+  }
+}
+
+/** A session's locks are held as long as it lives. */
+async function checkHeld(client: pg.PoolClient): Promise<void> {
+  try {
+    await client.query('select');
+  } catch (error) {
+    throw unavailable('the database was away meanwhile', error);
   }
 }
 

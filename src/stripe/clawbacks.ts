@@ -3,7 +3,7 @@ import type { Stripe } from 'stripe';
 import type { Transfers } from '../credits/transfers.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
 import type { StripeClient } from './client.ts';
-import { baseCreditsOf, idOf } from './provider-state.ts';
+import { baseLineOf, idOf } from './provider-state.ts';
 
 interface Options {
   readonly stripe: StripeClient;
@@ -63,7 +63,7 @@ export class Clawbacks {
   ): Promise<void> {
     const { subscriptions, transfers } = this.#options;
     const { paid, gone, cameBack } = money;
-    const base = baseOf(line);
+    const base = baseLineOf(line);
     for (const grant of await subscriptions.grantsFor({ billingEntityId, invoiceId, lineId: line.id, base })) {
       const { grantId, amount, clawed } = grant;
       // Given for more units than the line charged, because nobody had told of fewer: that is taken back in any case.
@@ -103,12 +103,4 @@ export class Clawbacks {
     }
     return { paid, gone, cameBack };
   }
-}
-
-/** A plan's own line, for a whole period; a change's has credits of its own, and what the meter counted bought none. */
-function baseOf(line: Stripe.InvoiceLineItem): { subscriptionId: string; periodStart: Date; credits: bigint } | null {
-  const subscriptionId = line.parent?.subscription_item_details?.subscription;
-  const credits = baseCreditsOf(line);
-  if (subscriptionId == null || credits === null) return null;
-  return { subscriptionId, periodStart: new Date(line.period.start * 1_000), credits };
 }

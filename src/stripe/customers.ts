@@ -75,11 +75,16 @@ export class Customers {
     }
   }
 
-  /** Lets go of a customer that was deleted at Stripe: who pays again becomes another one. */
-  async forgetDeleted(customerId: string): Promise<void> {
+  /** Whether somebody deleted the customer at Stripe. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  async isDeleted(customerId: string): Promise<boolean> {
     const { stripe } = this.#options;
     const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId)));
-    if (customer?.deleted === true) await this.#forget(customerId);
+    return customer?.deleted === true;
+  }
+
+  /** Lets go of a customer that was deleted at Stripe: who pays again becomes another one. */
+  async forgetDeleted(customerId: string): Promise<void> {
+    if (await this.isDeleted(customerId)) await this.#forget(customerId);
   }
 
   /**
@@ -98,22 +103,6 @@ export class Customers {
     ]);
     if (rows.length === 0) return null;
     return (await this.#note(entityId, customerId)) === customerId ? entityId : null;
-  }
-
-  /** Base credits that were taken back because nobody paid for them; null: none. */
-  async unpaidGrant(billingEntityId: string): Promise<string | null> {
-    const { rows } = await this.#options.database.query<{ unpaid_grant_id: string | null }>(
-      'select unpaid_grant_id from stripe_customer where billing_entity_id = $1',
-      [billingEntityId],
-    );
-    return rows[0]?.unpaid_grant_id ?? null;
-  }
-
-  async noteUnpaidGrant(billingEntityId: string, grantId: string | null): Promise<void> {
-    await this.#options.database.query('update stripe_customer set unpaid_grant_id = $2 where billing_entity_id = $1', [
-      billingEntityId,
-      grantId,
-    ]);
   }
 
   async #find(customerId: string): Promise<string | null> {

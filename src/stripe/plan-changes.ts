@@ -167,11 +167,11 @@ export class PlanChanges {
     const none = (): Refusal => new Refusal('CONFLICT', `there is no subscription: ${otherwise}`);
     const customer = await customers.of(ask.billingEntityId);
     if (customer === null) throw none();
-    await sync.holding(customer, async () => {
+    await sync.holding(customer, async (lock) => {
       const subscribed = await this.#find(customer);
       if (subscribed === null) throw none();
       await work(subscribed, () => this.#note(ask, subscribed));
-      await sync.syncHeld(customer);
+      await sync.syncHeld(customer, lock);
     });
     const { subscription } = await subscriptions.of(ask.billingEntityId);
     if (subscription === null) throw none();

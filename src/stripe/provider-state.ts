@@ -1,7 +1,13 @@
 /** What Stripe's objects mean here, as functions of them alone: which subscription counts, how it stands, what was paid. */
 import type { Stripe } from 'stripe';
 import { monthFrom, type Period } from '../credits/periods.ts';
-import type { PlanUnits, Standing, SubscriptionStatus, WantedSubscription } from '../credits/subscription.ts';
+import type {
+  PlanUnits,
+  Standing,
+  SubscriptionState,
+  SubscriptionStatus,
+  WantedSubscription,
+} from '../credits/subscription.ts';
 import type { PlanTerms } from '../plans/plans.ts';
 import { planOfProduct } from './catalog.ts';
 
@@ -31,13 +37,13 @@ export function idOf(reference: string | { readonly id: string }): string {
   return typeof reference === 'string' ? reference : reference.id;
 }
 
-/** The item that is the plan, with its terms; null: the subscription is none of ours. */
+/** The item that is the plan, with its terms; null: the subscription is none of ours, or of no units. */
 export function planItemOf({ items }: Pick<Stripe.Subscription, 'items'>): PlanItem | null {
   for (const item of items.data) {
     const plan = planOfProduct(idOf(item.price.product));
-    if (plan !== null && item.price.recurring?.usage_type !== 'metered') {
-      return { item, plan, quantity: item.quantity ?? 1 };
-    }
+    const quantity = item.quantity ?? 1;
+    const isMetered = item.price.recurring?.usage_type === 'metered';
+    if (plan !== null && !isMetered && quantity > 0) return { item, plan, quantity };
   }
   return null;
 }
@@ -89,22 +95,22 @@ export function standingOf(status: string): { standing: Standing; status: Subscr
   }
 }
 
-/** The subscription as the account is to follow it. `stands`: as the account last had it, for a status that nobody knows. */
+/** The subscription as the account is to follow it. `former`: as it had it, which tells of a status that nobody knows. */
 export function wantedOf(
   subscription: Stripe.Subscription,
   {
     plan: { item, plan, quantity },
     schedule,
     invoices,
-    stands,
+    former,
   }: {
     readonly plan: PlanItem;
     readonly schedule: Stripe.SubscriptionSchedule | null;
     readonly invoices: readonly Stripe.Invoice[];
-    readonly stands: { standing: Standing; status: SubscriptionStatus };
+    readonly former: SubscriptionState | null;
   },
 ): WantedSubscription {
-  const { standing, status } = standingOf(subscription.status) ?? stands;
+  const { standing, status } = standingOf(subscription.status) ?? stoodOf(subscription, former);
   return {
     id: subscription.id,
     plan: plan.code,
@@ -116,6 +122,14 @@ export function wantedOf(
     next: nextOf(subscription, { plan: plan.code, quantity }, schedule),
     period: { start: instant(item.current_period_start), end: instant(item.current_period_end) },
   };
+}
+
+/** How the account had it: what holds on where Stripe says something that nobody knows. */
+function stoodOf(
+  { id }: Stripe.Subscription,
+  former: SubscriptionState | null,
+): { standing: Standing; status: SubscriptionStatus } {
+  return former?.id === id ? former : { standing: 'INCOMPLETE', status: 'INCOMPLETE' };
 }
 
 /** What it becomes when its period ends; null: it ends. */
@@ -135,7 +149,7 @@ function nextOf(
   }
   // Phases name prices and nothing of them; of ours only the plan's own has a quantity.
   const quantity = phase.items.find((each) => each.quantity !== undefined)?.quantity;
-  return quantity === undefined ? null : { plan: now.plan, quantity };
+  return quantity === undefined || quantity < 1 ? null : { plan: now.plan, quantity };
 }
 
 /** Counted from the oldest of its invoices that is open, so that a later one puts nothing off. */
@@ -151,37 +165,66 @@ export function subscriptionOf({ parent }: Pick<Stripe.Invoice, 'parent'>): stri
   return of === undefined ? null : idOf(of);
 }
 
-/** The price of a period's base credits, as it was paid. */
-export interface PaidBase {
+/** A line that is the price of the base credits of one period. */
+export interface BaseLine {
+  readonly subscriptionId: string;
+  readonly periodStart: Date;
   readonly units: number;
   readonly credits: bigint;
+}
+
+/** The base that a line is the price of; null: of none, such as a change's or the meter's. */
+export function baseLineOf(line: Stripe.InvoiceLineItem): BaseLine | null {
+  const subscriptionId = line.parent?.subscription_item_details?.subscription;
+  const plan = isProration(line) ? null : planOf(line);
+  if (subscriptionId == null || plan === null) return null;
+  const units = line.quantity ?? 0;
+  return { subscriptionId, periodStart: instant(line.period.start), units, credits: plan.credits * BigInt(units) };
+}
+
+/** A base that was paid, and by what. */
+export interface PaidBase extends BaseLine {
   readonly invoiceId: string;
   readonly lineId: string;
 }
 
-/** What was paid for the base of the subscription's running period; null: nothing yet. */
-export function paidBaseOf(
-  subscription: Stripe.Subscription,
-  { item }: Pick<PlanItem, 'item'>,
-  invoices: readonly Stripe.Invoice[],
-): PaidBase | null {
-  let most: PaidBase | null = null;
-  for (const { id: invoiceId, ...invoice } of invoices) {
-    if (invoice.status !== 'paid' || subscriptionOf(invoice) !== subscription.id) continue;
-    for (const line of invoice.lines.data) {
-      const credits = baseCreditsOf(line);
-      const units = line.quantity ?? 0;
-      if (credits === null || line.period.start !== item.current_period_start || units <= (most?.units ?? 0)) continue;
-      most = { units, credits, invoiceId, lineId: line.id };
+/** Bases that were paid; of several lines for one, that of the most units. */
+export function paidBasesOf(invoices: readonly Stripe.Invoice[]): PaidBase[] {
+  const found = new Map<string, PaidBase>();
+  for (const { id: invoiceId, status, lines } of invoices) {
+    if (status !== 'paid') continue;
+    for (const line of lines.data) {
+      const base = baseLineOf(line);
+      if (base === null) continue;
+      const key = `${base.subscriptionId} ${line.period.start}`;
+      if (base.units > (found.get(key)?.units ?? 0)) found.set(key, { ...base, invoiceId, lineId: line.id });
     }
   }
-  return most;
+  return [...found.values()];
 }
 
-/** Base credits of its whole period that a line is the price of; null: of none, such as a change's or the meter's. */
-export function baseCreditsOf(line: Stripe.InvoiceLineItem): bigint | null {
-  const plan = isProration(line) ? null : planOf(line);
-  return plan && plan.credits * BigInt(line.quantity ?? 0);
+/** Bases that somebody tried to charge for, and did not get paid. */
+export function failedBasesOf(invoices: readonly Stripe.Invoice[]): BaseLine[] {
+  return invoices
+    .filter(({ status, attempted }) => attempted && (status === 'open' || status === 'uncollectible'))
+    .flatMap(({ lines }) => lines.data.map(baseLineOf))
+    .filter((base) => base !== null);
+}
+
+/** What was paid for the base of the subscription's running period; null: nothing yet. */
+export function paidBaseOf(subscription: Stripe.Subscription, invoices: readonly Stripe.Invoice[]): PaidBase | null {
+  const start = periodStartOf(subscription)?.getTime();
+  return (
+    paidBasesOf(invoices).find(
+      ({ subscriptionId, periodStart }) => subscriptionId === subscription.id && periodStart.getTime() === start,
+    ) ?? null
+  );
+}
+
+/** When the running period of its plan began; null: the subscription is none of ours. */
+export function periodStartOf(subscription: Stripe.Subscription): Date | null {
+  const plan = planItemOf(subscription);
+  return plan && instant(plan.item.current_period_start);
 }
 
 /** Credits that a line of an invoice paid for besides a base. */
@@ -213,7 +256,8 @@ export function paidLinesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices
     });
 }
 
-function isDouble({ cancellation_details: details }: Stripe.Subscription): boolean {
+/** Whether it was ended because it was the second one. */
+export function isDouble({ cancellation_details: details }: Stripe.Subscription): boolean {
   return details?.comment?.startsWith(DOUBLE_MARK) ?? false;
 }
 

@@ -7,7 +7,5 @@ export const StripeCustomerRow = defineEntity({
   properties: {
     billingEntityId: p.uuid().primary(),
     customerId: p.text(),
-    /** Base credits that were taken back because their period was not paid: given again when it is (rule 25). */
-    unpaidGrantId: p.uuid().strictNullable(),
   },
 });

@@ -9,11 +9,14 @@ import type { Jobs } from '../jobs/jobs.ts';
 import type { Log } from '../log.ts';
 import type { MeterReports } from '../subscriptions/meter-reports.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
+import { UnpaidBases } from '../subscriptions/unpaid-bases.ts';
+import { BasePayments } from './base-payments.ts';
 import { CatalogIds } from './catalog.ts';
 import { Checkout } from './checkout.ts';
 import { Clawbacks } from './clawbacks.ts';
 import { type StripeAddress, StripeClient } from './client.ts';
 import { Customers } from './customers.ts';
+import { Doubles } from './doubles.ts';
 import { StripeEvents } from './events.ts';
 import { followEvents } from './followed-events.ts';
 import { Inbox } from './inbox.ts';
@@ -74,11 +77,16 @@ export function openStripe(options: Options): StripeServices {
   const sync = new CustomerSync({
     stripe,
     customers,
+    basePayments: new BasePayments({
+      subscriptions,
+      transfers,
+      unpaid: new UnpaidBases({ database }),
+      history: options.history,
+    }),
     clawbacks: new Clawbacks({ stripe, subscriptions, transfers }),
+    doubles: new Doubles({ stripe, log }),
     exclusive,
     subscriptions,
-    transfers,
-    history: options.history,
     onSynced: (customerId) => invoices.forget(customerId),
     log,
   });

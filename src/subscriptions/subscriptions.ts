@@ -66,12 +66,18 @@ export interface PaidCredits {
   readonly reason: string | null;
 }
 
+/** A period of a subscription, which has its base credits once. */
+export interface BasePeriod {
+  readonly subscriptionId: string;
+  readonly periodStart: Date;
+}
+
 /** A line of an invoice, and the period whose base credits it is the price of; null: of none. */
 export interface PaidLine {
   readonly billingEntityId: string;
   readonly invoiceId: string;
   readonly lineId: string;
-  readonly base: { readonly subscriptionId: string; readonly periodStart: Date } | null;
+  readonly base: BasePeriod | null;
 }
 
 interface Options {
@@ -99,21 +105,18 @@ export class Subscriptions {
   /** Of those of these entities that have an account. */
   async byIds(ids: readonly string[]): Promise<Map<string, PlanState>> {
     const now = this.#options.clock.now();
-    const rows = await this.#read(ids);
-    const overdue = rows.filter(({ due_at: dueAt }) => dueAt !== null && dueAt <= now);
-    const current = rows.filter((row) => !overdue.includes(row));
-    if (overdue.length > 0) {
-      const late = overdue.map((row) => row.billing_entity_id);
-      // Whoever cannot be advanced is shown as it was last.
-      await Promise.allSettled(late.map((id) => this.#options.accounts.advance(id)));
-      current.push(...(await this.#read(late)));
-    }
     return new Map(
-      current.map((row) => {
+      (await this.#current(ids, now)).map((row) => {
         const account = toAccountState(row);
         return [row.billing_entity_id, toPlanState(account, accountTime(account, now), pendingOf(row, now))];
       }),
     );
+  }
+
+  /** The subscription as the account has it, with the grant of its period's base credits; null: none. */
+  async followed(billingEntityId: string): Promise<SubscriptionState | null> {
+    const [row] = await this.#current([billingEntityId], this.#options.clock.now());
+    return row === undefined ? null : toAccountState(row).subscription;
   }
 
   /**
@@ -204,8 +207,7 @@ export class Subscriptions {
   async grantsFor(line: PaidLine): Promise<{ grantId: string; amount: bigint; clawed: bigint }[]> {
     const { billingEntityId, invoiceId, lineId, base } = line;
     const { key } = systemKey('invoice', invoiceId, lineId);
-    const baseId =
-      base && newId(nameOfBase(billingEntityId, { id: base.subscriptionId, periodStart: base.periodStart }));
+    const baseId = base && baseGrantOf(billingEntityId, base);
     const { rows } = await this.#options.database.query<{ id: string; amount: bigint; clawed: bigint }>(
       `select g.id, g.amount, g.clawed from credit_grant g
        where g.billing_entity_id = $1 and (g.id = $2::uuid or g.id in (
@@ -246,12 +248,24 @@ export class Subscriptions {
     );
   }
 
+  /** Rows of accounts to which what is due by now has happened. */
+  async #current(ids: readonly string[], now: Date): Promise<PlanRow[]> {
+    const rows = await this.#read(ids);
+    const overdue = rows.filter(({ due_at: dueAt }) => dueAt !== null && dueAt <= now);
+    if (overdue.length === 0) return rows;
+    const late = overdue.map((row) => row.billing_entity_id);
+    // Whoever cannot be advanced is shown as it was last.
+    await Promise.allSettled(late.map((id) => this.#options.accounts.advance(id)));
+    return [...rows.filter((row) => !overdue.includes(row)), ...(await this.#read(late))];
+  }
+
   async #read(ids: readonly string[]): Promise<PlanRow[]> {
     const { rows } = await this.#options.database.query<PlanRow>({
       name: 'plans-of-accounts',
       text: `select ${ACCOUNT_COLUMNS}, a.due_at, p.plan as pending_plan, p.quantity as pending_quantity,
           p.hosted_url as pending_url, p.expires_at as pending_expires_at
-        from credit_account a left join pending_payment p on p.billing_entity_id = a.billing_entity_id
+        from credit_account a left join pending_payment p
+          on p.billing_entity_id = a.billing_entity_id and p.billing_entity_id = any($1::uuid[])
         where a.billing_entity_id = any($1::uuid[])`,
       values: [ids],
     });
@@ -264,6 +278,11 @@ export class Subscriptions {
     if (outcome.kind === 'rejected') throw new Refusal(outcome.code, outcome.message);
     throw new Error(`${command.kind} cannot be ${outcome.kind}`);
   }
+}
+
+/** The grant of a period's base credits: it has its id before it is made. */
+export function baseGrantOf(billingEntityId: string, { subscriptionId: id, periodStart }: BasePeriod): string {
+  return newId(nameOfBase(billingEntityId, { id, periodStart }));
 }
 
 interface PlanRow extends AccountRow {

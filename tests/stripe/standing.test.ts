@@ -166,6 +166,131 @@ describe('a renewal that fails', () => {
     await till.expectProven(ada);
   });
 
+  describe('and is paid only after its period', () => {
+    const SECOND_END = Date.parse('2027-03-31T00:00:00.000Z');
+
+    async function leftUnpaid(): Promise<Buyer> {
+      await till.control.behave({ afterRetries: 'unpaid' });
+      const ada = await subscribed();
+      await till.setCard(ada, 'declined');
+      await at(FIRST_END);
+      expect(await till.use(ada, 300_000)).toMatchObject({ credits: 300_000 });
+      await at(FIRST_END + HOUR_MS);
+      expect(await till.shown(ada)).toMatchObject(stands('PAST_DUE', 0, 300_000));
+      return ada;
+    }
+
+    /** Pays these, with a card that is good again. */
+    async function pay(buyer: Buyer, invoices: readonly Stripe.Invoice[]): Promise<void> {
+      await till.setCard(buyer, 'accepted');
+      for (const { id, status } of invoices) {
+        if (status === 'draft') await till.stripe.call('invoice', (sdk) => sdk.invoices.finalizeInvoice(id));
+        await till.stripe.call('invoice', (sdk) => sdk.invoices.pay(id));
+      }
+      await till.settled();
+    }
+
+    test.each(['the older one first', 'the newer one first'])('%s: each brings its own credits back', async (order) => {
+      const ada = await leftUnpaid();
+      await at(FIRST_END + HOUR_MS + 7 * DAY_MS);
+      await at(SECOND_END + 2 * HOUR_MS);
+      const unpaid = (await till.invoicesOf(ada)).filter(({ status }) => status !== 'paid');
+      expect(unpaid).toHaveLength(2);
+      const [first, second] = order === 'the newer one first' ? unpaid : unpaid.toReversed();
+      await pay(ada, [first as Stripe.Invoice]);
+      await pay(ada, [second as Stripe.Invoice]);
+      expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 700_000));
+      await till.sync(ada);
+      expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 700_000));
+      await till.expectProven(ada);
+    });
+
+    test('when there is no subscription any more: nothing is owed for it', async () => {
+      const ada = await leftUnpaid();
+      const { id } = await till.stripeSubscriptionOf(ada);
+      await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
+      await till.settled();
+      expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 0, owed: 300_000 } });
+      await pay(
+        ada,
+        (await till.invoicesOf(ada)).filter(({ status }) => status === 'open'),
+      );
+      expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { owed: 0 } });
+      await till.expectProven(ada);
+    });
+  });
+
+  describe('of which nobody heard until the subscription had ended', () => {
+    const used = async (): Promise<Buyer> => {
+      const ada = await subscribed();
+      await till.setCard(ada, 'declined');
+      await till.control.deliveryMode({ hold: true });
+      await at(FIRST_END);
+      expect(await till.use(ada, 300_000)).toMatchObject({ credits: 300_000 });
+      await at(FIRST_END + HOUR_MS);
+      return ada;
+    };
+
+    test.each(['by itself', 'by hand'])('%s: what was used of it is owed', async (how) => {
+      const ada = await used();
+      if (how === 'by itself') await at(FIRST_END + HOUR_MS + 7 * DAY_MS);
+      const { id } = await till.stripeSubscriptionOf(ada);
+      if (how === 'by hand') await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
+      await till.control.deliveryMode({ hold: false });
+      await till.control.releaseDeliveries('reversed');
+      await till.settled();
+      expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 0, owed: 300_000 } });
+      await till.expectProven(ada);
+    });
+
+    test('and another one had begun: that one pays for what was used', async () => {
+      const ada = await used();
+      const { id } = await till.stripeSubscriptionOf(ada);
+      await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
+      await till.setCard(ada, 'accepted');
+      const { prices, overagePrice } = await till.catalog();
+      const items = [{ price: prices.get('PRO') as string }, { price: overagePrice }];
+      const customer = await till.customerOf(ada);
+      await till.stripe.call('subscription', (sdk) => sdk.subscriptions.create({ customer, items }));
+      await till.control.deliveryMode({ hold: false });
+      await till.control.releaseDeliveries();
+      await till.settled();
+      expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 200_000));
+      await till.expectProven(ada);
+    });
+
+    test('nor of its cancellation: a period that Stripe never began is owed, as far as it was used', async () => {
+      const ada = await subscribed();
+      await till.control.deliveryMode({ hold: true });
+      const { id } = await till.stripeSubscriptionOf(ada);
+      await till.stripe.call('subscription', (sdk) => sdk.subscriptions.update(id, { cancel_at_period_end: true }));
+      await at(FIRST_END);
+      expect(await till.use(ada, 300_000)).toMatchObject({ credits: 300_000 });
+      await till.control.deliveryMode({ hold: false });
+      await till.control.releaseDeliveries();
+      await till.settled();
+      expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 0, owed: 300_000 } });
+      await till.expectProven(ada);
+    });
+
+    test('and until a later one was paid: the period that nobody paid is owed', async () => {
+      await till.control.behave({ afterRetries: 'unpaid' });
+      const ada = await used();
+      const second = Date.parse('2027-03-31T00:00:00.000Z');
+      await at(second);
+      await at(second + HOUR_MS);
+      await till.setCard(ada, 'accepted');
+      const [draft] = await till.invoicesOf(ada);
+      await till.stripe.call('invoice', (sdk) => sdk.invoices.finalizeInvoice(draft?.id as string));
+      await till.stripe.call('invoice', (sdk) => sdk.invoices.pay(draft?.id as string));
+      await till.control.deliveryMode({ hold: false });
+      await till.control.releaseDeliveries();
+      await till.settled();
+      expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 200_000));
+      await till.expectProven(ada);
+    });
+  });
+
   test('because the bank asks the payer is paid by confirming', async () => {
     const ada = await subscribed();
     await till.setCard(ada, 'requires_action');
@@ -336,6 +461,21 @@ describe('units that changed at Stripe before a period began, of which nobody wa
     await till.settled();
     await till.sync(ada);
     expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', left));
+    await till.expectProven(ada);
+  });
+});
+
+describe('a subscription of no units', () => {
+  test('is none, and keeps nobody from buying credits', async () => {
+    const ada = await subscribed();
+    await till.changeAtStripe(ada, 0);
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 0, owed: 0 } });
+    await purchase(ada, 20_000);
+    expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 20_000, owed: 0 } });
+    await till.changeAtStripe(ada, 1);
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject({ plan: { code: 'PRO' }, subscription: { status: 'ACTIVE' } });
     await till.expectProven(ada);
   });
 });
