@@ -2,14 +2,14 @@
 import type { Stripe } from 'stripe';
 import type { Log } from '../log.ts';
 import { orMissing, type StripeClient, StripeRejection } from './client.ts';
-import { type Affairs, DOUBLE_MARK, idOf, isDouble, subscriptionOf } from './provider-state.ts';
+import { type Affairs, DOUBLE_MARK, idOf, subscriptionOf } from './provider-state.ts';
 
 interface Options {
   readonly stripe: StripeClient;
   readonly log: Log;
 }
 
-/** Why a refund is not needed: there was one, or the bank has the money, as long as the dispute is open or lost. */
+/** Why a refund is not needed: there was one, or the bank took the money back. Whoever wins that dispute decides by hand. */
 const MONEY_IS_BACK = new Set<string | null>(['charge_already_refunded', 'charge_disputed']);
 
 /** For who holds the customer's lock. */
@@ -52,12 +52,6 @@ export class Doubles {
         }),
       ),
     );
-  }
-
-  /** Of one that was undone the bank may have had the money: a dispute that was won has brought it back. */
-  async refundAgain(affairs: Affairs): Promise<void> {
-    if (!affairs.charges.some(({ disputed, refunded }) => disputed && !refunded)) return;
-    for (const double of affairs.subscriptions.filter(isDouble)) await this.#refundAll(double, affairs);
   }
 
   async #stopRenewing({ id, cancel_at_period_end: isEnding }: Stripe.Subscription): Promise<void> {

@@ -256,8 +256,7 @@ export function paidLinesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices
     });
 }
 
-/** Whether it was ended because it was the second one. */
-export function isDouble({ cancellation_details: details }: Stripe.Subscription): boolean {
+function isDouble({ cancellation_details: details }: Stripe.Subscription): boolean {
   return details?.comment?.startsWith(DOUBLE_MARK) ?? false;
 }
 

@@ -96,7 +96,6 @@ export class CustomerSync {
       ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
       async () => onSynced(customerId),
       ...(kept === null ? [] : doubles.map((double) => () => this.#options.doubles.undo(double, kept, affairs))),
-      () => this.#options.doubles.refundAgain(affairs),
     ]);
     return billingEntityId;
   }

@@ -1,7 +1,7 @@
 import type { Stripe } from 'stripe';
 import { stripeClientOf } from '../support/stripe.ts';
 import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
-import { OPEN_CHECKOUT, OPEN_PORTAL, COMPLETE, RETURNS, Till } from '../support/till.ts';
+import { type Buyer, OPEN_CHECKOUT, OPEN_PORTAL, COMPLETE, RETURNS, Till } from '../support/till.ts';
 
 let till: Till;
 
@@ -86,6 +86,63 @@ describe('PRO', () => {
     const refunds = await stripeClientOf(till.app.emulator).list('refund', (sdk, page) => sdk.refunds.list(page));
     expect(refunds.map(({ amount }) => amount)).toEqual([6_000]);
     await till.expectProven(ada);
+  });
+
+  describe('paid for twice at once', () => {
+    const refundsOf = async (buyer: Buyer): Promise<number[]> => {
+      const charges = await till.chargesOf(buyer);
+      return charges.map(({ amount_refunded: refunded }) => refunded).filter((refunded) => refunded > 0);
+    };
+    const second = async (buyer: Buyer): Promise<Stripe.Subscription | undefined> =>
+      (await till.subscriptionsOf(buyer)).find(({ items }) => items.data.some(({ quantity }) => quantity === 3));
+
+    /** Has paid for one unit and for three; nobody was told yet. */
+    async function twice(): Promise<Buyer> {
+      const ada = await till.buyer();
+      const sessions = [
+        await till.checkout(ada, { plan: 'PRO', quantity: 1 }),
+        await till.checkout(ada, { plan: 'PRO', quantity: 3 }),
+      ];
+      await till.control.deliveryMode({ hold: true });
+      for (const session of sessions) {
+        await till.moveTo(new Date(till.clock.now().getTime() + 1_000));
+        await till.control.payCheckout(session);
+      }
+      return ada;
+    }
+
+    const tell = async (): Promise<void> => {
+      await till.control.deliveryMode({ hold: false });
+      await till.control.releaseDeliveries('reversed');
+      await till.settled();
+    };
+
+    test('where the refund is refused: everything else follows, it is renewed no more, and whoever tries later refunds it', async () => {
+      const ada = await twice();
+      await till.control.payCheckout(await till.checkout(ada, { credits: 20_000 }));
+      await till.control.addFault({ kind: 'rejected', method: 'POST', path: '/v1/refunds', times: 2 });
+      for (const _ of [1, 2]) {
+        await expect(till.sync(ada)).rejects.toThrow('This is refused.');
+        expect(await second(ada)).toMatchObject({ status: 'active', cancel_at_period_end: true });
+        expect(await till.shown(ada)).toMatchObject({ credits: { available: 520_000 }, subscription: { quantity: 1 } });
+      }
+      await tell();
+      expect(await second(ada)).toMatchObject({ status: 'canceled' });
+      expect(await refundsOf(ada)).toEqual([6_000]);
+      expect(await till.available(ada)).toBe(520_000);
+      await till.expectProven(ada);
+    });
+
+    test('and disputed at the bank: it is ended, and nothing is given back twice', async () => {
+      const ada = await twice();
+      const charge = (await till.chargesOf(ada)).find(({ amount }) => amount === 6_000);
+      await till.control.openDispute(charge?.id as string);
+      await tell();
+      expect(await second(ada)).toMatchObject({ status: 'canceled' });
+      expect(await refundsOf(ada)).toEqual([]);
+      expect(await till.shown(ada)).toMatchObject({ credits: { available: 500_000 }, subscription: { quantity: 1 } });
+      await till.expectProven(ada);
+    });
   });
 
   test('begun a second time and not paid for: it is ended, and cannot be paid any more', async () => {

@@ -480,6 +480,17 @@ describe('a subscription of no units', () => {
   });
 });
 
+test('a subscription that cannot be followed keeps nobody from what else they bought', async () => {
+  const ada = await subscribed();
+  await till.control.deliveryMode({ hold: true });
+  // More than can be counted here, which nobody can ask for by us.
+  await till.changeAtStripe(ada, 100_000_000_000);
+  await till.control.payCheckout(await till.checkout(ada, { credits: 20_000 }));
+  await expect(till.sync(ada)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+  expect(await till.shown(ada)).toMatchObject({ credits: { available: 520_000 }, subscription: { quantity: 1 } });
+  await till.expectProven(ada);
+});
+
 test('a customer that is deleted at Stripe takes the subscription along; who comes again becomes another one', async () => {
   const ada = await subscribed();
   await purchase(ada, 20_000);

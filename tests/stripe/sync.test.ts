@@ -88,6 +88,49 @@ describe('one grant', () => {
   });
 });
 
+test('who was cut off from the database while Stripe was asked writes nothing over what was followed since', async () => {
+  const ada = await subscribed();
+  await till.control.deliveryMode({ hold: true });
+  await till.control.addFault({ kind: 'hold', method: 'GET', path: '/v1/charges' });
+  const slow = till.sync(ada);
+  await waitFor(async () => (await till.control.heldCalls()) === 1, 'the call to be under way');
+  await till.sql(`select pg_terminate_backend(pid) from pg_locks
+    where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`);
+  await till.changeAtStripe(ada, 3);
+  await till.sync(ada, other);
+  await till.control.releaseCalls();
+  await expect(slow).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(await till.shown(ada)).toMatchObject({ credits: { available: 1_500_000 }, subscription: { quantity: 3 } });
+  await till.expectProven(ada);
+});
+
+describe('a customer of whom Stripe tells nothing any more', () => {
+  const forget = (times: number): Promise<unknown> =>
+    till.control.addFault({ kind: 'rejected', code: 'resource_missing', path: '/v1/subscriptions', times });
+
+  test('because somebody deleted it: the subscription is over', async () => {
+    const ada = await subscribed();
+    await till.control.deliveryMode({ hold: true });
+    const customer = await till.customerOf(ada);
+    await till.stripe.call('customer', (sdk) => sdk.customers.del(customer));
+    await forget(1);
+    await till.sync(ada);
+    expect(await till.shown(ada)).toMatchObject({
+      plan: { code: 'FREE_TRIAL' },
+      credits: { available: 0, owed: 0 },
+      subscription: null,
+    });
+    await till.expectProven(ada);
+  });
+
+  test('because it is of another account: nobody loses what they have', async () => {
+    const ada = await subscribed();
+    await forget(1);
+    await expect(till.sync(ada)).rejects.toMatchObject({ code: 'resource_missing' });
+    expect(await till.shown(ada)).toMatchObject({ plan: { code: 'PRO' }, credits: { available: 500_000 } });
+  });
+});
+
 describe('what nobody here has heard of', () => {
   test('a type of event is kept and handled, and changes nothing', async () => {
     const ada = await subscribed();

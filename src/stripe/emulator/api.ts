@@ -5,7 +5,7 @@ import { checkoutRoutes } from './checkout.ts';
 import { customerDeletionRoutes } from './customer-deletion.ts';
 import { customerRoutes } from './customers.ts';
 import { disputeRoutes } from './disputes.ts';
-import { StripeFailure } from './errors.ts';
+import { invalid, StripeFailure } from './errors.ts';
 import { eventRoutes } from './events.ts';
 import { expandAnswer } from './expand.ts';
 import { featureRoutes } from './features.ts';
@@ -101,11 +101,12 @@ export class Api {
     if (key !== null) response.setHeader('idempotency-key', key);
     const form = method === 'GET' || method === 'DELETE' ? url.search.slice(1) : body;
 
-    const fault = this.#faults.take(method, path);
+    const { kind: fault = null, code = null } = this.#faults.take(method, path) ?? {};
     if (fault === 'hold') await this.#heldBack(method, path, { form, key, response, requestId, request });
     else if (fault === 'timeout_before_commit') request.socket.destroy();
     else if (fault === 'error_before_commit') send(response, apiError(requestId));
     else if (fault === 'rate_limit') send(response, rateLimited(requestId));
+    else if (fault === 'rejected') send(response, rejected(code, requestId));
     else if (fault === 'foreign_404') send(response, { status: 404, body: '{"message":"no Route matched"}' });
     else if (fault === 'foreign_500') send(response, { status: 500, body: '{"message":"upstream failure"}' });
     else {
@@ -267,6 +268,10 @@ function apiError(requestId: string): Answer {
 function rateLimited(requestId: string): Answer {
   const message = 'Too many requests hit the API too quickly. We recommend an exponential backoff of your requests.';
   return failureOf(new StripeFailure(429, message, { type: 'invalid_request_error', code: 'rate_limit' }), requestId);
+}
+
+function rejected(code: string | null, requestId: string): Answer {
+  return failureOf(invalid('This is refused.', code === null ? {} : { code }), requestId);
 }
 
 function send(response: ServerResponse, { status, body, replayed = false }: Answer): void {

@@ -68,11 +68,13 @@ const faultBody = z
       'rate_limit',
       'foreign_404',
       'foreign_500',
+      'rejected',
       'hold',
     ]),
     method: z.string().exactOptional(),
     path: z.string().startsWith('/'),
     times: z.number().int().min(0).exactOptional(),
+    code: z.string().exactOptional(),
     after: z.number().int().min(0).exactOptional(),
   })
   .strict();

@@ -12,6 +12,8 @@ export type FaultKind =
   /** An answer that is not Stripe's: 404 or 500 whose JSON has no `error`. */
   | 'foreign_404'
   | 'foreign_500'
+  /** Stripe understands it, and says no. */
+  | 'rejected'
   /** Waits until it is released, then goes on. */
   | 'hold';
 
@@ -25,11 +27,14 @@ export interface FaultRequest {
   readonly times?: number;
   /** Matching calls that go well before. */
   readonly after?: number;
+  /** What Stripe names as the reason of what it rejects. */
+  readonly code?: string;
 }
 
-export interface Fault extends Required<Omit<FaultRequest, 'method'>> {
+export interface Fault extends Required<Omit<FaultRequest, 'method' | 'code'>> {
   readonly id: number;
   readonly method: string | null;
+  readonly code: string | null;
   /** Calls that it has hit. */
   hits: number;
 }
@@ -40,8 +45,9 @@ export class Faults {
   #held: (() => void)[] = [];
   #nextId = 1;
 
-  add({ kind, method, path, times = 1, after = 0 }: FaultRequest): Fault {
-    const fault = { id: this.#nextId, kind, method: method ?? null, path, times, after, hits: 0, passed: 0 };
+  add({ kind, path, times = 1, after = 0, ...named }: FaultRequest): Fault {
+    const { method = null, code = null } = named;
+    const fault = { id: this.#nextId, kind, method, path, times, after, code, hits: 0, passed: 0 };
     this.#nextId += 1;
     this.#faults.push(fault);
     return fault;
@@ -57,14 +63,14 @@ export class Faults {
   }
 
   /** What goes wrong with this call; null: nothing. The first fault that matches counts. */
-  take(method: string, path: string): FaultKind | null {
+  take(method: string, path: string): Pick<Fault, 'kind' | 'code'> | null {
     for (const fault of this.#faults) {
       if (fault.method !== null && fault.method !== method) continue;
       if (!patternOf(fault.path).test(path) || (fault.times !== 0 && fault.hits >= fault.times)) continue;
       fault.passed += 1;
       if (fault.passed <= fault.after) continue;
       fault.hits += 1;
-      return fault.kind;
+      return fault;
     }
     return null;
   }
