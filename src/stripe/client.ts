@@ -47,6 +47,14 @@ interface Answered {
   readonly object: string;
 }
 
+/** Anything that Stripe has lists of. */
+interface Listed extends Answered {
+  readonly id: string;
+}
+
+/** Asks for one page of a list. */
+type PageOf<T> = (sdk: Stripe, page: Page) => Promise<Stripe.ApiList<T>>;
+
 /** The SDK's client behind the checks that it leaves out. */
 export class StripeClient {
   readonly #sdk: Stripe;
@@ -89,19 +97,22 @@ export class StripeClient {
    * All objects of a list. `work` asks for one page and passes `page` on to Stripe:
    * `list('price', (sdk, page) => sdk.prices.list({ active: true, ...page }))`. @throws as `call` does
    */
-  async list<T extends Answered & { readonly id: string }>(
-    object: T['object'],
-    work: (sdk: Stripe, page: Page) => Promise<Stripe.ApiList<T>>,
-  ): Promise<T[]> {
+  async list<T extends Listed>(object: T['object'], work: PageOf<T>): Promise<T[]> {
     const found: T[] = [];
+    for await (const page of this.pages(object, work)) found.push(...page);
+    return found;
+  }
+
+  /** The same a page at a time, of a list that may be long. @throws as `call` does */
+  async *pages<T extends Listed>(object: T['object'], work: PageOf<T>): AsyncGenerator<T[], void, undefined> {
     for (let page: Page = { limit: MOST_OF_A_PAGE }; ;) {
       const { data, has_more: hasMore } = await this.call('list', async (sdk) => {
         const answer = await work(sdk, page);
         return { ...asserted(answer, 'list'), data: answer.data.map((each) => asserted(each, object)) };
       });
-      found.push(...data);
+      yield data;
       const last = data.at(-1);
-      if (!hasMore || last === undefined) return found;
+      if (!hasMore || last === undefined) return;
       page = { limit: MOST_OF_A_PAGE, starting_after: last.id };
     }
   }

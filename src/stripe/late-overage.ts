@@ -5,6 +5,7 @@ import type { Period } from '../credits/periods.ts';
 import type { DeliveredReport } from '../subscriptions/meter-reports.ts';
 import { type CatalogIds, CURRENCY, OVERAGE_CENTS } from './catalog.ts';
 import { orMissing, type StripeClient } from './client.ts';
+import { idOf } from './provider-state.ts';
 
 /** Stripe's clock may be ahead of ours, and what is sent must have been counted when the invoice is finalised. */
 const MARGIN_S = 60;
@@ -12,8 +13,10 @@ const MARGIN_S = 60;
 /** How far back the meter takes what is reported to it, less an hour for whatever is slow. */
 const METER_TAKES_S = 35 * 86_400 - 3_600;
 
-/** What an item is found again by, when it is not known whether it was made. */
+/** What an item is found again by, when it is not known whether it was made: the report that it bills, */
 const REPORT_KEY = 'tollgate_report';
+/** or the subscription that had ended without an invoice. */
+const ENDED_KEY = 'tollgate_ended_subscription';
 
 interface Options {
   readonly stripe: StripeClient;
@@ -86,47 +89,81 @@ export class LateOverage {
   async bill(report: DeliveredReport, customerId: string): Promise<void> {
     const { id, subscriptionId, credits, period } = report;
     const subscription = subscriptionId === null ? null : await this.#subscription(subscriptionId);
-    await this.#billOnce({
-      key: id,
-      customerId,
-      credits,
-      period,
-      nextInvoiceOf: subscription?.ended_at === null ? subscription.id : null,
-    });
-  }
-
-  /** Bills what a subscription that ended left behind, by one item. Again, it must be called with the same. */
-  async billTogether(reports: readonly [DeliveredReport, ...DeliveredReport[]], customerId: string): Promise<void> {
-    const [{ id: key, period }] = reports;
-    const credits = reports.reduce((sum, each) => sum + each.credits, 0n);
-    const end = new Date(Math.max(...reports.map(({ stampedAt }) => stampedAt.getTime())));
-    await this.#billOnce({ key, customerId, credits, period: { start: period.start, end }, nextInvoiceOf: null });
-  }
-
-  async #billOnce({ key, customerId, credits, period, nextInvoiceOf }: Due): Promise<void> {
-    const item =
-      (await this.#itemOf(key, customerId)) ??
-      (await this.#stripe.call('invoiceitem', (sdk) =>
-        sdk.invoiceItems.create(
-          {
-            customer: customerId,
-            currency: CURRENCY,
-            quantity: Number(credits),
-            unit_amount_decimal: OVERAGE_CENTS,
-            description: `Overage credits used from ${dayOf(period.start)} to ${dayOf(period.end)}`,
-            period: { start: secondsOf(period.start), end: secondsOf(period.end) },
-            metadata: { [REPORT_KEY]: key },
-            ...(nextInvoiceOf !== null && { subscription: nextInvoiceOf }),
-          },
-          // Whether the subscription goes on may change between two tries, and a key stands for one set of parameters.
-          { idempotencyKey: `overage/${key}/${nextInvoiceOf === null ? 'alone' : 'subscription'}` },
-        ),
-      ));
+    const nextInvoiceOf = subscription?.ended_at === null ? subscription.id : null;
+    const [made] = await this.#itemsOf(customerId, { [REPORT_KEY]: id });
+    const due = { customerId, credits, period, nextInvoiceOf, mark: { [REPORT_KEY]: id } };
+    // Whether the subscription goes on may change between two tries, and a key stands for one set of parameters.
+    const key = `overage/${id}/${nextInvoiceOf === null ? 'alone' : 'subscription'}`;
+    const item = made ?? (await this.#createItem(due, key));
     if (item.invoice !== null || nextInvoiceOf !== null) return;
+    await this.#invoice({ customerId, subscription, key: `overage/${id}/invoice` });
+  }
+
+  /**
+   * Bills what a subscription that ended left behind: again, and with more reports, only what was not billed before.
+   * @param reports all of them that no invoice of the subscription bills
+   */
+  async billEnded(
+    subscriptionId: string,
+    reports: readonly [DeliveredReport, ...DeliveredReport[]],
+    customerId: string,
+  ): Promise<void> {
+    const mark = { [ENDED_KEY]: subscriptionId };
+    const made = await this.#itemsOf(customerId, mark);
+    const billed = made.reduce((sum, { quantity }) => sum + BigInt(quantity), 0n);
+    const credits = reports.reduce((sum, each) => sum + each.credits, 0n) - billed;
+    if (credits > 0n) {
+      const end = new Date(Math.max(...reports.map(({ stampedAt }) => stampedAt.getTime())));
+      const period = { start: reports[0].period.start, end };
+      const due = { customerId, credits, period, nextInvoiceOf: null, mark };
+      made.push(await this.#createItem(due, `overage/${subscriptionId}/ended/${billed}`));
+    }
+    if (made.every(({ invoice }) => invoice !== null)) return;
+    const subscription = await this.#subscription(subscriptionId);
+    await this.#invoice({ customerId, subscription, key: `overage/${subscriptionId}/ended/${billed}/invoice` });
+  }
+
+  #createItem({ customerId, credits, period, nextInvoiceOf, mark }: Due, key: string): Promise<Stripe.InvoiceItem> {
+    return this.#stripe.call('invoiceitem', (sdk) =>
+      sdk.invoiceItems.create(
+        {
+          customer: customerId,
+          currency: CURRENCY,
+          quantity: Number(credits),
+          unit_amount_decimal: OVERAGE_CENTS,
+          description: `Overage credits used from ${dayOf(period.start)} to ${dayOf(period.end)}`,
+          period: { start: secondsOf(period.start), end: secondsOf(period.end) },
+          metadata: mark,
+          ...(nextInvoiceOf !== null && { subscription: nextInvoiceOf }),
+        },
+        { idempotencyKey: key },
+      ),
+    );
+  }
+
+  /**
+   * An invoice of its own for what waits. Checkout gave the card to the subscription alone: without naming it nobody
+   * would be charged.
+   */
+  async #invoice({
+    customerId,
+    subscription,
+    key,
+  }: {
+    readonly customerId: string;
+    readonly subscription: Stripe.Subscription | null;
+    readonly key: string;
+  }): Promise<void> {
+    const method = subscription?.default_payment_method ?? null;
     await this.#stripe.call('invoice', (sdk) =>
       sdk.invoices.create(
-        { customer: customerId, pending_invoice_items_behavior: 'include', auto_advance: true },
-        { idempotencyKey: `overage/${key}/invoice` },
+        {
+          customer: customerId,
+          pending_invoice_items_behavior: 'include',
+          auto_advance: true,
+          ...(method !== null && { default_payment_method: idOf(method) }),
+        },
+        { idempotencyKey: key },
       ),
     );
   }
@@ -137,10 +174,10 @@ export class LateOverage {
     return this.#stripe.list('line_item', (sdk, page) => sdk.invoices.listLineItems(id, page));
   }
 
-  /** Keys are forgotten after a day; the item is not. */
-  async #itemOf(key: string, customer: string): Promise<Stripe.InvoiceItem | null> {
+  /** Those that bear the mark. Keys are forgotten after a day; items are not. */
+  async #itemsOf(customer: string, mark: Mark): Promise<Stripe.InvoiceItem[]> {
     const items = await this.#stripe.list('invoiceitem', (sdk, page) => sdk.invoiceItems.list({ customer, ...page }));
-    return items.find(({ metadata }) => metadata?.[REPORT_KEY] === key) ?? null;
+    return items.filter(({ metadata }) => Object.entries(mark).every(([key, value]) => metadata?.[key] === value));
   }
 
   /** null: Stripe knows it no more. */
@@ -149,15 +186,17 @@ export class LateOverage {
   }
 }
 
-/** What an item is made of. `key`: the report by which it is found again. */
+/** What an item is made of. */
 interface Due {
-  readonly key: string;
   readonly customerId: string;
   readonly credits: bigint;
   readonly period: Period;
   /** null: an invoice of its own. */
   readonly nextInvoiceOf: string | null;
+  readonly mark: Mark;
 }
+
+type Mark = Readonly<Record<string, string>>;
 
 /** Whole seconds, as Stripe counts; what has begun within one belongs to it. */
 export function secondsOf(instant: Date): number {

@@ -27,7 +27,8 @@ interface Options {
   readonly log: Log;
 }
 
-const REJECTED = 'v1.billing.meter.error_report_triggered';
+/** Of reports that were taken, and count for nothing. */
+const REJECTIONS = ['v1.billing.meter.error_report_triggered', 'v1.billing.meter.no_meter_found'];
 const ENDED = 'customer.subscription.deleted';
 
 /** Stripe knows an identifier again for 24 hours; a sending under way may take a while. */
@@ -61,7 +62,7 @@ export class MeterReporter {
   constructor(options: Options) {
     this.#options = options;
     this.#late = new LateOverage(options);
-    options.events.on(REJECTED, ({ id }) => this.#takeRejections(id));
+    for (const type of REJECTIONS) options.events.on(type, ({ id }) => this.#takeRejections(id));
     options.events.on(ENDED, async ({ objectId }) => {
       if (objectId !== null) await this.#takeEnd(objectId);
     });
@@ -89,7 +90,7 @@ export class MeterReporter {
     const { reports } = this.#options;
     for (let after: string | null = null; ;) {
       const ids: string[] = await reports.unreported({ after, limit: PAGE });
-      await Promise.all(ids.map((id) => reports.freeze(id)));
+      await Promise.all(ids.map((id) => this.#freeze(id)));
       if (ids.length < PAGE) break;
       after = ids.at(-1) as string;
     }
@@ -108,6 +109,16 @@ export class MeterReporter {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     this.#unanswered = unanswered;
+  }
+
+  /** An account of which that cannot be done keeps nobody else's use from being reported. */
+  async #freeze(billingEntityId: string): Promise<void> {
+    try {
+      await this.#options.reports.freeze(billingEntityId);
+    } catch (error) {
+      if (error instanceof Refusal && error.retryable) throw error;
+      this.#options.log.error({ err: error, billingEntityId }, 'the overage of an account cannot be frozen');
+    }
   }
 
   /** Accounts whose reports wait, those that wait longest first. */
@@ -221,12 +232,13 @@ export class MeterReporter {
   /** Bills what the meter has of a subscription that was ended at once, without an invoice. */
   async #billEnded(subscriptionId: string, customerId: string): Promise<void> {
     const sent = (await this.#options.reports.ofSubscription(subscriptionId)).filter(({ state }) => state === 'SENT');
-    const left = (await this.#late.unbilled(subscriptionId, sent)).filter((report) => !isApart(report));
-    const [first, ...others] = left;
+    const [first, ...others] = await this.#late.unbilled(subscriptionId, sent);
     if (first === undefined) return;
-    await this.#late.billTogether([first, ...others], customerId);
-    // The one by which the item is found is noted last: whoever goes on from here finds what was billed.
-    for (const report of [...others, first]) await this.#note(report, { state: 'SENT', error: APART });
+    const unbilled = [first, ...others] as const;
+    const left = unbilled.filter((report) => !isApart(report));
+    if (left.length === 0) return;
+    await this.#late.billEnded(subscriptionId, unbilled, customerId);
+    for (const report of left) await this.#note(report, { state: 'SENT', error: APART });
   }
 
   /** What the meter's own sum says of a report that it may have, in words where it says nothing clear. */
@@ -254,7 +266,10 @@ export class MeterReporter {
   async #takeRejections(eventId: string): Promise<void> {
     const { reports, stripe, log } = this.#options;
     const event = await stripe.call('v2.core.event', (sdk) => sdk.v2.core.events.retrieve(eventId));
-    const rejections = rejectionsIn(event);
+    const { rejections, unnamed } = rejectionsIn(event);
+    if (unnamed > 0) {
+      log.error({ event: eventId, unnamed }, 'Stripe rejected more than it names: reconciling tells whose sums differ');
+    }
     for (let left = rejections; left.length > 0;) {
       const found = await reports.byIds([...new Set(left.map(({ id }) => id))]);
       const again: typeof left = [];
@@ -359,6 +374,7 @@ function isAway(error: unknown): boolean {
 const REPORT = z.object({
   data: z.object({
     reason: z.object({
+      error_count: z.number(),
       error_types: z.array(
         z.object({
           code: z.string(),
@@ -371,13 +387,21 @@ const REPORT = z.object({
   }),
 });
 
-/** Of those that are ours: others may report to meters of the same account. */
-function rejectionsIn(event: unknown): { id: string; times: number; reason: string }[] {
-  return REPORT.parse(event).data.reason.error_types.flatMap(({ code, sample_errors: samples }) =>
-    samples.flatMap(({ error_message: message, request }) => {
-      const [, id, times] =
-        /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\/(\d+))?$/.exec(request.identifier ?? '') ?? [];
-      return id === undefined ? [] : [{ id, times: Number(times ?? 0), reason: `${code}: ${message}`.slice(0, 500) }];
-    }),
-  );
+interface Rejection {
+  readonly id: string;
+  /** How often it had been rejected before. */
+  readonly times: number;
+  readonly reason: string;
+}
+
+/** Of those that are ours: others may report to meters of the same account. Of many, Stripe names a few. */
+function rejectionsIn(event: unknown): { readonly rejections: Rejection[]; readonly unnamed: number } {
+  const { error_count: count, error_types: types } = REPORT.parse(event).data.reason;
+  const samples = types.flatMap(({ code, sample_errors: errors }) => errors.map((each) => ({ code, ...each })));
+  const rejections = samples.flatMap(({ code, error_message: message, request }) => {
+    const [, id, times] =
+      /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\/(\d+))?$/.exec(request.identifier ?? '') ?? [];
+    return id === undefined ? [] : [{ id, times: Number(times ?? 0), reason: `${code}: ${message}`.slice(0, 500) }];
+  });
+  return { rejections, unnamed: Math.max(count - samples.length, 0) };
 }

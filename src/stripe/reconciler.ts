@@ -67,14 +67,24 @@ export class Reconciler {
     jobs.schedule({ task: RECONCILE, cron: '37 4 * * *' });
   }
 
-  /** @throws Refusal PAYMENT_PROVIDER_ERROR when Stripe is away: nothing is known then */
+  /** @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE when Stripe, or the database, is away: nothing is known then */
   async run(): Promise<Reconciliation> {
     const found: Findings = { repaired: [], remaining: [] };
-    await this.#events(found);
-    await this.#reports(found);
-    await this.#sums(found);
-    await this.#customers(found);
+    await this.#noting('events', found, () => this.#events(found));
+    await this.#noting('reports of overage', found, () => this.#reports(found));
+    await this.#noting('the meter’s sums', found, () => this.#sums(found));
+    await this.#noting('customers', found, () => this.#customers(found));
     return found;
+  }
+
+  /** What cannot be looked at keeps nobody from looking at the rest. */
+  async #noting(what: string, { remaining }: Findings, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof Refusal && error.retryable) throw error;
+      remaining.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   /** Events of which we were not told. Whatever they are, the inbox knows each once. */
@@ -86,17 +96,17 @@ export class Reconciler {
     const until = secondsOf(new Date(now - SETTLES_MS));
     const since = (ms: number): { gte: number; lte: number } => ({ gte: secondsOf(new Date(ms)), lte: until });
     // Since the last known one all, because Stripe may have had nowhere to deliver them; before that, those that failed.
-    const lists = [
-      await stripe.list('event', (sdk, page) =>
-        sdk.events.list({ created: since(Math.max(newest - OVERLAP_MS, oldest)), ...page }),
-      ),
-      await stripe.list('event', (sdk, page) =>
-        sdk.events.list({ created: since(oldest), delivery_success: false, ...page }),
-      ),
+    const wanted = [
+      { created: since(Math.max(newest - OVERLAP_MS, oldest)) },
+      { created: since(oldest), delivery_success: false },
     ];
-    // Stripe lists the newest first.
-    for (const event of lists.flat().toReversed()) {
-      if (await inbox.take(snapshotEvent(event))) repaired.push(`event ${event.id} (${event.type}) had not arrived`);
+    for (const which of wanted) {
+      for await (const events of stripe.pages('event', (sdk, page) => sdk.events.list({ ...which, ...page }))) {
+        for (const event of events) {
+          const { id, type } = event;
+          if (await inbox.take(snapshotEvent(event))) repaired.push(`event ${id} (${type}) had not arrived`);
+        }
+      }
     }
   }
 
@@ -161,18 +171,15 @@ export class Reconciler {
   }
 
   /** Following Stripe again changes nothing where nothing was missed. */
-  async #customers({ repaired, remaining }: Findings): Promise<void> {
+  async #customers(found: Findings): Promise<void> {
     const { customers, subscriptions, sync } = this.#options;
     for await (const { billingEntityId, customerId } of customers.all()) {
-      try {
+      await this.#noting(customerId, found, async () => {
         const before = canonicalJson(await subscriptions.of(billingEntityId));
         await sync.sync(customerId);
         const after = canonicalJson(await subscriptions.of(billingEntityId));
-        if (before !== after) repaired.push(`${customerId}: the subscription was not as Stripe has it`);
-      } catch (error) {
-        if (error instanceof Refusal && error.code === 'PAYMENT_PROVIDER_ERROR') throw error;
-        remaining.push(`${customerId}: ${error instanceof Error ? error.message : String(error)}`);
-      }
+        if (before !== after) found.repaired.push(`${customerId}: the subscription was not as Stripe has it`);
+      });
     }
   }
 }

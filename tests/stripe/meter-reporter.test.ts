@@ -63,6 +63,26 @@ describe('overage', () => {
     await bench.installation.expectProven(payer.id);
   });
 
+  it('of an account that cannot be read keeps nobody else’s waiting', async () => {
+    const payers = [await bench.payer(), await bench.payer(), await bench.payer()];
+    for (const payer of payers) await bench.use(payer, 7);
+    const broken = payers.toSorted((a, b) => (a.id < b.id ? -1 : 1))[0] as Payer;
+    const { rows } = await bench.installation.admin.query<{ subscription: object }>(
+      'select subscription from credit_account where billing_entity_id = $1',
+      [broken.id],
+    );
+    const write = 'update credit_account set subscription = $2 where billing_entity_id = $1';
+    await bench.installation.admin.query(write, [broken.id, { id: 'sub_1', plan: 'NONE' }]);
+    const { reporter } = bench.process();
+    await reporter.run();
+    const counted = (): Promise<number[]> => Promise.all(payers.map((payer) => bench.counted(payer)));
+    expect(await counted()).toEqual(payers.map((payer) => (payer === broken ? 0 : 7)));
+    await bench.installation.admin.query(write, [broken.id, rows[0]?.subscription]);
+    await reporter.run();
+    expect(await counted()).toEqual([7, 7, 7]);
+    await bench.installation.expectProven(broken.id);
+  });
+
   it('of who has no customer yet waits, and is reported when there is one', async () => {
     const payer = await bench.payer();
     bench.customers.delete(payer.id);
@@ -322,6 +342,38 @@ describe('around a period’s end', () => {
     expect(await billed(payer)).toMatchObject([{ quantity: 25_000 }]);
   });
 
+  it('what turns out later to be left behind is billed besides what was billed already, though who did that died', async () => {
+    const payer = await bench.payer();
+    await bench.use(payer, 50_000);
+    await bench.process().reporter.run();
+    await bench.use(payer, 25_000);
+    await dying('after sending').reporter.run();
+    await bench.sdk.subscriptions.cancel(payer.subscription);
+    await bench.forward(60);
+    await bench.installation.one.subscriptions.follow(payer.id, { wanted: null, paidUnits: 0 });
+    const ended: StripeEvent = {
+      id: 'evt_ended',
+      type: 'customer.subscription.deleted',
+      thin: false,
+      objectId: payer.subscription,
+      customerId: null,
+      createdAt: bench.installation.clock.now(),
+    };
+    const dead = bench.process(bench.installation.one, {
+      note: async () => {
+        throw new Error('killed');
+      },
+    });
+    await expect(dead.events.handle(ended)).rejects.toThrow('killed');
+    expect((await itemsOf(payer)).map(({ quantity }) => quantity)).toEqual([50_000]);
+    await bench.forward(DAY);
+    await bench.process(bench.installation.two).reporter.run();
+    await bench.process().events.handle(ended);
+    expect((await itemsOf(payer)).map(({ quantity }) => quantity)).toEqual([25_000, 50_000]);
+    await bench.forward(2 * 3_600);
+    expect((await billed(payer)).map(({ quantity }) => quantity)).toEqual([25_000, 50_000]);
+  });
+
   it('what was reported before the subscription is ended is on its last invoice', async () => {
     const payer = await bench.payer();
     await bench.use(payer, 25_000);
@@ -398,6 +450,18 @@ describe('a report that is refused', () => {
       await bench.process(bench.installation.two).reporter.run({ refusedToo: true });
       expect(await bench.counted(payer)).toBe(31);
       await bench.installation.expectProven(payer.id);
+    });
+
+    it('because no meter was found, which Stripe tells in another event', async () => {
+      const payer = await bench.payer();
+      const { reporter, events } = bench.process();
+      await bench.use(payer, 9);
+      await reporter.run();
+      const event = await rejection((await only(payer)).id);
+      await events.handle({ ...event, type: 'v1.billing.meter.no_meter_found' });
+      expect(await only(payer)).toMatchObject({ state: 'FAILED', error: expect.stringMatching(/^rejected 1: /) });
+      await reporter.run({ refusedToo: true });
+      expect(await bench.counted(payer)).toBe(9);
     });
 
     it('and whose period is over by then is billed by an item', async () => {

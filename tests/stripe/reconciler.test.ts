@@ -151,6 +151,19 @@ describe('customers', () => {
     expect(await reconciler.run()).toEqual(NOTHING);
   });
 
+  it('are looked at though something else cannot be, which remains', async () => {
+    const drifted = await bench.payer();
+    await settled();
+    syncCustomer = async () => {
+      await bench.installation.one.subscriptions.follow(drifted.id, { wanted: null, paidUnits: 0 });
+    };
+    await bench.emulator.control.addFault({ kind: 'rejected', path: '/v1/events', code: 'unknown', times: 0 });
+    expect(await reconciler.run()).toEqual({
+      repaired: [`${drifted.customer}: the subscription was not as Stripe has it`],
+      remaining: ['events: This is refused.'],
+    });
+  });
+
   it('nothing is said of them while Stripe is away', async () => {
     await bench.emulator.control.addFault({ path: '/v1/events', kind: 'foreign_500', times: 0 });
     await expect(reconciler.run()).rejects.toMatchObject({ code: 'PAYMENT_PROVIDER_ERROR' });
