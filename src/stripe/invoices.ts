@@ -38,6 +38,8 @@ interface Options {
 const KEPT_MS = 10_000;
 const KEPT_CUSTOMERS = 1_000;
 
+const INVOICE_ID = /^in_\w{1,250}$/;
+
 export class Invoices {
   readonly #options: Options;
   /** Answers by what was asked, for each customer: all of them end with the customer's next change. */
@@ -51,6 +53,7 @@ export class Invoices {
   async list(billingEntityId: string, page: PageRequest): Promise<Page<Invoice>> {
     checkPage(page);
     const [after = null] = decodeCursor(page.after, ['text']) ?? [];
+    if (after !== null && !INVOICE_ID.test(after)) throw notACursor();
     const customer = await this.#options.customers.of(billingEntityId);
     if (customer === null) return toPage<Invoice>([], page, ({ id }) => [id]);
     return this.#once(customer, JSON.stringify(page), async () => {
@@ -82,7 +85,7 @@ export class Invoices {
       );
     } catch (error) {
       if (error instanceof StripeRejection && error.code === 'resource_missing') {
-        throw new Refusal('BAD_USER_INPUT', 'that is not a cursor of this list');
+        throw notACursor();
       }
       throw error;
     }
@@ -127,6 +130,10 @@ export class Invoices {
     answer.catch(() => answers.delete(key));
     return answer;
   }
+}
+
+function notACursor(): Refusal {
+  return new Refusal('BAD_USER_INPUT', 'that is not a cursor of this list');
 }
 
 function toInvoice(invoice: Stripe.Invoice): Invoice {

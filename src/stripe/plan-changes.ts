@@ -8,6 +8,7 @@ import type { Audit, AuditedState } from '../billing-entities/audit-log.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
+import type { Log } from '../log.ts';
 import { PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../plans/plans.ts';
 import { Refusal } from '../refusal.ts';
 import type { Subscription, Subscriptions } from '../subscriptions/subscriptions.ts';
@@ -25,6 +26,7 @@ interface Options {
   readonly database: Database;
   readonly audit: Audit;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 export interface PlanChange {
@@ -91,15 +93,17 @@ export class PlanChanges {
       }
       case 'UP': {
         checkPaid(subscribed);
-        const { amount_due: dueNowCents, lines } = await this.#options.stripe.call('invoice', (sdk) =>
-          sdk.invoices.createPreview({
-            customer: subscribed.customer,
-            subscription: subscribed.subscription.id,
-            subscription_details: {
-              items: [{ id: subscribed.item.id, quantity }],
-              proration_behavior: 'always_invoice',
-            },
-          }),
+        const { amount_due: dueNowCents, lines } = await this.#asking(subscribed, () =>
+          this.#options.stripe.call('invoice', (sdk) =>
+            sdk.invoices.createPreview({
+              customer: subscribed.customer,
+              subscription: subscribed.subscription.id,
+              subscription_details: {
+                items: [{ id: subscribed.item.id, quantity }],
+                proration_behavior: 'always_invoice',
+              },
+            }),
+          ),
         );
         const anchor = new Date(subscribed.subscription.billing_cycle_anchor * 1_000);
         const creditsAdded = prorationsOf(lines.data, anchor).reduce((sum, { amount }) => sum + amount, 0n);
@@ -170,12 +174,25 @@ export class PlanChanges {
     await sync.holding(customer, async (lock) => {
       const subscribed = await this.#find(customer);
       if (subscribed === null) throw none();
-      await work(subscribed, () => this.#note(ask, subscribed));
+      await this.#asking(subscribed, () => work(subscribed, () => this.#note(ask, subscribed)));
       await sync.syncHeld(customer, lock);
     });
     const { subscription } = await subscriptions.of(ask.billingEntityId);
     if (subscription === null) throw none();
     return subscription;
+  }
+
+  /** Stripe may not do with a subscription what is asked here: one that is paid by invoice or bank debit, for example. */
+  async #asking<T>({ subscription }: Subscribed, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StripeRejection)) throw error;
+      this.#options.log.error({ err: error, subscription: subscription.id }, 'Stripe refused a change of plan');
+      throw new Refusal('CONFLICT', 'the payment provider does not allow this change of the subscription as it is', {
+        cause: error,
+      });
+    }
   }
 
   /** Before Stripe is asked, with what it is asked for: no process may die between a change and the note of who wanted it. */
@@ -211,8 +228,11 @@ export class PlanChanges {
     // It waits for the payer already: asking again would charge again.
     if (waiting === quantity) return;
     await this.#release(subscribed);
-    const latest = subscription.latest_invoice === null ? 'none' : idOf(subscription.latest_invoice);
     const isEnding = subscription.cancel_at_period_end;
+    // Beside a payment that may wait, Stripe takes that back, and no other end.
+    if (!isEnding) await this.#setEnding(subscribed, false);
+    const latest = subscription.latest_invoice === null ? 'none' : idOf(subscription.latest_invoice);
+    const hour = Math.floor(this.#options.clock.now().getTime() / 3_600_000);
     await this.#options.stripe.call('subscription', (sdk) =>
       sdk.subscriptions.update(
         subscription.id,
@@ -222,11 +242,18 @@ export class PlanChanges {
           payment_behavior: 'pending_if_incomplete',
           ...(isEnding && { cancel_at_period_end: false }),
         },
-        // Of the state that it changes: once from there, however often it is tried. Each outcome has another invoice.
+        // Of the state that it changes: once from there, however often it is tried. Each outcome has another invoice. And of
+        // the hour, since Stripe repeats a failure of its own under one key for a day.
         {
-          idempotencyKey: ['tollgate-units', subscription.id, latest, subscribed.quantity, quantity, isEnding].join(
-            '-',
-          ),
+          idempotencyKey: [
+            'tollgate-units',
+            subscription.id,
+            latest,
+            subscribed.quantity,
+            quantity,
+            isEnding,
+            hour,
+          ].join('-'),
         },
       ),
     );
@@ -243,6 +270,9 @@ export class PlanChanges {
             sdk.subscriptionSchedules.create({ from_subscription: subscription.id }),
           )
         : { id: idOf(subscription.schedule) };
+    // A phase without one would take the card from the subscription.
+    const method = subscription.default_payment_method;
+    const terms = { ...(method !== null && { default_payment_method: idOf(method) }) };
     const itemsWith = (units: number): { price: string; quantity?: number }[] =>
       subscription.items.data.map((each) => ({
         price: each.price.id,
@@ -253,11 +283,13 @@ export class PlanChanges {
         end_behavior: 'release',
         phases: [
           {
+            ...terms,
             items: itemsWith(subscribed.quantity),
             start_date: item.current_period_start,
             end_date: item.current_period_end,
           },
           {
+            ...terms,
             items: itemsWith(quantity),
             start_date: item.current_period_end,
             duration: { interval: 'month', interval_count: 1 },

@@ -10,11 +10,13 @@ export interface ReturnRules {
 }
 
 const LONGEST = 2_000;
+/** What browsers and parsers read differently: backslashes, spaces and whatever is not printed. */
+const AMBIGUOUS = /[\\\s\p{Cc}]/u;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** @throws Refusal BAD_USER_INPUT naming the field, for an address of any other origin */
 export function checkReturnAddress(rules: ReturnRules, field: string, address: string): string {
-  const url = address.length <= LONGEST ? URL.parse(address) : null;
+  const url = address.length <= LONGEST && !AMBIGUOUS.test(address) ? URL.parse(address) : null;
   const isWeb = url !== null && (url.protocol === 'https:' || url.protocol === 'http:');
   if (!isWeb || url.username !== '' || url.password !== '') {
     throw new Refusal('BAD_USER_INPUT', `${field} must be an address that begins with https:// or http://`);

@@ -103,7 +103,16 @@ export function openStripe(options: Options): StripeServices {
     inbox,
     invoices,
     meterReporter,
-    planChanges: new PlanChanges({ stripe, customers, sync, subscriptions, database, audit: options.audit, clock }),
+    planChanges: new PlanChanges({
+      stripe,
+      customers,
+      sync,
+      subscriptions,
+      database,
+      audit: options.audit,
+      clock,
+      log,
+    }),
     reconciler: new Reconciler({
       stripe,
       catalog,

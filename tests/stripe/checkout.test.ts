@@ -230,6 +230,8 @@ describe('what cannot be asked for', () => {
     'http://localhost:3000@evil.example/',
     'javascript:alert(1)',
     '/relative',
+    String.raw`http://localhost:3000\@evil.example/`,
+    'http://localhost:3000/\r\nSet-Cookie: a=b',
   ])('a return to %s', async (address) => {
     const ada = await till.buyer();
     const input = { billingEntityId: ada.id, plan: 'PRO', ...RETURNS };

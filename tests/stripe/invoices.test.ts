@@ -143,7 +143,16 @@ describe('invoices', () => {
     const [ada, eve] = [await purchased(1), await purchased(1)];
     const foreign = (await invoicesOf(eve)).pageInfo.endCursor as string;
     const cursorOf = (...key: unknown[]): string => Buffer.from(JSON.stringify(key)).toString('base64url');
-    for (const after of ['nonsense', '', cursorOf(), cursorOf(1), cursorOf('in_nobody'), cursorOf('a', 'b'), foreign]) {
+    for (const after of [
+      'nonsense',
+      '',
+      cursorOf(),
+      cursorOf(1),
+      cursorOf('in_nobody'),
+      cursorOf('a', 'b'),
+      cursorOf('in_1&customer=x'),
+      foreign,
+    ]) {
       expect(await till.codeOf(ada, INVOICES, { id: ada.id, first: 2, after })).toBe('BAD_USER_INPUT');
     }
     for (const first of [0, -1, 101]) {

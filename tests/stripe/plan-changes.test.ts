@@ -379,6 +379,44 @@ describe('more units', () => {
     expect(await statusesOf(ada)).toEqual(['paid', 'paid']);
   });
 
+  test('that Stripe does not sell to this subscription are refused in words of ours, and nothing has changed', async () => {
+    const ada = await subscribed();
+    await till.moveTo(MIDDLE);
+    await till.control.addFault({ kind: 'rejected', method: 'POST', path: '/v1/subscriptions/*', code: 'unknown' });
+    expect(await changeCode(ada, 3)).toBe('CONFLICT');
+    await till.control.addFault({ kind: 'rejected', method: 'POST', path: '/v1/invoices/create_preview' });
+    const input = { billingEntityId: ada.id, plan: 'PRO', quantity: 3 };
+    expect(await till.codeOf(ada, PREVIEW, { input })).toBe('CONFLICT');
+    await expectOldUnits(ada);
+    await till.change(ada, 3);
+    await expectNewUnits(ada, 3);
+  });
+
+  test('take back an end that somebody set at Stripe, of whatever kind', async () => {
+    for (const ending of [
+      { cancel_at_period_end: true },
+      { cancel_at: Date.parse('2027-02-20T00:00:00.000Z') / 1_000 },
+    ]) {
+      const ada = await subscribed();
+      const { id } = await till.stripeSubscriptionOf(ada);
+      await till.stripe.call('subscription', (sdk) => sdk.subscriptions.update(id, ending));
+      await till.settled();
+      expect(await subscriptionOf(ada)).toMatchObject({ cancelAtPeriodEnd: true });
+      expect(await till.change(ada, 2)).toMatchObject({ quantity: 2, cancelAtPeriodEnd: false });
+      expect(await till.stripeSubscriptionOf(ada)).toMatchObject({ cancel_at: null, cancel_at_period_end: false });
+    }
+  });
+
+  test('that Stripe failed to make, and would fail under the same key for a day, are had an hour later', async () => {
+    const ada = await subscribed();
+    await till.control.addFault({ kind: 'error_midway', method: 'POST', path: '/v1/subscriptions/*' });
+    expect(await changeCode(ada, 2)).toBe('PAYMENT_PROVIDER_ERROR');
+    expect(await changeCode(ada, 2)).toBe('PAYMENT_PROVIDER_ERROR');
+    await expectOldUnits(ada);
+    await till.moveTo(new Date(START + 3_600_000));
+    expect(await till.change(ada, 2)).toMatchObject({ quantity: 2 });
+  });
+
   test('of which every answer is lost arrive by themselves, and asking again finds them', async () => {
     const ada = await subscribed();
     await till.moveTo(MIDDLE);

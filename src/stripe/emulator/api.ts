@@ -110,8 +110,8 @@ export class Api {
     else if (fault === 'foreign_404') send(response, { status: 404, body: '{"message":"no Route matched"}' });
     else if (fault === 'foreign_500') send(response, { status: 500, body: '{"message":"upstream failure"}' });
     else {
-      const failsAfter = fault === 'error_after_commit';
-      const answer = this.#answer({ method, path, form, key, request, requestId, failsAfter });
+      const fails = fault === 'error_midway' ? 'midway' : fault === 'error_after_commit' ? 'after' : null;
+      const answer = this.#answer({ method, path, form, key, request, requestId, fails });
       if (fault === 'timeout_after_commit') request.socket.destroy();
       else send(response, answer);
     }
@@ -132,7 +132,7 @@ export class Api {
       await this.#faults.held();
       if (lock !== null) this.#meterLocks.delete(lock);
       if (key !== null) forget(this.#sandbox, key);
-      send(response, this.#answer({ method, path, form, key, request, requestId, failsAfter: false }));
+      send(response, this.#answer({ method, path, form, key, request, requestId, fails: null }));
     } catch (error) {
       send(response, failureOf(error, requestId));
     }
@@ -178,8 +178,9 @@ export class Api {
     try {
       const parameters = this.#checked(match, { path, form: decoded(method, path, form), raw: form });
       begun = true;
+      if (call.fails === 'midway') throw unknownFailure();
       const done = this.#execute(match, parameters, call);
-      const answer = call.failsAfter ? apiError(call.requestId) : done;
+      const answer = call.fails === 'after' ? apiError(call.requestId) : done;
       if (key !== null) remember(this.#sandbox, key, answer);
       return answer;
     } catch (error) {
@@ -218,7 +219,7 @@ interface Call {
   readonly key: string | null;
   readonly request: IncomingMessage;
   readonly requestId: string;
-  readonly failsAfter: boolean;
+  readonly fails: 'midway' | 'after' | null;
 }
 
 interface HeldCall {
@@ -259,10 +260,11 @@ function failureOf(error: unknown, requestId: string): Answer {
 }
 
 function apiError(requestId: string): Answer {
-  return failureOf(
-    new StripeFailure(500, 'An unknown error occurred. Please contact support.', { type: 'api_error' }),
-    requestId,
-  );
+  return failureOf(unknownFailure(), requestId);
+}
+
+function unknownFailure(): StripeFailure {
+  return new StripeFailure(500, 'An unknown error occurred. Please contact support.', { type: 'api_error' });
 }
 
 function rateLimited(requestId: string): Answer {

@@ -64,6 +64,7 @@ const faultBody = z
       'timeout_before_commit',
       'timeout_after_commit',
       'error_before_commit',
+      'error_midway',
       'error_after_commit',
       'rate_limit',
       'foreign_404',

@@ -6,6 +6,8 @@ export type FaultKind =
   | 'timeout_after_commit'
   /** 500 before anything is done. */
   | 'error_before_commit'
+  /** Nothing comes of it, and the answer is 500; so it is when it is asked again with the same key. */
+  | 'error_midway'
   /** It is done, and the answer is 500; so it is when it is asked again with the same key. */
   | 'error_after_commit'
   | 'rate_limit'
