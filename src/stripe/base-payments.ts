@@ -14,13 +14,14 @@ import {
   type Affairs,
   type BaseLine,
   failedBasesOf,
+  isDouble,
   type PaidBase,
   paidBasesOf,
   periodStartOf,
 } from './provider-state.ts';
 
 interface Options {
-  readonly subscriptions: Pick<Subscriptions, 'uncredited' | 'credit' | 'reinstate'>;
+  readonly subscriptions: Pick<Subscriptions, 'followed' | 'uncredited' | 'credit' | 'reinstate'>;
   readonly unpaid: UnpaidBases;
   readonly transfers: Pick<Transfers, 'clawBack'>;
   readonly history: Pick<History, 'grantsByIds'>;
@@ -50,7 +51,6 @@ export class BasePayments {
     const isLetGo = former !== null && former.id !== kept?.id && subscriptions.some(({ id }) => id === former.id);
     const last = isLetGo ? runningBaseOf(former) : null;
     if (last !== null) left.push(last);
-    if (left.length === 0) return;
     const paid = paymentsByGrant(billingEntityId, invoices);
     const given = await this.#grants(billingEntityId, left);
     await this.#options.unpaid.note(
@@ -60,14 +60,14 @@ export class BasePayments {
   }
 
   /** Makes base credits follow what was paid, where the account has followed its subscription: any number of times. */
-  async settle(
-    billingEntityId: string,
-    { state, invoices }: { state: SubscriptionState | null; invoices: Invoices },
-  ): Promise<void> {
+  async settle(billingEntityId: string, affairs: Affairs): Promise<void> {
     const { subscriptions, unpaid } = this.#options;
-    const paid = paymentsByGrant(billingEntityId, invoices);
-    const running = state && runningBaseOf(state);
-    const isInArrears = state?.standing === 'PAST_DUE' || state?.standing === 'UNPAID';
+    const followed = await subscriptions.followed(billingEntityId);
+    if (followed === null) return;
+    const { subscription, since } = followed;
+    const paid = paymentsByGrant(billingEntityId, affairs.invoices);
+    const running = subscription && runningBaseOf(subscription);
+    const isInArrears = subscription?.standing === 'PAST_DUE' || subscription?.standing === 'UNPAID';
     if (running !== null && isInArrears && !paid.has(running)) await unpaid.note(billingEntityId, [running]);
     const noted = await unpaid.of(billingEntityId);
     const concerned = running === null || noted.includes(running) ? noted : [...noted, running];
@@ -82,6 +82,34 @@ export class BasePayments {
         await unpaid.forget(billingEntityId, grant.id);
       }
       await this.#settleUnits(grant, payment);
+    }
+    await this.#giveLate(billingEntityId, { since, affairs });
+  }
+
+  /**
+   * Who does not pay gets no base when the next period turns. What is paid for one that is over counts in the period in
+   * which it is paid.
+   * @param late.since when the period that runs began: what was paid before has lapsed with its own
+   */
+  async #giveLate(
+    billingEntityId: string,
+    { since, affairs }: { readonly since: Date; readonly affairs: Affairs },
+  ): Promise<void> {
+    const { subscriptions } = this.#options;
+    const doubles = affairs.subscriptions.filter(isDouble).map(({ id }) => id);
+    const late = [...paymentsByGrant(billingEntityId, affairs.invoices)].filter(
+      ([, { subscriptionId, periodEnd, paidAt }]) =>
+        paidAt >= periodEnd && paidAt >= since && !doubles.includes(subscriptionId),
+    );
+    const given = await this.#grants(
+      billingEntityId,
+      late.map(([id]) => id),
+    );
+    const due = late
+      .filter(([id]) => !given.some((grant) => grant.id === id))
+      .map(([, { credits, invoiceId, lineId }]) => ({ amount: credits, invoiceId, lineId }));
+    for (const line of await subscriptions.uncredited(billingEntityId, due)) {
+      await subscriptions.credit({ ...line, billingEntityId, source: 'SUBSCRIPTION', reason: null });
     }
   }
 
@@ -110,6 +138,7 @@ export class BasePayments {
 
   /** Those of them that were given. */
   async #grants(billingEntityId: string, ids: readonly string[]): Promise<Grant[]> {
+    if (ids.length === 0) return [];
     const found = await this.#options.history.grantsByIds(ids.map((id) => ({ billingEntityId, id })));
     return found.filter((grant) => grant !== null);
   }

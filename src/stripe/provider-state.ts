@@ -169,6 +169,7 @@ export function subscriptionOf({ parent }: Pick<Stripe.Invoice, 'parent'>): stri
 export interface BaseLine {
   readonly subscriptionId: string;
   readonly periodStart: Date;
+  readonly periodEnd: Date;
   readonly units: number;
   readonly credits: bigint;
 }
@@ -179,11 +180,13 @@ export function baseLineOf(line: Stripe.InvoiceLineItem): BaseLine | null {
   const plan = isProration(line) ? null : planOf(line);
   if (subscriptionId == null || plan === null) return null;
   const units = line.quantity ?? 0;
-  return { subscriptionId, periodStart: instant(line.period.start), units, credits: plan.credits * BigInt(units) };
+  const [periodStart, periodEnd] = [instant(line.period.start), instant(line.period.end)];
+  return { subscriptionId, periodStart, periodEnd, units, credits: plan.credits * BigInt(units) };
 }
 
-/** A base that was paid, and by what. */
+/** A base that was paid, when and by what. */
 export interface PaidBase extends BaseLine {
+  readonly paidAt: Date;
   readonly invoiceId: string;
   readonly lineId: string;
 }
@@ -191,16 +194,21 @@ export interface PaidBase extends BaseLine {
 /** Bases that were paid; of several lines for one, that of the most units. */
 export function paidBasesOf(invoices: readonly Stripe.Invoice[]): PaidBase[] {
   const found = new Map<string, PaidBase>();
-  for (const { id: invoiceId, status, lines } of invoices) {
-    if (status !== 'paid') continue;
-    for (const line of lines.data) {
+  for (const invoice of invoices) {
+    if (invoice.status !== 'paid') continue;
+    for (const line of invoice.lines.data) {
       const base = baseLineOf(line);
       if (base === null) continue;
       const key = `${base.subscriptionId} ${line.period.start}`;
-      if (base.units > (found.get(key)?.units ?? 0)) found.set(key, { ...base, invoiceId, lineId: line.id });
+      const paid = { ...base, paidAt: paidAtOf(invoice), invoiceId: invoice.id, lineId: line.id };
+      if (base.units > (found.get(key)?.units ?? 0)) found.set(key, paid);
     }
   }
   return [...found.values()];
+}
+
+function paidAtOf({ status_transitions: { paid_at: paidAt }, created }: Stripe.Invoice): Date {
+  return instant(paidAt ?? created);
 }
 
 /** Bases that somebody tried to charge for, and did not get paid. */
@@ -233,9 +241,8 @@ export interface PaidLine {
   readonly amount: bigint;
   readonly invoiceId: string;
   readonly lineId: string;
-  /** Of a proration: the end of what it paid for. */
-  readonly until: Date | null;
-  readonly subscriptionId: string | null;
+  /** Of a proration: its credits end with the period in which that was. null: they never end. */
+  readonly paidAt: Date | null;
 }
 
 /** Purchases, and more units in the middle of a period (rules 26 and 27), of all invoices that are paid. */
@@ -251,12 +258,13 @@ export function paidLinesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices
         ...each,
         source: 'SUBSCRIPTION' as const,
         invoiceId: invoice.id,
-        subscriptionId,
+        paidAt: paidAtOf(invoice),
       }));
     });
 }
 
-function isDouble({ cancellation_details: details }: Stripe.Subscription): boolean {
+/** Whether it was ended because it was the second one: what was paid for it is given back. */
+export function isDouble({ cancellation_details: details }: Stripe.Subscription): boolean {
   return details?.comment?.startsWith(DOUBLE_MARK) ?? false;
 }
 
@@ -266,7 +274,7 @@ function purchasesOf({ id: invoiceId, metadata, lines }: Stripe.Invoice): PaidLi
   const [line] = lines.data;
   if (credits === undefined || !/^[1-9]\d{0,15}$/.test(credits) || line === undefined) return [];
   const source = 'PURCHASE';
-  return [{ source, amount: BigInt(credits), invoiceId, lineId: line.id, until: null, subscriptionId: null }];
+  return [{ source, amount: BigInt(credits), invoiceId, lineId: line.id, paidAt: null }];
 }
 
 /**
@@ -276,7 +284,7 @@ function purchasesOf({ id: invoiceId, metadata, lines }: Stripe.Invoice): PaidLi
 export function prorationsOf(
   lines: readonly Stripe.InvoiceLineItem[],
   anchor: Date,
-): { readonly amount: bigint; readonly lineId: string; readonly until: Date }[] {
+): { readonly amount: bigint; readonly lineId: string }[] {
   const changes = Map.groupBy(
     lines.filter((line) => isProration(line) && isPlan(line)),
     ({ period }) => `${period.start} ${period.end}`,
@@ -286,13 +294,9 @@ export function prorationsOf(
     const plan = charge && planOf(charge);
     if (charge === undefined || !plan) return [];
     const units = change.reduce((sum, line) => sum + (line.quantity ?? 0) * (givesBack(line) ? -1 : 1), 0);
-    const until = instant(charge.period.end);
-    const full = monthFrom(anchor, instant(charge.period.start));
-    const amount = shareOf(plan.credits * BigInt(units), {
-      part: { start: instant(charge.period.start), end: until },
-      full,
-    });
-    return units > 0 && amount > 0n ? [{ amount, lineId: charge.id, until }] : [];
+    const part = { start: instant(charge.period.start), end: instant(charge.period.end) };
+    const amount = shareOf(plan.credits * BigInt(units), { part, full: monthFrom(anchor, part.start) });
+    return units > 0 && amount > 0n ? [{ amount, lineId: charge.id }] : [];
   });
 }
 

@@ -3,7 +3,6 @@
  * lock. Events, the success page and whoever reconciles all come here, so that none of them must be right about anything.
  */
 import type { Stripe } from 'stripe';
-import type { SubscriptionState } from '../credits/subscription.ts';
 import type { Exclusive, Lock } from '../db/exclusive.ts';
 import type { Log } from '../log.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
@@ -88,11 +87,10 @@ export class CustomerSync {
     const { kept, doubles } = chooseSubscription(affairs.subscriptions);
     const schedule = kept && (await this.#scheduleOf(kept));
     await lock.check();
-    let state: SubscriptionState | null = null;
     // What cannot be followed, or not be refunded, is no reason to keep from a payer what else they paid for.
     await tryAll([
-      async () => void (state = await this.#follow(billingEntityId, { kept, schedule, affairs })),
-      () => this.#credit(billingEntityId, state, paidLinesOf(affairs)),
+      () => this.#follow(billingEntityId, { kept, schedule, affairs }),
+      () => this.#credit(billingEntityId, paidLinesOf(affairs)),
       ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
       async () => onSynced(customerId),
       ...(kept === null ? [] : doubles.map((double) => () => this.#options.doubles.undo(double, kept, affairs))),
@@ -134,11 +132,10 @@ export class CustomerSync {
     return this.#options.stripe.call('subscription_schedule', (sdk) => sdk.subscriptionSchedules.retrieve(id));
   }
 
-  /** @returns the subscription as the account has it then */
-  async #follow(billingEntityId: string, { kept, schedule, affairs }: Following): Promise<SubscriptionState | null> {
+  async #follow(billingEntityId: string, { kept, schedule, affairs }: Following): Promise<void> {
     const { subscriptions, basePayments, log } = this.#options;
     const { invoices } = affairs;
-    const former = await subscriptions.followed(billingEntityId);
+    const former = (await subscriptions.followed(billingEntityId))?.subscription ?? null;
     if (kept !== null && standingOf(kept.status) === null) {
       log.warn({ subscription: kept.id, status: kept.status }, 'a status that is not known here: as it stood before');
     }
@@ -146,17 +143,16 @@ export class CustomerSync {
     const plan = kept && planItemOf(kept);
     const wanted = kept && plan && wantedOf(kept, { plan, schedule, invoices, former });
     const paidUnits = (kept && paidBaseOf(kept, invoices))?.units ?? 0;
-    const state = await subscriptions.follow(billingEntityId, { wanted, paidUnits });
+    await subscriptions.follow(billingEntityId, { wanted, paidUnits });
     await subscriptions.notePending(billingEntityId, kept && pendingOf(kept, invoices));
-    await basePayments.settle(billingEntityId, { state, invoices });
-    return state;
+    await basePayments.settle(billingEntityId, affairs);
   }
 
-  /** What was paid besides; of prorations those of the period that runs, since their credits end with it. */
-  async #credit(billingEntityId: string, state: SubscriptionState | null, lines: readonly PaidLine[]): Promise<void> {
+  /** What was paid besides; of prorations those that were paid in the period that runs, since their credits end with it. */
+  async #credit(billingEntityId: string, lines: readonly PaidLine[]): Promise<void> {
     const { subscriptions } = this.#options;
-    const isOver = ({ until, subscriptionId }: PaidLine): boolean =>
-      until !== null && (state === null || state.id !== subscriptionId || until <= state.periodStart);
+    const followed = await subscriptions.followed(billingEntityId);
+    const isOver = ({ paidAt }: PaidLine): boolean => paidAt !== null && (followed === null || paidAt < followed.since);
     const due = lines.filter((line) => !isOver(line)).map((line) => ({ ...line, billingEntityId, reason: null }));
     for (const line of await subscriptions.uncredited(billingEntityId, due)) await subscriptions.credit(line);
   }

@@ -55,6 +55,14 @@ export interface PendingPayment {
   readonly expiresAt: Date | null;
 }
 
+/** An account's subscription, as it follows it. */
+export interface Followed {
+  /** With the grant of its period's base credits. */
+  readonly subscription: SubscriptionState | null;
+  /** When the period that runs began; as the provider says, where it is a subscription's. */
+  readonly since: Date;
+}
+
 /** Credits that an invoice paid for besides the base of a period (rule 26). */
 export interface PaidCredits {
   readonly billingEntityId: string;
@@ -113,10 +121,12 @@ export class Subscriptions {
     );
   }
 
-  /** The subscription as the account has it, with the grant of its period's base credits; null: none. */
-  async followed(billingEntityId: string): Promise<SubscriptionState | null> {
+  /** What the account followed last; null: there is no account. */
+  async followed(billingEntityId: string): Promise<Followed | null> {
     const [row] = await this.#current([billingEntityId], this.#options.clock.now());
-    return row === undefined ? null : toAccountState(row).subscription;
+    if (row === undefined) return null;
+    const account = toAccountState(row);
+    return { subscription: account.subscription, since: begun(account)?.periodStart ?? account.period.start };
   }
 
   /**

@@ -167,7 +167,8 @@ describe('a renewal that fails', () => {
   });
 
   describe('and is paid only after its period', () => {
-    const SECOND_END = Date.parse('2027-03-31T00:00:00.000Z');
+    /** Of the two periods after it. */
+    const ENDS = [Date.parse('2027-03-31T00:00:00.000Z'), Date.parse('2027-04-30T00:00:00.000Z')];
 
     async function leftUnpaid(): Promise<Buyer> {
       await till.control.behave({ afterRetries: 'unpaid' });
@@ -190,18 +191,37 @@ describe('a renewal that fails', () => {
       await till.settled();
     }
 
-    test.each(['the older one first', 'the newer one first'])('%s: each brings its own credits back', async (order) => {
+    test.each(['the oldest first', 'the newest first'])('%s: each of three brings its own credits', async (order) => {
       const ada = await leftUnpaid();
       await at(FIRST_END + HOUR_MS + 7 * DAY_MS);
-      await at(SECOND_END + 2 * HOUR_MS);
+      for (const end of ENDS) await at(end + 2 * HOUR_MS);
       const unpaid = (await till.invoicesOf(ada)).filter(({ status }) => status !== 'paid');
-      expect(unpaid).toHaveLength(2);
-      const [first, second] = order === 'the newer one first' ? unpaid : unpaid.toReversed();
-      await pay(ada, [first as Stripe.Invoice]);
-      await pay(ada, [second as Stripe.Invoice]);
-      expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 700_000));
+      expect(unpaid).toHaveLength(3);
+      for (const invoice of order === 'the newest first' ? unpaid : unpaid.toReversed()) await pay(ada, [invoice]);
+      expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 3 * 500_000 - 300_000));
       await till.sync(ada);
-      expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 700_000));
+      expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 3 * 500_000 - 300_000));
+      await till.expectProven(ada);
+    });
+
+    test('together with the others, and told once, in the wrong order', async () => {
+      const ada = await leftUnpaid();
+      await at(FIRST_END + HOUR_MS + 7 * DAY_MS);
+      for (const end of ENDS) await at(end + 2 * HOUR_MS);
+      await till.toldLate(async () => {
+        const unpaid = (await till.invoicesOf(ada)).filter(({ status }) => status !== 'paid');
+        for (const { id, status } of unpaid) {
+          if (status === 'draft') await till.stripe.call('invoice', (sdk) => sdk.invoices.finalizeInvoice(id));
+        }
+        await till.setCard(ada, 'accepted');
+        for (const { id } of unpaid) await till.stripe.call('invoice', (sdk) => sdk.invoices.pay(id));
+      });
+      expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 3 * 500_000 - 300_000));
+      // A period that was paid late gives its credits back with its money.
+      const charge = (await till.chargesOf(ada)).find(({ paid, amount }) => paid && amount === 2_000);
+      await till.control.refund(charge?.id as string);
+      await till.settled();
+      expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 2 * 500_000 - 300_000));
       await till.expectProven(ada);
     });
 
@@ -301,6 +321,45 @@ describe('a renewal that fails', () => {
     await till.control.authenticateInvoice(invoice?.id as string);
     await till.settled();
     expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+    await till.expectProven(ada);
+  });
+});
+
+describe('what was paid in its time, and heard of later,', () => {
+  test('has lapsed with its period', async () => {
+    const ada = await subscribed();
+    await till.control.deliveryMode({ hold: true });
+    await at(START + 14 * DAY_MS);
+    await till.changeAtStripe(ada, 2);
+    for (const end of ['2027-02-28', '2027-03-31', '2027-04-30']) await at(Date.parse(end) + 2 * HOUR_MS);
+    await till.control.deliveryMode({ hold: false });
+    await till.control.releaseDeliveries('reversed');
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 1_000_000));
+    await till.expectProven(ada);
+  });
+});
+
+describe('more units, taken at Stripe with a card that does not pay,', () => {
+  test('bring their share when it is paid, though their period is over', async () => {
+    await till.control.behave({ afterRetries: 'past_due' });
+    const ada = await subscribed();
+    await till.setCard(ada, 'declined');
+    const changed = START + 14 * DAY_MS;
+    await at(changed);
+    await till.changeAtStripe(ada, 2);
+    await till.settled();
+    expect(await till.shown(ada)).toMatchObject({ credits: { available: 500_000 }, subscription: { quantity: 2 } });
+    await at(changed + 7 * DAY_MS);
+    await till.setCard(ada, 'accepted');
+    await at(FIRST_END);
+    await at(FIRST_END + 2 * HOUR_MS);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 1_000_000));
+    const open = (await till.invoicesOf(ada)).find(({ status }) => status === 'open');
+    await till.stripe.call('invoice', (sdk) => sdk.invoices.pay(open?.id as string));
+    await till.settled();
+    const share = Math.floor((500_000 * (FIRST_END - changed)) / (FIRST_END - START));
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 1_000_000 + share));
     await till.expectProven(ada);
   });
 });
