@@ -52,13 +52,17 @@ export class Customers {
   }
 
   /**
-   * The entity's customer, made now if there is none. The key of the call is the entity's, and what is said with it never
-   * changes: however often it is tried, and whatever answer was lost, Stripe makes one.
+   * The entity's customer under the name that it has now, made if there is none. The key of the call is the entity's, and
+   * what is said with it never changes: however often it is tried, and whatever answer was lost, Stripe makes one.
    * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async ensure({ billingEntityId, externalId, name }: Payer): Promise<string> {
     const known = await this.of(billingEntityId);
-    if (known !== null) return known;
+    if (known !== null) {
+      // Of one that was deleted somebody will tell, and our state must follow first.
+      await this.#rename(known, name);
+      return known;
+    }
     const { stripe } = this.#options;
     for (let key = `tollgate-customer-${billingEntityId}`; ;) {
       const { id } = await stripe.call('customer', (sdk) =>
@@ -68,8 +72,7 @@ export class Customers {
         ),
       );
       // A call of its own, because names change; and before it is known here, so that nobody stays without one.
-      const named = await orMissing(stripe.call('customer', (sdk) => sdk.customers.update(id, { name })));
-      if (named !== null) return this.#note(billingEntityId, id);
+      if (await this.#rename(id, name)) return this.#note(billingEntityId, id);
       // Somebody deleted it since it was made, and Stripe repeats the answer of then.
       key = `tollgate-customer-${billingEntityId}-after-${id}`;
     }
@@ -103,6 +106,12 @@ export class Customers {
     ]);
     if (rows.length === 0) return null;
     return (await this.#note(entityId, customerId)) === customerId ? entityId : null;
+  }
+
+  /** false: it is not there. */
+  async #rename(customerId: string, name: string): Promise<boolean> {
+    const { stripe } = this.#options;
+    return (await orMissing(stripe.call('customer', (sdk) => sdk.customers.update(customerId, { name })))) !== null;
   }
 
   async #find(customerId: string): Promise<string | null> {

@@ -177,6 +177,21 @@ describe('PRO', () => {
     expect(await till.available(ada)).toBe(500_000);
   });
 
+  test('is sold to a customer of the name that the buyer has now', async () => {
+    const pool = await till.organization();
+    const nameAtStripe = async (): Promise<string | null | undefined> => {
+      const customer = await till.customerOf(pool);
+      const found = await till.stripe.call('customer', (sdk) => sdk.customers.retrieve(customer));
+      return 'name' in found ? found.name : null;
+    };
+    await till.subscribe(pool);
+    const rename = 'mutation ($input: UpdateOrganizationInput!) { updateOrganization(input: $input) { id } }';
+    await till.ask(pool.token, rename, { input: { billingEntityId: pool.id, name: 'Somebody Else Ltd' } });
+    expect(await nameAtStripe()).not.toBe('Somebody Else Ltd');
+    await till.ask(pool.token, OPEN_PORTAL, { input: { billingEntityId: pool.id, returnUrl: RETURNS.cancelUrl } });
+    expect(await nameAtStripe()).toBe('Somebody Else Ltd');
+  });
+
   test('asked for ten times at once is one customer', async () => {
     const ada = await till.buyer();
     await Promise.all(Array.from({ length: 10 }, () => till.checkout(ada, { plan: 'PRO' })));
@@ -232,7 +247,7 @@ describe('what cannot be asked for', () => {
     '/relative',
     String.raw`http://localhost:3000\@evil.example/`,
     'http://localhost:3000/\r\nSet-Cookie: a=b',
-  ])('a return to %s', async (address) => {
+  ])('a return to %j', async (address) => {
     const ada = await till.buyer();
     const input = { billingEntityId: ada.id, plan: 'PRO', ...RETURNS };
     expect(await till.codeOf(ada, OPEN_CHECKOUT, { input: { ...input, successUrl: address } })).toBe('BAD_USER_INPUT');
