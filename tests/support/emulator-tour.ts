@@ -178,9 +178,11 @@ async function tourOfInvoices(bench: Bench, catalog: Catalog): Promise<void> {
   await stripe.invoiceItems.list({ customer: customer.id, pending: true });
   const spare = await stripe.invoiceItems.create({ customer: customer.id, amount: 5, currency: 'usd' });
   await stripe.invoiceItems.del(spare.id);
+  const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
   const invoice = await stripe.invoices.create({
     customer: customer.id,
     auto_advance: false,
+    default_payment_method: card.id,
     pending_invoice_items_behavior: 'include',
     description: 'By hand',
   });

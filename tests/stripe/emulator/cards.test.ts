@@ -100,6 +100,48 @@ const CREDITS = {
 const cardsOf = async (customer: string): Promise<string[]> =>
   (await stripe.customers.listPaymentMethods(customer)).data.map(({ id }) => id);
 
+describe('an invoice', () => {
+  test('is not paid with the card of a subscription that it does not belong to, unless it names it', async () => {
+    const { customer, card } = await subscribed({ own: GOOD, usual: null });
+    const alone = await invoiceFor(customer);
+    await expect(stripe.invoices.pay(alone.id)).rejects.toMatchObject({ type: 'StripeCardError' });
+    const named = await invoiceFor(customer, { default_payment_method: card });
+    expect(named.default_payment_method).toBe(card);
+    await stripe.invoices.pay(named.id);
+    expect(await payment(named)).toEqual({ status: 'paid', card });
+  });
+
+  test('names no card but its customer’s', async () => {
+    const { card } = await subscribed({ own: GOOD, usual: null });
+    const other = await stripe.customers.create();
+    await expect(invoiceFor(other, { default_payment_method: card })).rejects.toMatchObject({
+      code: 'resource_missing',
+    });
+  });
+
+  test('is paid with its own card before its subscription’s, and with one named in the call before that', async () => {
+    const { customer, subscription, card: subscriptions } = await subscribed({ own: GOOD, usual: GOOD });
+    const [own, called] = [await cardOf(customer, BAD), await cardOf(customer, GOOD)];
+    const parent = { subscription: subscription.id };
+    const plain = await invoiceFor(customer, parent);
+    await stripe.invoices.pay(plain.id);
+    expect(await payment(plain)).toEqual({ status: 'paid', card: subscriptions });
+    const invoice = await invoiceFor(customer, { ...parent, default_payment_method: own });
+    await expect(stripe.invoices.pay(invoice.id)).rejects.toMatchObject({ code: 'card_declined' });
+    expect(await payment(invoice)).toEqual({ status: 'open', card: own });
+    await stripe.invoices.pay(invoice.id, { payment_method: called });
+    expect(await payment(invoice)).toEqual({ status: 'paid', card: called });
+  });
+
+  test('that finalizes by itself is charged with its own card', async () => {
+    const customer = await customerWith(BAD);
+    const card = await cardOf(customer, GOOD);
+    const invoice = await invoiceFor(customer, { default_payment_method: card, auto_advance: true });
+    await bench.control.moveClock({ advanceSeconds: HOUR });
+    expect(await payment(invoice)).toEqual({ status: 'paid', card });
+  });
+});
+
 describe('a subscription', () => {
   test.each([
     { own: GOOD, usual: BAD, status: 'active' },
@@ -277,12 +319,16 @@ describe('a card that is given by hand', () => {
     expect(await defaultOf(customer)).toBe((await reload(subscription)).default_payment_method);
   });
 
-  test('at an invoice’s page pays that, and what comes after it', async () => {
-    const { subscription } = await subscribed({ own: BAD, usual: BAD });
+  test('at an invoice’s page pays that, whatever card the invoice names, and what comes after it', async () => {
+    const { customer, subscription } = await subscribed({ own: BAD, usual: BAD });
     const [first] = (await stripe.invoices.list({ subscription: subscription.id })).data;
     await send(first?.hosted_invoice_url ?? '', { card: 'accepted' });
     expect((await reload(subscription)).status).toBe('active');
     expect((await payment(await renew(subscription))).status).toBe('paid');
+    const named = await invoiceFor(customer, { default_payment_method: await cardOf(customer, BAD) });
+    const { hosted_invoice_url: page } = await stripe.invoices.finalizeInvoice(named.id);
+    await send(page ?? '', { card: 'accepted' });
+    expect(await payment(named)).toEqual({ status: 'paid', card: await defaultOf(customer) });
   });
 });
 
