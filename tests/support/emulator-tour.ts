@@ -138,7 +138,9 @@ async function tourOfSchedules(bench: Bench, catalog: Catalog): Promise<void> {
   const { customer, subscription, item } = await subscribe(bench, catalog, 3);
   const schedule = await stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
   const overage = itemOf(subscription, catalog.overage);
+  const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
   await stripe.subscriptionSchedules.update(schedule.id, {
+    default_settings: { default_payment_method: card.id },
     end_behavior: 'release',
     proration_behavior: 'none',
     metadata: { operation: '1' },
@@ -150,6 +152,7 @@ async function tourOfSchedules(bench: Bench, catalog: Catalog): Promise<void> {
       },
       {
         items: [{ price: item.price.id, quantity: 1 }, { price: overage.price.id }],
+        default_payment_method: card.id,
         duration: { interval: 'month', interval_count: 1 },
         proration_behavior: 'none',
       },

@@ -72,6 +72,7 @@ function phaseFrom(
   const price = priceOf(sandbox, items[0]?.price ?? '', 'phases');
   const cadence = price.recurring ?? { interval: 'month', interval_count: 1 };
   return {
+    default_payment_method: undefined,
     duration: {
       interval: cadence.interval as 'day' | 'week' | 'month' | 'year',
       interval_count: cadence.interval_count * iterations,
