@@ -348,12 +348,12 @@ describe('what is changed elsewhere is so here', () => {
     await subscriptions.update(id, { items: units(2), proration_behavior: 'always_invoice' });
     await till.settled();
     expect(await till.shown(ada)).toMatchObject({ credits: { available: 750_000 }, subscription: { quantity: 2 } });
-    // Not paid before the period's end, with which its credits would end.
+    // Not paid before the period's end: its share comes when it is.
     await subscriptions.update(id, { items: units(3), proration_behavior: 'create_prorations' });
     await till.settled();
     expect(await till.shown(ada)).toMatchObject({ credits: { available: 750_000 }, subscription: { quantity: 3 } });
     await till.moveTo(AFTER_DRAFTS);
-    expect(await till.shown(ada)).toMatchObject({ credits: { available: 1_500_000 }, subscription: { quantity: 3 } });
+    expect(await till.shown(ada)).toMatchObject({ credits: { available: 1_750_000 }, subscription: { quantity: 3 } });
     await subscriptions.update(id, { cancel_at: Date.parse('2027-03-10T00:00:00.000Z') / 1_000 });
     await till.settled();
     expect(await subscriptionOf(ada)).toMatchObject({ cancelAtPeriodEnd: true });

@@ -138,7 +138,9 @@ async function tourOfSchedules(bench: Bench, catalog: Catalog): Promise<void> {
   const { customer, subscription, item } = await subscribe(bench, catalog, 3);
   const schedule = await stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
   const overage = itemOf(subscription, catalog.overage);
+  const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
   await stripe.subscriptionSchedules.update(schedule.id, {
+    default_settings: { default_payment_method: card.id },
     end_behavior: 'release',
     proration_behavior: 'none',
     metadata: { operation: '1' },
@@ -150,6 +152,7 @@ async function tourOfSchedules(bench: Bench, catalog: Catalog): Promise<void> {
       },
       {
         items: [{ price: item.price.id, quantity: 1 }, { price: overage.price.id }],
+        default_payment_method: card.id,
         duration: { interval: 'month', interval_count: 1 },
         proration_behavior: 'none',
       },
@@ -178,9 +181,11 @@ async function tourOfInvoices(bench: Bench, catalog: Catalog): Promise<void> {
   await stripe.invoiceItems.list({ customer: customer.id, pending: true });
   const spare = await stripe.invoiceItems.create({ customer: customer.id, amount: 5, currency: 'usd' });
   await stripe.invoiceItems.del(spare.id);
+  const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
   const invoice = await stripe.invoices.create({
     customer: customer.id,
     auto_advance: false,
+    default_payment_method: card.id,
     pending_invoice_items_behavior: 'include',
     description: 'By hand',
   });

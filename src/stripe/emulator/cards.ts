@@ -24,18 +24,6 @@ const CARD_OF = {
   requires_action: 'authenticationRequired',
 } satisfies Record<CardOutcome, string>;
 
-/** How the customer's card would answer now; null: there is none. */
-export function cardOf(sandbox: Sandbox, customer: string): CardOutcome | null {
-  const method = defaultMethodOf(sandbox, customer);
-  return method === null ? null : outcomeOf(sandbox, method);
-}
-
-/** What the customer pays with unless told otherwise. */
-export function defaultMethodOf(sandbox: Sandbox, customer: string): string | null {
-  const row = sandbox.tables.customers.get(customer);
-  return row?.invoice_settings.default_payment_method ?? row?.default_source ?? null;
-}
-
 /** How a card answers when it is charged. */
 export function outcomeOf(sandbox: Sandbox, method: string): CardOutcome {
   const last4 = sandbox.tables.paymentMethods.get(method)?.card?.last4;
@@ -47,39 +35,25 @@ export function bringsInquiry(sandbox: Sandbox, method: string): boolean {
   return sandbox.tables.paymentMethods.get(method)?.card?.last4 === TEST_CARDS['createDisputeInquiry']?.last4;
 }
 
-/**
- * Gives the customer a card and makes it the default. The card of before is left behind, as at Stripe; null takes the
- * default away.
- */
-export function giveCard(sandbox: Sandbox, customer: Customer, outcome: CardOutcome | null): PaymentMethod | null {
-  if (outcome === null) {
-    setDefault(sandbox, customer, null);
-    return null;
-  }
-  if (cardOf(sandbox, customer.id) === outcome) {
-    const current = sandbox.tables.paymentMethods.get(customer.invoice_settings.default_payment_method ?? '');
-    if (current !== undefined) return current;
-  }
+/** A new card that answers so. It bears the customer's name and is nobody's yet. */
+export function newCard(sandbox: Sandbox, customer: Customer, outcome: CardOutcome): PaymentMethod {
   const method = newMethod(sandbox, CARD_OF[outcome]);
   method.billing_details.email = customer.email;
   method.billing_details.name = customer.name ?? null;
-  return giveMethod(sandbox, customer, method);
-}
-
-/** Attaches a card to the customer and makes it the default. */
-export function giveMethod(sandbox: Sandbox, customer: Customer, method: PaymentMethod): PaymentMethod {
-  attachMethod(sandbox, customer, method);
-  setDefault(sandbox, customer, method.id);
   return method;
 }
 
 /** The card is this customer's from now on. */
 export function attachMethod(sandbox: Sandbox, customer: Customer, method: PaymentMethod): void {
-  if (method.customer !== null) {
-    throw invalid('The payment method you provided has already been attached to a customer.');
-  }
+  assertFree(method);
   method.customer = customer.id;
   sandbox.emit('payment_method.attached', method);
+}
+
+/** Refuses what somebody owns. */
+export function assertFree(method: PaymentMethod): void {
+  if (method.customer === null) return;
+  throw invalid('The payment method you provided has already been attached to a customer.');
 }
 
 /** The method with this id. The name of a test card stands for a new one, which is how Stripe takes it. */
@@ -102,19 +76,6 @@ export function giveSource(sandbox: Sandbox, customer: Customer, token: string):
   const method = newMethod(sandbox, nameOfToken(token, 'source'), sandbox.newId('card'));
   method.customer = customer.id;
   customer.default_source = method.id;
-}
-
-/** The card's brand and number, for people. */
-export function describeCard(sandbox: Sandbox, customer: Customer): string | null {
-  const method = sandbox.tables.paymentMethods.get(defaultMethodOf(sandbox, customer.id) ?? '');
-  return method?.card === undefined ? null : `Visa ending in ${method.card.last4}`;
-}
-
-function setDefault(sandbox: Sandbox, customer: Customer, method: string | null): void {
-  sandbox.change(customer, 'customer.updated', () => {
-    customer.invoice_settings.default_payment_method = method;
-    if (method === null) customer.default_source = null;
-  });
 }
 
 function nameOfToken(token: string, param: string): string {

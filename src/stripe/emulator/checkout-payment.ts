@@ -1,4 +1,4 @@
-import { giveCard, giveMethod } from './cards.ts';
+import { attachMethod, newCard } from './cards.ts';
 import { priceOf } from './catalog.ts';
 import { detailsOf } from './checkout.ts';
 import { collect } from './collection.ts';
@@ -39,11 +39,12 @@ export function submitCheckout(
   }
   details.authenticating = false;
   const customer = buyerOf(sandbox, session, email);
-  const method = brought === undefined ? giveCard(sandbox, customer, card) : giveMethod(sandbox, customer, brought);
-  if (session.mode === 'subscription') subscribe(sandbox, session, { customer, details, authenticated });
-  else buy(sandbox, session, { customer, details, authenticated });
-  const intent = sandbox.tables.paymentIntents.get(session.payment_intent ?? '');
-  if (intent !== undefined && method !== null) intent.payment_method = method.id;
+  const method = brought ?? newCard(sandbox, customer, card);
+  const isKept = session.mode === 'subscription' || details.setupFutureUsage !== null;
+  if (isKept) attachMethod(sandbox, customer, method);
+  const purchase = { customer, details, method: method.id, authenticated };
+  if (session.mode === 'subscription') subscribe(sandbox, session, purchase);
+  else buy(sandbox, session, purchase);
   session.status = 'complete';
   session.url = null;
   session.payment_status = session.amount_total === 0 ? 'no_payment_required' : 'paid';
@@ -75,12 +76,18 @@ export function successUrlOf(session: CheckoutSession): string {
   return (session.success_url ?? '').replaceAll('{CHECKOUT_SESSION_ID}', session.id);
 }
 
-function subscribe(sandbox: Sandbox, session: CheckoutSession, { customer, details, authenticated }: Purchase): void {
+/** The card becomes the subscription's own. What the customer pays with otherwise stays as it is. */
+function subscribe(
+  sandbox: Sandbox,
+  session: CheckoutSession,
+  { customer, details, method, authenticated }: Purchase,
+): void {
   const { subscription } = createSubscription(sandbox, {
     customer,
     items: details.lines.map((line) => ({ price: priceOf(sandbox, line.price), quantity: line.quantity })),
     metadata: details.subscriptionMetadata,
     description: details.subscriptionDescription,
+    defaultPaymentMethod: method,
     trialEnd: trialEndOf(sandbox, { trialEnd: details.trialEnd, trialDays: details.trialDays }),
     missingPaymentMethod: details.missingPaymentMethod,
     paymentBehavior: 'allow_incomplete',
@@ -88,12 +95,12 @@ function subscribe(sandbox: Sandbox, session: CheckoutSession, { customer, detai
     cancelAt: null,
     authenticated,
   });
-  subscription.default_payment_method = customer.invoice_settings.default_payment_method;
   session.subscription = subscription.id;
   session.invoice = subscription.latest_invoice;
 }
 
-function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, authenticated }: Purchase): void {
+/** The card pays this once, and is nobody's default. */
+function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, method, authenticated }: Purchase): void {
   const invoiceData = session.invoice_creation?.enabled === true ? session.invoice_creation.invoice_data : null;
   if (invoiceData === null) {
     const intent = createIntent(sandbox, {
@@ -106,7 +113,7 @@ function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, au
     });
     session.payment_intent = intent.id;
     intent.shipping = details.shipping;
-    attempt(sandbox, intent, { authenticated });
+    attempt(sandbox, intent, { method, authenticated });
     return;
   }
   const period = { start: sandbox.now(), end: sandbox.now() };
@@ -131,7 +138,7 @@ function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, au
     intent.setup_future_usage = details.setupFutureUsage;
     intent.shipping = details.shipping;
   }
-  collect(sandbox, invoice, { authenticated });
+  collect(sandbox, invoice, { method, authenticated });
   session.invoice = invoice.id;
   session.payment_intent = intent?.id ?? null;
 }
@@ -139,6 +146,7 @@ function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, au
 interface Purchase {
   readonly customer: Customer;
   readonly details: CheckoutDetails;
+  readonly method: string;
   readonly authenticated: boolean;
 }
 

@@ -1,12 +1,17 @@
 import { DAY, HOUR } from './calendar.ts';
-import { cardOf } from './cards.ts';
+import { outcomeOf } from './cards.ts';
+import { cardOfInvoice } from './default-cards.ts';
 import { markPaid } from './invoices.ts';
-import { type Attempt, attempt, intentOf, type Payment } from './payments.ts';
+import { type Attempt, attempt, intentOf } from './payments.ts';
 import type { Sandbox } from './sandbox.ts';
 import { applyPendingUpdate, changeSubscription, endSubscription } from './subscription-state.ts';
 import type { Invoice, Subscription } from './wire.ts';
 
-interface Collection extends Payment {
+interface Collection {
+  /** The customer has just confirmed by 3-D Secure: what they confirmed is charged. */
+  readonly authenticated?: boolean;
+  /** Charges this card, whatever the defaults are. */
+  readonly method?: string | null;
   /** A failure says nothing about the subscription: it keeps what it has, and the update waits. */
   readonly keepStatus?: boolean;
 }
@@ -15,7 +20,11 @@ interface Collection extends Payment {
 export const PATIENCE_SECONDS = 23 * HOUR;
 
 /** Tries to have an open invoice paid, and draws the conclusions for its subscription. */
-export function collect(sandbox: Sandbox, invoice: Invoice, options: Collection = {}): Attempt {
+export function collect(
+  sandbox: Sandbox,
+  invoice: Invoice,
+  { authenticated = false, method: named = null, keepStatus = false }: Collection = {},
+): Attempt {
   if (invoice.amount_due === 0) {
     settle(sandbox, invoice);
     return 'succeeded';
@@ -24,15 +33,17 @@ export function collect(sandbox: Sandbox, invoice: Invoice, options: Collection 
   if (intent === null) throw new Error(`invoice ${invoice.id} has no payment`);
   invoice.attempted = true;
   invoice.attempt_count += 1;
-  const outcome = attempt(sandbox, intent, options);
+  const confirmed = authenticated ? intent.payment_method : null;
+  const method = named ?? confirmed ?? cardOfInvoice(sandbox, invoice);
+  const outcome = attempt(sandbox, intent, { method, authenticated });
   if (outcome === 'succeeded') settle(sandbox, invoice);
-  else failed(sandbox, invoice, { outcome, keepStatus: options.keepStatus ?? false });
+  else failed(sandbox, invoice, { outcome, keepStatus });
   return outcome;
 }
 
-/** Whether the customer's card would pay this now, without asking. */
-export function wouldPay(sandbox: Sandbox, customer: string): boolean {
-  return cardOf(sandbox, customer) === 'accepted';
+/** Whether a card would pay now, without asking. */
+export function wouldPay(sandbox: Sandbox, method: string | null): boolean {
+  return method !== null && outcomeOf(sandbox, method) === 'accepted';
 }
 
 /** An open invoice is paid. */

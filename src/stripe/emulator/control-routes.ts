@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Api } from './api.ts';
-import { giveCard } from './cards.ts';
 import { sessionOf } from './checkout.ts';
 import { abandonAuthentication, submitCheckout, successUrlOf } from './checkout-payment.ts';
 import { collect } from './collection.ts';
 import { customerOf } from './customers.ts';
+import { giveCard } from './default-cards.ts';
 import { closeDispute, openDispute } from './disputes.ts';
 import { StripeFailure } from './errors.ts';
 import type { Faults } from './faults.ts';

@@ -99,7 +99,7 @@ export class EmulatorControl {
     return this.#call('POST', '/behaviour', behaviour);
   }
 
-  /** Gives the customer a card that answers so from now on; null takes it away. */
+  /** Gives the customer, and each of their subscriptions, a card that answers so from now on; null takes all away. */
   async setCard(customer: string, card: CardOutcome | null): Promise<void> {
     await this.#call('POST', `/customers/${customer}/card`, { card });
   }

@@ -14,11 +14,15 @@ function deleteCustomer(sandbox: Sandbox, id: string): DeletedCustomer {
   const customer = customerOf(sandbox, id);
   const { tables } = sandbox;
   for (const subscription of tables.subscriptions.values()) {
-    if (subscription.customer !== id || subscription.ended_at !== null) continue;
+    if (subscription.customer !== id) continue;
+    // A card that is nobody's any more is nobody's default.
+    subscription.default_payment_method = null;
+    if (subscription.ended_at !== null) continue;
     endSubscription(sandbox, subscription, { reason: 'cancellation_requested' });
   }
   for (const invoice of tables.invoices.values()) {
     if (invoice.customer !== id) continue;
+    invoice.default_payment_method = null;
     invoice.auto_advance = false;
     invoice.automatically_finalizes_at = null;
     invoice.next_payment_attempt = null;

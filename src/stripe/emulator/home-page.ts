@@ -1,5 +1,5 @@
-import { describeCard } from './cards.ts';
 import { productNameOf } from './catalog.ts';
+import { describeCard } from './default-cards.ts';
 import { formatInstant, type Html, html, page } from './html.ts';
 import { invoiceTable } from './invoice-page.ts';
 import { isMetered } from './invoice-lines.ts';

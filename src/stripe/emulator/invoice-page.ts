@@ -1,7 +1,7 @@
 import { collect } from './collection.ts';
 import { cardChoice, cardOutcome } from './checkout-page.ts';
 import { customerOf } from './customers.ts';
-import { describeCard, giveCard } from './cards.ts';
+import { describeCard, giveCard } from './default-cards.ts';
 import { formatDay, type Html, html, notice, page } from './html.ts';
 import { invoiceOf } from './invoice-routes.ts';
 import { formatMoney } from './money.ts';
@@ -26,9 +26,11 @@ export function invoicePage(sandbox: Sandbox, id: string, { form, url }: PageReq
       break;
     }
     case null:
-    default:
-      giveCard(sandbox, customerOf(sandbox, invoice.customer ?? ''), cardOutcome(form.get('card')));
-      collect(sandbox, invoice);
+    default: {
+      const customer = customerOf(sandbox, invoice.customer ?? '');
+      const method = giveCard(sandbox, customer, cardOutcome(form.get('card')));
+      collect(sandbox, invoice, { method });
+    }
   }
   return { body: pageOf(sandbox, invoice, { back, problem: problemOf(sandbox, invoice) }) };
 }

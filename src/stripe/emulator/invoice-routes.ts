@@ -37,6 +37,7 @@ export const invoiceRoutes: readonly Route[] = [
       currency: text,
       customer: required(text),
       days_until_due: integer,
+      default_payment_method: text,
       description: text,
       metadata,
       pending_invoice_items_behavior: oneOf('exclude', 'include'),
@@ -44,6 +45,8 @@ export const invoiceRoutes: readonly Route[] = [
     },
     (sandbox, parameters) => {
       const customer = customerOf(sandbox, parameters.customer, 'customer');
+      const { default_payment_method: method } = parameters;
+      if (method !== undefined) assertOwn(sandbox, customer, method);
       const subscription =
         parameters.subscription === undefined ? null : subscriptionOf(sandbox, parameters.subscription, 'subscription');
       const items =
@@ -66,6 +69,7 @@ export const invoiceRoutes: readonly Route[] = [
         currency: items[0]?.currency ?? parameters.currency ?? customer.currency ?? 'usd',
         metadata: mergeMetadata({}, parameters.metadata),
         description: parameters.description ?? null,
+        defaultPaymentMethod: method,
         finalizesAt: parameters.auto_advance === true ? sandbox.now() + sandbox.behaviour.draftSeconds : null,
         daysUntilDue: parameters.days_until_due,
       });

@@ -21,6 +21,8 @@ export interface NewInvoice {
   readonly currency: string;
   readonly metadata?: Metadata;
   readonly description?: string | null;
+  /** Its own card, which goes before all other defaults. */
+  readonly defaultPaymentMethod?: string | undefined;
   /** When it stops being a draft by itself; null: when somebody says so. */
   readonly finalizesAt: number | null;
   /** It is sent and waits so many days for its customer; absent: the card is charged. */
@@ -79,7 +81,7 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
     customer_shipping: null,
     customer_tax_exempt: 'none',
     customer_tax_ids: [],
-    default_payment_method: null,
+    default_payment_method: parameters.defaultPaymentMethod ?? null,
     default_source: null,
     default_tax_rates: [],
     description: parameters.description ?? null,

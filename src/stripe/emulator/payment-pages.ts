@@ -1,4 +1,4 @@
-import { methodNamed, outcomeOf } from './cards.ts';
+import { assertFree, methodNamed, outcomeOf } from './cards.ts';
 import { sessionOf } from './checkout.ts';
 import { submitCheckout } from './checkout-payment.ts';
 import { cardRefused, invalid } from './errors.ts';
@@ -22,6 +22,7 @@ export const paymentPageRoutes: readonly Route[] = [
         throw invalid(`The amount is ${session.amount_total}, not ${expected}.`, { param: 'expected_amount' });
       }
       const method = methodNamed(sandbox, parameters.payment_method, 'payment_method');
+      assertFree(method);
       const outcome = submitCheckout(sandbox, session, {
         card: outcomeOf(sandbox, method.id),
         authenticated: false,

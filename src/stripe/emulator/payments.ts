@@ -1,4 +1,4 @@
-import { bringsInquiry, defaultMethodOf, outcomeOf } from './cards.ts';
+import { bringsInquiry, outcomeOf } from './cards.ts';
 import { openDispute } from './disputes.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { CardOutcome } from './tables.ts';
@@ -70,20 +70,14 @@ export function createIntent(sandbox: Sandbox, parameters: NewIntent): PaymentIn
 }
 
 export interface Payment {
+  /** The card that is charged; null: there is none. */
+  readonly method: string | null;
   /** The customer has just confirmed by 3-D Secure. */
   readonly authenticated?: boolean;
-  /** Charges this card, not the customer's. */
-  readonly method?: string | null;
 }
 
-/** Tries to pay with the customer's card, or the one that is named. */
-export function attempt(
-  sandbox: Sandbox,
-  intent: PaymentIntent,
-  { authenticated = false, method: named = null }: Payment = {},
-): Attempt {
-  const confirmed = authenticated ? intent.payment_method : null;
-  const method = named ?? confirmed ?? defaultMethodOf(sandbox, intent.customer ?? '');
+/** Tries to pay with a card. */
+export function attempt(sandbox: Sandbox, intent: PaymentIntent, { method, authenticated = false }: Payment): Attempt {
   const outcome = method === null ? null : outcomeOf(sandbox, method);
   intent.payment_method = method;
   if (outcome === 'requires_action' && !authenticated) {

@@ -6,7 +6,7 @@ import { blankItem, keepItems } from './proration.ts';
 import type { Sandbox } from './sandbox.ts';
 import { attachedTo, enterPhase, releaseSchedule } from './schedules.ts';
 import { type ItemChange, periodOf } from './subscription-items.ts';
-import { endSubscription } from './subscription-state.ts';
+import { changeSubscription, endSubscription } from './subscription-state.ts';
 import { changeBilling } from './subscription-update.ts';
 import type { InvoiceItem, SchedulePhase, Subscription, SubscriptionSchedule } from './wire.ts';
 import { finalBill } from './billing.ts';
@@ -16,6 +16,9 @@ export function turnPhase(sandbox: Sandbox, schedule: SubscriptionSchedule): voi
   const subscription = attachedTo(sandbox, schedule);
   const phase = enterPhase(sandbox, schedule);
   if (phase !== null) {
+    changeSubscription(sandbox, subscription, () => {
+      subscription.default_payment_method = cardOfPhase(schedule, phase);
+    });
     takeOn(sandbox, subscription, phase);
     sandbox.emit('subscription_schedule.updated', schedule);
     return;
@@ -29,6 +32,11 @@ export function turnPhase(sandbox: Sandbox, schedule: SubscriptionSchedule): voi
     return;
   }
   releaseSchedule(sandbox, schedule);
+}
+
+/** The phase's own card, or else that of the whole schedule; null: the customer's default pays. */
+function cardOfPhase({ default_settings: settings }: SubscriptionSchedule, phase: SchedulePhase): string | null {
+  return phase.default_payment_method ?? settings.default_payment_method;
 }
 
 /** At the turn of a period nothing is left to prorate: the new items are simply what the next invoice charges. */

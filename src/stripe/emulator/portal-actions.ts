@@ -74,6 +74,7 @@ function scheduleChange(
     items: { price: string; quantity: number | undefined }[],
     from: number,
   ): Parameters<typeof planPhases>[2][number] => ({
+    default_payment_method: undefined,
     items: items.map((each) => ({ ...each, metadata: undefined })),
     start_date: from,
     end_date: from === start ? end : undefined,

@@ -1,7 +1,8 @@
 import { priceOf, productNameOf } from './catalog.ts';
 import { cardChoice, cardOutcome } from './checkout-page.ts';
-import { cardOf, describeCard, giveCard } from './cards.ts';
+import { outcomeOf } from './cards.ts';
 import { customerOf } from './customers.ts';
+import { describeCard, giveCard, shownCard } from './default-cards.ts';
 import { formatDay, type Html, html, notice, page } from './html.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { formatMoney, lineCents } from './money.ts';
@@ -146,13 +147,13 @@ function changeSection(sandbox: Sandbox, configuration: PortalConfiguration, sub
 }
 
 function cardSection(sandbox: Sandbox, customer: Customer): Html {
+  const card = shownCard(sandbox, customer);
+  const selected = card === null ? 'accepted' : outcomeOf(sandbox, card.id);
   return html`<section aria-labelledby="card">
     <h2 id="card">Payment method</h2>
     <p>${describeCard(sandbox, customer) ?? 'None yet.'}</p>
     <form method="post">
-      <input type="hidden" name="action" value="card" />${cardChoice(cardOf(sandbox, customer.id) ?? 'accepted')}<button
-        type="submit"
-      >
+      <input type="hidden" name="action" value="card" />${cardChoice(selected)}<button type="submit">
         Use this card
       </button>
     </form>

@@ -1,6 +1,6 @@
 import { DAY } from './calendar.ts';
-import { cardOf } from './cards.ts';
 import { bill, finalBill } from './billing.ts';
+import { cardOfSubscription } from './default-cards.ts';
 import type { Sandbox } from './sandbox.ts';
 import { periodFrom, periodOf, setPeriod } from './subscription-items.ts';
 import { changeSubscription, endSubscription } from './subscription-state.ts';
@@ -55,7 +55,7 @@ export function warnOfTrialEnd(sandbox: Sandbox, subscription: Subscription): vo
 
 /** Whether a trial that is over becomes a subscription. Without a card it depends on the subscription's settings. */
 export function trialGoesOn(sandbox: Sandbox, subscription: Subscription): boolean {
-  if (cardOf(sandbox, subscription.customer) !== null) return true;
+  if (cardOfSubscription(sandbox, subscription) !== null) return true;
   switch (subscription.trial_settings?.end_behavior.missing_payment_method) {
     case 'cancel':
       endSubscription(sandbox, subscription, { reason: null });

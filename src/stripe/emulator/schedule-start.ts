@@ -1,6 +1,7 @@
 import { priceOf } from './catalog.ts';
 import { wouldPay } from './collection.ts';
 import { customerOf } from './customers.ts';
+import { cardOfCustomer } from './default-cards.ts';
 import { invalid } from './errors.ts';
 import { integer, list, mergeMetadata, metadata, object, oneOf, required, text, type Values } from './parameters.ts';
 import { route, type Route } from './router.ts';
@@ -33,7 +34,7 @@ function start(sandbox: Sandbox, parameters: Values<typeof fields>): Subscriptio
   if (first === undefined) {
     throw invalid('Missing required param: phases.', { code: 'parameter_missing', param: 'phases' });
   }
-  if (!wouldPay(sandbox, customer.id)) {
+  if (!wouldPay(sandbox, cardOfCustomer(sandbox, customer.id))) {
     throw invalid(
       'This customer has no attached payment source or default payment method. Please consider adding a default payment method.',
       { code: 'resource_missing' },
@@ -47,6 +48,7 @@ function start(sandbox: Sandbox, parameters: Values<typeof fields>): Subscriptio
     })),
     metadata: {},
     description: null,
+    defaultPaymentMethod: null,
     trialEnd: null,
     missingPaymentMethod: 'create_invoice',
     paymentBehavior: 'allow_incomplete',
@@ -70,6 +72,7 @@ function phaseFrom(
   const price = priceOf(sandbox, items[0]?.price ?? '', 'phases');
   const cadence = price.recurring ?? { interval: 'month', interval_count: 1 };
   return {
+    default_payment_method: undefined,
     duration: {
       interval: cadence.interval as 'day' | 'week' | 'month' | 'year',
       interval_count: cadence.interval_count * iterations,

@@ -1,6 +1,6 @@
 import { priceOf } from './catalog.ts';
 import { boundary } from './calendar.ts';
-import { customerOf } from './customers.ts';
+import { assertOwn, customerOf } from './customers.ts';
 import { invalid } from './errors.ts';
 import { pageFields, pageOf } from './lists.ts';
 import {
@@ -28,6 +28,7 @@ const prorationBehavior = oneOf('always_invoice', 'create_prorations', 'none');
 const endBehavior = oneOf('cancel', 'release');
 
 const phaseFields = {
+  default_payment_method: text,
   duration: object({ interval: required(oneOf('day', 'week', 'month', 'year')), interval_count: integer }),
   end_date: integerOr('now'),
   items: required(list(required(object({ metadata, price: required(text), quantity: integer })))),
@@ -66,6 +67,7 @@ export const scheduleRoutes: readonly Route[] = [
     'POST',
     '/v1/subscription_schedules/:id',
     {
+      default_settings: object({ default_payment_method: text }),
       end_behavior: endBehavior,
       metadata,
       phases: list(required(object(phaseFields))),
@@ -75,7 +77,9 @@ export const scheduleRoutes: readonly Route[] = [
       const schedule = scheduleOf(sandbox, id);
       assertRunning(schedule, 'update');
       const phases = parameters.phases === undefined ? null : planPhases(sandbox, schedule, parameters.phases);
+      const method = ownMethod(sandbox, schedule, parameters.default_settings?.default_payment_method);
       sandbox.change(schedule, 'subscription_schedule.updated', () => {
+        if (method !== undefined) schedule.default_settings.default_payment_method = method;
         if (phases !== null) schedule.phases = phases;
         if (parameters.end_behavior !== undefined) schedule.end_behavior = parameters.end_behavior;
         schedule.metadata = mergeMetadata(schedule.metadata ?? {}, parameters.metadata);
@@ -143,7 +147,7 @@ export function createSchedule(
       billing_cycle_anchor: 'automatic',
       billing_thresholds: null,
       collection_method: 'charge_automatically',
-      default_payment_method: null,
+      default_payment_method: subscription.default_payment_method,
       description: null,
       invoice_settings: {
         account_tax_ids: null,
@@ -168,6 +172,7 @@ export function createSchedule(
           quantity: item.quantity,
           metadata: item.metadata,
         })),
+        defaultPaymentMethod: subscription.default_payment_method,
         prorationBehavior: 'create_prorations',
         metadata: {},
       }),
@@ -228,6 +233,7 @@ export function planPhases(
         start,
         end,
         items,
+        defaultPaymentMethod: ownMethod(sandbox, schedule, request.default_payment_method) ?? null,
         prorationBehavior: request.proration_behavior ?? 'create_prorations',
         metadata: mergeMetadata({}, request.metadata),
       }),
@@ -264,6 +270,12 @@ export function attachedTo(sandbox: Sandbox, schedule: SubscriptionSchedule): Su
   return subscription;
 }
 
+/** A card that is asked for, which must be the customer's. */
+function ownMethod(sandbox: Sandbox, schedule: SubscriptionSchedule, method: string | undefined): string | undefined {
+  if (method !== undefined) assertOwn(sandbox, customerOf(sandbox, schedule.customer), method);
+  return method;
+}
+
 function endOf(sandbox: Sandbox, request: PhaseRequest, { start, price }: { start: number; price: string }): number {
   if (request.end_date !== undefined && request.duration !== undefined) {
     throw invalid('You may only specify one of these parameters: end_date, duration.', { param: 'phases' });
@@ -280,13 +292,14 @@ interface NewPhase {
   readonly start: number;
   readonly end: number;
   readonly items: readonly { price: string; quantity: number | undefined; metadata: Record<string, string> }[];
+  readonly defaultPaymentMethod: string | null;
   readonly prorationBehavior: string;
   readonly metadata: Record<string, string>;
 }
 
 function blankPhase(
   currency: string,
-  { start, end, items, prorationBehavior, metadata: labels }: NewPhase,
+  { start, end, items, defaultPaymentMethod, prorationBehavior, metadata: labels }: NewPhase,
 ): SchedulePhase {
   return {
     add_invoice_items: [],
@@ -295,7 +308,7 @@ function blankPhase(
     billing_thresholds: null,
     collection_method: null,
     currency,
-    default_payment_method: null,
+    default_payment_method: defaultPaymentMethod,
     default_tax_rates: [],
     description: null,
     discounts: [],

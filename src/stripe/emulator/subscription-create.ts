@@ -1,6 +1,7 @@
 import { billNow } from './billing.ts';
 import { DAY, nextBoundary } from './calendar.ts';
 import { PATIENCE_SECONDS, wouldPay } from './collection.ts';
+import { cardOfSubscription } from './default-cards.ts';
 import { cardRefused, invalid } from './errors.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { lineCents } from './money.ts';
@@ -16,6 +17,8 @@ export interface NewSubscription {
   readonly items: readonly { price: Price; quantity: number | undefined; metadata?: Metadata | null | undefined }[];
   readonly metadata: Metadata;
   readonly description: string | null;
+  /** The customer's own; null: their default pays. */
+  readonly defaultPaymentMethod: string | null;
   readonly trialEnd: number | null;
   readonly missingPaymentMethod: 'cancel' | 'create_invoice' | 'pause';
   readonly paymentBehavior: 'allow_incomplete' | 'default_incomplete' | 'error_if_incomplete';
@@ -86,16 +89,14 @@ function refuseUnpayable(sandbox: Sandbox, subscription: Subscription): void {
   const cents = subscription.items.data
     .filter((item) => !isMetered(item.price))
     .reduce((sum, item) => sum + lineCents(unitAmountOf(item.price), item.quantity ?? 0), 0);
-  if (subscription.status === 'trialing' || cents === 0 || wouldPay(sandbox, subscription.customer)) return;
-  refusePayment(sandbox, subscription.customer, { amount: cents, currency: subscription.currency });
+  if (subscription.status !== 'trialing' && cents > 0) assertPayable(sandbox, subscription, cents);
 }
 
-/** Answers 402 with the intent that failed. */
-export function refusePayment(
-  sandbox: Sandbox,
-  customer: string,
-  { amount, currency }: { amount: number; currency: string },
-): never {
+/** Answers 402 with the intent that failed where the subscription's card does not pay so much without asking. */
+export function assertPayable(sandbox: Sandbox, subscription: Subscription, amount: number): void {
+  const method = cardOfSubscription(sandbox, subscription);
+  if (wouldPay(sandbox, method)) return;
+  const { currency, customer } = subscription;
   const intent = createIntent(sandbox, {
     amount,
     currency,
@@ -104,7 +105,7 @@ export function refusePayment(
     metadata: {},
     setupFutureUsage: null,
   });
-  const outcome = tryToPay(sandbox, intent);
+  const outcome = tryToPay(sandbox, intent, { method });
   if (outcome === 'requires_action') {
     throw cardRefused(
       'Payment for this subscription requires additional user action.',
@@ -159,7 +160,7 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
     customer: customer.id,
     customer_account: null,
     days_until_due: null,
-    default_payment_method: null,
+    default_payment_method: parameters.defaultPaymentMethod,
     default_source: null,
     default_tax_rates: [],
     description: parameters.description,

@@ -1,10 +1,10 @@
 import { billNow } from './billing.ts';
-import { PATIENCE_SECONDS, wouldPay } from './collection.ts';
+import { PATIENCE_SECONDS } from './collection.ts';
 import { invalid } from './errors.ts';
 import { isMetered, itemLine, recurringLine } from './invoice-lines.ts';
 import { keepItems, prorate } from './proration.ts';
 import type { Sandbox } from './sandbox.ts';
-import { refusePayment } from './subscription-create.ts';
+import { assertPayable } from './subscription-create.ts';
 import {
   changedItems,
   type ItemChange,
@@ -100,9 +100,7 @@ export function changeBilling(sandbox: Sandbox, subscription: Subscription, chan
   const due = invoicesNow
     ? linesOfChange(sandbox, subscription, planned).reduce((sum, line) => sum + line.amount, 0)
     : 0;
-  if (change.paymentBehavior === 'error_if_incomplete' && due > 0 && !wouldPay(sandbox, subscription.customer)) {
-    refusePayment(sandbox, subscription.customer, { amount: due, currency: subscription.currency });
-  }
+  if (change.paymentBehavior === 'error_if_incomplete' && due > 0) assertPayable(sandbox, subscription, due);
   // A later update takes the place of one that still waits.
   dropPendingUpdate(sandbox, subscription, 'customer.subscription.pending_update_expired');
   keepItems(sandbox, planned.prorations);

@@ -1,6 +1,6 @@
-import { billNow, finalBill } from './billing.ts';
+import { billNow, finalBill, ownerOf } from './billing.ts';
 import { priceOf } from './catalog.ts';
-import { customerOf } from './customers.ts';
+import { assertOwn, customerOf } from './customers.ts';
 import { invalid } from './errors.ts';
 import { pageFields, pageOf, range, within } from './lists.ts';
 import {
@@ -185,6 +185,8 @@ export function updateSubscription(
   parameters: Partial<Values<typeof updateFields>>,
 ): Subscription {
   assertChangeable(subscription, parameters);
+  const { default_payment_method: method } = parameters;
+  if (method !== undefined) assertOwn(sandbox, ownerOf(sandbox, subscription), method);
   const { items, trial_end: trialEnd, billing_cycle_anchor: anchor, payment_behavior: behavior } = parameters;
   const waits = behavior === 'pending_if_incomplete';
   if (waits) {
@@ -250,7 +252,8 @@ export function cancelSubscription(
 
 function create(sandbox: Sandbox, parameters: Values<typeof createFields>): Subscription {
   const customer = customerOf(sandbox, parameters.customer, 'customer');
-  const { payment_behavior: behavior = 'allow_incomplete' } = parameters;
+  const { default_payment_method: method = null, payment_behavior: behavior = 'allow_incomplete' } = parameters;
+  if (method !== null) assertOwn(sandbox, customer, method);
   const { subscription } = createSubscription(sandbox, {
     customer,
     items: parameters.items.map((item, index) => ({
@@ -260,6 +263,7 @@ function create(sandbox: Sandbox, parameters: Values<typeof createFields>): Subs
     })),
     metadata: mergeMetadata({}, parameters.metadata),
     description: parameters.description ?? null,
+    defaultPaymentMethod: method,
     trialEnd: trialEndOf(sandbox, { trialEnd: parameters.trial_end, trialDays: parameters.trial_period_days }),
     missingPaymentMethod: parameters.trial_settings?.end_behavior.missing_payment_method ?? 'create_invoice',
     paymentBehavior: behavior,
@@ -267,9 +271,6 @@ function create(sandbox: Sandbox, parameters: Values<typeof createFields>): Subs
     cancelAt: parameters.cancel_at ?? null,
     authenticated: false,
   });
-  if (parameters.default_payment_method !== undefined) {
-    subscription.default_payment_method = parameters.default_payment_method;
-  }
   return subscription;
 }
 
