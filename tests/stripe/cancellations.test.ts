@@ -60,8 +60,9 @@ async function overageLines(buyer: Buyer): Promise<{ amount: number; description
   return invoices
     .flatMap(({ lines }) => lines.data)
     .filter(
-      ({ pricing, metadata, amount }) =>
-        amount > 0 && (pricing?.price_details?.price === overagePrice || 'tollgate_report' in metadata),
+      ({ pricing, description, amount }) =>
+        amount > 0 &&
+        (pricing?.price_details?.price === overagePrice || description?.startsWith('Overage credits used') === true),
     )
     .map(({ amount, description, period }) => ({ amount, description, period }));
 }
