@@ -14,7 +14,10 @@ beforeAll(async () => {
   bench = await OverageBench.open();
 });
 
-afterEach(() => bench.emulator.control.clearFaults());
+afterEach(async () => {
+  await bench.emulator.control.clearFaults();
+  await bench.endProcesses();
+});
 
 afterAll(() => bench.close());
 
