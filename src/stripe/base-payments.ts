@@ -37,8 +37,7 @@ export class BasePayments {
 
   /**
    * Notes what is unpaid of periods that are over: of what the account lets go of now nothing would tell afterwards.
-   * @param following.former the subscription as the account has it, before it follows
-   * @param following.kept the one that it is about to follow
+   * `former`: the subscription as the account has it before it follows; `kept`: the one that it is about to follow.
    */
   async noteLeft(
     billingEntityId: string,
@@ -73,23 +72,24 @@ export class BasePayments {
     const concerned = running === null || noted.includes(running) ? noted : [...noted, running];
     for (const grant of await this.#grants(billingEntityId, concerned)) {
       const payment = paid.get(grant.id);
+      const isNoted = noted.includes(grant.id);
       if (payment === undefined) {
-        if (noted.includes(grant.id)) await this.#takeBack(grant);
+        if (isNoted) await this.#takeBack(grant);
         continue;
       }
-      if (noted.includes(grant.id)) {
+      if (isNoted) {
         await subscriptions.reinstate(billingEntityId, { grantId: grant.id, reason: 'its period was paid' });
-        await unpaid.forget(billingEntityId, grant.id);
       }
-      await this.#settleUnits(grant, payment);
+      await this.#settleUnits({ ...grant, clawed: isNoted ? 0n : grant.clawed }, payment);
+      // Last: until then whoever goes on does all of it again.
+      if (isNoted) await unpaid.forget(billingEntityId, grant.id);
     }
     await this.#giveLate(billingEntityId, { since, affairs });
   }
 
   /**
    * Who does not pay gets no base when the next period turns. What is paid for one that is over counts in the period in
-   * which it is paid.
-   * @param late.since when the period that runs began: what was paid before has lapsed with its own
+   * which it is paid. `since`: when the period that runs began; what was paid before has lapsed with its own.
    */
   async #giveLate(
     billingEntityId: string,

@@ -547,6 +547,28 @@ test('a subscription that cannot be followed keeps nobody from what else they bo
   await till.expectProven(ada);
 });
 
+test('a period of fewer units than it was given for, paid when it is over, gives back what was paid for', async () => {
+  await till.control.behave({ afterRetries: 'unpaid' });
+  const ada = await till.buyer();
+  await till.subscribe(ada, 3);
+  await till.control.deliveryMode({ hold: true });
+  await till.changeAtStripe(ada, 2);
+  await till.setCard(ada, 'declined');
+  await at(FIRST_END);
+  expect(await till.available(ada)).toBe(1_500_000);
+  await at(FIRST_END + HOUR_MS);
+  await till.control.deliveryMode({ hold: false });
+  await till.control.releaseDeliveries();
+  await till.settled();
+  expect(await till.shown(ada)).toMatchObject(stands('PAST_DUE', 0));
+  await at(FIRST_END + HOUR_MS + 7 * DAY_MS);
+  await at(Date.parse('2027-03-31T02:00:00.000Z'));
+  const open = (await till.invoicesOf(ada)).find(({ status }) => status === 'open');
+  await till.submit(open?.hosted_invoice_url as string, { card: 'accepted' });
+  expect(await till.available(ada)).toBe(1_000_000);
+  await till.expectProven(ada);
+});
+
 test('a customer that is deleted at Stripe takes the subscription along; who comes again becomes another one', async () => {
   const ada = await subscribed();
   await purchase(ada, 20_000);
