@@ -14,9 +14,10 @@ import {
   type Affairs,
   type BaseLine,
   failedBasesOf,
-  isDouble,
+  lateBasesOf,
   type PaidBase,
   paidBasesOf,
+  paidSince,
   periodStartOf,
 } from './provider-state.ts';
 
@@ -63,7 +64,7 @@ export class BasePayments {
     const { subscriptions, unpaid } = this.#options;
     const followed = await subscriptions.followed(billingEntityId);
     if (followed === null) return;
-    const { subscription, since } = followed;
+    const { subscription } = followed;
     const paid = paymentsByGrant(billingEntityId, affairs.invoices);
     const running = subscription && runningBaseOf(subscription);
     const isInArrears = subscription?.standing === 'PAST_DUE' || subscription?.standing === 'UNPAID';
@@ -84,23 +85,21 @@ export class BasePayments {
       // Last: until then whoever goes on does all of it again.
       if (isNoted) await unpaid.forget(billingEntityId, grant.id);
     }
-    await this.#giveLate(billingEntityId, { since, affairs });
+    await this.#giveLate(billingEntityId, { since: paidSince(followed, affairs), affairs });
   }
 
   /**
    * Who does not pay gets no base when the next period turns. What is paid for one that is over counts in the period in
-   * which it is paid. `since`: when the period that runs began; what was paid before has lapsed with its own.
+   * which it is paid. `since`: what was paid before has lapsed.
    */
   async #giveLate(
     billingEntityId: string,
     { since, affairs }: { readonly since: Date; readonly affairs: Affairs },
   ): Promise<void> {
     const { subscriptions } = this.#options;
-    const doubles = affairs.subscriptions.filter(isDouble).map(({ id }) => id);
-    const late = [...paymentsByGrant(billingEntityId, affairs.invoices)].filter(
-      ([, { subscriptionId, periodEnd, paidAt }]) =>
-        paidAt >= periodEnd && paidAt >= since && !doubles.includes(subscriptionId),
-    );
+    const late = lateBasesOf(affairs)
+      .filter(({ paidAt }) => paidAt >= since)
+      .map((base) => [baseGrantOf(billingEntityId, base), base] as const);
     const given = await this.#grants(
       billingEntityId,
       late.map(([id]) => id),

@@ -1,14 +1,16 @@
 /** What Stripe's objects mean here, as functions of them alone: which subscription counts, how it stands, what was paid. */
 import type { Stripe } from 'stripe';
 import { monthFrom, type Period } from '../credits/periods.ts';
-import type {
-  PlanUnits,
-  Standing,
-  SubscriptionState,
-  SubscriptionStatus,
-  WantedSubscription,
+import {
+  begun,
+  type PlanUnits,
+  type Standing,
+  type SubscriptionState,
+  type SubscriptionStatus,
+  type WantedSubscription,
 } from '../credits/subscription.ts';
 import type { PlanTerms } from '../plans/plans.ts';
+import type { Followed } from '../subscriptions/subscriptions.ts';
 import { planOfProduct } from './catalog.ts';
 
 /** A customer's affairs, as they were fetched together. */
@@ -63,12 +65,15 @@ export function chooseSubscription(subscriptions: readonly Stripe.Subscription[]
   readonly doubles: readonly Stripe.Subscription[];
 } {
   const rank = ({ status, created, id }: Stripe.Subscription): string =>
-    `${status === 'incomplete' ? 1 : 0} ${String(created).padStart(12, '0')} ${id}`;
+    `${UNPAID_RANKS[status] ?? 0} ${String(created).padStart(12, '0')} ${id}`;
   const [kept = null, ...doubles] = subscriptions
     .filter((each) => !hasEnded(each) && planItemOf(each) !== null)
     .toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
   return { kept, doubles };
 }
+
+/** Nothing was paid for them: a first payment that is still to come, and a trial that ended without a card. */
+const UNPAID_RANKS: Readonly<Partial<Record<string, number>>> = { paused: 1, incomplete: 2 };
 
 function hasEnded({ status }: Stripe.Subscription): boolean {
   return status === 'canceled' || status === 'incomplete_expired';
@@ -209,6 +214,23 @@ export function paidBasesOf(invoices: readonly Stripe.Invoice[]): PaidBase[] {
 
 function paidAtOf({ status_transitions: { paid_at: paidAt }, created }: Stripe.Invoice): Date {
   return instant(paidAt ?? created);
+}
+
+/** Bases that were paid when their period was over, or their subscription. */
+export function lateBasesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices' | 'subscriptions'>): PaidBase[] {
+  return paidBasesOf(invoices).filter(({ subscriptionId, periodEnd, paidAt }) => {
+    const subscription = subscriptions.find(({ id }) => id === subscriptionId);
+    if (subscription === undefined || isDouble(subscription)) return false;
+    return paidAt >= periodEnd || (subscription.ended_at !== null && paidAt >= instant(subscription.ended_at));
+  });
+}
+
+/** Since when what was paid has not lapsed: with the period before, or with the last subscription. */
+export function paidSince({ subscription, period }: Followed, { subscriptions }: Pick<Affairs, 'subscriptions'>): Date {
+  const running = begun({ subscription });
+  if (running !== null) return running.periodStart;
+  const ends = subscriptions.flatMap(({ ended_at: endedAt }) => endedAt ?? []);
+  return ends.length === 0 ? period.start : instant(Math.max(...ends));
 }
 
 /** Bases that somebody tried to charge for, and did not get paid. */

@@ -19,6 +19,7 @@ import {
   paidBaseOf,
   type PaidLine,
   paidLinesOf,
+  paidSince,
   pendingOf,
   planItemOf,
   standingOf,
@@ -90,7 +91,7 @@ export class CustomerSync {
     // What cannot be followed, or not be refunded, is no reason to keep from a payer what else they paid for.
     await tryAll([
       () => this.#follow(billingEntityId, { kept, schedule, affairs }),
-      () => this.#credit(billingEntityId, paidLinesOf(affairs)),
+      () => this.#credit(billingEntityId, affairs),
       ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
       async () => onSynced(customerId),
       ...(kept === null ? [] : doubles.map((double) => () => this.#options.doubles.undo(double, kept, affairs))),
@@ -149,11 +150,14 @@ export class CustomerSync {
   }
 
   /** What was paid besides; of prorations those that were paid in the period that runs, since their credits end with it. */
-  async #credit(billingEntityId: string, lines: readonly PaidLine[]): Promise<void> {
+  async #credit(billingEntityId: string, affairs: Affairs): Promise<void> {
     const { subscriptions } = this.#options;
     const followed = await subscriptions.followed(billingEntityId);
-    const isOver = ({ paidAt }: PaidLine): boolean => paidAt !== null && (followed === null || paidAt < followed.since);
-    const due = lines.filter((line) => !isOver(line)).map((line) => ({ ...line, billingEntityId, reason: null }));
+    const since = followed && paidSince(followed, affairs);
+    const isOver = ({ paidAt }: PaidLine): boolean => paidAt !== null && (since === null || paidAt < since);
+    const due = paidLinesOf(affairs)
+      .filter((line) => !isOver(line))
+      .map((line) => ({ ...line, billingEntityId, reason: null }));
     for (const line of await subscriptions.uncredited(billingEntityId, due)) await subscriptions.credit(line);
   }
 }

@@ -8,6 +8,7 @@ import type { Accounts } from '../credits/accounts.ts';
 import type { Command, SubscriptionCommand } from '../credits/commands.ts';
 import type { History } from '../credits/history.ts';
 import { systemKey } from '../credits/idempotency.ts';
+import type { Period } from '../credits/periods.ts';
 import { newId } from '../credits/new-id.ts';
 import { nameOfBase } from '../credits/turns.ts';
 import type { Committed, Ledger, Replayed } from '../credits/ledger.ts';
@@ -59,8 +60,7 @@ export interface PendingPayment {
 export interface Followed {
   /** With the grant of its period's base credits. */
   readonly subscription: SubscriptionState | null;
-  /** When the period that runs began; as the provider says, where it is a subscription's. */
-  readonly since: Date;
+  readonly period: Period;
 }
 
 /** Credits that an invoice paid for besides the base of a period (rule 26). */
@@ -125,8 +125,8 @@ export class Subscriptions {
   async followed(billingEntityId: string): Promise<Followed | null> {
     const [row] = await this.#current([billingEntityId], this.#options.clock.now());
     if (row === undefined) return null;
-    const account = toAccountState(row);
-    return { subscription: account.subscription, since: begun(account)?.periodStart ?? account.period.start };
+    const { subscription, period } = toAccountState(row);
+    return { subscription, period };
   }
 
   /**

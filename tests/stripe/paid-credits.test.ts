@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const START = Date.parse('2027-01-31T00:00:00.000Z');
 /** Days from one look at things to the next; some fall into the hour between a turn and its charge. */
-const STEPS = 40;
+const STEPS = 50;
 const LONG_MS = 300_000;
 
 let till: Till;
@@ -30,13 +30,13 @@ type Action =
 const action: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constantFrom('nothing', 'cancel', 'resume', 'pay', 'pay', 'buy', 'refund') }),
+    arbitrary: fc.record({ kind: fc.constantFrom('nothing', 'cancel', 'resume', 'pay', 'buy', 'refund') }),
   },
   {
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('card'),
-      card: fc.constantFrom('accepted', 'accepted', 'declined', 'requires_action'),
+      card: fc.constantFrom('accepted', 'declined', 'declined', 'requires_action'),
     }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('use'), credits: fc.integer({ min: 1, max: 700_000 }) }) },
@@ -130,15 +130,15 @@ async function given(buyer: Buyer): Promise<bigint> {
 }
 
 test(
-  'for five people in four months, with all that Stripe may do with who does not pay',
+  'for five people in half a year, with all that Stripe may do with who does not pay',
   async () => {
     const buyers = await Promise.all(Array.from({ length: 5 }, () => till.buyer()));
     for (const buyer of buyers) await till.subscribe(buyer);
     const script = fc.sample(
       fc.record({
-        hours: fc.constantFrom(1, 24, 60, 72, 96),
+        hours: fc.constantFrom(1, 1, 24, 72, 120, 200),
         isToldLate: fc.boolean(),
-        afterRetries: fc.constantFrom('unpaid', 'past_due', 'cancel'),
+        afterRetries: fc.constantFrom('unpaid', 'past_due', 'past_due', 'past_due', 'cancel'),
         actions: fc.array(action, { minLength: buyers.length, maxLength: buyers.length }),
       }),
       { numRuns: STEPS, seed: Number(process.env['SEED'] ?? 1) },
