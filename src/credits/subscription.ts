@@ -61,9 +61,13 @@ export function planOf(subscriber: Subscriber): PlanTerms {
   return subscription === null ? FREE_TRIAL : PLAN_BY_CODE[subscription.plan];
 }
 
-/** Whether the payer's policy counts: where the plan allows overage and the payer stands well (rule 14). */
+/**
+ * Whether the payer's policy counts: where the plan allows overage and the payer stands well (rule 14). Not in a trial of
+ * the plan, whose use the provider bills to nobody.
+ */
 export function mayTakeOverage(subscriber: Subscriber): boolean {
-  return planOf(subscriber).overageAllowed && begun(subscriber)?.standing === 'GOOD';
+  const subscription = begun(subscriber);
+  return planOf(subscriber).overageAllowed && subscription?.standing === 'GOOD' && subscription.status !== 'TRIALING';
 }
 
 /** Whether all use is refused until the payer pays (rule 18). */

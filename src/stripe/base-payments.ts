@@ -6,6 +6,7 @@
 import type { Stripe } from 'stripe';
 import type { Grant } from '../credits/grants.ts';
 import type { History } from '../credits/history.ts';
+import { monthFrom } from '../credits/periods.ts';
 import type { SubscriptionState } from '../credits/subscription.ts';
 import type { Transfers } from '../credits/transfers.ts';
 import { baseGrantOf, type Subscriptions } from '../subscriptions/subscriptions.ts';
@@ -48,9 +49,8 @@ export class BasePayments {
     const failed = failedBasesOf(invoices).filter((base) => !isRunning(base, kept));
     const left = failed.map((base) => baseGrantOf(billingEntityId, base));
     // Where Stripe does not show it any more, it does not show either what was paid for it.
-    const isLetGo = former !== null && former.id !== kept?.id && subscriptions.some(({ id }) => id === former.id);
-    const last = isLetGo ? runningBaseOf(former) : null;
-    if (last !== null) left.push(last);
+    const gone = former?.id === kept?.id ? undefined : subscriptions.find(({ id }) => id === former?.id);
+    if (former !== null && gone !== undefined) left.push(...basesUntil(billingEntityId, former, gone));
     const paid = paymentsByGrant(billingEntityId, invoices);
     const given = await this.#grants(billingEntityId, left);
     await this.#options.unpaid.note(
@@ -148,6 +148,20 @@ type Invoices = readonly Stripe.Invoice[];
 /** The grant of the period that runs; null: none was made yet. */
 function runningBaseOf({ base, periodStart }: SubscriptionState): string | null {
   return base !== null && base.periodStart.getTime() === periodStart.getTime() ? base.grantId : null;
+}
+
+/** Grants that the account may have made since the subscription ended, back from the period that it is in. */
+function basesUntil(
+  billingEntityId: string,
+  { id: subscriptionId, anchor, periodStart }: SubscriptionState,
+  { ended_at: endedAt }: Stripe.Subscription,
+): string[] {
+  const end = endedAt === null ? periodStart : new Date(endedAt * 1_000);
+  const starts = [periodStart];
+  for (let start = periodStart; start > end; starts.push(start)) {
+    start = monthFrom(anchor, new Date(start.getTime() - 1)).start;
+  }
+  return starts.map((start) => baseGrantOf(billingEntityId, { subscriptionId, periodStart: start }));
 }
 
 /** Whether the period is not over: how the payer stands says then whether it is unpaid. */

@@ -1,10 +1,9 @@
 /** Hosted pages: where a plan or credits are bought, and where payers look after cards and invoices. */
 import type { Stripe } from 'stripe';
-import { calendarMonth } from '../credits/periods.ts';
 import type { Clock } from '../clock.ts';
-import { FREE_TRIAL, PLAN_BY_CODE, type PlanCode } from '../plans/plans.ts';
+import { PLAN_BY_CODE, type PlanCode } from '../plans/plans.ts';
 import { Refusal } from '../refusal.ts';
-import type { Subscription, Subscriptions } from '../subscriptions/subscriptions.ts';
+import { type Subscription, type Subscriptions, withoutSubscription } from '../subscriptions/subscriptions.ts';
 import { type CatalogIds, CURRENCY, MOST_UNITS } from './catalog.ts';
 import { orMissing, type StripeClient } from './client.ts';
 import type { Customers, Payer } from './customers.ts';
@@ -168,23 +167,5 @@ function saleOf(credits: bigint): Sold {
     mode: 'payment',
     line_items: [{ price_data, quantity: 1 }],
     invoice_creation: { enabled: true, invoice_data: { metadata: { [CREDITS_MARK]: String(credits) } } },
-  };
-}
-
-/** As callers see who has no subscription, where something must be shown. */
-function withoutSubscription(billingEntityId: string, now: Date): Subscription {
-  const { start, end } = calendarMonth(now);
-  return {
-    id: billingEntityId,
-    plan: FREE_TRIAL,
-    quantity: 1,
-    status: 'ACTIVE',
-    currentPeriodStart: start,
-    currentPeriodEnd: end,
-    cancelAtPeriodEnd: false,
-    scheduledPlan: null,
-    scheduledQuantity: null,
-    pendingPayment: null,
-    graceEndsAt: null,
   };
 }

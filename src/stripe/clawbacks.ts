@@ -53,8 +53,11 @@ export class Clawbacks {
     const { stripe } = this.#options;
     const money = await this.#moneyOf(invoiceId);
     if (money.gone === 0 && !money.cameBack) return;
+    // What a customer had in credit at Stripe paid its part, and stays.
+    const { total } = await stripe.call('invoice', (sdk) => sdk.invoices.retrieve(invoiceId));
+    const paid = Math.max(money.paid, total);
     const lines = await stripe.list('line_item', (sdk, page) => sdk.invoices.listLineItems(invoiceId, page));
-    for (const line of lines) await this.#settleLine(line, { billingEntityId, invoiceId, money });
+    for (const line of lines) await this.#settleLine(line, { billingEntityId, invoiceId, money: { ...money, paid } });
   }
 
   async #settleLine(

@@ -2,7 +2,7 @@
 import type { Stripe } from 'stripe';
 import type { Log } from '../log.ts';
 import { orMissing, type StripeClient, StripeRejection } from './client.ts';
-import { type Affairs, DOUBLE_MARK, idOf, subscriptionOf } from './provider-state.ts';
+import { type Affairs, DOUBLE_MARK, idOf, isDouble, subscriptionOf } from './provider-state.ts';
 
 interface Options {
   readonly stripe: StripeClient;
@@ -21,26 +21,20 @@ export class Doubles {
   }
 
   /**
-   * Gives its money back and ends it. In this order: as long as it lives it will be found again by whoever comes after a
-   * process that died in between.
+   * Ends it at once, before it bills anything more, and gives its money back.
    * @param double the one that goes, beside `kept`
-   * @throws StripeRejection of a refund: people must decide, and it is not renewed meanwhile
+   * @throws Error where it has been paid period by period: that is nobody's mistake at a Checkout, and people must decide
    */
   async undo(double: Stripe.Subscription, kept: Stripe.Subscription, affairs: Affairs): Promise<void> {
     const { stripe, log } = this.#options;
+    const own = affairs.invoices.filter((each) => subscriptionOf(each) === double.id);
+    if (own.some((each) => isPaid(each) && each.billing_reason === 'subscription_cycle')) {
+      throw new Error(`${double.id} has been paid for periods beside ${kept.id}: decide by hand which one goes`);
+    }
     log.warn({ subscription: double.id, kept: kept.id }, 'a second subscription is undone');
-    for (const { id, status } of affairs.invoices.filter((each) => subscriptionOf(each) === double.id)) {
+    for (const { id, status } of own) {
       // Or somebody would pay for nothing. One that is paid in this moment is refused, and refunded by who tries again.
       if (status === 'open') await stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
-    }
-    try {
-      await this.#refundAll(double, affairs);
-    } catch (error) {
-      if (error instanceof StripeRejection) {
-        log.error({ err: error, subscription: double.id }, 'a second subscription cannot be refunded: decide by hand');
-        await this.#stopRenewing(double);
-      }
-      throw error;
     }
     // null: it has ended meanwhile.
     await orMissing(
@@ -52,35 +46,49 @@ export class Doubles {
         }),
       ),
     );
+    await this.#refundAll(double, affairs);
   }
 
-  async #stopRenewing({ id, cancel_at_period_end: isEnding }: Stripe.Subscription): Promise<void> {
-    if (isEnding) return;
-    await this.#options.stripe.call('subscription', (sdk) =>
-      sdk.subscriptions.update(id, { cancel_at_period_end: true }),
-    );
+  /**
+   * Gives back what is left of those that were undone: whoever ended one may have died since, and banks send refunds back.
+   * @throws StripeRejection of a refund: people must decide
+   */
+  async refund(affairs: Affairs): Promise<void> {
+    for (const double of affairs.subscriptions.filter(isDouble)) await this.#refundAll(double, affairs);
   }
 
-  async #refundAll(double: Stripe.Subscription, { invoices }: Affairs): Promise<void> {
-    for (const invoice of invoices) {
-      if (invoice.status === 'paid' && subscriptionOf(invoice) === double.id) await this.#refund(invoice.id);
-    }
-  }
-
-  async #refund(invoice: string): Promise<void> {
-    const { stripe } = this.#options;
-    const payments = await stripe.list('invoice_payment', (sdk, page) =>
-      sdk.invoicePayments.list({ invoice, status: 'paid', ...page }),
-    );
-    for (const { payment } of payments) {
-      if (payment.payment_intent === undefined) continue;
-      const intent = idOf(payment.payment_intent);
-      try {
-        // Without a key of ours, under which Stripe would repeat a refusal for a day. What is refunded is so once.
-        await stripe.call('refund', (sdk) => sdk.refunds.create({ payment_intent: intent, reason: 'duplicate' }));
-      } catch (error) {
-        if (!(error instanceof StripeRejection) || !MONEY_IS_BACK.has(error.code)) throw error;
+  async #refundAll(double: Stripe.Subscription, { invoices, charges }: Affairs): Promise<void> {
+    const paid = invoices.filter((each) => isPaid(each) && subscriptionOf(each) === double.id);
+    for (const { id } of paid) {
+      for (const intent of await this.#intentsOf(id)) {
+        const isBack = charges.some((each) => each.payment_intent === intent && each.refunded);
+        if (!isBack) await this.#refund(intent);
       }
     }
   }
+
+  async #intentsOf(invoice: string): Promise<string[]> {
+    const payments = await this.#options.stripe.list('invoice_payment', (sdk, page) =>
+      sdk.invoicePayments.list({ invoice, status: 'paid', ...page }),
+    );
+    return payments.flatMap(({ payment: { payment_intent: intent } }) => (intent === undefined ? [] : idOf(intent)));
+  }
+
+  async #refund(intent: string): Promise<void> {
+    const { stripe, log } = this.#options;
+    try {
+      // Without a key of ours, under which Stripe would repeat a refusal for a day. What is refunded is so once.
+      await stripe.call('refund', (sdk) => sdk.refunds.create({ payment_intent: intent, reason: 'duplicate' }));
+    } catch (error) {
+      if (error instanceof StripeRejection && MONEY_IS_BACK.has(error.code)) return;
+      if (error instanceof StripeRejection) {
+        log.error({ err: error, intent }, 'a second subscription cannot be refunded: decide by hand');
+      }
+      throw error;
+    }
+  }
+}
+
+function isPaid({ status, amount_paid: cents }: Stripe.Invoice): boolean {
+  return status === 'paid' && cents > 0;
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { tryAll } from '../try-all.ts';
 import type { StripeEvents } from './events.ts';
 
 /** What of an event is kept. */
@@ -141,17 +142,25 @@ export class Inbox {
     }
   }
 
-  /** What is there when this begins. One event that cannot be handled is in nobody's way. */
+  /**
+   * What is there when this begins. One event that cannot be handled is in nobody's way; while the customer cannot be
+   * followed, all of them are handled again.
+   */
   async #handleAllOf(customerId: string): Promise<void> {
     const { rows } = await this.#options.database.query<EventRow>(
       `select ${COLUMNS} from stripe_event where processed_at is null and customer_id = $1 order by received_at, id`,
       [customerId],
     );
     if (rows.length === 0) return;
-    await this.#options.events.handleCustomer(customerId);
-    const failures: unknown[] = [];
-    for (const row of rows) await this.#handleOne(toEvent(row)).catch((error: unknown) => failures.push(error));
-    if (failures.length > 0) throw failures[0];
+    const { events } = this.#options;
+    let isFollowed = false;
+    await tryAll([
+      async () => {
+        await events.handleCustomer(customerId);
+        isFollowed = true;
+      },
+      ...rows.map(toEvent).map((event) => () => (isFollowed ? this.#handleOne(event) : events.handle(event))),
+    ]);
   }
 
   async #handleOne(event: StripeEvent): Promise<void> {

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Period } from '../credits/periods.ts';
 import type { DeliveredReport } from '../subscriptions/meter-reports.ts';
 import { type CatalogIds, CURRENCY, OVERAGE_CENTS } from './catalog.ts';
-import { orMissing, type StripeClient } from './client.ts';
+import { orMissing, type StripeClient, StripeRejection } from './client.ts';
 import { idOf } from './provider-state.ts';
 
 /** Stripe's clock may be ahead of ours, and what is sent must have been counted when the invoice is finalised. */
@@ -56,24 +56,26 @@ export class LateOverage {
     // Changes of plan within the period have invoices, too, and leave its use to the one at its end.
     const last = own.filter(({ billing_reason: reason }) => reason === 'subscription_cycle');
     if (last.length > 0) return !last.every(isOpen);
-    return subscription.ended_at !== null && !own.some(isOpen);
+    // Somebody may have begun the cycle anew in the middle of a period, which was billed then.
+    const isOver = subscription.ended_at !== null || stamp < begunAt(subscription);
+    return isOver && !own.some(isOpen);
   }
 
   /**
    * Of what the meter has of a subscription that ended: what nobody bills any more. Whoever ends one at once may leave it
-   * without an invoice. One that ends when it was told to gets its last invoice by itself.
+   * without an invoice. One that ends when it was told to gets its last invoice by itself, and use goes on until we hear.
    */
   async unbilled(subscriptionId: string, sent: readonly DeliveredReport[]): Promise<DeliveredReport[]> {
     const subscription = await this.#subscription(subscriptionId);
     if (subscription === null || subscription.ended_at === null) return [];
-    const { cancel_at: plannedEnd, ended_at: endedAt, items } = subscription;
-    if (plannedEnd !== null && endedAt >= plannedEnd) return [];
-    const begunAt = Math.min(...items.data.map((item) => item.current_period_start));
-    const last = sent.filter(({ stampedAt }) => secondsOf(stampedAt) >= begunAt);
+    const { cancel_at: plannedEnd, ended_at: endedAt } = subscription;
+    const isPlanned = plannedEnd !== null && endedAt >= plannedEnd;
+    const since = isPlanned ? endedAt : begunAt(subscription);
+    const last = sent.filter(({ stampedAt }) => secondsOf(stampedAt) >= since);
     if (last.length === 0) return [];
     const { overagePrice } = await this.#catalog.get();
     const invoices = await this.#stripe.list('invoice', (sdk, page) =>
-      sdk.invoices.list({ subscription: subscriptionId, created: { gte: begunAt }, ...page }),
+      sdk.invoices.list({ subscription: subscriptionId, created: { gte: since }, ...page }),
     );
     const lines = (await Promise.all(invoices.map((each) => this.#linesOf(each)))).flat();
     const periods = lines
@@ -155,17 +157,20 @@ export class LateOverage {
     readonly key: string;
   }): Promise<void> {
     const method = subscription?.default_payment_method ?? null;
-    await this.#stripe.call('invoice', (sdk) =>
-      sdk.invoices.create(
-        {
-          customer: customerId,
-          pending_invoice_items_behavior: 'include',
-          auto_advance: true,
-          ...(method !== null && { default_payment_method: idOf(method) }),
-        },
-        { idempotencyKey: key },
-      ),
-    );
+    const create = (terms: { default_payment_method?: string }, idempotencyKey: string): Promise<Stripe.Invoice> =>
+      this.#stripe.call('invoice', (sdk) =>
+        sdk.invoices.create(
+          { customer: customerId, pending_invoice_items_behavior: 'include', auto_advance: true, ...terms },
+          { idempotencyKey },
+        ),
+      );
+    try {
+      await create(method === null ? {} : { default_payment_method: idOf(method) }, key);
+    } catch (error) {
+      if (method === null || !(error instanceof StripeRejection)) throw error;
+      // The card may have been taken away since.
+      await create({}, `${key}/any-card`);
+    }
   }
 
   /** A list of invoices has the first lines of each. */
@@ -197,6 +202,11 @@ interface Due {
 }
 
 type Mark = Readonly<Record<string, string>>;
+
+/** When the period began that is a subscription's last, or runs. */
+function begunAt({ items }: Stripe.Subscription): number {
+  return Math.min(...items.data.map((item) => item.current_period_start));
+}
 
 /** Whole seconds, as Stripe counts; what has begun within one belongs to it. */
 export function secondsOf(instant: Date): number {

@@ -64,7 +64,7 @@ export class MeterReporter {
     this.#late = new LateOverage(options);
     for (const type of REJECTIONS) options.events.on(type, ({ id }) => this.#takeRejections(id));
     options.events.on(ENDED, async ({ objectId }) => {
-      if (objectId !== null) await this.#takeEnd(objectId);
+      if (objectId !== null) await this.billEnded(objectId);
     });
   }
 
@@ -109,6 +109,19 @@ export class MeterReporter {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     this.#unanswered = unanswered;
+  }
+
+  /**
+   * Bills what the meter has of a subscription that ended, and nobody bills any more: any number of times. In the account's
+   * turn, when the account has been told, so that what is delivered from then on is found to be too late.
+   * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
+   */
+  async billEnded(subscriptionId: string): Promise<void> {
+    const { customers, exclusive, reports } = this.#options;
+    const [any] = await reports.ofSubscription(subscriptionId);
+    const customerId = any === undefined ? null : await customers.of(any.billingEntityId);
+    if (any === undefined || customerId === null) return;
+    await exclusive.run(lockOf(any.billingEntityId), () => this.#billEnded(subscriptionId, customerId));
   }
 
   /** An account of which that cannot be done keeps nobody else's use from being reported. */
@@ -218,15 +231,6 @@ export class MeterReporter {
   async #bill(report: DeliveredReport, customerId: string): Promise<'BILLED'> {
     await this.#late.bill(report, customerId);
     return 'BILLED';
-  }
-
-  /** In the account's turn, when the account has been told: what is delivered from then on is found to be too late. */
-  async #takeEnd(subscriptionId: string): Promise<void> {
-    const { customers, exclusive, reports } = this.#options;
-    const [any] = await reports.ofSubscription(subscriptionId);
-    const customerId = any === undefined ? null : await customers.of(any.billingEntityId);
-    if (any === undefined || customerId === null) return;
-    await exclusive.run(lockOf(any.billingEntityId), () => this.#billEnded(subscriptionId, customerId));
   }
 
   /** Bills what the meter has of a subscription that was ended at once, without an invoice. */

@@ -11,7 +11,7 @@ import type { Database } from '../db/database.ts';
 import type { Log } from '../log.ts';
 import { PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../plans/plans.ts';
 import { Refusal } from '../refusal.ts';
-import type { Subscription, Subscriptions } from '../subscriptions/subscriptions.ts';
+import { type Subscription, type Subscriptions, withoutSubscription } from '../subscriptions/subscriptions.ts';
 import { checkQuantity } from './checkout.ts';
 import { type StripeClient, StripeRejection } from './client.ts';
 import type { Customers } from './customers.ts';
@@ -143,7 +143,10 @@ export class PlanChanges {
     });
   }
 
-  /** The subscription ends with its period, as `change` to the free trial. Again: the same. @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  /**
+   * The subscription ends with its period, as `change` to the free trial; one that is paused, now. Again: the same.
+   * @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
+   */
   async cancel(principal: Principal, billingEntityId: string): Promise<Subscription> {
     const ask = { principal, billingEntityId, action: 'subscription.cancel', asked: { cancelAtPeriodEnd: true } };
     return this.#changing(ask, 'there is nothing to cancel', async (subscribed, note) => {
@@ -152,12 +155,16 @@ export class PlanChanges {
     });
   }
 
-  /** It goes on after its period. Again: the same. @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  /**
+   * It goes on after its period; one that is paused, from now on. Again: the same.
+   * @throws Refusal CONFLICT without one; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
+   */
   async resume(principal: Principal, billingEntityId: string): Promise<Subscription> {
     const ask = { principal, billingEntityId, action: 'subscription.resume', asked: { cancelAtPeriodEnd: false } };
     return this.#changing(ask, 'it has ended: use Checkout', async (subscribed, note) => {
       await note();
       await this.#setEnding(subscribed, false);
+      await this.#unpause(subscribed);
     });
   }
 
@@ -167,7 +174,7 @@ export class PlanChanges {
     otherwise: string,
     work: (subscribed: Subscribed, note: () => Promise<void>) => Promise<void>,
   ): Promise<Subscription> {
-    const { customers, sync, subscriptions } = this.#options;
+    const { customers, sync, subscriptions, clock } = this.#options;
     const none = (): Refusal => new Refusal('CONFLICT', `there is no subscription: ${otherwise}`);
     const customer = await customers.of(ask.billingEntityId);
     if (customer === null) throw none();
@@ -178,8 +185,7 @@ export class PlanChanges {
       await sync.syncHeld(customer, lock);
     });
     const { subscription } = await subscriptions.of(ask.billingEntityId);
-    if (subscription === null) throw none();
-    return subscription;
+    return subscription ?? withoutSubscription(ask.billingEntityId, clock.now());
   }
 
   /** Stripe may not do with a subscription what is asked here: one that is paid by invoice or bank debit, for example. */
@@ -304,7 +310,19 @@ export class PlanChanges {
   async #end(subscribed: Subscribed): Promise<void> {
     await this.#dropPending(subscribed);
     await this.#release(subscribed);
-    await this.#setEnding(subscribed, true);
+    if (subscribed.subscription.status === 'paused') await this.#endNow(subscribed);
+    else await this.#setEnding(subscribed, true);
+  }
+
+  /** What is paused comes to no end of a period. Nothing was paid for it. */
+  async #endNow({ subscription }: Subscribed): Promise<void> {
+    await this.#options.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(subscription.id));
+  }
+
+  /** A trial that ended without a card goes on where there is one: a period begins, and is charged. */
+  async #unpause({ subscription }: Subscribed): Promise<void> {
+    if (subscription.status !== 'paused') return;
+    await this.#options.stripe.call('subscription', (sdk) => sdk.subscriptions.resume(subscription.id));
   }
 
   /** Under a schedule Stripe lets nobody say whether a subscription ends. */

@@ -12,6 +12,7 @@ import type { Customers } from './customers.ts';
 import type { Inbox } from './inbox.ts';
 import { countedBy, type MeterReporter } from './meter-reporter.ts';
 import { secondsOf } from './late-overage.ts';
+import { idOf } from './provider-state.ts';
 import type { CustomerSync } from './sync.ts';
 import { snapshotEvent } from './webhooks.ts';
 
@@ -31,8 +32,8 @@ interface Options {
   readonly reports: MeterReports;
   readonly reporter: MeterReporter;
   readonly subscriptions: Pick<Subscriptions, 'of'>;
-  readonly customers: Pick<Customers, 'of' | 'all'>;
-  readonly sync: Pick<CustomerSync, 'sync'>;
+  readonly customers: Pick<Customers, 'of' | 'all' | 'forgetDeleted'>;
+  readonly sync: Pick<CustomerSync, 'sync' | 'syncCharge'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -48,7 +49,12 @@ const OVERLAP_MS = 3_600_000;
 /** Reports that are looked at: of this period and the one before. */
 const REPORTS_MS = 62 * 86_400_000;
 
+/** Refunds that are looked at: banks send them back within weeks. */
+const REFUNDS_MS = 90 * 86_400_000;
+
 const PAGE = 500;
+/** Customers in a row with whom Stripe did not answer: it is away. */
+const AWAY_AFTER = 3;
 
 export class Reconciler {
   readonly #options: Options;
@@ -74,6 +80,8 @@ export class Reconciler {
     await this.#noting('reports of overage', found, () => this.#reports(found));
     await this.#noting('the meter’s sums', found, () => this.#sums(found));
     await this.#noting('customers', found, () => this.#customers(found));
+    await this.#noting('ended subscriptions', found, () => this.#ended(found));
+    await this.#noting('refunds', found, () => this.#refunds(found));
     return found;
   }
 
@@ -83,7 +91,7 @@ export class Reconciler {
       await work();
     } catch (error) {
       if (error instanceof Refusal && error.retryable) throw error;
-      remaining.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      remaining.push(`${what}: ${wordsOf(error)}`);
     }
   }
 
@@ -170,18 +178,64 @@ export class Reconciler {
     }
   }
 
-  /** Following Stripe again changes nothing where nothing was missed. */
+  /**
+   * Following Stripe again changes nothing where nothing was missed. With whom Stripe does not answer keeps nobody else
+   * from being followed, until it is away.
+   */
   async #customers(found: Findings): Promise<void> {
-    const { customers, subscriptions, sync } = this.#options;
-    for await (const { billingEntityId, customerId } of customers.all()) {
-      await this.#noting(customerId, found, async () => {
-        const before = canonicalJson(await subscriptions.of(billingEntityId));
-        await sync.sync(customerId);
-        const after = canonicalJson(await subscriptions.of(billingEntityId));
-        if (before !== after) found.repaired.push(`${customerId}: the subscription was not as Stripe has it`);
-      });
+    let inARow = 0;
+    for await (const each of this.#options.customers.all()) {
+      try {
+        await this.#noting(each.customerId, found, () => this.#customer(each, found));
+        inARow = 0;
+      } catch (error) {
+        inARow += 1;
+        if (inARow === AWAY_AFTER || !isOfStripe(error)) throw error;
+        found.remaining.push(`${each.customerId}: ${wordsOf(error)}`);
+      }
     }
   }
+
+  async #customer({ billingEntityId, customerId }: Customer, { repaired }: Findings): Promise<void> {
+    const { customers, subscriptions, sync } = this.#options;
+    const before = canonicalJson(await subscriptions.of(billingEntityId));
+    await sync.sync(customerId);
+    const after = canonicalJson(await subscriptions.of(billingEntityId));
+    if (before !== after) repaired.push(`${customerId}: the subscription was not as Stripe has it`);
+    await customers.forgetDeleted(customerId);
+  }
+
+  /** Overage that was left behind at the end of a subscription, of which no event told. */
+  async #ended(found: Findings): Promise<void> {
+    const { reports, reporter, clock } = this.#options;
+    const since = new Date(clock.now().getTime() - REPORTS_MS);
+    for (const id of await reports.endedSince(since)) await this.#noting(id, found, () => reporter.billEnded(id));
+  }
+
+  /** A refund that came back from the bank leaves no trace on its charge. */
+  async #refunds(found: Findings): Promise<void> {
+    const { stripe, sync, clock } = this.#options;
+    const created = { gte: secondsOf(new Date(clock.now().getTime() - REFUNDS_MS)) };
+    for await (const refunds of stripe.pages('refund', (sdk, page) => sdk.refunds.list({ created, ...page }))) {
+      for (const { id, status, charge } of refunds) {
+        if (charge === null || (status !== 'failed' && status !== 'canceled')) continue;
+        await this.#noting(id, found, () => sync.syncCharge(idOf(charge)));
+      }
+    }
+  }
+}
+
+interface Customer {
+  readonly billingEntityId: string;
+  readonly customerId: string;
+}
+
+function isOfStripe(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'PAYMENT_PROVIDER_ERROR';
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 interface Findings {

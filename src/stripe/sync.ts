@@ -63,14 +63,18 @@ export class CustomerSync {
 
   /** The same, after something happened to the money of a charge, be it only that a refund of it failed. */
   async syncCharge(chargeId: string): Promise<void> {
-    const { stripe, clawbacks } = this.#options;
+    const { stripe, clawbacks, customers } = this.#options;
     const charge = await orMissing(stripe.call('charge', (sdk) => sdk.charges.retrieve(chargeId)));
     const customerId = charge?.customer == null ? null : idOf(charge.customer);
     if (customerId === null) return;
     await this.holding(customerId, async (lock) => {
-      const billingEntityId = await this.syncHeld(customerId, lock);
+      const billingEntityId = await customers.entityOf(customerId);
       if (billingEntityId === null) return;
-      await clawbacks.settle(billingEntityId, await stripe.call('charge', (sdk) => sdk.charges.retrieve(chargeId)));
+      await tryAll([
+        () => this.syncHeld(customerId, lock),
+        async () =>
+          clawbacks.settle(billingEntityId, await stripe.call('charge', (sdk) => sdk.charges.retrieve(chargeId))),
+      ]);
     });
   }
 
@@ -79,24 +83,25 @@ export class CustomerSync {
     return this.#options.exclusive.run(`customer ${customerId}`, work);
   }
 
-  /** Syncs, for who holds the customer's lock. @returns whose customer it is; null: nobody's here */
-  async syncHeld(customerId: string, lock: Lock): Promise<string | null> {
+  /** Syncs, for who holds the customer's lock. */
+  async syncHeld(customerId: string, lock: Lock): Promise<void> {
     const { customers, clawbacks, onSynced } = this.#options;
     const billingEntityId = await customers.entityOf(customerId);
-    if (billingEntityId === null) return null;
+    if (billingEntityId === null) return;
     const affairs = await this.#fetch(customerId);
     const { kept, doubles } = chooseSubscription(affairs.subscriptions);
-    const schedule = kept && (await this.#scheduleOf(kept));
+    const schedule = kept === null ? Promise.resolve(null) : this.#scheduleOf(kept);
+    await Promise.allSettled([schedule]);
     await lock.check();
     // What cannot be followed, or not be refunded, is no reason to keep from a payer what else they paid for.
     await tryAll([
-      () => this.#follow(billingEntityId, { kept, schedule, affairs }),
+      async () => this.#follow(billingEntityId, { kept, schedule: await schedule, affairs }),
       () => this.#credit(billingEntityId, affairs),
       ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
       async () => onSynced(customerId),
       ...(kept === null ? [] : doubles.map((double) => () => this.#options.doubles.undo(double, kept, affairs))),
+      () => this.#options.doubles.refund(affairs),
     ]);
-    return billingEntityId;
   }
 
   async #fetch(customer: string): Promise<Affairs> {

@@ -138,6 +138,18 @@ export class MeterReports {
     return rows.map(toReport);
   }
 
+  /** Subscriptions that accounts have no more, with reports made since then that the meter took. Reads all there is, once a day. */
+  async endedSince(since: Date): Promise<string[]> {
+    const { rows } = await this.#database.query<{ subscription_id: string }>(
+      `select distinct m.subscription_id from meter_report m
+       join credit_account a on a.billing_entity_id = m.billing_entity_id
+       where m.state = 'SENT' and m.created_at >= $1
+         and m.subscription_id is distinct from a.subscription ->> 'id' and m.subscription_id is not null`,
+      [since],
+    );
+    return rows.map((row) => row.subscription_id);
+  }
+
   /** Whether the account has the report's subscription no more. */
   async hasEnded({ billingEntityId, subscriptionId }: MeterReport): Promise<boolean> {
     const { rowCount } = await this.#database.query(

@@ -8,7 +8,7 @@ import type { Accounts } from '../credits/accounts.ts';
 import type { Command, SubscriptionCommand } from '../credits/commands.ts';
 import type { History } from '../credits/history.ts';
 import { systemKey } from '../credits/idempotency.ts';
-import type { Period } from '../credits/periods.ts';
+import { calendarMonth, type Period } from '../credits/periods.ts';
 import { newId } from '../credits/new-id.ts';
 import { nameOfBase } from '../credits/turns.ts';
 import type { Committed, Ledger, Replayed } from '../credits/ledger.ts';
@@ -288,6 +288,24 @@ export class Subscriptions {
     if (outcome.kind === 'rejected') throw new Refusal(outcome.code, outcome.message);
     throw new Error(`${command.kind} cannot be ${outcome.kind}`);
   }
+}
+
+/** As callers see who has no subscription, where something must be shown. */
+export function withoutSubscription(billingEntityId: string, now: Date): Subscription {
+  const { start, end } = calendarMonth(now);
+  return {
+    id: billingEntityId,
+    plan: FREE_TRIAL,
+    quantity: 1,
+    status: 'ACTIVE',
+    currentPeriodStart: start,
+    currentPeriodEnd: end,
+    cancelAtPeriodEnd: false,
+    scheduledPlan: null,
+    scheduledQuantity: null,
+    pendingPayment: null,
+    graceEndsAt: null,
+  };
 }
 
 /** The grant of a period's base credits: it has its id before it is made. */

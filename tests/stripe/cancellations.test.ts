@@ -278,6 +278,15 @@ describe('overage that was not billed yet', () => {
     await till.expectProven(ada);
   });
 
+  test('is billed, too, where the card of the subscription is gone by then', async () => {
+    const ada = await inOverage();
+    await till.reported();
+    await till.control.addFault({ kind: 'rejected', method: 'POST', path: '/v1/invoices' });
+    await elsewhere().subscriptions.cancel((await till.stripeSubscriptionOf(ada)).id);
+    await till.settled();
+    expect(await overageLines(ada)).toMatchObject([billed]);
+  });
+
   test('is billed by an item of its own where somebody ends the subscription at once: what the meter had already', async () => {
     const ada = await inOverage(1_000_000);
     await till.reported();

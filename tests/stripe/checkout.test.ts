@@ -117,19 +117,23 @@ describe('PRO', () => {
       await till.settled();
     };
 
-    test('where the refund is refused: everything else follows, it is renewed no more, and whoever tries later refunds it', async () => {
+    test('where the refund is refused: it is ended, everything else follows, and whoever tries later refunds it', async () => {
       const ada = await twice();
       await till.control.payCheckout(await till.checkout(ada, { credits: 20_000 }));
       await till.control.addFault({ kind: 'rejected', method: 'POST', path: '/v1/refunds', times: 2 });
       for (const _ of [1, 2]) {
         await expect(till.sync(ada)).rejects.toThrow('This is refused.');
-        expect(await second(ada)).toMatchObject({ status: 'active', cancel_at_period_end: true });
+        expect(await second(ada)).toMatchObject({ status: 'canceled' });
         expect(await till.shown(ada)).toMatchObject({ credits: { available: 520_000 }, subscription: { quantity: 1 } });
       }
       await tell();
-      expect(await second(ada)).toMatchObject({ status: 'canceled' });
       expect(await refundsOf(ada)).toEqual([6_000]);
       expect(await till.available(ada)).toBe(520_000);
+      // A refund that the bank sends back is made again.
+      const [made] = await till.stripe.list('refund', (sdk, page) => sdk.refunds.list(page));
+      await till.control.failRefund(made?.id as string);
+      await till.settled();
+      expect(await refundsOf(ada)).toEqual([6_000]);
       await till.expectProven(ada);
     });
 

@@ -43,8 +43,9 @@ beforeEach(async () => {
       async *all() {
         for (const [billingEntityId, customerId] of bench.customers) yield { billingEntityId, customerId };
       },
+      forgetDeleted: async () => undefined,
     },
-    sync: { sync: (customerId) => syncCustomer(customerId) },
+    sync: { sync: (customerId) => syncCustomer(customerId), syncCharge: async () => undefined },
     clock: installation.clock,
     log: pino({ level: 'silent' }),
   });

@@ -290,6 +290,22 @@ describe('a renewal that fails', () => {
       await till.expectProven(ada);
     });
 
+    test('for two periods that Stripe never began: both are owed', async () => {
+      const ada = await subscribed();
+      await till.control.deliveryMode({ hold: true });
+      const { id } = await till.stripeSubscriptionOf(ada);
+      await till.stripe.call('subscription', (sdk) => sdk.subscriptions.update(id, { cancel_at_period_end: true }));
+      for (const start of [FIRST_END, Date.parse('2027-03-31T00:00:00.000Z')]) {
+        await at(start);
+        expect(await till.use(ada, 300_000)).toMatchObject({ credits: 300_000 });
+      }
+      await till.control.deliveryMode({ hold: false });
+      await till.control.releaseDeliveries();
+      await till.settled();
+      expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 0, owed: 600_000 } });
+      await till.expectProven(ada);
+    });
+
     test('and until a later one was paid: the period that nobody paid is owed', async () => {
       await till.control.behave({ afterRetries: 'unpaid' });
       const ada = await used();
@@ -498,7 +514,8 @@ describe('a subscription that is ended at once, at Stripe', () => {
 
 describe('units that changed at Stripe before a period began, of which nobody was told', () => {
   test.each([
-    { from: 3, to: 2, given: 1_500_000, left: 500_000 },
+    // Half of it was paid by what Stripe had given back for the third unit.
+    { from: 3, to: 2, given: 1_500_000, left: 750_000 },
     { from: 1, to: 2, given: 500_000, left: 500_000 },
   ])('($from to $to) come out as they were paid for, and go with their money', async ({ from, to, given, left }) => {
     const ada = await till.buyer();
@@ -519,6 +536,21 @@ describe('units that changed at Stripe before a period began, of which nobody wa
     expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', left));
     await till.expectProven(ada);
   });
+});
+
+test('two subscriptions that were both paid month after month before anybody heard: people decide which one goes', async () => {
+  const ada = await till.buyer();
+  const sessions = [await till.checkout(ada, { plan: 'PRO' }), await till.checkout(ada, { plan: 'PRO', quantity: 3 })];
+  await till.control.deliveryMode({ hold: true });
+  for (const session of sessions) {
+    await at(till.clock.now().getTime() + 1_000);
+    await till.control.payCheckout(session);
+  }
+  await at(FIRST_END + 2 * HOUR_MS);
+  await expect(till.sync(ada)).rejects.toThrow('decide by hand');
+  expect((await till.subscriptionsOf(ada)).map(({ status }) => status)).toEqual(['active', 'active']);
+  expect((await till.chargesOf(ada)).map(({ amount_refunded: cents }) => cents)).toEqual([0, 0, 0, 0]);
+  expect(await till.shown(ada)).toMatchObject({ ...stands('ACTIVE', 500_000), subscription: { quantity: 1 } });
 });
 
 describe('a subscription of no units', () => {
@@ -583,6 +615,23 @@ test('a customer that is deleted at Stripe takes the subscription along; who com
   await till.control.emit('customer.subscription.deleted', { object: 'subscription', id: 'sub_1', customer: former });
   await till.settled();
   expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 520_000));
+  await till.expectProven(ada);
+});
+
+test('a refund of what a card paid, where a credit at Stripe had paid the rest, takes the card’s share', async () => {
+  const ada = await till.buyer();
+  await till.subscribe(ada, 2);
+  await at(START + 14 * DAY_MS);
+  // Stripe keeps in credit what of the second unit was not used.
+  await till.changeAtStripe(ada, 1);
+  await at(FIRST_END);
+  await at(FIRST_END + 2 * HOUR_MS);
+  expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+  const [charge] = await till.chargesOf(ada);
+  expect(charge?.amount).toBe(1_000);
+  await till.control.refund(charge?.id as string);
+  await till.settled();
+  expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 250_000));
   await till.expectProven(ada);
 });
 
