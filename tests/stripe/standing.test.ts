@@ -1,7 +1,7 @@
 /** How payers stand, and what they may use then: trials, arrears, recovery, first payments, ends (rules 18, 25, 26). */
 import type { Stripe } from 'stripe';
 import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
-import { type Buyer, OPEN_CHECKOUT, RETURNS, Till } from '../support/till.ts';
+import { type Buyer, CANCEL, OPEN_CHECKOUT, RESUME, RETURNS, Till } from '../support/till.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -377,11 +377,126 @@ describe('more units, taken at Stripe with a card that does not pay,', () => {
   });
 });
 
+describe('a period that had no credits, because nobody paid, of a subscription that ended, is paid', () => {
+  const SECOND_END = Date.parse('2027-03-31T00:00:00.000Z');
+  const THIRD_END = Date.parse('2027-04-30T00:00:00.000Z');
+
+  async function endAtStripe(buyer: Buyer): Promise<void> {
+    const { id } = await till.stripeSubscriptionOf(buyer);
+    await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
+  }
+
+  async function payAll(invoices: readonly Stripe.Invoice[]): Promise<void> {
+    for (const { hosted_invoice_url: page } of invoices) await till.submit(page as string, { card: 'accepted' });
+  }
+
+  async function unpaidInSecond(): Promise<Buyer> {
+    await till.control.behave({ afterRetries: 'past_due' });
+    const ada = await subscribed();
+    await till.setCard(ada, 'declined');
+    await at(FIRST_END);
+    await at(FIRST_END + HOUR_MS);
+    await at(SECOND_END);
+    await at(SECOND_END + 2 * HOUR_MS);
+    return ada;
+  }
+
+  test.each([
+    ['while the period still runs', SECOND_END + 3 * DAY_MS],
+    ['when the period is over', THIRD_END + DAY_MS],
+  ])('%s', async (_when, paidAt) => {
+    const ada = await unpaidInSecond();
+    await at(SECOND_END + 2 * DAY_MS);
+    await endAtStripe(ada);
+    await till.settled();
+    await at(paidAt);
+    const open = (await till.invoicesOf(ada)).filter(({ status }) => status === 'open');
+    expect(open).toHaveLength(2);
+    await payAll(open);
+    expect((await till.chargesOf(ada)).filter(({ paid }) => paid)).toHaveLength(3);
+    // $40 for two periods.
+    expect((await till.shown(ada)).credits).toEqual({ available: 1_000_000, owed: 0 });
+  });
+
+  test.each([
+    ['each told at once', false],
+    ['told together half an hour later', true],
+  ])('ended first and paid then, when it is over, %s', async (_how, isHeld) => {
+    const ada = await unpaidInSecond();
+    await at(THIRD_END + 2 * HOUR_MS);
+    await till.control.deliveryMode({ hold: isHeld });
+    const open = (await till.invoicesOf(ada)).filter(({ status }) => status === 'open');
+    await endAtStripe(ada);
+    if (!isHeld) await till.settled();
+    await at(THIRD_END + 2.5 * HOUR_MS);
+    // The two periods that are over.
+    await payAll(open.slice(-2));
+    expect((await till.chargesOf(ada)).filter(({ paid }) => paid)).toHaveLength(3);
+    await at(THIRD_END + 3 * HOUR_MS);
+    await till.control.deliveryMode({ hold: false });
+    await till.control.releaseDeliveries();
+    await till.settled();
+    expect((await till.shown(ada)).credits).toEqual({ available: 1_000_000, owed: 0 });
+  });
+});
+
 describe('a trial of the plan', () => {
   const TRIAL_END = START + 14 * DAY_MS;
   const trial = (missing: 'cancel' | 'pause' | 'create_invoice'): Partial<Stripe.SubscriptionCreateParams> => ({
     trial_period_days: 14,
     trial_settings: { end_behavior: { missing_payment_method: missing } },
+  });
+
+  test('that was paused and is cancelled leaves who had it free to subscribe', async () => {
+    const ada = await till.buyer();
+    await subscribeAtStripe(ada, trial('pause'));
+    await at(TRIAL_END);
+    await at(TRIAL_END + DAY_MS);
+    await till.setCard(ada, 'accepted');
+    await till.of(ada, CANCEL);
+    await at(START + 90 * DAY_MS);
+    const input = { billingEntityId: ada.id, plan: 'PRO', ...RETURNS };
+    expect(await till.codeOf(ada, OPEN_CHECKOUT, { input })).toBeUndefined();
+  });
+
+  test('that was paused goes where another subscription is paid', async () => {
+    const ada = await till.buyer();
+    const paused = await subscribeAtStripe(ada, trial('pause'));
+    await at(TRIAL_END);
+    await at(TRIAL_END + DAY_MS);
+    expect((await till.shown(ada)).subscription).toMatchObject({ id: paused.id, status: 'PAUSED' });
+    await till.setCard(ada, 'accepted');
+    const paid = await subscribeAtStripe(ada);
+    expect((await till.chargesOf(ada)).map(({ amount, refunded }) => ({ amount, refunded }))).toEqual([
+      { amount: 2_000, refunded: false },
+    ]);
+    expect(await till.shown(ada)).toMatchObject({
+      credits: { available: 500_000, owed: 0 },
+      subscription: { id: paid.id, status: 'ACTIVE' },
+    });
+  });
+
+  test('takes no overage, which nobody would be billed for', async () => {
+    const ada = await till.buyer();
+    await subscribeAtStripe(ada, trial('cancel'));
+    await till.allowOverage(ada);
+    expect(await till.use(ada, 500_001)).toMatchObject({ reason: 'INSUFFICIENT_CREDITS', available: 500_000 });
+    await till.setCard(ada, 'accepted');
+    await at(TRIAL_END);
+    await at(TRIAL_END + 2 * HOUR_MS);
+    expect(await till.use(ada, 500_001)).toMatchObject({ credits: 500_001 });
+    await till.expectProven(ada);
+  });
+
+  test('that was paused goes on when somebody resumes it with a card', async () => {
+    const ada = await till.buyer();
+    await subscribeAtStripe(ada, trial('pause'));
+    await at(TRIAL_END);
+    await at(TRIAL_END + DAY_MS);
+    await till.setCard(ada, 'accepted');
+    expect(await till.of(ada, RESUME)).toMatchObject({ status: 'ACTIVE' });
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+    await till.expectProven(ada);
   });
 
   test('gives the plan’s credits, and at its end with a card the next ones without a gap', async () => {

@@ -1,0 +1,211 @@
+/** Ends that nobody planned, or of which nobody told in time: what was used is billed once, and nobody stays where they were. */
+import type { Reconciliation } from '../../src/stripe/reconciler.ts';
+import { type Buyer, OPEN_CHECKOUT, RETURNS, Till } from '../support/till.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+let till: Till;
+
+beforeEach(async () => {
+  till = await Till.open();
+});
+
+afterEach(async () => {
+  await till.close();
+});
+
+const START = Date.parse('2027-01-31T00:00:00.000Z');
+const FIRST_END = Date.parse('2027-02-28T00:00:00.000Z');
+
+const at = (ms: number): Promise<void> => till.moveTo(new Date(ms));
+
+async function subscribed(quantity = 1): Promise<Buyer> {
+  const buyer = await till.buyer();
+  await till.subscribe(buyer, quantity);
+  return buyer;
+}
+
+async function cancelAtStripe(buyer: Buyer): Promise<void> {
+  const { id } = await till.stripeSubscriptionOf(buyer);
+  await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
+}
+
+/** Cents asked for overage, on whatever invoice, oldest first. */
+async function overageCents(buyer: Buyer): Promise<number[]> {
+  const { overagePrice } = await till.catalog();
+  return (await till.invoicesOf(buyer))
+    .toReversed()
+    .flatMap(({ lines }) => lines.data)
+    .filter(
+      ({ pricing, description, amount }) =>
+        amount > 0 &&
+        (pricing?.price_details?.price === overagePrice || description?.startsWith('Overage credits used') === true),
+    )
+    .map(({ amount }) => amount);
+}
+
+const release = async (): Promise<void> => {
+  await till.control.deliveryMode({ hold: false });
+  await till.control.releaseDeliveries();
+  await till.settled();
+};
+
+/** We are away for so long that Stripe lists nothing any more of what it told at first: it does so for 30 days. */
+async function away(buyer: Buyer, work: (customer: string) => Promise<void>, days = 41): Promise<void> {
+  const customer = await till.customerOf(buyer);
+  await till.restart(async () => {
+    await till.control.deliveryMode({ drop: ['*'] });
+    await work(customer);
+    till.clock.set(new Date(START + days * DAY_MS));
+    await till.control.moveClock({ to: till.clock.now() });
+    await till.control.deliveryMode({ drop: [] });
+  });
+}
+
+const reconcile = async (): Promise<Reconciliation> =>
+  (await till.app.services.stripe?.reconciler.run()) as Reconciliation;
+
+const credits = async (buyer: Buyer) => (await till.shown(buyer)).credits;
+
+describe('overage', () => {
+  test('that is used after a planned end, until we hear of it, is billed', async () => {
+    const ada = await subscribed();
+    await till.allowOverage(ada);
+    await at(FIRST_END - 2 * HOUR_MS);
+    await till.control.deliveryMode({ hold: true });
+    const { id } = await till.stripeSubscriptionOf(ada);
+    await till.stripe.call('subscription', (sdk) => sdk.subscriptions.update(id, { cancel_at_period_end: true }));
+    await at(FIRST_END);
+    await at(FIRST_END + 10 * 60_000);
+    expect(await till.use(ada, 1_500_000)).toMatchObject({ credits: 1_500_000 });
+    await till.reported();
+    await at(FIRST_END + 20 * 60_000);
+    await release();
+    await till.reported();
+    await at(FIRST_END + 5 * HOUR_MS);
+    await till.reported();
+    await at(FIRST_END + 8 * HOUR_MS);
+    expect(await overageCents(ada)).toEqual([4_000]);
+    await till.expectProven(ada);
+  });
+
+  test('is billed once beside a second subscription that cannot be refunded', async () => {
+    const ada = await till.buyer();
+    const [one, two] = [await till.checkout(ada, { plan: 'PRO' }), await till.checkout(ada, { plan: 'PRO' })];
+    await till.control.addFault({ method: 'POST', path: '/v1/refunds', kind: 'rejected', times: 0 });
+    await till.control.deliveryMode({ hold: true });
+    await till.control.payCheckout(one);
+    await at(START + 60_000);
+    await till.control.payCheckout(two);
+    await till.control.deliveryMode({ hold: false });
+    await till.control.releaseDeliveries();
+    await expect(till.sync(ada)).rejects.toBeDefined();
+    await till.allowOverage(ada);
+    expect(await till.use(ada, 1_500_000)).toMatchObject({ credits: 1_500_000 });
+    await till.reported();
+    till.clock.set(new Date(FIRST_END));
+    await till.control.moveClock({ to: till.clock.now() });
+    till.clock.set(new Date(FIRST_END + 2 * HOUR_MS));
+    await till.control.moveClock({ to: till.clock.now() });
+    expect((await till.subscriptionsOf(ada)).map(({ status }) => status)).toEqual(['canceled', 'active']);
+    const charged = (await till.chargesOf(ada)).map(({ amount }) => amount).toSorted((a, b) => a - b);
+    expect({ overage: await overageCents(ada), charged }).toEqual({ overage: [4_000], charged: [2_000, 2_000, 6_000] });
+  });
+
+  test('that is not told yet when somebody begins the cycle anew at Stripe is billed', async () => {
+    const ada = await subscribed();
+    await till.allowOverage(ada);
+    await at(START + 10 * DAY_MS);
+    await till.control.addFault({ kind: 'error_before_commit', path: '/v1/billing/meter_events', times: 0 });
+    expect(await till.use(ada, 1_500_000)).toMatchObject({ credits: 1_500_000 });
+    await at(START + 10 * DAY_MS + HOUR_MS);
+    const { id } = await till.stripeSubscriptionOf(ada);
+    await till.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.update(id, { billing_cycle_anchor: { type: 'now' }, proration_behavior: 'none' }),
+    );
+    await till.settled();
+    await till.control.clearFaults();
+    await till.reported();
+    await at(START + 10 * DAY_MS + 2 * HOUR_MS);
+    await at(Date.parse('2027-03-10T03:00:00.000Z'));
+    await at(Date.parse('2027-03-10T05:00:00.000Z'));
+    expect((await overageCents(ada)).reduce((a, b) => a + b, 0)).toBe(4_000);
+  });
+
+  test.each([20, 41])(
+    'that the meter has of a subscription that is ended at once while we are away for %i days is billed',
+    async (days) => {
+      const ada = await subscribed();
+      await till.allowOverage(ada);
+      await at(START + DAY_MS);
+      expect(await till.use(ada, 1_500_000)).toMatchObject({ credits: 1_500_000 });
+      await till.reported();
+      await away(
+        ada,
+        async (customer) => {
+          const [live] = await till.stripe.list('subscription', (sdk, page) =>
+            sdk.subscriptions.list({ customer, ...page }),
+          );
+          await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(live?.id as string));
+        },
+        days,
+      );
+      const { remaining } = await reconcile();
+      expect((await till.shown(ada)).subscription).toBeNull();
+      await till.settled();
+      await till.reported();
+      await at(START + days * DAY_MS + 2 * HOUR_MS);
+      expect({ cents: await overageCents(ada), remaining }).toEqual({ cents: [4_000], remaining: [] });
+    },
+  );
+});
+
+describe('nobody stays', () => {
+  test('without a plan whose customer is deleted at Stripe while we are away', async () => {
+    const ada = await subscribed();
+    await away(ada, async (customer) => {
+      await till.stripe.call('customer', (sdk) => sdk.customers.del(customer));
+    });
+    await reconcile();
+    expect((await till.shown(ada)).subscription).toBeNull();
+    const input = { billingEntityId: ada.id, plan: 'PRO', ...RETURNS };
+    expect(await till.codeOf(ada, OPEN_CHECKOUT, { input })).toBeUndefined();
+  });
+
+  test('without credits whose refund comes back from the bank while we are away', async () => {
+    const ada = await till.buyer();
+    await till.control.payCheckout(await till.checkout(ada, { credits: 20_000 }));
+    await till.settled();
+    const [charge] = await till.chargesOf(ada);
+    const { id } = await till.control.refund(charge?.id as string);
+    await till.settled();
+    expect(await credits(ada)).toEqual({ available: 0, owed: 0 });
+    await away(ada, async () => {
+      await till.control.failRefund(id);
+    });
+    await reconcile();
+    expect(await credits(ada)).toEqual({ available: 20_000, owed: 0 });
+  });
+
+  test.each([false, true])(
+    'unreconciled because of another one with whom Stripe fails (%s)',
+    async (fails) => {
+      const [one, two] = [await subscribed(2), await subscribed(2)].toSorted((a, b) => (a.id < b.id ? -1 : 1)) as [
+        Buyer,
+        Buyer,
+      ];
+      await till.change(one, 1);
+      await till.settled();
+      await till.control.deliveryMode({ drop: ['*'] });
+      await cancelAtStripe(two);
+      await at(START + 41 * DAY_MS);
+      await till.control.deliveryMode({ drop: [] });
+      const path = '/v1/subscription_schedules/*';
+      if (fails) await till.control.addFault({ method: 'GET', path, kind: 'error_before_commit', times: 0 });
+      await reconcile();
+      expect((await till.shown(two)).subscription).toBeNull();
+    },
+    60_000,
+  );
+});
