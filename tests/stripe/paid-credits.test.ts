@@ -91,32 +91,35 @@ async function refund(buyer: Buyer): Promise<void> {
   if (charge !== undefined) await till.control.refund(charge.id);
 }
 
-/** Whether all money of an invoice went back. */
-async function isRefunded(invoice: Stripe.Invoice, charges: readonly Stripe.Charge[]): Promise<boolean> {
+/** Of an invoice's price, in cents: all of it, and what went back. */
+async function moneyOf(invoice: Stripe.Invoice, charges: readonly Stripe.Charge[]): Promise<[bigint, bigint]> {
   const payments = await till.stripe.list('invoice_payment', (sdk, page) =>
     sdk.invoicePayments.list({ invoice: invoice.id, status: 'paid', ...page }),
   );
-  return payments.some(({ payment }) =>
-    charges.some(({ refunded, payment_intent: intent }) => refunded && intent === payment.payment_intent),
-  );
+  const intents = payments.map(({ payment }) => payment.payment_intent);
+  const own = charges.filter(({ paid, payment_intent: intent }) => paid && intents.includes(intent as string));
+  const gone = own.reduce((sum, { amount_refunded: cents }) => sum + cents, 0);
+  return [BigInt(Math.max(invoice.total, 1)), BigInt(gone)];
 }
 
 /** What Stripe says that was paid for and not given back. */
 async function paidFor(buyer: Buyer): Promise<bigint> {
   const anchors = new Map((await till.subscriptionsOf(buyer)).map((each) => [each.id, each.billing_cycle_anchor]));
   const charges = await till.chargesOf(buyer);
-  const paid: Stripe.Invoice[] = [];
+  let sum = 0n;
   for (const invoice of await till.invoicesOf(buyer)) {
-    if (invoice.status === 'paid' && !(await isRefunded(invoice, charges))) paid.push(invoice);
+    if (invoice.status !== 'paid') continue;
+    const [total, gone] = await moneyOf(invoice, charges);
+    for (const credits of creditsOf(invoice, anchors)) sum += credits - (credits * gone) / total;
   }
-  return paid.reduce((sum, invoice) => sum + creditsOf(invoice, anchors), 0n);
+  return sum;
 }
 
-function creditsOf({ lines, parent }: Stripe.Invoice, anchors: ReadonlyMap<string, number>): bigint {
+/** Line by line. */
+function creditsOf({ lines, parent }: Stripe.Invoice, anchors: ReadonlyMap<string, number>): bigint[] {
   const anchor = anchors.get(parent?.subscription_details?.subscription as string) ?? 0;
   const bases = lines.data.map((line) => baseLineOf(line)?.credits ?? 0n);
-  const changes = prorationsOf(lines.data, new Date(anchor * 1_000)).map(({ amount }) => amount);
-  return [...bases, ...changes].reduce((sum, each) => sum + each, 0n);
+  return [...bases, ...prorationsOf(lines.data, new Date(anchor * 1_000)).map(({ amount }) => amount)];
 }
 
 /** What came of it here: grants, without what was taken back of them and not given again. */
