@@ -22,29 +22,30 @@ export class Doubles {
 
   /**
    * Ends it at once, before it bills anything more, and gives its money back.
-   * @param double the one that goes, beside `kept`
+   * @param double the one that goes
+   * @param kept the one that stays; null: it has ended since
    * @throws Error where it has been paid period by period: that is nobody's mistake at a Checkout, and people must decide
    */
-  async undo(double: Stripe.Subscription, kept: Stripe.Subscription, affairs: Affairs): Promise<void> {
+  async undo(double: Stripe.Subscription, kept: Stripe.Subscription | null, affairs: Affairs): Promise<void> {
     const { stripe, log } = this.#options;
     const own = affairs.invoices.filter((each) => subscriptionOf(each) === double.id);
     if (own.some((each) => isPaid(each) && each.billing_reason === 'subscription_cycle')) {
-      throw new Error(`${double.id} has been paid for periods beside ${kept.id}: decide by hand which one goes`);
+      throw new Error(`${double.id} has been paid for periods beside ${kept?.id}: decide by hand which one goes`);
     }
-    log.warn({ subscription: double.id, kept: kept.id }, 'a second subscription is undone');
+    log.warn({ subscription: double.id, kept: kept?.id }, 'a second subscription is undone');
     for (const { id, status } of own) {
       // Or somebody would pay for nothing. One that is paid in this moment is refused, and refunded by who tries again.
       if (status === 'open') await stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
     }
+    // Before it ends: whoever goes on from there knows that it is to be refunded.
+    if (kept !== null) {
+      await stripe.call('subscription', (sdk) =>
+        sdk.subscriptions.update(double.id, { metadata: { [DOUBLE_MARK]: kept.id } }),
+      );
+    }
     // null: it has ended meanwhile.
     await orMissing(
-      stripe.call('subscription', (sdk) =>
-        sdk.subscriptions.cancel(double.id, {
-          invoice_now: false,
-          prorate: false,
-          cancellation_details: { comment: `${DOUBLE_MARK}${kept.id}` },
-        }),
-      ),
+      stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(double.id, { invoice_now: false, prorate: false })),
     );
     await this.#refundAll(double, affairs);
   }
@@ -54,7 +55,8 @@ export class Doubles {
    * @throws StripeRejection of a refund: people must decide
    */
   async refund(affairs: Affairs): Promise<void> {
-    for (const double of affairs.subscriptions.filter(isDouble)) await this.#refundAll(double, affairs);
+    const undone = affairs.subscriptions.filter((each) => isDouble(each) && each.ended_at !== null);
+    for (const double of undone) await this.#refundAll(double, affairs);
   }
 
   async #refundAll(double: Stripe.Subscription, { invoices, charges }: Affairs): Promise<void> {

@@ -29,8 +29,8 @@ const FIRST_PAYMENT_MS = 23 * 3_600_000;
 
 /** Names the credits that an invoice sells, in its metadata. */
 export const CREDITS_MARK = 'tollgate_credits';
-/** Begins the comment that says why a second subscription was ended. */
-export const DOUBLE_MARK = 'double of ';
+/** Names the subscription beside which a second one was undone, in its metadata: payers write comments, and not that. */
+export const DOUBLE_MARK = 'tollgate_double_of';
 
 const instant = (seconds: number): Date => new Date(seconds * 1_000);
 
@@ -66,10 +66,12 @@ export function chooseSubscription(subscriptions: readonly Stripe.Subscription[]
 } {
   const rank = ({ status, created, id }: Stripe.Subscription): string =>
     `${UNPAID_RANKS[status] ?? 0} ${String(created).padStart(12, '0')} ${id}`;
-  const [kept = null, ...doubles] = subscriptions
+  const alive = subscriptions
     .filter((each) => !hasEnded(each) && planItemOf(each) !== null)
     .toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
-  return { kept, doubles };
+  // What is to be undone stays so, though the other one has ended since.
+  const kept = alive.find((each) => !isDouble(each)) ?? null;
+  return { kept, doubles: alive.filter((each) => each !== kept) };
 }
 
 /** Nothing was paid for them: a first payment that is still to come, and a trial that ended without a card. */
@@ -285,9 +287,9 @@ export function paidLinesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices
     });
 }
 
-/** Whether it was ended because it was the second one: what was paid for it is given back. */
-export function isDouble({ cancellation_details: details }: Stripe.Subscription): boolean {
-  return details?.comment?.startsWith(DOUBLE_MARK) ?? false;
+/** Whether it is undone because it was the second one: what was paid for it is given back. */
+export function isDouble({ metadata }: Stripe.Subscription): boolean {
+  return metadata[DOUBLE_MARK] !== undefined;
 }
 
 /** What Checkout sold once: the invoice itself says how many credits that was. */

@@ -99,7 +99,7 @@ export class CustomerSync {
       () => this.#credit(billingEntityId, affairs),
       ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
       async () => onSynced(customerId),
-      ...(kept === null ? [] : doubles.map((double) => () => this.#options.doubles.undo(double, kept, affairs))),
+      ...doubles.map((double) => () => this.#options.doubles.undo(double, kept, affairs)),
       () => this.#options.doubles.refund(affairs),
     ]);
   }

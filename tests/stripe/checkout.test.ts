@@ -137,6 +137,21 @@ describe('PRO', () => {
       await till.expectProven(ada);
     });
 
+    test('where whoever undoes it dies, and the older one is ended then: it is undone all the same', async () => {
+      const ada = await twice();
+      await till.control.addFault({ kind: 'foreign_500', method: 'DELETE', path: '/v1/subscriptions/*', times: 3 });
+      await expect(till.sync(ada)).rejects.toMatchObject({ code: 'PAYMENT_PROVIDER_ERROR' });
+      expect(await second(ada)).toMatchObject({ status: 'active' });
+      const kept = (await till.subscriptionsOf(ada)).find(({ items }) => items.data[0]?.quantity === 1);
+      await till.control.clearFaults();
+      await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(kept?.id as string));
+      await tell();
+      expect(await second(ada)).toMatchObject({ status: 'canceled' });
+      expect(await refundsOf(ada)).toEqual([6_000]);
+      expect(await till.shown(ada)).toMatchObject({ plan: { code: 'FREE_TRIAL' }, subscription: null });
+      await till.expectProven(ada);
+    });
+
     test('and disputed at the bank: it is ended, and nothing is given back twice', async () => {
       const ada = await twice();
       const charge = (await till.chargesOf(ada)).find(({ amount }) => amount === 6_000);
@@ -147,6 +162,17 @@ describe('PRO', () => {
       expect(await till.shown(ada)).toMatchObject({ credits: { available: 500_000 }, subscription: { quantity: 1 } });
       await till.expectProven(ada);
     });
+  });
+
+  test('and ended with whatever comment is not refunded: only what we mark is a second one', async () => {
+    const ada = await till.buyer();
+    await till.subscribe(ada);
+    const { id } = await till.stripeSubscriptionOf(ada);
+    await till.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.cancel(id, { cancellation_details: { comment: 'double of sub_1; tollgate_double_of' } }),
+    );
+    await till.settled();
+    expect((await till.chargesOf(ada)).map(({ amount_refunded: cents }) => cents)).toEqual([0]);
   });
 
   test('begun a second time and not paid for: it is ended, and cannot be paid any more', async () => {
