@@ -9,7 +9,7 @@ import type { Subscriptions } from '../subscriptions/subscriptions.ts';
 import type { CatalogIds } from './catalog.ts';
 import { type StripeClient, StripeRejection } from './client.ts';
 import type { Customers } from './customers.ts';
-import type { Inbox } from './inbox.ts';
+import type { Inbox, StripeEvent } from './inbox.ts';
 import { countedBy, type MeterReporter } from './meter-reporter.ts';
 import { secondsOf } from './late-overage.ts';
 import { idOf } from './provider-state.ts';
@@ -109,11 +109,14 @@ export class Reconciler {
       { created: since(oldest), delivery_success: false },
     ];
     for (const which of wanted) {
+      const found: StripeEvent[] = [];
+      // Of each only what is kept: a month of whole events is much.
       for await (const events of stripe.pages('event', (sdk, page) => sdk.events.list({ ...which, ...page }))) {
-        for (const event of events) {
-          const { id, type } = event;
-          if (await inbox.take(snapshotEvent(event))) repaired.push(`event ${id} (${type}) had not arrived`);
-        }
+        found.push(...events.map(snapshotEvent));
+      }
+      // Stripe lists the newest first, and of what is taken the newest says where to begin next time: so the oldest first.
+      for (const event of found.toReversed()) {
+        if (await inbox.take(event)) repaired.push(`event ${event.id} (${event.type}) had not arrived`);
       }
     }
   }

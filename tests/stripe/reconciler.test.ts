@@ -80,6 +80,19 @@ describe('events of which nobody told', () => {
     expect(await reconciler.run()).toEqual(NOTHING);
   });
 
+  it('are all found by the next one, where Stripe went away in the middle of the list', async () => {
+    const make = (count: number): Promise<unknown> =>
+      Promise.all(Array.from({ length: count }, () => bench.sdk.customers.create({ name: 'Lost' })));
+    await make(30);
+    await bench.forward(3 * 3_600);
+    await make(110);
+    await bench.forward(3_600);
+    await bench.emulator.control.addFault({ path: '/v1/events', kind: 'error_before_commit', after: 1, times: 3 });
+    await expect(reconciler.run()).rejects.toMatchObject({ code: 'PAYMENT_PROVIDER_ERROR' });
+    const { repaired } = await reconciler.run();
+    expect(repaired.filter((line) => line.includes('customer.created'))).toHaveLength(140);
+  });
+
   it('are found behind newer ones that arrived', async () => {
     await bench.emulator.control.addEndpoint({ url: 'http://127.0.0.1:9/', secret: 'whsec_away', events: ['*'] });
     const { id } = await bench.sdk.customers.create({ name: 'Lost' });
