@@ -1,6 +1,7 @@
 /** Hosted pages: where a plan or credits are bought, and where payers look after cards and invoices. */
 import type { Stripe } from 'stripe';
 import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
 import { PLAN_BY_CODE, type PlanCode } from '../plans/plans.ts';
 import { Refusal } from '../refusal.ts';
 import { type Subscription, type Subscriptions, withoutSubscription } from '../subscriptions/subscriptions.ts';
@@ -19,6 +20,7 @@ interface Options {
   readonly subscriptions: Subscriptions;
   readonly returns: ReturnRules;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** An address to send somebody to. */
@@ -59,11 +61,11 @@ export class Checkout {
    * @throws Refusal BAD_USER_INPUT; CONFLICT where there is a subscription already; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async open(payer: Payer, request: CheckoutRequest): Promise<HostedPage> {
-    const { customers, stripe, returns } = this.#options;
+    const { stripe, returns } = this.#options;
     const successUrl = checkReturnAddress(returns, 'successUrl', request.successUrl);
     const cancelUrl = checkReturnAddress(returns, 'cancelUrl', request.cancelUrl);
     const sold = await this.#sold(payer, request);
-    const customer = await customers.ensure(payer);
+    const customer = await this.#customerOf(payer);
     const session = await stripe.call('checkout.session', (sdk) =>
       sdk.checkout.sessions.create({
         ...sold,
@@ -83,7 +85,7 @@ export class Checkout {
    * @throws Refusal NOT_FOUND; CONFLICT while nobody has paid; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async complete({ billingEntityId }: Payer, sessionId: string): Promise<Subscription> {
-    const { customers, stripe, sync, subscriptions, clock } = this.#options;
+    const { customers, stripe, sync, subscriptions, clock, log } = this.#options;
     const customer = await customers.of(billingEntityId);
     const session =
       customer === null || !SESSION_ID.test(sessionId)
@@ -98,21 +100,30 @@ export class Checkout {
         `the Checkout session is ${session.status === 'expired' ? 'expired' : 'not paid yet'}`,
       );
     }
-    await sync.sync(customer);
+    const onDouble = (error: unknown): void => log.error({ err: error }, 'a double is left');
+    await sync.holding(customer, (lock) => sync.syncHeld(customer, lock, { onDouble }));
     const { subscription } = await subscriptions.of(billingEntityId);
     return subscription ?? withoutSubscription(billingEntityId, clock.now());
   }
 
   /** The page where a payer sees invoices, cards and the subscription. @throws Refusal BAD_USER_INPUT, PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
   async openPortal(payer: Payer, { returnUrl }: { readonly returnUrl: string }): Promise<HostedPage> {
-    const { customers, stripe, catalog, returns } = this.#options;
+    const { stripe, catalog, returns } = this.#options;
     const address = checkReturnAddress(returns, 'returnUrl', returnUrl);
     const { portalConfiguration: configuration } = await catalog.get();
-    const customer = await customers.ensure(payer);
+    const customer = await this.#customerOf(payer);
     const session = await stripe.call('billing_portal.session', (sdk) =>
       sdk.billingPortal.sessions.create({ customer, configuration, return_url: address }),
     );
     return { url: session.url, expiresAt: null };
+  }
+
+  /** Under the name that the payer has now. Of one that somebody deleted our state lets go first. */
+  async #customerOf(payer: Payer): Promise<string> {
+    const { customers, sync } = this.#options;
+    const known = await customers.of(payer.billingEntityId);
+    if (known !== null && !(await customers.rename(known, payer.name))) await sync.forgetDeleted(known);
+    return customers.ensure(payer);
   }
 
   async #sold(payer: Payer, { plan, quantity, credits }: CheckoutRequest): Promise<Sold> {

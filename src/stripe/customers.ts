@@ -52,17 +52,13 @@ export class Customers {
   }
 
   /**
-   * The entity's customer under the name that it has now, made if there is none. The key of the call is the entity's, and
-   * what is said with it never changes: however often it is tried, and whatever answer was lost, Stripe makes one.
+   * The entity's customer, made now if there is none. The key of the call is the entity's, and what is said with it never
+   * changes: however often it is tried, and whatever answer was lost, Stripe makes one.
    * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async ensure({ billingEntityId, externalId, name }: Payer): Promise<string> {
     const known = await this.of(billingEntityId);
-    if (known !== null) {
-      // Of one that was deleted somebody will tell, and our state must follow first.
-      await this.#rename(known, name);
-      return known;
-    }
+    if (known !== null) return known;
     const { stripe } = this.#options;
     for (let key = `tollgate-customer-${billingEntityId}`; ;) {
       const { id } = await stripe.call('customer', (sdk) =>
@@ -72,7 +68,7 @@ export class Customers {
         ),
       );
       // A call of its own, because names change; and before it is known here, so that nobody stays without one.
-      if (await this.#rename(id, name)) return this.#note(billingEntityId, id);
+      if (await this.rename(id, name)) return this.#note(billingEntityId, id);
       // Somebody deleted it since it was made, and Stripe repeats the answer of then.
       key = `tollgate-customer-${billingEntityId}-after-${id}`;
     }
@@ -85,9 +81,25 @@ export class Customers {
     return customer?.deleted === true;
   }
 
-  /** Lets go of a customer that was deleted at Stripe: who pays again becomes another one. */
-  async forgetDeleted(customerId: string): Promise<void> {
-    if (await this.isDeleted(customerId)) await this.#forget(customerId);
+  /**
+   * Lets go of a customer that was deleted at Stripe, when our state has followed: who pays again becomes another one. The
+   * directory goes on knowing whose it was, because money may still go back.
+   */
+  async forget(customerId: string): Promise<void> {
+    await this.#options.database.query(
+      'delete from stripe_customer where customer_id = $1 and billing_entity_id = $2',
+      [customerId, await this.ownerOf(customerId)],
+    );
+  }
+
+  /** Whose customer it is, or was; null: nobody's here. */
+  async ownerOf(customerId: string): Promise<string | null> {
+    const { rows } = await this.#options.database.query<{ billing_entity_id: string }>({
+      name: 'stripe-customer-find',
+      text: 'select billing_entity_id from entity_key where namespace = $1 and key = $2',
+      values: [NAMESPACE, customerId],
+    });
+    return rows[0]?.billing_entity_id ?? null;
   }
 
   /**
@@ -95,8 +107,8 @@ export class Customers {
    * was lost when it was made, and Stripe has forgotten the key since.
    */
   async entityOf(customerId: string): Promise<string | null> {
-    const known = await this.#find(customerId);
-    if (known !== null) return known;
+    const known = await this.ownerOf(customerId);
+    if (known !== null && (await this.of(known)) === customerId) return known;
     const { stripe } = this.#options;
     const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId)));
     const entityId = customer === null || customer.deleted === true ? undefined : customer.metadata[ENTITY_MARK];
@@ -108,32 +120,10 @@ export class Customers {
     return (await this.#note(entityId, customerId)) === customerId ? entityId : null;
   }
 
-  /** false: it is not there. */
-  async #rename(customerId: string, name: string): Promise<boolean> {
+  /** Gives it the name that its payer has now; false: it is not there. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  async rename(customerId: string, name: string): Promise<boolean> {
     const { stripe } = this.#options;
     return (await orMissing(stripe.call('customer', (sdk) => sdk.customers.update(customerId, { name })))) !== null;
-  }
-
-  async #find(customerId: string): Promise<string | null> {
-    const { rows } = await this.#options.database.query<{ billing_entity_id: string }>({
-      name: 'stripe-customer-find',
-      text: 'select billing_entity_id from entity_key where namespace = $1 and key = $2',
-      values: [NAMESPACE, customerId],
-    });
-    return rows[0]?.billing_entity_id ?? null;
-  }
-
-  /** Nothing leads back from it any more: what is told of it later must not be taken for the next one's. */
-  async #forget(customerId: string): Promise<void> {
-    const { database } = this.#options;
-    const billingEntityId = await this.#find(customerId);
-    if (billingEntityId === null) return;
-    await database.query('delete from stripe_customer where billing_entity_id = $1 and customer_id = $2', [
-      billingEntityId,
-      customerId,
-    ]);
-    // Last: while it leads here, whoever tries again finds what is left to do.
-    await database.query('delete from entity_key where namespace = $1 and key = $2', [NAMESPACE, customerId]);
   }
 
   /** The first customer that is noted stays, and only that one leads back to the entity. */

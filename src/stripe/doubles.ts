@@ -24,16 +24,12 @@ export class Doubles {
    * Ends it at once, before it bills anything more, and gives its money back.
    * @param double the one that goes
    * @param kept the one that stays; null: it has ended since
-   * @throws Error where it has been paid period by period: that is nobody's mistake at a Checkout, and people must decide
+   * @throws as `refund` does
    */
   async undo(double: Stripe.Subscription, kept: Stripe.Subscription | null, affairs: Affairs): Promise<void> {
     const { stripe, log } = this.#options;
-    const own = affairs.invoices.filter((each) => subscriptionOf(each) === double.id);
-    if (own.some((each) => isPaid(each) && each.billing_reason === 'subscription_cycle')) {
-      throw new Error(`${double.id} has been paid for periods beside ${kept?.id}: decide by hand which one goes`);
-    }
     log.warn({ subscription: double.id, kept: kept?.id }, 'a second subscription is undone');
-    for (const { id, status } of own) {
+    for (const { id, status } of affairs.invoices.filter((each) => subscriptionOf(each) === double.id)) {
       // Or somebody would pay for nothing. One that is paid in this moment is refused, and refunded by who tries again.
       if (status === 'open') await stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
     }
@@ -52,7 +48,8 @@ export class Doubles {
 
   /**
    * Gives back what is left of those that were undone: whoever ended one may have died since, and banks send refunds back.
-   * @throws StripeRejection of a refund: people must decide
+   * @throws StripeRejection of a refund; Error where it had been paid period by period, which was nobody's mistake at a
+   *   Checkout: people must decide
    */
   async refund(affairs: Affairs): Promise<void> {
     const undone = affairs.subscriptions.filter((each) => isDouble(each) && each.ended_at !== null);
@@ -61,6 +58,10 @@ export class Doubles {
 
   async #refundAll(double: Stripe.Subscription, { invoices, charges }: Affairs): Promise<void> {
     const paid = invoices.filter((each) => isPaid(each) && subscriptionOf(each) === double.id);
+    const isLeft = ({ status, refunded }: Stripe.Charge): boolean => status === 'succeeded' && !refunded;
+    if (paid.some((each) => each.billing_reason === 'subscription_cycle') && charges.some(isLeft)) {
+      throw new Error(`${double.id} was a second subscription, paid for periods: decide by hand what is refunded`);
+    }
     for (const { id } of paid) {
       for (const intent of await this.#intentsOf(id)) {
         const isBack = charges.some((each) => each.payment_intent === intent && each.refunded);

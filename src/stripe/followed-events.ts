@@ -1,6 +1,5 @@
 /** Which events make our state follow Stripe's. None of them is believed: all is fetched. */
 import { orMissing, type StripeClient } from './client.ts';
-import type { Customers } from './customers.ts';
 import type { StripeEvents } from './events.ts';
 import { idOf } from './provider-state.ts';
 import type { CustomerSync } from './sync.ts';
@@ -8,8 +7,7 @@ import type { CustomerSync } from './sync.ts';
 interface Options {
   readonly events: StripeEvents;
   readonly stripe: StripeClient;
-  readonly sync: Pick<CustomerSync, 'sync' | 'syncCharge'>;
-  readonly customers: Pick<Customers, 'forgetDeleted'>;
+  readonly sync: Pick<CustomerSync, 'sync' | 'syncCharge' | 'forgetDeleted'>;
 }
 
 const REFUNDS = ['refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated'];
@@ -18,11 +16,10 @@ const DISPUTES = ['created', 'updated', 'closed', 'funds_withdrawn', 'funds_rein
 );
 
 /** Refunds and disputes name no customer, and only their charge. */
-export function followEvents({ events, stripe, sync, customers }: Options): void {
+export function followEvents({ events, stripe, sync }: Options): void {
   events.onCustomer((customerId) => sync.sync(customerId));
-  // After that: its subscriptions ended with it, and our state has followed.
   events.on('customer.deleted', async ({ customerId }) => {
-    if (customerId !== null) await customers.forgetDeleted(customerId);
+    if (customerId !== null) await sync.forgetDeleted(customerId);
   });
   const on = (types: readonly string[], chargeOf: (id: string) => Promise<ChargeReference>): void => {
     for (const type of types) {

@@ -13,8 +13,8 @@ const MARGIN_S = 60;
 /** How far back the meter takes what is reported to it, less an hour for whatever is slow. */
 const METER_TAKES_S = 35 * 86_400 - 3_600;
 
-/** What an item is found again by, when it is not known whether it was made: the report that it bills, */
-const REPORT_KEY = 'tollgate_report';
+/** What an item is found again by, when it is not known whether it was made: the subscription and period that it is of, */
+const LATE_KEY = 'tollgate_late_overage';
 /** or the subscription that had ended without an invoice. */
 const ENDED_KEY = 'tollgate_ended_subscription';
 
@@ -36,14 +36,17 @@ export class LateOverage {
   }
 
   /**
-   * Whether what the meter would take now is on no invoice any more. Asks Stripe only where the period is over.
+   * Whether what the meter would take now is on no invoice any more. Asks Stripe only where the period is over, or may be
+   * without our having heard.
    * @param hasEnded whether the account has its subscription no more
    */
-  async isTooLate({ subscriptionId, period, stampedAt }: DeliveredReport, hasEnded: boolean): Promise<boolean> {
+  async isTooLate(report: DeliveredReport, hasEnded: boolean): Promise<boolean> {
+    const { subscriptionId, period, stampedAt, createdAt, attempts } = report;
     const [now, stamp] = [secondsOf(this.#clock.now()), secondsOf(stampedAt)];
     // After the subscription had ended there is nothing that would bill what the meter counts.
     if (subscriptionId === null || stamp < now - METER_TAKES_S) return true;
-    if (!hasEnded && now < secondsOf(period.end) - MARGIN_S) return false;
+    const isFresh = attempts === 0 && now < secondsOf(createdAt) + MARGIN_S;
+    if (!hasEnded && isFresh && now < secondsOf(period.end) - MARGIN_S) return false;
     const subscription = await this.#subscription(subscriptionId);
     if (subscription === null) return true;
     const invoices = await this.#stripe.list('invoice', (sdk, page) =>
@@ -77,28 +80,30 @@ export class LateOverage {
     const invoices = await this.#stripe.list('invoice', (sdk, page) =>
       sdk.invoices.list({ subscription: subscriptionId, created: { gte: since }, ...page }),
     );
-    const lines = (await Promise.all(invoices.map((each) => this.#linesOf(each)))).flat();
-    const periods = lines
-      .filter(({ pricing }) => pricing?.price_details?.price === overagePrice)
-      .map(({ period }) => period);
-    return last.filter(({ stampedAt }) => {
-      const stamp = secondsOf(stampedAt);
-      return !periods.some(({ start, end }) => start <= stamp && stamp < end);
+    const billed = await Promise.all(invoices.map(async (each) => ({ ...each, lines: await this.#linesOf(each) })));
+    const periods = billed.flatMap(({ lines, status_transitions: { finalized_at: finalizedAt } }) =>
+      lines
+        .filter(({ pricing }) => pricing?.price_details?.price === overagePrice)
+        .map(({ period }) => ({ ...period, finalizedAt: finalizedAt ?? Infinity })),
+    );
+    // What was sent when an invoice was final is not on it.
+    return last.filter(({ stampedAt, sentAt }) => {
+      const [stamp, sent] = [secondsOf(stampedAt), secondsOf(sentAt ?? stampedAt)];
+      return !periods.some(({ start, end, finalizedAt }) => start <= stamp && stamp < end && sent <= finalizedAt);
     });
   }
 
-  /** Bills it once, however often this is called: on the subscription's next invoice or, where there is none, on its own. */
-  async bill(report: DeliveredReport, customerId: string): Promise<void> {
-    const { id, subscriptionId, credits, period } = report;
+  /**
+   * Bills what of a subscription's period the meter did not take in time, by one item: on the subscription's next invoice
+   * or, where there is none, on one of its own.
+   * @param of any report of the period
+   * @param credits all that such items are to have billed of it: again, and with more, only the difference is added
+   */
+  async bill({ subscriptionId, period }: DeliveredReport, credits: bigint, customerId: string): Promise<void> {
     const subscription = subscriptionId === null ? null : await this.#subscription(subscriptionId);
+    const mark = { [LATE_KEY]: `${subscriptionId ?? 'none'} ${secondsOf(period.start)}` };
     const nextInvoiceOf = subscription?.ended_at === null ? subscription.id : null;
-    const [made] = await this.#itemsOf(customerId, { [REPORT_KEY]: id });
-    const due = { customerId, credits, period, nextInvoiceOf, mark: { [REPORT_KEY]: id } };
-    // Whether the subscription goes on may change between two tries, and a key stands for one set of parameters.
-    const key = `overage/${id}/${nextInvoiceOf === null ? 'alone' : 'subscription'}`;
-    const item = made ?? (await this.#createItem(due, key));
-    if (item.invoice !== null || nextInvoiceOf !== null) return;
-    await this.#invoice({ customerId, subscription, key: `overage/${id}/invoice` });
+    await this.#billUpTo({ customerId, credits, period, nextInvoiceOf, mark, subscription });
   }
 
   /**
@@ -110,19 +115,39 @@ export class LateOverage {
     reports: readonly [DeliveredReport, ...DeliveredReport[]],
     customerId: string,
   ): Promise<void> {
-    const mark = { [ENDED_KEY]: subscriptionId };
-    const made = await this.#itemsOf(customerId, mark);
-    const billed = made.reduce((sum, { quantity }) => sum + BigInt(quantity), 0n);
-    const credits = reports.reduce((sum, each) => sum + each.credits, 0n) - billed;
-    if (credits > 0n) {
-      const end = new Date(Math.max(...reports.map(({ stampedAt }) => stampedAt.getTime())));
-      const period = { start: reports[0].period.start, end };
-      const due = { customerId, credits, period, nextInvoiceOf: null, mark };
-      made.push(await this.#createItem(due, `overage/${subscriptionId}/ended/${billed}`));
+    const end = new Date(Math.max(...reports.map(({ stampedAt }) => stampedAt.getTime())));
+    await this.#billUpTo({
+      customerId,
+      credits: reports.reduce((sum, each) => sum + each.credits, 0n),
+      period: { start: reports[0].period.start, end },
+      nextInvoiceOf: null,
+      mark: { [ENDED_KEY]: subscriptionId },
+      subscription: await this.#subscription(subscriptionId),
+    });
+  }
+
+  /** Of one mark there is one item that waits, so that cents are rounded once; what an invoice has taken stays as it is. */
+  async #billUpTo({
+    subscription,
+    ...due
+  }: Due & { readonly subscription: Stripe.Subscription | null }): Promise<void> {
+    const made = await this.#itemsOf(due.customerId, due.mark);
+    const waiting = made.find(({ invoice }) => invoice === null);
+    const invoiced = made
+      .filter(({ invoice }) => invoice !== null)
+      .reduce((sum, { quantity }) => sum + BigInt(quantity), 0n);
+    const credits = due.credits - invoiced;
+    if (credits <= 0n) return;
+    const key = ['overage', ...Object.values(due.mark), invoiced, credits, due.nextInvoiceOf ?? 'alone'].join('/');
+    if (waiting === undefined) await this.#createItem({ ...due, credits }, key);
+    else if (BigInt(waiting.quantity) !== credits) {
+      await this.#stripe.call('invoiceitem', (sdk) =>
+        sdk.invoiceItems.update(waiting.id, { quantity: Number(credits) }),
+      );
     }
-    if (made.every(({ invoice }) => invoice !== null)) return;
-    const subscription = await this.#subscription(subscriptionId);
-    await this.#invoice({ customerId, subscription, key: `overage/${subscriptionId}/ended/${billed}/invoice` });
+    if (due.nextInvoiceOf === null) {
+      await this.#invoice({ customerId: due.customerId, subscription, key: `${key}/invoice` });
+    }
   }
 
   #createItem({ customerId, credits, period, nextInvoiceOf, mark }: Due, key: string): Promise<Stripe.InvoiceItem> {
@@ -156,7 +181,7 @@ export class LateOverage {
     readonly subscription: Stripe.Subscription | null;
     readonly key: string;
   }): Promise<void> {
-    const method = subscription?.default_payment_method ?? null;
+    const method = subscription?.default_payment_method ?? (await this.#anyCardOf(customerId));
     const create = (terms: { default_payment_method?: string }, idempotencyKey: string): Promise<Stripe.Invoice> =>
       this.#stripe.call('invoice', (sdk) =>
         sdk.invoices.create(
@@ -171,6 +196,15 @@ export class LateOverage {
       // The card may have been taken away since.
       await create({}, `${key}/any-card`);
     }
+  }
+
+  /** The card of the newest subscription that has one: holds are settled after the last one has ended. */
+  async #anyCardOf(customer: string): Promise<string | null> {
+    const all = await this.#stripe.list('subscription', (sdk, page) =>
+      sdk.subscriptions.list({ customer, status: 'all', ...page }),
+    );
+    const method = all.find((each) => each.default_payment_method !== null)?.default_payment_method ?? null;
+    return method === null ? null : idOf(method);
   }
 
   /** A list of invoices has the first lines of each. */

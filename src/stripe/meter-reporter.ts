@@ -165,14 +165,24 @@ export class MeterReporter {
   async #deliverAll(billingEntityId: string, { refusedToo }: { refusedToo: boolean }): Promise<void> {
     const customerId = await this.#options.customers.of(billingEntityId);
     if (customerId === null) return;
-    for (const report of await this.#options.reports.undeliveredOf(billingEntityId)) {
+    const waiting = await this.#options.reports.undeliveredOf(billingEntityId);
+    const delivered = new Set<string>();
+    for (const report of waiting) {
       if (this.#isStopping) return;
-      if (report.state === 'FAILED' && !refusedToo && this.#rests(report)) continue;
-      await this.#deliver(report, customerId);
+      if (delivered.has(report.id) || (report.state === 'FAILED' && !refusedToo && this.#rests(report))) continue;
+      // What is too late and was never tried is billed together.
+      const others = waiting.filter(
+        (each) => each.id !== report.id && !delivered.has(each.id) && isLikewise(each, report),
+      );
+      for (const id of await this.#deliver(report, { customerId, others })) delivered.add(id);
     }
   }
 
-  async #deliver(report: DeliveredReport, customerId: string): Promise<void> {
+  /** @returns which of the others went with it */
+  async #deliver(
+    report: DeliveredReport,
+    { customerId, others }: { readonly customerId: string; readonly others: readonly DeliveredReport[] },
+  ): Promise<string[]> {
     const { reports, log } = this.#options;
     const hasEnded = await reports.hasEnded(report);
     const tooLate = await this.#late.isTooLate(report, hasEnded);
@@ -181,25 +191,27 @@ export class MeterReporter {
       if (found === 'taken') {
         await this.#note(report, { state: 'SENT' });
         if (hasEnded && report.subscriptionId !== null) await this.#billEnded(report.subscriptionId, customerId);
-        return;
+        return [];
       }
       if (found !== 'absent') {
         log.error({ report: report.id, found }, 'whether the meter has a report cannot be told: decide by hand');
         await this.#note(report, { state: 'FAILED', error: found });
-        return;
+        return [];
       }
     }
     // On disk before the call: whoever finds it so knows that Stripe may have it.
     const trying = { ...report, state: 'PENDING', attempts: report.attempts + 1, sentAt: null } as const;
-    if (!(await reports.note(report, trying))) return;
+    if (!(await reports.note(report, trying))) return [];
     try {
-      const state = tooLate ? await this.#bill(trying, customerId) : await this.#send(trying, customerId);
-      await this.#note(trying, { state });
+      const together = tooLate ? others : [];
+      if (tooLate) await this.#bill([trying, ...together], customerId);
+      else await this.#note(trying, { state: await this.#send(trying, customerId) });
+      return together.map(({ id }) => id);
     } catch (error) {
       if (error instanceof StripeRejection) {
         log.error({ err: error, report: report.id }, 'a report of overage was refused');
         await this.#note(trying, { state: 'FAILED', error: error.message });
-        return;
+        return [];
       }
       await this.#note(trying, { state: 'PENDING', error: error instanceof Error ? error.message : String(error) });
       throw error;
@@ -222,15 +234,21 @@ export class MeterReporter {
       );
     } catch (error) {
       if (!(error instanceof StripeRejection)) throw error;
-      if (error.code === 'timestamp_too_far_in_past') return this.#bill(report, customerId);
+      if (error.code === 'timestamp_too_far_in_past') {
+        await this.#late.bill(report, (await this.#options.reports.billed(report)) + credits, customerId);
+        return 'BILLED';
+      }
       if (!isKnownAlready(error)) throw error;
     }
     return 'SENT';
   }
 
-  async #bill(report: DeliveredReport, customerId: string): Promise<'BILLED'> {
-    await this.#late.bill(report, customerId);
-    return 'BILLED';
+  /** Of one period, beside what was billed of it before. */
+  async #bill(reports: readonly [DeliveredReport, ...DeliveredReport[]], customerId: string): Promise<void> {
+    const before = await this.#options.reports.billed(reports[0]);
+    const credits = reports.reduce((sum, each) => sum + each.credits, before);
+    await this.#late.bill(reports[0], credits, customerId);
+    for (const report of reports) await this.#note(report, { state: 'BILLED' });
   }
 
   /** Bills what the meter has of a subscription that was ended at once, without an invoice. */
@@ -343,6 +361,12 @@ export async function countedBy(
 
 function lockOf(billingEntityId: string): string {
   return `overage of ${billingEntityId}`;
+}
+
+/** Of the same period as another one, and never tried. */
+function isLikewise(report: DeliveredReport, { subscriptionId, period }: DeliveredReport): boolean {
+  const isSame = report.subscriptionId === subscriptionId && report.period.start.getTime() === period.start.getTime();
+  return isSame && report.attempts === 0 && report.state === 'PENDING';
 }
 
 /** Whether Stripe may have it, without our knowing. */

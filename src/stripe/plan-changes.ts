@@ -87,6 +87,7 @@ export class PlanChanges {
       case 'SAME':
         return { ...nothing, timing: 'NOW', effectiveAt: now };
       case 'DOWN': {
+        checkRunning(subscribed, target);
         const featuresLost = subscribed.plan.features.filter((each) => !plan.features.includes(each));
         const effectiveAt = new Date(subscribed.item.current_period_end * 1_000);
         return { ...nothing, timing: 'PERIOD_END', effectiveAt, featuresLost };
@@ -135,6 +136,7 @@ export class PlanChanges {
           await this.#release(subscribed);
           return this.#setEnding(subscribed, false);
         case 'DOWN':
+          checkRunning(subscribed, target);
           await note();
           if (target.plan.priceCents === 0) return this.#end(subscribed);
           await this.#dropPending(subscribed);
@@ -174,7 +176,7 @@ export class PlanChanges {
     otherwise: string,
     work: (subscribed: Subscribed, note: () => Promise<void>) => Promise<void>,
   ): Promise<Subscription> {
-    const { customers, sync, subscriptions, clock } = this.#options;
+    const { customers, sync, subscriptions, clock, log } = this.#options;
     const none = (): Refusal => new Refusal('CONFLICT', `there is no subscription: ${otherwise}`);
     const customer = await customers.of(ask.billingEntityId);
     if (customer === null) throw none();
@@ -182,7 +184,7 @@ export class PlanChanges {
       const subscribed = await this.#find(customer);
       if (subscribed === null) throw none();
       await this.#asking(subscribed, () => work(subscribed, () => this.#note(ask, subscribed)));
-      await sync.syncHeld(customer, lock);
+      await sync.syncHeld(customer, lock, { onDouble: (error) => log.error({ err: error }, 'a double is left') });
     });
     const { subscription } = await subscriptions.of(ask.billingEntityId);
     return subscription ?? withoutSubscription(ask.billingEntityId, clock.now());
@@ -372,6 +374,12 @@ function checkPaid({ subscription: { status } }: Subscribed): void {
   if (status !== 'active' && status !== 'trialing') {
     throw new Refusal('CONFLICT', 'an invoice of the subscription is not paid yet');
   }
+}
+
+/** @throws Refusal CONFLICT: what is paused has no period at whose end there could be fewer units; it can only end, or go on */
+function checkRunning({ subscription: { status } }: Subscribed, { plan }: Target): void {
+  const isMere = plan.priceCents > 0;
+  if (status === 'paused' && isMere) throw new Refusal('CONFLICT', 'the subscription is paused: resume it');
 }
 
 /** More money is up. */

@@ -220,10 +220,14 @@ function paidAtOf({ status_transitions: { paid_at: paidAt }, created }: Stripe.I
 
 /** Bases that were paid when their period was over, or their subscription. */
 export function lateBasesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices' | 'subscriptions'>): PaidBase[] {
-  return paidBasesOf(invoices).filter(({ subscriptionId, periodEnd, paidAt }) => {
+  return paidBasesOf(invoices).filter(({ subscriptionId, periodStart, periodEnd, paidAt }) => {
     const subscription = subscriptions.find(({ id }) => id === subscriptionId);
     if (subscription === undefined || isDouble(subscription)) return false;
-    return paidAt >= periodEnd || (subscription.ended_at !== null && paidAt >= instant(subscription.ended_at));
+    const { ended_at: endedAt } = subscription;
+    const next = periodStartOf(subscription);
+    // Somebody may have cut the period short.
+    const isCut = next !== null && periodStart < next && paidAt >= next;
+    return paidAt >= periodEnd || isCut || (endedAt !== null && paidAt >= instant(endedAt));
   });
 }
 
@@ -231,7 +235,9 @@ export function lateBasesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices
 export function paidSince({ subscription, period }: Followed, { subscriptions }: Pick<Affairs, 'subscriptions'>): Date {
   const running = begun({ subscription });
   if (running !== null) return running.periodStart;
-  const ends = subscriptions.flatMap(({ ended_at: endedAt }) => endedAt ?? []);
+  const hadBegun = (each: Stripe.Subscription): boolean =>
+    each.status !== 'incomplete_expired' && planItemOf(each) !== null && !isDouble(each);
+  const ends = subscriptions.filter(hadBegun).flatMap(({ ended_at: endedAt }) => endedAt ?? []);
   return ends.length === 0 ? period.start : instant(Math.max(...ends));
 }
 

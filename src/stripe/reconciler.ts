@@ -32,8 +32,8 @@ interface Options {
   readonly reports: MeterReports;
   readonly reporter: MeterReporter;
   readonly subscriptions: Pick<Subscriptions, 'of'>;
-  readonly customers: Pick<Customers, 'of' | 'all' | 'forgetDeleted'>;
-  readonly sync: Pick<CustomerSync, 'sync' | 'syncCharge'>;
+  readonly customers: Pick<Customers, 'of' | 'all'>;
+  readonly sync: Pick<CustomerSync, 'sync' | 'syncCharge' | 'forgetDeleted'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -143,15 +143,18 @@ export class Reconciler {
   }
 
   /** What the meter has, customer by customer and period by period, beside what it was sent. */
-  async #sums({ remaining }: Findings): Promise<void> {
+  async #sums(found: Findings): Promise<void> {
     const { reports, clock } = this.#options;
     const since = new Date(clock.now().getTime() - REPORTS_MS);
     for (let after: ReportedPeriod | null = null; ;) {
       const page: ReportedPeriod[] = await reports.periods({ since, after, limit: PAGE });
-      for (const period of page) {
-        const difference = await this.#sum(period);
-        if (difference !== null) remaining.push(difference);
-      }
+      await this.#each(page, found, {
+        nameOf: ({ billingEntityId }) => `overage of ${billingEntityId}`,
+        work: async (period) => {
+          const difference = await this.#sum(period);
+          if (difference !== null) found.remaining.push(difference);
+        },
+      });
       if (page.length < PAGE) return;
       after = page.at(-1) as ReportedPeriod;
     }
@@ -181,48 +184,61 @@ export class Reconciler {
     }
   }
 
-  /**
-   * Following Stripe again changes nothing where nothing was missed. With whom Stripe does not answer keeps nobody else
-   * from being followed, until it is away.
-   */
+  /** Following Stripe again changes nothing where nothing was missed. */
   async #customers(found: Findings): Promise<void> {
-    let inARow = 0;
-    for await (const each of this.#options.customers.all()) {
-      try {
-        await this.#noting(each.customerId, found, () => this.#customer(each, found));
-        inARow = 0;
-      } catch (error) {
-        inARow += 1;
-        if (inARow === AWAY_AFTER || !isOfStripe(error)) throw error;
-        found.remaining.push(`${each.customerId}: ${wordsOf(error)}`);
-      }
-    }
+    await this.#each(this.#options.customers.all(), found, {
+      nameOf: ({ customerId }) => customerId,
+      work: (each) => this.#customer(each, found),
+    });
   }
 
   async #customer({ billingEntityId, customerId }: Customer, { repaired }: Findings): Promise<void> {
-    const { customers, subscriptions, sync } = this.#options;
+    const { subscriptions, sync } = this.#options;
     const before = canonicalJson(await subscriptions.of(billingEntityId));
     await sync.sync(customerId);
     const after = canonicalJson(await subscriptions.of(billingEntityId));
     if (before !== after) repaired.push(`${customerId}: the subscription was not as Stripe has it`);
-    await customers.forgetDeleted(customerId);
+    await sync.forgetDeleted(customerId);
   }
 
   /** Overage that was left behind at the end of a subscription, of which no event told. */
   async #ended(found: Findings): Promise<void> {
     const { reports, reporter, clock } = this.#options;
     const since = new Date(clock.now().getTime() - REPORTS_MS);
-    for (const id of await reports.endedSince(since)) await this.#noting(id, found, () => reporter.billEnded(id));
+    await this.#each(await reports.endedSince(since), found, {
+      nameOf: (id) => id,
+      work: (id) => reporter.billEnded(id),
+    });
   }
 
   /** A refund that came back from the bank leaves no trace on its charge. */
   async #refunds(found: Findings): Promise<void> {
     const { stripe, sync, clock } = this.#options;
     const created = { gte: secondsOf(new Date(clock.now().getTime() - REFUNDS_MS)) };
+    const charges = new Set<string>();
     for await (const refunds of stripe.pages('refund', (sdk, page) => sdk.refunds.list({ created, ...page }))) {
-      for (const { id, status, charge } of refunds) {
-        if (charge === null || (status !== 'failed' && status !== 'canceled')) continue;
-        await this.#noting(id, found, () => sync.syncCharge(idOf(charge)));
+      for (const { status, charge } of refunds) {
+        if (charge !== null && (status === 'failed' || status === 'canceled')) charges.add(idOf(charge));
+      }
+    }
+    await this.#each(charges, found, { nameOf: (id) => id, work: (id) => sync.syncCharge(id) });
+  }
+
+  /** One with whom Stripe does not answer keeps nobody else from being looked at, until it is away. */
+  async #each<T>(
+    all: Iterable<T> | AsyncIterable<T>,
+    found: Findings,
+    { nameOf, work }: { nameOf: (each: T) => string; work: (each: T) => Promise<void> },
+  ): Promise<void> {
+    let inARow = 0;
+    for await (const each of all) {
+      try {
+        await this.#noting(nameOf(each), found, () => work(each));
+        inARow = 0;
+      } catch (error) {
+        inARow += 1;
+        if (inARow === AWAY_AFTER || !isOfStripe(error)) throw error;
+        found.remaining.push(`${nameOf(each)}: ${wordsOf(error)}`);
       }
     }
   }

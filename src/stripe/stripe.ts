@@ -90,14 +90,14 @@ export function openStripe(options: Options): StripeServices {
     onSynced: (customerId) => invoices.forget(customerId),
     log,
   });
-  followEvents({ events, stripe, sync, customers });
+  followEvents({ events, stripe, sync });
   const meterReporter = new MeterReporter({ stripe, catalog, events, reports, exclusive, customers, clock, log });
   jobs.tend(async () => meterReporter.tend());
   const returns = { ...settings.returns, publicUrl: options.publicUrl };
   return {
     client: stripe,
     catalog,
-    checkout: new Checkout({ stripe, catalog, customers, sync, subscriptions, returns, clock }),
+    checkout: new Checkout({ stripe, catalog, customers, sync, subscriptions, returns, clock, log }),
     customers,
     events,
     inbox,

@@ -68,7 +68,8 @@ export class CustomerSync {
     const customerId = charge?.customer == null ? null : idOf(charge.customer);
     if (customerId === null) return;
     await this.holding(customerId, async (lock) => {
-      const billingEntityId = await customers.entityOf(customerId);
+      // Also of a customer who was deleted since: what the money had bought goes back with it.
+      const billingEntityId = (await customers.entityOf(customerId)) ?? (await customers.ownerOf(customerId));
       if (billingEntityId === null) return;
       await tryAll([
         () => this.syncHeld(customerId, lock),
@@ -78,13 +79,31 @@ export class CustomerSync {
     });
   }
 
+  /** Lets go of a customer if it was deleted at Stripe, when our state has followed that. */
+  async forgetDeleted(customerId: string): Promise<void> {
+    const { customers } = this.#options;
+    await this.holding(customerId, async (lock) => {
+      if (!(await customers.isDeleted(customerId))) return;
+      await this.syncHeld(customerId, lock);
+      await customers.forget(customerId);
+    });
+  }
+
   /** Runs `work` when nobody else does anything for this customer: what is fetched and what is written belong together. */
   holding<T>(customerId: string, work: (lock: Lock) => Promise<T>): Promise<T> {
     return this.#options.exclusive.run(`customer ${customerId}`, work);
   }
 
-  /** Syncs, for who holds the customer's lock. */
-  async syncHeld(customerId: string, lock: Lock): Promise<void> {
+  /**
+   * Syncs, for who holds the customer's lock.
+   * @param options.onDouble told what keeps a second subscription from being undone, which is no business of who waits for
+   *   an answer; absent: it is thrown
+   */
+  async syncHeld(
+    customerId: string,
+    lock: Lock,
+    { onDouble }: { onDouble?: (error: unknown) => void } = {},
+  ): Promise<void> {
     const { customers, clawbacks, onSynced } = this.#options;
     const billingEntityId = await customers.entityOf(customerId);
     if (billingEntityId === null) return;
@@ -99,8 +118,18 @@ export class CustomerSync {
       () => this.#credit(billingEntityId, affairs),
       ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
       async () => onSynced(customerId),
-      ...doubles.map((double) => () => this.#options.doubles.undo(double, kept, affairs)),
-      () => this.#options.doubles.refund(affairs),
+      () => this.#undo(doubles, { kept, affairs }).catch(onDouble),
+    ]);
+  }
+
+  async #undo(
+    doubles: readonly Stripe.Subscription[],
+    { kept, affairs }: { readonly kept: Stripe.Subscription | null; readonly affairs: Affairs },
+  ): Promise<void> {
+    const { doubles: undoing } = this.#options;
+    await tryAll([
+      ...doubles.map((double) => () => undoing.undo(double, kept, affairs)),
+      () => undoing.refund(affairs),
     ]);
   }
 

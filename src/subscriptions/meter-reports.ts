@@ -138,6 +138,16 @@ export class MeterReports {
     return rows.map(toReport);
   }
 
+  /** Credits of a report's own period that were billed by items of their own. */
+  async billed({ billingEntityId, subscriptionId, period }: MeterReport): Promise<bigint> {
+    const { rows } = await this.#database.query<{ credits: bigint }>(
+      `select coalesce(sum(credits), 0)::bigint as credits from meter_report
+       where billing_entity_id = $1 and state = 'BILLED' and subscription_id is not distinct from $2 and period_start = $3`,
+      [billingEntityId, subscriptionId, period.start],
+    );
+    return rows[0]?.credits ?? 0n;
+  }
+
   /** Subscriptions that accounts have no more, with reports made since then that the meter took. Reads all there is, once a day. */
   async endedSince(since: Date): Promise<string[]> {
     const { rows } = await this.#database.query<{ subscription_id: string }>(

@@ -43,9 +43,12 @@ beforeEach(async () => {
       async *all() {
         for (const [billingEntityId, customerId] of bench.customers) yield { billingEntityId, customerId };
       },
+    },
+    sync: {
+      sync: (customerId) => syncCustomer(customerId),
+      syncCharge: async () => undefined,
       forgetDeleted: async () => undefined,
     },
-    sync: { sync: (customerId) => syncCustomer(customerId), syncCharge: async () => undefined },
     clock: installation.clock,
     log: pino({ level: 'silent' }),
   });

@@ -1,7 +1,7 @@
 /** How payers stand, and what they may use then: trials, arrears, recovery, first payments, ends (rules 18, 25, 26). */
 import type { Stripe } from 'stripe';
 import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
-import { type Buyer, CANCEL, OPEN_CHECKOUT, RESUME, RETURNS, Till } from '../support/till.ts';
+import { type Buyer, CANCEL, CHANGE, OPEN_CHECKOUT, RESUME, RETURNS, Till } from '../support/till.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -63,11 +63,12 @@ async function payOnPage(buyer: Buyer): Promise<void> {
 async function subscribeAtStripe(
   buyer: Buyer,
   terms: Partial<Stripe.SubscriptionCreateParams> = {},
+  quantity = 1,
 ): Promise<Stripe.Subscription> {
   const { customers, catalog } = till.app.services.stripe as NonNullable<typeof till.app.services.stripe>;
   const customer = await customers.ensure({ billingEntityId: buyer.id, externalId: buyer.externalId, name: 'Ada' });
   const { prices, overagePrice } = await catalog.get();
-  const items = [{ price: prices.get('PRO') as string, quantity: 1 }, { price: overagePrice }];
+  const items = [{ price: prices.get('PRO') as string, quantity }, { price: overagePrice }];
   const made = await till.stripe.call('subscription', (sdk) => sdk.subscriptions.create({ customer, items, ...terms }));
   await till.settled();
   return made;
@@ -438,6 +439,77 @@ describe('a period that had no credits, because nobody paid, of a subscription t
     await till.settled();
     expect((await till.shown(ada)).credits).toEqual({ available: 1_000_000, owed: 0 });
   });
+
+  /** Unpaid from the first renewal on, and ended in the third period, whose base nobody ever gave. */
+  async function endedInArrears(): Promise<Buyer> {
+    await till.control.behave({ afterRetries: 'past_due' });
+    const ada = await subscribed();
+    await till.setCard(ada, 'declined');
+    await at(FIRST_END);
+    await at(FIRST_END + HOUR_MS);
+    await at(Date.parse('2027-03-31T00:00:00.000Z'));
+    await at(Date.parse('2027-03-31T02:00:00.000Z'));
+    await at(Date.parse('2027-04-05T00:00:00.000Z'));
+    await endAtStripe(ada);
+    await till.settled();
+    return ada;
+  }
+
+  test.each([false, true])('beside a first payment that comes to nothing (%s)', async (tries) => {
+    const ada = await endedInArrears();
+    await at(Date.parse('2027-04-06T00:00:00.000Z'));
+    await till.control.deliveryMode({ hold: true });
+    if (tries) {
+      const { prices } = await till.catalog();
+      const customer = await till.customerOf(ada);
+      await till.stripe.call('subscription', (sdk) =>
+        sdk.subscriptions.create({ customer, items: [{ price: prices.get('PRO') as string, quantity: 1 }] }),
+      );
+    }
+    const [third] = (await till.invoicesOf(ada)).filter(
+      ({ billing_reason: reason, status }) => reason === 'subscription_cycle' && status === 'open',
+    );
+    const answer = await fetch(third?.hosted_invoice_url as string, {
+      method: 'POST',
+      headers: { connection: 'close' },
+      body: new URLSearchParams({ card: 'accepted' }),
+    });
+    expect(answer.status).toBe(200);
+    till.clock.set('2027-04-07T12:00:00.000Z');
+    await till.control.moveClock({ to: till.clock.now() });
+    await till.control.deliveryMode({ hold: false });
+    await till.control.releaseDeliveries();
+    await till.settled();
+    expect((await till.shown(ada)).credits).toMatchObject({ available: 500_000 });
+  });
+
+  test('when somebody has cut it short at Stripe', async () => {
+    await till.control.behave({ afterRetries: 'past_due' });
+    const ada = await subscribed();
+    await till.setCard(ada, 'declined');
+    await at(FIRST_END);
+    await at(FIRST_END + HOUR_MS);
+    const third = Date.parse('2027-03-31T00:00:00.000Z');
+    await at(third);
+    await at(third + 2 * HOUR_MS);
+    const { id } = await till.stripeSubscriptionOf(ada);
+    await at(third + DAY_MS);
+    await till.setCard(ada, 'accepted');
+    await till.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.update(id, { billing_cycle_anchor: { type: 'now' }, proration_behavior: 'none' }),
+    );
+    await till.settled();
+    await at(third + DAY_MS + HOUR_MS);
+    const before = (await till.shown(ada)).credits;
+    const open = (await till.invoicesOf(ada)).filter(({ status }) => status === 'open');
+    for (const { hosted_invoice_url: page } of open) await till.submit(page as string, { card: 'accepted' });
+    await till.settled();
+    const after = (await till.shown(ada)).credits;
+    expect({ before, open: open.length, gained: after.available - before.available }).toMatchObject({
+      open: 2,
+      gained: open.length * 500_000,
+    });
+  });
 });
 
 describe('a trial of the plan', () => {
@@ -497,6 +569,30 @@ describe('a trial of the plan', () => {
     expect(await till.of(ada, RESUME)).toMatchObject({ status: 'ACTIVE' });
     expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
     await till.expectProven(ada);
+  });
+
+  test('that was paused has no fewer units, and no preview of them', async () => {
+    const ada = await till.buyer();
+    await subscribeAtStripe(ada, trial('pause'), 2);
+    await at(TRIAL_END);
+    await at(TRIAL_END + DAY_MS);
+    const input = { billingEntityId: ada.id, plan: 'PRO', quantity: 1 };
+    const preview = 'query ($input: ChangePlanInput!) { previewPlanChange(input: $input) { timing } }';
+    expect(await till.codeOf(ada, preview, { input })).toBe('CONFLICT');
+    expect(await till.codeOf(ada, CHANGE, { input })).toBe('CONFLICT');
+    expect((await till.stripeSubscriptionOf(ada)).schedule).toBeNull();
+  });
+
+  test('goes on with fewer units, which come at its end', async () => {
+    const ada = await till.buyer();
+    await subscribeAtStripe(ada, trial('cancel'), 2);
+    expect(await till.change(ada, 1)).toMatchObject({ status: 'TRIALING', quantity: 2, scheduledQuantity: 1 });
+    expect((await till.stripeSubscriptionOf(ada)).trial_end).toBe(TRIAL_END / 1_000);
+    await till.setCard(ada, 'accepted');
+    await at(TRIAL_END);
+    await at(TRIAL_END + 2 * HOUR_MS);
+    expect((await till.chargesOf(ada)).map(({ amount }) => amount)).toEqual([2_000]);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
   });
 
   test('gives the plan’s credits, and at its end with a card the next ones without a gap', async () => {
@@ -653,7 +749,7 @@ describe('units that changed at Stripe before a period began, of which nobody wa
   });
 });
 
-test('two subscriptions that were both paid month after month before anybody heard: people decide which one goes', async () => {
+test('two subscriptions that were both paid month after month before anybody heard: the second one ends, and people decide on its money', async () => {
   const ada = await till.buyer();
   const sessions = [await till.checkout(ada, { plan: 'PRO' }), await till.checkout(ada, { plan: 'PRO', quantity: 3 })];
   await till.control.deliveryMode({ hold: true });
@@ -663,7 +759,7 @@ test('two subscriptions that were both paid month after month before anybody hea
   }
   await at(FIRST_END + 2 * HOUR_MS);
   await expect(till.sync(ada)).rejects.toThrow('decide by hand');
-  expect((await till.subscriptionsOf(ada)).map(({ status }) => status)).toEqual(['active', 'active']);
+  expect((await till.subscriptionsOf(ada)).map(({ status }) => status)).toEqual(['canceled', 'active']);
   expect((await till.chargesOf(ada)).map(({ amount_refunded: cents }) => cents)).toEqual([0, 0, 0, 0]);
   expect(await till.shown(ada)).toMatchObject({ ...stands('ACTIVE', 500_000), subscription: { quantity: 1 } });
 });

@@ -179,6 +179,7 @@ async function tourOfInvoices(bench: Bench, catalog: Catalog): Promise<void> {
   });
   await stripe.invoiceItems.retrieve(extra.id);
   await stripe.invoiceItems.list({ customer: customer.id, pending: true });
+  await stripe.invoiceItems.update(extra.id, { quantity: 3 });
   const spare = await stripe.invoiceItems.create({ customer: customer.id, amount: 5, currency: 'usd' });
   await stripe.invoiceItems.del(spare.id);
   const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });

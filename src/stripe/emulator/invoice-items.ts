@@ -45,9 +45,15 @@ export const invoiceItemRoutes: readonly Route[] = [
     },
   ),
   route('GET', '/v1/invoiceitems/:id', {}, (sandbox, _parameters, [id]) => itemOf(sandbox, id)),
+  route('POST', '/v1/invoiceitems/:id', { quantity: required(integer) }, (sandbox, { quantity }, [id]) => {
+    const item = waitingItem(sandbox, id);
+    item.quantity = quantity;
+    item.amount = lineCents(String(item.pricing?.unit_amount_decimal ?? item.amount), quantity);
+    item.net_amount = item.amount;
+    return item;
+  }),
   route('DELETE', '/v1/invoiceitems/:id', {}, (sandbox, _parameters, [id]) => {
-    const item = itemOf(sandbox, id);
-    if (item.invoice !== null) throw invalid('This invoice item is already on an invoice.');
+    const item = waitingItem(sandbox, id);
     sandbox.tables.invoiceItems.delete(id);
     sandbox.emit('invoiceitem.deleted', item);
     return { id, object: 'invoiceitem', deleted: true };
@@ -90,6 +96,13 @@ function createItem(sandbox: Sandbox, parameters: Values<typeof createFields>): 
   });
   keepItems(sandbox, [item]);
   if (invoice !== null) absorbWaiting(sandbox, invoice, [item]);
+  return item;
+}
+
+/** What no invoice has taken yet: after that it stays as it is. */
+function waitingItem(sandbox: Sandbox, id: string): InvoiceItem {
+  const item = itemOf(sandbox, id);
+  if (item.invoice !== null) throw invalid('This invoice item is already on an invoice.');
   return item;
 }
 
