@@ -25,12 +25,18 @@ export class MeterReports {
     this.#ledger = ledger;
   }
 
-  /** Accounts with overage that no report has yet, in the order of their ids. Found without locks. */
+  /**
+   * Accounts with overage that no report has yet, and none of whose reports of the period waits: what is used while the
+   * provider is away makes one report, and not one every few seconds. In the order of their ids; found without locks.
+   */
   async unreported({ after, limit }: { readonly after: string | null; readonly limit: number }): Promise<string[]> {
     const { rows } = await this.#database.query<{ billing_entity_id: string }>(
-      `select billing_entity_id from credit_account
-       where overage_reported < overage_total and ($1::uuid is null or billing_entity_id > $1)
-       order by billing_entity_id limit $2`,
+      `select a.billing_entity_id from credit_account a
+       where a.overage_reported < a.overage_total and ($1::uuid is null or a.billing_entity_id > $1)
+         and not exists (
+           select from meter_report m
+           where m.billing_entity_id = a.billing_entity_id and m.state = 'PENDING' and m.period_start = a.period_start)
+       order by a.billing_entity_id limit $2`,
       [after, limit],
     );
     return rows.map((row) => row.billing_entity_id);

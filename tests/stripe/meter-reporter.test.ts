@@ -181,6 +181,21 @@ describe('a call whose outcome is not known', () => {
     expect(new Set((await bench.sent(payer)).map(({ identifier }) => identifier))).toEqual(new Set([report.id]));
   });
 
+  it('keeps what is used meanwhile in one report, however long Stripe is away', async () => {
+    const payer = await bench.payer();
+    const { reporter } = bench.process();
+    await bench.emulator.control.addFault({ ...METER_EVENTS, kind: 'error_before_commit', times: 0 });
+    for (const credits of [5, 6, 7, 8]) {
+      await bench.use(payer, credits);
+      await reporter.run();
+    }
+    expect(await bench.reportsOf(payer)).toHaveLength(1);
+    await bench.emulator.control.clearFaults();
+    for (let pass = 0; pass < 3; pass += 1) await reporter.run();
+    expect(await bench.reportsOf(payer)).toMatchObject([{ credits: 5n }, { credits: 21n }]);
+    expect(await bench.counted(payer)).toBe(26);
+  });
+
   it('does not keep other customers waiting', async () => {
     const [first, second] = [await bench.payer(), await bench.payer()];
     await bench.use(first, 1);
