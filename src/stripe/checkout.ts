@@ -1,7 +1,6 @@
 /** Hosted pages: where a plan or credits are bought, and where payers look after cards and invoices. */
 import type { Stripe } from 'stripe';
 import type { Clock } from '../clock.ts';
-import type { Log } from '../log.ts';
 import { PLAN_BY_CODE, type PlanCode } from '../plans/plans.ts';
 import { Refusal } from '../refusal.ts';
 import { type Subscription, type Subscriptions, withoutSubscription } from '../subscriptions/subscriptions.ts';
@@ -20,7 +19,6 @@ interface Options {
   readonly subscriptions: Subscriptions;
   readonly returns: ReturnRules;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** An address to send somebody to. */
@@ -85,7 +83,7 @@ export class Checkout {
    * @throws Refusal NOT_FOUND; CONFLICT while nobody has paid; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async complete({ billingEntityId }: Payer, sessionId: string): Promise<Subscription> {
-    const { customers, stripe, sync, subscriptions, clock, log } = this.#options;
+    const { customers, stripe, sync, subscriptions, clock } = this.#options;
     const customer = await customers.of(billingEntityId);
     const session =
       customer === null || !SESSION_ID.test(sessionId)
@@ -100,8 +98,7 @@ export class Checkout {
         `the Checkout session is ${session.status === 'expired' ? 'expired' : 'not paid yet'}`,
       );
     }
-    const onDouble = (error: unknown): void => log.error({ err: error }, 'a double is left');
-    await sync.holding(customer, (lock) => sync.syncHeld(customer, lock, { onDouble }));
+    await sync.holding(customer, (lock) => sync.answerHeld(customer, lock));
     const { subscription } = await subscriptions.of(billingEntityId);
     return subscription ?? withoutSubscription(billingEntityId, clock.now());
   }

@@ -176,7 +176,7 @@ export class PlanChanges {
     otherwise: string,
     work: (subscribed: Subscribed, note: () => Promise<void>) => Promise<void>,
   ): Promise<Subscription> {
-    const { customers, sync, subscriptions, clock, log } = this.#options;
+    const { customers, sync, subscriptions, clock } = this.#options;
     const none = (): Refusal => new Refusal('CONFLICT', `there is no subscription: ${otherwise}`);
     const customer = await customers.of(ask.billingEntityId);
     if (customer === null) throw none();
@@ -184,7 +184,7 @@ export class PlanChanges {
       const subscribed = await this.#find(customer);
       if (subscribed === null) throw none();
       await this.#asking(subscribed, () => work(subscribed, () => this.#note(ask, subscribed)));
-      await sync.syncHeld(customer, lock, { onDouble: (error) => log.error({ err: error }, 'a double is left') });
+      await sync.answerHeld(customer, lock);
     });
     const { subscription } = await subscriptions.of(ask.billingEntityId);
     return subscription ?? withoutSubscription(ask.billingEntityId, clock.now());
@@ -378,8 +378,8 @@ function checkPaid({ subscription: { status } }: Subscribed): void {
 
 /** @throws Refusal CONFLICT: what is paused has no period at whose end there could be fewer units; it can only end, or go on */
 function checkRunning({ subscription: { status } }: Subscribed, { plan }: Target): void {
-  const isMere = plan.priceCents > 0;
-  if (status === 'paused' && isMere) throw new Refusal('CONFLICT', 'the subscription is paused: resume it');
+  if (status !== 'paused' || plan.priceCents === 0) return;
+  throw new Refusal('CONFLICT', 'the subscription is paused: resume it, or end it');
 }
 
 /** More money is up. */

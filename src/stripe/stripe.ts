@@ -97,7 +97,7 @@ export function openStripe(options: Options): StripeServices {
   return {
     client: stripe,
     catalog,
-    checkout: new Checkout({ stripe, catalog, customers, sync, subscriptions, returns, clock, log }),
+    checkout: new Checkout({ stripe, catalog, customers, sync, subscriptions, returns, clock }),
     customers,
     events,
     inbox,

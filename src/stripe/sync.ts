@@ -94,16 +94,23 @@ export class CustomerSync {
     return this.#options.exclusive.run(`customer ${customerId}`, work);
   }
 
+  /** Syncs, for who holds the customer's lock. */
+  async syncHeld(customerId: string, lock: Lock): Promise<void> {
+    await this.#syncHeld(customerId, lock, (undoing) => undoing);
+  }
+
   /**
-   * Syncs, for who holds the customer's lock.
-   * @param options.onDouble told what keeps a second subscription from being undone, which is no business of who waits for
-   *   an answer; absent: it is thrown
+   * The same, for who waits for an answer: that a second subscription cannot be undone is no failure of theirs. It is told,
+   * and tried again with the next event.
    */
-  async syncHeld(
-    customerId: string,
-    lock: Lock,
-    { onDouble }: { onDouble?: (error: unknown) => void } = {},
-  ): Promise<void> {
+  async answerHeld(customerId: string, lock: Lock): Promise<void> {
+    const { log } = this.#options;
+    await this.#syncHeld(customerId, lock, (undoing) =>
+      undoing.catch((error: unknown) => log.error({ err: error, customerId }, 'a second subscription is left')),
+    );
+  }
+
+  async #syncHeld(customerId: string, lock: Lock, settle: (undoing: Promise<void>) => Promise<void>): Promise<void> {
     const { customers, clawbacks, onSynced } = this.#options;
     const billingEntityId = await customers.entityOf(customerId);
     if (billingEntityId === null) return;
@@ -118,7 +125,7 @@ export class CustomerSync {
       () => this.#credit(billingEntityId, affairs),
       ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
       async () => onSynced(customerId),
-      () => this.#undo(doubles, { kept, affairs }).catch(onDouble),
+      () => settle(this.#undo(doubles, { kept, affairs })),
     ]);
   }
 
