@@ -143,10 +143,23 @@ export async function orMissing<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof StripeRejection && error.code === 'resource_missing') return null;
+    if (isMissing(error)) return null;
     throw error;
   }
 }
+
+/** Whether Stripe says that there is no such thing. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof StripeRejection && error.code === 'resource_missing';
+}
+
+/** Whether Stripe did not answer as it should; whether it carried a call out is then unknown. */
+export function isAway(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'PAYMENT_PROVIDER_ERROR';
+}
+
+/** Customers in a row with whom Stripe did not answer: it is away, and not only for them. */
+export const AWAY_AFTER = 3;
 
 /** Where a page of a list begins, in Stripe's words. */
 export interface Page {

@@ -4,7 +4,7 @@ import type { Stripe } from 'stripe';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
 import type { CatalogIds } from './catalog.ts';
-import { type StripeClient, StripeRejection } from './client.ts';
+import { isMissing, type StripeClient, StripeRejection } from './client.ts';
 import type { Customers } from './customers.ts';
 import { chooseSubscription, idOf } from './provider-state.ts';
 
@@ -84,9 +84,7 @@ export class Invoices {
         sdk.invoices.list({ customer, limit: first, ...(after !== null && { starting_after: after }) }),
       );
     } catch (error) {
-      if (error instanceof StripeRejection && error.code === 'resource_missing') {
-        throw notACursor();
-      }
+      if (isMissing(error)) throw notACursor();
       throw error;
     }
   }

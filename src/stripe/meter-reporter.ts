@@ -10,7 +10,7 @@ import type { Log } from '../log.ts';
 import { Refusal } from '../refusal.ts';
 import type { DeliveredReport, MeterReports } from '../subscriptions/meter-reports.ts';
 import { type CatalogIds, OVERAGE_METER } from './catalog.ts';
-import { type StripeClient, StripeRejection } from './client.ts';
+import { AWAY_AFTER, isAway, type StripeClient, StripeRejection } from './client.ts';
 import type { Customers } from './customers.ts';
 import type { StripeEvents } from './events.ts';
 import { LateOverage, secondsOf } from './late-overage.ts';
@@ -41,8 +41,6 @@ const LONGEST_REST_MS = 6 * 3_600_000;
 const PAGE = 500;
 /** Customers that are served at one time; each holds a connection. */
 const AT_ONCE = 3;
-/** Customers in a row with whom Stripe did not answer: it is away. */
-const AWAY_AFTER = 3;
 
 /** What the meter says of it cannot be told apart from what it says of others. */
 const UNDECIDED = 'undecided: ';
@@ -178,7 +176,7 @@ export class MeterReporter {
     }
   }
 
-  /** @returns which of the others went with it */
+  /** @returns what is delivered: itself, and which of the others went with it */
   async #deliver(
     report: DeliveredReport,
     { customerId, others }: { readonly customerId: string; readonly others: readonly DeliveredReport[] },
@@ -203,9 +201,9 @@ export class MeterReporter {
     const trying = { ...report, state: 'PENDING', attempts: report.attempts + 1, sentAt: null } as const;
     if (!(await reports.note(report, trying))) return [];
     try {
-      const together = tooLate ? others : [];
-      if (tooLate) await this.#bill([trying, ...together], customerId);
-      else await this.#note(trying, { state: await this.#send(trying, customerId) });
+      const together: Together = tooLate ? [trying, ...others] : [trying];
+      const state = tooLate ? await this.#bill(together, customerId) : await this.#send(trying, customerId);
+      for (const each of together) await this.#note(each, { state });
       return together.map(({ id }) => id);
     } catch (error) {
       if (error instanceof StripeRejection) {
@@ -234,21 +232,18 @@ export class MeterReporter {
       );
     } catch (error) {
       if (!(error instanceof StripeRejection)) throw error;
-      if (error.code === 'timestamp_too_far_in_past') {
-        await this.#late.bill(report, (await this.#options.reports.billed(report)) + credits, customerId);
-        return 'BILLED';
-      }
+      if (error.code === 'timestamp_too_far_in_past') return this.#bill([report], customerId);
       if (!isKnownAlready(error)) throw error;
     }
     return 'SENT';
   }
 
   /** Of one period, beside what was billed of it before. */
-  async #bill(reports: readonly [DeliveredReport, ...DeliveredReport[]], customerId: string): Promise<void> {
+  async #bill(reports: Together, customerId: string): Promise<'BILLED'> {
     const before = await this.#options.reports.billed(reports[0]);
     const credits = reports.reduce((sum, each) => sum + each.credits, before);
     await this.#late.bill(reports[0], credits, customerId);
-    for (const report of reports) await this.#note(report, { state: 'BILLED' });
+    return 'BILLED';
   }
 
   /** Bills what the meter has of a subscription that was ended at once, without an invoice. */
@@ -363,6 +358,9 @@ function lockOf(billingEntityId: string): string {
   return `overage of ${billingEntityId}`;
 }
 
+/** Of one period. */
+type Together = readonly [DeliveredReport, ...DeliveredReport[]];
+
 /** Of the same period as another one, and never tried. */
 function isLikewise(report: DeliveredReport, { subscriptionId, period }: DeliveredReport): boolean {
   const isSame = report.subscriptionId === subscriptionId && report.period.start.getTime() === period.start.getTime();
@@ -393,10 +391,6 @@ function rejectionsOf({ error }: DeliveredReport): number {
 
 function isKnownAlready({ code, message }: StripeRejection): boolean {
   return code === 'duplicate_meter_event' || message.startsWith('An event already exists with identifier');
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof Refusal && error.code === 'PAYMENT_PROVIDER_ERROR';
 }
 
 const REPORT = z.object({

@@ -7,7 +7,7 @@ import { Refusal } from '../refusal.ts';
 import type { MeterReports, ReportedPeriod } from '../subscriptions/meter-reports.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
 import type { CatalogIds } from './catalog.ts';
-import { type StripeClient, StripeRejection } from './client.ts';
+import { AWAY_AFTER, isAway, type StripeClient, StripeRejection } from './client.ts';
 import type { Customers } from './customers.ts';
 import type { Inbox, StripeEvent } from './inbox.ts';
 import { countedBy, type MeterReporter } from './meter-reporter.ts';
@@ -53,8 +53,6 @@ const REPORTS_MS = 62 * 86_400_000;
 const REFUNDS_MS = 90 * 86_400_000;
 
 const PAGE = 500;
-/** Customers in a row with whom Stripe did not answer: it is away. */
-const AWAY_AFTER = 3;
 
 export class Reconciler {
   readonly #options: Options;
@@ -237,7 +235,7 @@ export class Reconciler {
         inARow = 0;
       } catch (error) {
         inARow += 1;
-        if (inARow === AWAY_AFTER || !isOfStripe(error)) throw error;
+        if (inARow === AWAY_AFTER || !isAway(error)) throw error;
         found.remaining.push(`${nameOf(each)}: ${wordsOf(error)}`);
       }
     }
@@ -247,10 +245,6 @@ export class Reconciler {
 interface Customer {
   readonly billingEntityId: string;
   readonly customerId: string;
-}
-
-function isOfStripe(error: unknown): boolean {
-  return error instanceof Refusal && error.code === 'PAYMENT_PROVIDER_ERROR';
 }
 
 function wordsOf(error: unknown): string {

@@ -9,7 +9,7 @@ import type { Subscriptions } from '../subscriptions/subscriptions.ts';
 import { tryAll } from '../try-all.ts';
 import type { BasePayments } from './base-payments.ts';
 import { type Clawbacks, isTouched } from './clawbacks.ts';
-import { orMissing, type StripeClient, StripeRejection } from './client.ts';
+import { isMissing, orMissing, type StripeClient } from './client.ts';
 import type { Customers } from './customers.ts';
 import type { Doubles } from './doubles.ts';
 import {
@@ -201,8 +201,4 @@ export class CustomerSync {
       .map((line) => ({ ...line, billingEntityId, reason: null }));
     for (const line of await subscriptions.uncredited(billingEntityId, due)) await subscriptions.credit(line);
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof StripeRejection && error.code === 'resource_missing';
 }
