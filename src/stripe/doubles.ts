@@ -1,4 +1,4 @@
-/** Of two live subscriptions (two Checkouts at once) the older stays; the other one is refunded and ended (rule 26). */
+/** Of two live subscriptions (two Checkouts at once) the older stays; the other one is ended and refunded (rule 26). */
 import type { Stripe } from 'stripe';
 import type { Log } from '../log.ts';
 import { orMissing, type StripeClient, StripeRejection } from './client.ts';
@@ -58,16 +58,13 @@ export class Doubles {
 
   async #refundAll(double: Stripe.Subscription, { invoices, charges }: Affairs): Promise<void> {
     const paid = invoices.filter((each) => isPaid(each) && subscriptionOf(each) === double.id);
-    const isLeft = ({ status, refunded }: Stripe.Charge): boolean => status === 'succeeded' && !refunded;
-    if (paid.some((each) => each.billing_reason === 'subscription_cycle') && charges.some(isLeft)) {
+    const isBack = (intent: string): boolean => charges.some((each) => each.payment_intent === intent && each.refunded);
+    const left: string[] = [];
+    for (const { id } of paid) left.push(...(await this.#intentsOf(id)).filter((intent) => !isBack(intent)));
+    if (left.length > 0 && paid.some((each) => each.billing_reason === 'subscription_cycle')) {
       throw new Error(`${double.id} was a second subscription, paid for periods: decide by hand what is refunded`);
     }
-    for (const { id } of paid) {
-      for (const intent of await this.#intentsOf(id)) {
-        const isBack = charges.some((each) => each.payment_intent === intent && each.refunded);
-        if (!isBack) await this.#refund(intent);
-      }
-    }
+    for (const intent of left) await this.#refund(intent);
   }
 
   async #intentsOf(invoice: string): Promise<string[]> {

@@ -760,7 +760,12 @@ test('two subscriptions that were both paid month after month before anybody hea
   await at(FIRST_END + 2 * HOUR_MS);
   await expect(till.sync(ada)).rejects.toThrow('decide by hand');
   expect((await till.subscriptionsOf(ada)).map(({ status }) => status)).toEqual(['canceled', 'active']);
-  expect((await till.chargesOf(ada)).map(({ amount_refunded: cents }) => cents)).toEqual([0, 0, 0, 0]);
+  const charges = await till.chargesOf(ada);
+  expect(charges.map(({ amount_refunded: cents }) => cents)).toEqual([0, 0, 0, 0]);
+  expect(await till.shown(ada)).toMatchObject({ ...stands('ACTIVE', 500_000), subscription: { quantity: 1 } });
+  // They have decided.
+  for (const { id } of charges.filter(({ amount }) => amount === 6_000)) await till.control.refund(id);
+  await till.sync(ada);
   expect(await till.shown(ada)).toMatchObject({ ...stands('ACTIVE', 500_000), subscription: { quantity: 1 } });
 });
 
