@@ -59,9 +59,7 @@ describe('PRO', () => {
     expect(first).toMatchObject({ plan: { code: 'PRO' }, quantity: 2, status: 'ACTIVE' });
     expect(await till.available(ada)).toBe(1_000_000);
     expect(await till.complete(ada, session)).toEqual(first);
-    await till.control.deliveryMode({ hold: false });
-    await till.control.releaseDeliveries('reversed');
-    await till.settled();
+    await till.release('reversed');
     expect(await till.available(ada)).toBe(1_000_000);
     expect(await till.complete(ada, session)).toEqual(first);
   });
@@ -76,9 +74,7 @@ describe('PRO', () => {
     await till.control.payCheckout(one);
     await till.moveTo(new Date(till.clock.now().getTime() + 1_000));
     await till.control.payCheckout(two);
-    await till.control.deliveryMode({ hold: false });
-    await till.control.releaseDeliveries('reversed');
-    await till.settled();
+    await till.release('reversed');
     expect(await till.shown(ada)).toMatchObject({ credits: { available: 500_000 }, subscription: { quantity: 1 } });
     const customer = await till.customerOf(ada);
     const all = await subscriptionsOf(customer);
@@ -112,9 +108,7 @@ describe('PRO', () => {
     }
 
     const tell = async (): Promise<void> => {
-      await till.control.deliveryMode({ hold: false });
-      await till.control.releaseDeliveries('reversed');
-      await till.settled();
+      await till.release('reversed');
     };
 
     test('where the refund is refused: it is ended, everything else follows, and whoever tries later refunds it', async () => {

@@ -1,5 +1,6 @@
 /** Ends that nobody planned, or of which nobody told in time: what was used is billed once, and nobody stays where they were. */
 import type { Reconciliation } from '../../src/stripe/reconciler.ts';
+import type { StripeServices } from '../../src/stripe/stripe.ts';
 import {
   type Buyer,
   CANCEL,
@@ -31,6 +32,9 @@ const FIRST_END = Date.parse('2027-02-28T00:00:00.000Z');
 /** Stripe refuses to give anything back. */
 const NO_REFUNDS = { method: 'POST', path: '/v1/refunds', kind: 'rejected', times: 0 } as const;
 
+/** The meter does not answer. */
+const NO_METER = { kind: 'error_before_commit', path: '/v1/billing/meter_events', times: 0 } as const;
+
 const at = (ms: number): Promise<void> => till.moveTo(new Date(ms));
 
 async function subscribed(quantity = 1): Promise<Buyer> {
@@ -42,11 +46,6 @@ async function subscribed(quantity = 1): Promise<Buyer> {
 async function purchase(buyer: Buyer, amount: number): Promise<void> {
   await till.control.payCheckout(await till.checkout(buyer, { credits: amount }));
   await till.settled();
-}
-
-async function cancelAtStripe(buyer: Buyer): Promise<void> {
-  const { id } = await till.stripeSubscriptionOf(buyer);
-  await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
 }
 
 /** Cents asked for overage, on whatever invoice, oldest first. */
@@ -63,12 +62,6 @@ async function overageCents(buyer: Buyer): Promise<number[]> {
     .map(({ amount }) => amount);
 }
 
-const release = async (): Promise<void> => {
-  await till.control.deliveryMode({ hold: false });
-  await till.control.releaseDeliveries();
-  await till.settled();
-};
-
 /** We are away for so long that Stripe lists nothing any more of what it told at first: it does so for 30 days. */
 async function away(buyer: Buyer, work: (customer: string) => Promise<void>, days = 41): Promise<void> {
   const customer = await till.customerOf(buyer);
@@ -81,7 +74,7 @@ async function away(buyer: Buyer, work: (customer: string) => Promise<void>, day
   });
 }
 
-const services = () => till.app.services.stripe as NonNullable<typeof till.app.services.stripe>;
+const services = () => till.app.services.stripe as StripeServices;
 
 const reconcile = (): Promise<Reconciliation> => services().reconciler.run();
 
@@ -100,7 +93,7 @@ describe('overage', () => {
     expect(await till.use(ada, 1_500_000)).toMatchObject({ credits: 1_500_000 });
     await till.reported();
     await at(FIRST_END + 20 * 60_000);
-    await release();
+    await till.release();
     await till.reported();
     await at(FIRST_END + 5 * HOUR_MS);
     await till.reported();
@@ -112,7 +105,7 @@ describe('overage', () => {
   test('is billed once beside a second subscription that cannot be refunded', async () => {
     const ada = await till.buyer();
     const [one, two] = [await till.checkout(ada, { plan: 'PRO' }), await till.checkout(ada, { plan: 'PRO' })];
-    await till.control.addFault({ method: 'POST', path: '/v1/refunds', kind: 'rejected', times: 0 });
+    await till.control.addFault(NO_REFUNDS);
     await till.control.deliveryMode({ hold: true });
     await till.control.payCheckout(one);
     await at(START + 60_000);
@@ -132,25 +125,30 @@ describe('overage', () => {
     expect({ overage: await overageCents(ada), charged }).toEqual({ overage: [4_000], charged: [2_000, 2_000, 6_000] });
   });
 
-  test('that is not told yet when somebody begins the cycle anew at Stripe is billed', async () => {
-    const ada = await subscribed();
-    await till.allowOverage(ada);
-    await at(START + 10 * DAY_MS);
-    await till.control.addFault({ kind: 'error_before_commit', path: '/v1/billing/meter_events', times: 0 });
-    expect(await till.use(ada, 1_500_000)).toMatchObject({ credits: 1_500_000 });
-    await at(START + 10 * DAY_MS + HOUR_MS);
-    const { id } = await till.stripeSubscriptionOf(ada);
-    await till.stripe.call('subscription', (sdk) =>
-      sdk.subscriptions.update(id, { billing_cycle_anchor: { type: 'now' }, proration_behavior: 'none' }),
-    );
-    await till.settled();
-    await till.control.clearFaults();
-    await till.reported();
-    await at(START + 10 * DAY_MS + 2 * HOUR_MS);
-    await at(Date.parse('2027-03-10T03:00:00.000Z'));
-    await at(Date.parse('2027-03-10T05:00:00.000Z'));
-    expect((await overageCents(ada)).reduce((a, b) => a + b, 0)).toBe(4_000);
-  });
+  test.each([false, true])(
+    'that is not told yet (frozen: %s) when somebody begins the cycle anew at Stripe is billed',
+    async (isFrozen) => {
+      const ada = await subscribed();
+      await till.allowOverage(ada);
+      await at(START + 10 * DAY_MS);
+      await till.control.addFault(NO_METER);
+      expect(await till.use(ada, 1_500_000)).toMatchObject({ credits: 1_500_000 });
+      // As every five seconds.
+      if (isFrozen) await services().meterReporter.run();
+      await at(START + 10 * DAY_MS + HOUR_MS);
+      const { id } = await till.stripeSubscriptionOf(ada);
+      await till.stripe.call('subscription', (sdk) =>
+        sdk.subscriptions.update(id, { billing_cycle_anchor: { type: 'now' }, proration_behavior: 'none' }),
+      );
+      await till.settled();
+      await till.control.clearFaults();
+      await till.reported();
+      await at(START + 10 * DAY_MS + 2 * HOUR_MS);
+      await at(Date.parse('2027-03-10T03:00:00.000Z'));
+      await at(Date.parse('2027-03-10T05:00:00.000Z'));
+      expect((await overageCents(ada)).reduce((a, b) => a + b, 0)).toBe(4_000);
+    },
+  );
 
   test.each([20, 41])(
     'that the meter has of a subscription that is ended at once while we are away for %i days is billed',
@@ -179,28 +177,6 @@ describe('overage', () => {
     },
   );
 
-  test('that is frozen and not told yet when somebody begins the cycle anew at Stripe is billed', async () => {
-    const ada = await subscribed();
-    await till.allowOverage(ada);
-    await at(START + 10 * DAY_MS);
-    await till.control.addFault({ kind: 'error_before_commit', path: '/v1/billing/meter_events', times: 0 });
-    expect(await till.use(ada, 1_500_000)).toMatchObject({ credits: 1_500_000 });
-    // As every five seconds.
-    await services().meterReporter.run();
-    await at(START + 10 * DAY_MS + HOUR_MS);
-    const { id } = await till.stripeSubscriptionOf(ada);
-    await till.stripe.call('subscription', (sdk) =>
-      sdk.subscriptions.update(id, { billing_cycle_anchor: { type: 'now' }, proration_behavior: 'none' }),
-    );
-    await till.settled();
-    await till.control.clearFaults();
-    await till.reported();
-    await at(START + 10 * DAY_MS + 2 * HOUR_MS);
-    await at(Date.parse('2027-03-10T03:00:00.000Z'));
-    await at(Date.parse('2027-03-10T05:00:00.000Z'));
-    expect((await overageCents(ada)).reduce((a, b) => a + b, 0)).toBe(4_000);
-  });
-
   test.each([false, true])('that a hold brings over the end (planned: %s) is charged', async (isPlanned) => {
     const ada = await subscribed();
     await till.allowOverage(ada);
@@ -210,8 +186,7 @@ describe('overage', () => {
       await till.of(ada, CANCEL);
       await at(FIRST_END);
     } else {
-      const { id } = await till.stripeSubscriptionOf(ada);
-      await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
+      await till.endAtStripe(ada);
     }
     await till.settled();
     await at(FIRST_END + 2 * HOUR_MS);
@@ -231,8 +206,7 @@ describe('overage', () => {
       const ada = await subscribed();
       await till.allowOverage(ada);
       await at(START + 10 * DAY_MS);
-      const away = { kind: 'error_before_commit', path: '/v1/billing/meter_events', times: 0 } as const;
-      if (!inTime) await till.control.addFault(away);
+      if (!inTime) await till.control.addFault(NO_METER);
       expect(await till.use(ada, 1_500_000)).toMatchObject({ credits: 1_500_000 });
       await services().meterReporter.run();
       await till.control.deliveryMode({ hold: true });
@@ -242,9 +216,7 @@ describe('overage', () => {
       await at(START + 10 * DAY_MS + 120_000);
       await till.control.clearFaults();
       await till.reported();
-      await till.control.deliveryMode({ hold: false });
-      await till.control.releaseDeliveries();
-      await till.settled();
+      await till.release();
       await till.reported();
       await reconcile();
       await at(START + 10 * DAY_MS + 3 * HOUR_MS);
@@ -291,7 +263,7 @@ describe('overage', () => {
       const ada = await subscribed();
       await till.allowOverage(ada);
       await at(START + 10 * DAY_MS);
-      await till.control.addFault({ kind: 'error_before_commit', path: '/v1/billing/meter_events', times: 0 });
+      await till.control.addFault(NO_METER);
       expect(await till.use(ada, 500_000)).toMatchObject({ credits: 500_000 });
       for (let uses = 0; uses < 30; uses += 1) {
         expect(await till.use(ada, each)).toMatchObject({ credits: each });
@@ -299,8 +271,7 @@ describe('overage', () => {
         await till.app.services.meterReports.freeze(ada.id);
       }
       if (how === 'is ended') {
-        const { id } = await till.stripeSubscriptionOf(ada);
-        await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
+        await till.endAtStripe(ada);
         await till.settled();
       } else {
         await at(FIRST_END);
@@ -362,7 +333,7 @@ describe('nobody stays', () => {
       await till.change(one, 1);
       await till.settled();
       await till.control.deliveryMode({ drop: ['*'] });
-      await cancelAtStripe(two);
+      await till.endAtStripe(two);
       await at(START + 41 * DAY_MS);
       await till.control.deliveryMode({ drop: [] });
       const path = '/v1/subscription_schedules/*';
@@ -388,9 +359,7 @@ describe('nobody stays', () => {
     };
     await till.control.deliveryMode({ hold: true });
     await reconcile();
-    await till.control.deliveryMode({ hold: false });
-    await till.control.releaseDeliveries();
-    await till.settled();
+    await till.release();
     await at(FIRST_END);
     await reconcile();
     await at(FIRST_END + 2 * HOUR_MS);

@@ -127,9 +127,7 @@ describe('a renewal that fails', () => {
     expect(await till.shown(ada)).toMatchObject(stands('PAST_DUE', 0));
     await payOnPage(ada);
     await payOnPage(ben);
-    await till.control.deliveryMode({ hold: false, copies: 1 });
-    await till.control.releaseDeliveries('reversed');
-    await till.settled();
+    await till.release('reversed');
     for (const buyer of [ada, ben]) {
       expect(await till.shown(buyer)).toMatchObject(stands('ACTIVE', 500_000));
       expect((await till.shown(buyer)).subscription?.currentPeriodStart).toBe(new Date(FIRST_END).toISOString());
@@ -254,9 +252,7 @@ describe('a renewal that fails', () => {
       if (how === 'by itself') await at(FIRST_END + HOUR_MS + 7 * DAY_MS);
       const { id } = await till.stripeSubscriptionOf(ada);
       if (how === 'by hand') await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
-      await till.control.deliveryMode({ hold: false });
-      await till.control.releaseDeliveries('reversed');
-      await till.settled();
+      await till.release('reversed');
       expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 0, owed: 300_000 } });
       await till.expectProven(ada);
     });
@@ -270,9 +266,7 @@ describe('a renewal that fails', () => {
       const items = [{ price: prices.get('PRO') as string }, { price: overagePrice }];
       const customer = await till.customerOf(ada);
       await till.stripe.call('subscription', (sdk) => sdk.subscriptions.create({ customer, items }));
-      await till.control.deliveryMode({ hold: false });
-      await till.control.releaseDeliveries();
-      await till.settled();
+      await till.release();
       expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 200_000));
       await till.expectProven(ada);
     });
@@ -284,9 +278,7 @@ describe('a renewal that fails', () => {
       await till.stripe.call('subscription', (sdk) => sdk.subscriptions.update(id, { cancel_at_period_end: true }));
       await at(FIRST_END);
       expect(await till.use(ada, 300_000)).toMatchObject({ credits: 300_000 });
-      await till.control.deliveryMode({ hold: false });
-      await till.control.releaseDeliveries();
-      await till.settled();
+      await till.release();
       expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 0, owed: 300_000 } });
       await till.expectProven(ada);
     });
@@ -300,9 +292,7 @@ describe('a renewal that fails', () => {
         await at(start);
         expect(await till.use(ada, 300_000)).toMatchObject({ credits: 300_000 });
       }
-      await till.control.deliveryMode({ hold: false });
-      await till.control.releaseDeliveries();
-      await till.settled();
+      await till.release();
       expect(await till.shown(ada)).toMatchObject({ ...FREE, credits: { available: 0, owed: 600_000 } });
       await till.expectProven(ada);
     });
@@ -317,9 +307,7 @@ describe('a renewal that fails', () => {
       const [draft] = await till.invoicesOf(ada);
       await till.stripe.call('invoice', (sdk) => sdk.invoices.finalizeInvoice(draft?.id as string));
       await till.stripe.call('invoice', (sdk) => sdk.invoices.pay(draft?.id as string));
-      await till.control.deliveryMode({ hold: false });
-      await till.control.releaseDeliveries();
-      await till.settled();
+      await till.release();
       expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 200_000));
       await till.expectProven(ada);
     });
@@ -346,9 +334,7 @@ describe('what was paid in its time, and heard of later,', () => {
     await at(START + 14 * DAY_MS);
     await till.changeAtStripe(ada, 2);
     for (const end of ['2027-02-28', '2027-03-31', '2027-04-30']) await at(Date.parse(end) + 2 * HOUR_MS);
-    await till.control.deliveryMode({ hold: false });
-    await till.control.releaseDeliveries('reversed');
-    await till.settled();
+    await till.release('reversed');
     expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 1_000_000));
     await till.expectProven(ada);
   });
@@ -382,11 +368,6 @@ describe('a period that had no credits, because nobody paid, of a subscription t
   const SECOND_END = Date.parse('2027-03-31T00:00:00.000Z');
   const THIRD_END = Date.parse('2027-04-30T00:00:00.000Z');
 
-  async function endAtStripe(buyer: Buyer): Promise<void> {
-    const { id } = await till.stripeSubscriptionOf(buyer);
-    await till.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
-  }
-
   async function payAll(invoices: readonly Stripe.Invoice[]): Promise<void> {
     for (const { hosted_invoice_url: page } of invoices) await till.submit(page as string, { card: 'accepted' });
   }
@@ -408,7 +389,7 @@ describe('a period that had no credits, because nobody paid, of a subscription t
   ])('%s', async (_when, paidAt) => {
     const ada = await unpaidInSecond();
     await at(SECOND_END + 2 * DAY_MS);
-    await endAtStripe(ada);
+    await till.endAtStripe(ada);
     await till.settled();
     await at(paidAt);
     const open = (await till.invoicesOf(ada)).filter(({ status }) => status === 'open');
@@ -427,16 +408,14 @@ describe('a period that had no credits, because nobody paid, of a subscription t
     await at(THIRD_END + 2 * HOUR_MS);
     await till.control.deliveryMode({ hold: isHeld });
     const open = (await till.invoicesOf(ada)).filter(({ status }) => status === 'open');
-    await endAtStripe(ada);
+    await till.endAtStripe(ada);
     if (!isHeld) await till.settled();
     await at(THIRD_END + 2.5 * HOUR_MS);
     // The two periods that are over.
     await payAll(open.slice(-2));
     expect((await till.chargesOf(ada)).filter(({ paid }) => paid)).toHaveLength(3);
     await at(THIRD_END + 3 * HOUR_MS);
-    await till.control.deliveryMode({ hold: false });
-    await till.control.releaseDeliveries();
-    await till.settled();
+    await till.release();
     expect((await till.shown(ada)).credits).toEqual({ available: 1_000_000, owed: 0 });
   });
 
@@ -450,7 +429,7 @@ describe('a period that had no credits, because nobody paid, of a subscription t
     await at(Date.parse('2027-03-31T00:00:00.000Z'));
     await at(Date.parse('2027-03-31T02:00:00.000Z'));
     await at(Date.parse('2027-04-05T00:00:00.000Z'));
-    await endAtStripe(ada);
+    await till.endAtStripe(ada);
     await till.settled();
     return ada;
   }
@@ -477,9 +456,7 @@ describe('a period that had no credits, because nobody paid, of a subscription t
     expect(answer.status).toBe(200);
     till.clock.set('2027-04-07T12:00:00.000Z');
     await till.control.moveClock({ to: till.clock.now() });
-    await till.control.deliveryMode({ hold: false });
-    await till.control.releaseDeliveries();
-    await till.settled();
+    await till.release();
     expect((await till.shown(ada)).credits).toMatchObject({ available: 500_000 });
   });
 
@@ -628,9 +605,7 @@ describe('a trial of the plan', () => {
     await till.control.deliveryMode({ hold: true });
     await at(TRIAL_END);
     expect(await till.use(ada, 1_000)).toMatchObject({ credits: 1_000 });
-    await till.control.deliveryMode({ hold: false });
-    await till.control.releaseDeliveries();
-    await till.settled();
+    await till.release();
     expect(await till.shown(ada)).toMatchObject(stands('PAUSED', 0, 1_000));
     expect(await till.use(ada, 1)).toMatchObject({ reason: 'PAYMENT_PAST_DUE' });
     await at(TRIAL_END + 3 * DAY_MS);
@@ -736,9 +711,7 @@ describe('units that changed at Stripe before a period began, of which nobody wa
     await at(FIRST_END);
     expect(await till.available(ada)).toBe(given);
     await at(FIRST_END + HOUR_MS);
-    await till.control.deliveryMode({ hold: false });
-    await till.control.releaseDeliveries('reversed');
-    await till.settled();
+    await till.release('reversed');
     expect(await till.shown(ada)).toMatchObject({ ...stands('ACTIVE', 1_000_000), subscription: { quantity: to } });
     const [renewal] = await till.chargesOf(ada);
     await till.control.refund(renewal?.id as string, (renewal?.amount as number) / 2);
@@ -805,9 +778,7 @@ test('a period of fewer units than it was given for, paid when it is over, gives
   await at(FIRST_END);
   expect(await till.available(ada)).toBe(1_500_000);
   await at(FIRST_END + HOUR_MS);
-  await till.control.deliveryMode({ hold: false });
-  await till.control.releaseDeliveries();
-  await till.settled();
+  await till.release();
   expect(await till.shown(ada)).toMatchObject(stands('PAST_DUE', 0));
   await at(FIRST_END + HOUR_MS + 7 * DAY_MS);
   await at(Date.parse('2027-03-31T02:00:00.000Z'));

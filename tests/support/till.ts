@@ -275,9 +275,20 @@ export class Till {
   ): Promise<void> {
     await this.control.deliveryMode({ hold: true, copies });
     await work();
+    await this.release(order);
+  }
+
+  /** What was held is told, and from now on everything as it comes. */
+  async release(order: ReleaseOrder = 'as_created'): Promise<void> {
     await this.control.deliveryMode({ hold: false, copies: 1 });
     await this.control.releaseDeliveries(order);
     await this.settled();
+  }
+
+  /** Ends the subscription at once, where we are not asked. */
+  async endAtStripe(buyer: Buyer): Promise<void> {
+    const { id } = await this.stripeSubscriptionOf(buyer);
+    await this.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(id));
   }
 
   /** Another process of this installation: it hears nothing from Stripe by itself, and does its share of the jobs. */
