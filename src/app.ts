@@ -6,9 +6,9 @@ import { contextFactory } from './graphql/context.ts';
 import { createRights } from './graphql/rights.ts';
 import { buildTollgateSchema } from './graphql/schema.ts';
 import { createAuthenticator } from './http/authentication.ts';
-import type { Route } from './http/exchange.ts';
 import { createExportRoutes } from './http/exports.ts';
 import { createMetrics } from './http/metrics.ts';
+import type { Route } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
 import { createStripeWebhookRoutes } from './http/stripe-webhooks.ts';
 import type { Log } from './log.ts';
@@ -62,7 +62,7 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     tendIntervalMs: TEND_INTERVAL_MS,
     stripe: stripeSettings(config),
     publicUrl: () => publicUrlOf(config, listeningPort),
-    exportStreams: config.limits.exportStreams,
+    exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
     onBatch: batchObserver(metrics.registry),
   });
   observeQueues(metrics.registry, services);
@@ -89,7 +89,12 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     clock,
     routes: [
       ...(services.stripe === null ? [] : createStripeWebhookRoutes({ ...services.stripe, log })),
-      ...createExportRoutes({ exports: services.exports, stallMs: config.limits.exportStallMs, log }),
+      ...createExportRoutes({
+        exports: services.exports,
+        stallMs: config.limits.exportStallMs,
+        leastBytesPerSecond: config.limits.exportLeastBytes,
+        log,
+      }),
       ...(routes ?? []),
     ],
   });

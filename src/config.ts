@@ -16,6 +16,7 @@ import { z } from 'zod';
  * | OPERATION_COST | 10000 | objects that one operation may ask for, page sizes multiplied |
  * | DOCUMENT_CACHE_ENTRIES, DOCUMENT_CACHE_BYTES | 1000, 2097152 | checked documents that are remembered |
  * | BODY_BYTES | 8388608 | body of one HTTP request |
+ * | ANONYMOUS_BODY_BYTES | 65536 | body of one GraphQL request that bears no token |
  * | FRAME_BYTES | 4900000 | one WebSocket message: the largest batch fits, 5 MB does not |
  * | SOCKETS | 10000 | open sockets of this process |
  * | SOCKET_SUBSCRIPTIONS | 100 | subscriptions of one socket |
@@ -25,7 +26,11 @@ import { z } from 'zod';
  * | SOCKET_PING_MS | 30000 | how often a socket's peer must show that it lives |
  * | HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS | 10000, 30000 | how long a client may take to send headers, a whole request |
  * | EXPORT_STREAMS | 4 | exported files that are sent at one time |
- * | EXPORT_STALL_MS | 60000 | how long a client may leave a file that is being sent unread |
+ * | EXPORT_STREAMS_PRINCIPAL | 2 | of them, files of links that one principal made |
+ * | EXPORT_STALL_MS, EXPORT_LEAST_BYTES | 60000, 16384 | a client that takes fewer bytes a second, over this time, of a file that waits for it is cut off |
+ * | WRITE_STALL_MS | 30000 | how long a client may leave what it was sent unread before its connection is cut |
+ * | UNREAD_BYTES_PRINCIPAL, UNREAD_BYTES_ANONYMOUS | 33554432, 8388608 | bytes of answers that a principal, all strangers of an address, may leave unread |
+ * | UNREAD_BYTES | 268435456 | bytes of answers that all together may leave unread |
  * | KEEP_ALIVE_MS | 65000 | how long an idle connection is kept |
  * | DRAIN_TIMEOUT_MS | 10000 | how long work in flight may take after the order to stop |
  * | RATE_LIMIT_WINDOW_SECONDS | 10 | the window that the next five count operations in; 0 operations: no limit |
@@ -104,6 +109,7 @@ export interface Limits {
   readonly documentCacheEntries: number;
   readonly documentCacheBytes: number;
   readonly bodyBytes: number;
+  readonly anonymousBodyBytes: number;
   readonly frameBytes: number;
   readonly sockets: number;
   readonly socketSubscriptions: number;
@@ -114,7 +120,12 @@ export interface Limits {
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly exportStreams: number;
+  readonly exportStreamsPrincipal: number;
   readonly exportStallMs: number;
+  /** A second. */
+  readonly exportLeastBytes: number;
+  readonly writeStallMs: number;
+  readonly unreadBytes: { readonly principal: number; readonly anonymous: number; readonly all: number };
   readonly keepAliveMs: number;
   readonly drainTimeoutMs: number;
   readonly rateLimits: RateLimits;
@@ -241,6 +252,7 @@ function readLimits(reader: Reader): Limits {
     documentCacheEntries: reader.number('DOCUMENT_CACHE_ENTRIES', 1000, 1, 1_000_000),
     documentCacheBytes: reader.number('DOCUMENT_CACHE_BYTES', 2 * megabytes, 65_536, 1024 * megabytes),
     bodyBytes: reader.number('BODY_BYTES', 8 * megabytes, 1024, 1024 * megabytes),
+    anonymousBodyBytes: reader.number('ANONYMOUS_BODY_BYTES', 65_536, 1024, 1024 * megabytes),
     frameBytes: reader.number('FRAME_BYTES', 4_900_000, 1024, 1024 * megabytes),
     sockets: reader.number('SOCKETS', 10_000, 1, 1_000_000),
     socketSubscriptions: reader.number('SOCKET_SUBSCRIPTIONS', 100, 1, 100_000),
@@ -251,7 +263,15 @@ function readLimits(reader: Reader): Limits {
     headersTimeoutMs: reader.number('HEADERS_TIMEOUT_MS', 10_000, 100, 600_000),
     requestTimeoutMs: reader.number('REQUEST_TIMEOUT_MS', 30_000, 100, 3_600_000),
     exportStreams: reader.number('EXPORT_STREAMS', 4, 1, 1000),
+    exportStreamsPrincipal: reader.number('EXPORT_STREAMS_PRINCIPAL', 2, 1, 1000),
     exportStallMs: reader.number('EXPORT_STALL_MS', 60_000, 100, 3_600_000),
+    exportLeastBytes: reader.number('EXPORT_LEAST_BYTES', 16_384, 1, 1024 * megabytes),
+    writeStallMs: reader.number('WRITE_STALL_MS', 30_000, 100, 3_600_000),
+    unreadBytes: {
+      principal: reader.number('UNREAD_BYTES_PRINCIPAL', 32 * megabytes, 65_536, 16_384 * megabytes),
+      anonymous: reader.number('UNREAD_BYTES_ANONYMOUS', 8 * megabytes, 65_536, 16_384 * megabytes),
+      all: reader.number('UNREAD_BYTES', 256 * megabytes, 65_536, 65_536 * megabytes),
+    },
     keepAliveMs: reader.number('KEEP_ALIVE_MS', 65_000, 100, 3_600_000),
     drainTimeoutMs: reader.number('DRAIN_TIMEOUT_MS', 10_000, 0, 600_000),
     rateLimits: {

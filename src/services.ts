@@ -54,8 +54,8 @@ export interface ServicesOptions {
   readonly publicUrl: () => URL;
   /** What encrypts customers' secrets, newest first. */
   readonly encryptionKeys: KeyRing;
-  /** Exported files that are sent at one time. */
-  readonly exportStreams: number;
+  /** Exported files that are sent at one time: to everybody, and of the links that one principal made. */
+  readonly exportStreams: { readonly all: number; readonly principal: number };
   readonly onBatch?: NonNullable<LedgerOptions['onBatch']>;
 }
 

@@ -35,7 +35,7 @@ export async function reconcileStripe(): Promise<number> {
       stripe: { ...addressOf(process.env), webhookSecrets: [], returns: { origins: [], anyLoopback: false } },
       tendIntervalMs: NEVER_MS,
       publicUrl: () => publicUrlOf(config, config.port),
-      exportStreams: config.limits.exportStreams,
+      exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
     });
     try {
       const { repaired, remaining } = (await services.stripe?.reconciler.run()) ?? { repaired: [], remaining: [] };

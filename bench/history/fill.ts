@@ -68,7 +68,7 @@ export async function fill(databaseUrl: string, { records, told }: { records: nu
     tendIntervalMs: 3_600_000,
     publicUrl: () => new URL('http://localhost/'),
     encryptionKeys: [],
-    exportStreams: 1,
+    exportStreams: { all: 1, principal: 1 },
   });
   try {
     await live({ ledger: services.ledger, clock, year: await openYear(services) }, { recorded, records, told });

@@ -16,7 +16,7 @@ import type { Scheduler } from '../live/scheduler.ts';
 import type { Log } from '../log.ts';
 import { Refusal } from '../refusal.ts';
 import type { Authenticator } from './authentication.ts';
-import { httpError } from './exchange.ts';
+import { httpError } from './answers.ts';
 import { sendFrames } from './fan-out.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import type { OriginCheck } from './origins.ts';

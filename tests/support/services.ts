@@ -40,7 +40,7 @@ export function openTestServices(
     stripe: null,
     tendIntervalMs: 3_600_000,
     publicUrl: () => new URL('http://tollgate.test/'),
-    exportStreams: 4,
+    exportStreams: { all: 4, principal: 2 },
     ...overrides,
   });
 }
