@@ -26,6 +26,9 @@ import { z } from 'zod';
  * | HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS | 10000, 30000 | how long a client may take to send headers, a whole request |
  * | EXPORT_STREAMS | 4 | exported files that are sent at one time |
  * | EXPORT_STALL_MS | 60000 | how long a client may leave a file that is being sent unread |
+ * | WRITE_STALL_MS | 30000 | how long a client may leave what it was sent unread before its connection is cut |
+ * | UNREAD_BYTES_PRINCIPAL, UNREAD_BYTES_ANONYMOUS | 33554432, 8388608 | bytes of answers that a principal, all strangers of an address, may leave unread |
+ * | UNREAD_BYTES | 268435456 | bytes of answers that all together may leave unread |
  * | KEEP_ALIVE_MS | 65000 | how long an idle connection is kept |
  * | DRAIN_TIMEOUT_MS | 10000 | how long work in flight may take after the order to stop |
  * | RATE_LIMIT_WINDOW_SECONDS | 10 | the window that the next five count operations in; 0 operations: no limit |
@@ -115,6 +118,8 @@ export interface Limits {
   readonly requestTimeoutMs: number;
   readonly exportStreams: number;
   readonly exportStallMs: number;
+  readonly writeStallMs: number;
+  readonly unreadBytes: { readonly principal: number; readonly anonymous: number; readonly all: number };
   readonly keepAliveMs: number;
   readonly drainTimeoutMs: number;
   readonly rateLimits: RateLimits;
@@ -252,6 +257,12 @@ function readLimits(reader: Reader): Limits {
     requestTimeoutMs: reader.number('REQUEST_TIMEOUT_MS', 30_000, 100, 3_600_000),
     exportStreams: reader.number('EXPORT_STREAMS', 4, 1, 1000),
     exportStallMs: reader.number('EXPORT_STALL_MS', 60_000, 100, 3_600_000),
+    writeStallMs: reader.number('WRITE_STALL_MS', 30_000, 100, 3_600_000),
+    unreadBytes: {
+      principal: reader.number('UNREAD_BYTES_PRINCIPAL', 32 * megabytes, 65_536, 16_384 * megabytes),
+      anonymous: reader.number('UNREAD_BYTES_ANONYMOUS', 8 * megabytes, 65_536, 16_384 * megabytes),
+      all: reader.number('UNREAD_BYTES', 256 * megabytes, 65_536, 65_536 * megabytes),
+    },
     keepAliveMs: reader.number('KEEP_ALIVE_MS', 65_000, 100, 3_600_000),
     drainTimeoutMs: reader.number('DRAIN_TIMEOUT_MS', 10_000, 0, 600_000),
     rateLimits: {

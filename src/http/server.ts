@@ -23,6 +23,7 @@ import type { EdgeMetrics } from './metrics.ts';
 import { createOriginCheck } from './origins.ts';
 import type { OriginCheck } from './origins.ts';
 import { createRateLimit } from './rate-limit.ts';
+import { UnreadBytes } from './unread-bytes.ts';
 import { refuseUpgrade, SocketRoad } from './websocket.ts';
 
 export interface HttpServerOptions {
@@ -81,6 +82,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     rateLimit: createRateLimit(config.limits.rateLimits),
     allowsOrigin: createOriginCheck(config),
     limits: config.limits,
+    unread: new UnreadBytes(config.limits.unreadBytes),
   };
   const graphql = await createGraphqlRoute({ ...road, bodyBytes: config.limits.bodyBytes });
   return new NodeHttpServer(options, graphql, new SocketRoad(road), road.allowsOrigin);
