@@ -20,7 +20,7 @@ class FakeSession {
   }
 
   watch(id: string): void {
-    this.watches.set(id, { billingEntityId: 'a', standing: null, principal: this.principal });
+    this.watches.set(id, { billingEntityId: 'a', rights: ['credits.read'], standing: null, principal: this.principal });
   }
 
   endSubscription(id: string): void {
