@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Principal } from './billing-entities/principal.ts';
 
 /**
  * What the process is told from outside. The only file that reads environment variables, and only through its
@@ -18,7 +19,11 @@ import { z } from 'zod';
  * | BODY_BYTES | 8388608 | body of one HTTP request |
  * | ANONYMOUS_BODY_BYTES | 65536 | body of one GraphQL request that bears no token |
  * | FRAME_BYTES | 4900000 | one WebSocket message: the largest batch fits, 5 MB does not |
- * | SOCKETS | 10000 | open sockets of this process |
+ * | SOCKETS | 10000 | admitted sockets of this process |
+ * | SOCKETS_USER, SOCKETS_API_KEY | 50, 200 | admitted sockets of one subject, of one key; 0: no limit |
+ * | SOCKETS_SERVICE, SOCKETS_OPERATOR | 0, 0 | the same, per subject |
+ * | SOCKETS_UNADMITTED, SOCKETS_UNADMITTED_PEER | 500, 50 | sockets that wait to be admitted, in all and of one address |
+ * | SOCKET_MESSAGES | 100 | pings and other messages of one socket that are no operations, within the window of the rate limits |
  * | SOCKET_SUBSCRIPTIONS | 100 | subscriptions of one socket |
  * | SOCKET_OPERATIONS | 256 | queries and mutations of one socket at one time |
  * | SOCKET_BUFFER_BYTES | 8388608 | bytes a slow reader may leave unread before its socket is closed |
@@ -112,6 +117,10 @@ export interface Limits {
   readonly anonymousBodyBytes: number;
   readonly frameBytes: number;
   readonly sockets: number;
+  readonly socketsOfPrincipal: Readonly<Record<Principal['kind'], number>>;
+  readonly socketsUnadmitted: number;
+  readonly socketsUnadmittedPeer: number;
+  readonly socketMessages: number;
   readonly socketSubscriptions: number;
   readonly socketOperations: number;
   readonly socketBufferBytes: number;
@@ -255,6 +264,15 @@ function readLimits(reader: Reader): Limits {
     anonymousBodyBytes: reader.number('ANONYMOUS_BODY_BYTES', 65_536, 1024, 1024 * megabytes),
     frameBytes: reader.number('FRAME_BYTES', 4_900_000, 1024, 1024 * megabytes),
     sockets: reader.number('SOCKETS', 10_000, 1, 1_000_000),
+    socketsOfPrincipal: {
+      USER: reader.number('SOCKETS_USER', 50, 0, 1_000_000),
+      API_KEY: reader.number('SOCKETS_API_KEY', 200, 0, 1_000_000),
+      SERVICE: reader.number('SOCKETS_SERVICE', 0, 0, 1_000_000),
+      OPERATOR: reader.number('SOCKETS_OPERATOR', 0, 0, 1_000_000),
+    },
+    socketsUnadmitted: reader.number('SOCKETS_UNADMITTED', 500, 1, 1_000_000),
+    socketsUnadmittedPeer: reader.number('SOCKETS_UNADMITTED_PEER', 50, 1, 1_000_000),
+    socketMessages: reader.number('SOCKET_MESSAGES', 100, 1, 1_000_000),
     socketSubscriptions: reader.number('SOCKET_SUBSCRIPTIONS', 100, 1, 100_000),
     socketOperations: reader.number('SOCKET_OPERATIONS', 256, 1, 100_000),
     socketBufferBytes: reader.number('SOCKET_BUFFER_BYTES', 8 * megabytes, 65_536, 1024 * megabytes),

@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type { ApiKey } from '../api-keys/api-key.ts';
+import type { Operation } from '../billing-entities/authorization.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Membership } from '../billing-entities/membership.entity.ts';
 import type { MembershipKey, MemberUse } from '../billing-entities/members.ts';
@@ -22,9 +23,11 @@ export interface RequestContext {
   readonly onWatch?: OnWatch | undefined;
 }
 
-/** What a subscription's stream is of, and how it stood when it was opened. */
+/** What a subscription's stream is of, and all that it rests on: when any of it is gone, the stream ends. */
 export interface Watched {
   readonly billingEntityId: string;
+  /** What its watcher might do to the entity when it was opened, and must still be allowed to. */
+  readonly rights: readonly Operation[];
   readonly standing: Standing;
 }
 

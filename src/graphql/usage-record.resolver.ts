@@ -6,7 +6,7 @@ import type { Entry } from '../credits/account.ts';
 import type { UsageEvent } from '../usage/usage-history.ts';
 import { keyOfUse } from './api-key.access.ts';
 import { ApiKey } from './api-key.type.ts';
-import { nullUnless, onlyUserId, requireWatchable } from './authorization.ts';
+import { nullUnless, requireWatchable } from './authorization.ts';
 import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { CreditGrant } from './grant.type.ts';
@@ -22,9 +22,9 @@ export class UsageRecordResolver {
   @Subscription(() => UsageRecordedEvent, {
     description: 'Use as it is recorded: at most ten events a second, only records that the subscriber may read.',
     async subscribe(request) {
-      const { entity, context } = await requireWatchable(request, 'usage.read');
-      const restriction = { onlyUserId: await onlyUserId(context, entity, 'usage.readAll') };
-      return context.services.usage.watch(entity.billingEntityId, restriction);
+      const rights = { needs: 'usage.read', widenedBy: 'usage.readAll' } as const;
+      const { entity, context, onlyUserId } = await requireWatchable(request, rights);
+      return context.services.usage.watch(entity.billingEntityId, { onlyUserId });
     },
   })
   usageRecorded(

@@ -14,14 +14,19 @@ import {
   Kind,
 } from 'graphql';
 import type { Principal } from '../../src/billing-entities/principal.ts';
+import type { OnWatch } from '../../src/graphql/context.ts';
 import { Refusal } from '../../src/refusal.ts';
 import type { RefusalCode } from '../../src/refusal.ts';
+import type { SampleStreams } from './sample-streams.ts';
 
 /** What the sample's resolvers work with. */
 export interface SampleContext {
   readonly principal: Principal | null;
   /** `gate` waits until it is opened. */
   readonly gate: Gate;
+  /** The sources of `told`. */
+  readonly streams: SampleStreams;
+  readonly onWatch?: OnWatch | undefined;
 }
 
 /** Something to wait at, for tests that need an operation to be in flight. */
@@ -277,6 +282,14 @@ export const sampleSchema = new GraphQLSchema({
         args: { to: { type: new required(GraphQLInt) } },
         async *subscribe(_root, { to }: { to: number }) {
           for (let number = 1; number <= to; number += 1) yield { count: number };
+        },
+      },
+      told: {
+        type: new required(GraphQLString),
+        args: { name: { type: new required(GraphQLString) } },
+        subscribe(_root, { name }: { name: string }, { streams, onWatch }) {
+          onWatch?.({ billingEntityId: name, rights: ['credits.read'], standing: null });
+          return streams.start(name);
         },
       },
       silence: {
