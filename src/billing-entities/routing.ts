@@ -100,7 +100,7 @@ export class Routing {
       if (id !== undefined) this.#organizations.set(organizationExternalId, id);
     }
     if (id === undefined || (own !== null && id !== own)) {
-      throw new Refusal('NOT_FOUND', 'there is no such organization');
+      throw noOrganization();
     }
     return id;
   }
@@ -118,7 +118,8 @@ export class Routing {
         if (userExternalId === null) return actsForOrganization ? null : principal.billingEntityId;
         // A key makes nobody known: whom it names has been here before.
         const user = await this.#entities.byExternalId('USER', userExternalId);
-        if (user === null) throw noUser();
+        // Of whom its organization cannot name, the key learns nothing, nor whether they are known.
+        if (user === null) throw actsForOrganization ? noOrganization() : noUser();
         if (!actsForOrganization && user.billingEntityId !== principal.billingEntityId) throw noUser();
         return user.billingEntityId;
       }
@@ -156,6 +157,10 @@ function keyOf(principal: Principal, { apiKeyId }: Attribution): Route['apiKey']
     throw new Refusal('CONFLICT', 'an API key reports the use of itself alone');
   }
   return { billingEntityId: principal.billingEntityId, id: principal.apiKeyId };
+}
+
+function noOrganization(): Refusal {
+  return new Refusal('NOT_FOUND', 'there is no such organization');
 }
 
 function noUser(): Refusal {
