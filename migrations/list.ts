@@ -5,6 +5,7 @@ import { PlansAndPeriods } from './0004-plans-and-periods.ts';
 import { StripeInbox } from './0005-stripe-inbox.ts';
 import { StripeCustomers } from './0006-stripe-customers.ts';
 import { UnpaidBases } from './0007-unpaid-bases.ts';
+import { Invitations } from './0008-invitations.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -15,4 +16,5 @@ export const migrations = [
   StripeInbox,
   StripeCustomers,
   UnpaidBases,
+  Invitations,
 ];

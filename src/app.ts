@@ -62,6 +62,7 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     tendIntervalMs: TEND_INTERVAL_MS,
     stripe: stripeSettings(config),
     publicUrl: () => publicUrlOf(config, listeningPort),
+    organizations: config.organizations,
     exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
     onBatch: batchObserver(metrics.registry),
   });

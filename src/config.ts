@@ -41,6 +41,10 @@ import type { Principal } from './billing-entities/principal.ts';
  * | RATE_LIMIT_WINDOW_SECONDS | 10 | the window that the next five count operations in; 0 operations: no limit |
  * | RATE_LIMIT_USER, RATE_LIMIT_API_KEY, RATE_LIMIT_ANONYMOUS | 3000, 10000, 300 | per subject, key, address |
  * | RATE_LIMIT_SERVICE, RATE_LIMIT_OPERATOR | 0, 0 | per subject |
+ * | ORGANIZATIONS_PER_OWNER | 100 | organizations that one user may own by what users do |
+ * | MEMBERS_PER_ORGANIZATION | 10000 | members and invitations of one organization, as its administrators may have |
+ * | INVITATIONS_PER_ORGANIZATION | 500 | of those, invitations that nobody has answered |
+ * | NEW_PEOPLE_PER_DAY | 500 | invitations that one user may send between two midnights (UTC) |
  * | LEDGER_LANES, LEDGER_MAX_BATCH, LEDGER_MAX_QUEUED | 2, 500, 20000 | batches in flight, commands in one, commands waiting in all |
  * | DATABASE_POOL_SIZE | 10 | connections for everything but the ledger's lanes |
  */
@@ -56,6 +60,7 @@ export interface Config {
   readonly dataDir: string;
   readonly redisUrl: string | null;
   readonly auth: AuthConfig;
+  readonly organizations: OrganizationsConfig;
   readonly stripe: StripeConfig;
   /** Newest first. Empty in local mode unless given. */
   readonly encryptionKeys: readonly EncryptionKey[];
@@ -85,6 +90,17 @@ export interface AuthConfig {
   /** Verified when set. */
   readonly issuer: string | null;
   readonly audience: string | null;
+  /** Name of the claim that says which organizations a user administers: a text or a list of texts; null: none says it. */
+  readonly organizationClaim: string | null;
+}
+
+export interface OrganizationsConfig {
+  /** Whose external ids are: `claimed`, a user's whose token names them; `open`, whose user names them first. */
+  readonly ids: 'open' | 'claimed';
+  readonly perOwner: number;
+  readonly membersEach: number;
+  readonly invitationsEach: number;
+  readonly newPeopleADay: number;
 }
 
 /** null and empty in local mode: the emulator. */
@@ -185,6 +201,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
     dataDir: reader.optional('DATA_DIR', z.string()) ?? './.tollgate',
     redisUrl: reader.optional('REDIS_URL', addressOf(['redis:', 'rediss:'])),
     auth,
+    organizations: {
+      ids: reader.optional('ORGANIZATION_IDS', organizationIds) ?? (mode === 'local' ? 'open' : 'claimed'),
+      perOwner: reader.number('ORGANIZATIONS_PER_OWNER', 100, 1, 1_000_000),
+      membersEach: reader.number('MEMBERS_PER_ORGANIZATION', 10_000, 1, 10_000_000),
+      invitationsEach: reader.number('INVITATIONS_PER_ORGANIZATION', 500, 1, 10_000_000),
+      newPeopleADay: reader.number('NEW_PEOPLE_PER_DAY', 500, 1, 10_000_000),
+    },
     stripe,
     encryptionKeys,
     returnOrigins: reader.optional('RETURN_ORIGINS', originList) ?? [],
@@ -230,6 +253,7 @@ function readAuth(reader: Reader, mode: Mode): AuthConfig {
     jwksUrl,
     issuer: reader.optional('AUTH_ISSUER', z.string()),
     audience: reader.optional('AUTH_AUDIENCE', z.string()),
+    organizationClaim: reader.optional('AUTH_ORGANIZATION_CLAIM', z.string()),
   };
 }
 
@@ -367,6 +391,8 @@ const databaseAddress = addressOf(['postgres:', 'postgresql:']);
 const httpUrl = addressOf(['http:', 'https:']).transform((text) => new URL(text));
 
 const flag = z.enum(['0', '1', 'true', 'false'], 'must be 1 or 0').transform((text) => text === '1' || text === 'true');
+
+const organizationIds = z.enum(['open', 'claimed'], 'must be open or claimed');
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const logLevel = z

@@ -35,6 +35,7 @@ export async function reconcileStripe(): Promise<number> {
       stripe: { ...addressOf(process.env), webhookSecrets: [], returns: { origins: [], anyLoopback: false } },
       tendIntervalMs: NEVER_MS,
       publicUrl: () => publicUrlOf(config, config.port),
+      organizations: config.organizations,
       exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
     });
     try {

@@ -30,7 +30,13 @@ describe('configuration', () => {
       dataDir: './.tollgate',
       demo: true,
     });
-    expect(config.auth).toEqual({ jwtSecret: null, jwksUrl: null, issuer: null, audience: null });
+    expect(config.auth).toEqual({
+      jwtSecret: null,
+      jwksUrl: null,
+      issuer: null,
+      audience: null,
+      organizationClaim: null,
+    });
     expect(config.stripe).toMatchObject({ secretKey: null, webhookSecrets: [] });
   });
 
@@ -61,6 +67,19 @@ describe('configuration', () => {
     expect(mistakesOf(withoutSecret, 'production')).toEqual([]);
   });
 
+  it('leaves external ids of organizations open in local mode alone, unless told otherwise', () => {
+    expect(loadConfig({}, 'local').organizations).toEqual({
+      ids: 'open',
+      perOwner: 100,
+      membersEach: 10_000,
+      invitationsEach: 500,
+      newPeopleADay: 500,
+    });
+    expect(loadConfig(production, 'production').organizations.ids).toBe('claimed');
+    expect(loadConfig({ ORGANIZATION_IDS: 'claimed' }, 'local').organizations.ids).toBe('claimed');
+    expect(loadConfig({ ...production, ORGANIZATION_IDS: 'open' }, 'production').organizations.ids).toBe('open');
+  });
+
   it('counts an empty string as absent', () => {
     expect(mistakesOf({ ...production, DATABASE_URL: ' ' }, 'production')).toEqual([
       'DATABASE_URL is required in production',
@@ -87,6 +106,9 @@ describe('configuration', () => {
     ['METRICS_TOKEN', 'short'],
     ['DOCUMENT_DEPTH', '0'],
     ['LEDGER_LANES', '1.5'],
+    ['ORGANIZATION_IDS', 'closed'],
+    ['ORGANIZATIONS_PER_OWNER', '0'],
+    ['NEW_PEOPLE_PER_DAY', '-5'],
   ])('says in one line, without the value, that %s is wrong (%s)', (name, value) => {
     const [mistake, ...others] = mistakesOf({ [name]: value });
     expect(others).toEqual([]);

@@ -68,6 +68,7 @@ export async function fill(databaseUrl: string, { records, told }: { records: nu
     tendIntervalMs: 3_600_000,
     publicUrl: () => new URL('http://localhost/'),
     encryptionKeys: [],
+    organizations: { ids: 'open', perOwner: 100, membersEach: 10_000, invitationsEach: 500, newPeopleADay: 500 },
     exportStreams: { all: 1, principal: 1 },
   });
   try {

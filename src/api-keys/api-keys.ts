@@ -200,7 +200,8 @@ export class ApiKeys {
     const owners = [...new Set(refs.map(({ billingEntityId }) => billingEntityId))];
     const { rows: organizations } = await database.query<{ organization_id: string }>({
       name: 'organizations-of-key-owners',
-      text: `select distinct organization_id from user_organization where billing_entity_id = any($1::uuid[])`,
+      text: `select distinct o.organization_id from user_organization o
+        where o.billing_entity_id = any($1::uuid[]) and not o.invited`,
       values: [owners],
     });
     const { rows } = await database.query<{ subject_id: string; used: bigint }>({

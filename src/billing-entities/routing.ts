@@ -21,6 +21,8 @@ export interface Route {
   readonly userId: string | null;
   /** Where, if in an organization. */
   readonly organizationId: string | null;
+  /** What the caller called it; null: they did not name it. */
+  readonly namedOrganization: string | null;
   readonly apiKey: { readonly billingEntityId: string; readonly id: string } | null;
   /** Other accounts that it would be charged to if the organization were of the other visibility. */
   readonly alsoUnder: readonly string[];
@@ -32,10 +34,10 @@ const UNKNOWN = '00000000-0000-0000-0000-000000000000';
 
 export class Routing {
   readonly #entities: BillingEntities;
-  /** An external id names one entity forever. */
+  /** Whom an external id named when last looked at; the ledger looks again, and calls use that was routed by an old one misrouted. */
   readonly #organizations = new LRUCache<string, string>({ max: REMEMBERED });
   readonly #types = new LRUCache<string, BillingEntity['type']>({ max: REMEMBERED });
-  /** As it was when last looked at; the ledger looks again, and calls use that was routed by an old one misrouted. */
+  /** As it was when last looked at; likewise. */
   readonly #visibilities = new LRUCache<string, NonNullable<BillingEntity['visibility']>>({ max: REMEMBERED });
 
   constructor(entities: BillingEntities) {
@@ -54,16 +56,18 @@ export class Routing {
     const organizationId = await this.#organizationId(principal, attribution, actsForOrganization);
     const userId = await this.#userId(principal, attribution, actsForOrganization);
     const apiKey = keyOf(principal, attribution);
-    if (organizationId === null) return { payerId: userId as string, userId, organizationId, apiKey, alsoUnder: [] };
-    if (userId === null) return { payerId: organizationId, userId, organizationId, apiKey, alsoUnder: [] };
+    const used = { userId, organizationId, namedOrganization: attribution.organizationExternalId, apiKey };
+    if (organizationId === null) return { payerId: userId as string, ...used, alsoUnder: [] };
+    if (userId === null) return { payerId: organizationId, ...used, alsoUnder: [] };
     const isPrivate = (await this.#visibilityOf(organizationId)) === 'PRIVATE';
     const [payerId, other] = isPrivate ? [organizationId, userId] : [userId, organizationId];
-    return { payerId, userId, organizationId, apiKey, alsoUnder: [other] };
+    return { payerId, ...used, alsoUnder: [other] };
   }
 
-  /** Forgets what was known of an organization that has changed since. */
-  forget(organizationId: string): void {
-    this.#visibilities.delete(organizationId);
+  /** Forgets what this route was found by: its organization has changed since. */
+  forget({ organizationId, namedOrganization }: Pick<Route, 'organizationId' | 'namedOrganization'>): void {
+    if (organizationId !== null) this.#visibilities.delete(organizationId);
+    if (namedOrganization !== null) this.#organizations.delete(namedOrganization);
   }
 
   /** What a caller names beside a reservation, which has its own; undefined: nothing was named. */
@@ -96,7 +100,7 @@ export class Routing {
       if (id !== undefined) this.#organizations.set(organizationExternalId, id);
     }
     if (id === undefined || (own !== null && id !== own)) {
-      throw new Refusal('NOT_FOUND', 'there is no such organization');
+      throw noOrganization();
     }
     return id;
   }
@@ -114,7 +118,8 @@ export class Routing {
         if (userExternalId === null) return actsForOrganization ? null : principal.billingEntityId;
         // A key makes nobody known: whom it names has been here before.
         const user = await this.#entities.byExternalId('USER', userExternalId);
-        if (user === null) throw noUser();
+        // Of whom its organization cannot name, the key learns nothing, nor whether they are known.
+        if (user === null) throw actsForOrganization ? noOrganization() : noUser();
         if (!actsForOrganization && user.billingEntityId !== principal.billingEntityId) throw noUser();
         return user.billingEntityId;
       }
@@ -152,6 +157,10 @@ function keyOf(principal: Principal, { apiKeyId }: Attribution): Route['apiKey']
     throw new Refusal('CONFLICT', 'an API key reports the use of itself alone');
   }
   return { billingEntityId: principal.billingEntityId, id: principal.apiKeyId };
+}
+
+function noOrganization(): Refusal {
+  return new Refusal('NOT_FOUND', 'there is no such organization');
 }
 
 function noUser(): Refusal {

@@ -10,7 +10,7 @@ type UseCommand = ConsumeCommand | ReserveCommand;
 /** What the route says of a command. */
 export type Routed = Pick<
   UseCommand,
-  'billingEntityId' | 'userId' | 'organizationId' | 'apiKey' | 'alsoUnder' | 'billingMode'
+  'billingEntityId' | 'userId' | 'organizationId' | 'namedOrganization' | 'apiKey' | 'alsoUnder' | 'billingMode'
 >;
 
 export interface Charged {
@@ -34,13 +34,13 @@ export async function chargeWhoPays(
     const route = await routing.route(principal, attribution);
     const outcome = await ledger.execute(build(toRouted(route)));
     if (outcome.kind !== 'misrouted') return { outcome, payerId: route.payerId };
-    if (route.organizationId !== null) routing.forget(route.organizationId);
+    routing.forget(route);
   }
   throw unavailable('who pays keeps changing; send the same key again');
 }
 
-export function toRouted({ payerId, userId, organizationId, apiKey, alsoUnder }: Route): Routed {
-  return { billingEntityId: payerId, userId, organizationId, apiKey, alsoUnder, billingMode: 'FULL' };
+export function toRouted({ payerId, ...route }: Route): Routed {
+  return { billingEntityId: payerId, ...route, billingMode: 'FULL' };
 }
 
 /** What of a route must be equal when a key is sent again; nothing for use that names no organization and no key. */

@@ -44,6 +44,8 @@ export interface Use extends UsedBy {
   readonly billingMode: BillingMode;
   /** Refused unless the payer's plan grants it. */
   readonly feature: string | null;
+  /** What the caller called the organization; null or absent: it was implied. */
+  readonly namedOrganization?: string | null;
 }
 
 /** Use, and the account that it is to be charged to. */
@@ -57,6 +59,8 @@ export interface UseTerms {
   readonly suspended: boolean;
   /** Who pays in the organization that is named; null: there is none. */
   readonly visibility: OrganizationVisibility | null;
+  /** The external id of that organization; absent or null: there is none. */
+  readonly organizationExternalId?: string | null;
   /** Of the user in the organization whose pool pays; null: none. */
   readonly membership: (Limited & { readonly status: 'ACTIVE' | 'SUSPENDED' }) | null;
   /** Of the key that is named; null: there is none. */
@@ -334,7 +338,7 @@ export interface Rejected {
   readonly message: string;
 }
 
-/** Somebody else pays: the organization's visibility is not what the caller knew. Nothing happened. */
+/** Somebody else pays: the organization's visibility, or which one is called so, is not what the caller knew. Nothing happened. */
 export interface Misrouted {
   readonly kind: 'misrouted';
 }

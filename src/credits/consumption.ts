@@ -156,7 +156,7 @@ export class Consumption {
     const decision = consume(account, command, { now, terms });
     if (decision.kind === 'rejected') throw new Refusal(decision.code, decision.message);
     if (decision.kind === 'misrouted') {
-      if (route.organizationId !== null) routing.forget(route.organizationId);
+      routing.forget(route);
       return this.check(principal, input);
     }
     return {

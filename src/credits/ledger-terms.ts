@@ -7,6 +7,7 @@ import { type CounterChange, counterName, type CounterKey, countersOf, tally, ty
 
 interface PartyRow {
   billing_entity_id: string;
+  external_id: string;
   visibility: OrganizationVisibility | null;
   suspended: boolean;
 }
@@ -38,7 +39,7 @@ export interface CounterRow {
 
 const PARTIES = {
   name: 'parties',
-  text: `select b.billing_entity_id, b.visibility, b.suspended_at is not null as suspended
+  text: `select b.billing_entity_id, b.external_id, b.visibility, b.suspended_at is not null as suspended
     from billing_entity b where b.billing_entity_id = any($1::uuid[])`,
 };
 
@@ -48,7 +49,8 @@ const MEMBERSHIPS = {
   text: `select m.* from unnest($1::uuid[], $2::uuid[]) as k(billing_entity_id, user_id)
     cross join lateral (
       select m.billing_entity_id, m.user_id, m.status, m.credit_limit from membership m
-      where m.billing_entity_id = k.billing_entity_id and m.user_id = k.user_id and m.billing_entity_id = any($1) limit 1
+      where m.billing_entity_id = k.billing_entity_id and m.user_id = k.user_id and m.billing_entity_id = any($1)
+        and m.status <> 'INVITED' limit 1
     ) m`,
 };
 const API_KEYS = {
@@ -143,6 +145,7 @@ export class UseTermsBook {
     return {
       suspended: isSuspended(userId) || isSuspended(organizationId),
       visibility: organization?.visibility ?? null,
+      organizationExternalId: organization?.external_id ?? null,
       membership: membership
         ? {
             status: membership.status,

@@ -4,6 +4,7 @@ import { may, type Relation } from '../billing-entities/authorization.ts';
 import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Members } from '../billing-entities/members.ts';
+import type { MembershipStatus } from '../billing-entities/membership.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Database } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
@@ -80,7 +81,7 @@ export class Transfers {
   /**
    * Moves credits (rule 23): an OWNER or ADMIN from the pool to a member, and back what came from it; a person from their
    * own account to an organization they belong to; an operator anywhere.
-   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, CONFLICT (to a suspended member), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
    */
   async transfer(principal: Principal, input: TransferInput): Promise<TransferResult> {
     const { fromBillingEntityId, toBillingEntityId, amount } = input;
@@ -170,13 +171,13 @@ export class Transfers {
   /**
    * What may be moved: null, whatever may leave; an account, only what came out of it. An account that the caller does
    * not see is there for them only as a member's of an organization whose credits they may move.
-   * @throws Refusal NOT_FOUND, FORBIDDEN
+   * @throws Refusal NOT_FOUND, FORBIDDEN, CONFLICT
    */
   async #checkAllowed(from: Side, to: Side): Promise<string | null> {
     const [canFrom, canTo] = [from, to].map(({ relation }) => may(relation, 'credits.transfer')) as [boolean, boolean];
     const sees = ({ relation }: Side): boolean => may(relation, 'entity.read');
-    const isMember = async (user: Side, organization: Side): Promise<boolean> =>
-      (await this.#members.byKeys([{ organizationId: organization.id, userId: user.id }]))[0] != null;
+    const statusOf = async (user: Side, organization: Side): Promise<MembershipStatus | undefined> =>
+      (await this.#members.byKeys([{ organizationId: organization.id, userId: user.id }]))[0]?.status;
 
     if (from.id === to.id) {
       throw sees(from) ? new Refusal('BAD_USER_INPUT', 'credits move between two accounts') : missing();
@@ -184,12 +185,16 @@ export class Transfers {
     if (from.relation === 'OPERATOR') return null;
     const forbidden = new Refusal('FORBIDDEN', 'these credits are not yours to move there');
     if (!sees(from)) {
-      const isBack = sees(to) && canTo && to.entity?.type === 'ORGANIZATION' && (await isMember(from, to));
+      const isBack =
+        sees(to) && canTo && to.entity?.type === 'ORGANIZATION' && (await statusOf(from, to)) !== undefined;
       if (!isBack) throw missing();
       return to.id;
     }
     if (from.entity?.type === 'ORGANIZATION') {
-      if (canFrom && (await isMember(to, from))) return null;
+      const status = canFrom ? await statusOf(to, from) : undefined;
+      if (status === 'ACTIVE') return null;
+      // The way back is open: what a suspended member has of the pool may be taken, and nothing more given.
+      if (status !== undefined) throw new Refusal('CONFLICT', 'the membership is suspended');
       throw sees(to) ? forbidden : missing();
     }
     if (!sees(to)) throw missing();

@@ -192,10 +192,12 @@ export function contradicts(hold: Hold, { userId, organizationId, apiKeyId, feat
 
 /** Whether use stands where it belongs: with whoever pays, by somebody who belongs there, on a key of theirs. */
 function checkPlace(account: Account, use: Use, terms: UseTerms): Rejected | Misrouted | null {
-  const { userId, organizationId, apiKey } = use;
+  const { userId, organizationId, namedOrganization, apiKey } = use;
   const isPool = organizationId === account.billingEntityId;
   if (organizationId !== null) {
     if (terms.visibility === null) return NO_ORGANIZATION;
+    // An external id may have been given to another organization since the route was found.
+    if (namedOrganization != null && namedOrganization !== terms.organizationExternalId) return { kind: 'misrouted' };
     if (isPool && terms.visibility === 'PUBLIC' && userId === null) {
       return rejected('BAD_USER_INPUT', 'userExternalId is needed: in a public organization each user pays alone');
     }

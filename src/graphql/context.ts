@@ -3,7 +3,7 @@ import type { ApiKey } from '../api-keys/api-key.ts';
 import type { Operation } from '../billing-entities/authorization.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Membership } from '../billing-entities/membership.entity.ts';
-import type { MembershipKey, MemberUse } from '../billing-entities/members.ts';
+import type { MembershipKey, MemberUse } from '../billing-entities/member-use.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { ApiKeyRef, UsageRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';

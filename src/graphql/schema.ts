@@ -10,7 +10,7 @@ import { ConsumptionResolver } from './consumption.resolver.ts';
 import { ExportResolver } from './export.resolver.ts';
 import { FailedJobResolver } from './failed-job.resolver.ts';
 import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
-import { MembershipResolver } from './membership.resolver.ts';
+import { InvitationResolver, MembershipResolver } from './membership.resolver.ts';
 import { OrganizationFieldsResolver } from './organization-fields.resolver.ts';
 import { OrganizationResolver } from './organization.resolver.ts';
 import { PaymentResolver } from './payment.resolver.ts';
@@ -33,6 +33,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       CreditDrawResolver,
       ExportResolver,
       FailedJobResolver,
+      InvitationResolver,
       LedgerEntryResolver,
       MembershipResolver,
       OrganizationFieldsResolver,

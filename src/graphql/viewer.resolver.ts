@@ -1,6 +1,7 @@
 import { Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import { requirePrincipal } from '../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
+import type { Invitation as DomainInvitation } from '../billing-entities/invitations.ts';
 import type { Membership as DomainMembership } from '../billing-entities/membership.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
@@ -8,7 +9,7 @@ import { ApiKey } from './api-key.type.ts';
 import { BillingEntity, Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { partyOf } from './party.ts';
-import { Membership } from './membership.type.ts';
+import { Invitation, Membership } from './membership.type.ts';
 import { Viewer } from './viewer.type.ts';
 
 @Resolver(() => Viewer)
@@ -45,5 +46,13 @@ export class ViewerResolver {
     @Ctx() { services }: RequestContext,
   ): Promise<readonly DomainMembership[]> {
     return principal.kind === 'USER' ? services.members.ofUser(principal.billingEntityId) : [];
+  }
+
+  @FieldResolver(() => [Invitation], {
+    description:
+      'What the caller is asked to belong to and has not answered, at most a hundred; not in memberships until accepted.',
+  })
+  invitations(@Root() principal: Principal, @Ctx() { services }: RequestContext): Promise<readonly DomainInvitation[]> {
+    return services.invitations.ofPrincipal(principal);
   }
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../clock.ts';
 import type { AuthConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import { Refusal } from '../refusal.ts';
+import { isStorableText } from '../storable-text.ts';
 
 /** A person as their token describes them. Makes their billing entity on first sight. */
 export type EnsureUser = (user: {
@@ -38,6 +39,9 @@ export interface Authenticator {
 
 const longestToken = 8192;
 const longestSubject = 255;
+/** An external id, and how many of them one token may claim; what is beyond is not claimed. */
+const longestOrganization = 255;
+const mostOrganizations = 256;
 const rememberedTokens = 20_000;
 const symmetric = ['HS256', 'HS384', 'HS512'];
 const asymmetric = [
@@ -145,7 +149,14 @@ class TokenAuthenticator implements Authenticator {
       ...(name === undefined ? {} : { name }),
       ...(email === undefined ? {} : { email }),
     });
-    return { kind: 'USER', billingEntityId, ...bearer } satisfies UserPrincipal;
+    const claim = auth.organizationClaim;
+    const claimedOrganizations = claim !== null && Object.hasOwn(claims, claim) ? organizationsIn(claims[claim]) : [];
+    return {
+      kind: 'USER',
+      billingEntityId,
+      ...(claimedOrganizations.length > 0 && { claimedOrganizations }),
+      ...bearer,
+    } satisfies UserPrincipal;
   }
 
   /** A token that fails is the caller's fault; keys that cannot be fetched are not, and trying again may help. */
@@ -176,6 +187,15 @@ function verifierOf(auth: AuthConfig): (token: string, checks: JWTVerifyOptions)
   if (auth.jwtSecret === null) throw new Error('either a JWT secret or a JWKS address must be given');
   const secret = createSecretKey(Buffer.from(auth.jwtSecret));
   return async (token, checks) => (await jwtVerify(token, secret, checks)).payload;
+}
+
+/** The organizations that a claim names, as a text or a list of texts. What could be no external id names none. */
+function organizationsIn(claim: unknown): string[] {
+  const values: unknown[] = Array.isArray(claim) ? claim : [claim];
+  return values
+    .filter((value) => typeof value === 'string')
+    .filter((text) => text !== '' && text.length <= longestOrganization && isStorableText(text))
+    .slice(0, mostOrganizations);
 }
 
 function textClaim(value: unknown): string | undefined {

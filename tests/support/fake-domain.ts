@@ -281,6 +281,7 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'apiKeys.byRefs': (refs: readonly unknown[]) => refs.map(() => apiKey),
     'apiKeys.usedThisPeriod': (refs: readonly unknown[]) => refs.map(() => 7n),
     'providerSecrets.read': () => ({ apiKey, secret: 'theirs', cacheUntil: TOMORROW }),
+    'invitations.ofPrincipal': () => [{ organizationId: BEN, role: 'MEMBER', invitedAt: NOON }],
     'exports.createLink': () => ({ url: 'http://localhost:4000/exports/usage.csv?token=t', expiresAt: NOON }),
     'failedJobs.list': () => pageOf([failedJob]),
     'failedJobs.retry': () => undefined,
