@@ -1,4 +1,4 @@
-import { Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import { Ctx, Extensions, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import { requirePrincipal } from '../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
 import type { Membership as DomainMembership } from '../billing-entities/membership.entity.ts';
@@ -10,6 +10,7 @@ import type { RequestContext } from './context.ts';
 import { partyOf } from './party.ts';
 import { Membership } from './membership.type.ts';
 import { Viewer } from './viewer.type.ts';
+import { aListOf } from './price.ts';
 
 @Resolver(() => Viewer)
 export class ViewerResolver {
@@ -37,6 +38,7 @@ export class ViewerResolver {
     return principal.kind === 'API_KEY' ? partyOf(principal.billingEntityId, context) : null;
   }
 
+  @Extensions({ price: aListOf(20) })
   @FieldResolver(() => [Membership], {
     description: 'The organizations that the caller belongs to, and as what; empty for services and operators.',
   })
