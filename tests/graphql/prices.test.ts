@@ -268,11 +268,9 @@ describe('work that shows little', () => {
     expect(verdict(full)).toBe('admitted');
     const price = cost(full) as number;
     expect(price).toBeGreaterThan(1000);
-    const [, inner = ''] = /query IntrospectionQuery \{([\s\S]*?)\n {4}\}\n/.exec(full) ?? [];
-    expect(inner).toContain('__schema');
-    const query = full.replace(inner, times(6, inner));
-    expect(cost(query) as number).toBeGreaterThan(5 * price);
-    expect(verdict(query)).toMatch(REFUSED);
+    const less = '__schema { types { fields { name type { name } args { name type { name } } } } }';
+    expect(verdict(`{ ${times(2, less)} }`)).toBe('admitted');
+    expect(verdict(`{ ${times(30, less)} }`)).toMatch(REFUSED);
     expect(cost('{ __schema { types { name } } }') as number).toBeLessThan(400);
     expect(cost('{ __schema { types { fields { name args { name } } } } }') as number).toBeGreaterThan(
       cost('{ __schema { types { fields { name } } } }') as number,
