@@ -79,7 +79,8 @@ interface Options {
   readonly log: Logger;
 }
 
-const MAX_BATCH = 1_000;
+/** Most items of a batch. */
+export const MAX_ITEMS = 1_000;
 
 export class Consumption {
   readonly #options: Options;
@@ -125,8 +126,8 @@ export class Consumption {
     principal: Principal,
     inputs: readonly ConsumeInput[],
   ): Promise<(ConsumeResult | UsageRejected)[]> {
-    if (inputs.length < 1 || inputs.length > MAX_BATCH) {
-      throw new Refusal('BAD_USER_INPUT', `a batch has 1 to ${MAX_BATCH} items`);
+    if (inputs.length < 1 || inputs.length > MAX_ITEMS) {
+      throw new Refusal('BAD_USER_INPUT', `a batch has 1 to ${MAX_ITEMS} items`);
     }
     return Promise.all(
       inputs.map((input) => this.consume(principal, input).catch((error: unknown) => this.#reject(error))),

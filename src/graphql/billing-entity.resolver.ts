@@ -1,4 +1,4 @@
-import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { actorOf, requireOperator, requirePrincipal } from '../billing-entities/access.ts';
 import { permissionsOf } from '../billing-entities/authorization.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
@@ -35,6 +35,7 @@ import { partiesOf } from './party.ts';
 import { ReservationConnection } from './reservation.type.ts';
 import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
 import { BalanceForecast, UsageBucket } from './usage-summary.type.ts';
+import { aPageLookedThrough, aSummary, plainValues, withWork } from './price.ts';
 
 const BillingEntityConnection = connectionOf('BillingEntity', () => BillingEntity, 'billing entities, newest first');
 
@@ -68,6 +69,7 @@ export class BillingEntityResolver {
     return entity && nullUnless(context, { entity, operation: 'entity.read' }, () => entity);
   }
 
+  @Extensions({ price: aPageLookedThrough('search', 100) })
   @Query(() => BillingEntityConnection, { description: 'Every billing entity, newest first. Operators only.' })
   billingEntities(
     @Args(() => BillingEntitiesArgs) args: BillingEntitiesArgs,
@@ -108,6 +110,7 @@ export class BillingEntityResolver {
     return balance;
   }
 
+  @Extensions({ price: plainValues })
   @FieldResolver(() => [String], {
     description:
       'What the caller may do here, such as credits.consume: for showing a control disabled with its reason.',
@@ -116,6 +119,7 @@ export class BillingEntityResolver {
     return permissionsOf(await relationTo(context, entity));
   }
 
+  @Extensions({ price: withWork(5) })
   @FieldResolver(() => BalanceForecast, {
     nullable: true,
     description: 'How long its credits will last. null: the caller may not read it.',
@@ -184,6 +188,7 @@ export class BillingEntityResolver {
     });
   }
 
+  @Extensions({ price: aSummary })
   @FieldResolver(() => [UsageBucket], {
     description:
       'What was used from `from` (inclusive) to `to` (exclusive), summed up: buckets that have use, by start. A plain member sees their own. More than 10 000: BAD_USER_INPUT.',

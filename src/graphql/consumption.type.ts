@@ -1,4 +1,4 @@
-import { createUnionType, Field, ID, InputType, ObjectType } from 'type-graphql';
+import { createUnionType, Extensions, Field, ID, InputType, ObjectType } from 'type-graphql';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
 import { CreditBalance } from './balance.type.ts';
@@ -6,6 +6,7 @@ import { Party } from './billing-entity.type.ts';
 import { BillingModeEnum, UsageLimitScopeEnum, UsageRefusalReasonEnum, UsageResourceEnum } from './enums.ts';
 import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from './scalars.ts';
 import { UsageRecord } from './usage-record.type.ts';
+import { aListOf } from './price.ts';
 
 @InputType({ description: 'So much of a resource.' })
 export class UsageLineInput {
@@ -106,6 +107,7 @@ export class CheckUsageInput {
 
 @ObjectType({ simpleResolvers: true, description: 'The use was charged and recorded.' })
 class ConsumeCreditsSuccess {
+  @Extensions({ price: aListOf(3) })
   @Field(() => [UsageRecord], { description: 'One for each line, in order.' })
   readonly records!: readonly DomainRecord[];
 

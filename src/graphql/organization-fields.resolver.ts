@@ -1,4 +1,4 @@
-import { Args, Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
+import { Args, Ctx, Extensions, FieldResolver, Resolver, Root } from 'type-graphql';
 import type { AuditLogEntry } from '../billing-entities/audit-log.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
 import type { Membership as DomainMembership } from '../billing-entities/membership.entity.ts';
@@ -9,10 +9,12 @@ import { BillingEntity } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { MembersArgs, MembershipConnection } from './membership.type.ts';
 import { pageOf } from './page.args.ts';
+import { aPageLookedThrough } from './price.ts';
 
 /** What a billing entity leads to that concerns who administers it. */
 @Resolver(() => BillingEntity)
 export class OrganizationFieldsResolver {
+  @Extensions({ price: aPageLookedThrough('search', 100) })
   @FieldResolver(() => MembershipConnection, {
     nullable: true,
     description:

@@ -1,9 +1,10 @@
-import { ArgsType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import { ArgsType, Extensions, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { PlanCode } from '../plans/plans.ts';
 import { connectionOf } from './connection.type.ts';
 import { PlanChangeTimingEnum } from './enums.ts';
 import { PageArgs } from './page.args.ts';
 import { CreditsScalar, DateTimeScalar, PlanCodeScalar } from './scalars.ts';
+import { plainValues } from './price.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'An invoice of the payment provider’s.' })
 export class Invoice {
@@ -78,6 +79,7 @@ export class PlanChangePreview {
   @Field(() => Int, { description: 'US cents of the plan in the next period, without overage.' })
   readonly nextInvoiceCents!: number;
 
+  @Extensions({ price: plainValues })
   @Field(() => [String], { description: 'Features that the plan would no longer grant.' })
   readonly featuresLost!: readonly string[];
 

@@ -1,11 +1,10 @@
 import 'reflect-metadata';
-import type { GraphQLSchema } from 'graphql';
+import { type GraphQLSchema, isAbstractType } from 'graphql';
 import { buildSchema } from 'type-graphql';
 import { AdministrationResolver } from './administration.resolver.ts';
 import { ApiKeyResolver, ApiKeysOfEntityResolver } from './api-key.resolver.ts';
 import { BalanceResolver } from './balance.resolver.ts';
 import { BillingEntityResolver } from './billing-entity.resolver.ts';
-import { resolveTypesByTypename } from './compilation.ts';
 import { ConsumptionResolver } from './consumption.resolver.ts';
 import { ExportResolver } from './export.resolver.ts';
 import { FailedJobResolver } from './failed-job.resolver.ts';
@@ -54,6 +53,22 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
     if (root) root.description = ROOTS[root.name as keyof typeof ROOTS];
   }
   return resolveTypesByTypename(schema);
+}
+
+/**
+ * Lets values of unions and interfaces say their own type in `__typename`, and only there. type-graphql's own
+ * `resolveType` is async: it would make a promise of every answer that leads through one.
+ */
+function resolveTypesByTypename(schema: GraphQLSchema): GraphQLSchema {
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (isAbstractType(type)) type.resolveType = (value) => typenameOf(value);
+  }
+  return schema;
+}
+
+function typenameOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('__typename' in value)) return undefined;
+  return typeof value.__typename === 'string' ? value.__typename : undefined;
 }
 
 const ROOTS = {

@@ -1,4 +1,4 @@
-import { Arg, Ctx, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
+import { Arg, Ctx, Extensions, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
 import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
@@ -16,6 +16,7 @@ import { toCreditRate } from './plan.resolver.ts';
 import { CreditRate } from './plan.type.ts';
 import { DateTimeScalar } from './scalars.ts';
 import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type.ts';
+import { aListOf } from './price.ts';
 
 @Resolver(() => UsageRecord)
 export class UsageRecordResolver {
@@ -62,6 +63,7 @@ export class UsageRecordResolver {
     return toCreditRate(record.rate);
   }
 
+  @Extensions({ price: aListOf(3) })
   @FieldResolver(() => [CreditDraw], { description: 'From which grants; empty for overage and exempt lines.' })
   draws(@Root() { draws, billingEntityId }: DomainRecord): CreditDraw[] {
     return draws.map((draw) => ({ ...draw, billingEntityId }));

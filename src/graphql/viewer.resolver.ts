@@ -1,4 +1,4 @@
-import { Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import { Ctx, Extensions, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import { requirePrincipal } from '../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
 import type { Invitation as DomainInvitation } from '../billing-entities/invitations.ts';
@@ -11,6 +11,7 @@ import type { RequestContext } from './context.ts';
 import { partyOf } from './party.ts';
 import { Invitation, Membership } from './membership.type.ts';
 import { Viewer } from './viewer.type.ts';
+import { aListOf } from './price.ts';
 
 @Resolver(() => Viewer)
 export class ViewerResolver {
@@ -38,6 +39,7 @@ export class ViewerResolver {
     return principal.kind === 'API_KEY' ? partyOf(principal.billingEntityId, context) : null;
   }
 
+  @Extensions({ price: aListOf(20) })
   @FieldResolver(() => [Membership], {
     description: 'The organizations that the caller belongs to, and as what; empty for services and operators.',
   })

@@ -45,7 +45,8 @@ export interface UsageBucket {
   readonly records: bigint;
 }
 
-const MAX_BUCKETS = 10_000;
+/** Most buckets of one answer. */
+export const MAX_BUCKETS = 10_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 

@@ -407,7 +407,7 @@ beforeAll(async () => {
   schema = await buildTollgateSchema();
   const { limits } = loadConfig({}, 'local');
   const log = createLog({ level: 'silent' });
-  operations = new Operations({ schema, limits, log, suggestions: false, compilesPerSecond: 0, compileAt: Infinity });
+  operations = new Operations({ schema, limits, log, suggestions: false });
   for (const name of CALLER_NAMES) {
     const { subject, scope }: Caller = CALLERS[name];
     // The key is made with the organization that it acts for.
