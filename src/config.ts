@@ -45,7 +45,7 @@ import type { Principal } from './billing-entities/principal.ts';
  * | MEMBERS_PER_ORGANIZATION | 10000 | members and invitations of one organization, as its administrators may have |
  * | INVITATIONS_PER_ORGANIZATION | 500 | of those, invitations that nobody has answered |
  * | NEW_PEOPLE_PER_DAY | 500 | invitations that one user may send between two midnights (UTC) |
- * | LEDGER_LANES, LEDGER_MAX_BATCH, LEDGER_MAX_QUEUED | 2, 500, 20000 | batches in flight, commands in one, commands waiting in all |
+ * | LEDGER_LANES, LEDGER_MAX_BATCH, LEDGER_MAX_QUEUED | 2, 500, 20000 | batches in flight, commands in one, commands waiting in a lane |
  * | DATABASE_POOL_SIZE | 10 | connections for everything but the ledger's lanes |
  */
 export interface Config {

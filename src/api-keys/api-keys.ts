@@ -204,16 +204,16 @@ export class ApiKeys {
         where o.billing_entity_id = any($1::uuid[]) and not o.invited`,
       values: [owners],
     });
-    const { rows } = await database.query<{ subject_id: string; used: bigint }>({
+    const { rows } = await database.query<{ subject_id: string; used: string }>({
       name: 'use-of-api-keys',
-      text: `select c.subject_id, sum(c.used)::bigint as used
+      text: `select c.subject_id, sum(c.used) as used
         from use_counter c join credit_account a on a.billing_entity_id = c.billing_entity_id
         where c.billing_entity_id = any($1::uuid[]) and a.billing_entity_id = any($1::uuid[])
           and c.scope = 'API_KEY' and c.subject_id = any($2::uuid[]) and c.period_start = a.period_start
         group by c.subject_id`,
       values: [[...owners, ...organizations.map((row) => row.organization_id)], refs.map(({ id }) => id)],
     });
-    const used = new Map(rows.map((row) => [row.subject_id, row.used]));
+    const used = new Map(rows.map((row) => [row.subject_id, BigInt(row.used)]));
     return refs.map(({ id }) => used.get(id) ?? 0n);
   }
 

@@ -235,10 +235,11 @@ const ROLLUP_NAMES: readonly Column<Rollup>[] = [
   ['feature', 'text', (rollup) => rollup.feature ?? ''],
   ['organization_id', 'uuid', (rollup) => rollup.organizationId ?? NOBODY],
 ];
+/** No number of lines overflows them. */
 const ROLLUP_SUMS: readonly Column<Rollup>[] = [
-  ['quantity', 'bigint', (rollup) => rollup.quantity],
-  ['credits', 'bigint', (rollup) => rollup.credits],
-  ['overage', 'bigint', (rollup) => rollup.overage],
+  ['quantity', 'numeric', (rollup) => rollup.quantity],
+  ['credits', 'numeric', (rollup) => rollup.credits],
+  ['overage', 'numeric', (rollup) => rollup.overage],
   ['records', 'bigint', (rollup) => rollup.records],
 ];
 

@@ -289,6 +289,9 @@ export const UsageRefundRow = defineEntity({
   },
 });
 
+/** Whole, and of whatever size. */
+const SUM = p.type('numeric').columnType('numeric').$type<string>();
+
 export const UsageRollupRow = defineEntity({
   name: 'UsageRollup',
   tableName: 'usage_rollup',
@@ -302,9 +305,9 @@ export const UsageRollupRow = defineEntity({
     billingMode: p.text().primary(),
     feature: p.text().primary(),
     organizationId: p.uuid().primary().defaultRaw(NOBODY),
-    quantity: p.bigint(),
-    credits: p.bigint(),
-    overage: p.bigint(),
+    quantity: SUM,
+    credits: SUM,
+    overage: SUM,
     records: p.bigint(),
   },
   indexes: [
@@ -334,9 +337,9 @@ export const UsageRollupDayRow = defineEntity({
     billingMode: p.text().primary(),
     feature: p.text().primary(),
     organizationId: p.uuid().primary().defaultRaw(NOBODY),
-    quantity: p.bigint(),
-    credits: p.bigint(),
-    overage: p.bigint(),
+    quantity: SUM,
+    credits: SUM,
+    overage: SUM,
     records: p.bigint(),
   },
   indexes: [

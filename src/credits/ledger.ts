@@ -132,8 +132,7 @@ export class Ledger {
       this.#options.onBatch?.({ commands: commands.length, accounts: batch.size, durationMs });
       return outcomes;
     } catch (error) {
-      // Whatever state the connection is in, nobody else shall find it there: it is closed, and with it the transaction.
-      client.release(true);
+      client.release(!(await isSoundAgain(client)));
       throw error;
     }
   }
@@ -344,6 +343,19 @@ class Batch {
       ...idempotency,
       sequence: first.sequence,
     });
+  }
+}
+
+/**
+ * Ends a transaction that failed, so that nobody finds the connection in it. The connection pipelines: the rollback is
+ * answered after everything that was sent before. What does not answer, or not by being idle, is to be closed.
+ */
+async function isSoundAgain(client: PoolClient): Promise<boolean> {
+  try {
+    await client.query('rollback');
+    return client.getTransactionStatus() === 'I';
+  } catch {
+    return false;
   }
 }
 

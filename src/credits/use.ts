@@ -33,6 +33,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MAX_AGE_MS = 35 * DAY_MS;
 const MAX_AHEAD_MS = 5 * 60_000;
+/** Most units of one line. */
+const MAX_QUANTITY = 1_000_000_000_000n;
 
 /** What this use would be charged now: floor(carry + units × rate), line by line (rule 2). */
 export function priceOf(account: Account, use: Use, terms: UseTerms): bigint {
@@ -55,6 +57,8 @@ interface Moment {
 
 export function consume(account: Account, command: ConsumeCommand, moment: Moment): Decision {
   const { now, clock = now, terms = NO_TERMS } = moment;
+  const absurd = checkQuantities(command);
+  if (absurd) return absurd;
   const misplaced = checkPlace(account, command, terms);
   if (misplaced) return misplaced;
   const wrong = checkOccurredAt(command.occurredAt, clock);
@@ -83,6 +87,8 @@ export function consume(account: Account, command: ConsumeCommand, moment: Momen
 
 /** Succeeds exactly where consuming as much would (rule 14); keeps ceil(units × rate), without the carry (rule 2). */
 export function reserve(account: Account, command: ReserveCommand, { now, terms = NO_TERMS }: Moment): Decision {
+  const absurd = checkQuantities(command);
+  if (absurd) return absurd;
   const misplaced = checkPlace(account, command, terms);
   if (misplaced) return misplaced;
   const billingMode = modeOf(command, terms);
@@ -123,6 +129,8 @@ export function reserve(account: Account, command: ReserveCommand, { now, terms 
  * then what is available, then overage as far as policy or hold allow it; the rest is owed.
  */
 export function settle(account: Account, command: SettleCommand, now: Date, clock: Date = now): Decision {
+  const immense = checkQuantities(command);
+  if (immense) return immense;
   const hold = findHold(account, command);
   if ('code' in hold) return hold;
   if (contradicts(hold, command)) {
@@ -280,6 +288,13 @@ function overageRoom(account: Account): bigint | null {
 function tooMuch(account: Account, credits: bigint): Rejected | null {
   return account.used + credits > MAX_CREDITS
     ? rejected('BAD_USER_INPUT', `that would take the use of one period beyond ${MAX_CREDITS} credits`)
+    : null;
+}
+
+/** Here, and not where input is read: a key that once took effect with more is answered before anything is refused (rule 20). */
+function checkQuantities({ lines }: { readonly lines: readonly UsageLine[] }): Rejected | null {
+  return lines.some(({ quantity }) => quantity > MAX_QUANTITY)
+    ? rejected('BAD_USER_INPUT', `quantity must be at most ${MAX_QUANTITY}`)
     : null;
 }
 

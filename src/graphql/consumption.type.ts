@@ -13,7 +13,9 @@ export class UsageLineInput {
   @Field(() => UsageResourceEnum, { description: 'The resource.' })
   readonly resource!: 'AI_TOKENS' | 'COMPUTE';
 
-  @Field(() => SafeIntScalar, { description: 'How much, in units of the resource: tokens or milliseconds. 0 or more.' })
+  @Field(() => SafeIntScalar, {
+    description: 'How much, in units of the resource: tokens or milliseconds. 0 to 10^12.',
+  })
   readonly quantity!: bigint;
 }
 
@@ -132,7 +134,7 @@ export class UsageRefused {
   @Field(() => String, { description: 'The same, for people.' })
   readonly message!: string;
 
-  @Field(() => CreditsScalar, { description: 'Credits that were needed.' })
+  @Field(() => CreditsScalar, { description: 'Credits that were needed. Saturates at 2^53−1.' })
   readonly required!: bigint;
 
   @Field(() => CreditsScalar, { description: 'Credits that the limit still allows.' })

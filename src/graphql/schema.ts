@@ -15,6 +15,7 @@ import { OrganizationResolver } from './organization.resolver.ts';
 import { PaymentResolver } from './payment.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
+import { saturateInts } from './saturation.ts';
 import { SubscriptionResolver } from './subscription.resolver.ts';
 import { CreditDrawResolver, UsageRecordResolver } from './usage-record.resolver.ts';
 import { ViewerResolver } from './viewer.resolver.ts';
@@ -52,7 +53,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
   for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
     if (root) root.description = ROOTS[root.name as keyof typeof ROOTS];
   }
-  return resolveTypesByTypename(schema);
+  return resolveTypesByTypename(saturateInts(schema));
 }
 
 /**
