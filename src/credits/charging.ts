@@ -2,6 +2,7 @@
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Route, Routing } from '../billing-entities/routing.ts';
 import { unavailable } from '../db/errors.ts';
+import type { Refusal } from '../refusal.ts';
 import { type ConsumeCommand, type Misrouted, type ReserveCommand, toRejected } from './commands.ts';
 import type { Ledger, Outcome } from './ledger.ts';
 
@@ -26,7 +27,7 @@ export interface Charged {
 }
 
 /** Times that use is routed anew because its organization changed between the look at it and the ledger's. */
-const ATTEMPTS = 5;
+export const ATTEMPTS = 5;
 
 /**
  * Executes the command that `build` makes of a route.
@@ -43,7 +44,12 @@ export async function chargeWhoPays(
     if (outcome.kind !== 'misrouted') return { outcome, payerId: route.payerId };
     routing.forget(route);
   }
-  throw unavailable('who pays keeps changing; send the same key again');
+  throw keepsChanging();
+}
+
+/** Why use that was routed so often is given up. */
+export function keepsChanging(): Refusal {
+  return unavailable('who pays keeps changing; send the same key again');
 }
 
 export function toRouted({ payerId, refusal, ...route }: Route): Routed {

@@ -8,7 +8,7 @@ import { Refusal } from '../refusal.ts';
 import { type ApiKeyRef, balanceOf, type BillingMode, type UsageRecord } from './account.ts';
 import type { Accounts } from './accounts.ts';
 import type { Balance } from './balance.ts';
-import { type Charged, chargeWhoPays, placeOf, toRouted } from './charging.ts';
+import { ATTEMPTS, type Charged, chargeWhoPays, keepsChanging, placeOf, toRouted } from './charging.ts';
 import type { ConsumeCommand } from './commands.ts';
 import { idempotency } from './idempotency.ts';
 import type { Ledger, Outcome } from './ledger.ts';
@@ -143,9 +143,9 @@ export class Consumption {
 
   /**
    * Whether this use would be admitted now, decided by the same rules; charges nothing.
-   * @throws Refusal BAD_USER_INPUT, NOT_FOUND
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
    */
-  async check(principal: Principal, input: CheckInput): Promise<UsageDecision> {
+  async check(principal: Principal, input: CheckInput, attempts = ATTEMPTS): Promise<UsageDecision> {
     const lines = toLines(input.lines, { atLeast: 0 });
     checkFeature(input.feature);
     const { routing, accounts } = this.#options;
@@ -166,7 +166,8 @@ export class Consumption {
     if (decision.kind === 'rejected') throw new Refusal(decision.code, decision.message);
     if (decision.kind === 'misrouted') {
       routing.forget(route);
-      return this.check(principal, input);
+      if (attempts === 1) throw keepsChanging();
+      return this.check(principal, input, attempts - 1);
     }
     return {
       allowed: decision.kind === 'applied',

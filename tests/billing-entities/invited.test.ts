@@ -131,8 +131,9 @@ async function walk(pool: { id: string; externalId: string }, person: Person): P
     expiresAt: null,
   });
   const outcomes: Record<string, unknown> = {};
-  for (const [name, attempt] of Object.entries(places(pool, person, apiKey.id)))
+  for (const [name, attempt] of Object.entries(places(pool, person, apiKey.id))) {
     outcomes[name] = await outcomeOf(attempt);
+  }
   return outcomes;
 }
 
@@ -242,6 +243,36 @@ it('whatever races for an invitation, one of them has it, and nobody is there tw
   }
 });
 
+it('is listed after the members, in pages that hold while people are named', async () => {
+  const { id } = await organization('PRIVATE');
+  const names = Array.from({ length: 7 }, (_, index) => `Listed-${index}`);
+  for (const userExternalId of names) {
+    await installation.one.members.set(owner.principal, {
+      billingEntityId: id,
+      userExternalId,
+      role: 'MEMBER',
+      reason: null,
+    });
+  }
+  const late = await installation.person(0n);
+  await invite(id, late, OPERATOR);
+  const pages = async (search: string | null): Promise<string[]> => {
+    const seen: string[] = [];
+    for (let after: string | null = null; ;) {
+      const page = await installation.two.members.list(id, { first: 2, after }, { search, onlyUserId: null });
+      seen.push(...page.edges.map(({ node }) => node.externalId ?? node.userId));
+      if (!page.pageInfo.hasNextPage) return seen;
+      after = page.pageInfo.endCursor;
+    }
+  };
+  const all = await pages(null);
+  expect(all.slice(0, 2)).toEqual([owner.id, late.id]);
+  expect(all.slice(2).toSorted()).toEqual(names);
+  expect(await pages('listed-')).toEqual(all.slice(2));
+  expect(await pages('LISTED-3')).toEqual(['Listed-3']);
+  expect(await pages('%')).toEqual([]);
+});
+
 it('an invitation lies under nobody’s id, and a made-up id is always the same', async () => {
   const { rows } = await installation.admin.query(
     `select 1 from membership m join entity_key k on k.billing_entity_id = m.user_id
@@ -276,8 +307,9 @@ it('every place in the source that asks for a membership is known, and each stat
   for await (const file of glob('src/**/*.ts')) {
     const text = await readFile(file, 'utf8');
     const name = file.replace(/^src\//, '');
-    if (/\bMembershipRow\b(?! \{)|\b(from|join|into|update) (membership|user_organization)\b/.test(text))
+    if (/\bMembershipRow\b(?! \{)|\b(from|join|into|update) (membership|user_organization)\b/.test(text)) {
       found.add(name);
+    }
     for (const [statement] of text.matchAll(
       /`[^`]*\b(?:from|join|into|update) (?:membership|user_organization)\b[^`]*`/g,
     )) {
