@@ -163,6 +163,17 @@ function observeQueues(registry: Registry, services: DomainServices): void {
     },
   });
   new Gauge({
+    name: 'tollgate_live_listeners',
+    help: 'The same streams, by what they are for: a balance, or the use of an account.',
+    labelNames: ['kind'] as const,
+    registers,
+    collect() {
+      const use = services.usage.openStreams;
+      this.set({ kind: 'use' }, use);
+      this.set({ kind: 'balance' }, services.live.openStreams - use);
+    },
+  });
+  new Gauge({
     name: 'tollgate_exports_open',
     help: 'Exported files that are being sent.',
     registers,

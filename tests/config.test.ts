@@ -106,6 +106,10 @@ describe('configuration', () => {
     ['METRICS_TOKEN', 'short'],
     ['DOCUMENT_DEPTH', '0'],
     ['LEDGER_LANES', '1.5'],
+    ['SOCKETS_USER', '-1'],
+    ['SOCKETS_UNADMITTED', '0'],
+    ['SOCKETS_UNADMITTED_PEER', 'few'],
+    ['SOCKET_MESSAGES', '0'],
     ['ORGANIZATION_IDS', 'closed'],
     ['ORGANIZATIONS_PER_OWNER', '0'],
     ['NEW_PEOPLE_PER_DAY', '-5'],
@@ -114,6 +118,12 @@ describe('configuration', () => {
     expect(others).toEqual([]);
     expect(mistake).toMatch(new RegExp(`^${name} must [^\n]+$`));
     if (value.length > 5) expect(mistake).not.toContain(value);
+  });
+
+  it('bounds sockets by who is on them, services and operators only when told to', () => {
+    const { limits } = loadConfig({ SOCKETS_SERVICE: '7' }, 'local');
+    expect(limits.socketsOfPrincipal).toEqual({ USER: 50, API_KEY: 200, SERVICE: 7, OPERATOR: 0 });
+    expect(limits).toMatchObject({ socketsUnadmitted: 500, socketsUnadmittedPeer: 50, socketMessages: 100 });
   });
 
   it('lets PORT be 0', () => {

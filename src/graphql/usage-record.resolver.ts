@@ -3,7 +3,7 @@ import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Entry } from '../credits/account.ts';
-import type { UsageEvent } from '../usage/usage-history.ts';
+import type { UsageEvent } from '../usage/usage-streams.ts';
 import { keyOfUse } from './api-key.access.ts';
 import { ApiKey } from './api-key.type.ts';
 import { nullUnless, requireWatchable } from './authorization.ts';
