@@ -10,6 +10,12 @@ beforeAll(async () => {
   catalog = await createCatalog(bench.stripe);
 });
 
+let onTestEnd: (() => Promise<void>) | null = null;
+afterEach(async () => {
+  await onTestEnd?.();
+  onTestEnd = null;
+});
+
 afterAll(() => bench.emulator.stop());
 
 interface Answer {
@@ -42,14 +48,18 @@ async function doors(): Promise<readonly { url: string; headers: Record<string, 
     line_items: [{ price: catalog.pro.id, quantity: 1 }],
     success_url: 'http://127.0.0.1:9/done',
   });
+  const { id: configuration } = await stripe.billingPortal.configurations.create({
+    features: { payment_method_update: { enabled: true } },
+  });
   const portal = await stripe.billingPortal.sessions.create({
+    configuration,
     customer: customer.id,
     return_url: 'http://127.0.0.1:9/',
   });
   return [
     { url: session.url ?? '', headers: form, body: 'card=accepted' },
-    { url: portal.url, headers: form, body: 'action=none' },
-    { url: `${emulator.url}/`, headers: form, body: 'advance=day' },
+    { url: portal.url, headers: form, body: 'action=card&card=accepted' },
+    { url: `${emulator.url}/`, headers: form, body: 'on=86400' },
     {
       url: `${emulator.url}/v1/customers`,
       headers: { ...form, authorization: 'Bearer sk_test_emulator' },
@@ -133,12 +143,12 @@ describe('the name that is asked for', () => {
 
   test('may be the one that browsers were told', async () => {
     const other = await startBench({ publicUrl: 'https://stripe.test' });
+    onTestEnd = () => other.emulator.stop();
     const url = `${other.emulator.url}/`;
     expect((await ask(url, { host: 'stripe.test' })).status).toBe(200);
     expect(
-      (await ask(url, { ...form, host: 'stripe.test', origin: 'https://stripe.test' }, 'advance=day')).status,
+      (await ask(url, { ...form, host: 'stripe.test', origin: 'https://stripe.test' }, 'on=86400')).status,
     ).not.toBe(403);
     expect((await ask(url, { host: 'stripe.test.evil.example' })).status).toBe(403);
-    await other.emulator.stop();
   });
 });
