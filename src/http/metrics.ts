@@ -11,6 +11,8 @@ export interface EdgeMetrics {
   readonly subscriptionsOpen: Gauge;
   /** Says where the number of sockets comes from that nobody has been admitted on. */
   observeUnadmitted(count: () => number): void;
+  /** Where the bytes of answers that wait to be read are counted. */
+  readonly unreadBytes: (count: () => number) => void;
 }
 
 /** Makes a registry with the process's own figures (unless told not to) and those of the edges. */
@@ -62,5 +64,14 @@ export function createMetrics(options: { processMetrics?: boolean } = {}): EdgeM
       help: 'GraphQL subscriptions open now.',
       registers,
     }),
+    unreadBytes: (count) =>
+      void new Gauge({
+        name: 'tollgate_unread_bytes',
+        help: 'Bytes of answers that wait in memory for their readers.',
+        registers,
+        collect() {
+          this.set(count());
+        },
+      }),
   };
 }

@@ -74,6 +74,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const { config, schema, log, metrics } = options;
   const { limits } = config;
   const unread = new UnreadBytes(limits.unreadBytes);
+  metrics.unreadBytes(() => unread.all);
   const connections = new Connections({ unread, stallMs: limits.writeStallMs });
   const road = {
     ...options,

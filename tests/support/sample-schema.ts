@@ -242,6 +242,11 @@ export const sampleSchema = new GraphQLSchema({
     name: 'Query',
     fields: {
       hello: { type: new required(GraphQLString), resolve: () => 'world' },
+      long: {
+        type: new required(GraphQLString),
+        args: { bytes: { type: new required(GraphQLInt) } },
+        resolve: (_root, { bytes }: { bytes: number }) => 'x'.repeat(bytes),
+      },
       whoami: {
         type: GraphQLString,
         resolve: (_root, _args, { principal }) => principal && `${principal.kind} ${principal.subject}`,
