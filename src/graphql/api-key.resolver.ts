@@ -128,7 +128,7 @@ export class ApiKeysOfEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<DomainKey> | null> {
     return nullUnless(context, { entity, operation: 'apiKeys.read' }, () =>
-      context.services.apiKeys.list(entity.billingEntityId, pageOf(args), args),
+      context.loaders.reads.apiKeys.list(entity.billingEntityId, pageOf(args), args),
     );
   }
 

@@ -27,7 +27,7 @@ export class OrganizationFieldsResolver {
   ): Promise<Page<DomainMembership> | null> {
     if (entity.type !== 'ORGANIZATION') return null;
     return nullUnless(context, { entity, operation: 'members.read' }, async () =>
-      context.services.members.list(entity.billingEntityId, pageOf(args), {
+      context.loaders.reads.members.list(entity.billingEntityId, pageOf(args), {
         search: args.search ?? null,
         onlyUserId: await onlyUserId(context, entity, 'members.readAll'),
       }),
@@ -44,7 +44,7 @@ export class OrganizationFieldsResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<AuditLogEntry> | null> {
     return nullUnless(context, { entity, operation: 'auditLog.read' }, () =>
-      context.services.auditLog.list(entity.billingEntityId, pageOf(args), toAuditLogFilter(args)),
+      context.loaders.reads.auditLog.list(entity.billingEntityId, pageOf(args), toAuditLogFilter(args)),
     );
   }
 }

@@ -45,9 +45,9 @@ export class ViewerResolver {
   })
   async memberships(
     @Root() principal: Principal,
-    @Ctx() { services }: RequestContext,
+    @Ctx() { loaders }: RequestContext,
   ): Promise<readonly DomainMembership[]> {
-    return principal.kind === 'USER' ? services.members.ofUser(principal.billingEntityId) : [];
+    return principal.kind === 'USER' ? loaders.reads.members.ofUser(principal.billingEntityId) : [];
   }
 
   @FieldResolver(() => [Invitation], {
