@@ -30,7 +30,7 @@ import type { RequestContext } from './context.ts';
 import { BillingEntityTypeEnum } from './enums.ts';
 import { CreditGrantConnection } from './grant.type.ts';
 import { LedgerEntryConnection } from './ledger-entry.type.ts';
-import { pageOf } from './page.args.ts';
+import { pageOf, wanted } from './page.args.ts';
 import { partiesOf } from './party.ts';
 import { ReservationConnection } from './reservation.type.ts';
 import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
@@ -140,7 +140,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<Grant> | null> {
     return nullUnless(context, { entity, operation: 'grants.read' }, () =>
-      context.loaders.reads.history.grants(entity.billingEntityId, pageOf(args), args),
+      context.loaders.pages.grants.load(wanted(entity, args, { activeOnly: args.activeOnly })),
     );
   }
 
@@ -154,7 +154,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<Entry> | null> {
     return nullUnless(context, { entity, operation: 'ledger.read' }, () =>
-      context.loaders.reads.history.ledger(entity.billingEntityId, pageOf(args), toLedgerFilter(args.filter)),
+      context.loaders.pages.ledger.load(wanted(entity, args, toLedgerFilter(args.filter))),
     );
   }
 
@@ -169,7 +169,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<Hold> | null> {
     return nullUnless(context, { entity, operation: 'reservations.read' }, () =>
-      context.loaders.reads.reservations.list(entity.billingEntityId, pageOf(args), args.statuses),
+      context.loaders.pages.reservations.load(wanted(entity, args, args.statuses)),
     );
   }
 

@@ -13,6 +13,7 @@ import type { Entry } from '../credits/account.ts';
 import type { FairTurns } from '../db/fair-turns.ts';
 import type { DomainServices } from '../services.ts';
 import type { PlanState } from '../subscriptions/subscriptions.ts';
+import { PageLoaders } from './page-loaders.ts';
 import { readsOf } from './reads.ts';
 
 /** What resolvers reach: who asks, the domain, and loaders that live for one operation. */
@@ -68,6 +69,7 @@ export function contextFactory(
 /** One statement for each kind of thing that a list leads to, however long it is. Each is made when first used. */
 export class Loaders {
   readonly #services: DomainServices;
+  #pages: PageLoaders | undefined;
   #entity: DataLoader<string, BillingEntity | null> | undefined;
   #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
   #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
@@ -83,6 +85,11 @@ export class Loaders {
 
   constructor(services: DomainServices) {
     this.#services = services;
+  }
+
+  /** Pages, the same of several entities together. */
+  get pages(): PageLoaders {
+    return (this.#pages ??= new PageLoaders(this.#services));
   }
 
   /** The domain, for what is read by itself: each call waits the caller's turn. */
