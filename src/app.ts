@@ -2,6 +2,7 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
 import { type AuthConfig, type Config, publicUrlOf } from './config.ts';
+import { FairTurns } from './db/fair-turns.ts';
 import { contextFactory } from './graphql/context.ts';
 import { createRights } from './graphql/rights.ts';
 import { buildTollgateSchema } from './graphql/schema.ts';
@@ -68,6 +69,8 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
   });
   observeQueues(metrics.registry, services);
   observeJobs(metrics.registry, services);
+  const turns = new FairTurns(config.reads);
+  observeTurns(metrics.registry, turns);
   const authenticator = createAuthenticator({
     auth,
     clock,
@@ -83,7 +86,7 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     log,
     schema: await buildTollgateSchema(),
     authenticator,
-    contextFor: contextFactory(services),
+    contextFor: contextFactory(services, turns),
     rights: createRights(services),
     readiness: [{ name: 'database', check: () => services.ping() }],
     metrics,
@@ -142,6 +145,17 @@ function stripeSettings({ stripe, mode, returnOrigins }: Config): StripeSettings
   const { secretKey, apiBase, webhookSecrets } = stripe;
   const returns = { origins: returnOrigins, anyLoopback: mode === 'local' };
   return secretKey === null ? null : { secretKey, apiBase, webhookSecrets, returns };
+}
+
+function observeTurns(registry: Registry, turns: FairTurns): void {
+  new Gauge({
+    name: 'tollgate_reads_waiting',
+    help: 'Reads of operations that wait for their caller’s turn at the database.',
+    registers: [registry],
+    collect() {
+      this.set(turns.waiting);
+    },
+  });
 }
 
 function observeQueues(registry: Registry, services: DomainServices): void {

@@ -47,6 +47,8 @@ import type { Principal } from './billing-entities/principal.ts';
  * | NEW_PEOPLE_PER_DAY | 500 | invitations that one user may send between two midnights (UTC) |
  * | LEDGER_LANES, LEDGER_MAX_BATCH, LEDGER_MAX_QUEUED | 2, 500, 20000 | batches in flight, commands in one, commands waiting in a lane |
  * | DATABASE_POOL_SIZE | 10 | connections for everything but the ledger's lanes |
+ * | READS_AT_ONCE, READS_PER_CALLER | 8, 4 (of a pool of 10) | reads of operations at one time, in all and of one caller; commands have the rest |
+ * | READS_WAITING_PER_CALLER, READS_WAITING | 2000, 20000 | reads that wait, of one caller and in all |
  */
 export interface Config {
   readonly mode: Mode;
@@ -76,6 +78,13 @@ export interface Config {
   readonly limits: Limits;
   readonly ledger: { readonly lanes: number; readonly maxBatch: number; readonly maxQueued: number };
   readonly databasePoolSize: number;
+  /** Turns of operations at the database. */
+  readonly reads: {
+    readonly atOnce: number;
+    readonly atOncePerCaller: number;
+    readonly waitingPerCaller: number;
+    readonly waiting: number;
+  };
 }
 
 /** `npm start` is local and brings everything along; `npm run serve` is production and refuses to guess. */
@@ -187,6 +196,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
   const stripe = readStripe(reader, mode);
   const encryptionKeys = reader.optional('ENCRYPTION_KEYS', encryptionKeyList) ?? [];
   const databaseUrl = reader.optional('DATABASE_URL', databaseAddress);
+  const databasePoolSize = reader.number('DATABASE_POOL_SIZE', 10, 1, 1000);
   if (mode === 'production') {
     for (const name of ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'ENCRYPTION_KEYS']) {
       reader.require(name);
@@ -222,7 +232,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
       maxBatch: reader.number('LEDGER_MAX_BATCH', 500, 1, 10_000),
       maxQueued: reader.number('LEDGER_MAX_QUEUED', 20_000, 1, 1_000_000),
     },
-    databasePoolSize: reader.number('DATABASE_POOL_SIZE', 10, 1, 1000),
+    databasePoolSize,
+    reads: {
+      // Of the usual pool two are left to commands; of whatever pool, one in five.
+      atOnce: reader.number('READS_AT_ONCE', Math.max(1, Math.floor(databasePoolSize * 0.8)), 1, 1000),
+      atOncePerCaller: reader.number('READS_PER_CALLER', Math.max(1, Math.floor(databasePoolSize * 0.4)), 1, 1000),
+      waitingPerCaller: reader.number('READS_WAITING_PER_CALLER', 2_000, 1, 1_000_000),
+      waiting: reader.number('READS_WAITING', 20_000, 1, 1_000_000),
+    },
   };
   reader.throwMistakes();
   return config;

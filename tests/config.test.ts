@@ -40,6 +40,18 @@ describe('configuration', () => {
     expect(config.stripe).toMatchObject({ secretKey: null, webhookSecrets: [] });
   });
 
+  it('leaves commands a part of whatever connections there are', () => {
+    const bounds = { waitingPerCaller: 2_000, waiting: 20_000 };
+    expect(loadConfig({}, 'local').reads).toEqual({ atOnce: 8, atOncePerCaller: 4, ...bounds });
+    expect(loadConfig({ DATABASE_POOL_SIZE: '50' }, 'local').reads).toMatchObject({ atOnce: 40, atOncePerCaller: 20 });
+    expect(loadConfig({ DATABASE_POOL_SIZE: '1' }, 'local').reads).toMatchObject({ atOnce: 1, atOncePerCaller: 1 });
+    expect(loadConfig({ READS_AT_ONCE: '3', READS_PER_CALLER: '2' }, 'local').reads).toMatchObject({
+      atOnce: 3,
+      atOncePerCaller: 2,
+    });
+    expect(mistakesOf({ READS_WAITING: '0' })).toEqual(['READS_WAITING must be a whole number from 1 to 1000000']);
+  });
+
   it('names everything that production misses, one line each', () => {
     expect(mistakesOf({}, 'production')).toEqual([
       'AUTH_JWT_SECRET or AUTH_JWKS_URL is required in production',

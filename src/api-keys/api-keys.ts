@@ -6,9 +6,9 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { ApiKeyRef } from '../credits/account.ts';
 import type { Database } from '../db/database.ts';
-import { Conditions } from '../db/conditions.ts';
+import { Conditions, ownersOf } from '../db/conditions.ts';
 import { apiKeyId } from '../ids.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
 import { type ApiKey, KEY_COLUMNS, type KeyRow, secretBinding, toApiKey } from './api-key.ts';
 import {
@@ -151,23 +151,28 @@ export class ApiKeys {
 
   /** The entity's keys, newest first. */
   async list(billingEntityId: string, page: PageRequest, filter: { includeRevoked: boolean }): Promise<Page<ApiKey>> {
+    const [only] = await this.lists([billingEntityId], page, filter);
+    return only as Page<ApiKey>;
+  }
+
+  /** The same of several entities, in their order. */
+  async lists(ids: readonly string[], page: PageRequest, filter: { includeRevoked: boolean }): Promise<Page<ApiKey>[]> {
     checkPage(page);
     const after = decodeCursor(page.after, ['uuid']);
     const where = new Conditions();
-    where.and(`billing_entity_id = ${where.value(billingEntityId)}`);
+    const owners = ownersOf(ids, where);
+    where.and(owners.condition('a'));
     // Ids are made in order of time.
-    if (after) where.and(`id < ${where.value(after[0])}`);
-    if (!filter.includeRevoked) where.and('revoked_at is null');
+    if (after) where.and(`a.id < ${where.value(after[0])}`);
+    if (!filter.includeRevoked) where.and('a.revoked_at is null');
+    const list = { columns: KEY_COLUMNS, table: 'api_key', alias: 'a', order: 'a.id desc' };
     const { rows } = await this.#options.database.query<KeyRow>(
-      `select ${KEY_COLUMNS} from api_key ${where.clause} order by id desc limit ${where.value(page.first + 1)}`,
+      owners.list({ ...list, where, limit: page.first + 1 }),
       where.values,
     );
     const now = this.#options.clock.now();
-    return toPage(
-      rows.map((row) => toApiKey(row, now)),
-      page,
-      ({ id }) => [id],
-    );
+    const keys = rows.map((row) => toApiKey(row, now));
+    return toPages(ids, keys, { request: page, keyOf: ({ id }) => [id] });
   }
 
   /** The key, or null. */

@@ -1,7 +1,7 @@
 /** Members of an organization, in pages: who belongs to it in the order in which they were first known, then who is invited. */
-import { Conditions } from '../db/conditions.ts';
+import { Conditions, ownersOf } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPage, toPages } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
 import { isStorableText } from '../storable-text.ts';
 import type { Membership } from './membership.entity.ts';
@@ -34,7 +34,7 @@ export async function pageOfMembers(
   const size = pattern === null ? limit : SEARCHED_AT_ONCE;
   const found: Membership[] = [];
   for (let last = after; found.length < limit;) {
-    const some = await membersAfter(database, organizationId, { last, onlyUserId, size, pattern });
+    const some = await membersAfter(database, [organizationId], { last, onlyUserId, size, pattern });
     const named = pattern === null ? null : await usersNamed(database, some, pattern);
     found.push(...some.filter((row) => named === null || row.is_named || named.has(row.user_id)).map(toMembership));
     if (some.length < size) break;
@@ -43,22 +43,36 @@ export async function pageOfMembers(
   return toPage(found.slice(0, limit), page, ({ userId }) => [userId]);
 }
 
+/** All members of several organizations, in their order, as `pageOfMembers` has those of one. @throws Refusal BAD_USER_INPUT */
+export async function pagesOfMembers(
+  database: Database,
+  organizationIds: readonly string[],
+  page: PageRequest,
+  { onlyUserId }: Pick<MemberFilter, 'onlyUserId'>,
+): Promise<Page<Membership>[]> {
+  checkPage(page);
+  const [after = null] = decodeCursor(page.after, ['uuid']) ?? [];
+  const wanted = { last: after, onlyUserId, size: page.first + 1, pattern: null };
+  const members = (await membersAfter(database, organizationIds, wanted)).map(toMembership);
+  return toPages(organizationIds, members, { request: page, keyOf: ({ userId }) => [userId] });
+}
+
 type Found = MembershipColumns & { readonly is_named: boolean };
 
 async function membersAfter(
   database: Database,
-  organizationId: string,
+  organizationIds: readonly string[],
   wanted: { last: string | null; onlyUserId: string | null; size: number; pattern: string | null },
 ): Promise<Found[]> {
   const { last, onlyUserId, size, pattern } = wanted;
   const where = new Conditions();
-  const named = `coalesce(m.external_id ilike ${where.value(pattern)}, false)`;
-  where.and(`m.billing_entity_id = ${where.value(organizationId)}`);
+  const columns = `${MEMBERSHIP_COLUMNS}, coalesce(m.external_id ilike ${where.value(pattern)}, false) as is_named`;
+  const owners = ownersOf(organizationIds, where);
+  where.and(owners.condition('m'));
   if (last !== null) where.and(`m.user_id > ${where.value(last)}`);
   if (onlyUserId !== null) where.and(`m.user_id = ${where.value(onlyUserId)}`);
   const { rows } = await database.query<Found>(
-    `select ${MEMBERSHIP_COLUMNS}, ${named} as is_named from membership m ${where.clause}
-     order by m.user_id limit ${where.value(size)}`,
+    owners.list({ columns, table: 'membership', alias: 'm', where, order: 'm.user_id', limit: size }),
     where.values,
   );
   return rows;

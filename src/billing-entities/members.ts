@@ -16,7 +16,7 @@ import { type Bounds, countPersonNamed, requireRoomForInvitation, requireRoomFor
 import { findUserKey, reserveUserKey } from './directory.ts';
 import { checkExternalId } from './entity-input.ts';
 import { inviteeIdOf } from './invitee.ts';
-import { type MemberFilter, pageOfMembers } from './member-pages.ts';
+import { type MemberFilter, pageOfMembers, pagesOfMembers } from './member-pages.ts';
 import { type MembershipKey, type MemberUse, useOfMembers } from './member-use.ts';
 import { type MemberRole, type Membership, MembershipRow, type MembershipStatus } from './membership.entity.ts';
 import {
@@ -160,6 +160,15 @@ export class Members {
    */
   list(organizationId: string, page: PageRequest, filter: MemberFilter): Promise<Page<Membership>> {
     return pageOfMembers(this.#options.database, organizationId, page, filter);
+  }
+
+  /** The same without a search, of several organizations, in their order. @throws Refusal BAD_USER_INPUT */
+  lists(
+    organizationIds: readonly string[],
+    page: PageRequest,
+    filter: Pick<MemberFilter, 'onlyUserId'>,
+  ): Promise<Page<Membership>[]> {
+    return pagesOfMembers(this.#options.database, organizationIds, page, filter);
   }
 
   /** What the caller is to the entity, as it stands now. Who is invited is a stranger until they accept. */

@@ -4,10 +4,10 @@ import { actorOf } from '../billing-entities/access.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Routing } from '../billing-entities/routing.ts';
 import type { Clock } from '../clock.ts';
-import { Conditions } from '../db/conditions.ts';
+import { Conditions, ownersOf } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
 import { parseReservationId } from '../ids.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
 import type { Accounts } from './accounts.ts';
 import type { Balance } from './balance.ts';
@@ -132,24 +132,29 @@ export class Reservations {
 
   /** Newest first. What is out of time is EXPIRED, whether anybody has tidied it or not. */
   async list(billingEntityId: string, page: PageRequest, statuses: readonly HoldStatus[]): Promise<Page<Hold>> {
+    const [only] = await this.lists([billingEntityId], page, statuses);
+    return only as Page<Hold>;
+  }
+
+  /** The same of several accounts, in their order. */
+  async lists(ids: readonly string[], page: PageRequest, statuses: readonly HoldStatus[]): Promise<Page<Hold>[]> {
     checkPage(page);
     const after = decodeCursor(page.after, ['uuid']);
     const now = this.#options.clock.now();
     const where = new Conditions();
-    where.and(`h.billing_entity_id = ${where.value(billingEntityId)}`);
+    const owners = ownersOf(ids, where);
+    where.and(owners.condition('h'));
     where.and(
       `(${[...new Set(statuses)].map((status) => isNow(status, () => where.value(now))).join(' or ') || 'false'})`,
     );
     if (after) where.and(`h.id < ${where.value(after[0])}`);
+    const list = { columns: HOLD_COLUMNS, table: 'reservation', alias: 'h', order: 'h.id desc' };
     const { rows } = await this.#options.database.query<HoldRow>(
-      `select ${HOLD_COLUMNS} from reservation h ${where.clause} order by h.id desc limit ${where.value(page.first + 1)}`,
+      owners.list({ ...list, where, limit: page.first + 1 }),
       where.values,
     );
-    return toPage(
-      rows.map((row) => asOf(toHold(row), now)),
-      page,
-      (hold) => [hold.id],
-    );
+    const holds = rows.map((row) => asOf(toHold(row), now));
+    return toPages(ids, holds, { request: page, keyOf: ({ id }) => [id] });
   }
 
   /** One reservation for each key, in their order; null where there is none. */

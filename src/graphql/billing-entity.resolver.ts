@@ -30,7 +30,7 @@ import type { RequestContext } from './context.ts';
 import { BillingEntityTypeEnum } from './enums.ts';
 import { CreditGrantConnection } from './grant.type.ts';
 import { LedgerEntryConnection } from './ledger-entry.type.ts';
-import { pageOf } from './page.args.ts';
+import { pageOf, wanted } from './page.args.ts';
 import { partiesOf } from './party.ts';
 import { ReservationConnection } from './reservation.type.ts';
 import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
@@ -65,7 +65,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Row | null> {
     requirePrincipal(context.principal);
-    const entity = await context.services.entities.byExternalId(type, externalId);
+    const entity = await context.loaders.reads.entities.byExternalId(type, externalId);
     return entity && nullUnless(context, { entity, operation: 'entity.read' }, () => entity);
   }
 
@@ -73,10 +73,10 @@ export class BillingEntityResolver {
   @Query(() => BillingEntityConnection, { description: 'Every billing entity, newest first. Operators only.' })
   billingEntities(
     @Args(() => BillingEntitiesArgs) args: BillingEntitiesArgs,
-    @Ctx() { principal, services }: RequestContext,
+    @Ctx() { principal, loaders }: RequestContext,
   ): Promise<Page<Row>> {
     requireOperator(principal);
-    return services.entities.list(pageOf(args), { search: args.search ?? null, type: args.type ?? null });
+    return loaders.reads.entities.list(pageOf(args), { search: args.search ?? null, type: args.type ?? null });
   }
 
   @Mutation(() => BillingEntity, {
@@ -126,7 +126,7 @@ export class BillingEntityResolver {
   })
   forecast(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Forecast | null> {
     return nullUnless(context, { entity, operation: 'forecast.read' }, () =>
-      context.services.forecasts.forecast(entity.billingEntityId),
+      context.loaders.reads.forecasts.forecast(entity.billingEntityId),
     );
   }
 
@@ -140,7 +140,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<Grant> | null> {
     return nullUnless(context, { entity, operation: 'grants.read' }, () =>
-      context.services.history.grants(entity.billingEntityId, pageOf(args), args),
+      context.loaders.pages.grants.load(wanted(entity, args, { activeOnly: args.activeOnly })),
     );
   }
 
@@ -154,7 +154,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<Entry> | null> {
     return nullUnless(context, { entity, operation: 'ledger.read' }, () =>
-      context.services.history.ledger(entity.billingEntityId, pageOf(args), toLedgerFilter(args.filter)),
+      context.loaders.pages.ledger.load(wanted(entity, args, toLedgerFilter(args.filter))),
     );
   }
 
@@ -169,7 +169,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<Hold> | null> {
     return nullUnless(context, { entity, operation: 'reservations.read' }, () =>
-      context.services.reservations.list(entity.billingEntityId, pageOf(args), args.statuses),
+      context.loaders.pages.reservations.load(wanted(entity, args, args.statuses)),
     );
   }
 
@@ -182,7 +182,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<DomainRecord>> {
     const only = { onlyUserId: await onlyUserId(context, entity, 'usage.readAll') };
-    return context.services.usage.records(entity, pageOf(args), {
+    return context.loaders.reads.usage.records(entity, pageOf(args), {
       ...toUsageFilter(args.filter),
       ...only,
     });
@@ -199,7 +199,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<UsageBucket[]> {
     const request = toSummaryRequest(args);
-    const buckets = await context.services.summaries.summarize(entity, {
+    const buckets = await context.loaders.reads.summaries.summarize(entity, {
       ...request,
       filter: { ...request.filter, onlyUserId: await onlyUserId(context, entity, 'usage.readAll') },
     });
@@ -228,7 +228,7 @@ export class BillingEntityResolver {
     @Arg('id', () => ID, { description: 'The record’s id.' }) id: string,
     @Ctx() context: RequestContext,
   ): Promise<DomainRecord | null> {
-    const record = await nullIfNotFound(context.services.usage.record(id));
+    const record = await nullIfNotFound(context.loaders.reads.usage.record(id));
     const { billingEntityId } = entity;
     // Its own, or what was used in it at the user's own expense.
     if (record?.billingEntityId !== billingEntityId && record?.organizationId !== billingEntityId) return null;

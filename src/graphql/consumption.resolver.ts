@@ -39,7 +39,7 @@ export class ConsumptionResolver {
     @Arg('input', () => CheckUsageInput, { description: 'Who would use what.' }) input: CheckUsageInput,
     @Ctx() context: RequestContext,
   ): Promise<UsageDecision> {
-    const decision = await context.services.consumption.check(requirePrincipal(context.principal), {
+    const decision = await context.loaders.reads.consumption.check(requirePrincipal(context.principal), {
       lines: input.lines,
       userExternalId: input.userExternalId ?? null,
       organizationExternalId: input.organizationExternalId ?? null,

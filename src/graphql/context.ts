@@ -10,8 +10,11 @@ import type { Balance } from '../credits/balance.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Hold } from '../credits/holds.ts';
 import type { Entry } from '../credits/account.ts';
+import type { FairTurns } from '../db/fair-turns.ts';
 import type { DomainServices } from '../services.ts';
 import type { PlanState } from '../subscriptions/subscriptions.ts';
+import { PageLoaders } from './page-loaders.ts';
+import { readsOf } from './reads.ts';
 
 /** What resolvers reach: who asks, the domain, and loaders that live for one operation. */
 export interface RequestContext {
@@ -52,16 +55,21 @@ export interface RecordKey extends EntryKey {
 
 export type ReservationKey = GrantKey;
 
-/** Makes contexts of one application. */
+/** Makes contexts of one application. What they read waits its turn, if there are turns. */
 export function contextFactory(
   services: DomainServices,
+  turns?: FairTurns,
 ): (principal: Principal | null, onWatch?: OnWatch) => RequestContext {
-  return (principal, onWatch) => ({ principal, services, loaders: new Loaders(services), onWatch });
+  return (principal, onWatch) => {
+    const reads = turns === undefined ? services : readsOf(services, turns, principal);
+    return { principal, services, loaders: new Loaders(reads), onWatch };
+  };
 }
 
 /** One statement for each kind of thing that a list leads to, however long it is. Each is made when first used. */
 export class Loaders {
   readonly #services: DomainServices;
+  #pages: PageLoaders | undefined;
   #entity: DataLoader<string, BillingEntity | null> | undefined;
   #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
   #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
@@ -77,6 +85,16 @@ export class Loaders {
 
   constructor(services: DomainServices) {
     this.#services = services;
+  }
+
+  /** Pages, the same of several entities together. */
+  get pages(): PageLoaders {
+    return (this.#pages ??= new PageLoaders(this.#services));
+  }
+
+  /** The domain, for what is read by itself: each call waits the caller's turn. */
+  get reads(): DomainServices {
+    return this.#services;
   }
 
   get entity(): DataLoader<string, BillingEntity | null> {

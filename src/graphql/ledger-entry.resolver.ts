@@ -26,7 +26,7 @@ export class LedgerEntryResolver {
     @Ctx() context: RequestContext,
   ): Promise<Verification> {
     const entity = await requireAllowed(context, billingEntityId, 'ledger.verify');
-    return context.services.verification.verify(entity.billingEntityId);
+    return context.loaders.reads.verification.verify(entity.billingEntityId);
   }
 
   @Extensions({ price: aListOf(3) })

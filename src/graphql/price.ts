@@ -29,7 +29,7 @@ export const anObject: Price = ({ inner }) => 1 + inner;
 export const plainValues: Price = () => 1;
 
 /** Items of a page, which the page counts. */
-export const itemsOfPage: Price = anObject;
+export const itemsOfPage: Price = ({ inner }) => 1 + inner;
 
 /** A connection: as many as `first` says, and no page is for nothing because little of it is looked at. */
 export const aPage: Price = ({ args, inner }) => {

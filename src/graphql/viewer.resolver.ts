@@ -45,16 +45,17 @@ export class ViewerResolver {
   })
   async memberships(
     @Root() principal: Principal,
-    @Ctx() { services }: RequestContext,
+    @Ctx() { loaders }: RequestContext,
   ): Promise<readonly DomainMembership[]> {
-    return principal.kind === 'USER' ? services.members.ofUser(principal.billingEntityId) : [];
+    return principal.kind === 'USER' ? loaders.reads.members.ofUser(principal.billingEntityId) : [];
   }
 
+  @Extensions({ price: aListOf(20) })
   @FieldResolver(() => [Invitation], {
     description:
       'What the caller is asked to belong to and has not answered, at most a hundred; not in memberships until accepted.',
   })
-  invitations(@Root() principal: Principal, @Ctx() { services }: RequestContext): Promise<readonly DomainInvitation[]> {
-    return services.invitations.ofPrincipal(principal);
+  invitations(@Root() principal: Principal, @Ctx() { loaders }: RequestContext): Promise<readonly DomainInvitation[]> {
+    return loaders.reads.invitations.ofPrincipal(principal);
   }
 }
