@@ -17,6 +17,7 @@ import {
   toHold,
 } from './ledger-rows.ts';
 import { byDrawdownOrder } from './grants.ts';
+import type { Hold } from './holds.ts';
 import { newId } from './new-id.ts';
 import { basesToCome } from './turns.ts';
 import { askTerms, type UseTermsBook } from './ledger-terms.ts';
@@ -212,12 +213,17 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
   const closed = new Map([...(drawnGrants?.rows ?? []), ...(branches?.rows ?? [])].map((row) => [row.id, row]));
   const grantsOf = Map.groupBy([...grants.rows, ...closed.values()].map(toGrant), (grant) => grant.billingEntityId);
   const holdsOf = Map.groupBy((holds?.rows ?? []).map(toHold), (hold) => hold.billingEntityId);
-  const accounts = locked.rows.map((row) => {
-    const id = row.billing_entity_id;
-    return [id, toAccount(row, grantsOf.get(id) ?? [], holdsOf.get(id))] as const;
-  });
+  const accounts = new Map(
+    locked.rows.map((row) => {
+      const id = row.billing_entity_id;
+      return [id, toAccount(row, grantsOf.get(id) ?? [], holdsOf.get(id))] as const;
+    }),
+  );
+  // Whose terms they are stands on the reservations. Only who may settle no more than fits is asked about.
+  const settled = settledByOwners(commands, accounts);
+  if (settled.length > 0) terms.add(await askTerms(settled, (statement) => client.query(statement)));
   return {
-    accounts: new Map(accounts),
+    accounts,
     keys: keys.map((row) => ({
       billingEntityId: row.billing_entity_id,
       key: row.key,
@@ -346,6 +352,15 @@ async function askKeys(client: ClientBase, commands: readonly Command[]): Promis
 }
 
 const MOST_ASKED_APART = 4;
+
+/** Running holds that are settled by who reserved them. */
+function settledByOwners(commands: readonly Command[], accounts: ReadonlyMap<string, Account>): Hold[] {
+  return commands.flatMap((command) => {
+    if (command.kind !== 'settle' || command.anyHold) return [];
+    const hold = accounts.get(command.billingEntityId)?.holds.get(command.reservationId);
+    return hold?.status === 'HELD' && hold.actor === command.actor ? [hold] : [];
+  });
+}
 
 function namedHolds(commands: readonly Command[]): string[] | null {
   const named = commands.flatMap((command) => {

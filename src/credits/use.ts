@@ -25,7 +25,7 @@ import {
   type UseTerms,
 } from './commands.ts';
 import { type Carry, charge, chargeAtMost, NO_CARRY } from './conversion.ts';
-import type { Hold } from './holds.ts';
+import { type Hold, reservedBy } from './holds.ts';
 import { headroom } from './limits.ts';
 import { isUnpaid, mayTakeOverage, planOf } from './subscription.ts';
 
@@ -125,10 +125,12 @@ export function reserve(account: Account, command: ReserveCommand, { now, terms 
 }
 
 /**
- * Charges what admitted work really used, never refused for anything that changed since (rule 16): the hold first,
- * then what is available, then overage as far as policy or hold allow it; the rest is owed.
+ * Charges what admitted work really used (rule 16): the hold first, then what is available, then overage as far as policy
+ * or hold allow it; the rest is owed. A service's is refused for nothing that changed since; another's is up to what it
+ * holds, and the rest must fit beside the hold.
  */
-export function settle(account: Account, command: SettleCommand, now: Date, clock: Date = now): Decision {
+export function settle(account: Account, command: SettleCommand, moment: Moment): Decision {
+  const { now, clock = now, terms = NO_TERMS } = moment;
   const immense = checkQuantities(command);
   if (immense) return immense;
   const hold = findHold(account, command);
@@ -141,8 +143,11 @@ export function settle(account: Account, command: SettleCommand, now: Date, cloc
   if (wrong) return wrong;
   const charged = chargeLines(account, { lines: command.lines, billingMode: hold.billingMode });
   const required = sumCredits(charged);
-  const absurd = tooMuch(account, required + account.owed);
-  if (absurd) return absurd;
+  // Whoever may use nothing more is told so before anything that depends on the balance.
+  const refusal =
+    (command.anyHold ? null : admitBeyond(account, { ...hold, lines: command.lines }, { now, terms, required })) ??
+    tooMuch(account, required + account.owed);
+  if (refusal) return refusal;
 
   const books = new Books(account, command, now);
   books.endHold(hold, 'SETTLED');
@@ -249,6 +254,22 @@ function admit(
     null,
   );
 }
+
+/** Why a settlement of this much is refused to who may settle no more than fits; null: it is not. The hold is fitted already. */
+function admitBeyond(
+  account: Account,
+  use: Hold & Use,
+  { now, terms, required }: { readonly now: Date; readonly terms: UseTerms; readonly required: bigint },
+): Refused | Rejected | null {
+  const held = reservedBy(use);
+  if (required <= held) return null;
+  if (checkPlace(account, use, terms) !== null) return NOTHING_BEYOND;
+  const refused = admit(account, use, { now, terms, required: required - held });
+  return refused && { ...refused, required: refused.required + held, available: refused.available + held };
+}
+
+/** The same whatever the account has: who lost the right to use it is not told how much that is. */
+const NOTHING_BEYOND = rejected('CONFLICT', 'this reservation can be settled for what it holds, and no more');
 
 /** used + held + new ≤ limit, of every credit that is charged (rule 17). */
 function beyondLimit(

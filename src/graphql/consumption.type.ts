@@ -57,7 +57,7 @@ export class ConsumeCreditsInput {
   @Field(() => ID, {
     nullable: true,
     description:
-      'Settles this reservation: charges what was used, releases the rest. Work that was admitted is always recorded in full: what exceeds the hold is taken from available, then overage, then owed. Payer, user, organization, key, mode and feature are the reservation’s; naming another is CONFLICT. A reservation already settled, released or expired no longer protects: CONFLICT.',
+      'Settles this reservation: charges what was used, releases the rest. By a SERVICE or OPERATOR admitted work is always recorded in full: what exceeds the hold is taken from available, then overage, then owed. By a USER or an API key the excess must fit as new use would, else UsageRefused, and the hold stays; for who lost the right to new use, CONFLICT. Payer, user, organization, key, mode and feature are the reservation’s; naming another is CONFLICT. A reservation already settled, released or expired no longer protects: CONFLICT.',
   })
   readonly reservationId?: string | null;
 

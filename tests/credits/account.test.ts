@@ -66,12 +66,13 @@ function reserveOf(tokens: bigint, id: string, ttlSeconds = 600): Command {
   };
 }
 
+/** As a service settles: never refused (rule 16). */
 function settleOf(tokens: bigint, id: string, terms: Partial<Extract<Command, { kind: 'settle' }>> = {}): Command {
   return {
     kind: 'settle',
     billingEntityId: ENTITY,
     actor: 'test',
-    anyHold: false,
+    anyHold: true,
     idempotency: null,
     reservationId: id,
     lines: [{ quantity: tokens, rate: RATES.AI_TOKENS }],
@@ -292,7 +293,7 @@ describe('the pure core', () => {
       expect(till.ledger.holds.get(HOLD)?.status).toBe('SETTLED');
     });
 
-    it('take what is available, then overage, then owe: admitted work is never refused (rule 16)', () => {
+    it('take what is available, then overage, then owe: a service’s settlement is never refused (rule 16)', () => {
       const till = new Till({ overagePolicy: { enabled: true, cap: 50n }, subscription: PRO });
       till.done(grantOf(100n));
       till.done(reserveOf(100n, HOLD));
@@ -406,7 +407,7 @@ describe('the pure core', () => {
     it('belong to who reserved; their user and feature cannot be exchanged (rule 16)', () => {
       const till = new Till();
       till.done(reserveOf(0n, HOLD));
-      expect(till.try(settleOf(0n, HOLD, { actor: 'other' }))).toMatchObject({ code: 'NOT_FOUND' });
+      expect(till.try(settleOf(0n, HOLD, { actor: 'other', anyHold: false }))).toMatchObject({ code: 'NOT_FOUND' });
       expect(till.try({ ...onHold('release', HOLD), actor: 'other' })).toMatchObject({ code: 'NOT_FOUND' });
       const seen = { ...onHold('release', HOLD), actor: 'other', seesAll: true };
       expect(till.try(seen)).toMatchObject({ code: 'FORBIDDEN' });
