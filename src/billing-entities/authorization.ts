@@ -98,7 +98,11 @@ const allowed = new Map<Relation, ReadonlySet<Operation>>(
 );
 
 /** What the caller is to the entity. `membership`: theirs in it, if it is an organization that they belong to or are invited to. */
-export function relationOf(principal: Principal, entity: BillingEntity, membership: Membership | null): Relation {
+export function relationOf(
+  principal: Principal,
+  entity: Pick<BillingEntity, 'billingEntityId'>,
+  membership: Pick<Membership, 'role' | 'status'> | null,
+): Relation {
   switch (principal.kind) {
     case 'OPERATOR':
     case 'SERVICE':

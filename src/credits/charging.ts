@@ -2,7 +2,7 @@
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Route, Routing } from '../billing-entities/routing.ts';
 import { unavailable } from '../db/errors.ts';
-import type { ConsumeCommand, Misrouted, ReserveCommand } from './commands.ts';
+import { type ConsumeCommand, type Misrouted, type ReserveCommand, toRejected } from './commands.ts';
 import type { Ledger, Outcome } from './ledger.ts';
 
 type UseCommand = ConsumeCommand | ReserveCommand;
@@ -10,7 +10,14 @@ type UseCommand = ConsumeCommand | ReserveCommand;
 /** What the route says of a command. */
 export type Routed = Pick<
   UseCommand,
-  'billingEntityId' | 'userId' | 'organizationId' | 'namedOrganization' | 'apiKey' | 'alsoUnder' | 'billingMode'
+  | 'billingEntityId'
+  | 'userId'
+  | 'organizationId'
+  | 'namedOrganization'
+  | 'apiKey'
+  | 'alsoUnder'
+  | 'billingMode'
+  | 'refusal'
 >;
 
 export interface Charged {
@@ -39,8 +46,8 @@ export async function chargeWhoPays(
   throw unavailable('who pays keeps changing; send the same key again');
 }
 
-export function toRouted({ payerId, ...route }: Route): Routed {
-  return { billingEntityId: payerId, ...route, billingMode: 'FULL' };
+export function toRouted({ payerId, refusal, ...route }: Route): Routed {
+  return { billingEntityId: payerId, ...route, billingMode: 'FULL', refusal: refusal && toRejected(refusal) };
 }
 
 /** What of a route must be equal when a key is sent again; nothing for use that names no organization and no key. */

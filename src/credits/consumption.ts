@@ -43,11 +43,14 @@ export type ConsumeResult = ConsumeSuccess | UsageRefused;
 
 export interface ConsumeSuccess {
   readonly kind: 'success';
-  readonly records: readonly UsageRecord[];
+  readonly records: readonly RecordThen[];
   readonly credits: bigint;
   readonly balance: Balance;
   readonly replayed: boolean;
 }
+
+/** `refundedAt: null`: as it was when it was charged, for who is told nothing newer; absent: as it is now. */
+type RecordThen = UsageRecord & { readonly refundedAt?: null };
 
 /** An item of a batch that was wrong in itself. */
 export interface UsageRejected {
@@ -105,10 +108,14 @@ export class Consumption {
       case 'replayed': {
         // A settlement begins with the release of its hold; the charge stands behind it.
         const sequence = input.reservationId === null ? outcome.sequence : outcome.sequence + 1n;
-        return this.#again({ billingEntityId: payerId, sequence }, outcome.balance);
+        return this.#again({ billingEntityId: payerId, sequence }, outcome);
       }
-      case 'replayedElsewhere':
-        return this.#again(outcome, await this.#options.accounts.balance(outcome.billingEntityId));
+      case 'replayedElsewhere': {
+        const { billingEntityId, balanceThen } = outcome;
+        const balance = balanceThen ?? (await this.#options.accounts.balance(billingEntityId));
+        if (balance === null) throw new Error(`billing entity ${billingEntityId} has no account`);
+        return this.#again(outcome, { seen: balanceThen === null, balance });
+      }
       case 'refused':
         return toUsageRefused(outcome, outcome.balance);
       case 'rejected':
@@ -143,6 +150,7 @@ export class Consumption {
     checkFeature(input.feature);
     const { routing, accounts } = this.#options;
     const route = await routing.route(principal, input);
+    if (route.refusal !== null) throw route.refusal;
     const command: ConsumeCommand = {
       kind: 'consume',
       ...toRouted(route),
@@ -175,6 +183,7 @@ export class Consumption {
       kind: 'consume',
       ...routed,
       actor: actorOf(principal),
+      principal,
       idempotency: idempotency(input.idempotencyKey, 'consume', [
         routed.userId,
         quantitiesOf(input),
@@ -199,6 +208,7 @@ export class Consumption {
       kind: 'settle',
       billingEntityId,
       actor: actorOf(principal),
+      principal,
       idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
       reservationId: id,
       anyHold: handlesAnyHold(principal),
@@ -211,11 +221,13 @@ export class Consumption {
     return { outcome, payerId: billingEntityId };
   }
 
-  /** The first answer, with the balance as it is now. */
-  async #again(key: { billingEntityId: string; sequence: bigint }, balance: Balance | null): Promise<ConsumeSuccess> {
-    const [records] = await this.#options.recordsByEntry([key]);
-    if (balance === null) throw new Error(`billing entity ${key.billingEntityId} has no account`);
-    return success(records ?? [], balance, true);
+  /** The first answer; of what changed since, only who sees the account is told (rule 20). */
+  async #again(
+    key: { billingEntityId: string; sequence: bigint },
+    { seen, balance }: { readonly seen: boolean; readonly balance: Balance },
+  ): Promise<ConsumeSuccess> {
+    const [records = []] = await this.#options.recordsByEntry([key]);
+    return success(seen ? records : records.map((record) => ({ ...record, refundedAt: null })), balance, true);
   }
 
   #reject(error: unknown): UsageRejected {
@@ -232,7 +244,7 @@ interface Settled {
   readonly payerId: string;
 }
 
-function success(records: readonly UsageRecord[], balance: Balance, replayed: boolean): ConsumeSuccess {
+function success(records: readonly RecordThen[], balance: Balance, replayed: boolean): ConsumeSuccess {
   const credits = records.reduce((sum, record) => sum + record.credits, 0n);
   return { kind: 'success', records, credits, balance, replayed };
 }

@@ -18,6 +18,7 @@ import { consume, extend, release, reserve, settle } from './use.ts';
 export function decide(command: Command, situation: Situation, clock: Date): Decision {
   const account = situation.account(command.billingEntityId);
   if (account === undefined) return noAccount(command);
+  if (command.refusal) return command.refusal;
   const now = accountTime(account, clock);
   switch (command.kind) {
     case 'consume':

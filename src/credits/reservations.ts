@@ -75,6 +75,7 @@ export class Reservations {
         kind: 'reserve',
         ...routed,
         actor: actorOf(principal),
+        principal,
         idempotency: idempotency(input.idempotencyKey, 'reserve', [
           routed.userId,
           input.lines.map(({ resource, quantity }) => [resource, quantity]),
@@ -92,13 +93,18 @@ export class Reservations {
       case 'committed':
         return { kind: 'success', reservation: outcome.holds[0] as Hold, balance: outcome.balance, replayed: false };
       case 'replayed': {
-        const reservation = await this.#reservedBy({ billingEntityId: payerId, sequence: outcome.sequence });
-        return { kind: 'success', reservation, balance: outcome.balance, replayed: true };
+        const { seen, balance, sequence } = outcome;
+        const reserved = await this.#reservedBy({ billingEntityId: payerId, sequence });
+        const reservation = seen ? reserved : asMade(reserved, ttlMs);
+        return { kind: 'success', reservation, balance, replayed: true };
       }
       case 'replayedElsewhere': {
-        const balance = await this.#options.accounts.balance(outcome.billingEntityId);
-        if (balance === null) throw new Error(`billing entity ${outcome.billingEntityId} has no account`);
-        return { kind: 'success', reservation: await this.#reservedBy(outcome), balance, replayed: true };
+        const { billingEntityId, balanceThen } = outcome;
+        const balance = balanceThen ?? (await this.#options.accounts.balance(billingEntityId));
+        if (balance === null) throw new Error(`billing entity ${billingEntityId} has no account`);
+        const reserved = await this.#reservedBy(outcome);
+        const reservation = balanceThen === null ? reserved : asMade(reserved, ttlMs);
+        return { kind: 'success', reservation, balance, replayed: true };
       }
       case 'refused':
         return toUsageRefused(outcome, outcome.balance);
@@ -208,6 +214,12 @@ function isNow(status: HoldStatus, now: () => string): string {
     case 'RELEASED':
       return `(not h.open and h.status = '${status}')`;
   }
+}
+
+/** As it was first answered: for who does not see its account any more, and is told nothing newer (rule 20). */
+function asMade(hold: Hold, ttlMs: number): Hold {
+  const expiresAt = new Date(hold.createdAt.getTime() + ttlMs);
+  return { ...hold, status: 'HELD', expiresAt, closedSequence: null };
 }
 
 function asOf(hold: Hold, now: Date): Hold {

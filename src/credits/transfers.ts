@@ -9,6 +9,7 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { Database } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import type { Balance } from './balance.ts';
+import { type Rejected, toRejected } from './commands.ts';
 import { idempotency } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 import { checkReason } from './reason.ts';
@@ -86,14 +87,19 @@ export class Transfers {
   async transfer(principal: Principal, input: TransferInput): Promise<TransferResult> {
     const { fromBillingEntityId, toBillingEntityId, amount } = input;
     if (amount <= 0n) throw new Refusal('BAD_USER_INPUT', 'amount must be above 0');
-    const [from, to] = await this.#sides(principal, [fromBillingEntityId, toBillingEntityId]);
-    const onlyOfRootIn = await this.#checkAllowed(from, to);
     const reason = input.reason === null ? null : checkReason(input.reason);
+    const [from, to] = await this.#sides(principal, [fromBillingEntityId, toBillingEntityId]);
+    if (from.id === to.id) {
+      throw sees(from) ? new Refusal('BAD_USER_INPUT', 'credits move between two accounts') : missing();
+    }
+    const { onlyOfRootIn, refusal } = await this.#allowance(from, to);
     const outcome = await this.#ledger.execute({
       kind: 'transfer',
       billingEntityId: fromBillingEntityId,
       toBillingEntityId,
       actor: actorOf(principal),
+      principal,
+      refusal,
       audited: true,
       idempotency: idempotency(input.idempotencyKey, 'transfer', [
         fromBillingEntityId,
@@ -168,6 +174,19 @@ export class Transfers {
     return (await Promise.all(sides)) as [Side, Side];
   }
 
+  /** What may be moved, or why nothing may: the ledger says so after it has looked for the same key (rule 20). */
+  async #allowance(
+    from: Side,
+    to: Side,
+  ): Promise<{ readonly onlyOfRootIn: string | null; readonly refusal: Rejected | null }> {
+    try {
+      return { onlyOfRootIn: await this.#checkAllowed(from, to), refusal: null };
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.retryable) throw error;
+      return { onlyOfRootIn: null, refusal: toRejected(error) };
+    }
+  }
+
   /**
    * What may be moved: null, whatever may leave; an account, only what came out of it. An account that the caller does
    * not see is there for them only as a member's of an organization whose credits they may move.
@@ -175,13 +194,9 @@ export class Transfers {
    */
   async #checkAllowed(from: Side, to: Side): Promise<string | null> {
     const [canFrom, canTo] = [from, to].map(({ relation }) => may(relation, 'credits.transfer')) as [boolean, boolean];
-    const sees = ({ relation }: Side): boolean => may(relation, 'entity.read');
     const statusOf = async (user: Side, organization: Side): Promise<MembershipStatus | undefined> =>
       (await this.#members.byKeys([{ organizationId: organization.id, userId: user.id }]))[0]?.status;
 
-    if (from.id === to.id) {
-      throw sees(from) ? new Refusal('BAD_USER_INPUT', 'credits move between two accounts') : missing();
-    }
     if (from.relation === 'OPERATOR') return null;
     const forbidden = new Refusal('FORBIDDEN', 'these credits are not yours to move there');
     if (!sees(from)) {
@@ -218,6 +233,10 @@ export class Transfers {
     }
     return reached.slice(1);
   }
+}
+
+function sees({ relation }: Side): boolean {
+  return may(relation, 'entity.read');
 }
 
 function missing(): Refusal {

@@ -116,7 +116,9 @@ class ConsumeCreditsSuccess {
   @Field(() => CreditsScalar, { description: 'Credits charged in all.' })
   readonly credits!: bigint;
 
-  @Field(() => CreditBalance, { description: 'After this change; on a replay: the balance now.' })
+  @Field(() => CreditBalance, {
+    description: 'After this change; on a replay: the balance now, or for whoever does not see the payer that of then.',
+  })
   readonly balance!: Balance;
 
   @Field(() => Boolean, { description: 'True when this answer was given before for the same key.' })

@@ -70,8 +70,12 @@ export class UsageRecordResolver {
   }
 
   @FieldResolver(() => DateTimeScalar, { nullable: true, description: 'When it was refunded; null: it was not.' })
-  refundedAt(@Root() record: DomainRecord, @Ctx() { loaders }: RequestContext): Promise<Date | null> {
-    return loaders.refundedAt.load(record);
+  refundedAt(
+    @Root() record: DomainRecord & { readonly refundedAt?: null },
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<Date | null> | null {
+    // An answer that is given again to who does not see the payer says nothing newer.
+    return record.refundedAt === null ? null : loaders.refundedAt.load(record);
   }
 
   @FieldResolver(() => LedgerEntry, {

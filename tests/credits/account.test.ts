@@ -153,11 +153,11 @@ describe('the pure core', () => {
           const ledger = new PureLedger().open(ENTITY, START, { overagePolicy: policy, subscription: PRO });
           const reservations: string[] = [];
           let clock = START;
-          for (const [hours, make] of history) {
+          for (const [index, [hours, make]] of history.entries()) {
             clock = new Date(clock.getTime() + hours * HOUR_MS);
             // The account's time, which the model must share, never runs backwards.
             const now = accountTime(ledger.account(ENTITY), clock);
-            const command = make({ billingEntityId: ENTITY, now, key: null, reservations });
+            const command = make({ billingEntityId: ENTITY, now, key: `key-${index}`, reservations });
             const decision = ledger.execute(command, clock);
             const answer = model.at(now).execute(command);
             if (command.kind === 'reserve' && decision.kind === 'applied') reservations.push(command.reservationId);
@@ -182,6 +182,14 @@ describe('the pure core', () => {
             );
             expect(sumRemaining(account.grants, 'LAPSING') <= held).toBe(true);
             expect(balanceOf(account, now).allowance >= 0n).toBe(true);
+            // What is kept for an answer that is given again is what was answered.
+            const kept = decision.kind === 'applied' ? (decision.entries[0]?.afterCommand ?? null) : null;
+            if (kept !== null) {
+              const { allowance, version, sequence } = balanceOf(account, now);
+              expect(kept).toEqual({ sequence, used, allowance, version });
+            }
+            const isKeyed = command.idempotency !== null && decision.kind === 'applied';
+            expect(kept !== null).toBe(isKeyed);
           }
 
           expect(ledger.verify(ENTITY).problems).toEqual([]);

@@ -107,6 +107,7 @@ export const entry: Entry = {
   overageAfter: 0n,
   owedChange: 0n,
   owedAfter: 0n,
+  afterCommand: null,
   grantId: null,
   reservationId: null,
   counterpartyId: null,
