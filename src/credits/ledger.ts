@@ -375,6 +375,8 @@ class Batch {
   }
 }
 
+const KEY_REUSED = rejected('IDEMPOTENCY_KEY_REUSED', 'this idempotency key was used with other input');
+
 /**
  * Ends a transaction that failed, so that nobody finds the connection in it. The connection pipelines: the rollback is
  * answered after everything that was sent before. What does not answer, or not by being idle, is to be closed.
@@ -387,8 +389,6 @@ async function isSoundAgain(client: PoolClient): Promise<boolean> {
     return false;
   }
 }
-
-const KEY_REUSED = rejected('IDEMPOTENCY_KEY_REUSED', 'this idempotency key was used with other input');
 
 function recordName(billingEntityId: string, { sequence, line }: RecordKey): string {
   return `${billingEntityId} ${sequence} ${line}`;

@@ -259,7 +259,7 @@ describe('a settlement by who reserved, for more than the hold (rule 16)', () =>
     const answers = [new Pool(1_000n), new Pool(20n), new Pool(30n, { suspended: true })].flatMap((pool) => {
       const { suspended } = pool.account;
       lost(pool.change({ suspended: false }).reserve(20n), terms).change({ suspended });
-      return [21n, 1_000n, 10n ** 14n, 10n ** 16n].map((charge) => {
+      return [21n, 1_000n, 10n ** 11n].map((charge) => {
         const decision = pool.settle(charge);
         expect(pool.ledger.holds.get(HOLD)?.status).toBe('HELD');
         return decision;

@@ -34,6 +34,7 @@ const KEYS = new Set(['sequence', 'line', 'id']);
 /** Something else of the same type. */
 const OTHERWISE: Readonly<Record<string, (column: string) => readonly string[]>> = {
   bigint: (column) => [`coalesce(${column}, 0) + 1`, `coalesce(${column}, 1) - 1`],
+  numeric: (column) => [`${column} + 1`, `${column} - 1`],
   smallint: (column) => [`coalesce(${column}, 0) + 1`],
   integer: (column) => [`${column} + 1`],
   boolean: (column) => [`not ${column}`],
