@@ -50,6 +50,7 @@ export class ViewerResolver {
     return principal.kind === 'USER' ? services.members.ofUser(principal.billingEntityId) : [];
   }
 
+  @Extensions({ price: aListOf(100) })
   @FieldResolver(() => [Invitation], {
     description:
       'What the caller is asked to belong to and has not answered, at most a hundred; not in memberships until accepted.',
