@@ -70,7 +70,8 @@ const MEMBERSHIPS = {
   text: `select m.* from unnest($1::uuid[], $2::uuid[]) as k(billing_entity_id, user_id)
     cross join lateral (
       select m.billing_entity_id, m.user_id, m.role, m.status from membership m
-      where m.billing_entity_id = k.billing_entity_id and m.user_id = k.user_id and m.billing_entity_id = any($1) limit 1
+      where m.billing_entity_id = k.billing_entity_id and m.user_id = k.user_id and m.billing_entity_id = any($1)
+        and m.status <> 'INVITED' limit 1
     ) m`,
 };
 

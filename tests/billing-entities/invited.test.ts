@@ -297,6 +297,7 @@ const ASKING: Readonly<Record<string, string>> = {
   'billing-entities/membership-rows.ts': 'writes them',
   'billing-entities/membership.entity.ts': 'is the table',
   'billing-entities/organizations.ts': 'finds none under a user’s id, and INVITED may do nothing there',
+  'credits/ledger-effects.ts': 'passes them over',
   'credits/ledger-terms.ts': 'passes them over',
   'db/entities.ts': 'names the table',
 };
