@@ -50,7 +50,7 @@ export class ViewerResolver {
     return principal.kind === 'USER' ? loaders.reads.members.ofUser(principal.billingEntityId) : [];
   }
 
-  @Extensions({ price: aListOf(20) })
+  @Extensions({ price: aListOf(100) })
   @FieldResolver(() => [Invitation], {
     description:
       'What the caller is asked to belong to and has not answered, at most a hundred; not in memberships until accepted.',
