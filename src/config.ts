@@ -38,7 +38,7 @@ import type { Principal } from './billing-entities/principal.ts';
  * | UNREAD_BYTES | 268435456 | bytes of answers that all together may leave unread |
  * | KEEP_ALIVE_MS | 65000 | how long an idle connection is kept |
  * | DRAIN_TIMEOUT_MS | 10000 | how long work in flight may take after the order to stop |
- * | RATE_LIMIT_WINDOW_SECONDS | 10 | the window that the next five count operations in; 0 operations: no limit |
+ * | RATE_LIMIT_WINDOW_SECONDS | 10 | the window that the next five count operations in, a batch by its items; 0 operations: no limit |
  * | RATE_LIMIT_USER, RATE_LIMIT_API_KEY, RATE_LIMIT_ANONYMOUS | 3000, 10000, 300 | per subject, key, address |
  * | RATE_LIMIT_SERVICE, RATE_LIMIT_OPERATOR | 0, 0 | per subject |
  * | ORGANIZATIONS_PER_OWNER | 100 | organizations that one user may own by what users do |

@@ -13,6 +13,7 @@ import { parse } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Limits } from '../config.ts';
+import { commandsOf } from '../graphql/commands-of.ts';
 import { internalError } from '../graphql/errors.ts';
 import type { Operations, Prepared } from '../graphql/operations.ts';
 import type { Log } from '../log.ts';
@@ -56,7 +57,14 @@ export async function createGraphqlRoute(options: GraphqlRouteOptions): Promise<
 /** What Apollo hands through as its context: ours, and what the document of this request turned out to be. */
 interface ApolloContext {
   readonly context: object;
-  prepared: Prepared | undefined;
+  /** Counts the operation as so many. */
+  readonly weigh: (operations: number) => Promise<void> | undefined;
+  /** An object of its own, since Apollo copies the one around it. */
+  readonly found: {
+    prepared: Prepared | undefined;
+    /** Why the operation may not run now, though nothing is wrong with it. */
+    refusal: Error | undefined;
+  };
 }
 
 /** Who asks, and whether they may ask for more now: known before any of the body is read. */
@@ -104,16 +112,22 @@ async function handle(
   reply: FastifyReply,
   options: GraphqlRouteOptions & { apollo: ApolloServer<ApolloContext> },
 ): Promise<FastifyReply> {
-  const { apollo, contextFor, unread } = options;
+  const { apollo, contextFor, unread, rateLimit } = options;
   const body = request.method === 'POST' ? parseJson(request.body as Buffer) : undefined;
   if (request.method === 'POST' && body === undefined) {
     return answerError(reply, 400, httpError('BAD_REQUEST', 'The body is not valid JSON.'));
   }
-  const context: ApolloContext = { context: contextFor(request.principal), prepared: undefined };
+  const context: ApolloContext = {
+    context: contextFor(request.principal),
+    weigh: (operations) => rateLimit.weigh(request.principal, request.socket.remoteAddress, operations),
+    found: { prepared: undefined, refusal: undefined },
+  };
   const response = await apollo.executeHTTPGraphQLRequest({
     httpGraphQLRequest: apolloRequest(request, body),
     context: () => Promise.resolve(context),
   });
+  const { prepared, refusal: notNow } = context.found;
+  if (notNow !== undefined) throw notNow;
   const headers: Record<string, string> = {};
   let contentType = 'application/json; charset=utf-8';
   for (const [name, value] of response.headers) {
@@ -123,7 +137,7 @@ async function handle(
   if (response.body.kind !== 'complete') throw new Error('incremental delivery is not supported');
   const text = response.body.string;
   // Others may have been handed much in the meantime. What a mutation did is told all the same: it was done.
-  if (context.prepared?.operation?.kind !== 'mutation') {
+  if (prepared?.operation?.kind !== 'mutation') {
     const refusal = unread.refusal(request.holder as Holder, Buffer.byteLength(text));
     if (refusal !== null) throw refusal;
   }
@@ -144,15 +158,18 @@ function createApollo(options: GraphqlRouteOptions): ApolloServer<ApolloContext>
             async didResolveSource(requestContext) {
               const { request, contextValue } = requestContext;
               const { operationName, variables } = request;
-              contextValue.prepared = refuseSubscription(
+              contextValue.found.prepared = refuseSubscription(
                 operations.prepare({ query: requestContext.source, operationName, variables }),
               );
+              const weighed = weigh(contextValue, variables);
+              if (weighed !== undefined) await weighed;
               (requestContext as { document?: DocumentNode }).document =
-                contextValue.prepared.operation?.document ?? harmless;
-              if (contextValue.prepared.operation === null) delete request.operationName;
+                contextValue.found.prepared.operation?.document ?? harmless;
+              if (contextValue.found.prepared.operation === null) delete request.operationName;
             },
             async responseForOperation({ request, contextValue }) {
-              const { prepared, context } = contextValue;
+              const { context, found } = contextValue;
+              const { prepared } = found;
               if (!prepared?.operation) return graphqlResponse({ errors: prepared?.errors ?? [] });
               return graphqlResponse(await operations.execute(prepared.operation, request.variables, context));
             },
@@ -210,6 +227,17 @@ const notOverHttp: Prepared = {
     httpError('BAD_REQUEST', 'Subscriptions are served over WebSocket, with the protocol graphql-transport-ws.'),
   ],
 };
+
+/** Counts the commands of the operation. One that its caller may not run now is not run; the reason is kept for the answer. */
+function weigh(context: ApolloContext, variables: Record<string, unknown> | undefined): Promise<void> | undefined {
+  const { found } = context;
+  const operation = found.prepared?.operation;
+  if (!operation) return undefined;
+  return context.weigh(commandsOf(operation, variables))?.catch((error: Error) => {
+    found.refusal = error;
+    found.prepared = { operation: null, errors: [] };
+  });
+}
 
 function refuseSubscription(prepared: Prepared): Prepared {
   return prepared.operation?.kind === 'subscription' ? notOverHttp : prepared;

@@ -4,10 +4,18 @@ import type { RateLimits } from '../config.ts';
 import { Refusal } from '../refusal.ts';
 
 /**
- * Counts one operation of a caller. Anonymous callers are told apart by their address.
+ * Counts operations of a caller. Anonymous callers are told apart by their address.
  * @throws by rejecting with {@link Refusal} RATE_LIMITED, which says when to try again.
  */
-export type RateLimit = (principal: Principal | null, remoteAddress: string | undefined) => Promise<void> | undefined;
+export interface RateLimit {
+  /** One operation, of which nothing is known yet. */
+  (principal: Principal | null, remoteAddress: string | undefined): Promise<void> | undefined;
+  /**
+   * That the operation just counted is worth so many: the rest is counted, or nothing of it. What is worth more than a
+   * window holds takes the whole of one, so that the largest batch is never refused for ever.
+   */
+  weigh(principal: Principal | null, remoteAddress: string | undefined, operations: number): Promise<void> | undefined;
+}
 
 /** Limits of this process alone: an installation of n replicas admits up to n times as much. */
 export function createRateLimit(limits: RateLimits): RateLimit {
@@ -20,17 +28,30 @@ export function createRateLimit(limits: RateLimits): RateLimit {
     OPERATOR: limiterOf('OPERATOR', limits.operator),
     ANONYMOUS: limiterOf('ANONYMOUS', limits.anonymous),
   };
-  return (principal, remoteAddress) => {
-    const limiter = limiters[principal?.kind ?? 'ANONYMOUS'];
-    return limiter === null ? undefined : take(limiter, principal?.subject ?? remoteAddress ?? '');
+  const limiterFor = (principal: Principal | null): RateLimiterMemory | null =>
+    limiters[principal?.kind ?? 'ANONYMOUS'];
+  const keyOf = (principal: Principal | null, remoteAddress: string | undefined): string =>
+    principal?.subject ?? remoteAddress ?? '';
+  const count = (principal: Principal | null, remoteAddress: string | undefined): Promise<void> | undefined => {
+    const limiter = limiterFor(principal);
+    return limiter === null ? undefined : take(limiter, keyOf(principal, remoteAddress), 1);
   };
+  return Object.assign(count, {
+    weigh(principal: Principal | null, remoteAddress: string | undefined, operations: number) {
+      const limiter = limiterFor(principal);
+      if (limiter === null || operations <= 1) return undefined;
+      return take(limiter, keyOf(principal, remoteAddress), Math.min(operations, limiter.points) - 1);
+    },
+  });
 }
 
-async function take(limiter: RateLimiterMemory, key: string): Promise<void> {
+async function take(limiter: RateLimiterMemory, key: string, operations: number): Promise<void> {
   try {
-    await limiter.consume(key);
+    await limiter.consume(key, operations);
   } catch (reason) {
     if (!(reason instanceof RateLimiterRes)) throw reason;
+    // Of many that were refused together none was begun: they take nothing from what is left.
+    if (operations > 1) await limiter.reward(key, operations);
     throw new Refusal('RATE_LIMITED', 'Too many operations: slow down.', {
       retryAfterMs: Math.max(1, reason.msBeforeNext),
     });

@@ -3,6 +3,7 @@ import { makeServer } from 'graphql-ws';
 import type { Context, Server, ServerOptions, SubscribePayload } from 'graphql-ws';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Limits } from '../config.ts';
+import { commandsOf } from '../graphql/commands-of.ts';
 import type { OnWatch } from '../graphql/context.ts';
 import { refusalError, thrownError } from '../graphql/errors.ts';
 import type { Operation, Operations } from '../graphql/operations.ts';
@@ -154,8 +155,8 @@ class SocketProtocol {
     session: SocketSession,
     principal: Principal,
     { start, payload }: { start: Start; payload: SubscribePayload },
-  ): SocketExecution | GraphQLError[] {
-    const { operations, contextFor, schema, metrics } = this.#options;
+  ): SocketExecution | GraphQLError[] | Promise<SocketExecution | GraphQLError[]> {
+    const { operations } = this.#options;
     const variables = payload.variables;
     const { operation, errors } = operations.prepare({
       query: payload.query,
@@ -163,6 +164,20 @@ class SocketProtocol {
       variables,
     });
     if (operation === null) return [...errors];
+    const wait = this.#options.rateLimit.weigh(principal, session.remoteAddress, commandsOf(operation, variables));
+    if (wait === undefined) return this.#admit(session, principal, { start, operation, variables });
+    return wait.then(
+      () => this.#admit(session, principal, { start, operation, variables }),
+      (error: unknown) => this.#refused(error),
+    );
+  }
+
+  #admit(
+    session: SocketSession,
+    principal: Principal,
+    { start, operation, variables }: { start: Start; operation: Operation; variables: SubscribePayload['variables'] },
+  ): SocketExecution | GraphQLError[] {
+    const { contextFor, schema, metrics } = this.#options;
     const isSubscription = operation.kind === 'subscription';
     const refusal = isSubscription ? this.#tooManyStreams(session, start) : this.#tooManyOperations(session);
     if (refusal !== null) return this.#refused(refusal);
