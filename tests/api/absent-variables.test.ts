@@ -23,6 +23,18 @@ beforeAll(async () => {
     'mutation { createOrganization(input: { externalId: "acme", name: "Acme" }) { id } }',
   );
   organization = id;
+  // Whom an administrator names is only invited: an operator makes them members.
+  const operator = await tokenOf('root', { scope: 'billing:operator' });
+  for (const userExternalId of ['ann', 'ben']) {
+    const input = { billingEntityId: organization, userExternalId, role: 'MEMBER' };
+    const made = await send(
+      app.url,
+      operator,
+      'mutation ($input: SetMemberInput!) { setMember(input: $input) { status } }',
+      { input },
+    );
+    expect(made.data).toEqual({ setMember: { status: 'ACTIVE' } });
+  }
 });
 
 afterAll(async () => {

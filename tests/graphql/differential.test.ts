@@ -30,7 +30,9 @@ const WITHOUT = new Set([
   'Household.pets',
   'Mutation.increment',
   'Mutation.feedBatch',
-  ...['silence', 'flood', 'forbidden', 'count', 'revoked', 'faulty'].map((name) => `Subscription.${name}`),
+  ...Object.keys(schema.getSubscriptionType()?.getFields() ?? {})
+    .filter((name) => name !== 'visits')
+    .map((name) => `Subscription.${name}`),
 ]);
 const wide = Object.fromEntries(
   ['TOKENS', 'DEPTH', 'ALIASES', 'ROOT_FIELDS', 'FIELDS', 'DIRECTIVES'].map((name) => [`DOCUMENT_${name}`, '10000']),
