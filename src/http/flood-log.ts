@@ -1,4 +1,5 @@
 /** Tells of what anybody can make happen as often as they like, without letting them fill the log. */
+import type { Scheduler } from '../live/scheduler.ts';
 
 interface Kind {
   /** Since the window began, and told of by itself. */
@@ -14,10 +15,12 @@ export type WriteFlood = (line: { readonly count: number; readonly latest: objec
 export class FloodLog {
   readonly #write: WriteFlood;
   readonly #windowMs: number;
+  readonly #after: Scheduler['after'];
   readonly #kinds = new Map<string, Kind>();
 
   /** @param write Is called for the first few of a kind at once, and at the end of a window for all others in it together. */
-  constructor(write: WriteFlood, windowMs = 60_000) {
+  constructor(write: WriteFlood, windowMs: number, after: Scheduler['after'] = withoutHolding) {
+    this.#after = after;
     this.#write = write;
     this.#windowMs = windowMs;
   }
@@ -36,17 +39,23 @@ export class FloodLog {
 
   #open(kind: string, state: Kind): Kind {
     this.#kinds.set(kind, state);
-    setTimeout(() => {
+    this.#after(this.#windowMs, () => {
       const { more, latest } = state;
       this.#kinds.delete(kind);
       if (more === 0) return;
       this.#write({ count: more, latest });
       // While it goes on it is told of once a window.
       this.#open(kind, { told: TOLD_AT_ONCE, more: 0, latest });
-    }, this.#windowMs).unref();
+    });
     return state;
   }
 }
 
 /** Enough to see what is wrong with an endpoint that was set up a moment ago. */
 const TOLD_AT_ONCE = 3;
+
+/** A process that has nothing else to do does not wait for the end of a window. */
+function withoutHolding(delayMs: number, task: () => void): () => void {
+  const timer = setTimeout(task, delayMs).unref();
+  return () => clearTimeout(timer);
+}

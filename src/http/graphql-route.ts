@@ -42,7 +42,8 @@ export async function createGraphqlRoute(options: GraphqlRouteOptions): Promise<
   await apollo.start();
   return async (app) => {
     // Before all of it is there, and known to be short enough for who sent it, nothing looks at the body.
-    app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
+    // The first is found without a search, the other is for how else a client may write it.
+    app.addContentTypeParser(['application/json', '*'], (request: FastifyRequest, payload: IncomingMessage) =>
       readBody(payload, mostBytesOf(request, options)),
     );
     app.route({

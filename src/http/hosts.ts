@@ -13,10 +13,15 @@ export function createHostCheck({ mode, host, publicUrl }: Pick<Config, 'mode' |
   if (mode !== 'local') return () => true;
   const own = host.includes(':') ? `[${host}]` : host.toLowerCase();
   const isNamed = !['0.0.0.0', '::'].includes(host);
+  const isOurs = (asked: string): boolean => {
+    const name = asked.toLowerCase().replace(/:\d{1,5}$/, '');
+    return isLoopbackHost(asked) || (isNamed && name === own) || name === publicUrl?.hostname;
+  };
+  // Nearly every request names the host that the one before it did.
+  let known: string | undefined;
   return (asked) => {
     if (asked === undefined) return false;
-    if (isLoopbackHost(asked)) return true;
-    const name = asked.toLowerCase().replace(/:\d{1,5}$/, '');
-    return (isNamed && name === own) || name === publicUrl?.hostname;
+    if (asked !== known && isOurs(asked)) known = asked;
+    return asked === known;
   };
 }

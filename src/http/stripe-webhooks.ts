@@ -15,8 +15,6 @@ interface Options {
   readonly webhooks: { verify(kind: WebhookKind, body: Buffer, signature: string | undefined): StripeEvent };
   readonly inbox: { take(event: StripeEvent): Promise<unknown> };
   readonly log: Log;
-  /** How long rejected deliveries are counted before they are told of again. */
-  readonly floodWindowMs?: number;
 }
 
 /**
@@ -26,14 +24,17 @@ interface Options {
  */
 const MOST_BYTES = 256 * 1024;
 
+/** How long rejected deliveries are counted before they are told of again. */
+const FLOOD_WINDOW_MS = 60_000;
+
 /** Snapshot and thin events have a route each: their forms and their secrets differ. */
 export function createStripeWebhookRoutes(options: Options): readonly Route[] {
-  const { log, floodWindowMs } = options;
+  const { log } = options;
   // Anybody can send what Stripe did not sign.
   const rejected = new FloodLog(
     ({ count, latest }) =>
       log.warn({ ...latest, count }, count === 1 ? 'a webhook was turned away' : 'webhooks were turned away'),
-    floodWindowMs,
+    FLOOD_WINDOW_MS,
   );
   return [
     async (app) => {

@@ -107,12 +107,12 @@ describe('a form', () => {
   });
 
   test('may say where it comes from: no page tells browsers to hide it', async () => {
-    const [{ url }] = (await doors()) as [{ url: string }];
+    const [{ url }] = (await doors()) as unknown as [{ url: string }];
     expect((await ask(url, {})).headers['referrer-policy']).toBe('same-origin');
   });
 
   test('of Checkout that was refused has paid nothing', async () => {
-    const [{ url, headers, body }] = (await doors()) as [
+    const [{ url, headers, body }] = (await doors()) as unknown as [
       { url: string; headers: Record<string, string>; body: string },
     ];
     await ask(url, { ...headers, origin: 'https://evil.example' }, body);
