@@ -61,6 +61,7 @@ export const OPERATIONS = {
   'reservations.read': { what: 'read reservations', may: [...READERS, 'SERVICE'] },
   'usage.read': { what: 'read use: usage, summaries, live; at least their own', may: PEOPLE },
   'usage.readAll': { what: 'read everybody’s use', may: [...READERS, 'SERVICE'] },
+  'draws.read': { what: 'read from which grants use was drawn', may: [...READERS, 'SERVICE'] },
   'usage.export': { what: 'have the use that they read as a file', may: PEOPLE },
   'members.read': {
     what: 'read members; at least themselves',
@@ -95,7 +96,11 @@ const allowed = new Map<Relation, ReadonlySet<Operation>>(
 );
 
 /** What the caller is to the entity. `membership`: theirs in it, if it is an organization that they belong to. */
-export function relationOf(principal: Principal, entity: BillingEntity, membership: Membership | null): Relation {
+export function relationOf(
+  principal: Principal,
+  entity: Pick<BillingEntity, 'billingEntityId'>,
+  membership: Membership | null,
+): Relation {
   switch (principal.kind) {
     case 'OPERATOR':
     case 'SERVICE':
