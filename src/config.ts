@@ -30,6 +30,7 @@ import { z } from 'zod';
  * | DRAIN_TIMEOUT_MS | 10000 | how long work in flight may take after the order to stop |
  * | RATE_LIMIT_WINDOW_SECONDS | 10 | the window that the next five count operations in; 0 operations: no limit |
  * | RATE_LIMIT_USER, RATE_LIMIT_API_KEY, RATE_LIMIT_ANONYMOUS | 3000, 10000, 300 | per subject, key, address |
+ * | RATE_LIMIT_REFUSED | 300 | tokens and keys of one address that are refused within that window before it is not listened to |
  * | RATE_LIMIT_SERVICE, RATE_LIMIT_OPERATOR | 0, 0 | per subject |
  * | LEDGER_LANES, LEDGER_MAX_BATCH, LEDGER_MAX_QUEUED | 2, 500, 20000 | batches in flight, commands in one, commands waiting in all |
  * | DATABASE_POOL_SIZE | 10 | connections for everything but the ledger's lanes |
@@ -128,6 +129,8 @@ export interface RateLimits {
   readonly anonymous: number;
   readonly service: number;
   readonly operator: number;
+  /** Refused tokens and keys of one address. */
+  readonly refused: number;
 }
 
 /** Some variables are wrong. `mistakes` has one line for each, naming the variable and never its value. */
@@ -205,6 +208,10 @@ function readAuth(reader: Reader, mode: Mode): AuthConfig {
   if (mode === 'production' && !reader.has('AUTH_JWT_SECRET') && !reader.has('AUTH_JWKS_URL')) {
     reader.mistake('AUTH_JWT_SECRET', 'or AUTH_JWKS_URL is required in production');
   }
+  // The keys of an identity provider sign the tokens of all its applications; the audience says which are for this one.
+  if (mode === 'production' && jwksUrl !== null && jwtSecret === null && !reader.has('AUTH_AUDIENCE')) {
+    reader.mistake('AUTH_AUDIENCE', 'is required with AUTH_JWKS_URL: its keys sign for other applications too');
+  }
   return {
     jwtSecret,
     jwksUrl,
@@ -261,6 +268,7 @@ function readLimits(reader: Reader): Limits {
       anonymous: reader.number('RATE_LIMIT_ANONYMOUS', 300, 0, 1_000_000_000),
       service: reader.number('RATE_LIMIT_SERVICE', 0, 0, 1_000_000_000),
       operator: reader.number('RATE_LIMIT_OPERATOR', 0, 0, 1_000_000_000),
+      refused: reader.number('RATE_LIMIT_REFUSED', 300, 0, 1_000_000_000),
     },
   };
 }

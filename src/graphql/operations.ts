@@ -16,7 +16,7 @@ import { Compiler, withSource } from './compilation.ts';
 import type { CompiledOperation } from './compilation.ts';
 import { costOf, planCost } from './cost.ts';
 import type { CostPlan } from './cost.ts';
-import { codedError, executionError, thrownError } from './errors.ts';
+import { brief, codedError, executionError, thrownError } from './errors.ts';
 import { mapEvents } from './events.ts';
 import { brokenLimit, isLongerThan } from './limits.ts';
 import { SharedResults } from './shared-results.ts';
@@ -109,7 +109,7 @@ export class Operations {
     }
     let document = this.#documents.get(request.query);
     if (document === undefined) {
-      document = this.#check(request.query);
+      document = this.#checkWithinStack(request.query);
       this.#documents.set(request.query, document);
     }
     if (document.errors !== null) return { operation: null, errors: document.errors };
@@ -188,6 +188,17 @@ export class Operations {
       );
     } catch (error) {
       return this.#failed(known, startedMs, error);
+    }
+  }
+
+  /** What is nested so deeply that reading it takes more stack than there is, is wrong input like any other. */
+  #checkWithinStack(query: string): KnownDocument {
+    try {
+      return this.#check(query);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const message = 'The document nests values or selections too deeply.';
+      return { operations: new Map(), errors: [codedError('BAD_USER_INPUT', message)] };
     }
   }
 
@@ -297,7 +308,7 @@ export class Operations {
 
   #worded(message: string): string {
     // GraphQL repeats values that it could not read, and a secret may be among them.
-    const struck = strikeText(message);
+    const struck = strikeText(brief(message));
     return this.#suggestions ? struck : struck.replace(/ ?Did you mean .*\?$/s, '');
   }
 }

@@ -57,7 +57,10 @@ async function handle(
   let context: object;
   let body: unknown;
   try {
-    const authenticated = options.authenticator.authenticate(request.headers.authorization);
+    const authenticated = options.authenticator.authenticate(
+      request.headers.authorization,
+      request.socket.remoteAddress,
+    );
     const principal = authenticated instanceof Promise ? await authenticated : authenticated;
     const wait = options.rateLimit(principal, request.socket.remoteAddress);
     if (wait !== undefined) await wait;

@@ -31,6 +31,8 @@ export class SocketSession {
   readonly remoteAddress: string | undefined;
   /** null until connection_init was accepted. */
   principal: Principal | null = null;
+  /** What proved it, which may cease to. */
+  authorization: string | null = null;
   /** graphql-ws's own state of this socket; holds the running subscriptions. */
   protocol: Context<Record<string, unknown>, SocketSession> | null = null;
   /** What runs, by the client's id. */

@@ -72,7 +72,11 @@ export class SocketRoad {
     const { rights, scheduler, log } = options;
     this.#rights = rights === undefined ? null : new RightsWatch({ rights, scheduler, log, sessions: this.#sessions });
     this.#pinging = setInterval(() => {
-      for (const session of this.#sessions) if (!session.closeIfExpired()) session.checkPeer();
+      for (const session of this.#sessions) {
+        if (session.closeIfExpired()) continue;
+        session.checkPeer();
+        void this.#verifyAgain(session);
+      }
     }, options.limits.socketPingMs);
     this.#pinging.unref();
   }
@@ -199,20 +203,32 @@ export class SocketRoad {
       return false;
     }
     try {
-      const principal = await this.#options.authenticator.authenticate(
-        /^Bearer\s/i.test(given) ? given : `Bearer ${given}`,
-      );
+      const authorization = /^Bearer\s/i.test(given) ? given : `Bearer ${given}`;
+      const principal = await this.#options.authenticator.authenticate(authorization, session.remoteAddress ?? '');
       if (principal === null) return false;
+      session.authorization = authorization;
       session.admit(principal);
       return true;
     } catch (error) {
       const shown = thrownError(error, this.#options.log);
       const code = shown.extensions['code'];
       this.#options.metrics.refusals.inc({ code: String(code) });
+      const isForLater = code === 'UNAVAILABLE' || code === 'RATE_LIMITED';
       if (code === 'UNAUTHENTICATED') session.close(closeCodes.forbidden, shown.message);
-      else if (code === 'UNAVAILABLE') session.close(closeCodes.tryAgainLater, shown.message);
-      else session.close(closeCodes.internalError, shown.message);
+      else session.close(isForLater ? closeCodes.tryAgainLater : closeCodes.internalError, shown.message);
       return false;
+    }
+  }
+
+  /** Ends a socket whose token is good no longer, such as one whose key was taken back. Of API keys others see to that. */
+  async #verifyAgain(session: SocketSession): Promise<void> {
+    if (session.authorization === null || session.principal?.kind === 'API_KEY') return;
+    try {
+      await this.#options.authenticator.authenticate(session.authorization);
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'UNAUTHENTICATED') {
+        session.close(closeCodes.forbidden, 'The token is not valid any more');
+      } else this.#options.log.warn({ err: error }, 'the token of an open socket could not be verified again');
     }
   }
 
