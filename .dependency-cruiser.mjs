@@ -2,7 +2,7 @@
 
 const domain = '^src/(credits|usage|plans|billing-entities|api-keys|subscriptions|alerts)/';
 const pureCore =
-  '^src/credits/(account|books|commands|conversion|decide|due|grants|holds|limits|moves|periods|subscription|turns|use|verifier)\\.ts$|^src/usage/rollup\\.ts$';
+  '^src/credits/(account|books|commands|conversion|decide|due|grants|holds|limits|moves|periods|replays|subscription|turns|use|verifier)\\.ts$|^src/usage/rollup\\.ts$';
 const stripePackage = '(^|/)node_modules/stripe/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */

@@ -5,6 +5,9 @@ import { PlansAndPeriods } from './0004-plans-and-periods.ts';
 import { StripeInbox } from './0005-stripe-inbox.ts';
 import { StripeCustomers } from './0006-stripe-customers.ts';
 import { UnpaidBases } from './0007-unpaid-bases.ts';
+import { Invitations } from './0008-invitations.ts';
+import { AnswersGivenAgain } from './0009-answers-given-again.ts';
+import { SumsWithoutBound } from './0010-sums-without-bound.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -15,4 +18,7 @@ export const migrations = [
   StripeInbox,
   StripeCustomers,
   UnpaidBases,
+  Invitations,
+  AnswersGivenAgain,
+  SumsWithoutBound,
 ];

@@ -2,35 +2,72 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const stampFile = join(root, 'dist/.stamp');
 const pageConfig = 'src/graphiql/vite.config.ts';
 
-/** Builds dist/ unless it already is what the sources say. Prints one line when it builds. */
+/** As tsconfig.json says, but file by file and without a look at types: those are `npm run check`'s business. */
+const transpiling = {
+  swcrc: false,
+  sourceMaps: true,
+  module: { type: 'es6' },
+  jsc: {
+    target: 'es2023',
+    parser: { syntax: 'typescript', decorators: true },
+    transform: {
+      legacyDecorator: true,
+      decoratorMetadata: false,
+      useDefineForClassFields: false,
+      verbatimModuleSyntax: true,
+    },
+    rewriteRelativeImportExtensions: true,
+  },
+};
+
+/** What is built, each by itself: a change of code does not bundle the page anew. */
+const parts = [
+  {
+    stampFile: join(root, 'dist/.stamp'),
+    inputs: ['package-lock.json', 'tsconfig.json', 'scripts/build.mjs', '{src,migrations}/**/*'],
+    isInput: (file) => !isOfPage(file),
+    build: transpile,
+  },
+  {
+    stampFile: join(root, 'dist/.page-stamp'),
+    inputs: ['package-lock.json', 'src/graphiql/**/*'],
+    isInput: () => true,
+    build: () => run('vite/bin/vite.js', ['build', '--config', pageConfig, '--logLevel', 'warn']),
+  },
+];
+
+/** Builds of dist/ what is not yet what the sources say. Prints one line when it builds. */
 export async function buildIfStale() {
   // An image holds the built code only.
-  if (!existsSync(join(root, 'tsconfig.build.json')) || !existsSync(join(root, 'src'))) return;
-  const stamp = await stampOfInputs();
-  if ((await readFile(stampFile, 'utf8').catch(() => '')) === stamp) return;
+  if (!existsSync(join(root, 'tsconfig.json')) || !existsSync(join(root, 'src'))) return;
   const start = performance.now();
-  await rm(stampFile, { force: true });
-  await removeOrphans();
-  await run('typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
-  if (existsSync(join(root, pageConfig))) {
-    await run('vite/bin/vite.js', ['build', '--config', pageConfig, '--logLevel', 'warn']);
-  }
-  await mkdir(join(root, 'dist'), { recursive: true });
-  await writeFile(stampFile, stamp);
-  console.log(`built in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  const built = await Promise.all(parts.map(buildPart));
+  if (built.includes(true)) console.log(`built in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 }
 
-/** What the build depends on, in one string: contents rather than times, because checkouts and caches set times at will. */
-async function stampOfInputs() {
-  const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'];
-  for await (const entry of glob('{src,migrations}/**/*', { cwd: root, withFileTypes: true })) {
-    if (entry.isFile()) files.push(join(entry.parentPath, entry.name).slice(root.length + 1));
+async function buildPart({ stampFile, inputs, isInput, build }) {
+  const stamp = await stampOf(inputs, isInput);
+  if ((await readFile(stampFile, 'utf8').catch(() => '')) === stamp) return false;
+  await rm(stampFile, { force: true });
+  await build();
+  await mkdir(dirname(stampFile), { recursive: true });
+  await writeFile(stampFile, stamp);
+  return true;
+}
+
+/** What a part depends on, in one string: contents rather than times, because checkouts and caches set times at will. */
+async function stampOf(inputs, isInput) {
+  const files = [];
+  for (const pattern of inputs) {
+    for await (const entry of glob(pattern, { cwd: root, withFileTypes: true })) {
+      const file = join(entry.parentPath, entry.name).slice(root.length + 1);
+      if (entry.isFile() && isInput(file)) files.push(file);
+    }
   }
   const hash = createHash('sha256');
   for (const file of files.toSorted()) {
@@ -40,22 +77,36 @@ async function stampOfInputs() {
   return hash.digest('hex');
 }
 
-/** The compiler leaves what it made of files that are gone; a migration that was taken back must not run. */
+async function transpile() {
+  await removeOrphans();
+  // Loaded here: an image, which never builds, has no compiler.
+  const { transformFile } = await import('@swc/core');
+  const files = [];
+  for await (const file of glob('{src,migrations}/**/*.ts', { cwd: root })) if (!isOfPage(file)) files.push(file);
+  await Promise.all(
+    files.map(async (file) => {
+      const output = join(root, 'dist', file.replace(/\.ts$/, '.js'));
+      const sourceFileName = relative(dirname(output), join(root, file));
+      const { code, map } = await transformFile(join(root, file), { ...transpiling, sourceFileName });
+      await mkdir(dirname(output), { recursive: true });
+      await writeFile(output, `${code}//# sourceMappingURL=${basename(output)}.map\n`);
+      await writeFile(`${output}.map`, map);
+    }),
+  );
+}
+
+/** What was made of files that are gone stays otherwise; a migration that was taken back must not run. */
 async function removeOrphans() {
-  let missing = false;
   for await (const file of glob('dist/{src,migrations}/**/*.js', { cwd: root })) {
-    const source = file.slice('dist/'.length).replace(/\.js$/, '.ts');
-    if (existsSync(join(root, source)) || existsSync(join(root, `${source}x`))) continue;
+    if (existsSync(join(root, file.slice('dist/'.length).replace(/\.js$/, '.ts')))) continue;
     await rm(join(root, file));
     await rm(join(root, `${file}.map`), { force: true });
   }
-  for await (const file of glob('{src,migrations}/**/*.ts', { cwd: root })) {
-    // Pages are Vite's.
-    if (/^src.(graphiql|portal)./.test(file)) continue;
-    missing ||= !existsSync(join(root, 'dist', file.replace(/\.ts$/, '.js')));
-  }
-  // Without its notes the compiler writes everything anew; with them it would trust that a deleted output is there.
-  if (missing) await rm(join(root, 'dist/.tsbuildinfo'), { force: true });
+}
+
+/** Pages are Vite's. */
+function isOfPage(file) {
+  return /^src.graphiql./.test(file);
 }
 
 /** Runs a tool of node_modules under this Node. */

@@ -2,13 +2,14 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
 import { type AuthConfig, type Config, publicUrlOf } from './config.ts';
+import { FairTurns } from './db/fair-turns.ts';
 import { contextFactory } from './graphql/context.ts';
 import { createRights } from './graphql/rights.ts';
 import { buildTollgateSchema } from './graphql/schema.ts';
 import { createAuthenticator } from './http/authentication.ts';
-import type { Route } from './http/exchange.ts';
 import { createExportRoutes } from './http/exports.ts';
 import { createMetrics } from './http/metrics.ts';
+import type { Route } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
 import { createStripeWebhookRoutes } from './http/stripe-webhooks.ts';
 import type { Log } from './log.ts';
@@ -62,11 +63,14 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     tendIntervalMs: TEND_INTERVAL_MS,
     stripe: stripeSettings(config),
     publicUrl: () => publicUrlOf(config, listeningPort),
-    exportStreams: config.limits.exportStreams,
+    organizations: config.organizations,
+    exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
     onBatch: batchObserver(metrics.registry),
   });
   observeQueues(metrics.registry, services);
   observeJobs(metrics.registry, services);
+  const turns = new FairTurns(config.reads);
+  observeTurns(metrics.registry, turns);
   const authenticator = createAuthenticator({
     auth,
     refusedPeers: {
@@ -86,14 +90,19 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     log,
     schema: await buildTollgateSchema(),
     authenticator,
-    contextFor: contextFactory(services),
+    contextFor: contextFactory(services, turns),
     rights: createRights(services),
     readiness: [{ name: 'database', check: () => services.ping() }],
     metrics,
     clock,
     routes: [
       ...(services.stripe === null ? [] : createStripeWebhookRoutes({ ...services.stripe, log })),
-      ...createExportRoutes({ exports: services.exports, stallMs: config.limits.exportStallMs, log }),
+      ...createExportRoutes({
+        exports: services.exports,
+        stallMs: config.limits.exportStallMs,
+        leastBytesPerSecond: config.limits.exportLeastBytes,
+        log,
+      }),
       ...(routes ?? []),
     ],
   });
@@ -142,6 +151,17 @@ function stripeSettings({ stripe, mode, returnOrigins }: Config): StripeSettings
   return secretKey === null ? null : { secretKey, apiBase, webhookSecrets, returns };
 }
 
+function observeTurns(registry: Registry, turns: FairTurns): void {
+  new Gauge({
+    name: 'tollgate_reads_waiting',
+    help: 'Reads of operations that wait for their caller’s turn at the database.',
+    registers: [registry],
+    collect() {
+      this.set(turns.waiting);
+    },
+  });
+}
+
 function observeQueues(registry: Registry, services: DomainServices): void {
   const registers = [registry];
   new Gauge({
@@ -158,6 +178,17 @@ function observeQueues(registry: Registry, services: DomainServices): void {
     registers,
     collect() {
       this.set(services.live.openStreams);
+    },
+  });
+  new Gauge({
+    name: 'tollgate_live_listeners',
+    help: 'The same streams, by what they are for: a balance, or the use of an account.',
+    labelNames: ['kind'] as const,
+    registers,
+    collect() {
+      const use = services.usage.openStreams;
+      this.set({ kind: 'use' }, use);
+      this.set({ kind: 'balance' }, services.live.openStreams - use);
     },
   });
   new Gauge({

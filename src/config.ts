@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Principal } from './billing-entities/principal.ts';
 
 /**
  * What the process is told from outside. The only file that reads environment variables, and only through its
@@ -16,8 +17,13 @@ import { z } from 'zod';
  * | OPERATION_COST | 10000 | objects that one operation may ask for, page sizes multiplied |
  * | DOCUMENT_CACHE_ENTRIES, DOCUMENT_CACHE_BYTES | 1000, 2097152 | checked documents that are remembered |
  * | BODY_BYTES | 8388608 | body of one HTTP request |
+ * | ANONYMOUS_BODY_BYTES | 65536 | body of one GraphQL request that bears no token |
  * | FRAME_BYTES | 4900000 | one WebSocket message: the largest batch fits, 5 MB does not |
- * | SOCKETS | 10000 | open sockets of this process |
+ * | SOCKETS | 10000 | admitted sockets of this process |
+ * | SOCKETS_USER, SOCKETS_API_KEY | 50, 200 | admitted sockets of one subject, of one key; 0: no limit |
+ * | SOCKETS_SERVICE, SOCKETS_OPERATOR | 0, 0 | the same, per subject |
+ * | SOCKETS_UNADMITTED, SOCKETS_UNADMITTED_PEER | 500, 50 | sockets that wait to be admitted, in all and of one address |
+ * | SOCKET_MESSAGES | 100 | pings and other messages of one socket that are no operations, within the window of the rate limits |
  * | SOCKET_SUBSCRIPTIONS | 100 | subscriptions of one socket |
  * | SOCKET_OPERATIONS | 256 | queries and mutations of one socket at one time |
  * | SOCKET_BUFFER_BYTES | 8388608 | bytes a slow reader may leave unread before its socket is closed |
@@ -25,15 +31,25 @@ import { z } from 'zod';
  * | SOCKET_PING_MS | 30000 | how often a socket's peer must show that it lives |
  * | HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS | 10000, 30000 | how long a client may take to send headers, a whole request |
  * | EXPORT_STREAMS | 4 | exported files that are sent at one time |
- * | EXPORT_STALL_MS | 60000 | how long a client may leave a file that is being sent unread |
+ * | EXPORT_STREAMS_PRINCIPAL | 2 | of them, files of links that one principal made |
+ * | EXPORT_STALL_MS, EXPORT_LEAST_BYTES | 60000, 16384 | a client that takes fewer bytes a second, over this time, of a file that waits for it is cut off |
+ * | WRITE_STALL_MS | 30000 | how long a client may leave what it was sent unread before its connection is cut |
+ * | UNREAD_BYTES_PRINCIPAL, UNREAD_BYTES_ANONYMOUS | 33554432, 8388608 | bytes of answers that a principal, all strangers of an address, may leave unread |
+ * | UNREAD_BYTES | 268435456 | bytes of answers that all together may leave unread |
  * | KEEP_ALIVE_MS | 65000 | how long an idle connection is kept |
  * | DRAIN_TIMEOUT_MS | 10000 | how long work in flight may take after the order to stop |
  * | RATE_LIMIT_WINDOW_SECONDS | 10 | the window that the next five count operations in; 0 operations: no limit |
  * | RATE_LIMIT_USER, RATE_LIMIT_API_KEY, RATE_LIMIT_ANONYMOUS | 3000, 10000, 300 | per subject, key, address |
  * | RATE_LIMIT_REFUSED | 300 | tokens and keys of one address that are refused within that window before it is not listened to |
  * | RATE_LIMIT_SERVICE, RATE_LIMIT_OPERATOR | 0, 0 | per subject |
- * | LEDGER_LANES, LEDGER_MAX_BATCH, LEDGER_MAX_QUEUED | 2, 500, 20000 | batches in flight, commands in one, commands waiting in all |
+ * | ORGANIZATIONS_PER_OWNER | 100 | organizations that one user may own by what users do |
+ * | MEMBERS_PER_ORGANIZATION | 10000 | members and invitations of one organization, as its administrators may have |
+ * | INVITATIONS_PER_ORGANIZATION | 500 | of those, invitations that nobody has answered |
+ * | NEW_PEOPLE_PER_DAY | 500 | invitations that one user may send between two midnights (UTC) |
+ * | LEDGER_LANES, LEDGER_MAX_BATCH, LEDGER_MAX_QUEUED | 2, 500, 20000 | batches in flight, commands in one, commands waiting in a lane |
  * | DATABASE_POOL_SIZE | 10 | connections for everything but the ledger's lanes |
+ * | READS_AT_ONCE, READS_PER_CALLER | 8, 4 (of a pool of 10) | reads of operations at one time, in all and of one caller; commands have the rest |
+ * | READS_WAITING_PER_CALLER, READS_WAITING | 2000, 20000 | reads that wait, of one caller and in all |
  */
 export interface Config {
   readonly mode: Mode;
@@ -47,6 +63,7 @@ export interface Config {
   readonly dataDir: string;
   readonly redisUrl: string | null;
   readonly auth: AuthConfig;
+  readonly organizations: OrganizationsConfig;
   readonly stripe: StripeConfig;
   /** Newest first. Empty in local mode unless given. */
   readonly encryptionKeys: readonly EncryptionKey[];
@@ -62,6 +79,13 @@ export interface Config {
   readonly limits: Limits;
   readonly ledger: { readonly lanes: number; readonly maxBatch: number; readonly maxQueued: number };
   readonly databasePoolSize: number;
+  /** Turns of operations at the database. */
+  readonly reads: {
+    readonly atOnce: number;
+    readonly atOncePerCaller: number;
+    readonly waitingPerCaller: number;
+    readonly waiting: number;
+  };
 }
 
 /** `npm start` is local and brings everything along; `npm run serve` is production and refuses to guess. */
@@ -76,6 +100,17 @@ export interface AuthConfig {
   /** Verified when set. */
   readonly issuer: string | null;
   readonly audience: string | null;
+  /** Name of the claim that says which organizations a user administers: a text or a list of texts; null: none says it. */
+  readonly organizationClaim: string | null;
+}
+
+export interface OrganizationsConfig {
+  /** Whose external ids are: `claimed`, a user's whose token names them; `open`, whose user names them first. */
+  readonly ids: 'open' | 'claimed';
+  readonly perOwner: number;
+  readonly membersEach: number;
+  readonly invitationsEach: number;
+  readonly newPeopleADay: number;
 }
 
 /** null and empty in local mode: the emulator. */
@@ -105,8 +140,13 @@ export interface Limits {
   readonly documentCacheEntries: number;
   readonly documentCacheBytes: number;
   readonly bodyBytes: number;
+  readonly anonymousBodyBytes: number;
   readonly frameBytes: number;
   readonly sockets: number;
+  readonly socketsOfPrincipal: Readonly<Record<Principal['kind'], number>>;
+  readonly socketsUnadmitted: number;
+  readonly socketsUnadmittedPeer: number;
+  readonly socketMessages: number;
   readonly socketSubscriptions: number;
   readonly socketOperations: number;
   readonly socketBufferBytes: number;
@@ -115,7 +155,12 @@ export interface Limits {
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly exportStreams: number;
+  readonly exportStreamsPrincipal: number;
   readonly exportStallMs: number;
+  /** A second. */
+  readonly exportLeastBytes: number;
+  readonly writeStallMs: number;
+  readonly unreadBytes: { readonly principal: number; readonly anonymous: number; readonly all: number };
   readonly keepAliveMs: number;
   readonly drainTimeoutMs: number;
   readonly rateLimits: RateLimits;
@@ -154,6 +199,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
   const stripe = readStripe(reader, mode);
   const encryptionKeys = reader.optional('ENCRYPTION_KEYS', encryptionKeyList) ?? [];
   const databaseUrl = reader.optional('DATABASE_URL', databaseAddress);
+  const databasePoolSize = reader.number('DATABASE_POOL_SIZE', 10, 1, 1000);
   if (mode === 'production') {
     for (const name of ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET', 'ENCRYPTION_KEYS']) {
       reader.require(name);
@@ -168,6 +214,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
     dataDir: reader.optional('DATA_DIR', z.string()) ?? './.tollgate',
     redisUrl: reader.optional('REDIS_URL', addressOf(['redis:', 'rediss:'])),
     auth,
+    organizations: {
+      ids: reader.optional('ORGANIZATION_IDS', organizationIds) ?? (mode === 'local' ? 'open' : 'claimed'),
+      perOwner: reader.number('ORGANIZATIONS_PER_OWNER', 100, 1, 1_000_000),
+      membersEach: reader.number('MEMBERS_PER_ORGANIZATION', 10_000, 1, 10_000_000),
+      invitationsEach: reader.number('INVITATIONS_PER_ORGANIZATION', 500, 1, 10_000_000),
+      newPeopleADay: reader.number('NEW_PEOPLE_PER_DAY', 500, 1, 10_000_000),
+    },
     stripe,
     encryptionKeys,
     returnOrigins: reader.optional('RETURN_ORIGINS', originList) ?? [],
@@ -182,7 +235,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
       maxBatch: reader.number('LEDGER_MAX_BATCH', 500, 1, 10_000),
       maxQueued: reader.number('LEDGER_MAX_QUEUED', 20_000, 1, 1_000_000),
     },
-    databasePoolSize: reader.number('DATABASE_POOL_SIZE', 10, 1, 1000),
+    databasePoolSize,
+    reads: {
+      // Of the usual pool two are left to commands; of whatever pool, one in five.
+      atOnce: reader.number('READS_AT_ONCE', Math.max(1, Math.floor(databasePoolSize * 0.8)), 1, 1000),
+      atOncePerCaller: reader.number('READS_PER_CALLER', Math.max(1, Math.floor(databasePoolSize * 0.4)), 1, 1000),
+      waitingPerCaller: reader.number('READS_WAITING_PER_CALLER', 2_000, 1, 1_000_000),
+      waiting: reader.number('READS_WAITING', 20_000, 1, 1_000_000),
+    },
   };
   reader.throwMistakes();
   return config;
@@ -217,6 +277,7 @@ function readAuth(reader: Reader, mode: Mode): AuthConfig {
     jwksUrl,
     issuer: reader.optional('AUTH_ISSUER', z.string()),
     audience: reader.optional('AUTH_AUDIENCE', z.string()),
+    organizationClaim: reader.optional('AUTH_ORGANIZATION_CLAIM', z.string()),
   };
 }
 
@@ -248,8 +309,18 @@ function readLimits(reader: Reader): Limits {
     documentCacheEntries: reader.number('DOCUMENT_CACHE_ENTRIES', 1000, 1, 1_000_000),
     documentCacheBytes: reader.number('DOCUMENT_CACHE_BYTES', 2 * megabytes, 65_536, 1024 * megabytes),
     bodyBytes: reader.number('BODY_BYTES', 8 * megabytes, 1024, 1024 * megabytes),
+    anonymousBodyBytes: reader.number('ANONYMOUS_BODY_BYTES', 65_536, 1024, 1024 * megabytes),
     frameBytes: reader.number('FRAME_BYTES', 4_900_000, 1024, 1024 * megabytes),
     sockets: reader.number('SOCKETS', 10_000, 1, 1_000_000),
+    socketsOfPrincipal: {
+      USER: reader.number('SOCKETS_USER', 50, 0, 1_000_000),
+      API_KEY: reader.number('SOCKETS_API_KEY', 200, 0, 1_000_000),
+      SERVICE: reader.number('SOCKETS_SERVICE', 0, 0, 1_000_000),
+      OPERATOR: reader.number('SOCKETS_OPERATOR', 0, 0, 1_000_000),
+    },
+    socketsUnadmitted: reader.number('SOCKETS_UNADMITTED', 500, 1, 1_000_000),
+    socketsUnadmittedPeer: reader.number('SOCKETS_UNADMITTED_PEER', 50, 1, 1_000_000),
+    socketMessages: reader.number('SOCKET_MESSAGES', 100, 1, 1_000_000),
     socketSubscriptions: reader.number('SOCKET_SUBSCRIPTIONS', 100, 1, 100_000),
     socketOperations: reader.number('SOCKET_OPERATIONS', 256, 1, 100_000),
     socketBufferBytes: reader.number('SOCKET_BUFFER_BYTES', 8 * megabytes, 65_536, 1024 * megabytes),
@@ -258,7 +329,15 @@ function readLimits(reader: Reader): Limits {
     headersTimeoutMs: reader.number('HEADERS_TIMEOUT_MS', 10_000, 100, 600_000),
     requestTimeoutMs: reader.number('REQUEST_TIMEOUT_MS', 30_000, 100, 3_600_000),
     exportStreams: reader.number('EXPORT_STREAMS', 4, 1, 1000),
+    exportStreamsPrincipal: reader.number('EXPORT_STREAMS_PRINCIPAL', 2, 1, 1000),
     exportStallMs: reader.number('EXPORT_STALL_MS', 60_000, 100, 3_600_000),
+    exportLeastBytes: reader.number('EXPORT_LEAST_BYTES', 16_384, 1, 1024 * megabytes),
+    writeStallMs: reader.number('WRITE_STALL_MS', 30_000, 100, 3_600_000),
+    unreadBytes: {
+      principal: reader.number('UNREAD_BYTES_PRINCIPAL', 32 * megabytes, 65_536, 16_384 * megabytes),
+      anonymous: reader.number('UNREAD_BYTES_ANONYMOUS', 8 * megabytes, 65_536, 16_384 * megabytes),
+      all: reader.number('UNREAD_BYTES', 256 * megabytes, 65_536, 65_536 * megabytes),
+    },
     keepAliveMs: reader.number('KEEP_ALIVE_MS', 65_000, 100, 3_600_000),
     drainTimeoutMs: reader.number('DRAIN_TIMEOUT_MS', 10_000, 0, 600_000),
     rateLimits: {
@@ -337,6 +416,8 @@ const databaseAddress = addressOf(['postgres:', 'postgresql:']);
 const httpUrl = addressOf(['http:', 'https:']).transform((text) => new URL(text));
 
 const flag = z.enum(['0', '1', 'true', 'false'], 'must be 1 or 0').transform((text) => text === '1' || text === 'true');
+
+const organizationIds = z.enum(['open', 'claimed'], 'must be open or claimed');
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const logLevel = z

@@ -47,6 +47,16 @@ export function toPage<T>(rows: readonly T[], request: PageRequest, keyOf: (row:
   };
 }
 
+/** The pages of several owners, in their order, out of the rows of all of them. */
+export function toPages<T extends { readonly billingEntityId: string }>(
+  ids: readonly string[],
+  rows: readonly T[],
+  page: { readonly request: PageRequest; readonly keyOf: (row: T) => Key },
+): Page<T>[] {
+  const owned = Map.groupBy(rows, ({ billingEntityId }) => billingEntityId);
+  return ids.map((id) => toPage(owned.get(id) ?? [], page.request, page.keyOf));
+}
+
 /**
  * Every row of a list, so many at a time. The next page is read when it is asked for and not before, so that who reads
  * slowly waits for nobody and nothing waits in memory. `read` takes sizes beyond what callers may ask for.

@@ -8,6 +8,8 @@ import { ProviderSecrets } from './api-keys/provider-secrets.ts';
 import { auditInto, AuditLog } from './billing-entities/audit-log.ts';
 import { may } from './billing-entities/authorization.ts';
 import { BillingEntities } from './billing-entities/billing-entities.ts';
+import type { Bounds } from './billing-entities/bounds.ts';
+import { Invitations } from './billing-entities/invitations.ts';
 import { Members } from './billing-entities/members.ts';
 import { Organizations } from './billing-entities/organizations.ts';
 import { Routing } from './billing-entities/routing.ts';
@@ -54,8 +56,10 @@ export interface ServicesOptions {
   readonly publicUrl: () => URL;
   /** What encrypts customers' secrets, newest first. */
   readonly encryptionKeys: KeyRing;
-  /** Exported files that are sent at one time. */
-  readonly exportStreams: number;
+  /** Whose external ids of organizations are, and how much of them and their members users may bring about. */
+  readonly organizations: Bounds & { readonly ids: 'open' | 'claimed' };
+  /** Exported files that are sent at one time: to everybody, and of the links that one principal made. */
+  readonly exportStreams: { readonly all: number; readonly principal: number };
   readonly onBatch?: NonNullable<LedgerOptions['onBatch']>;
 }
 
@@ -106,8 +110,10 @@ export async function openServices(options: ServicesOptions) {
   const accounts = new Accounts({ database, ledger, clock });
   const giveTrialTo = (id: string): Promise<void> => giveTrial(ledger, id);
   const entities = new BillingEntities({ orm, database, clock, giveTrial: giveTrialTo });
-  const organizations = new Organizations({ orm, database, clock, entities, giveTrial: giveTrialTo });
-  const members = new Members({ orm, database, clock, entities });
+  const { ids, ...bounds } = options.organizations;
+  const organizations = new Organizations({ orm, database, clock, entities, ids, bounds, giveTrial: giveTrialTo });
+  const members = new Members({ orm, database, clock, entities, bounds });
+  const invitations = new Invitations({ orm, database, clock, entities, bounds });
   const auditLog = new AuditLog(database);
   const routing = new Routing(entities);
   const history = new History(database);
@@ -187,6 +193,7 @@ export async function openServices(options: ServicesOptions) {
     forecasts,
     failedJobs: jobs.failed,
     history,
+    invitations,
     invoices: stripe && stripe.invoices,
     keyAuthentication,
     keyUse,

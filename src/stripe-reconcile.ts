@@ -37,7 +37,8 @@ export async function reconcileStripe(): Promise<number> {
       stripe: { ...addressOf(process.env), webhookSecrets: [], returns: { origins: [], anyLoopback: false } },
       tendIntervalMs: NEVER_MS,
       publicUrl: () => publicUrlOf(config, config.port),
-      exportStreams: config.limits.exportStreams,
+      organizations: config.organizations,
+      exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
     });
     try {
       // Nothing was sent before.

@@ -30,8 +30,26 @@ describe('configuration', () => {
       dataDir: './.tollgate',
       demo: true,
     });
-    expect(config.auth).toEqual({ jwtSecret: null, jwksUrl: null, issuer: null, audience: null });
+    expect(config.auth).toEqual({
+      jwtSecret: null,
+      jwksUrl: null,
+      issuer: null,
+      audience: null,
+      organizationClaim: null,
+    });
     expect(config.stripe).toMatchObject({ secretKey: null, webhookSecrets: [] });
+  });
+
+  it('leaves commands a part of whatever connections there are', () => {
+    const bounds = { waitingPerCaller: 2_000, waiting: 20_000 };
+    expect(loadConfig({}, 'local').reads).toEqual({ atOnce: 8, atOncePerCaller: 4, ...bounds });
+    expect(loadConfig({ DATABASE_POOL_SIZE: '50' }, 'local').reads).toMatchObject({ atOnce: 40, atOncePerCaller: 20 });
+    expect(loadConfig({ DATABASE_POOL_SIZE: '1' }, 'local').reads).toMatchObject({ atOnce: 1, atOncePerCaller: 1 });
+    expect(loadConfig({ READS_AT_ONCE: '3', READS_PER_CALLER: '2' }, 'local').reads).toMatchObject({
+      atOnce: 3,
+      atOncePerCaller: 2,
+    });
+    expect(mistakesOf({ READS_WAITING: '0' })).toEqual(['READS_WAITING must be a whole number from 1 to 1000000']);
   });
 
   it('names everything that production misses, one line each', () => {
@@ -70,6 +88,19 @@ describe('configuration', () => {
     expect(mistakesOf({ AUTH_JWKS_URL: env.AUTH_JWKS_URL }, 'local')).toEqual([]);
   });
 
+  it('leaves external ids of organizations open in local mode alone, unless told otherwise', () => {
+    expect(loadConfig({}, 'local').organizations).toEqual({
+      ids: 'open',
+      perOwner: 100,
+      membersEach: 10_000,
+      invitationsEach: 500,
+      newPeopleADay: 500,
+    });
+    expect(loadConfig(production, 'production').organizations.ids).toBe('claimed');
+    expect(loadConfig({ ORGANIZATION_IDS: 'claimed' }, 'local').organizations.ids).toBe('claimed');
+    expect(loadConfig({ ...production, ORGANIZATION_IDS: 'open' }, 'production').organizations.ids).toBe('open');
+  });
+
   it('counts an empty string as absent', () => {
     expect(mistakesOf({ ...production, DATABASE_URL: ' ' }, 'production')).toEqual([
       'DATABASE_URL is required in production',
@@ -96,11 +127,24 @@ describe('configuration', () => {
     ['METRICS_TOKEN', 'short'],
     ['DOCUMENT_DEPTH', '0'],
     ['LEDGER_LANES', '1.5'],
+    ['SOCKETS_USER', '-1'],
+    ['SOCKETS_UNADMITTED', '0'],
+    ['SOCKETS_UNADMITTED_PEER', 'few'],
+    ['SOCKET_MESSAGES', '0'],
+    ['ORGANIZATION_IDS', 'closed'],
+    ['ORGANIZATIONS_PER_OWNER', '0'],
+    ['NEW_PEOPLE_PER_DAY', '-5'],
   ])('says in one line, without the value, that %s is wrong (%s)', (name, value) => {
     const [mistake, ...others] = mistakesOf({ [name]: value });
     expect(others).toEqual([]);
     expect(mistake).toMatch(new RegExp(`^${name} must [^\n]+$`));
     if (value.length > 5) expect(mistake).not.toContain(value);
+  });
+
+  it('bounds sockets by who is on them, services and operators only when told to', () => {
+    const { limits } = loadConfig({ SOCKETS_SERVICE: '7' }, 'local');
+    expect(limits.socketsOfPrincipal).toEqual({ USER: 50, API_KEY: 200, SERVICE: 7, OPERATOR: 0 });
+    expect(limits).toMatchObject({ socketsUnadmitted: 500, socketsUnadmittedPeer: 50, socketMessages: 100 });
   });
 
   it('lets PORT be 0', () => {

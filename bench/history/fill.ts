@@ -68,7 +68,8 @@ export async function fill(databaseUrl: string, { records, told }: { records: nu
     tendIntervalMs: 3_600_000,
     publicUrl: () => new URL('http://localhost/'),
     encryptionKeys: [],
-    exportStreams: 1,
+    organizations: { ids: 'open', perOwner: 100, membersEach: 10_000, invitationsEach: 500, newPeopleADay: 500 },
+    exportStreams: { all: 1, principal: 1 },
   });
   try {
     await live({ ledger: services.ledger, clock, year: await openYear(services) }, { recorded, records, told });

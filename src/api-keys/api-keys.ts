@@ -6,9 +6,9 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { ApiKeyRef } from '../credits/account.ts';
 import type { Database } from '../db/database.ts';
-import { Conditions } from '../db/conditions.ts';
+import { Conditions, ownersOf } from '../db/conditions.ts';
 import { apiKeyId } from '../ids.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
 import { type ApiKey, KEY_COLUMNS, type KeyRow, secretBinding, toApiKey } from './api-key.ts';
 import {
@@ -151,23 +151,28 @@ export class ApiKeys {
 
   /** The entity's keys, newest first. */
   async list(billingEntityId: string, page: PageRequest, filter: { includeRevoked: boolean }): Promise<Page<ApiKey>> {
+    const [only] = await this.lists([billingEntityId], page, filter);
+    return only as Page<ApiKey>;
+  }
+
+  /** The same of several entities, in their order. */
+  async lists(ids: readonly string[], page: PageRequest, filter: { includeRevoked: boolean }): Promise<Page<ApiKey>[]> {
     checkPage(page);
     const after = decodeCursor(page.after, ['uuid']);
     const where = new Conditions();
-    where.and(`billing_entity_id = ${where.value(billingEntityId)}`);
+    const owners = ownersOf(ids, where);
+    where.and(owners.condition('a'));
     // Ids are made in order of time.
-    if (after) where.and(`id < ${where.value(after[0])}`);
-    if (!filter.includeRevoked) where.and('revoked_at is null');
+    if (after) where.and(`a.id < ${where.value(after[0])}`);
+    if (!filter.includeRevoked) where.and('a.revoked_at is null');
+    const list = { columns: KEY_COLUMNS, table: 'api_key', alias: 'a', order: 'a.id desc' };
     const { rows } = await this.#options.database.query<KeyRow>(
-      `select ${KEY_COLUMNS} from api_key ${where.clause} order by id desc limit ${where.value(page.first + 1)}`,
+      owners.list({ ...list, where, limit: page.first + 1 }),
       where.values,
     );
     const now = this.#options.clock.now();
-    return toPage(
-      rows.map((row) => toApiKey(row, now)),
-      page,
-      ({ id }) => [id],
-    );
+    const keys = rows.map((row) => toApiKey(row, now));
+    return toPages(ids, keys, { request: page, keyOf: ({ id }) => [id] });
   }
 
   /** The key, or null. */
@@ -200,19 +205,20 @@ export class ApiKeys {
     const owners = [...new Set(refs.map(({ billingEntityId }) => billingEntityId))];
     const { rows: organizations } = await database.query<{ organization_id: string }>({
       name: 'organizations-of-key-owners',
-      text: `select distinct organization_id from user_organization where billing_entity_id = any($1::uuid[])`,
+      text: `select distinct o.organization_id from user_organization o
+        where o.billing_entity_id = any($1::uuid[]) and not o.invited`,
       values: [owners],
     });
-    const { rows } = await database.query<{ subject_id: string; used: bigint }>({
+    const { rows } = await database.query<{ subject_id: string; used: string }>({
       name: 'use-of-api-keys',
-      text: `select c.subject_id, sum(c.used)::bigint as used
+      text: `select c.subject_id, sum(c.used) as used
         from use_counter c join credit_account a on a.billing_entity_id = c.billing_entity_id
         where c.billing_entity_id = any($1::uuid[]) and a.billing_entity_id = any($1::uuid[])
           and c.scope = 'API_KEY' and c.subject_id = any($2::uuid[]) and c.period_start = a.period_start
         group by c.subject_id`,
       values: [[...owners, ...organizations.map((row) => row.organization_id)], refs.map(({ id }) => id)],
     });
-    const used = new Map(rows.map((row) => [row.subject_id, row.used]));
+    const used = new Map(rows.map((row) => [row.subject_id, BigInt(row.used)]));
     return refs.map(({ id }) => used.get(id) ?? 0n);
   }
 

@@ -113,7 +113,7 @@ export class ProviderSecrets {
   async #requireMember(organization: BillingEntity, user: BillingEntity | null): Promise<void> {
     if (user === null) throw noOrganization();
     const { rows } = await this.#options.database.query<{ status: MembershipStatus }>(
-      `select status from membership where billing_entity_id = $1 and user_id = $2`,
+      `select status from membership where billing_entity_id = $1 and user_id = $2 and status <> 'INVITED'`,
       [organization.billingEntityId, user.billingEntityId],
     );
     if (rows[0] === undefined) throw noOrganization();

@@ -5,9 +5,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../clock.ts';
-import { Conditions } from '../db/conditions.ts';
+import { Conditions, ownersOf } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../pagination.ts';
 import { isStorableText } from '../storable-text.ts';
 import { AuditLogEntryRow } from './audit-log.entity.ts';
 
@@ -100,22 +100,31 @@ export class AuditLog {
 
   /** What was done to the entity, newest first. @throws Refusal BAD_USER_INPUT */
   async list(billingEntityId: string, page: PageRequest, filter: AuditLogFilter): Promise<Page<AuditLogEntry>> {
+    const [only] = await this.lists([billingEntityId], page, filter);
+    return only as Page<AuditLogEntry>;
+  }
+
+  /** The same of several entities, in their order. */
+  async lists(ids: readonly string[], page: PageRequest, filter: AuditLogFilter): Promise<Page<AuditLogEntry>[]> {
     checkPage(page);
     const after = decodeCursor(page.after, ['uuid']);
     const where = new Conditions();
-    where.and(`a.billing_entity_id = ${where.value(billingEntityId)}`);
+    const owners = ownersOf(ids, where);
+    where.and(owners.condition('a'));
     // Ids are made in order of time.
     if (after) where.and(`a.id < ${where.value(after[0])}`);
     if (filter.actors) where.and(`a.actor = any(${where.value(filter.actors.filter(isStorableText))})`);
     if (filter.actions) where.and(`a.action = any(${where.value(filter.actions.filter(isStorableText))})`);
     if (filter.from) where.and(`a.created_at >= ${where.value(filter.from)}`);
     if (filter.to) where.and(`a.created_at < ${where.value(filter.to)}`);
+    const columns =
+      'a.billing_entity_id, a.id, a.actor, a.action, a.subject, a.before, a.after, a.reason, a.created_at';
+    const list = { columns, table: 'audit_log_entry', alias: 'a', order: 'a.id desc' };
     const { rows } = await this.#database.query<Row>(
-      `select a.billing_entity_id, a.id, a.actor, a.action, a.subject, a.before, a.after, a.reason, a.created_at
-       from audit_log_entry a ${where.clause} order by a.id desc limit ${where.value(page.first + 1)}`,
+      owners.list({ ...list, where, limit: page.first + 1 }),
       where.values,
     );
-    return toPage(rows.map(toEntry), page, (entry) => [entry.id]);
+    return toPages(ids, rows.map(toEntry), { request: page, keyOf: ({ id }) => [id] });
   }
 }
 

@@ -15,6 +15,7 @@ export const RELATIONS = {
   BILLING: 'who looks after its money',
   MEMBER: 'a plain member',
   SUSPENDED: 'a member whose membership is suspended, whatever their role',
+  INVITED: 'who was invited and has not answered: to them it is what their invitation says, and nothing else',
   SERVICE: 'a platform back end',
   OPERATOR: 'who runs this installation',
   API_KEY: 'a key, and the account that it acts for',
@@ -68,11 +69,13 @@ export const OPERATIONS = {
     may: ['OWNER', 'ADMIN', 'BILLING', 'MEMBER', 'SUSPENDED', 'OPERATOR'],
   },
   'members.readAll': { what: 'read all members', may: ['OWNER', 'ADMIN', 'BILLING', 'OPERATOR'] },
-  'members.set': { what: 'add members, change their role, limit and status', may: MANAGERS },
+  'members.set': { what: 'invite members, change their role, limit and status', may: MANAGERS },
   'members.remove': { what: 'remove members', may: MANAGERS },
   'members.setOwner': { what: 'make, change, demote, suspend or remove an OWNER', may: ['OWNER', 'OPERATOR'] },
+  'invitation.answer': { what: 'accept or decline their invitation', may: ['INVITED'] },
   'members.leave': { what: 'remove themselves', may: ['OWNER', 'ADMIN', 'BILLING', 'MEMBER', 'SUSPENDED'] },
   'organization.update': { what: 'change its name and who pays inside it', may: MANAGERS },
+  'organization.setExternalId': { what: 'give it another external id', may: ['OPERATOR'] },
   'entity.suspend': { what: 'suspend and reinstate it', may: ['OPERATOR'] },
   'apiKeys.read': { what: 'read API keys, never their secrets', may: READERS },
   'apiKeys.create': { what: 'create API keys', may: KEEPERS },
@@ -95,11 +98,11 @@ const allowed = new Map<Relation, ReadonlySet<Operation>>(
   ]),
 );
 
-/** What the caller is to the entity. `membership`: theirs in it, if it is an organization that they belong to. */
+/** What the caller is to the entity. `membership`: theirs in it, if it is an organization that they belong to or are invited to. */
 export function relationOf(
   principal: Principal,
   entity: Pick<BillingEntity, 'billingEntityId'>,
-  membership: Membership | null,
+  membership: Pick<Membership, 'role' | 'status'> | null,
 ): Relation {
   switch (principal.kind) {
     case 'OPERATOR':
@@ -110,7 +113,7 @@ export function relationOf(
     case 'USER':
       if (principal.billingEntityId === entity.billingEntityId) return 'SELF';
       if (membership === null) return 'STRANGER';
-      return membership.status === 'ACTIVE' ? membership.role : 'SUSPENDED';
+      return membership.status === 'ACTIVE' ? membership.role : membership.status;
   }
 }
 

@@ -5,11 +5,25 @@ import { isStorableText } from '../storable-text.ts';
 /** Longest external id: that of a JWT `sub` in practice, and short enough for an index. */
 const MAX_EXTERNAL_ID = 255;
 const MAX_NAME = 255;
+/** Where external ids lie that were made here. Nobody names a new organization so, in whatever case. */
+const OURS = 'tollgate:';
 
 /** @throws Refusal BAD_USER_INPUT */
 export function checkExternalId(externalId: string): void {
   if (externalId.length < 1 || externalId.length > MAX_EXTERNAL_ID || !isStorableText(externalId)) {
     throw new Refusal('BAD_USER_INPUT', `an external id has 1 to ${MAX_EXTERNAL_ID} characters`);
+  }
+}
+
+/** The external id of an organization that nobody named. `id` is new. */
+export function ownExternalId(id: string): string {
+  return OURS + id;
+}
+
+/** What a new organization may be called by whoever may name it. @throws Refusal BAD_USER_INPUT */
+export function checkNotOurs(externalId: string): void {
+  if (externalId.toLowerCase().startsWith(OURS)) {
+    throw new Refusal('BAD_USER_INPUT', `external ids that begin with ${OURS} are made here: leave it out for one`);
   }
 }
 

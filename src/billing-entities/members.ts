@@ -1,25 +1,32 @@
-/** Who belongs to an organization, in which role and with what limit; and what each of them used. */
-import { type EntityManager, type MikroORM } from '@mikro-orm/postgresql';
+/** Who belongs to an organization, in which role and with what limit; who is asked to; and what each of them used. */
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Clock } from '../clock.ts';
 import { checkReason } from '../credits/reason.ts';
-import { Conditions } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
 import { whileAway } from '../db/errors.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import type { Page, PageRequest } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
 import { isStorableText } from '../storable-text.ts';
 import { actorOf } from './access.ts';
-import { type AuditedState, record } from './audit-log.ts';
+import { record } from './audit-log.ts';
 import { membershipBetween, type Operation, type Relation, relationOf, requireMay } from './authorization.ts';
 import type { BillingEntities } from './billing-entities.ts';
 import type { BillingEntity } from './billing-entity.entity.ts';
+import { type Bounds, countPersonNamed, requireRoomForInvitation, requireRoomForOwned } from './bounds.ts';
+import { findUserKey, reserveUserKey } from './directory.ts';
+import { checkExternalId } from './entity-input.ts';
+import { inviteeIdOf } from './invitee.ts';
+import { type MemberFilter, pageOfMembers, pagesOfMembers } from './member-pages.ts';
+import { type MembershipKey, type MemberUse, useOfMembers } from './member-use.ts';
+import { type MemberRole, type Membership, MembershipRow, type MembershipStatus } from './membership.entity.ts';
 import {
-  type MemberRole,
-  type Membership,
-  MembershipRow,
-  type MembershipStatus,
-  UserOrganizationRow,
-} from './membership.entity.ts';
+  deleteMembership,
+  MEMBERSHIP_COLUMNS,
+  type MembershipColumns,
+  stateOf,
+  toMembership,
+  writeMembership,
+} from './membership-rows.ts';
 import { lockEntity, requireOrganization } from './organizations.ts';
 import type { Principal } from './principal.ts';
 
@@ -29,22 +36,9 @@ export interface MemberChange {
   readonly role: MemberRole;
   /** Absent: unchanged, none for a new member. null: no limit. */
   readonly creditLimit?: bigint | null;
-  /** Absent: unchanged, ACTIVE for a new member. */
+  /** Absent: unchanged; a new member is INVITED, or ACTIVE where an operator sets them. */
   readonly status?: MembershipStatus;
   readonly reason: string | null;
-}
-
-export interface MembershipKey {
-  readonly organizationId: string;
-  readonly userId: string;
-}
-
-/** Credits of a member's use in the current period. */
-export interface MemberUse {
-  /** Whoever paid. */
-  readonly used: bigint;
-  /** Of those, out of the pool. */
-  readonly drawn: bigint;
 }
 
 interface Options {
@@ -52,20 +46,8 @@ interface Options {
   readonly database: Database;
   readonly clock: Clock;
   readonly entities: BillingEntities;
+  readonly bounds: Bounds;
 }
-
-interface Row {
-  billing_entity_id: string;
-  user_id: string;
-  role: MemberRole;
-  status: MembershipStatus;
-  credit_limit: bigint | null;
-  joined_at: Date;
-}
-
-const COLUMNS = 'm.billing_entity_id, m.user_id, m.role, m.status, m.credit_limit, m.joined_at';
-/** Members whose names are looked into at a time. */
-const SEARCHED_AT_ONCE = 1_000;
 
 export class Members {
   readonly #options: Options;
@@ -75,9 +57,11 @@ export class Members {
   }
 
   /**
-   * Makes somebody a member, or changes on what terms they are. A person whom nobody named before is made on the spot:
-   * with the trial when an operator names them, without when an administrator does (rule 4).
-   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, CONFLICT (the last active OWNER would be none)
+   * Asks somebody to be a member, or changes on what terms they are or are asked to be. Whom an operator sets is one at once,
+   * and made on the spot, with the trial, if nobody named them before; whom an administrator names has to accept, and
+   * whether they have been here before makes no difference (rule 4: nor is there a trial in it).
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, RATE_LIMITED (too many people invited today), CONFLICT (the last
+   * active OWNER would be none; the status of who has not accepted; a bound of members, invitations or organizations owned)
    */
   async set(principal: Principal, change: MemberChange): Promise<Membership> {
     const { billingEntityId, userExternalId, creditLimit } = change;
@@ -85,55 +69,58 @@ export class Members {
     if (creditLimit != null && creditLimit < 0n) {
       throw new Refusal('BAD_USER_INPUT', 'creditLimit must not be negative');
     }
+    if (change.status === 'INVITED') {
+      throw new Refusal('BAD_USER_INPUT', 'status INVITED is what somebody new has: leave it out');
+    }
     await this.#checkBeforehand(principal, billingEntityId, 'members.set');
-    const userId = await this.#options.entities.ensureUser({
-      externalId: userExternalId,
-      name: null,
-      withTrial: principal.kind === 'OPERATOR',
-    });
+    checkExternalId(userExternalId);
+    if (principal.kind === 'OPERATOR') {
+      await this.#options.entities.ensureUser({ externalId: userExternalId, name: null, withTrial: true });
+    }
     return this.#underLock(principal, billingEntityId, async (em, relation) => {
       requireMay(relation, 'members.set');
-      const before = await em.findOne(MembershipRow, { billingEntityId, userId });
+      const { before, knownId } = await findNamed(em, billingEntityId, userExternalId);
+      if (before?.role === 'OWNER' || change.role === 'OWNER') requireMay(relation, 'members.setOwner');
+      const status = statusAfter(before, change.status, principal);
+      const isAsked = before === null && status === 'INVITED';
+      const personId = isAsked ? await this.#ask(em, principal, change) : (knownId as string);
+      const now = this.#options.clock.now();
+      const madeUpId = inviteeIdOf(billingEntityId, userExternalId);
+      const isInvited = status === 'INVITED';
       const after: Membership = {
         billingEntityId,
-        userId,
+        userId: isInvited ? madeUpId : personId,
         role: change.role,
-        status: change.status ?? before?.status ?? 'ACTIVE',
+        status,
         creditLimit: creditLimit === undefined ? (before?.creditLimit ?? null) : creditLimit,
-        joinedAt: before?.joinedAt ?? this.#options.clock.now(),
+        joinedAt: before !== null && isInvited === (before.status === 'INVITED') ? before.joinedAt : now,
+        inviteeId: before === null ? madeUpId : before.inviteeId,
+        externalId: isInvited ? userExternalId : null,
       };
-      if (before?.role === 'OWNER' || after.role === 'OWNER') requireMay(relation, 'members.setOwner');
       const beforeState = before && stateOf(before);
       if (beforeState !== null && JSON.stringify(beforeState) === JSON.stringify(stateOf(after))) return after;
       if (before !== null && isActiveOwner(before) && !isActiveOwner(after)) await requireAnotherOwner(em, before);
+      const isPromoted = before !== null && !isInvited && before.role !== 'OWNER' && after.role === 'OWNER';
+      if (isPromoted && principal.kind === 'USER') await requireRoomForOwned(em, personId, this.#options.bounds);
 
-      await em.upsert(MembershipRow, after, {
-        onConflictFields: ['billingEntityId', 'userId'],
-        onConflictMergeFields: ['role', 'status', 'creditLimit'],
-      });
-      if (before === null) {
-        await em.upsert(
-          UserOrganizationRow,
-          { billingEntityId: userId, organizationId: billingEntityId },
-          { onConflictFields: ['billingEntityId', 'organizationId'], onConflictAction: 'ignore' },
-        );
-      }
+      await writeMembership(em, { before, after, personId });
       await record(em, {
         billingEntityId,
         actor: actorOf(principal),
-        action: 'member.set',
+        action: isAsked ? 'member.invite' : 'member.set',
         subject: `user:${userExternalId}`,
         before: beforeState,
         after: stateOf(after),
         reason,
-        createdAt: this.#options.clock.now(),
+        createdAt: now,
       });
       return after;
     });
   }
 
   /**
-   * Ends a membership; what was used stays in history and counters. Anybody may leave. False: there was none.
+   * Ends a membership, or withdraws an invitation; what was used stays in history and counters. Anybody may leave. False:
+   * there was none.
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, CONFLICT (the last active OWNER would be none)
    */
   async remove(
@@ -141,22 +128,22 @@ export class Members {
     { billingEntityId, userExternalId }: { billingEntityId: string; userExternalId: string },
   ): Promise<boolean> {
     const isSelf = principal.kind === 'USER' && principal.subject === userExternalId;
-    await this.#checkBeforehand(principal, billingEntityId, isSelf ? 'members.leave' : 'members.remove');
-    const user = await this.#options.entities.byExternalId('USER', userExternalId);
+    const operation = isSelf ? 'members.leave' : 'members.remove';
+    await this.#checkBeforehand(principal, billingEntityId, operation);
+    // What cannot be stored names nobody.
+    if (!isStorableText(userExternalId)) return false;
     return this.#underLock(principal, billingEntityId, async (em, relation) => {
-      requireMay(relation, isSelf ? 'members.leave' : 'members.remove');
-      const userId = user?.billingEntityId;
-      const before = userId === undefined ? null : await em.findOne(MembershipRow, { billingEntityId, userId });
-      if (before === null) return false;
+      requireMay(relation, operation);
+      const { before, knownId } = await findNamed(em, billingEntityId, userExternalId);
+      if (before === null || knownId === null) return false;
       if (before.role === 'OWNER' && !isSelf) requireMay(relation, 'members.setOwner');
       if (isActiveOwner(before)) await requireAnotherOwner(em, before);
 
-      await em.nativeDelete(MembershipRow, { billingEntityId, userId: before.userId });
-      await em.nativeDelete(UserOrganizationRow, { billingEntityId: before.userId, organizationId: billingEntityId });
+      await deleteMembership(em, before, knownId);
       await record(em, {
         billingEntityId,
         actor: actorOf(principal),
-        action: 'member.remove',
+        action: before.status === 'INVITED' ? 'member.withdraw' : 'member.remove',
         subject: `user:${userExternalId}`,
         before: stateOf(before),
         after: null,
@@ -168,46 +155,35 @@ export class Members {
   }
 
   /**
-   * Members, in the order in which they were first known. `search` is looked for in their names and external ids, whatever
-   * its case. `onlyUserId`: at most this one.
+   * Members, in the order in which they were first known, and then who is invited.
    * @throws Refusal BAD_USER_INPUT
    */
-  async list(
-    organizationId: string,
-    page: PageRequest,
-    { search, onlyUserId }: { search: string | null; onlyUserId: string | null },
-  ): Promise<Page<Membership>> {
-    checkPage(page);
-    if (search !== null && !isStorableText(search)) {
-      throw new Refusal('BAD_USER_INPUT', 'search must be well-formed text');
-    }
-    const [after = null] = decodeCursor(page.after, ['uuid']) ?? [];
-    const limit = page.first + 1;
-    const found: Membership[] = [];
-    for (let last = after; found.length < limit;) {
-      const size = search === null ? limit : SEARCHED_AT_ONCE;
-      const some = await this.#after(organizationId, { last, onlyUserId, size });
-      const named = search === null ? null : await this.#named(some, search);
-      found.push(...some.filter(({ userId }) => named === null || named.has(userId)));
-      if (some.length < size) break;
-      last = (some.at(-1) as Membership).userId;
-    }
-    return toPage(found.slice(0, limit), page, ({ userId }) => [userId]);
+  list(organizationId: string, page: PageRequest, filter: MemberFilter): Promise<Page<Membership>> {
+    return pageOfMembers(this.#options.database, organizationId, page, filter);
   }
 
-  /** What the caller is to the entity, as it stands now. */
+  /** The same without a search, of several organizations, in their order. @throws Refusal BAD_USER_INPUT */
+  lists(
+    organizationIds: readonly string[],
+    page: PageRequest,
+    filter: Pick<MemberFilter, 'onlyUserId'>,
+  ): Promise<Page<Membership>[]> {
+    return pagesOfMembers(this.#options.database, organizationIds, page, filter);
+  }
+
+  /** What the caller is to the entity, as it stands now. Who is invited is a stranger until they accept. */
   async relation(principal: Principal, entity: BillingEntity): Promise<Relation> {
     const key = membershipBetween(principal, entity);
     const [membership = null] = key ? await this.byKeys([key]) : [];
     return relationOf(principal, entity, membership);
   }
 
-  /** One membership for each key, in their order; null where there is none. */
+  /** One membership for each key, in their order; null where there is none, or it is no more than an invitation. */
   async byKeys(keys: readonly MembershipKey[]): Promise<(Membership | null)[]> {
-    const { rows } = await this.#options.database.query<Row>({
+    const { rows } = await this.#options.database.query<MembershipColumns>({
       name: 'memberships-by-keys',
-      text: `select ${COLUMNS} from membership m
-        where m.billing_entity_id = any($1::uuid[]) and m.user_id = any($2::uuid[])`,
+      text: `select ${MEMBERSHIP_COLUMNS} from membership m
+        where m.billing_entity_id = any($1::uuid[]) and m.user_id = any($2::uuid[]) and m.status <> 'INVITED'`,
       values: [keys.map((key) => key.organizationId), keys.map((key) => key.userId)],
     });
     const found = new Map(rows.map((row) => [`${row.billing_entity_id} ${row.user_id}`, toMembership(row)]));
@@ -218,7 +194,8 @@ export class Members {
   async ofUser(userId: string): Promise<Membership[]> {
     const { rows } = await this.#options.database.query<{ organization_id: string }>({
       name: 'organizations-of-user',
-      text: `select o.organization_id from user_organization o where o.billing_entity_id = $1 order by 1`,
+      text: `select o.organization_id from user_organization o
+        where o.billing_entity_id = $1 and not o.invited order by 1`,
       values: [userId],
     });
     if (rows.length === 0) return [];
@@ -227,64 +204,19 @@ export class Members {
   }
 
   /** What each of these members used in the period that is now, in their order. */
-  async usedThisPeriod(keys: readonly MembershipKey[]): Promise<MemberUse[]> {
-    const organizations = keys.map((key) => key.organizationId);
-    const users = keys.map((key) => key.userId);
-    const [inPools, byThemselves] = await Promise.all([
-      this.#counted('MEMBER', organizations, users),
-      this.#counted('ORGANIZATION', users, organizations),
-    ]);
-    return keys.map(({ organizationId, userId }) => {
-      const drawn = inPools.get(`${organizationId} ${userId}`) ?? 0n;
-      return { drawn, used: drawn + (byThemselves.get(`${userId} ${organizationId}`) ?? 0n) };
-    });
+  usedThisPeriod(keys: readonly MembershipKey[]): Promise<MemberUse[]> {
+    const { database, clock } = this.#options;
+    return useOfMembers(database, keys, clock.now());
   }
 
-  /** Counters of these accounts that are of their current period: a counter of an earlier one says nothing. */
-  async #counted(
-    scope: 'MEMBER' | 'ORGANIZATION',
-    accountIds: readonly string[],
-    subjectIds: readonly string[],
-  ): Promise<Map<string, bigint>> {
-    const { rows } = await this.#options.database.query<{
-      billing_entity_id: string;
-      subject_id: string;
-      used: bigint;
-    }>({
-      name: 'use-counters',
-      text: `select c.billing_entity_id, c.subject_id, c.used from use_counter c
-        join credit_account a on a.billing_entity_id = c.billing_entity_id and a.period_start = c.period_start
-        where c.billing_entity_id = any($1::uuid[]) and a.billing_entity_id = any($1::uuid[])
-          and c.scope = $2 and c.subject_id = any($3::uuid[]) and a.period_end > $4`,
-      values: [accountIds, scope, subjectIds, this.#options.clock.now()],
-    });
-    return new Map(rows.map((row) => [`${row.billing_entity_id} ${row.subject_id}`, row.used]));
-  }
-
-  async #after(
-    organizationId: string,
-    { last, onlyUserId, size }: { last: string | null; onlyUserId: string | null; size: number },
-  ): Promise<Membership[]> {
-    const where = new Conditions();
-    where.and(`m.billing_entity_id = ${where.value(organizationId)}`);
-    if (last !== null) where.and(`m.user_id > ${where.value(last)}`);
-    if (onlyUserId !== null) where.and(`m.user_id = ${where.value(onlyUserId)}`);
-    const { rows } = await this.#options.database.query<Row>(
-      `select ${COLUMNS} from membership m ${where.clause} order by m.user_id limit ${where.value(size)}`,
-      where.values,
-    );
-    return rows.map(toMembership);
-  }
-
-  /** Those of these members who are called so. Their names lie with them, on whatever shard: a statement of its own. */
-  async #named(members: readonly Membership[], search: string): Promise<Set<string>> {
-    const { rows } = await this.#options.database.query<{ billing_entity_id: string }>({
-      name: 'members-named',
-      text: `select b.billing_entity_id from billing_entity b
-        where b.billing_entity_id = any($1::uuid[]) and (b.name ilike $2 or b.external_id ilike $2)`,
-      values: [members.map(({ userId }) => userId), `%${search.replace(/[\\%_]/g, '\\$&')}%`],
-    });
-    return new Set(rows.map((row) => row.billing_entity_id));
+  /** Where whoever is invited will look for it, if one more may be. @throws Refusal CONFLICT, RATE_LIMITED */
+  async #ask(em: EntityManager, principal: Principal, change: MemberChange): Promise<string> {
+    const { bounds, clock } = this.#options;
+    if (principal.kind === 'USER') {
+      await requireRoomForInvitation(em, change.billingEntityId, bounds);
+      await countPersonNamed(em, { userId: principal.billingEntityId, now: clock.now() }, bounds);
+    }
+    return reserveUserKey(em, change.userExternalId);
   }
 
   /** Whether the caller may, before anybody is made or waited for; decided again under the lock. */
@@ -312,6 +244,33 @@ export class Members {
   }
 }
 
+/**
+ * Who is called so: their membership or invitation here, and the id that the directory has of them. Whether it has one makes
+ * no difference to what is asked, nor to how long that takes.
+ */
+async function findNamed(
+  em: EntityManager,
+  billingEntityId: string,
+  externalId: string,
+): Promise<{ before: Membership | null; knownId: string | null }> {
+  const knownId = await findUserKey(em, externalId);
+  const madeUpId = inviteeIdOf(billingEntityId, externalId);
+  const userId = { $in: [madeUpId, knownId ?? madeUpId] };
+  return { before: await em.findOne(MembershipRow, { billingEntityId, userId }), knownId };
+}
+
+/** @throws Refusal CONFLICT: whether they belong to it is for the person to say, or for an operator */
+function statusAfter(
+  before: Membership | null,
+  wanted: MembershipStatus | undefined,
+  { kind }: Principal,
+): MembershipStatus {
+  if (kind === 'OPERATOR') return wanted ?? before?.status ?? 'ACTIVE';
+  if (before !== null && before.status !== 'INVITED') return wanted ?? before.status;
+  if (wanted === undefined) return 'INVITED';
+  throw new Refusal('CONFLICT', 'who is invited has no other status before they accept: leave it out');
+}
+
 function isActiveOwner({ role, status }: Membership): boolean {
   return role === 'OWNER' && status === 'ACTIVE';
 }
@@ -325,19 +284,4 @@ async function requireAnotherOwner(em: EntityManager, { billingEntityId, userId 
     status: 'ACTIVE',
   });
   if (others === 0) throw new Refusal('CONFLICT', 'an organization keeps one active OWNER: make another one first');
-}
-
-function stateOf({ role, status, creditLimit }: Membership): AuditedState {
-  return { role, status, creditLimit: creditLimit === null ? null : Number(creditLimit) };
-}
-
-function toMembership(row: Row): Membership {
-  return {
-    billingEntityId: row.billing_entity_id,
-    userId: row.user_id,
-    role: row.role,
-    status: row.status,
-    creditLimit: row.credit_limit,
-    joinedAt: row.joined_at,
-  };
 }

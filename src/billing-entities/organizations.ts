@@ -1,25 +1,31 @@
-/** Organizations: made, renamed, and changed in who pays inside them. */
+/** Organizations: made, renamed, changed in who pays inside them, and given other external ids. */
 import { type EntityManager, LockMode, type MikroORM } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../clock.ts';
 import { calendarMonth } from '../credits/periods.ts';
+import { checkReason } from '../credits/reason.ts';
 import type { Database } from '../db/database.ts';
 import { whileAway } from '../db/errors.ts';
 import { Refusal } from '../refusal.ts';
 import { actorOf } from './access.ts';
 import { type AuditedState, record } from './audit-log.ts';
-import { membershipBetween, relationOf, requireMay } from './authorization.ts';
+import { membershipBetween, type Operation, relationOf, requireMay } from './authorization.ts';
 import type { BillingEntities } from './billing-entities.ts';
 import { type BillingEntity, BillingEntityRow } from './billing-entity.entity.ts';
-import { checkExternalId, checkName } from './entity-input.ts';
-import { MembershipRow, UserOrganizationRow } from './membership.entity.ts';
+import { type Bounds, requireRoomForOwned } from './bounds.ts';
+import { claimKey, releaseKey } from './directory.ts';
+import { checkExternalId, checkName, checkNotOurs, ownExternalId } from './entity-input.ts';
+import { inviteeIdOf } from './invitee.ts';
+import { type Membership, MembershipRow } from './membership.entity.ts';
+import { writeMembership } from './membership-rows.ts';
 import type { Principal } from './principal.ts';
 import { useLockOf } from './use-lock.ts';
 
 export type Visibility = NonNullable<BillingEntity['visibility']>;
 
 export interface NewOrganization {
-  readonly externalId: string;
+  /** null: one of ours is made. */
+  readonly externalId: string | null;
   readonly name: string;
   readonly visibility: Visibility;
   /** Who owns it: a user's own token implies them. null: nobody yet. */
@@ -33,11 +39,22 @@ export interface OrganizationChange {
   readonly visibility?: Visibility;
 }
 
+/** Another external id for an organization. */
+export interface ExternalIdChange {
+  readonly billingEntityId: string;
+  /** null: one of ours is made. */
+  readonly externalId: string | null;
+  readonly reason: string;
+}
+
 interface Options {
   readonly orm: MikroORM;
   readonly database: Database;
   readonly clock: Clock;
   readonly entities: BillingEntities;
+  /** Whose external ids are: `claimed`, a user's whose token names them; `open`, whose user names them first. */
+  readonly ids: 'open' | 'claimed';
+  readonly bounds: Bounds;
   /** Gives the account its trial, once in its life. */
   readonly giveTrial: (billingEntityId: string) => Promise<void>;
 }
@@ -55,22 +72,26 @@ export class Organizations {
   }
 
   /**
-   * Makes an organization, with its account and its owner. Of all who race for an external id, one succeeds.
-   * @throws Refusal BAD_USER_INPUT, FORBIDDEN (a user names another as its owner), CONFLICT (the external id is taken)
+   * Makes an organization, with its account and its owner. Of all who race for an external id, one succeeds; without one,
+   * each call makes another.
+   * @throws Refusal BAD_USER_INPUT, FORBIDDEN (a user names another as its owner, or an external id that their token does
+   * not), CONFLICT (the external id is taken; the user owns as many as they may)
    */
   async create(principal: Principal, input: NewOrganization): Promise<BillingEntity> {
-    const { externalId, visibility } = input;
+    const { visibility } = input;
     if (principal.kind === 'API_KEY') {
       throw new Refusal('FORBIDDEN', 'organizations are created by people, services and operators');
     }
-    checkExternalId(externalId);
+    const billingEntityId = uuidv7();
+    const externalId =
+      input.externalId === null ? ownExternalId(billingEntityId) : this.#checkNamed(principal, input.externalId);
     const name = checkName(input.name);
     const owner = await this.#ownerOf(principal, input.ownerExternalId);
-    const billingEntityId = uuidv7();
     const isOurs = await this.#transact(async (em) => {
       const claimed = await claimKey(em, { namespace: 'ORGANIZATION', key: externalId, billingEntityId });
       // A transaction whose answer was lost, run again, finds its own.
       if (claimed !== 'now') return claimed === 'before';
+      if (principal.kind === 'USER') await requireRoomForOwned(em, principal.billingEntityId, this.#options.bounds);
       await this.#make(em, { billingEntityId, externalId, name, visibility }, owner);
       await record(em, {
         billingEntityId,
@@ -101,13 +122,13 @@ export class Organizations {
     const fork = this.#options.orm.em.fork();
     const seen = await whileAway(() => fork.findOne(BillingEntityRow, { billingEntityId }));
     if (seen === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
-    await whileAway(() => requireMayUpdate(fork, principal, seen));
+    await whileAway(() => requireMayAdminister(fork, principal, seen, 'organization.update'));
     return this.#transact(async (em) => {
       if (visibility !== undefined) {
         await em.execute('select pg_advisory_xact_lock(?::bigint)', [useLockOf(billingEntityId).toString()]);
       }
       const organization = await lockEntity(em, billingEntityId);
-      await requireMayUpdate(em, principal, organization);
+      await requireMayAdminister(em, principal, organization, 'organization.update');
       const before = stateOf(organization);
       if (name !== undefined) organization.name = name;
       if (visibility !== undefined) organization.visibility = visibility;
@@ -128,6 +149,47 @@ export class Organizations {
     });
   }
 
+  /**
+   * Gives an organization another external id, so that whose the old one is may have it. From the answer on it names nobody,
+   * or whoever claims it next, on every process: the ledger holds what use calls its organization against the row.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, CONFLICT (the external id is taken)
+   */
+  async setExternalId(principal: Principal, change: ExternalIdChange): Promise<BillingEntity> {
+    const { billingEntityId } = change;
+    const reason = checkReason(change.reason);
+    const seen = (await this.#options.entities.byIds([billingEntityId])).get(billingEntityId);
+    if (seen === undefined) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+    const fork = this.#options.orm.em.fork();
+    await whileAway(() => requireMayAdminister(fork, principal, seen, 'organization.setExternalId'));
+    const externalId =
+      change.externalId === null ? ownExternalId(uuidv7()) : this.#checkNamed(principal, change.externalId);
+    // A trial that is due is found by the external id that it was claimed with.
+    await this.#giveDueTrial(seen.externalId);
+    return this.#transact(async (em) => {
+      // Use that was begun under the old one is done first.
+      await em.execute('select pg_advisory_xact_lock(?::bigint)', [useLockOf(billingEntityId).toString()]);
+      const organization = await lockEntity(em, billingEntityId);
+      const before = organization.externalId;
+      if (before === externalId) return organization;
+      if ((await claimKey(em, { namespace: 'ORGANIZATION', key: externalId, billingEntityId })) === 'taken') {
+        throw new Refusal('CONFLICT', 'there is an organization with this external id');
+      }
+      await releaseKey(em, { namespace: 'ORGANIZATION', key: before, billingEntityId });
+      organization.externalId = externalId;
+      await record(em, {
+        billingEntityId,
+        actor: actorOf(principal),
+        action: 'organization.setExternalId',
+        subject: `organization:${externalId}`,
+        before: { externalId: before },
+        after: { externalId },
+        reason,
+        createdAt: this.#options.clock.now(),
+      });
+      return organization;
+    });
+  }
+
   /** Gives trials that were claimed by processes that died before they gave them. Once at the start is enough. */
   async giveDueTrials(): Promise<void> {
     const { rows } = await this.#options.database.query<{ key: string }>(
@@ -135,6 +197,24 @@ export class Organizations {
       [TRIAL_DUE],
     );
     for (const { key } of rows) await this.#giveDueTrial(key);
+  }
+
+  /**
+   * An external id that the caller names, decided by what they say and who they are alone: who may not name it learns nothing
+   * of whether it is taken.
+   * @throws Refusal BAD_USER_INPUT, FORBIDDEN
+   */
+  #checkNamed(principal: Principal, externalId: string): string {
+    checkExternalId(externalId);
+    const isVouchedFor =
+      principal.kind !== 'USER' ||
+      this.#options.ids === 'open' ||
+      (principal.claimedOrganizations ?? []).includes(externalId);
+    if (!isVouchedFor) {
+      throw new Refusal('FORBIDDEN', 'your token does not name this organization as yours: leave externalId out');
+    }
+    checkNotOurs(externalId);
+    return externalId;
   }
 
   /** Who shall own it; made on the spot if nobody named them before. */
@@ -153,7 +233,7 @@ export class Organizations {
   async #make(
     em: EntityManager,
     organization: Pick<BillingEntity, 'billingEntityId' | 'externalId' | 'name' | 'visibility'>,
-    owner: { id: string } | null,
+    owner: { id: string; externalId: string } | null,
   ): Promise<void> {
     const { billingEntityId, externalId } = organization;
     const now = this.#options.clock.now();
@@ -172,15 +252,17 @@ export class Organizations {
       [billingEntityId, period.start, period.end, now],
     );
     if (owner === null) return;
-    await em.insert(MembershipRow, {
+    const membership: Membership = {
       billingEntityId,
       userId: owner.id,
       role: 'OWNER',
       status: 'ACTIVE',
       creditLimit: null,
       joinedAt: now,
-    });
-    await em.insert(UserOrganizationRow, { billingEntityId: owner.id, organizationId: billingEntityId });
+      inviteeId: inviteeIdOf(billingEntityId, owner.externalId),
+      externalId: null,
+    };
+    await writeMembership(em, { before: null, after: membership, personId: owner.id });
     // Whoever races for the owner's one trial waits here, until the first has it or has failed.
     if ((await claimKey(em, { namespace: TRIAL, key: owner.id, billingEntityId })) === 'now') {
       await claimKey(em, { namespace: TRIAL_DUE, key: externalId, billingEntityId });
@@ -227,30 +309,17 @@ export function requireOrganization({ type }: BillingEntity): void {
 }
 
 /** @throws Refusal NOT_FOUND, FORBIDDEN, BAD_USER_INPUT for a user */
-async function requireMayUpdate(em: EntityManager, principal: Principal, entity: BillingEntity): Promise<void> {
+async function requireMayAdminister(
+  em: EntityManager,
+  principal: Principal,
+  entity: BillingEntity,
+  operation: Operation,
+): Promise<void> {
   const key = membershipBetween(principal, entity);
   const own = key && { billingEntityId: key.organizationId, userId: key.userId };
   const membership = own && (await em.findOne(MembershipRow, own));
-  requireMay(relationOf(principal, entity, membership), 'organization.update');
+  requireMay(relationOf(principal, entity, membership), operation);
   requireOrganization(entity);
-}
-
-/** Enters a key in the directory, unless it is there. `before`: it names this entity already. */
-async function claimKey(
-  em: EntityManager,
-  { namespace, key, billingEntityId }: { namespace: string; key: string; billingEntityId: string },
-): Promise<'now' | 'before' | 'taken'> {
-  const made = await em.execute<unknown[]>(
-    `insert into entity_key (namespace, key, billing_entity_id) values (?, ?, ?)
-     on conflict (namespace, key) do nothing returning key`,
-    [namespace, key, billingEntityId],
-  );
-  if (made.length > 0) return 'now';
-  const found = await em.execute<{ billing_entity_id: string }[]>(
-    `select billing_entity_id from entity_key where namespace = ? and key = ?`,
-    [namespace, key],
-  );
-  return found[0]?.billing_entity_id === billingEntityId ? 'before' : 'taken';
 }
 
 function stateOf({ name, visibility }: BillingEntity): AuditedState {

@@ -12,6 +12,8 @@ interface TokenBearer {
 export interface UserPrincipal extends TokenBearer {
   readonly kind: 'USER';
   readonly billingEntityId: string;
+  /** External ids of organizations that their token names as theirs to administer; absent: none. */
+  readonly claimedOrganizations?: readonly string[];
 }
 
 /** A platform back end: consumes, reserves and checks for any user or organization; administers nothing. */

@@ -107,6 +107,8 @@ export interface Entry {
   readonly reason: string | null;
   /** On the first entry of a command that has one: what makes it happen once (rule 20). */
   readonly idempotency: Idempotency | null;
+  /** Beside such a key: what the whole command left. null: there is no key, or it is older than these are kept. */
+  readonly afterCommand: AfterCommand | null;
   /** Start of the period that it belongs to. */
   readonly periodStart: Date;
   readonly createdAt: Date;
@@ -116,6 +118,15 @@ export interface Entry {
 export interface Idempotency {
   readonly key: string;
   readonly fingerprint: Buffer;
+}
+
+/** What a command left of an account that no entry tells: for whoever is answered again and does not see the account any more (rule 20). */
+export interface AfterCommand {
+  /** Of the command's last entry in this account; it has the other amounts. */
+  readonly sequence: bigint;
+  readonly used: bigint;
+  readonly allowance: bigint;
+  readonly version: bigint;
 }
 
 /** Names a usage record within its account. */
@@ -241,9 +252,7 @@ export function dueAt(account: Account): Date | null {
 
 /** The balance that readers see (rules 7 and 9). */
 export function balanceOf(account: AccountState, asOf: Date): Balance {
-  const left = account.available + account.held + account.used - account.overage - account.owedThisPeriod;
-  // A refund lowers what was used, but not overage that is billed: its credits may have left the account since (rule 22).
-  const allowance = left > 0n ? left : 0n;
+  const allowance = allowanceOf(account);
   return {
     billingEntityId: account.billingEntityId,
     available: account.available,
@@ -252,14 +261,24 @@ export function balanceOf(account: AccountState, asOf: Date): Balance {
     allowance,
     overage: account.overage,
     owed: account.owed,
-    usedRatio: ratio(account.used, allowance),
+    usedRatio: usedRatio(account.used, allowance),
     version: account.version,
     sequence: account.sequence,
     asOf,
   };
 }
 
-function ratio(used: bigint, allowance: bigint): number {
+/** What `used` is measured against (rule 9). */
+export function allowanceOf(
+  account: Pick<AccountState, 'available' | 'held' | 'used' | 'overage' | 'owedThisPeriod'>,
+): bigint {
+  const left = account.available + account.held + account.used - account.overage - account.owedThisPeriod;
+  // A refund lowers what was used, but not overage that is billed: its credits may have left the account since (rule 22).
+  return left > 0n ? left : 0n;
+}
+
+/** used / allowance; 0 when both are 0, 1 when only the allowance is 0. */
+export function usedRatio(used: bigint, allowance: bigint): number {
   if (allowance === 0n) return used === 0n ? 0 : 1;
   return Number(used) / Number(allowance);
 }

@@ -1,17 +1,18 @@
 /**
  * Folding: everything that waits is taken together into one transaction, so that the cost of a lock and an fsync is shared
  * by all commands that came while the last one was paid. There is no timer: a lone command starts at once, and the next
- * batch fills while this one commits.
+ * batch fills while this one commits. Whose turn it is, and what becomes of a batch that failed, is the lane's business.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isTransient, unavailable } from '../db/errors.ts';
+import { type Batch, Lane } from './lane.ts';
 
 export interface BatcherOptions {
   /** Batches in flight at once; accounts hash to lanes, so that two batches of one process never wait for each other's locks. */
   readonly lanes: number;
   /** Most commands in one transaction. */
   readonly maxBatch: number;
-  /** Most commands that wait in one lane; beyond it UNAVAILABLE at once. */
+  /** Most commands that wait in one lane; beyond it whoever has most of them there is told UNAVAILABLE at once. */
   readonly maxQueued: number;
   /** How long a command is tried again while the database is away, before its outcome is called unknown. */
   readonly patienceMs: number;
@@ -24,68 +25,67 @@ interface Waiting<Command, Outcome> {
   readonly reject: (reason: unknown) => void;
 }
 
-interface Lane<Command, Outcome> {
-  queue: Waiting<Command, Outcome>[];
+/** One batch at a time, as long as something waits. */
+interface Worker<Command, Outcome> {
+  readonly lane: Lane<Waiting<Command, Outcome>>;
   running: boolean;
 }
 
 /** Folds commands into batches. `run` executes one batch in one transaction and answers in the same order. */
 export class Batcher<Command extends { readonly billingEntityId: string }, Outcome> {
-  readonly #lanes: readonly Lane<Command, Outcome>[];
+  readonly #workers: readonly Worker<Command, Outcome>[];
   readonly #run: (commands: readonly Command[]) => Promise<readonly Outcome[]>;
   readonly #options: BatcherOptions;
 
   constructor(run: (commands: readonly Command[]) => Promise<readonly Outcome[]>, options: BatcherOptions) {
     this.#run = run;
     this.#options = options;
-    this.#lanes = Array.from({ length: options.lanes }, () => ({ queue: [], running: false }));
+    this.#workers = Array.from({ length: options.lanes }, () => ({ lane: new Lane(options), running: false }));
   }
 
   /**
    * Executes a command in some batch and gives its outcome, once it is committed.
-   * @throws Refusal UNAVAILABLE when the queue is full, or when the database stayed away: then the outcome is unknown.
+   * @throws Refusal UNAVAILABLE when there is no room for it, and then it was not executed; or when the database stayed
+   * away: then the outcome is unknown.
    */
   execute(command: Command): Promise<Outcome> {
-    const lane = this.#lanes[laneOf(command.billingEntityId, this.#lanes.length)] as Lane<Command, Outcome>;
-    if (lane.queue.length >= this.#options.maxQueued) {
-      return Promise.reject(unavailable('too many commands are waiting'));
-    }
+    const { billingEntityId } = command;
+    const worker = this.#workers[laneOf(billingEntityId, this.#workers.length)] as Worker<Command, Outcome>;
     return new Promise((resolve, reject) => {
-      lane.queue.push({ command, since: performance.now(), resolve, reject });
-      if (!lane.running) void this.#drain(lane);
+      const withoutRoom = worker.lane.push(billingEntityId, { command, since: performance.now(), resolve, reject });
+      withoutRoom?.reject(unavailable('too many commands are waiting'));
+      if (!worker.running) void this.#drain(worker);
     });
   }
 
   /** Commands that wait for their batch, for the metrics. */
   get queued(): number {
-    return this.#lanes.reduce((sum, lane) => sum + lane.queue.length, 0);
+    return this.#workers.reduce((sum, { lane }) => sum + lane.size, 0);
   }
 
-  async #drain(lane: Lane<Command, Outcome>): Promise<void> {
-    lane.running = true;
+  async #drain(worker: Worker<Command, Outcome>): Promise<void> {
+    worker.running = true;
     // Commands of the same turn of the event loop (a document with many of them, a socket's buffer) share the first batch.
     await Promise.resolve();
-    while (lane.queue.length > 0) {
-      const batch = lane.queue.splice(0, this.#options.maxBatch);
-      await this.#settle(batch);
-    }
-    lane.running = false;
+    const { lane } = worker;
+    for (let batch = lane.next(); batch.length > 0; batch = lane.next()) await this.#settle(lane, batch);
+    worker.running = false;
   }
 
-  /** Answers every command of a batch, whatever happens. */
-  async #settle(batch: readonly Waiting<Command, Outcome>[]): Promise<void> {
+  /** Answers the commands of a batch, or leaves them to the lane that has them tried again. */
+  async #settle(lane: Lane<Waiting<Command, Outcome>>, batch: Batch<Waiting<Command, Outcome>>): Promise<void> {
+    const all = batch.flatMap(({ items }) => items);
     try {
-      const outcomes = await this.#attempt(batch);
-      batch.forEach((waiting, index) => waiting.resolve(outcomes[index] as Outcome));
+      const outcomes = await this.#attempt(all);
+      lane.succeeded(batch);
+      all.forEach((waiting, index) => waiting.resolve(outcomes[index] as Outcome));
     } catch (error) {
       if (isTransient(error)) {
+        lane.gaveUp(batch);
         const away = unavailable('the database did not answer; send the same key again', error);
-        for (const waiting of batch) waiting.reject(away);
-      } else if (batch.length > 1) {
-        // One command makes a statement fail; which one, only running each alone can tell. The keys keep it safe.
-        for (const waiting of batch) await this.#settle([waiting]);
+        for (const waiting of all) waiting.reject(away);
       } else {
-        for (const waiting of batch) waiting.reject(error);
+        lane.failed(batch)?.reject(error);
       }
     }
   }

@@ -4,6 +4,7 @@
  */
 import {
   type Account,
+  allowanceOf,
   type Entry,
   type EntryKind,
   type MeterReport,
@@ -110,6 +111,7 @@ export class Books {
       actor: this.#cause.actor,
       reason: posting.reason ?? null,
       idempotency: this.#entries.length === 0 ? this.#cause.idempotency : null,
+      afterCommand: null,
       periodStart: draft.period.start,
       createdAt: this.now,
     });
@@ -256,7 +258,7 @@ export class Books {
     return {
       kind: 'applied',
       accounts: [this.#draft],
-      entries: this.#entries,
+      entries: this.#finished(),
       records: this.#records,
       grants: [...this.#grants.values()],
       holds: [...this.#holds.values()],
@@ -265,6 +267,14 @@ export class Books {
       counters: this.#counters,
       reports: this.#reports,
     };
+  }
+
+  /** The entries; with a key stands what the whole command left. */
+  #finished(): Entry[] {
+    const [first, ...others] = this.#entries;
+    if (first === undefined || first.idempotency === null) return this.#entries;
+    const { sequence, used, version } = this.#draft;
+    return [{ ...first, afterCommand: { sequence, used, allowance: allowanceOf(this.#draft), version } }, ...others];
   }
 
   /** Credits of lapsing grants beyond what was held when the last of them lapsed, and still is. */

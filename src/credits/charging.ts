@@ -2,7 +2,8 @@
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Route, Routing } from '../billing-entities/routing.ts';
 import { unavailable } from '../db/errors.ts';
-import type { ConsumeCommand, Misrouted, ReserveCommand } from './commands.ts';
+import type { Refusal } from '../refusal.ts';
+import { type ConsumeCommand, type Misrouted, type ReserveCommand, toRejected } from './commands.ts';
 import type { Ledger, Outcome } from './ledger.ts';
 
 type UseCommand = ConsumeCommand | ReserveCommand;
@@ -10,7 +11,14 @@ type UseCommand = ConsumeCommand | ReserveCommand;
 /** What the route says of a command. */
 export type Routed = Pick<
   UseCommand,
-  'billingEntityId' | 'userId' | 'organizationId' | 'apiKey' | 'alsoUnder' | 'billingMode'
+  | 'billingEntityId'
+  | 'userId'
+  | 'organizationId'
+  | 'namedOrganization'
+  | 'apiKey'
+  | 'alsoUnder'
+  | 'billingMode'
+  | 'refusal'
 >;
 
 export interface Charged {
@@ -19,7 +27,7 @@ export interface Charged {
 }
 
 /** Times that use is routed anew because its organization changed between the look at it and the ledger's. */
-const ATTEMPTS = 5;
+export const ATTEMPTS = 5;
 
 /**
  * Executes the command that `build` makes of a route.
@@ -34,13 +42,18 @@ export async function chargeWhoPays(
     const route = await routing.route(principal, attribution);
     const outcome = await ledger.execute(build(toRouted(route)));
     if (outcome.kind !== 'misrouted') return { outcome, payerId: route.payerId };
-    if (route.organizationId !== null) routing.forget(route.organizationId);
+    routing.forget(route);
   }
-  throw unavailable('who pays keeps changing; send the same key again');
+  throw keepsChanging();
 }
 
-export function toRouted({ payerId, userId, organizationId, apiKey, alsoUnder }: Route): Routed {
-  return { billingEntityId: payerId, userId, organizationId, apiKey, alsoUnder, billingMode: 'FULL' };
+/** Why use that was routed so often is given up. */
+export function keepsChanging(): Refusal {
+  return unavailable('who pays keeps changing; send the same key again');
+}
+
+export function toRouted({ payerId, refusal, ...route }: Route): Routed {
+  return { billingEntityId: payerId, ...route, billingMode: 'FULL', refusal: refusal && toRejected(refusal) };
 }
 
 /** What of a route must be equal when a key is sent again; nothing for use that names no organization and no key. */

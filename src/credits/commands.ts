@@ -1,4 +1,5 @@
 /** What can be asked of an account, and what asking comes to. */
+import type { Principal } from '../billing-entities/principal.ts';
 import type { Rate } from '../plans/rates.ts';
 import type {
   Account,
@@ -12,6 +13,7 @@ import type {
   UsageRefund,
   UsedBy,
 } from './account.ts';
+import type { Refusal, RefusalCode } from '../refusal.ts';
 import type { Grant, GrantSource } from './grants.ts';
 import type { Hold } from './holds.ts';
 import type { CounterChange, UseCounter } from './limits.ts';
@@ -33,6 +35,10 @@ export interface Cause {
 interface CommandBase extends Cause {
   /** The account that it is about; its key stands there. */
   readonly billingEntityId: string;
+  /** Who asks, which decides whose effects their key meets (rule 20). Absent: the system, which sees no account. */
+  readonly principal?: Principal;
+  /** Why it is refused, as was found on the way here. The key goes first: an effect that it had before is the answer all the same. */
+  readonly refusal?: Rejected | null;
   /** Somebody did it by hand: the audit logs of the accounts that it touches say so, in the same transaction. */
   readonly audited?: boolean;
 }
@@ -44,6 +50,8 @@ export interface Use extends UsedBy {
   readonly billingMode: BillingMode;
   /** Refused unless the payer's plan grants it. */
   readonly feature: string | null;
+  /** What the caller called the organization; null or absent: it was implied. */
+  readonly namedOrganization?: string | null;
 }
 
 /** Use, and the account that it is to be charged to. */
@@ -57,6 +65,8 @@ export interface UseTerms {
   readonly suspended: boolean;
   /** Who pays in the organization that is named; null: there is none. */
   readonly visibility: OrganizationVisibility | null;
+  /** The external id of that organization; absent or null: there is none. */
+  readonly organizationExternalId?: string | null;
   /** Of the user in the organization whose pool pays; null: none. */
   readonly membership: (Limited & { readonly status: 'ACTIVE' | 'SUSPENDED' }) | null;
   /** Of the key that is named; null: there is none. */
@@ -334,7 +344,7 @@ export interface Rejected {
   readonly message: string;
 }
 
-/** Somebody else pays: the organization's visibility is not what the caller knew. Nothing happened. */
+/** Somebody else pays: the organization's visibility, or which one is called so, is not what the caller knew. Nothing happened. */
 export interface Misrouted {
   readonly kind: 'misrouted';
 }
@@ -343,6 +353,16 @@ export type Decision = Applied | Refused | Rejected | Misrouted;
 
 export function rejected(code: Rejected['code'], message: string): Rejected {
   return { kind: 'rejected', code, message };
+}
+
+/** A refusal that was found before the ledger was asked, as the ledger answers it. */
+export function toRejected({ code, message }: Refusal): Rejected {
+  if (!isRejection(code)) throw new Error(`the ledger answers nothing with ${code}`);
+  return rejected(code, message);
+}
+
+function isRejection(code: RefusalCode): code is Rejected['code'] {
+  return ['BAD_USER_INPUT', 'CONFLICT', 'FORBIDDEN', 'NOT_FOUND', 'IDEMPOTENCY_KEY_REUSED'].includes(code);
 }
 
 /** Every account that a command touches, its own first. */

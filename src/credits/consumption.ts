@@ -8,7 +8,7 @@ import { Refusal } from '../refusal.ts';
 import { type ApiKeyRef, balanceOf, type BillingMode, type UsageRecord } from './account.ts';
 import type { Accounts } from './accounts.ts';
 import type { Balance } from './balance.ts';
-import { type Charged, chargeWhoPays, placeOf, toRouted } from './charging.ts';
+import { ATTEMPTS, type Charged, chargeWhoPays, keepsChanging, placeOf, toRouted } from './charging.ts';
 import type { ConsumeCommand } from './commands.ts';
 import { idempotency } from './idempotency.ts';
 import type { Ledger, Outcome } from './ledger.ts';
@@ -43,11 +43,14 @@ export type ConsumeResult = ConsumeSuccess | UsageRefused;
 
 export interface ConsumeSuccess {
   readonly kind: 'success';
-  readonly records: readonly UsageRecord[];
+  readonly records: readonly RecordThen[];
   readonly credits: bigint;
   readonly balance: Balance;
   readonly replayed: boolean;
 }
+
+/** `refundedAt: null`: as it was when it was charged, for who is told nothing newer; absent: as it is now. */
+type RecordThen = UsageRecord & { readonly refundedAt?: null };
 
 /** An item of a batch that was wrong in itself. */
 export interface UsageRejected {
@@ -79,7 +82,8 @@ interface Options {
   readonly log: Logger;
 }
 
-const MAX_BATCH = 1_000;
+/** Most items of a batch. */
+export const MAX_ITEMS = 1_000;
 
 export class Consumption {
   readonly #options: Options;
@@ -104,10 +108,14 @@ export class Consumption {
       case 'replayed': {
         // A settlement begins with the release of its hold; the charge stands behind it.
         const sequence = input.reservationId === null ? outcome.sequence : outcome.sequence + 1n;
-        return this.#again({ billingEntityId: payerId, sequence }, outcome.balance);
+        return this.#again({ billingEntityId: payerId, sequence }, outcome);
       }
-      case 'replayedElsewhere':
-        return this.#again(outcome, await this.#options.accounts.balance(outcome.billingEntityId));
+      case 'replayedElsewhere': {
+        const { billingEntityId, balanceThen } = outcome;
+        const balance = balanceThen ?? (await this.#options.accounts.balance(billingEntityId));
+        if (balance === null) throw new Error(`billing entity ${billingEntityId} has no account`);
+        return this.#again(outcome, { seen: balanceThen === null, balance });
+      }
       case 'refused':
         return toUsageRefused(outcome, outcome.balance);
       case 'rejected':
@@ -125,8 +133,8 @@ export class Consumption {
     principal: Principal,
     inputs: readonly ConsumeInput[],
   ): Promise<(ConsumeResult | UsageRejected)[]> {
-    if (inputs.length < 1 || inputs.length > MAX_BATCH) {
-      throw new Refusal('BAD_USER_INPUT', `a batch has 1 to ${MAX_BATCH} items`);
+    if (inputs.length < 1 || inputs.length > MAX_ITEMS) {
+      throw new Refusal('BAD_USER_INPUT', `a batch has 1 to ${MAX_ITEMS} items`);
     }
     return Promise.all(
       inputs.map((input) => this.consume(principal, input).catch((error: unknown) => this.#reject(error))),
@@ -135,13 +143,14 @@ export class Consumption {
 
   /**
    * Whether this use would be admitted now, decided by the same rules; charges nothing.
-   * @throws Refusal BAD_USER_INPUT, NOT_FOUND
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
    */
-  async check(principal: Principal, input: CheckInput): Promise<UsageDecision> {
+  async check(principal: Principal, input: CheckInput, attempts = ATTEMPTS): Promise<UsageDecision> {
     const lines = toLines(input.lines, { atLeast: 0 });
     checkFeature(input.feature);
     const { routing, accounts } = this.#options;
     const route = await routing.route(principal, input);
+    if (route.refusal !== null) throw route.refusal;
     const command: ConsumeCommand = {
       kind: 'consume',
       ...toRouted(route),
@@ -156,8 +165,9 @@ export class Consumption {
     const decision = consume(account, command, { now, terms });
     if (decision.kind === 'rejected') throw new Refusal(decision.code, decision.message);
     if (decision.kind === 'misrouted') {
-      if (route.organizationId !== null) routing.forget(route.organizationId);
-      return this.check(principal, input);
+      routing.forget(route);
+      if (attempts === 1) throw keepsChanging();
+      return this.check(principal, input, attempts - 1);
     }
     return {
       allowed: decision.kind === 'applied',
@@ -174,6 +184,7 @@ export class Consumption {
       kind: 'consume',
       ...routed,
       actor: actorOf(principal),
+      principal,
       idempotency: idempotency(input.idempotencyKey, 'consume', [
         routed.userId,
         quantitiesOf(input),
@@ -198,6 +209,7 @@ export class Consumption {
       kind: 'settle',
       billingEntityId,
       actor: actorOf(principal),
+      principal,
       idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
       reservationId: id,
       anyHold: handlesAnyHold(principal),
@@ -210,11 +222,13 @@ export class Consumption {
     return { outcome, payerId: billingEntityId };
   }
 
-  /** The first answer, with the balance as it is now. */
-  async #again(key: { billingEntityId: string; sequence: bigint }, balance: Balance | null): Promise<ConsumeSuccess> {
-    const [records] = await this.#options.recordsByEntry([key]);
-    if (balance === null) throw new Error(`billing entity ${key.billingEntityId} has no account`);
-    return success(records ?? [], balance, true);
+  /** The first answer; of what changed since, only who sees the account is told (rule 20). */
+  async #again(
+    key: { billingEntityId: string; sequence: bigint },
+    { seen, balance }: { readonly seen: boolean; readonly balance: Balance },
+  ): Promise<ConsumeSuccess> {
+    const [records = []] = await this.#options.recordsByEntry([key]);
+    return success(seen ? records : records.map((record) => ({ ...record, refundedAt: null })), balance, true);
   }
 
   #reject(error: unknown): UsageRejected {
@@ -231,7 +245,7 @@ interface Settled {
   readonly payerId: string;
 }
 
-function success(records: readonly UsageRecord[], balance: Balance, replayed: boolean): ConsumeSuccess {
+function success(records: readonly RecordThen[], balance: Balance, replayed: boolean): ConsumeSuccess {
   const credits = records.reduce((sum, record) => sum + record.credits, 0n);
   return { kind: 'success', records, credits, balance, replayed };
 }

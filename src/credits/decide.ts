@@ -1,7 +1,15 @@
 /** One command, decided: what it does, or why not. */
 import { type Account, accountTime } from './account.ts';
 import { Books, NOTHING } from './books.ts';
-import { type Command, type Decision, noAccount, type Situation } from './commands.ts';
+import {
+  type Command,
+  type Decision,
+  NO_TERMS,
+  noAccount,
+  type SettleCommand,
+  type Situation,
+  type UseTerms,
+} from './commands.ts';
 import { adjust, clawBack, credit, grant, refund, reinstate, transfer } from './moves.ts';
 import { follow, freezeOverage } from './turns.ts';
 import { consume, extend, release, reserve, settle } from './use.ts';
@@ -10,6 +18,7 @@ import { consume, extend, release, reserve, settle } from './use.ts';
 export function decide(command: Command, situation: Situation, clock: Date): Decision {
   const account = situation.account(command.billingEntityId);
   if (account === undefined) return noAccount(command);
+  if (command.refusal) return command.refusal;
   const now = accountTime(account, clock);
   switch (command.kind) {
     case 'consume':
@@ -17,7 +26,7 @@ export function decide(command: Command, situation: Situation, clock: Date): Dec
     case 'reserve':
       return reserve(account, command, { now, terms: situation.terms(command) });
     case 'settle':
-      return settle(account, command, now, clock);
+      return settle(account, command, { now, clock, terms: termsOfHold(account, command, situation) });
     case 'extend':
       return extend(account, command, now);
     case 'release':
@@ -55,6 +64,12 @@ export function decide(command: Command, situation: Situation, clock: Date): Dec
     case 'advance':
       return NOTHING;
   }
+}
+
+/** Of those whom the reservation names; nobody where it is not there. */
+function termsOfHold(account: Account, { reservationId, lines }: SettleCommand, { terms }: Situation): UseTerms {
+  const hold = account.holds.get(reservationId);
+  return hold === undefined ? NO_TERMS : terms({ ...hold, lines });
 }
 
 function withTrial(account: Account): Account {

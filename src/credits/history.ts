@@ -1,7 +1,16 @@
 /** The ledger and the grants of an account, read in pages. */
-import { Conditions } from '../db/conditions.ts';
+import { Conditions, ownersOf } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
-import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../pagination.ts';
+import {
+  checkPage,
+  decodeCursor,
+  everyPage,
+  type Key,
+  type Page,
+  type PageRequest,
+  toPage,
+  toPages,
+} from '../pagination.ts';
 import type { Entry } from './account.ts';
 import { type Grant, isPromotional } from './grants.ts';
 import { ENTRY_COLUMNS, type EntryRow, GRANT_COLUMNS, type GrantRow, toEntry, toGrant } from './ledger-rows.ts';
@@ -17,6 +26,11 @@ export interface LedgerFilter {
 /** What nearly all entries are; those of other kinds have an index of their own. */
 const COMMON_KIND = 'CONSUMPTION';
 
+/** The order in which grants are drawn (rule 5), and a grant's place in it. */
+const DRAWDOWN = `g.priority, coalesce(g.expires_at, 'infinity'), g.root_source not in ('TRIAL', 'PROMOTION', 'ADJUSTMENT'),
+  g.created_at, g.id`;
+const GRANT_KEY = ['integer', 'instant or null', 'boolean', 'instant', 'uuid'] as const;
+
 export class History {
   readonly #database: Database;
 
@@ -28,6 +42,30 @@ export class History {
   async ledger(billingEntityId: string, page: PageRequest, filter: LedgerFilter): Promise<Page<Entry>> {
     checkPage(page);
     return this.#ledgerPage(billingEntityId, page, filter);
+  }
+
+  /** The same of several accounts, in their order. */
+  async ledgers(ids: readonly string[], page: PageRequest, filter: LedgerFilter): Promise<Page<Entry>[]> {
+    checkPage(page);
+    const { kinds, from, to } = filter;
+    // What is looked up in each account by itself first is read account by account, one after the other.
+    if (from !== null || to !== null || kinds?.includes(COMMON_KIND) === false) {
+      const pages: Page<Entry>[] = [];
+      for (const id of ids) pages.push(await this.#ledgerPage(id, page, filter));
+      return pages;
+    }
+    const after = decodeCursor(page.after, ['integer']);
+    const where = new Conditions();
+    const owners = ownersOf(ids, where);
+    where.and(owners.condition('e'));
+    if (after) where.and(`e.sequence < ${where.value(after[0])}`);
+    if (kinds) where.and(`e.kind = any(${where.value(kinds)})`);
+    const list = { columns: ENTRY_COLUMNS, table: 'ledger_entry', alias: 'e', order: 'e.sequence desc' };
+    const { rows } = await this.#database.query<EntryRow>(
+      owners.list({ ...list, where, limit: page.first + 1 }),
+      where.values,
+    );
+    return toPages(ids, rows.map(toEntry), { request: page, keyOf: entryKey });
   }
 
   /** All of them in the order of `ledger`, `size` at a time. */
@@ -75,7 +113,7 @@ export class History {
       `select ${ENTRY_COLUMNS} ${from} order by e.sequence desc limit ${limit}`,
       where.values,
     );
-    return toPage(rows.map(toEntry), page, (entry) => [entry.sequence.toString()]);
+    return toPage(rows.map(toEntry), page, entryKey);
   }
 
   /** One entry for each key, in their order; null where there is none. */
@@ -98,25 +136,44 @@ export class History {
     { activeOnly }: { activeOnly: boolean },
   ): Promise<Page<Grant>> {
     checkPage(page);
-    const after = decodeCursor(page.after, ['integer', 'instant or null', 'boolean', 'instant', 'uuid']);
+    const after = decodeCursor(page.after, GRANT_KEY);
     const { rows } = await this.#database.query<GrantRow>({
       name: 'grants-page',
       text: `select ${GRANT_COLUMNS} from credit_grant g
         where g.billing_entity_id = $1 and (not $2 or g.state = 'ACTIVE')
           and ($3::int is null
-            or (g.priority, coalesce(g.expires_at, 'infinity'), g.root_source not in ('TRIAL', 'PROMOTION', 'ADJUSTMENT'), g.created_at, g.id)
+            or (${DRAWDOWN})
              > ($3::int, coalesce($4::timestamptz, 'infinity'), not $5::boolean, $6::timestamptz, $7::uuid))
-        order by g.priority, coalesce(g.expires_at, 'infinity'), g.root_source not in ('TRIAL', 'PROMOTION', 'ADJUSTMENT'), g.created_at, g.id
+        order by ${DRAWDOWN}
         limit $8`,
       values: [billingEntityId, activeOnly, ...(after ?? [null, null, null, null, null]), page.first + 1],
     });
-    return toPage(rows.map(toGrant), page, (grant) => [
-      grant.priority.toString(),
-      grant.expiresAt?.toISOString() ?? null,
-      isPromotional(grant),
-      grant.createdAt.toISOString(),
-      grant.id,
-    ]);
+    return toPage(rows.map(toGrant), page, grantKey);
+  }
+
+  /** The same of several accounts, in their order. */
+  async grantsOfEach(
+    ids: readonly string[],
+    page: PageRequest,
+    { activeOnly }: { activeOnly: boolean },
+  ): Promise<Page<Grant>[]> {
+    checkPage(page);
+    const after = decodeCursor(page.after, GRANT_KEY);
+    const where = new Conditions();
+    const owners = ownersOf(ids, where);
+    where.and(owners.condition('g'));
+    if (activeOnly) where.and(`g.state = 'ACTIVE'`);
+    if (after) {
+      const [priority, expiresAt, isPaid, createdAt, id] = after.map((part) => where.value(part));
+      where.and(`(${DRAWDOWN}) > (${priority}::int, coalesce(${expiresAt}::timestamptz, 'infinity'), not ${isPaid}::boolean,
+        ${createdAt}::timestamptz, ${id}::uuid)`);
+    }
+    const list = { columns: GRANT_COLUMNS, table: 'credit_grant', alias: 'g', order: DRAWDOWN };
+    const { rows } = await this.#database.query<GrantRow>(
+      owners.list({ ...list, where, limit: page.first + 1 }),
+      where.values,
+    );
+    return toPages(ids, rows.map(toGrant), { request: page, keyOf: grantKey });
   }
 
   /** One grant for each key, in their order; null where there is none. */
@@ -130,6 +187,20 @@ export class History {
     const found = new Map(rows.map((row) => [`${row.billing_entity_id} ${row.id}`, toGrant(row)]));
     return keys.map((key) => found.get(`${key.billingEntityId} ${key.id}`) ?? null);
   }
+}
+
+function entryKey({ sequence }: Entry): Key {
+  return [sequence.toString()];
+}
+
+function grantKey(grant: Grant): Key {
+  return [
+    grant.priority.toString(),
+    grant.expiresAt?.toISOString() ?? null,
+    isPromotional(grant),
+    grant.createdAt.toISOString(),
+    grant.id,
+  ];
 }
 
 /**

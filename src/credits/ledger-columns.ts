@@ -56,8 +56,15 @@ const ENTRY: readonly Column<Entry>[] = [
   ['period_start', 'timestamptz', (entry) => entry.periodStart],
   ['created_at', 'timestamptz', (entry) => entry.createdAt],
 ];
-export const ENTRY_WRITTEN = checked(ENTRY);
-export const entryChecksum = (entry: Entry): string => checksumOf(ENTRY, entry);
+/** Without a key, and before these were kept, an entry has the checksum that it had without them. */
+const AFTER_COMMAND: readonly Column<Entry>[] = [
+  ['last_sequence', 'bigint', (entry) => entry.afterCommand?.sequence ?? null],
+  ['used_after', 'bigint', (entry) => entry.afterCommand?.used ?? null],
+  ['allowance_after', 'bigint', (entry) => entry.afterCommand?.allowance ?? null],
+  ['version_after', 'bigint', (entry) => entry.afterCommand?.version ?? null],
+];
+export const ENTRY_WRITTEN = checked(ENTRY, AFTER_COMMAND);
+export const entryChecksum = (entry: Entry): string => checksumOf(ENTRY, entry, AFTER_COMMAND);
 
 const RECORD: readonly Column<UsageRecord>[] = [
   ['billing_entity_id', 'uuid', (record) => record.billingEntityId],
@@ -235,10 +242,11 @@ const ROLLUP_NAMES: readonly Column<Rollup>[] = [
   ['feature', 'text', (rollup) => rollup.feature ?? ''],
   ['organization_id', 'uuid', (rollup) => rollup.organizationId ?? NOBODY],
 ];
+/** No number of lines overflows them. */
 const ROLLUP_SUMS: readonly Column<Rollup>[] = [
-  ['quantity', 'bigint', (rollup) => rollup.quantity],
-  ['credits', 'bigint', (rollup) => rollup.credits],
-  ['overage', 'bigint', (rollup) => rollup.overage],
+  ['quantity', 'numeric', (rollup) => rollup.quantity],
+  ['credits', 'numeric', (rollup) => rollup.credits],
+  ['overage', 'numeric', (rollup) => rollup.overage],
   ['records', 'bigint', (rollup) => rollup.records],
 ];
 

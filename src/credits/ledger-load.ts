@@ -17,18 +17,12 @@ import {
   toHold,
 } from './ledger-rows.ts';
 import { byDrawdownOrder } from './grants.ts';
+import type { Hold } from './holds.ts';
+import { type Effects, type KnownKey, loadEffects } from './ledger-effects.ts';
 import { newId } from './new-id.ts';
 import { basesToCome } from './turns.ts';
 import { askTerms, type UseTermsBook } from './ledger-terms.ts';
 import { all, isIn, prepared, type Scope, scopeOf } from './ledger-statements.ts';
-
-/** An effect that a key already had. */
-export interface KnownKey {
-  readonly billingEntityId: string;
-  readonly key: string;
-  readonly sequence: bigint;
-  readonly fingerprint: Buffer;
-}
 
 /** That credits of a root went from one account to another. */
 export interface Passage {
@@ -46,7 +40,7 @@ interface RecipientRow {
 /** What a transaction finds under its locks. */
 export interface Loaded {
   readonly accounts: Map<string, Account>;
-  readonly keys: readonly KnownKey[];
+  readonly effects: Effects;
   /** Records that are to be refunded. */
   readonly refunds: readonly RefundEvidence[];
   /** Where credits were transferred to that are to be taken back. */
@@ -83,10 +77,10 @@ const GRANTS = prepared(
  */
 const KEYS = prepared(
   'keys',
-  (scope) => `select k.billing_entity_id, k.key, e.sequence, e.fingerprint
+  (scope) => `select k.billing_entity_id, k.key, e.sequence, e.fingerprint, e.actor
     from unnest($2::uuid[], $3::text[]) as k(billing_entity_id, key)
     cross join lateral (
-      select sequence, fingerprint from ledger_entry
+      select sequence, fingerprint, actor from ledger_entry
       where billing_entity_id = k.billing_entity_id and idempotency_key = k.key and billing_entity_id ${isIn(scope)}
       limit 1
     ) e`,
@@ -212,18 +206,22 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
   const closed = new Map([...(drawnGrants?.rows ?? []), ...(branches?.rows ?? [])].map((row) => [row.id, row]));
   const grantsOf = Map.groupBy([...grants.rows, ...closed.values()].map(toGrant), (grant) => grant.billingEntityId);
   const holdsOf = Map.groupBy((holds?.rows ?? []).map(toHold), (hold) => hold.billingEntityId);
-  const accounts = locked.rows.map((row) => {
-    const id = row.billing_entity_id;
-    return [id, toAccount(row, grantsOf.get(id) ?? [], holdsOf.get(id))] as const;
-  });
+  const accounts = new Map(
+    locked.rows.map((row) => {
+      const id = row.billing_entity_id;
+      return [id, toAccount(row, grantsOf.get(id) ?? [], holdsOf.get(id))] as const;
+    }),
+  );
+  // Whose terms they are stands on the reservations. Only who may settle no more than fits is asked about.
+  const settled = settledByOwners(commands, accounts);
+  const [effects, termsOfSettled] = await all([
+    loadEffects(client, commands, keys),
+    settled.length === 0 ? null : askTerms(settled, (statement) => client.query(statement)),
+  ]);
+  if (termsOfSettled !== null) terms.add(termsOfSettled);
   return {
-    accounts: new Map(accounts),
-    keys: keys.map((row) => ({
-      billingEntityId: row.billing_entity_id,
-      key: row.key,
-      sequence: row.sequence,
-      fingerprint: row.fingerprint,
-    })),
+    accounts,
+    effects,
     passages: (recipients?.rows ?? []).map((row) => ({
       billingEntityId: row.billing_entity_id,
       rootGrantId: row.root_grant_id,
@@ -315,6 +313,7 @@ interface KeyRow {
   key: string;
   sequence: bigint;
   fingerprint: Buffer;
+  actor: string;
 }
 
 /**
@@ -322,7 +321,7 @@ interface KeyRow {
  * by itself: of several at once, as long as nobody has analysed the table, the planner probes the primary key and
  * reads all of an account for every key (measured: a fifth of the rate). Many are asked together, since each statement costs.
  */
-async function askKeys(client: ClientBase, commands: readonly Command[]): Promise<KeyRow[]> {
+async function askKeys(client: ClientBase, commands: readonly Command[]): Promise<KnownKey[]> {
   const asked = commands.flatMap((command) => {
     const key = command.idempotency?.key;
     if (key === undefined) return [];
@@ -342,10 +341,21 @@ async function askKeys(client: ClientBase, commands: readonly Command[]): Promis
       return client.query<KeyRow>({ text: KEYS[scope].text, values });
     }),
   );
-  return answers.flatMap(({ rows }) => rows);
+  return answers.flatMap(({ rows }) =>
+    rows.map(({ billing_entity_id: billingEntityId, ...row }) => ({ billingEntityId, ...row })),
+  );
 }
 
 const MOST_ASKED_APART = 4;
+
+/** Running holds that are settled by who reserved them. */
+function settledByOwners(commands: readonly Command[], accounts: ReadonlyMap<string, Account>): Hold[] {
+  return commands.flatMap((command) => {
+    if (command.kind !== 'settle' || command.anyHold) return [];
+    const hold = accounts.get(command.billingEntityId)?.holds.get(command.reservationId);
+    return hold?.status === 'HELD' && hold.actor === command.actor ? [hold] : [];
+  });
+}
 
 function namedHolds(commands: readonly Command[]): string[] | null {
   const named = commands.flatMap((command) => {

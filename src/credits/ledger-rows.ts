@@ -2,7 +2,7 @@
 import { PLAN_BY_CODE } from '../plans/plans.ts';
 import { RATES, type Resource } from '../plans/rates.ts';
 import { type ApiKeyColumns, toApiKeyRef } from '../usage/usage-record-row.ts';
-import type { Account, AccountState, Entry, EntryKind, Idempotency, MeterReport } from './account.ts';
+import type { Account, AccountState, AfterCommand, Entry, EntryKind, Idempotency, MeterReport } from './account.ts';
 import { type Carry, parseCarry } from './conversion.ts';
 import { byDrawdownOrder, type Grant, type GrantSource, type GrantState } from './grants.ts';
 import type { Hold, HoldStatus } from './holds.ts';
@@ -203,7 +203,7 @@ export function toHold(row: HoldRow): Hold {
 export const ENTRY_COLUMNS = `e.billing_entity_id, e.sequence, e.kind, e.amount, e.available_after, e.held_change, e.held_after,
   e.overage_change, e.overage_after, e.owed_change, e.owed_after, e.grant_id, e.reservation_id, e.counterparty_id,
   e.refunded_sequence, e.refunded_line, e.draw_grant_ids, e.draw_credits, e.actor, e.reason, e.idempotency_key, e.fingerprint,
-  e.period_start, e.created_at`;
+  e.period_start, e.created_at, e.last_sequence, e.used_after, e.allowance_after, e.version_after`;
 
 export interface EntryRow {
   billing_entity_id: string;
@@ -230,6 +230,10 @@ export interface EntryRow {
   fingerprint: Buffer | null;
   period_start: Date;
   created_at: Date;
+  last_sequence: bigint | null;
+  used_after: bigint | null;
+  allowance_after: bigint | null;
+  version_after: bigint | null;
 }
 
 export function toEntry(row: EntryRow): Entry {
@@ -255,6 +259,7 @@ export function toEntry(row: EntryRow): Entry {
     actor: row.actor,
     reason: row.reason,
     idempotency: toIdempotency(row),
+    afterCommand: toAfterCommand(row),
     periodStart: row.period_start,
     createdAt: row.created_at,
   };
@@ -262,6 +267,12 @@ export function toEntry(row: EntryRow): Entry {
 
 function toIdempotency({ idempotency_key: key, fingerprint }: EntryRow): Idempotency | null {
   return key === null || fingerprint === null ? null : { key, fingerprint };
+}
+
+function toAfterCommand(row: EntryRow): AfterCommand | null {
+  const { last_sequence: sequence, used_after: used, allowance_after: allowance, version_after: version } = row;
+  if (sequence === null || used === null || allowance === null || version === null) return null;
+  return { sequence, used, allowance, version };
 }
 
 export const REPORT_COLUMNS = `m.billing_entity_id, m.id, m.subscription_id, m.credits, m.period_start, m.period_end,

@@ -1,12 +1,13 @@
 /** What holds of those whom use names besides the payer, read where it is decided: by the ledger under its locks, or for a check. */
 import type { QueryResult, QueryResultRow } from 'pg';
 import { arrayLiteral } from '../db/array-literal.ts';
-import type { ApiKeyRef, BillingMode } from './account.ts';
-import type { ChargedUse, OrganizationVisibility, UseTerms } from './commands.ts';
+import type { ApiKeyRef, BillingMode, UsedBy } from './account.ts';
+import type { OrganizationVisibility, UseTerms } from './commands.ts';
 import { type CounterChange, counterName, type CounterKey, countersOf, tally, type UseCounter } from './limits.ts';
 
 interface PartyRow {
   billing_entity_id: string;
+  external_id: string;
   visibility: OrganizationVisibility | null;
   suspended: boolean;
 }
@@ -38,7 +39,7 @@ export interface CounterRow {
 
 const PARTIES = {
   name: 'parties',
-  text: `select b.billing_entity_id, b.visibility, b.suspended_at is not null as suspended
+  text: `select b.billing_entity_id, b.external_id, b.visibility, b.suspended_at is not null as suspended
     from billing_entity b where b.billing_entity_id = any($1::uuid[])`,
 };
 
@@ -48,7 +49,8 @@ const MEMBERSHIPS = {
   text: `select m.* from unnest($1::uuid[], $2::uuid[]) as k(billing_entity_id, user_id)
     cross join lateral (
       select m.billing_entity_id, m.user_id, m.status, m.credit_limit from membership m
-      where m.billing_entity_id = k.billing_entity_id and m.user_id = k.user_id and m.billing_entity_id = any($1) limit 1
+      where m.billing_entity_id = k.billing_entity_id and m.user_id = k.user_id and m.billing_entity_id = any($1)
+        and m.status <> 'INVITED' limit 1
     ) m`,
 };
 const API_KEYS = {
@@ -76,8 +78,13 @@ type Query = <Row extends QueryResultRow>(statement: {
   readonly values: unknown[];
 }) => Promise<QueryResult<Row>>;
 
+/** At whose expense, and by whom. */
+interface NamedUse extends UsedBy {
+  readonly billingEntityId: string;
+}
+
 /** Asks for all that these uses name: at most four statements, and none where nobody but the payer is named. */
-export function askTerms(uses: readonly ChargedUse[], query: Query): Promise<UseTermsBook> {
+export function askTerms(uses: readonly NamedUse[], query: Query): Promise<UseTermsBook> {
   const parties = new Set<string>();
   const memberships = new Map<string, [organizationId: string, userId: string]>();
   const apiKeys = new Map<string, ApiKeyRef>();
@@ -116,9 +123,9 @@ export function askTerms(uses: readonly ChargedUse[], query: Query): Promise<Use
 
 /** Answers for each use what holds now; what is counted meanwhile counts. */
 export class UseTermsBook {
-  readonly #parties: ReadonlyMap<string, PartyRow>;
-  readonly #memberships: ReadonlyMap<string, MembershipRow>;
-  readonly #apiKeys: ReadonlyMap<string, ApiKeyRow>;
+  readonly #parties: Map<string, PartyRow>;
+  readonly #memberships: Map<string, MembershipRow>;
+  readonly #apiKeys: Map<string, ApiKeyRow>;
   readonly #counters: Map<string, UseCounter>;
 
   constructor(
@@ -133,7 +140,7 @@ export class UseTermsBook {
     this.#counters = new Map(counters.map((row) => [counterName(toCounter(row)), toCounter(row)]));
   }
 
-  of(use: ChargedUse, clock: Date): UseTerms {
+  of(use: NamedUse, clock: Date): UseTerms {
     const { billingEntityId, userId, organizationId, apiKey } = use;
     const organization = organizationId === null ? undefined : this.#parties.get(organizationId);
     const isSuspended = (id: string | null): boolean => id !== null && this.#parties.get(id)?.suspended === true;
@@ -143,6 +150,7 @@ export class UseTermsBook {
     return {
       suspended: isSuspended(userId) || isSuspended(organizationId),
       visibility: organization?.visibility ?? null,
+      organizationExternalId: organization?.external_id ?? null,
       membership: membership
         ? {
             status: membership.status,
@@ -159,6 +167,14 @@ export class UseTermsBook {
           }
         : null,
     };
+  }
+
+  /** Adds what was asked for later, of the same transaction. */
+  add(later: UseTermsBook): void {
+    for (const [name, row] of later.#parties) this.#parties.set(name, row);
+    for (const [name, row] of later.#memberships) this.#memberships.set(name, row);
+    for (const [name, row] of later.#apiKeys) this.#apiKeys.set(name, row);
+    for (const [name, row] of later.#counters) this.#counters.set(name, row);
   }
 
   /** Notes what one command of the transaction counted, for those that come after it. */

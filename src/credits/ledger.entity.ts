@@ -136,6 +136,10 @@ export const LedgerEntryRow = defineEntity({
     refundedLine: p.smallint().strictNullable(),
     periodStart: p.datetime(3),
     checksum: p.blob().strictNullable(),
+    lastSequence: p.bigint().strictNullable(),
+    usedAfter: p.bigint().strictNullable(),
+    allowanceAfter: p.bigint().strictNullable(),
+    versionAfter: p.bigint().strictNullable(),
   },
   indexes: [
     {
@@ -170,6 +174,10 @@ export const LedgerEntryRow = defineEntity({
       expression: '(refunded_sequence is null) = (refunded_line is null)',
     },
     { name: 'ledger_entry_key_with_fingerprint', expression: '(idempotency_key is null) = (fingerprint is null)' },
+    {
+      name: 'ledger_entry_after_command_whole',
+      expression: 'num_nulls(last_sequence, used_after, allowance_after, version_after) in (0, 4)',
+    },
   ],
 });
 
@@ -289,6 +297,9 @@ export const UsageRefundRow = defineEntity({
   },
 });
 
+/** Whole, and of whatever size. */
+const SUM = p.type('numeric').columnType('numeric').$type<string>();
+
 export const UsageRollupRow = defineEntity({
   name: 'UsageRollup',
   tableName: 'usage_rollup',
@@ -302,9 +313,9 @@ export const UsageRollupRow = defineEntity({
     billingMode: p.text().primary(),
     feature: p.text().primary(),
     organizationId: p.uuid().primary().defaultRaw(NOBODY),
-    quantity: p.bigint(),
-    credits: p.bigint(),
-    overage: p.bigint(),
+    quantity: SUM,
+    credits: SUM,
+    overage: SUM,
     records: p.bigint(),
   },
   indexes: [
@@ -334,9 +345,9 @@ export const UsageRollupDayRow = defineEntity({
     billingMode: p.text().primary(),
     feature: p.text().primary(),
     organizationId: p.uuid().primary().defaultRaw(NOBODY),
-    quantity: p.bigint(),
-    credits: p.bigint(),
-    overage: p.bigint(),
+    quantity: SUM,
+    credits: SUM,
+    overage: SUM,
     records: p.bigint(),
   },
   indexes: [

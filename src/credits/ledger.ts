@@ -3,6 +3,7 @@
  * transaction that locks the accounts, loads what deciding needs, lets the pure core decide in order, appends and commits.
  */
 import type { Pool, PoolClient } from 'pg';
+import { ownEntity } from '../billing-entities/access.ts';
 import type { Clock } from '../clock.ts';
 import { rollUp } from '../usage/rollup.ts';
 import {
@@ -36,10 +37,12 @@ import { applyDue } from './due.ts';
 import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
 import { type CounterChange, tally } from './limits.ts';
-import { type KnownKey, type Loaded, loadDueHolds, loadGivenBases, lockAndLoad } from './ledger-load.ts';
+import { type Effects, nameOf } from './ledger-effects.ts';
+import { type Loaded, loadDueHolds, loadGivenBases, lockAndLoad } from './ledger-load.ts';
 import type { UseTermsBook } from './ledger-terms.ts';
 import { appendAndCommit } from './ledger-write.ts';
 import { newId } from './new-id.ts';
+import { type Answering, answering, type Effect } from './replays.ts';
 import type { SubscriptionState } from './subscription.ts';
 import { contradicts } from './use.ts';
 
@@ -68,10 +71,13 @@ export interface Committed {
   readonly otherBalances: readonly Balance[];
 }
 
-/** The same key took effect before: where its first entry stands, and the balance now. */
+/** The same key took effect before: where its first entry stands, and the balance. */
 export interface Replayed {
   readonly kind: 'replayed';
   readonly sequence: bigint;
+  /** Whether the caller sees the account: else they are told what was so then, and nothing newer (rule 20). */
+  readonly seen: boolean;
+  /** Now; to whoever does not see the account: right after that command. */
   readonly balance: Balance;
   readonly otherBalances: readonly Balance[];
 }
@@ -81,6 +87,8 @@ export interface ReplayedElsewhere {
   readonly kind: 'replayedElsewhere';
   readonly billingEntityId: string;
   readonly sequence: bigint;
+  /** To whoever does not see that account: its balance right after that command. null: they see it as it is now. */
+  readonly balanceThen: Balance | null;
 }
 
 export interface LedgerOptions extends BatcherOptions {
@@ -132,8 +140,7 @@ export class Ledger {
       this.#options.onBatch?.({ commands: commands.length, accounts: batch.size, durationMs });
       return outcomes;
     } catch (error) {
-      // Whatever state the connection is in, nobody else shall find it there: it is closed, and with it the transaction.
-      client.release(true);
+      client.release(!(await isSoundAgain(client)));
       throw error;
     }
   }
@@ -162,7 +169,8 @@ export class Ledger {
 class Batch {
   readonly #stored: ReadonlyMap<string, Account>;
   readonly #accounts: Map<string, Account>;
-  readonly #keys: Map<string, KnownKey>;
+  readonly #effects: Map<string, Effect>;
+  readonly #sees: Effects['sees'];
   readonly #refundEvidence: Map<string, RefundEvidence>;
   readonly #clock: Date;
   readonly #situation: Situation;
@@ -177,13 +185,14 @@ class Batch {
   readonly #counters = new Map<string, CounterChange>();
   readonly #reports: MeterReport[] = [];
 
-  constructor({ accounts, keys, refunds, passages, terms }: Loaded, withDueHolds: readonly Account[], clock: Date) {
+  constructor({ accounts, effects, refunds, passages, terms }: Loaded, withDueHolds: readonly Account[], clock: Date) {
     this.#stored = accounts;
     this.#accounts = new Map([
       ...accounts,
       ...withDueHolds.map((account) => [account.billingEntityId, account] as const),
     ]);
-    this.#keys = new Map(keys.map((each) => [nameOf(each.billingEntityId, each.key), each]));
+    this.#effects = new Map(effects.effects.map((each) => [nameOf(each.billingEntityId, each.key), each]));
+    this.#sees = effects.sees;
     this.#refundEvidence = new Map(refunds.map((each) => [recordName(each.record.billingEntityId, each.record), each]));
     this.#clock = clock;
     this.#terms = terms;
@@ -223,20 +232,16 @@ class Batch {
     if (account === undefined) return noAccount(command);
 
     // The key is asked for before anything else: whatever has changed since, a retry gets the first answer (rule 20).
-    const before = this.#findKey(command);
-    if (before !== undefined) {
-      const { billingEntityId, sequence } = before;
-      if (!this.#isSame(command, before, account)) {
-        return rejected('IDEMPOTENCY_KEY_REUSED', 'this idempotency key was used with other input');
-      }
-      return billingEntityId === command.billingEntityId
-        ? { kind: 'replayed', sequence, ...this.#balances(command) }
-        : { kind: 'replayedElsewhere', billingEntityId, sequence };
+    const before = this.#answering(command);
+    if (before !== null) {
+      return this.#isSame(command, before.effect, account) ? this.#again(command, before) : KEY_REUSED;
     }
 
     const decision = decide(command, this.#situation, this.#clock);
     if (decision.kind === 'rejected' || decision.kind === 'misrouted') return decision;
     if (decision.kind === 'refused') return { ...decision, balance: this.#balances(command).balance };
+    // Passed over was what is not theirs to hear of; but an account has a key once, whoever used it.
+    if (this.#effectIn(command.billingEntityId, command) !== undefined) return KEY_REUSED;
     if (command.audited) this.#audited.push(...auditedOf(command, decision, this.#accounts));
     for (const changed of decision.accounts) this.#accounts.set(changed.billingEntityId, changed);
     this.#keep(decision);
@@ -319,37 +324,71 @@ class Batch {
     return { balance: balance as Balance, otherBalances };
   }
 
-  #findKey(command: Command): KnownKey | undefined {
-    const key = command.idempotency?.key;
-    if (key === undefined) return undefined;
-    for (const billingEntityId of accountsOfKey(command)) {
-      const known = this.#keys.get(nameOf(billingEntityId, key));
-      if (known !== undefined) return known;
+  #answering(command: Command): Answering | null {
+    const effects = accountsOfKey(command).flatMap((id) => this.#effectIn(id, command) ?? []);
+    if (effects.length === 0) return null;
+    const { actor, principal } = command;
+    const entityId = principal === undefined ? null : ownEntity(principal);
+    return answering(effects, {
+      actor,
+      entityId,
+      sees: (id) => this.#sees(principal, id),
+      hearsOnlyOwn: command.kind === 'transfer' && command.refusal != null,
+    });
+  }
+
+  #effectIn(billingEntityId: string, { idempotency }: Command): Effect | undefined {
+    return idempotency === null ? undefined : this.#effects.get(nameOf(billingEntityId, idempotency.key));
+  }
+
+  #again(command: Command, { effect, seen }: Answering): Replayed | ReplayedElsewhere {
+    const { billingEntityId, sequence } = effect;
+    const balanceThen = seen ? null : effect.balance;
+    if (!seen && balanceThen === null) throw new Error(`the balance after entry ${sequence} was not asked for`);
+    if (billingEntityId !== command.billingEntityId) {
+      return { kind: 'replayedElsewhere', billingEntityId, sequence, balanceThen };
     }
-    return undefined;
+    const { balance, otherBalances } = this.#balances(command);
+    return { kind: 'replayed', sequence, seen, balance: balanceThen ?? balance, otherBalances };
   }
 
   /** A settlement's user and feature are the reservation's, so its fingerprint has none; what names another is not the same. */
-  #isSame(command: Command, before: KnownKey, account: Account): boolean {
+  #isSame(command: Command, before: Effect, account: Account): boolean {
     if (!before.fingerprint.equals(command.idempotency?.fingerprint as Buffer)) return false;
     const hold = command.kind === 'settle' ? account.holds.get(command.reservationId) : undefined;
     return hold === undefined || command.kind !== 'settle' || !contradicts(hold, command);
   }
 
-  #rememberKey({ billingEntityId, idempotency }: Command, applied: Applied): void {
+  #rememberKey(command: Command, applied: Applied): void {
+    const { billingEntityId, idempotency, actor } = command;
     const [first] = applied.entries;
     if (idempotency === null || first === undefined) return;
-    this.#keys.set(nameOf(billingEntityId, idempotency.key), {
+    const [usedBy = null] = [...applied.records, ...applied.holds];
+    this.#effects.set(nameOf(billingEntityId, idempotency.key), {
       billingEntityId,
       ...idempotency,
       sequence: first.sequence,
+      actor,
+      userId: usedBy?.userId ?? null,
+      balance: this.#balances(command).balance,
     });
   }
 }
 
-function nameOf(billingEntityId: string, key: string): string {
-  return `${billingEntityId} ${key}`;
+/**
+ * Ends a transaction that failed, so that nobody finds the connection in it. The connection pipelines: the rollback is
+ * answered after everything that was sent before. What does not answer, or not by being idle, is to be closed.
+ */
+async function isSoundAgain(client: PoolClient): Promise<boolean> {
+  try {
+    await client.query('rollback');
+    return client.getTransactionStatus() === 'I';
+  } catch {
+    return false;
+  }
 }
+
+const KEY_REUSED = rejected('IDEMPOTENCY_KEY_REUSED', 'this idempotency key was used with other input');
 
 function recordName(billingEntityId: string, { sequence, line }: RecordKey): string {
   return `${billingEntityId} ${sequence} ${line}`;

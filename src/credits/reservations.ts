@@ -4,10 +4,10 @@ import { actorOf } from '../billing-entities/access.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Routing } from '../billing-entities/routing.ts';
 import type { Clock } from '../clock.ts';
-import { Conditions } from '../db/conditions.ts';
+import { Conditions, ownersOf } from '../db/conditions.ts';
 import type { Database } from '../db/database.ts';
 import { parseReservationId } from '../ids.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../pagination.ts';
 import { Refusal } from '../refusal.ts';
 import type { Accounts } from './accounts.ts';
 import type { Balance } from './balance.ts';
@@ -75,6 +75,7 @@ export class Reservations {
         kind: 'reserve',
         ...routed,
         actor: actorOf(principal),
+        principal,
         idempotency: idempotency(input.idempotencyKey, 'reserve', [
           routed.userId,
           input.lines.map(({ resource, quantity }) => [resource, quantity]),
@@ -92,13 +93,18 @@ export class Reservations {
       case 'committed':
         return { kind: 'success', reservation: outcome.holds[0] as Hold, balance: outcome.balance, replayed: false };
       case 'replayed': {
-        const reservation = await this.#reservedBy({ billingEntityId: payerId, sequence: outcome.sequence });
-        return { kind: 'success', reservation, balance: outcome.balance, replayed: true };
+        const { seen, balance, sequence } = outcome;
+        const reserved = await this.#reservedBy({ billingEntityId: payerId, sequence });
+        const reservation = seen ? reserved : asMade(reserved, ttlMs);
+        return { kind: 'success', reservation, balance, replayed: true };
       }
       case 'replayedElsewhere': {
-        const balance = await this.#options.accounts.balance(outcome.billingEntityId);
-        if (balance === null) throw new Error(`billing entity ${outcome.billingEntityId} has no account`);
-        return { kind: 'success', reservation: await this.#reservedBy(outcome), balance, replayed: true };
+        const { billingEntityId, balanceThen } = outcome;
+        const balance = balanceThen ?? (await this.#options.accounts.balance(billingEntityId));
+        if (balance === null) throw new Error(`billing entity ${billingEntityId} has no account`);
+        const reserved = await this.#reservedBy(outcome);
+        const reservation = balanceThen === null ? reserved : asMade(reserved, ttlMs);
+        return { kind: 'success', reservation, balance, replayed: true };
       }
       case 'refused':
         return toUsageRefused(outcome, outcome.balance);
@@ -126,24 +132,29 @@ export class Reservations {
 
   /** Newest first. What is out of time is EXPIRED, whether anybody has tidied it or not. */
   async list(billingEntityId: string, page: PageRequest, statuses: readonly HoldStatus[]): Promise<Page<Hold>> {
+    const [only] = await this.lists([billingEntityId], page, statuses);
+    return only as Page<Hold>;
+  }
+
+  /** The same of several accounts, in their order. */
+  async lists(ids: readonly string[], page: PageRequest, statuses: readonly HoldStatus[]): Promise<Page<Hold>[]> {
     checkPage(page);
     const after = decodeCursor(page.after, ['uuid']);
     const now = this.#options.clock.now();
     const where = new Conditions();
-    where.and(`h.billing_entity_id = ${where.value(billingEntityId)}`);
+    const owners = ownersOf(ids, where);
+    where.and(owners.condition('h'));
     where.and(
       `(${[...new Set(statuses)].map((status) => isNow(status, () => where.value(now))).join(' or ') || 'false'})`,
     );
     if (after) where.and(`h.id < ${where.value(after[0])}`);
+    const list = { columns: HOLD_COLUMNS, table: 'reservation', alias: 'h', order: 'h.id desc' };
     const { rows } = await this.#options.database.query<HoldRow>(
-      `select ${HOLD_COLUMNS} from reservation h ${where.clause} order by h.id desc limit ${where.value(page.first + 1)}`,
+      owners.list({ ...list, where, limit: page.first + 1 }),
       where.values,
     );
-    return toPage(
-      rows.map((row) => asOf(toHold(row), now)),
-      page,
-      (hold) => [hold.id],
-    );
+    const holds = rows.map((row) => asOf(toHold(row), now));
+    return toPages(ids, holds, { request: page, keyOf: ({ id }) => [id] });
   }
 
   /** One reservation for each key, in their order; null where there is none. */
@@ -208,6 +219,12 @@ function isNow(status: HoldStatus, now: () => string): string {
     case 'RELEASED':
       return `(not h.open and h.status = '${status}')`;
   }
+}
+
+/** As it was first answered: for who does not see its account any more, and is told nothing newer (rule 20). */
+function asMade(hold: Hold, ttlMs: number): Hold {
+  const expiresAt = new Date(hold.createdAt.getTime() + ttlMs);
+  return { ...hold, status: 'HELD', expiresAt, closedSequence: null };
 }
 
 function asOf(hold: Hold, now: Date): Hold {

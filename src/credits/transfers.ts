@@ -4,10 +4,12 @@ import { may, type Relation } from '../billing-entities/authorization.ts';
 import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Members } from '../billing-entities/members.ts';
+import type { MembershipStatus } from '../billing-entities/membership.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Database } from '../db/database.ts';
 import { Refusal } from '../refusal.ts';
 import type { Balance } from './balance.ts';
+import { type Rejected, toRejected } from './commands.ts';
 import { idempotency } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 import { checkReason } from './reason.ts';
@@ -80,19 +82,24 @@ export class Transfers {
   /**
    * Moves credits (rule 23): an OWNER or ADMIN from the pool to a member, and back what came from it; a person from their
    * own account to an organization they belong to; an operator anywhere.
-   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, CONFLICT (to a suspended member), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
    */
   async transfer(principal: Principal, input: TransferInput): Promise<TransferResult> {
     const { fromBillingEntityId, toBillingEntityId, amount } = input;
     if (amount <= 0n) throw new Refusal('BAD_USER_INPUT', 'amount must be above 0');
-    const [from, to] = await this.#sides(principal, [fromBillingEntityId, toBillingEntityId]);
-    const onlyOfRootIn = await this.#checkAllowed(from, to);
     const reason = input.reason === null ? null : checkReason(input.reason);
+    const [from, to] = await this.#sides(principal, [fromBillingEntityId, toBillingEntityId]);
+    if (from.id === to.id) {
+      throw sees(from) ? new Refusal('BAD_USER_INPUT', 'credits move between two accounts') : missing();
+    }
+    const { onlyOfRootIn, refusal } = await this.#allowance(from, to);
     const outcome = await this.#ledger.execute({
       kind: 'transfer',
       billingEntityId: fromBillingEntityId,
       toBillingEntityId,
       actor: actorOf(principal),
+      principal,
+      refusal,
       audited: true,
       idempotency: idempotency(input.idempotencyKey, 'transfer', [
         fromBillingEntityId,
@@ -167,29 +174,42 @@ export class Transfers {
     return (await Promise.all(sides)) as [Side, Side];
   }
 
+  /** What may be moved, or why nothing may: the ledger says so after it has looked for the same key (rule 20). */
+  async #allowance(
+    from: Side,
+    to: Side,
+  ): Promise<{ readonly onlyOfRootIn: string | null; readonly refusal: Rejected | null }> {
+    try {
+      return { onlyOfRootIn: await this.#checkAllowed(from, to), refusal: null };
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.retryable) throw error;
+      return { onlyOfRootIn: null, refusal: toRejected(error) };
+    }
+  }
+
   /**
    * What may be moved: null, whatever may leave; an account, only what came out of it. An account that the caller does
    * not see is there for them only as a member's of an organization whose credits they may move.
-   * @throws Refusal NOT_FOUND, FORBIDDEN
+   * @throws Refusal NOT_FOUND, FORBIDDEN, CONFLICT
    */
   async #checkAllowed(from: Side, to: Side): Promise<string | null> {
     const [canFrom, canTo] = [from, to].map(({ relation }) => may(relation, 'credits.transfer')) as [boolean, boolean];
-    const sees = ({ relation }: Side): boolean => may(relation, 'entity.read');
-    const isMember = async (user: Side, organization: Side): Promise<boolean> =>
-      (await this.#members.byKeys([{ organizationId: organization.id, userId: user.id }]))[0] != null;
+    const statusOf = async (user: Side, organization: Side): Promise<MembershipStatus | undefined> =>
+      (await this.#members.byKeys([{ organizationId: organization.id, userId: user.id }]))[0]?.status;
 
-    if (from.id === to.id) {
-      throw sees(from) ? new Refusal('BAD_USER_INPUT', 'credits move between two accounts') : missing();
-    }
     if (from.relation === 'OPERATOR') return null;
     const forbidden = new Refusal('FORBIDDEN', 'these credits are not yours to move there');
     if (!sees(from)) {
-      const isBack = sees(to) && canTo && to.entity?.type === 'ORGANIZATION' && (await isMember(from, to));
+      const isBack =
+        sees(to) && canTo && to.entity?.type === 'ORGANIZATION' && (await statusOf(from, to)) !== undefined;
       if (!isBack) throw missing();
       return to.id;
     }
     if (from.entity?.type === 'ORGANIZATION') {
-      if (canFrom && (await isMember(to, from))) return null;
+      const status = canFrom ? await statusOf(to, from) : undefined;
+      if (status === 'ACTIVE') return null;
+      // The way back is open: what a suspended member has of the pool may be taken, and nothing more given.
+      if (status !== undefined) throw new Refusal('CONFLICT', 'the membership is suspended');
       throw sees(to) ? forbidden : missing();
     }
     if (!sees(to)) throw missing();
@@ -213,6 +233,10 @@ export class Transfers {
     }
     return reached.slice(1);
   }
+}
+
+function sees({ relation }: Side): boolean {
+  return may(relation, 'entity.read');
 }
 
 function missing(): Refusal {

@@ -25,7 +25,7 @@ import {
   type UseTerms,
 } from './commands.ts';
 import { type Carry, charge, chargeAtMost, NO_CARRY } from './conversion.ts';
-import type { Hold } from './holds.ts';
+import { type Hold, reservedBy } from './holds.ts';
 import { headroom } from './limits.ts';
 import { isUnpaid, mayTakeOverage, planOf } from './subscription.ts';
 
@@ -33,6 +33,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MAX_AGE_MS = 35 * DAY_MS;
 const MAX_AHEAD_MS = 5 * 60_000;
+/** Most units of one line. */
+const MAX_QUANTITY = 1_000_000_000_000n;
 
 /** What this use would be charged now: floor(carry + units × rate), line by line (rule 2). */
 export function priceOf(account: Account, use: Use, terms: UseTerms): bigint {
@@ -55,6 +57,8 @@ interface Moment {
 
 export function consume(account: Account, command: ConsumeCommand, moment: Moment): Decision {
   const { now, clock = now, terms = NO_TERMS } = moment;
+  const absurd = checkQuantities(command);
+  if (absurd) return absurd;
   const misplaced = checkPlace(account, command, terms);
   if (misplaced) return misplaced;
   const wrong = checkOccurredAt(command.occurredAt, clock);
@@ -83,6 +87,8 @@ export function consume(account: Account, command: ConsumeCommand, moment: Momen
 
 /** Succeeds exactly where consuming as much would (rule 14); keeps ceil(units × rate), without the carry (rule 2). */
 export function reserve(account: Account, command: ReserveCommand, { now, terms = NO_TERMS }: Moment): Decision {
+  const absurd = checkQuantities(command);
+  if (absurd) return absurd;
   const misplaced = checkPlace(account, command, terms);
   if (misplaced) return misplaced;
   const billingMode = modeOf(command, terms);
@@ -119,10 +125,14 @@ export function reserve(account: Account, command: ReserveCommand, { now, terms 
 }
 
 /**
- * Charges what admitted work really used, never refused for anything that changed since (rule 16): the hold first,
- * then what is available, then overage as far as policy or hold allow it; the rest is owed.
+ * Charges what admitted work really used (rule 16): the hold first, then what is available, then overage as far as policy
+ * or hold allow it; the rest is owed. A service's is refused for nothing that changed since; another's is up to what it
+ * holds, and the rest must fit beside the hold.
  */
-export function settle(account: Account, command: SettleCommand, now: Date, clock: Date = now): Decision {
+export function settle(account: Account, command: SettleCommand, moment: Moment): Decision {
+  const { now, clock = now, terms = NO_TERMS } = moment;
+  const immense = checkQuantities(command);
+  if (immense) return immense;
   const hold = findHold(account, command);
   if ('code' in hold) return hold;
   if (contradicts(hold, command)) {
@@ -133,8 +143,11 @@ export function settle(account: Account, command: SettleCommand, now: Date, cloc
   if (wrong) return wrong;
   const charged = chargeLines(account, { lines: command.lines, billingMode: hold.billingMode });
   const required = sumCredits(charged);
-  const absurd = tooMuch(account, required + account.owed);
-  if (absurd) return absurd;
+  // Whoever may use nothing more is told so before anything that depends on the balance.
+  const refusal =
+    (command.anyHold ? null : admitBeyond(account, { ...hold, lines: command.lines }, { now, terms, required })) ??
+    tooMuch(account, required + account.owed);
+  if (refusal) return refusal;
 
   const books = new Books(account, command, now);
   books.endHold(hold, 'SETTLED');
@@ -192,10 +205,12 @@ export function contradicts(hold: Hold, { userId, organizationId, apiKeyId, feat
 
 /** Whether use stands where it belongs: with whoever pays, by somebody who belongs there, on a key of theirs. */
 function checkPlace(account: Account, use: Use, terms: UseTerms): Rejected | Misrouted | null {
-  const { userId, organizationId, apiKey } = use;
+  const { userId, organizationId, namedOrganization, apiKey } = use;
   const isPool = organizationId === account.billingEntityId;
   if (organizationId !== null) {
     if (terms.visibility === null) return NO_ORGANIZATION;
+    // An external id may have been given to another organization since the route was found.
+    if (namedOrganization != null && namedOrganization !== terms.organizationExternalId) return { kind: 'misrouted' };
     if (isPool && terms.visibility === 'PUBLIC' && userId === null) {
       return rejected('BAD_USER_INPUT', 'userExternalId is needed: in a public organization each user pays alone');
     }
@@ -240,6 +255,22 @@ function admit(
   );
 }
 
+/** Why a settlement of this much is refused to who may settle no more than fits; null: it is not. The hold is fitted already. */
+function admitBeyond(
+  account: Account,
+  use: Hold & Use,
+  { now, terms, required }: { readonly now: Date; readonly terms: UseTerms; readonly required: bigint },
+): Refused | Rejected | null {
+  const held = reservedBy(use);
+  if (required <= held) return null;
+  if (checkPlace(account, use, terms) !== null) return NOTHING_BEYOND;
+  const refused = admit(account, use, { now, terms, required: required - held });
+  return refused && { ...refused, required: refused.required + held, available: refused.available + held };
+}
+
+/** The same whatever the account has: who lost the right to use it is not told how much that is. */
+const NOTHING_BEYOND = rejected('CONFLICT', 'this reservation can be settled for what it holds, and no more');
+
 /** used + held + new ≤ limit, of every credit that is charged (rule 17). */
 function beyondLimit(
   { period }: Account,
@@ -278,6 +309,13 @@ function overageRoom(account: Account): bigint | null {
 function tooMuch(account: Account, credits: bigint): Rejected | null {
   return account.used + credits > MAX_CREDITS
     ? rejected('BAD_USER_INPUT', `that would take the use of one period beyond ${MAX_CREDITS} credits`)
+    : null;
+}
+
+/** Here, and not where input is read: a key that once took effect with more is answered before anything is refused (rule 20). */
+function checkQuantities({ lines }: { readonly lines: readonly UsageLine[] }): Rejected | null {
+  return lines.some(({ quantity }) => quantity > MAX_QUANTITY)
+    ? rejected('BAD_USER_INPUT', `quantity must be at most ${MAX_QUANTITY}`)
     : null;
 }
 

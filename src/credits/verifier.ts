@@ -3,7 +3,17 @@
  * something else is named. Its memory grows with the grants and running holds of an account, never with its entries.
  */
 import type { Resource } from '../plans/rates.ts';
-import type { AccountState, Entry, MeterReport, RecordKey, UsageRecord, UsageRefund, UsedBy } from './account.ts';
+import {
+  type AccountState,
+  type AfterCommand,
+  allowanceOf,
+  type Entry,
+  type MeterReport,
+  type RecordKey,
+  type UsageRecord,
+  type UsageRefund,
+  type UsedBy,
+} from './account.ts';
 import { charge, formatCarry, NO_CARRY, type Carry } from './conversion.ts';
 import type { Draw, Grant } from './grants.ts';
 import { type Hold, type HoldStatus, reservedBy } from './holds.ts';
@@ -84,6 +94,8 @@ export class Verifier {
   #overageToFollow = 0n;
   #released: { readonly hold: Hold; readonly entry: Entry } | null = null;
   #refunding: { readonly name: string; left: bigint } | null = null;
+  /** A command that goes on: its first entry, and what it says that the whole left. */
+  #command: { readonly at: string; readonly afterCommand: AfterCommand } | null = null;
 
   /** @param sealedFrom sequence of the first entry whose rows have checksums, as the account says */
   constructor({ sealedFrom }: Pick<AccountState, 'sealedFrom'>) {
@@ -121,6 +133,7 @@ export class Verifier {
     else if (entry.draws !== null) this.#draw(at, entry.draws, -entry.amount);
     else if (!MOVES_NO_GRANT.has(entry.kind)) this.#expect(`${at}: amount without a grant`, entry.amount, 0n);
     if (this.#owedThisPeriod > this.#running.owed) this.#owedThisPeriod = this.#running.owed;
+    this.#afterCommand(at, entry);
   }
 
   /** Records whose entry is missing. */
@@ -136,6 +149,7 @@ export class Verifier {
   /** Holds what was rebuilt against everything that is stored besides. */
   finish(rest: Rest): Verification {
     this.#finishEarlier(null);
+    this.#unfinishedCommand(this.#sequence + 1n);
     const account = rest.account.row;
     this.#account(rest.account);
     this.#turn('account', account.period.start);
@@ -304,6 +318,27 @@ export class Verifier {
     this.#expect(`${at}: amount`, entry.amount, -drawn);
     this.#expect(`${at}: owed`, entry.owedChange, owed);
     this.#owedThisPeriod += owed;
+  }
+
+  /** What a command is said to have left, held against what there is after its last entry. */
+  #afterCommand(at: string, { sequence, afterCommand }: Entry): void {
+    if (afterCommand !== null) {
+      this.#unfinishedCommand(sequence);
+      this.#command = { at, afterCommand };
+    }
+    if (this.#command === null || sequence < this.#command.afterCommand.sequence) return;
+    const command = this.#command;
+    const { sequence: last, used, allowance, version } = command.afterCommand;
+    this.#command = null;
+    this.#expect(`${command.at}: last entry of its command`, last, sequence);
+    this.#expect(`${command.at}: used after it`, used, this.#used);
+    const state = { ...this.#running, used: this.#used, owedThisPeriod: this.#owedThisPeriod };
+    this.#expect(`${command.at}: allowance after it`, allowance, allowanceOf(state));
+    if (version < last) this.#problem(`${command.at}: the version after it is below its sequence`);
+  }
+
+  #unfinishedCommand(next: bigint): void {
+    if (this.#command !== null) this.#problem(`${this.#command.at}: entry ${next} is no part of its command`);
   }
 
   #countOverage({ periodStart, overageChange }: Entry): void {

@@ -39,3 +39,45 @@ export class Conditions {
     return this.#texts.length === 0 ? '' : `where ${this.#texts.join(' and ')}`;
   }
 }
+
+/** Whose rows a statement lists: one entity's, or those of each of several by itself. */
+export interface Owners {
+  /** What a row's `billing_entity_id` must be. */
+  readonly condition: (alias: string) => string;
+  /** The whole statement: the rows of each, so many at most, in this order. */
+  readonly list: (list: ListOf) => string;
+}
+
+interface ListOf {
+  readonly columns: string;
+  /** The table, under the name that columns, conditions and order use. */
+  readonly alias: string;
+  readonly table: string;
+  readonly where: Conditions;
+  readonly order: string;
+  readonly limit: number;
+}
+
+/**
+ * Lists rows of these entities. One is compared by `=`. Of several each is read through the index that serves one, in one
+ * statement that names all of them besides, so that a distributed database asks only where they are.
+ */
+export function ownersOf(ids: readonly string[], where: Conditions): Owners {
+  const [only, ...more] = ids;
+  if (more.length === 0) {
+    const id = where.value(only);
+    return {
+      condition: (alias) => `${alias}.billing_entity_id = ${id}`,
+      list: ({ columns, table, alias, where: conditions, order, limit }) =>
+        `select ${columns} from ${table} ${alias} ${conditions.clause} order by ${order} limit ${conditions.value(limit)}`,
+    };
+  }
+  const all = where.value(ids);
+  return {
+    condition: (alias) => `${alias}.billing_entity_id = o.owner and ${alias}.billing_entity_id = any(${all})`,
+    list: ({ columns, table, alias, where: conditions, order, limit }) =>
+      `select ${columns} from unnest(${all}::uuid[]) as o(owner) cross join lateral (
+         select * from ${table} ${alias} ${conditions.clause} order by ${order} limit ${conditions.value(limit)}
+       ) ${alias} order by ${order}`,
+  };
+}

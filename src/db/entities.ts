@@ -1,7 +1,7 @@
 import { ApiKeyRow } from '../api-keys/api-key.entity.ts';
 import { AuditLogEntryRow } from '../billing-entities/audit-log.entity.ts';
 import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
-import { MembershipRow, UserOrganizationRow } from '../billing-entities/membership.entity.ts';
+import { MembershipRow, PeopleNamedRow, UserOrganizationRow } from '../billing-entities/membership.entity.ts';
 import {
   CreditAccountRow,
   CreditGrantRow,
@@ -37,6 +37,7 @@ export const entities = [
   ExportLinkRow,
   MembershipRow,
   UserOrganizationRow,
+  PeopleNamedRow,
   ApiKeyRow,
   AuditLogEntryRow,
   StripeEventRow,

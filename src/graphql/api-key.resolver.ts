@@ -23,7 +23,7 @@ import { nullIfNotFound, nullUnless, requireAllowed } from './authorization.ts';
 import { ApiKeysArgs } from './billing-entity.inputs.ts';
 import { BillingEntity, Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
-import { pageOf } from './page.args.ts';
+import { wanted } from './page.args.ts';
 import { partyOf } from './party.ts';
 import { CreditsScalar } from './scalars.ts';
 
@@ -128,7 +128,7 @@ export class ApiKeysOfEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<DomainKey> | null> {
     return nullUnless(context, { entity, operation: 'apiKeys.read' }, () =>
-      context.services.apiKeys.list(entity.billingEntityId, pageOf(args), args),
+      context.loaders.pages.apiKeys.load(wanted(entity, args, { includeRevoked: args.includeRevoked })),
     );
   }
 

@@ -70,17 +70,34 @@ export async function requireAllowed(
   return entity;
 }
 
-/** What a subscription names by `billingEntityId`, if who asks may watch it. @throws Refusal UNAUTHENTICATED, NOT_FOUND, FORBIDDEN */
+/** What a subscription asks of who opens it. */
+export interface StreamRights {
+  /** Without it nothing is shown. */
+  readonly needs: Operation;
+  /** With it everybody's is shown, without it one's own; absent: it shows the same to all. */
+  readonly widenedBy?: Operation;
+}
+
+/**
+ * What a subscription names by `billingEntityId`, if who asks may watch it, and whose of it: null, everybody's. It ends with
+ * any right that it was opened with, so that a new one shows what may be seen then; a right that is gained ends nothing.
+ * @throws Refusal UNAUTHENTICATED, NOT_FOUND, FORBIDDEN
+ */
 export async function requireWatchable(
   request: { readonly args: unknown; readonly context: unknown },
-  operation: Operation,
-): Promise<{ entity: BillingEntity; context: RequestContext }> {
+  { needs, widenedBy }: StreamRights,
+): Promise<{ entity: BillingEntity; context: RequestContext; onlyUserId: string | null }> {
   const context = request.context as RequestContext;
   const { billingEntityId: id } = request.args as { billingEntityId: string };
-  const entity = await requireAllowed(context, id, operation);
-  const { billingEntityId } = entity;
-  context.onWatch?.({ billingEntityId, standing: await standingOf(context, entity) });
-  return { entity, context };
+  const entity = await requireAllowed(context, id, needs);
+  const isWide = widenedBy !== undefined && may(await relationTo(context, entity), widenedBy);
+  const onlyUserId = widenedBy === undefined || isWide ? null : ownUserId(context);
+  context.onWatch?.({
+    billingEntityId: entity.billingEntityId,
+    rights: isWide ? [needs, widenedBy] : [needs],
+    standing: await standingOf(context, entity),
+  });
+  return { entity, context, onlyUserId };
 }
 
 /**
@@ -105,8 +122,10 @@ export async function onlyUserId(
   entity: BillingEntity,
   readsAll: 'usage.readAll' | 'members.readAll',
 ): Promise<string | null> {
-  const { principal } = context;
-  if (may(await relationTo(context, entity), readsAll)) return null;
+  return may(await relationTo(context, entity), readsAll) ? null : ownUserId(context);
+}
+
+function ownUserId({ principal }: RequestContext): string {
   return principal?.kind === 'USER' ? principal.billingEntityId : NOBODY;
 }
 

@@ -11,7 +11,7 @@ export class BalanceResolver {
     description:
       'The balance as it is, at once; then each change, newest state only: at most ten events a second, and always the last.',
     async subscribe(request) {
-      const { entity, context } = await requireWatchable(request, 'credits.read');
+      const { entity, context } = await requireWatchable(request, { needs: 'credits.read' });
       return context.services.live.balances(entity.billingEntityId);
     },
   })

@@ -22,7 +22,7 @@ export class CreditBalance {
 
   @Field(() => CreditsScalar, {
     description:
-      'What used is measured against: available when the period began, plus all that came since, less all that left other than by use.',
+      'What used is measured against: available when the period began, plus all that came since, less all that left other than by use. Saturates at 2^53−1.',
   })
   readonly allowance!: bigint;
 

@@ -1,4 +1,4 @@
-import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { actorOf, requireOperator, requirePrincipal } from '../billing-entities/access.ts';
 import { permissionsOf } from '../billing-entities/authorization.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
@@ -30,11 +30,12 @@ import type { RequestContext } from './context.ts';
 import { BillingEntityTypeEnum } from './enums.ts';
 import { CreditGrantConnection } from './grant.type.ts';
 import { LedgerEntryConnection } from './ledger-entry.type.ts';
-import { pageOf } from './page.args.ts';
+import { pageOf, wanted } from './page.args.ts';
 import { partiesOf } from './party.ts';
 import { ReservationConnection } from './reservation.type.ts';
 import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
 import { BalanceForecast, UsageBucket } from './usage-summary.type.ts';
+import { aPageLookedThrough, aSummary, plainValues, withWork } from './price.ts';
 
 const BillingEntityConnection = connectionOf('BillingEntity', () => BillingEntity, 'billing entities, newest first');
 
@@ -64,17 +65,18 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Row | null> {
     requirePrincipal(context.principal);
-    const entity = await context.services.entities.byExternalId(type, externalId);
+    const entity = await context.loaders.reads.entities.byExternalId(type, externalId);
     return entity && nullUnless(context, { entity, operation: 'entity.read' }, () => entity);
   }
 
+  @Extensions({ price: aPageLookedThrough('search', 100) })
   @Query(() => BillingEntityConnection, { description: 'Every billing entity, newest first. Operators only.' })
   billingEntities(
     @Args(() => BillingEntitiesArgs) args: BillingEntitiesArgs,
-    @Ctx() { principal, services }: RequestContext,
+    @Ctx() { principal, loaders }: RequestContext,
   ): Promise<Page<Row>> {
     requireOperator(principal);
-    return services.entities.list(pageOf(args), { search: args.search ?? null, type: args.type ?? null });
+    return loaders.reads.entities.list(pageOf(args), { search: args.search ?? null, type: args.type ?? null });
   }
 
   @Mutation(() => BillingEntity, {
@@ -108,6 +110,7 @@ export class BillingEntityResolver {
     return balance;
   }
 
+  @Extensions({ price: plainValues })
   @FieldResolver(() => [String], {
     description:
       'What the caller may do here, such as credits.consume: for showing a control disabled with its reason.',
@@ -116,13 +119,14 @@ export class BillingEntityResolver {
     return permissionsOf(await relationTo(context, entity));
   }
 
+  @Extensions({ price: withWork(5) })
   @FieldResolver(() => BalanceForecast, {
     nullable: true,
     description: 'How long its credits will last. null: the caller may not read it.',
   })
   forecast(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Forecast | null> {
     return nullUnless(context, { entity, operation: 'forecast.read' }, () =>
-      context.services.forecasts.forecast(entity.billingEntityId),
+      context.loaders.reads.forecasts.forecast(entity.billingEntityId),
     );
   }
 
@@ -136,7 +140,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<Grant> | null> {
     return nullUnless(context, { entity, operation: 'grants.read' }, () =>
-      context.services.history.grants(entity.billingEntityId, pageOf(args), args),
+      context.loaders.pages.grants.load(wanted(entity, args, { activeOnly: args.activeOnly })),
     );
   }
 
@@ -150,7 +154,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<Entry> | null> {
     return nullUnless(context, { entity, operation: 'ledger.read' }, () =>
-      context.services.history.ledger(entity.billingEntityId, pageOf(args), toLedgerFilter(args.filter)),
+      context.loaders.pages.ledger.load(wanted(entity, args, toLedgerFilter(args.filter))),
     );
   }
 
@@ -165,7 +169,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<Hold> | null> {
     return nullUnless(context, { entity, operation: 'reservations.read' }, () =>
-      context.services.reservations.list(entity.billingEntityId, pageOf(args), args.statuses),
+      context.loaders.pages.reservations.load(wanted(entity, args, args.statuses)),
     );
   }
 
@@ -178,12 +182,13 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<DomainRecord>> {
     const only = { onlyUserId: await onlyUserId(context, entity, 'usage.readAll') };
-    return context.services.usage.records(entity, pageOf(args), {
+    return context.loaders.reads.usage.records(entity, pageOf(args), {
       ...toUsageFilter(args.filter),
       ...only,
     });
   }
 
+  @Extensions({ price: aSummary })
   @FieldResolver(() => [UsageBucket], {
     description:
       'What was used from `from` (inclusive) to `to` (exclusive), summed up: buckets that have use, by start. A plain member sees their own. More than 10 000: BAD_USER_INPUT.',
@@ -194,7 +199,7 @@ export class BillingEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<UsageBucket[]> {
     const request = toSummaryRequest(args);
-    const buckets = await context.services.summaries.summarize(entity, {
+    const buckets = await context.loaders.reads.summaries.summarize(entity, {
       ...request,
       filter: { ...request.filter, onlyUserId: await onlyUserId(context, entity, 'usage.readAll') },
     });
@@ -223,7 +228,7 @@ export class BillingEntityResolver {
     @Arg('id', () => ID, { description: 'The record’s id.' }) id: string,
     @Ctx() context: RequestContext,
   ): Promise<DomainRecord | null> {
-    const record = await nullIfNotFound(context.services.usage.record(id));
+    const record = await nullIfNotFound(context.loaders.reads.usage.record(id));
     const { billingEntityId } = entity;
     // Its own, or what was used in it at the user's own expense.
     if (record?.billingEntityId !== billingEntityId && record?.organizationId !== billingEntityId) return null;

@@ -1,5 +1,6 @@
 /** Connections and edges (Relay cursor specification), made alike for every kind of node. */
-import { type ClassType, Field, ObjectType } from 'type-graphql';
+import { type ClassType, Extensions, Field, ObjectType } from 'type-graphql';
+import { itemsOfPage } from './price.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'Where a page stands in its list (Relay cursor specification).' })
 class PageInfo {
@@ -32,6 +33,7 @@ export function connectionOf(name: string, node: () => ClassType | object, what:
 
   @ObjectType(`${name}Connection`, { simpleResolvers: true, description: `A page of ${what}.` })
   class Connection {
+    @Extensions({ price: itemsOfPage })
     @Field(() => [Edge], { description: 'What is on the page, in order.' })
     readonly edges!: readonly Edge[];
 

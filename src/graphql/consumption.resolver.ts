@@ -1,12 +1,14 @@
-import { Arg, Ctx, Mutation, Query, Resolver } from 'type-graphql';
+import { Arg, Ctx, Extensions, Mutation, Query, Resolver } from 'type-graphql';
 import { requirePrincipal } from '../billing-entities/access.ts';
-import type { ConsumeInput, ConsumeResult, UsageRejected } from '../credits/consumption.ts';
+import { type ConsumeInput, type ConsumeResult, MAX_ITEMS, type UsageRejected } from '../credits/consumption.ts';
 import { CheckUsageInput, ConsumeCreditsInput, ConsumeCreditsResult, UsageDecision } from './consumption.type.ts';
 import type { RequestContext } from './context.ts';
 import { partyOf } from './party.ts';
+import { aBatch, COMMAND, withWork } from './price.ts';
 
 @Resolver()
 export class ConsumptionResolver {
+  @Extensions({ price: withWork(COMMAND) })
   @Mutation(() => ConsumeCreditsResult, {
     description: 'Charges use to whoever pays, once per key, all lines or none.',
   })
@@ -17,6 +19,7 @@ export class ConsumptionResolver {
     return toUnion(await services.consumption.consume(requirePrincipal(principal), toConsumeInput(input)));
   }
 
+  @Extensions({ price: aBatch({ argument: 'inputs', most: MAX_ITEMS }) })
   @Mutation(() => [ConsumeCreditsResult], {
     description:
       '1 to 1000 independent consumptions; each has its own answer, in the order given. Malformed types and unknown enum values refuse the whole document before any item runs.',
@@ -30,12 +33,13 @@ export class ConsumptionResolver {
     return results.map(toUnion);
   }
 
+  @Extensions({ price: withWork(COMMAND) })
   @Query(() => UsageDecision, { description: 'Would this use be admitted now? Charges nothing.' })
   async checkUsage(
     @Arg('input', () => CheckUsageInput, { description: 'Who would use what.' }) input: CheckUsageInput,
     @Ctx() context: RequestContext,
   ): Promise<UsageDecision> {
-    const decision = await context.services.consumption.check(requirePrincipal(context.principal), {
+    const decision = await context.loaders.reads.consumption.check(requirePrincipal(context.principal), {
       lines: input.lines,
       userExternalId: input.userExternalId ?? null,
       organizationExternalId: input.organizationExternalId ?? null,

@@ -1,4 +1,4 @@
-import { createUnionType, Field, ID, InputType, ObjectType } from 'type-graphql';
+import { createUnionType, Extensions, Field, ID, InputType, ObjectType } from 'type-graphql';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
 import { CreditBalance } from './balance.type.ts';
@@ -6,13 +6,16 @@ import { Party } from './billing-entity.type.ts';
 import { BillingModeEnum, UsageLimitScopeEnum, UsageRefusalReasonEnum, UsageResourceEnum } from './enums.ts';
 import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from './scalars.ts';
 import { UsageRecord } from './usage-record.type.ts';
+import { aListOf } from './price.ts';
 
 @InputType({ description: 'So much of a resource.' })
 export class UsageLineInput {
   @Field(() => UsageResourceEnum, { description: 'The resource.' })
   readonly resource!: 'AI_TOKENS' | 'COMPUTE';
 
-  @Field(() => SafeIntScalar, { description: 'How much, in units of the resource: tokens or milliseconds. 0 or more.' })
+  @Field(() => SafeIntScalar, {
+    description: 'How much, in units of the resource: tokens or milliseconds. 0 to 10^12.',
+  })
   readonly quantity!: bigint;
 }
 
@@ -54,7 +57,7 @@ export class ConsumeCreditsInput {
   @Field(() => ID, {
     nullable: true,
     description:
-      'Settles this reservation: charges what was used, releases the rest. Work that was admitted is always recorded in full: what exceeds the hold is taken from available, then overage, then owed. Payer, user, organization, key, mode and feature are the reservation’s; naming another is CONFLICT. A reservation already settled, released or expired no longer protects: CONFLICT.',
+      'Settles this reservation: charges what was used, releases the rest. By a SERVICE or OPERATOR admitted work is always recorded in full: what exceeds the hold is taken from available, then overage, then owed. By a USER or an API key the excess must fit as new use would, else UsageRefused, and the hold stays; for who lost the right to new use, CONFLICT. Payer, user, organization, key, mode and feature are the reservation’s; naming another is CONFLICT. A reservation already settled, released or expired no longer protects: CONFLICT.',
   })
   readonly reservationId?: string | null;
 
@@ -106,13 +109,16 @@ export class CheckUsageInput {
 
 @ObjectType({ simpleResolvers: true, description: 'The use was charged and recorded.' })
 class ConsumeCreditsSuccess {
+  @Extensions({ price: aListOf(3) })
   @Field(() => [UsageRecord], { description: 'One for each line, in order.' })
   readonly records!: readonly DomainRecord[];
 
   @Field(() => CreditsScalar, { description: 'Credits charged in all.' })
   readonly credits!: bigint;
 
-  @Field(() => CreditBalance, { description: 'After this change; on a replay: the balance now.' })
+  @Field(() => CreditBalance, {
+    description: 'After this change; on a replay: the balance now, or for whoever does not see the payer that of then.',
+  })
   readonly balance!: Balance;
 
   @Field(() => Boolean, { description: 'True when this answer was given before for the same key.' })
@@ -130,7 +136,7 @@ export class UsageRefused {
   @Field(() => String, { description: 'The same, for people.' })
   readonly message!: string;
 
-  @Field(() => CreditsScalar, { description: 'Credits that were needed.' })
+  @Field(() => CreditsScalar, { description: 'Credits that were needed. Saturates at 2^53−1.' })
   readonly required!: bigint;
 
   @Field(() => CreditsScalar, { description: 'Credits that the limit still allows.' })

@@ -1,16 +1,20 @@
 import DataLoader from 'dataloader';
 import type { ApiKey } from '../api-keys/api-key.ts';
+import type { Operation } from '../billing-entities/authorization.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Membership } from '../billing-entities/membership.entity.ts';
-import type { MembershipKey, MemberUse } from '../billing-entities/members.ts';
+import type { MembershipKey, MemberUse } from '../billing-entities/member-use.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { ApiKeyRef, UsageRecord } from '../credits/account.ts';
 import type { Balance } from '../credits/balance.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Hold } from '../credits/holds.ts';
 import type { Entry } from '../credits/account.ts';
+import type { FairTurns } from '../db/fair-turns.ts';
 import type { DomainServices } from '../services.ts';
 import type { PlanState } from '../subscriptions/subscriptions.ts';
+import { PageLoaders } from './page-loaders.ts';
+import { readsOf } from './reads.ts';
 
 /** What resolvers reach: who asks, the domain, and loaders that live for one operation. */
 export interface RequestContext {
@@ -22,9 +26,11 @@ export interface RequestContext {
   readonly onWatch?: OnWatch | undefined;
 }
 
-/** What a subscription's stream is of, and how it stood when it was opened. */
+/** What a subscription's stream is of, and all that it rests on: when any of it is gone, the stream ends. */
 export interface Watched {
   readonly billingEntityId: string;
+  /** What its watcher might do to the entity when it was opened, and must still be allowed to. */
+  readonly rights: readonly Operation[];
   readonly standing: Standing;
 }
 
@@ -49,16 +55,21 @@ export interface RecordKey extends EntryKey {
 
 export type ReservationKey = GrantKey;
 
-/** Makes contexts of one application. */
+/** Makes contexts of one application. What they read waits its turn, if there are turns. */
 export function contextFactory(
   services: DomainServices,
+  turns?: FairTurns,
 ): (principal: Principal | null, onWatch?: OnWatch) => RequestContext {
-  return (principal, onWatch) => ({ principal, services, loaders: new Loaders(services), onWatch });
+  return (principal, onWatch) => {
+    const reads = turns === undefined ? services : readsOf(services, turns, principal);
+    return { principal, services, loaders: new Loaders(reads), onWatch };
+  };
 }
 
 /** One statement for each kind of thing that a list leads to, however long it is. Each is made when first used. */
 export class Loaders {
   readonly #services: DomainServices;
+  #pages: PageLoaders | undefined;
   #entity: DataLoader<string, BillingEntity | null> | undefined;
   #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
   #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
@@ -74,6 +85,16 @@ export class Loaders {
 
   constructor(services: DomainServices) {
     this.#services = services;
+  }
+
+  /** Pages, the same of several entities together. */
+  get pages(): PageLoaders {
+    return (this.#pages ??= new PageLoaders(this.#services));
+  }
+
+  /** The domain, for what is read by itself: each call waits the caller's turn. */
+  get reads(): DomainServices {
+    return this.#services;
   }
 
   get entity(): DataLoader<string, BillingEntity | null> {

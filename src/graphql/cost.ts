@@ -1,94 +1,105 @@
 import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
   getNamedType,
+  getNullableType,
+  type GraphQLCompositeType,
+  type GraphQLField,
+  type GraphQLSchema,
   isCompositeType,
   isInterfaceType,
+  isListType,
   isObjectType,
   Kind,
+  type OperationDefinitionNode,
+  SchemaMetaFieldDef,
+  type SelectionSetNode,
   typeFromAST,
+  TypeMetaFieldDef,
+  type ValueNode,
   valueFromASTUntyped,
+  visit,
 } from 'graphql';
-import type {
-  DocumentNode,
-  FieldNode,
-  FragmentDefinitionNode,
-  GraphQLCompositeType,
-  GraphQLField,
-  GraphQLSchema,
-  OperationDefinitionNode,
-  SelectionSetNode,
-} from 'graphql';
+import { introspectionPrices } from './introspection-price.ts';
+import { anObject, aPage, type Price, unknownList } from './price.ts';
 
-/** Most items of one page. */
-const largestPage = 100;
+type Variables = Readonly<Record<string, unknown>>;
 
 /**
- * What an operation may ask for, worked out once per document: every object counts 1, and what stands under a field
- * with `first` counts as many times. Lists without `first` count once, so that a batch costs what its answer looks like
- * and not how many items it has: batches have a bound of their own.
+ * What an operation may cost, worked out once per document: the prices of its fields, each times whatever lists they stand
+ * under. What depends on variables is left open.
  */
 export interface CostPlan {
-  /** Objects that are asked for in any case. */
+  /** What it costs in any case. */
   readonly fixed: number;
-  readonly pages: readonly PagePlan[];
+  readonly parts: readonly Part[];
 }
 
-interface PagePlan {
+interface Part {
   readonly field: string;
-  /** As written, or the name of the variable that says it and what holds in its absence. */
-  readonly size: number | { readonly variable: string; readonly absent: number };
-  readonly each: CostPlan;
+  readonly price: Price;
+  readonly args: (variables: Variables) => Variables;
+  readonly inner: CostPlan;
 }
 
-/** The cost of one request; or, as a text, what is wrong with one of its page sizes. */
+/** The cost of one request in objects; or, as a text, what is wrong with what it asks for. */
 export type Cost = number | string;
+
+/** The price that a field says it has; undefined: none. */
+export function priceOf(field: Pick<GraphQLField<unknown, unknown>, 'extensions'>): Price | undefined {
+  return field.extensions['price'] as Price | undefined;
+}
 
 /** Works out the plan of a valid operation, in time linear in its fields, fragments expanded. */
 export function planCost(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): CostPlan {
   const rootType = schema.getRootType(operation.operation);
   return rootType
     ? new Planner(schema, document, operation).plan(operation.selectionSet, rootType)
-    : { fixed: 0, pages: [] };
+    : { fixed: 0, parts: [] };
 }
 
-/** Applies variables, as the client sent them, to a plan. A variable of the wrong type counts as the largest page; execution refuses it. */
-export function costOf(plan: CostPlan, variables: Readonly<Record<string, unknown>> | null | undefined): Cost {
+/** Applies variables, as the client sent them, to a plan. `most`: what an operation may cost. */
+export function costOf(plan: CostPlan, variables: Variables | null | undefined, most: number): Cost {
+  const cost = sumOf(plan, variables ?? {}, most);
+  return typeof cost === 'string' ? cost : Math.ceil(cost);
+}
+
+function sumOf(plan: CostPlan, variables: Variables, most: number): Cost {
   let cost = plan.fixed;
-  for (const page of plan.pages) {
-    const size = typeof page.size === 'number' ? page.size : variableSize(page.size, variables);
-    if (size < 1 || size > largestPage) return `\`first\` of ${page.field} must be from 1 to ${largestPage}.`;
-    const each = costOf(page.each, variables);
+  for (const { field, price, args, inner } of plan.parts) {
+    const each = sumOf(inner, variables, most);
     if (typeof each === 'string') return each;
-    cost += size * each;
+    const priced = price({ args: args(variables), inner: each, most });
+    if (typeof priced === 'string') return `\`first\` of ${field} ${priced}`;
+    cost += priced;
   }
   return cost;
 }
 
-function variableSize(
-  size: { variable: string; absent: number },
-  variables: Readonly<Record<string, unknown>> | null | undefined,
-): number {
-  const value = variables?.[size.variable];
-  if (value === undefined || value === null) return size.absent;
-  return typeof value === 'number' ? value : largestPage;
-}
+const FREE: CostPlan = { fixed: 0, parts: [] };
 
 class Planner {
   readonly #schema: GraphQLSchema;
-  readonly #operation: OperationDefinitionNode;
   readonly #fragments = new Map<string, FragmentDefinitionNode>();
   readonly #planned = new Map<string, CostPlan>();
+  readonly #defaults: Variables;
 
-  constructor(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) {
+  constructor(schema: GraphQLSchema, document: DocumentNode, { variableDefinitions = [] }: OperationDefinitionNode) {
     this.#schema = schema;
-    this.#operation = operation;
     for (const definition of document.definitions) {
       if (definition.kind === Kind.FRAGMENT_DEFINITION) this.#fragments.set(definition.name.value, definition);
     }
+    this.#defaults = Object.fromEntries(
+      variableDefinitions.flatMap(({ variable, defaultValue }) =>
+        defaultValue === undefined ? [] : [[variable.name.value, valueFromASTUntyped(defaultValue)]],
+      ),
+    );
   }
 
   plan(selectionSet: SelectionSetNode, type: GraphQLCompositeType): CostPlan {
     let fixed = 0;
-    const pages: PagePlan[] = [];
+    const parts: Part[] = [];
     for (const selection of selectionSet.selections) {
       const part =
         selection.kind === Kind.FIELD
@@ -97,41 +108,62 @@ class Planner {
             ? this.#fragment(selection.name.value)
             : this.plan(selection.selectionSet, this.#conditionType(selection.typeCondition?.name.value) ?? type);
       fixed += part.fixed;
-      pages.push(...part.pages);
+      parts.push(...part.parts);
     }
-    return { fixed, pages };
+    return { fixed, parts };
   }
 
   #field(node: FieldNode, parent: GraphQLCompositeType): CostPlan {
-    const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[node.name.value] : undefined;
-    if (field === undefined || node.selectionSet === undefined) return { fixed: 0, pages: [] };
+    const field = this.#definition(node, parent);
+    if (field === undefined) return FREE;
     const type = getNamedType(field.type);
-    if (!isCompositeType(type)) return { fixed: 0, pages: [] };
-    const inner = this.plan(node.selectionSet, type);
-    const size = this.#pageSize(node, field);
-    if (size === null) return { fixed: 1 + inner.fixed, pages: inner.pages };
-    const isPlain = typeof size === 'number' && size >= 1 && size <= largestPage && inner.pages.length === 0;
-    return isPlain
-      ? { fixed: 1 + size * inner.fixed, pages: [] }
-      : { fixed: 1, pages: [{ field: node.name.value, size, each: inner }] };
+    const isComposite = isCompositeType(type);
+    const price = this.#price(field, parent);
+    if (price === null) return FREE;
+    const inner = isComposite && node.selectionSet !== undefined ? this.plan(node.selectionSet, type) : FREE;
+    if (price === anObject) return { fixed: 1 + inner.fixed, parts: inner.parts };
+    return { fixed: 0, parts: [{ field: node.name.value, price, args: this.#args(node, field), inner }] };
   }
 
-  #pageSize(node: FieldNode, field: GraphQLField<unknown, unknown>): PagePlan['size'] | null {
-    const argument = field.args.find((candidate) => candidate.name === 'first');
-    if (argument === undefined) return null;
-    const usual = typeof argument.defaultValue === 'number' ? argument.defaultValue : 20;
-    const value = node.arguments?.find((candidate) => candidate.name.value === 'first')?.value;
-    if (value === undefined || value.kind === Kind.NULL) return usual;
+  #definition(
+    { name: { value: name } }: FieldNode,
+    parent: GraphQLCompositeType,
+  ): GraphQLField<unknown, unknown> | undefined {
+    if (name === SchemaMetaFieldDef.name) return SchemaMetaFieldDef;
+    if (name === TypeMetaFieldDef.name) return TypeMetaFieldDef;
+    return isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
+  }
+
+  /** null: a plain value of an object, which is a part of it. */
+  #price(field: GraphQLField<unknown, unknown>, parent: GraphQLCompositeType): Price | null {
+    const known = introspectionPrices(this.#schema, parent, field) ?? priceOf(field);
+    if (known !== undefined) return known;
+    if (field.args.some(({ name }) => name === 'first')) return aPage;
+    if (isListType(getNullableType(field.type))) return unknownList;
+    const isRoot = [this.#schema.getQueryType(), this.#schema.getMutationType()].includes(parent as never);
+    return isRoot || isCompositeType(getNamedType(field.type)) ? anObject : null;
+  }
+
+  /** The field's arguments, of the variables that a client sends. An absent variable leaves the argument its default. */
+  #args(node: FieldNode, field: GraphQLField<unknown, unknown>): Part['args'] {
+    const given = new Map(node.arguments?.map(({ name, value }) => [name.value, value]));
+    const readers = field.args.map(
+      ({ name, defaultValue }) => [name, this.#reader(given.get(name), defaultValue)] as const,
+    );
+    return (variables) => Object.fromEntries(readers.map(([name, read]) => [name, read(variables)]));
+  }
+
+  #reader(value: ValueNode | undefined, usual: unknown): (variables: Variables) => unknown {
+    if (value === undefined) return () => usual;
     if (value.kind === Kind.VARIABLE) {
-      const variable = value.name.value;
-      const definition = this.#operation.variableDefinitions?.find(
-        (candidate) => candidate.variable.name.value === variable,
-      );
-      const given: unknown =
-        definition?.defaultValue === undefined ? usual : valueFromASTUntyped(definition.defaultValue);
-      return { variable, absent: typeof given === 'number' ? given : usual };
+      const name = value.name.value;
+      return (variables) => variables[name] ?? this.#defaults[name] ?? usual;
     }
-    return value.kind === Kind.INT ? Number(value.value) : usual;
+    if (!hasVariables(value)) {
+      const constant = valueFromASTUntyped(value);
+      return () => constant;
+    }
+    return (variables) => valueFromASTUntyped(value, { ...this.#defaults, ...variables });
   }
 
   #fragment(name: string): CostPlan {
@@ -139,8 +171,7 @@ class Planner {
     if (known !== undefined) return known;
     const fragment = this.#fragments.get(name);
     const type = this.#conditionType(fragment?.typeCondition.name.value);
-    const plan =
-      fragment === undefined || type === null ? { fixed: 0, pages: [] } : this.plan(fragment.selectionSet, type);
+    const plan = fragment === undefined || type === null ? FREE : this.plan(fragment.selectionSet, type);
     this.#planned.set(name, plan);
     return plan;
   }
@@ -150,4 +181,10 @@ class Planner {
     const type = typeFromAST(this.#schema, { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: name } });
     return isCompositeType(type) ? type : null;
   }
+}
+
+function hasVariables(value: ValueNode): boolean {
+  let found = false;
+  visit(value, { Variable: () => void (found = true) });
+  return found;
 }

@@ -143,7 +143,12 @@ export const MemberRoleEnum = register('MemberRole', 'What a member may do in an
   BILLING: 'Reads everything and looks after plans and money; no members, keys or names.',
   MEMBER: 'Uses; reads name, plan and balance, and of records, summaries and members only their own.',
 });
-export const MembershipStatusEnum = register('MembershipStatus', 'Whether a member may use credits here.', {
-  ACTIVE: 'They may.',
-  SUSPENDED: 'All new use here is refused with MEMBER_SUSPENDED. They read what a MEMBER reads, and change nothing.',
-});
+export const MembershipStatusEnum = register(
+  'MembershipStatus',
+  'Whether a member may use credits here, or is asked to be one.',
+  {
+    ACTIVE: 'They may.',
+    SUSPENDED: 'All new use here is refused with MEMBER_SUSPENDED. They read what a MEMBER reads, and change nothing.',
+    INVITED: 'Asked, and has not answered: no rights, no use.',
+  },
+);

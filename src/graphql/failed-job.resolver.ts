@@ -12,10 +12,10 @@ export class FailedJobResolver {
   failedJobs(
     @Args(() => PageArgs) page: PageArgs,
     @Arg('task', () => String, { nullable: true, description: 'Of this task only.' }) task: string | null | undefined,
-    @Ctx() { principal, services }: RequestContext,
+    @Ctx() { principal, loaders }: RequestContext,
   ): Promise<Page<FailedJob>> {
     requireOperator(principal);
-    return services.failedJobs.list(pageOf(page), task ?? null);
+    return loaders.reads.failedJobs.list(pageOf(page), task ?? null);
   }
 
   @Mutation(() => Boolean, {

@@ -1,4 +1,4 @@
-import { Arg, Ctx, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Ctx, Extensions, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Hold } from '../credits/holds.ts';
@@ -12,9 +12,11 @@ import { LedgerEntry, LedgerVerification } from './ledger-entry.type.ts';
 import { partyOf } from './party.ts';
 import { Reservation } from './reservation.type.ts';
 import { UsageRecord } from './usage-record.type.ts';
+import { aListOf, aShare } from './price.ts';
 
 @Resolver(() => LedgerEntry)
 export class LedgerEntryResolver {
+  @Extensions({ price: aShare(1 / 4) })
   @Query(() => LedgerVerification, {
     description:
       'Recomputes the account from the ledger and compares. Operators, and who may read the whole entity. One at a time per entity: a second caller shares the running one.',
@@ -24,9 +26,10 @@ export class LedgerEntryResolver {
     @Ctx() context: RequestContext,
   ): Promise<Verification> {
     const entity = await requireAllowed(context, billingEntityId, 'ledger.verify');
-    return context.services.verification.verify(entity.billingEntityId);
+    return context.loaders.reads.verification.verify(entity.billingEntityId);
   }
 
+  @Extensions({ price: aListOf(3) })
   @FieldResolver(() => [UsageRecord], {
     description: 'The use that it charged, or the one that it refunded; empty for other kinds.',
   })

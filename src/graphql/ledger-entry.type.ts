@@ -1,9 +1,10 @@
-import { Field, ID, ObjectType } from 'type-graphql';
+import { Extensions, Field, ID, ObjectType } from 'type-graphql';
 import type { Entry, EntryKind } from '../credits/account.ts';
 import { entryId } from '../ids.ts';
 import { connectionOf } from './connection.type.ts';
 import { LedgerEntryKindEnum } from './enums.ts';
 import { CreditsScalar, DateTimeScalar, SafeIntScalar } from './scalars.ts';
+import { plainValues } from './price.ts';
 
 @ObjectType({ description: 'One line of the append-only ledger. Read by whoever reads all of the billing entity.' })
 export class LedgerEntry {
@@ -77,6 +78,7 @@ export class LedgerVerification {
   @Field(() => SafeIntScalar, { description: 'Differences found.' })
   readonly problemCount!: bigint;
 
+  @Extensions({ price: plainValues })
   @Field(() => [String], { description: 'The first 100, each naming the row.' })
   readonly problems!: readonly string[];
 }

@@ -8,18 +8,27 @@ import { CreditsScalar, DateTimeScalar } from './scalars.ts';
 
 @ObjectType({
   description:
-    'A user in an organization. Read by the user, and by the organization’s OWNER, ADMIN and BILLING and by operators.',
+    'A user in an organization, or asked to be. Read by the user, and by the organization’s OWNER, ADMIN and BILLING and by operators.',
 })
 export class Membership {
   /** Not a field: the organization. */
   readonly billingEntityId!: string;
 
-  /** Not a field: part of the public id. */
+  /** Not a field: a made-up one, while they are invited. */
   readonly userId!: string;
 
-  @Field(() => ID, { name: 'id', description: 'Opaque; the same again if the user comes back.' })
+  /** Not a field: what the public id is made of; null: of the user’s. */
+  readonly inviteeId!: string | null;
+
+  /** Not a field: INVITED, whom the inviter named. */
+  readonly externalId!: string | null;
+
+  @Field(() => ID, {
+    name: 'id',
+    description: 'Opaque; the same when an invitation is accepted, and again if the user comes back.',
+  })
   get publicId(): string {
-    return membershipId(this.billingEntityId, this.userId);
+    return membershipId(this.billingEntityId, this.inviteeId ?? this.userId);
   }
 
   @Field(() => MemberRoleEnum, { simple: true, description: 'What they may do here.' })
@@ -35,8 +44,23 @@ export class Membership {
   })
   readonly creditLimit!: bigint | null;
 
-  @Field(() => DateTimeScalar, { simple: true, description: 'Since when they belong to it.' })
+  @Field(() => DateTimeScalar, {
+    simple: true,
+    description: 'Since when they belong to it; INVITED: since when they are asked.',
+  })
   readonly joinedAt!: Date;
+}
+
+@ObjectType({ description: 'An organization that somebody is asked to belong to. Read by that person alone.' })
+export class Invitation {
+  /** Not a field: the organization. */
+  readonly organizationId!: string;
+
+  @Field(() => MemberRoleEnum, { simple: true, description: 'What they would be there.' })
+  readonly role!: MemberRole;
+
+  @Field(() => DateTimeScalar, { simple: true, description: 'Since when they are asked.' })
+  readonly invitedAt!: Date;
 }
 
 export const MembershipConnection = connectionOf('Membership', () => Membership, 'memberships');
@@ -45,7 +69,8 @@ export const MembershipConnection = connectionOf('Membership', () => Membership,
 export class MembersArgs extends PageArgs {
   @Field(() => String, {
     nullable: true,
-    description: 'Looked for in members’ names and external ids, whatever their case.',
+    description:
+      'Looked for in members’ names and external ids, whatever their case; of who is INVITED, in what the inviter named.',
   })
   readonly search?: string | null;
 }
@@ -55,7 +80,9 @@ export class SetMemberInput {
   @Field(() => ID, { description: 'The organization.' })
   readonly billingEntityId!: string;
 
-  @Field(() => String, { description: 'The user’s `sub`. Somebody nobody named before is made on the spot.' })
+  @Field(() => String, {
+    description: 'The user’s `sub`, known here or not. Whom an operator names first is made on the spot.',
+  })
   readonly userExternalId!: string;
 
   @Field(() => MemberRoleEnum, { description: 'Their role from now on.' })
@@ -70,7 +97,8 @@ export class SetMemberInput {
 
   @Field(() => MembershipStatusEnum, {
     nullable: true,
-    description: 'Absent: unchanged, ACTIVE for a new member. null: BAD_USER_INPUT.',
+    description:
+      'Absent: unchanged; a new member is INVITED, or ACTIVE where an operator sets it. INVITED and null: BAD_USER_INPUT. Another status for who is INVITED, or new: CONFLICT, but for an operator.',
   })
   readonly status?: MembershipStatus | null;
 
@@ -78,7 +106,7 @@ export class SetMemberInput {
   readonly reason?: string | null;
 }
 
-@InputType({ description: 'Whose membership ends.' })
+@InputType({ description: 'Whose membership ends, or whose invitation is withdrawn.' })
 export class RemoveMemberInput {
   @Field(() => ID, { description: 'The organization.' })
   readonly billingEntityId!: string;

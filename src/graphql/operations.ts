@@ -1,19 +1,8 @@
-import {
-  createSourceEventStream,
-  execute,
-  getVariableValues,
-  GraphQLError,
-  Kind,
-  OperationTypeNode,
-  parse,
-  validate,
-} from 'graphql';
+import { createSourceEventStream, execute, GraphQLError, Kind, OperationTypeNode, parse, validate } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Limits } from '../config.ts';
 import { type Log, strikeText } from '../log.ts';
-import { Compiler, withSource } from './compilation.ts';
-import type { CompiledOperation } from './compilation.ts';
 import { costOf, planCost } from './cost.ts';
 import type { CostPlan } from './cost.ts';
 import { brief, codedError, executionError, thrownError } from './errors.ts';
@@ -51,19 +40,12 @@ export interface OperationsOptions {
   /** «Did you mean» in validation errors: handy at home, a leak in production. */
   readonly suggestions: boolean;
   readonly observe?: OperationObserver;
-  /** A document is compiled when it is executed for this many-th time; before, a compile would cost more than it saves. */
-  readonly compileAt?: number;
-  /** A compile costs milliseconds; clients that send ever new documents must not buy them at will. */
-  readonly compilesPerSecond?: number;
 }
 
 interface KnownOperation extends Operation {
   readonly costPlan: CostPlan;
   /** A subscription whose events look alike to whoever may see them. */
   readonly isSameForAll: boolean;
-  executions: number;
-  /** undefined: not tried yet; null: graphql-js for good. */
-  compiled: CompiledOperation | null | undefined;
 }
 
 interface KnownDocument {
@@ -81,8 +63,6 @@ export class Operations {
   readonly #log: Log;
   readonly #suggestions: boolean;
   readonly #observe: OperationObserver | undefined;
-  readonly #compileAt: number;
-  readonly #compiler: Compiler;
   readonly #shared = new SharedResults();
   readonly #documents: LRUCache<string, KnownDocument>;
 
@@ -92,8 +72,6 @@ export class Operations {
     this.#log = options.log;
     this.#suggestions = options.suggestions;
     this.#observe = options.observe;
-    this.#compileAt = options.compileAt ?? 3;
-    this.#compiler = new Compiler(options.schema, options.compilesPerSecond ?? 20);
     this.#documents = new LRUCache({
       max: options.limits.documentCacheEntries,
       maxSize: options.limits.documentCacheBytes,
@@ -115,7 +93,7 @@ export class Operations {
     if (document.errors !== null) return { operation: null, errors: document.errors };
     const operation = findOperation(document, request.operationName);
     if (typeof operation === 'string') return refused('OPERATION_RESOLUTION_FAILURE', operation);
-    const cost = costOf(operation.costPlan, request.variables);
+    const cost = costOf(operation.costPlan, request.variables, this.#limits.operationCost);
     if (typeof cost === 'string') return refused('BAD_USER_INPUT', cost);
     if (cost > this.#limits.operationCost) {
       return refused(
@@ -139,13 +117,17 @@ export class Operations {
     const startedMs = performance.now();
     const known = operation as KnownOperation;
     try {
-      const compiled = this.#compiled(known);
-      const result = compiled ? compiled(root, context, variables) : this.#interpret(known, variables, context, root);
-      if (!isPromise(result)) {
-        return this.#finish({ known, variables, context, root, startedMs }, result, compiled !== null);
-      }
+      const result = execute({
+        schema: this.#schema,
+        document: known.document,
+        operationName: known.name,
+        variableValues: variables ?? {},
+        contextValue: context,
+        rootValue: root,
+      });
+      if (!isPromise(result)) return this.#clientResult(known, result, startedMs);
       return result.then(
-        (settled) => this.#finish({ known, variables, context, root, startedMs }, settled, compiled !== null),
+        (settled) => this.#clientResult(known, settled, startedMs),
         (error: unknown) => this.#failed(known, startedMs, error),
       );
     } catch (error) {
@@ -232,51 +214,9 @@ export class Operations {
         node,
         costPlan,
         isSameForAll: isSameForAll(this.#schema, node),
-        executions: 0,
-        compiled: undefined,
       });
     }
     return { operations, errors: null };
-  }
-
-  #compiled(operation: KnownOperation): CompiledOperation | null {
-    if (operation.compiled === undefined) {
-      operation.executions += 1;
-      if (operation.executions < this.#compileAt) return null;
-      operation.compiled = this.#compiler.compile(operation.document, operation.name);
-    }
-    return operation.compiled ?? null;
-  }
-
-  #interpret(
-    operation: KnownOperation,
-    variables: Record<string, unknown> | null | undefined,
-    context: unknown,
-    root: unknown,
-  ): Promise<ExecutionResult> | ExecutionResult {
-    return execute({
-      schema: this.#schema,
-      document: operation.document,
-      operationName: operation.name,
-      variableValues: variables ?? {},
-      contextValue: context,
-      rootValue: root,
-    });
-  }
-
-  #finish(run: Run, result: ExecutionResult, wasCompiled: boolean): Promise<ExecutionResult> | ExecutionResult {
-    // Without data nothing was executed: the variables were refused. In its own words compiled code would say why in
-    // others than graphql-js; so graphql-js is asked again, and if it finds nothing wrong, it is right.
-    if (wasCompiled && result.errors !== undefined && result.data === undefined) {
-      const definitions = run.known.node.variableDefinitions ?? [];
-      const { errors } = getVariableValues(this.#schema, definitions, run.variables ?? {}, { maxErrors: 50 });
-      if (errors === undefined) {
-        run.known.compiled = null;
-        return this.execute(run.known, run.variables, run.context, run.root);
-      }
-      return this.#clientResult(run.known, { errors }, run.startedMs);
-    }
-    return this.#clientResult(run.known, result, run.startedMs);
   }
 
   #clientResult(known: KnownOperation, result: ExecutionResult, startedMs: number): ExecutionResult {
@@ -284,10 +224,7 @@ export class Operations {
     this.#observe?.(known.kind, errors === undefined ? 'ok' : 'error', (performance.now() - startedMs) / 1000);
     if (errors === undefined) return result;
     if (result.data === undefined) return { errors: errors.map((error) => this.#requestError(error)) };
-    return {
-      data: result.data,
-      errors: errors.map((error) => executionError(withSource(error, known.document), this.#log)),
-    };
+    return { data: result.data, errors: errors.map((error) => executionError(error, this.#log)) };
   }
 
   /** Errors of a request that was not executed at all: its variables, or what a subscription's source says. */
@@ -311,14 +248,6 @@ export class Operations {
     const struck = strikeText(brief(message));
     return this.#suggestions ? struck : struck.replace(/ ?Did you mean .*\?$/s, '');
   }
-}
-
-interface Run {
-  readonly known: KnownOperation;
-  readonly variables: Record<string, unknown> | null | undefined;
-  readonly context: unknown;
-  readonly root: unknown;
-  readonly startedMs: number;
 }
 
 function refused(

@@ -1,4 +1,4 @@
-import { Args, Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
+import { Args, Ctx, Extensions, FieldResolver, Resolver, Root } from 'type-graphql';
 import type { AuditLogEntry } from '../billing-entities/audit-log.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
 import type { Membership as DomainMembership } from '../billing-entities/membership.entity.ts';
@@ -8,11 +8,13 @@ import { nullUnless, onlyUserId } from './authorization.ts';
 import { BillingEntity } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { MembersArgs, MembershipConnection } from './membership.type.ts';
-import { pageOf } from './page.args.ts';
+import { pageOf, wanted } from './page.args.ts';
+import { aPageLookedThrough } from './price.ts';
 
 /** What a billing entity leads to that concerns who administers it. */
 @Resolver(() => BillingEntity)
 export class OrganizationFieldsResolver {
+  @Extensions({ price: aPageLookedThrough('search', 100) })
   @FieldResolver(() => MembershipConnection, {
     nullable: true,
     description:
@@ -24,12 +26,12 @@ export class OrganizationFieldsResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<DomainMembership> | null> {
     if (entity.type !== 'ORGANIZATION') return null;
-    return nullUnless(context, { entity, operation: 'members.read' }, async () =>
-      context.services.members.list(entity.billingEntityId, pageOf(args), {
-        search: args.search ?? null,
-        onlyUserId: await onlyUserId(context, entity, 'members.readAll'),
-      }),
-    );
+    return nullUnless(context, { entity, operation: 'members.read' }, async () => {
+      const only = { onlyUserId: await onlyUserId(context, entity, 'members.readAll') };
+      const { search = null } = args;
+      if (search === null) return context.loaders.pages.members.load(wanted(entity, args, only));
+      return context.loaders.reads.members.list(entity.billingEntityId, pageOf(args), { search, ...only });
+    });
   }
 
   @FieldResolver(() => AuditLogConnection, {
@@ -42,7 +44,7 @@ export class OrganizationFieldsResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<AuditLogEntry> | null> {
     return nullUnless(context, { entity, operation: 'auditLog.read' }, () =>
-      context.services.auditLog.list(entity.billingEntityId, pageOf(args), toAuditLogFilter(args)),
+      context.loaders.pages.auditLog.load(wanted(entity, args, toAuditLogFilter(args))),
     );
   }
 }

@@ -10,8 +10,12 @@ import { notNull } from './inputs.ts';
 
 @InputType({ description: 'A new organization.' })
 class CreateOrganizationInput {
-  @Field(() => String, { description: 'The identity provider’s id of it: 1 to 255 characters. Taken: CONFLICT.' })
-  readonly externalId!: string;
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The identity provider’s id of it: 1 to 255 characters. Absent: one of ours is made, and each call makes another organization. null, or one that begins as ours do: BAD_USER_INPUT. Taken: CONFLICT. A user’s that their token does not name, taken or not: FORBIDDEN, unless the installation leaves ids open.',
+  })
+  readonly externalId?: string | null;
 
   @Field(() => String, { description: 'Its name, for people: 1 to 255 characters.' })
   readonly name!: string;
@@ -25,6 +29,22 @@ class CreateOrganizationInput {
       'The `sub` of who owns it. A user creates their own: absent or themselves, else FORBIDDEN. Services and operators name anybody, or nobody yet.',
   })
   readonly ownerExternalId?: string | null;
+}
+
+@InputType({ description: 'Another external id of an organization.' })
+class SetOrganizationExternalIdInput {
+  @Field(() => ID, { description: 'The organization.' })
+  readonly billingEntityId!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'What it is called from now on: 1 to 255 characters. Absent: one of ours. Taken: CONFLICT. null: BAD_USER_INPUT.',
+  })
+  readonly externalId?: string | null;
+
+  @Field(() => String, { description: 'Why, for the audit log: 1 to 1000 characters.' })
+  readonly reason!: string;
 }
 
 @InputType({ description: 'What changes about an organization; what is absent stays. null: BAD_USER_INPUT.' })
@@ -55,10 +75,27 @@ export class OrganizationResolver {
     const known = requirePrincipal(principal);
     const { externalId, name, visibility, ownerExternalId } = input;
     return services.organizations.create(known, {
-      externalId,
+      externalId: externalId === undefined ? null : notNull('externalId', externalId),
       name,
       visibility,
       ownerExternalId: ownerExternalId ?? null,
+    });
+  }
+
+  @Mutation(() => BillingEntity, {
+    description:
+      'Gives an organization another external id; the old one is free for whose it is. Use that names the old one is another’s or NOT_FOUND from the answer on. Operators only.',
+  })
+  setOrganizationExternalId(
+    @Arg('input', () => SetOrganizationExternalIdInput, { description: 'Which, and what it is called.' })
+    { billingEntityId, externalId, reason }: SetOrganizationExternalIdInput,
+    @Ctx() { principal, services }: RequestContext,
+  ): Promise<Row> {
+    const known = requirePrincipal(principal);
+    return services.organizations.setExternalId(known, {
+      billingEntityId: parseEntityId(billingEntityId),
+      externalId: externalId === undefined ? null : notNull('externalId', externalId),
+      reason,
     });
   }
 

@@ -15,3 +15,12 @@ export class PageArgs {
 export function pageOf({ first, after }: PageArgs): PageRequest {
   return { first, after: after ?? null };
 }
+
+/** The page of this entity that the arguments ask for, to be read with the same page of others. */
+export function wanted<Terms>(
+  { billingEntityId }: { readonly billingEntityId: string },
+  args: PageArgs,
+  terms: Terms,
+): { billingEntityId: string; page: PageRequest; terms: Terms } {
+  return { billingEntityId, page: pageOf(args), terms };
+}

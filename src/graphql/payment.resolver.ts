@@ -1,4 +1,4 @@
-import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { requirePrincipal } from '../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
 import { type Page, toPage } from '../pagination.ts';
@@ -21,10 +21,12 @@ import {
   UpcomingInvoice,
 } from './payment.type.ts';
 import { BillingSubscription } from './subscription.type.ts';
+import { aPage, PROVIDER_CALL, withWork } from './price.ts';
 
 /** Plans and credits for money, by way of the payment provider. */
 @Resolver(() => BillingEntity)
 export class PaymentResolver {
+  @Extensions({ price: withWork(PROVIDER_CALL) })
   @Query(() => PlanChangePreview, {
     description: 'What changePlan would do now. Changes nothing. More units while an invoice is open: CONFLICT.',
   })
@@ -36,6 +38,7 @@ export class PaymentResolver {
     return offered(context.services.planChanges).preview(billingEntityId, input);
   }
 
+  @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => HostedSession, {
     description:
       'A page where a plan or credits are paid for. Who has a subscription changes its plan instead: CONFLICT. Return addresses of origins that are not allowed here: BAD_USER_INPUT.',
@@ -49,6 +52,7 @@ export class PaymentResolver {
     return offered(context.services.checkout).open(payer, { plan, credits, quantity, successUrl, cancelUrl });
   }
 
+  @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => BillingSubscription, {
     description:
       'For the success page: fetches what Checkout did, whether the webhook came or not. Again: the same. Not paid yet: CONFLICT. Who bought credits and has no subscription is told the free trial’s terms.',
@@ -62,6 +66,7 @@ export class PaymentResolver {
     return offered(context.services.checkout).complete(payer, sessionId);
   }
 
+  @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => HostedSession, { description: 'A page with the payer’s invoices, cards and subscription.' })
   async createBillingPortalSession(
     @Arg('input', () => CreateBillingPortalSessionInput, { description: 'Whose, and where it leads back to.' })
@@ -72,6 +77,7 @@ export class PaymentResolver {
     return offered(context.services.checkout).openPortal(payer, { returnUrl });
   }
 
+  @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => BillingSubscription, {
     description:
       'More units at once: charged now, with their credits when that is paid; until then `pendingPayment` says where. Fewer units, or FREE_TRIAL: when the period ends. What was scheduled before is overtaken. Without a subscription: CONFLICT, use Checkout.',
@@ -84,6 +90,7 @@ export class PaymentResolver {
     return offered(context.services.planChanges).change(requirePrincipal(context.principal), billingEntityId, input);
   }
 
+  @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => BillingSubscription, {
     description:
       'The subscription ends with its period. What waits for its payment, or was scheduled, is given up. Again: the same. Without one: CONFLICT.',
@@ -96,6 +103,7 @@ export class PaymentResolver {
     return offered(context.services.planChanges).cancel(requirePrincipal(context.principal), billingEntityId);
   }
 
+  @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => BillingSubscription, {
     description: 'A subscription that was to end goes on. Again: the same. One that has ended: CONFLICT.',
   })
@@ -107,6 +115,7 @@ export class PaymentResolver {
     return offered(context.services.planChanges).resume(requirePrincipal(context.principal), billingEntityId);
   }
 
+  @Extensions({ price: withWork(PROVIDER_CALL, aPage) })
   @FieldResolver(() => InvoiceConnection, {
     nullable: true,
     description:
@@ -123,6 +132,7 @@ export class PaymentResolver {
     });
   }
 
+  @Extensions({ price: withWork(PROVIDER_CALL) })
   @FieldResolver(() => UpcomingInvoice, {
     nullable: true,
     description:

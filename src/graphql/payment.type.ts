@@ -1,9 +1,10 @@
-import { ArgsType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import { ArgsType, Extensions, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { PlanCode } from '../plans/plans.ts';
 import { connectionOf } from './connection.type.ts';
 import { PlanChangeTimingEnum } from './enums.ts';
 import { PageArgs } from './page.args.ts';
 import { CreditsScalar, DateTimeScalar, PlanCodeScalar } from './scalars.ts';
+import { plainValues } from './price.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'An invoice of the payment provider’s.' })
 export class Invoice {
@@ -16,7 +17,7 @@ export class Invoice {
   @Field(() => String, { description: 'The payment provider’s word for how it stands, such as open or paid.' })
   readonly status!: string;
 
-  @Field(() => Int, { description: 'What it comes to, in cents.' })
+  @Field(() => Int, { description: 'What it comes to, in cents. Saturates at 2^31−1.' })
   readonly totalCents!: number;
 
   @Field(() => String, { description: 'Of the amounts: usd.' })
@@ -48,10 +49,10 @@ export class InvoicesArgs extends PageArgs {
 
 @ObjectType({ simpleResolvers: true, description: 'What the next invoice would come to as things stand.' })
 export class UpcomingInvoice {
-  @Field(() => Int, { description: 'All of it, in cents.' })
+  @Field(() => Int, { description: 'All of it, in cents. Saturates at 2^31−1.' })
   readonly totalCents!: number;
 
-  @Field(() => Int, { description: 'Its overage, as far as it has been reported, in cents.' })
+  @Field(() => Int, { description: 'Its overage, as far as it has been reported, in cents. Saturates at 2^31−1.' })
   readonly overageCents!: number;
 
   @Field(() => String, { description: 'Of the amounts: usd.' })
@@ -69,15 +70,16 @@ export class PlanChangePreview {
   @Field(() => DateTimeScalar, { description: 'At which instant, if it is paid at once.' })
   readonly effectiveAt!: Date;
 
-  @Field(() => Int, { description: 'US cents.' })
+  @Field(() => Int, { description: 'US cents. Saturates at 2^31−1.' })
   readonly dueNowCents!: number;
 
   @Field(() => CreditsScalar, { description: 'Credits that it brings once it is paid.' })
   readonly creditsAdded!: bigint;
 
-  @Field(() => Int, { description: 'US cents of the plan in the next period, without overage.' })
+  @Field(() => Int, { description: 'US cents of the plan in the next period, without overage. Saturates at 2^31−1.' })
   readonly nextInvoiceCents!: number;
 
+  @Extensions({ price: plainValues })
   @Field(() => [String], { description: 'Features that the plan would no longer grant.' })
   readonly featuresLost!: readonly string[];
 

@@ -1,7 +1,8 @@
-import { Field, Int, ObjectType } from 'type-graphql';
+import { Extensions, Field, Int, ObjectType } from 'type-graphql';
 import type { Rate } from '../plans/rates.ts';
 import { UsageResourceEnum } from './enums.ts';
 import { CreditsScalar, PlanCodeScalar, SafeIntScalar } from './scalars.ts';
+import { plainValues } from './price.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'What a plan costs and gives. Anybody may read it.' })
 export class Plan {
@@ -17,6 +18,7 @@ export class Plan {
   @Field(() => CreditsScalar, { description: 'Credits each period for one unit; for FREE_TRIAL, once.' })
   readonly credits!: bigint;
 
+  @Extensions({ price: plainValues })
   @Field(() => [String], { description: 'Features that the plan grants, such as basic_chatflows.' })
   readonly features!: readonly string[];
 

@@ -1,4 +1,4 @@
-import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Resolver, Root } from 'type-graphql';
+import { Arg, Ctx, Extensions, FieldResolver, ID, Int, Mutation, Resolver, Root } from 'type-graphql';
 import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
 import { requirePrincipal } from '../billing-entities/access.ts';
 import type { Hold } from '../credits/holds.ts';
@@ -8,9 +8,11 @@ import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { partyOf } from './party.ts';
 import { Reservation, ReserveCreditsInput, ReserveCreditsResult } from './reservation.type.ts';
+import { COMMAND, withWork } from './price.ts';
 
 @Resolver(() => Reservation)
 export class ReservationResolver {
+  @Extensions({ price: withWork(COMMAND) })
   @Mutation(() => ReserveCreditsResult, {
     description: 'Keeps credits for running work, once per key; succeeds exactly where consuming as much would.',
   })

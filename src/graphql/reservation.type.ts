@@ -86,10 +86,14 @@ export const ReservationConnection = connectionOf('Reservation', () => Reservati
 
 @ObjectType({ simpleResolvers: true, description: 'The credits are reserved.' })
 class ReserveCreditsSuccess {
-  @Field(() => Reservation, { description: 'The reservation, as it is now.' })
+  @Field(() => Reservation, {
+    description: 'The reservation, as it is now; on a replay, for whoever does not see the payer, as it was made.',
+  })
   readonly reservation!: Hold;
 
-  @Field(() => CreditBalance, { description: 'After this change; on a replay: the balance now.' })
+  @Field(() => CreditBalance, {
+    description: 'After this change; on a replay: the balance now, or for whoever does not see the payer that of then.',
+  })
   readonly balance!: Balance;
 
   @Field(() => Boolean, { description: 'True when this answer was given before for the same key.' })

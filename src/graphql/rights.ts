@@ -1,8 +1,8 @@
 /** What became of the rights that open subscriptions and sockets rest on. */
+import { may } from '../billing-entities/authorization.ts';
 import type { ApiKeyPrincipal, Principal } from '../billing-entities/principal.ts';
-import { Refusal } from '../refusal.ts';
 import type { DomainServices } from '../services.ts';
-import { requireVisible, standingOf } from './authorization.ts';
+import { relationTo, standingOf } from './authorization.ts';
 import { Loaders, type RequestContext, type Watched } from './context.ts';
 
 /** An open subscription, and whose it is. */
@@ -11,7 +11,7 @@ export interface Watch extends Watched {
 }
 
 export interface Rights {
-  /** Those of these that have lost their right, or were suspended, since they were opened. */
+  /** Those of these that have lost a right that they were opened with, or were suspended, since then. */
   endedAmong(watches: readonly Watch[]): Promise<ReadonlySet<Watch>>;
   /** Those of these bearers whose keys are still good. */
   goodAmong(bearers: readonly ApiKeyPrincipal[]): Promise<ReadonlySet<ApiKeyPrincipal>>;
@@ -25,7 +25,7 @@ export function createRights(services: DomainServices): Rights {
       const checked = await Promise.all(
         watches.map(async (watch) => ({
           watch,
-          ended: await hasEnded({ services, loaders, principal: watch.principal }, watch),
+          ended: await hasEnded({ loaders, principal: watch.principal }, watch),
         })),
       );
       return new Set(checked.filter(({ ended }) => ended).map(({ watch }) => watch));
@@ -34,13 +34,14 @@ export function createRights(services: DomainServices): Rights {
   };
 }
 
-async function hasEnded(context: RequestContext, { billingEntityId, standing }: Watch): Promise<boolean> {
-  try {
-    const entity = await requireVisible(context, billingEntityId);
-    const now = await standingOf(context, entity);
-    return now !== null && now !== standing;
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'NOT_FOUND') return true;
-    throw error;
-  }
+async function hasEnded(
+  context: Pick<RequestContext, 'principal' | 'loaders'>,
+  { billingEntityId, rights, standing }: Watch,
+): Promise<boolean> {
+  const entity = await context.loaders.entity.load(billingEntityId);
+  if (entity === null) return true;
+  const relation = await relationTo(context, entity);
+  if (!rights.every((right) => may(relation, right))) return true;
+  const now = await standingOf(context, entity);
+  return now !== null && now !== standing;
 }

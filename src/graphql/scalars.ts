@@ -5,7 +5,8 @@ const MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
 /**
  * Whole numbers that JSON carries exactly. Inside they are bigint; a literal is read from its text, so that one that is
- * too large is refused rather than rounded.
+ * too large is refused rather than rounded. Of answers the largest stands for whatever is larger: a sum beyond it must not
+ * break the page that shows it.
  */
 function integerScalar(name: string, description: string): GraphQLScalarType<bigint, number> {
   const refuse = (value: string, node?: ValueNode): never => {
@@ -15,7 +16,7 @@ function integerScalar(name: string, description: string): GraphQLScalarType<big
     name,
     description,
     serialize(value) {
-      if (typeof value === 'bigint' && value <= MAX && value >= -MAX) return Number(value);
+      if (typeof value === 'bigint') return Number(value > MAX ? MAX : value < -MAX ? -MAX : value);
       if (Number.isSafeInteger(value)) return value as number;
       throw new TypeError(`${name} cannot represent ${String(value)}`);
     },
@@ -32,12 +33,15 @@ function integerScalar(name: string, description: string): GraphQLScalarType<big
 }
 
 /** Whole credits. */
-export const CreditsScalar = integerScalar('Credits', 'Whole credits, a JSON integer within ±(2^53−1).');
+export const CreditsScalar = integerScalar(
+  'Credits',
+  'Whole credits, a JSON integer within ±(2^53−1). Answers saturate there: what is larger is shown as the largest.',
+);
 
 /** Counts and quantities. */
 export const SafeIntScalar = integerScalar(
   'SafeInt',
-  'A JSON integer within ±(2^53−1). Counts and quantities must not be negative: BAD_USER_INPUT (in a batch: that item alone).',
+  'A JSON integer within ±(2^53−1). Counts and quantities must not be negative: BAD_USER_INPUT (in a batch: that item alone). Answers saturate there: what is larger is shown as the largest.',
 );
 
 /** A plan's code, as a string or, in a document, as a bare name. */

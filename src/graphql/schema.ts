@@ -1,21 +1,21 @@
 import 'reflect-metadata';
-import type { GraphQLSchema } from 'graphql';
+import { type GraphQLSchema, isAbstractType } from 'graphql';
 import { buildSchema } from 'type-graphql';
 import { AdministrationResolver } from './administration.resolver.ts';
 import { ApiKeyResolver, ApiKeysOfEntityResolver } from './api-key.resolver.ts';
 import { BalanceResolver } from './balance.resolver.ts';
 import { BillingEntityResolver } from './billing-entity.resolver.ts';
-import { resolveTypesByTypename } from './compilation.ts';
 import { ConsumptionResolver } from './consumption.resolver.ts';
 import { ExportResolver } from './export.resolver.ts';
 import { FailedJobResolver } from './failed-job.resolver.ts';
 import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
-import { MembershipResolver } from './membership.resolver.ts';
+import { InvitationResolver, MembershipResolver } from './membership.resolver.ts';
 import { OrganizationFieldsResolver } from './organization-fields.resolver.ts';
 import { OrganizationResolver } from './organization.resolver.ts';
 import { PaymentResolver } from './payment.resolver.ts';
 import { PlanResolver } from './plan.resolver.ts';
 import { ReservationResolver } from './reservation.resolver.ts';
+import { saturateInts } from './saturation.ts';
 import { SubscriptionResolver } from './subscription.resolver.ts';
 import { CreditDrawResolver, UsageRecordResolver } from './usage-record.resolver.ts';
 import { ViewerResolver } from './viewer.resolver.ts';
@@ -33,6 +33,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       CreditDrawResolver,
       ExportResolver,
       FailedJobResolver,
+      InvitationResolver,
       LedgerEntryResolver,
       MembershipResolver,
       OrganizationFieldsResolver,
@@ -52,7 +53,23 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
   for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
     if (root) root.description = ROOTS[root.name as keyof typeof ROOTS];
   }
-  return resolveTypesByTypename(schema);
+  return resolveTypesByTypename(saturateInts(schema));
+}
+
+/**
+ * Lets values of unions and interfaces say their own type in `__typename`, and only there. type-graphql's own
+ * `resolveType` is async: it would make a promise of every answer that leads through one.
+ */
+function resolveTypesByTypename(schema: GraphQLSchema): GraphQLSchema {
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (isAbstractType(type)) type.resolveType = (value) => typenameOf(value);
+  }
+  return schema;
+}
+
+function typenameOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('__typename' in value)) return undefined;
+  return typeof value.__typename === 'string' ? value.__typename : undefined;
 }
 
 const ROOTS = {

@@ -1,4 +1,4 @@
-import { Arg, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Ctx, Extensions, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { requirePrincipal } from '../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
 import type { OveragePolicy as Policy } from '../credits/account.ts';
@@ -9,6 +9,7 @@ import { BillingEntity } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { Plan } from './plan.type.ts';
 import { BillingSubscription, OveragePolicy, SetOveragePolicyInput } from './subscription.type.ts';
+import { plainValues } from './price.ts';
 
 /** Plans and subscriptions of billing entities. */
 @Resolver(() => BillingEntity)
@@ -42,6 +43,7 @@ export class SubscriptionResolver {
     return (await planStateOf(context, entity)).plan;
   }
 
+  @Extensions({ price: plainValues })
   @FieldResolver(() => [String], { description: 'Features the plan grants now, such as basic_chatflows.' })
   async features(@Root() entity: Row, @Ctx() context: RequestContext): Promise<readonly string[]> {
     return (await planStateOf(context, entity)).features;

@@ -1,12 +1,12 @@
-import { Arg, Ctx, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
+import { Arg, Ctx, Extensions, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
 import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import type { Grant } from '../credits/grants.ts';
 import type { Entry } from '../credits/account.ts';
-import type { UsageEvent } from '../usage/usage-history.ts';
+import type { UsageEvent } from '../usage/usage-streams.ts';
 import { keyOfUse } from './api-key.access.ts';
 import { ApiKey } from './api-key.type.ts';
-import { mayOf, onlyUserId, requireWatchable } from './authorization.ts';
+import { mayOf, requireWatchable } from './authorization.ts';
 import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { CreditGrant } from './grant.type.ts';
@@ -16,15 +16,16 @@ import { toCreditRate } from './plan.resolver.ts';
 import { CreditRate } from './plan.type.ts';
 import { DateTimeScalar } from './scalars.ts';
 import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type.ts';
+import { aListOf } from './price.ts';
 
 @Resolver(() => UsageRecord)
 export class UsageRecordResolver {
   @Subscription(() => UsageRecordedEvent, {
     description: 'Use as it is recorded: at most ten events a second, only records that the subscriber may read.',
     async subscribe(request) {
-      const { entity, context } = await requireWatchable(request, 'usage.read');
-      const restriction = { onlyUserId: await onlyUserId(context, entity, 'usage.readAll') };
-      return context.services.usage.watch(entity.billingEntityId, restriction);
+      const rights = { needs: 'usage.read', widenedBy: 'usage.readAll' } as const;
+      const { entity, context, onlyUserId } = await requireWatchable(request, rights);
+      return context.services.usage.watch(entity.billingEntityId, { onlyUserId });
     },
   })
   usageRecorded(
@@ -62,6 +63,7 @@ export class UsageRecordResolver {
     return toCreditRate(record.rate);
   }
 
+  @Extensions({ price: aListOf(3) })
   @FieldResolver(() => [CreditDraw], {
     description:
       'From which grants: only what may be read, so that there are none for who reads the record and not the payer’s grants. Empty for overage and exempt lines.',
@@ -73,8 +75,12 @@ export class UsageRecordResolver {
   }
 
   @FieldResolver(() => DateTimeScalar, { nullable: true, description: 'When it was refunded; null: it was not.' })
-  refundedAt(@Root() record: DomainRecord, @Ctx() { loaders }: RequestContext): Promise<Date | null> {
-    return loaders.refundedAt.load(record);
+  refundedAt(
+    @Root() record: DomainRecord & { readonly refundedAt?: null },
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<Date | null> | null {
+    // An answer that is given again to who does not see the payer says nothing newer.
+    return record.refundedAt === null ? null : loaders.refundedAt.load(record);
   }
 
   @FieldResolver(() => LedgerEntry, {

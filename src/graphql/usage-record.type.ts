@@ -1,4 +1,4 @@
-import { Field, ID, ObjectType } from 'type-graphql';
+import { Extensions, Field, ID, ObjectType } from 'type-graphql';
 import type { UsageRecord as DomainRecord } from '../credits/account.ts';
 import { type Carry, carryToDecimal } from '../credits/conversion.ts';
 import type { Draw } from '../credits/grants.ts';
@@ -6,6 +6,7 @@ import { recordId } from '../ids.ts';
 import { connectionOf } from './connection.type.ts';
 import { BillingModeEnum, UsageResourceEnum } from './enums.ts';
 import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from './scalars.ts';
+import { aListOf } from './price.ts';
 
 @ObjectType({ description: 'One line of use, as recorded and charged. Never changed afterwards.' })
 export class UsageRecord {
@@ -85,6 +86,7 @@ export class CreditDraw implements Draw {
 
 @ObjectType({ simpleResolvers: true, description: 'What was recorded since the last event.' })
 export class UsageRecordedEvent {
+  @Extensions({ price: aListOf(20) })
   @Field(() => [UsageRecord], { description: 'Newest first, at most 20.' })
   readonly records!: readonly DomainRecord[];
 

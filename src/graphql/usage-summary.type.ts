@@ -38,14 +38,14 @@ export class UsageBucket {
   readonly feature!: string | null;
 
   @Field(() => SafeIntScalar, {
-    description: 'How much, in units of the resource; across resources a sum of unlike things.',
+    description: 'How much, in units of the resource; across resources a sum of unlike things. Saturates at 2^53−1.',
   })
   readonly quantity!: bigint;
 
-  @Field(() => CreditsScalar, { description: 'Credits charged, less what was refunded.' })
+  @Field(() => CreditsScalar, { description: 'Credits charged, less what was refunded. Saturates at 2^53−1.' })
   readonly credits!: bigint;
 
-  @Field(() => CreditsScalar, { description: 'Of those, how many were overage.' })
+  @Field(() => CreditsScalar, { description: 'Of those, how many were overage. Saturates at 2^53−1.' })
   readonly overage!: bigint;
 
   @Field(() => SafeIntScalar, { description: 'How many usage records, refunded ones too.' })

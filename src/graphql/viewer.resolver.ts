@@ -1,6 +1,7 @@
-import { Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import { Ctx, Extensions, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import { requirePrincipal } from '../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../billing-entities/billing-entity.entity.ts';
+import type { Invitation as DomainInvitation } from '../billing-entities/invitations.ts';
 import type { Membership as DomainMembership } from '../billing-entities/membership.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { ApiKey as DomainKey } from '../api-keys/api-key.ts';
@@ -8,8 +9,9 @@ import { ApiKey } from './api-key.type.ts';
 import { BillingEntity, Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { partyOf } from './party.ts';
-import { Membership } from './membership.type.ts';
+import { Invitation, Membership } from './membership.type.ts';
 import { Viewer } from './viewer.type.ts';
+import { aListOf } from './price.ts';
 
 @Resolver(() => Viewer)
 export class ViewerResolver {
@@ -37,13 +39,23 @@ export class ViewerResolver {
     return principal.kind === 'API_KEY' ? partyOf(principal.billingEntityId, context) : null;
   }
 
+  @Extensions({ price: aListOf(20) })
   @FieldResolver(() => [Membership], {
     description: 'The organizations that the caller belongs to, and as what; empty for services and operators.',
   })
   async memberships(
     @Root() principal: Principal,
-    @Ctx() { services }: RequestContext,
+    @Ctx() { loaders }: RequestContext,
   ): Promise<readonly DomainMembership[]> {
-    return principal.kind === 'USER' ? services.members.ofUser(principal.billingEntityId) : [];
+    return principal.kind === 'USER' ? loaders.reads.members.ofUser(principal.billingEntityId) : [];
+  }
+
+  @Extensions({ price: aListOf(20) })
+  @FieldResolver(() => [Invitation], {
+    description:
+      'What the caller is asked to belong to and has not answered, at most a hundred; not in memberships until accepted.',
+  })
+  invitations(@Root() principal: Principal, @Ctx() { loaders }: RequestContext): Promise<readonly DomainInvitation[]> {
+    return loaders.reads.invitations.ofPrincipal(principal);
   }
 }

@@ -47,6 +47,9 @@ export interface Authenticator {
 const longestToken = 8192;
 const longestSubject = 255;
 const longestName = 255;
+/** An external id, and how many of them one token may claim; what is beyond is not claimed. */
+const longestOrganization = 255;
+const mostOrganizations = 256;
 const rememberedTokens = 20_000;
 /** A token whose key left the address ends within this and the age that keys may have: three minutes in all. */
 const rememberedMs = 120_000;
@@ -213,7 +216,14 @@ class TokenAuthenticator implements Authenticator {
       ...(name === undefined ? {} : { name }),
       ...(email === undefined ? {} : { email }),
     });
-    return { kind: 'USER', billingEntityId, ...bearer } satisfies UserPrincipal;
+    const claim = auth.organizationClaim;
+    const claimedOrganizations = claim !== null && Object.hasOwn(claims, claim) ? organizationsIn(claims[claim]) : [];
+    return {
+      kind: 'USER',
+      billingEntityId,
+      ...(claimedOrganizations.length > 0 && { claimedOrganizations }),
+      ...bearer,
+    } satisfies UserPrincipal;
   }
 
   /** A token that fails is the caller's fault; keys that cannot be fetched are not, and trying again may help. */
@@ -253,4 +263,13 @@ function textClaim(value: unknown): string | undefined {
   // The cut may have gone through the middle of a character.
   const text = (kept.isWellFormed() ? kept : kept.slice(0, -1)).trim();
   return text === '' ? undefined : text;
+}
+
+/** The organizations that a claim names, as a text or a list of texts. What could be no external id names none. */
+function organizationsIn(claim: unknown): string[] {
+  const values: unknown[] = Array.isArray(claim) ? claim : [claim];
+  return values
+    .filter((value) => typeof value === 'string')
+    .filter((text) => text !== '' && text.length <= longestOrganization && isStorableText(text))
+    .slice(0, mostOrganizations);
 }

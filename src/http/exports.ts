@@ -1,15 +1,21 @@
 /** `/exports/*.csv`: files of any length, streamed to whoever brings a link's token. */
-import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { refusalError } from '../graphql/errors.ts';
 import type { Log } from '../log.ts';
 import { Refusal } from '../refusal.ts';
 import { type ExportFile, exportPath, type Exports } from '../usage/exports.ts';
-import { answerError, commonHeaders, type Exchange, httpError, type Route } from './exchange.ts';
+import { answerError, httpError } from './answers.ts';
+import { paced } from './export-pace.ts';
+import { searchOf } from './paths.ts';
+import { piecesOf } from './pieces.ts';
+import type { Route } from './route.ts';
 
 interface Options {
   readonly exports: Exports;
-  /** How long a client may leave what was sent unread. */
+  /** The window in which a client must take as much as `leastBytesPerSecond` says. */
   readonly stallMs: number;
+  readonly leastBytesPerSecond: number;
   readonly log: Log;
 }
 
@@ -18,71 +24,82 @@ interface Options {
  * logged nor counted; nothing here may name it.
  */
 export function createExportRoutes(options: Options): readonly Route[] {
-  return (['USAGE', 'LEDGER'] as const).map((kind) => ({
-    path: `/${exportPath(kind)}`,
-    methods: ['GET', 'HEAD'],
-    async handle(exchange) {
-      const { request, response } = exchange;
-      request.resume();
-      const token = new URLSearchParams(exchange.search).get('token') ?? '';
-      try {
-        if (request.method === 'HEAD') {
-          const { name } = await options.exports.peek(token, kind);
-          response.writeHead(200, headersOf(exchange, name)).end();
-        } else {
-          await options.exports.deliver(token, kind, (file) => send(exchange, file, options));
+  return (['USAGE', 'LEDGER'] as const).map((kind) => async (app) => {
+    app.route({
+      method: ['GET', 'HEAD'],
+      url: `/${exportPath(kind)}`,
+      async handler(request, reply) {
+        const token = new URLSearchParams(searchOf(request.url)).get('token') ?? '';
+        void reply.headers(NO_REFERRER);
+        try {
+          if (request.method === 'HEAD') {
+            const { name } = await options.exports.peek(token, kind);
+            void reply.headers(headersOf(name)).send();
+          } else {
+            await options.exports.deliver(token, kind, (file) => send(request, reply, file, options));
+          }
+        } catch (error) {
+          if (!(error instanceof Refusal)) throw error;
+          answerRefusal(reply, error);
         }
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        answerRefusal(exchange, error);
-      }
-    },
-  }));
+        return reply;
+      },
+    });
+  });
 }
 
-async function send(exchange: Exchange, { name, text }: ExportFile, { stallMs, log }: Options): Promise<void> {
-  const { response, requestId } = exchange;
+/** Resolves when the client has all of it, or the connection is gone. */
+async function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { name, text }: ExportFile,
+  { stallMs, leastBytesPerSecond, log }: Options,
+): Promise<void> {
+  const { socket } = request.raw;
+  const { connections } = reply.server;
   // What fails before the first rows are there still has a status to say so.
   const first = await text.next();
-  // Who stops reading without going away would keep others from their files.
-  response.setTimeout(stallMs);
-  response.writeHead(200, headersOf(exchange, name));
-  try {
-    await pipeline(async function* () {
-      if (first.done !== true) yield first.value;
-      yield* text;
-    }, response);
-  } catch (error) {
-    // The connection is cut: a part of a file must not pass for all of it.
-    response.destroy();
-    if (!isGone(error)) log.error({ requestId, err: error }, 'an export broke off');
+  if (socket.destroyed) {
+    await text.return();
+    return;
   }
+  const isOver = Promise.withResolvers<void>();
+  reply.raw.once('close', isOver.resolve);
+  // An answer that waits behind another one on the same connection is never told that the connection is gone.
+  socket.once('close', isOver.resolve);
+  async function* pieces(): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      if (first.done !== true) yield* piecesOf(Buffer.from(first.value));
+      for await (const part of text) yield* piecesOf(Buffer.from(part));
+    } catch (error) {
+      // The connection is cut then: a part of a file must not pass for all of it.
+      log.error({ requestId: request.id, err: error }, 'an export broke off');
+      throw error;
+    } finally {
+      // What is left has been written; who does not read the rest is cut like anybody else.
+      connections.setWatched(socket, true);
+    }
+  }
+  connections.setWatched(socket, false);
+  const onTooSlow = (): void => void socket.destroy();
+  const file = Readable.from(paced(pieces(), { windowMs: stallMs, leastBytesPerSecond, onTooSlow }), {
+    objectMode: false,
+  });
+  void reply.headers(headersOf(name)).send(file);
+  await isOver.promise;
+  socket.off('close', isOver.resolve);
+  file.destroy();
 }
 
-/** The client went away, which is its right. */
-function isGone(error: unknown): boolean {
-  // Not `instanceof`: errors of Node's own modules may come from another realm, as they do under the tests' runner.
-  return (error as { code?: unknown } | null)?.code === 'ERR_STREAM_PREMATURE_CLOSE';
-}
-
-function headersOf(exchange: Exchange, name: string): string[] {
-  return [
-    ...commonHeaders(exchange),
-    ...['content-type', 'text/csv; charset=utf-8'],
-    ...['content-disposition', `attachment; filename="${name}"`],
-    ...NO_REFERRER,
-  ];
+function headersOf(name: string): Record<string, string> {
+  return { 'content-type': 'text/csv; charset=utf-8', 'content-disposition': `attachment; filename="${name}"` };
 }
 
 /** The page's address holds the token. */
-const NO_REFERRER = ['referrer-policy', 'no-referrer'];
+const NO_REFERRER = { 'referrer-policy': 'no-referrer' };
 
 /** All links that do not work are alike, so that an answer says nothing about what there is. */
-function answerRefusal(exchange: Exchange, refusal: Refusal): void {
-  if (refusal.code === 'UNAVAILABLE') {
-    answerError(exchange, 503, refusalError(refusal), NO_REFERRER);
-    return;
-  }
-  const error = httpError('NOT_FOUND', 'This link was used, has expired, or never was.');
-  answerError(exchange, 404, error, NO_REFERRER);
+function answerRefusal(reply: FastifyReply, refusal: Refusal): void {
+  if (refusal.code === 'UNAVAILABLE') answerError(reply, 503, refusalError(refusal));
+  else answerError(reply, 404, httpError('NOT_FOUND', 'This link was used, has expired, or never was.'));
 }

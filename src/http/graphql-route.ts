@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { ApolloServer, HeaderMap } from '@apollo/server';
 import type { GraphQLResponse, HTTPGraphQLRequest } from '@apollo/server';
 import {
@@ -7,18 +8,21 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { parse } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Principal } from '../billing-entities/principal.ts';
-import { internalError, refusalError } from '../graphql/errors.ts';
+import type { Limits } from '../config.ts';
+import { internalError } from '../graphql/errors.ts';
 import type { Operations, Prepared } from '../graphql/operations.ts';
 import type { Log } from '../log.ts';
-import { Refusal } from '../refusal.ts';
+import { answer, answerError, httpError } from './answers.ts';
 import type { Authenticator } from './authentication.ts';
-import { answer, answerError, httpError, readBody } from './exchange.ts';
-import type { Exchange, Route } from './exchange.ts';
-import type { EdgeMetrics } from './metrics.ts';
+import { readBody } from './bodies.ts';
+import { searchOf } from './paths.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { Route } from './route.ts';
+import type { Holder, UnreadBytes } from './unread-bytes.ts';
 
 export interface GraphqlRouteOptions {
   readonly schema: GraphQLSchema;
@@ -26,8 +30,8 @@ export interface GraphqlRouteOptions {
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
   readonly contextFor: (principal: Principal | null) => object;
-  readonly bodyBytes: number;
-  readonly metrics: EdgeMetrics;
+  readonly limits: Pick<Limits, 'bodyBytes' | 'anonymousBodyBytes'>;
+  readonly unread: UnreadBytes;
   readonly log: Log;
 }
 
@@ -35,10 +39,17 @@ export interface GraphqlRouteOptions {
 export async function createGraphqlRoute(options: GraphqlRouteOptions): Promise<Route> {
   const apollo = createApollo(options);
   await apollo.start();
-  return {
-    path: '/graphql',
-    methods: ['POST', 'GET'],
-    handle: (exchange) => handle(exchange, apollo, options),
+  return async (app) => {
+    // Before all of it is there, and known to be short enough for who sent it, nothing looks at the body.
+    app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
+      readBody(payload, mostBytesOf(request, options)),
+    );
+    app.route({
+      method: ['POST', 'GET'],
+      url: '/graphql',
+      onRequest: [createAdmission(options), requireJson],
+      handler: (request, reply) => handle(request, reply, { ...options, apollo }),
+    });
   };
 }
 
@@ -48,48 +59,75 @@ interface ApolloContext {
   prepared: Prepared | undefined;
 }
 
-async function handle(
-  exchange: Exchange,
-  apollo: ApolloServer<ApolloContext>,
-  options: GraphqlRouteOptions,
-): Promise<void> {
-  const { request } = exchange;
-  let context: object;
-  let body: unknown;
-  try {
-    const authenticated = options.authenticator.authenticate(
-      request.headers.authorization,
-      request.socket.remoteAddress,
-    );
-    const principal = authenticated instanceof Promise ? await authenticated : authenticated;
-    const wait = options.rateLimit(principal, request.socket.remoteAddress);
-    if (wait !== undefined) await wait;
-    if (request.method === 'POST') {
-      const text = await readDocumentBody(exchange, options.bodyBytes);
-      if (text === null) return;
-      body = parseJson(text);
-      if (body === undefined) {
-        answerError(exchange, 400, httpError('BAD_REQUEST', 'The body is not valid JSON.'));
-        return;
-      }
+/** Who asks, and whether they may ask for more now: known before any of the body is read. */
+function createAdmission({ authenticator, rateLimit, unread }: GraphqlRouteOptions): onRequestHookHandler {
+  const admit = (request: FastifyRequest, principal: Principal | null): Promise<void> | undefined => {
+    const { remoteAddress } = request.socket;
+    request.principal = principal;
+    request.holder = unread.holderOf(principal, remoteAddress);
+    const refusal = unread.refusal(request.holder);
+    if (refusal !== null) throw refusal;
+    return rateLimit(principal, remoteAddress);
+  };
+  return (request, _reply, done) => {
+    // Tokens that are known, and callers who are not counted, cost no promise.
+    try {
+      const authenticated = authenticator.authenticate(request.headers.authorization, request.socket.remoteAddress);
+      const admitted =
+        authenticated instanceof Promise
+          ? authenticated.then((principal) => admit(request, principal))
+          : admit(request, authenticated);
+      if (admitted === undefined) done();
+      else void settle(admitted, done);
+    } catch (error) {
+      done(error as Error);
     }
-    context = options.contextFor(principal);
+  };
+}
+
+async function settle(admitted: Promise<void>, done: (error?: Error) => void): Promise<void> {
+  let failure: Error | undefined;
+  try {
+    await admitted;
   } catch (error) {
-    answerFailure(exchange, error, options);
-    return;
+    failure = error as Error;
   }
+  done(failure);
+}
+
+function mostBytesOf({ principal }: FastifyRequest, { limits }: GraphqlRouteOptions): number {
+  return principal === null ? limits.anonymousBodyBytes : limits.bodyBytes;
+}
+
+async function handle(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: GraphqlRouteOptions & { apollo: ApolloServer<ApolloContext> },
+): Promise<FastifyReply> {
+  const { apollo, contextFor, unread } = options;
+  const body = request.method === 'POST' ? parseJson(request.body as Buffer) : undefined;
+  if (request.method === 'POST' && body === undefined) {
+    return answerError(reply, 400, httpError('BAD_REQUEST', 'The body is not valid JSON.'));
+  }
+  const context: ApolloContext = { context: contextFor(request.principal), prepared: undefined };
   const response = await apollo.executeHTTPGraphQLRequest({
-    httpGraphQLRequest: apolloRequest(exchange, body),
-    context: () => Promise.resolve({ context, prepared: undefined }),
+    httpGraphQLRequest: apolloRequest(request, body),
+    context: () => Promise.resolve(context),
   });
-  const headers: string[] = [];
+  const headers: Record<string, string> = {};
   let contentType = 'application/json; charset=utf-8';
   for (const [name, value] of response.headers) {
     if (name === 'content-type') contentType = value;
-    else if (name !== 'content-length' && name !== 'cache-control') headers.push(name, value);
+    else if (name !== 'content-length' && name !== 'cache-control') headers[name] = value;
   }
   if (response.body.kind !== 'complete') throw new Error('incremental delivery is not supported');
-  answer(exchange, response.status ?? 200, contentType, response.body.string, headers);
+  const text = response.body.string;
+  // Others may have been handed much in the meantime. What a mutation did is told all the same: it was done.
+  if (context.prepared?.operation?.kind !== 'mutation') {
+    const refusal = unread.refusal(request.holder as Holder, Buffer.byteLength(text));
+    if (refusal !== null) throw refusal;
+  }
+  return answer(reply, response.status ?? 200, contentType, text, headers);
 }
 
 function createApollo(options: GraphqlRouteOptions): ApolloServer<ApolloContext> {
@@ -178,32 +216,24 @@ function refuseSubscription(prepared: Prepared): Prepared {
 }
 
 /** Of the headers, those that Apollo looks at. */
-function apolloRequest(exchange: Exchange, body: unknown): HTTPGraphQLRequest {
-  const { request } = exchange;
+function apolloRequest(request: FastifyRequest, body: unknown): HTTPGraphQLRequest {
   const headers = new HeaderMap();
   const { accept } = request.headers;
   const contentType = request.headers['content-type'];
   // Negotiating over an answer that is known costs several times as much as the answer.
   if (accept !== undefined && accept !== '*/*' && accept !== 'application/json') headers.set('accept', accept);
   if (contentType !== undefined) headers.set('content-type', contentType);
-  return { method: request.method ?? 'GET', headers, search: exchange.search, body };
+  return { method: request.method, headers, search: searchOf(request.url), body };
 }
 
-/** null: already answered. */
-async function readDocumentBody(exchange: Exchange, maxBytes: number): Promise<string | null> {
-  const { request } = exchange;
-  if (!isJson(request.headers['content-type']) || (request.headers['content-encoding'] ?? 'identity') !== 'identity') {
-    request.resume();
-    answerError(exchange, 415, httpError('UNSUPPORTED_MEDIA_TYPE', 'Send application/json in UTF-8, not compressed.'));
-    return null;
+/** A POST of anything else is refused without being read. */
+function requireJson(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const { 'content-type': contentType, 'content-encoding': encoding = 'identity' } = request.headers;
+  if (request.method !== 'POST' || (isJson(contentType) && encoding === 'identity')) {
+    done();
+    return;
   }
-  const body = await readBody(request, maxBytes);
-  if (body !== null) return body.toString();
-  answerError(exchange, 413, httpError('PAYLOAD_TOO_LARGE', `The body is longer than ${maxBytes} bytes.`), [
-    'connection',
-    'close',
-  ]);
-  return null;
+  answerError(reply, 415, httpError('UNSUPPORTED_MEDIA_TYPE', 'Send application/json in UTF-8, not compressed.'));
 }
 
 function isJson(contentType: string | undefined): boolean {
@@ -212,28 +242,10 @@ function isJson(contentType: string | undefined): boolean {
 }
 
 /** undefined, which JSON cannot say: not JSON. */
-function parseJson(text: string): unknown {
+function parseJson(body: Buffer): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(body.toString());
   } catch {
     return undefined;
   }
-}
-
-function answerFailure(exchange: Exchange, error: unknown, options: GraphqlRouteOptions): void {
-  exchange.request.resume();
-  if (!(error instanceof Refusal)) {
-    if (exchange.request.destroyed && !exchange.request.complete) return;
-    answerError(exchange, 500, internalError(error, options.log));
-    return;
-  }
-  options.metrics.refusals.inc({ code: error.code });
-  const statuses: Partial<Record<Refusal['code'], number>> = {
-    UNAUTHENTICATED: 401,
-    FORBIDDEN: 403,
-    RATE_LIMITED: 429,
-    UNAVAILABLE: 503,
-  };
-  const more = error.code === 'UNAUTHENTICATED' ? ['www-authenticate', 'Bearer'] : [];
-  answerError(exchange, statuses[error.code] ?? 400, refusalError(error), more);
 }

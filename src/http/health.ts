@@ -1,9 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
 import { strikeText } from '../log.ts';
-import { answer, answerError, answerJson, httpError } from './exchange.ts';
-import type { Exchange, Route } from './exchange.ts';
+import { answer, answerError, answerJson, httpError } from './answers.ts';
+import type { Route } from './route.ts';
 
 /** One thing that must work before requests are worth sending, such as the database. Resolves when it does; rejects with the reason. */
 export interface ReadinessCheck {
@@ -21,19 +22,18 @@ export interface HealthOptions {
 }
 
 /** `/healthz`: the process is alive. `/readyz`: it can work; 503 with the reasons while it cannot. `/metrics`: Prometheus. */
-export function createHealthRoutes(options: HealthOptions): readonly Route[] {
-  const methods = ['GET', 'HEAD'];
-  return [
-    { path: '/healthz', methods, handle: (exchange) => answerJson(exchange, 200, { status: 'alive' }) },
-    { path: '/readyz', methods, handle: (exchange) => answerReadiness(exchange, options) },
-    { path: '/metrics', methods, handle: (exchange) => answerMetrics(exchange, options) },
-  ];
+export function createHealthRoutes(options: HealthOptions): Route {
+  const method = ['GET', 'HEAD'];
+  return async (app) => {
+    app.route({ method, url: '/healthz', handler: (_, reply) => answerJson(reply, 200, { status: 'alive' }) });
+    app.route({ method, url: '/readyz', handler: (_, reply) => answerReadiness(reply, options) });
+    app.route({ method, url: '/metrics', handler: (request, reply) => answerMetrics(request, reply, options) });
+  };
 }
 
-async function answerReadiness(exchange: Exchange, options: HealthOptions): Promise<void> {
+async function answerReadiness(reply: FastifyReply, options: HealthOptions): Promise<FastifyReply> {
   if (options.isDraining()) {
-    answerJson(exchange, 503, { status: 'unavailable', reasons: { server: 'shutting down' } });
-    return;
+    return answerJson(reply, 503, { status: 'unavailable', reasons: { server: 'shutting down' } });
   }
   const reasons: Record<string, string> = {};
   await Promise.all(
@@ -43,7 +43,7 @@ async function answerReadiness(exchange: Exchange, options: HealthOptions): Prom
     }),
   );
   const isReady = Object.keys(reasons).length === 0;
-  answerJson(exchange, isReady ? 200 : 503, isReady ? { status: 'ready' } : { status: 'unavailable', reasons });
+  return answerJson(reply, isReady ? 200 : 503, isReady ? { status: 'ready' } : { status: 'unavailable', reasons });
 }
 
 async function reasonAgainst(item: ReadinessCheck, timeoutMs: number): Promise<string | null> {
@@ -60,17 +60,18 @@ async function reasonAgainst(item: ReadinessCheck, timeoutMs: number): Promise<s
   }
 }
 
-async function answerMetrics(exchange: Exchange, options: HealthOptions): Promise<void> {
+async function answerMetrics(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: HealthOptions,
+): Promise<FastifyReply> {
   const { mode, metricsToken } = options.config;
   const isOpen = mode === 'local' && metricsToken === null;
-  if (!isOpen && !isBearer(exchange.request.headers.authorization, metricsToken)) {
-    answerError(exchange, 401, httpError('UNAUTHENTICATED', 'METRICS_TOKEN must be sent as bearer.'), [
-      'www-authenticate',
-      'Bearer',
-    ]);
-    return;
+  if (!isOpen && !isBearer(request.headers.authorization, metricsToken)) {
+    const error = httpError('UNAUTHENTICATED', 'METRICS_TOKEN must be sent as bearer.');
+    return answerError(reply, 401, error, { 'www-authenticate': 'Bearer' });
   }
-  answer(exchange, 200, options.registry.contentType, await options.registry.metrics());
+  return answer(reply, 200, options.registry.contentType, await options.registry.metrics());
 }
 
 /** Compared by hash, so that the time it takes says nothing about the token. */

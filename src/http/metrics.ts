@@ -9,6 +9,10 @@ export interface EdgeMetrics {
   readonly refusals: Counter<'code'>;
   readonly socketsOpen: Gauge;
   readonly subscriptionsOpen: Gauge;
+  /** Says where the number of sockets comes from that nobody has been admitted on. */
+  observeUnadmitted(count: () => number): void;
+  /** Where the bytes of answers that wait to be read are counted. */
+  readonly unreadBytes: (count: () => number) => void;
 }
 
 /** Makes a registry with the process's own figures (unless told not to) and those of the edges. */
@@ -44,11 +48,30 @@ export function createMetrics(options: { processMetrics?: boolean } = {}): EdgeM
       labelNames: ['code'],
       registers,
     }),
+    observeUnadmitted(count) {
+      new Gauge({
+        name: 'tollgate_sockets_unadmitted',
+        help: 'WebSockets open now whose connection_init was not accepted yet.',
+        registers,
+        collect() {
+          this.set(count());
+        },
+      });
+    },
     socketsOpen: new Gauge({ name: 'tollgate_sockets_open', help: 'WebSockets open now.', registers }),
     subscriptionsOpen: new Gauge({
       name: 'tollgate_subscriptions_open',
       help: 'GraphQL subscriptions open now.',
       registers,
     }),
+    unreadBytes: (count) =>
+      void new Gauge({
+        name: 'tollgate_unread_bytes',
+        help: 'Bytes of answers that wait in memory for their readers.',
+        registers,
+        collect() {
+          this.set(count());
+        },
+      }),
   };
 }

@@ -3,6 +3,7 @@ import type { Rights, Watch } from '../graphql/rights.ts';
 import type { Scheduler } from '../live/scheduler.ts';
 import type { Log } from '../log.ts';
 import { closeCodes, type SocketSession } from './socket-session.ts';
+import type { Start } from './starts.ts';
 
 export interface RightsWatchOptions {
   readonly rights: Rights;
@@ -68,16 +69,11 @@ export class RightsWatch {
   }
 
   async #checkSubscriptions(): Promise<void> {
-    const places = new Map<Watch, { session: SocketSession; id: string }>();
+    const starts = new Map<Watch, Start>();
     for (const session of this.#options.sessions) {
-      for (const [id, watch] of session.watches) places.set(watch, { session, id });
+      for (const [watch, start] of session.starts.watched()) starts.set(watch, start);
     }
-    if (places.size === 0) return;
-    const ended = await this.#options.rights.endedAmong([...places.keys()]);
-    for (const watch of ended) {
-      const place = places.get(watch);
-      // Its id may have been given to another meanwhile.
-      if (place?.session.watches.get(place.id) === watch) place.session.endSubscription(place.id);
-    }
+    if (starts.size === 0) return;
+    for (const watch of await this.#options.rights.endedAmong([...starts.keys()])) starts.get(watch)?.end();
   }
 }

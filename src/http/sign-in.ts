@@ -1,5 +1,6 @@
-import { answer, answerError, httpError } from './exchange.ts';
-import type { Route } from './exchange.ts';
+import { answer, answerError, httpError } from './answers.ts';
+import { searchOf } from './paths.ts';
+import type { Route } from './route.ts';
 
 /** Makes a bearer token for one demo person, each time anew. */
 export type TokenMaker = () => string | Promise<string>;
@@ -12,24 +13,15 @@ export type TokenMaker = () => string | Promise<string>;
  * Referer header.
  */
 export function createSignInRoute(people: ReadonlyMap<string, TokenMaker>): Route {
-  return {
-    path: '/sign-in',
-    methods: ['GET'],
-    async handle(exchange) {
-      exchange.request.resume();
-      const makeToken = people.get(new URLSearchParams(exchange.search).get('as') ?? '');
+  return async (app) => {
+    app.get('/sign-in', async (request, reply) => {
+      const makeToken = people.get(new URLSearchParams(searchOf(request.url)).get('as') ?? '');
       if (makeToken === undefined) {
-        answerError(
-          exchange,
-          404,
-          httpError('NOT_FOUND', `There is nobody of that name. Known: ${[...people.keys()].join(', ')}.`),
-        );
-        return;
+        const known = [...people.keys()].join(', ');
+        return answerError(reply, 404, httpError('NOT_FOUND', `There is nobody of that name. Known: ${known}.`));
       }
-      answer(exchange, 303, 'text/plain; charset=utf-8', '', [
-        'location',
-        `/graphiql#token=${encodeURIComponent(await makeToken())}`,
-      ]);
-    },
+      const location = `/graphiql#token=${encodeURIComponent(await makeToken())}`;
+      return answer(reply, 303, 'text/plain; charset=utf-8', '', { location });
+    });
   };
 }

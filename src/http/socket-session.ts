@@ -1,91 +1,124 @@
 import type { Duplex } from 'node:stream';
-import type { Context } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../clock.ts';
-import type { Operation } from '../graphql/operations.ts';
-import type { Watch } from '../graphql/rights.ts';
-import { textFrame } from './fan-out.ts';
+import type { Limits } from '../config.ts';
+import type { Scheduler } from '../live/scheduler.ts';
+import { Allowance } from './allowance.ts';
+import { FrameWriter } from './frame-writer.ts';
+import type { Guest } from './socket-places.ts';
+import { Starts } from './starts.ts';
+import type { Holder, UnreadBytes } from './unread-bytes.ts';
 
 /** Close codes of the protocol graphql-transport-ws and of WebSocket itself. */
 export const closeCodes = {
   goingAway: 1001,
   unsupportedData: 1003,
+  policyViolation: 1008,
+  messageTooBig: 1009,
   tryAgainLater: 1013,
+  badRequest: 4400,
   unauthorized: 4401,
   forbidden: 4403,
+  subscriberAlreadyExists: 4409,
   internalError: 4500,
 } as const;
+
+/** How long a peer may take to answer our close frame before its connection is cut. */
+export const CLOSE_PATIENCE_MS = 1000;
 
 export interface SessionOptions {
   readonly socket: WebSocket;
   /** The connection under the WebSocket. */
   readonly connection: Duplex;
   readonly remoteAddress: string | undefined;
-  readonly bufferBytes: number;
+  readonly limits: Limits;
+  readonly unread: UnreadBytes;
+  readonly scheduler: Scheduler;
   readonly clock: Clock;
 }
 
-/** One WebSocket: who is on it, what runs on it, and how much of what was sent still waits to be read. */
-export class SocketSession {
+/** One WebSocket: who is on it, what runs on it, and what it may still send and be sent. */
+export class SocketSession implements Guest {
   readonly remoteAddress: string | undefined;
-  /** null until connection_init was accepted. */
-  principal: Principal | null = null;
-  /** What proved it, which may cease to. */
+  readonly starts = new Starts();
+  /** What proved who is on it, which may cease to. */
   authorization: string | null = null;
-  /** graphql-ws's own state of this socket; holds the running subscriptions. */
-  protocol: Context<Record<string, unknown>, SocketSession> | null = null;
-  /** What runs, by the client's id. */
-  readonly running = new Map<string, Operation['kind']>();
-  subscriptions = 0;
-  /** What its subscriptions show, by the client's id. */
-  readonly watches = new Map<string, Watch>();
-  /** Set by the peer's pong, taken away by our ping. */
-  isAlive = true;
+  readonly #options: SessionOptions;
   readonly #socket: WebSocket;
   readonly #connection: Duplex;
-  readonly #bufferBytes: number;
-  readonly #clock: Clock;
+  readonly #writer: FrameWriter;
+  readonly #allowance: Allowance;
+  #principal: Principal | null = null;
+  #holder: Holder;
   #expiry: NodeJS.Timeout | undefined;
-  #isCorked = false;
-  #drained: Promise<void> | null = null;
-  #onIdle: (() => void) | null = null;
+  /** Set by the peer's pong, taken away by our ping. */
+  #isAlive = true;
+  #unadmittedBytes = 0;
 
   constructor(options: SessionOptions) {
-    this.#socket = options.socket;
-    this.#connection = options.connection;
-    this.remoteAddress = options.remoteAddress;
-    this.#bufferBytes = options.bufferBytes;
-    this.#clock = options.clock;
+    const { socket, connection, remoteAddress, limits, unread, scheduler } = options;
+    this.#options = options;
+    this.#socket = socket;
+    this.#connection = connection;
+    this.remoteAddress = remoteAddress;
+    this.#holder = unread.holderOf(null, remoteAddress);
+    this.#writer = new FrameWriter({
+      connection,
+      unread,
+      holder: this.#holder,
+      stallMs: limits.writeStallMs,
+      scheduler,
+      onStalled: () => this.terminate(),
+      onOverflow: () => this.close(closeCodes.tryAgainLater, 'Too much of what was sent waits to be read'),
+    });
+    const windowMs = limits.rateLimits.windowSeconds * 1000;
+    this.#allowance = new Allowance({ most: limits.socketMessages, windowMs, scheduler });
+    connection.on('data', this.#countUnadmitted);
+  }
+
+  /** null until connection_init was accepted. */
+  get principal(): Principal | null {
+    return this.#principal;
+  }
+
+  /** By whom what waits to be read is counted. */
+  get holder(): Holder {
+    return this.#holder;
+  }
+
+  /** Neither side has begun to close it. */
+  get isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
   }
 
   /** The socket acts for this principal from now on, until their token expires. */
   admit(principal: Principal): void {
-    this.principal = principal;
+    this.#principal = principal;
+    this.#connection.off('data', this.#countUnadmitted);
+    this.#holder = this.#options.unread.holderOf(principal, this.remoteAddress);
+    this.#writer.writeFor(this.#holder);
     this.#watchExpiry(principal);
   }
 
   /** Closes the socket if its token has expired; then true. */
   closeIfExpired(): boolean {
-    if (this.principal === null || this.#clock.now() < this.principal.expiresAt) return false;
+    if (this.#principal === null || this.#options.clock.now() < this.#principal.expiresAt) return false;
     this.close(closeCodes.forbidden, 'Token expired');
     return true;
   }
 
-  started(id: string, kind: Operation['kind']): void {
-    this.running.set(id, kind);
-    if (kind === 'subscription') this.subscriptions += 1;
+  /** Counts what came and is no operation; closes the socket where that is too much. False: it is. */
+  allowsMessage(): boolean {
+    if (this.#allowance.take()) return true;
+    this.close(closeCodes.policyViolation, 'Too many messages that are no operations');
+    return false;
   }
 
-  /** The kind of what ended; undefined if it was not known to run. */
-  ended(id: string): Operation['kind'] | undefined {
-    const kind = this.running.get(id);
-    if (kind === undefined) return undefined;
-    this.running.delete(id);
-    this.watches.delete(id);
-    if (kind === 'subscription') this.subscriptions -= 1;
-    if (this.running.size === 0) this.#onIdle?.();
-    return kind;
+  /** The peer answered a ping, or sent a pong that nobody asked for. */
+  ponged(): void {
+    if (this.#isAlive) this.allowsMessage();
+    this.#isAlive = true;
   }
 
   /**
@@ -94,20 +127,24 @@ export class SocketSession {
    */
   send(text: string): Promise<void> | undefined {
     // A source that always has more would otherwise spin on a closing socket, and the news that it closed never come.
-    if (this.#socket.readyState !== this.#socket.OPEN) return new Promise((resolve) => setImmediate(resolve));
-    this.#cork();
-    // Beneath ws, which would write head and text as two pieces; safe while nothing is compressed.
-    this.#connection.write(textFrame(text));
-    if (this.#socket.bufferedAmount > this.#bufferBytes) {
+    if (!this.isOpen) return new Promise((resolve) => setImmediate(resolve));
+    const caughtUp = this.#writer.write(text);
+    if (this.#socket.bufferedAmount > this.#options.limits.socketBufferBytes) {
       this.close(closeCodes.tryAgainLater, 'Too slow a reader');
-      // The close frame waits behind all that was not read; it is only a courtesy.
-      setTimeout(() => this.terminate(), 1000).unref();
     }
-    return this.#connection.writableNeedDrain ? this.#whenDrained() : undefined;
+    return caughtUp;
   }
 
+  /** Ends what streams and closes the socket; the peer has {@link CLOSE_PATIENCE_MS} to answer. */
   close(code: number, reason: string): void {
     this.#socket.close(code, reason);
+    this.starts.endAll();
+  }
+
+  /** Closes the socket and does not wait for the peer: the connection is gone as soon as the close frame is on its way. */
+  evict(): void {
+    this.close(closeCodes.tryAgainLater, 'Too many sockets that wait to be admitted');
+    (this.#connection as Duplex & { destroySoon?: () => void }).destroySoon?.();
   }
 
   terminate(): void {
@@ -116,66 +153,40 @@ export class SocketSession {
 
   /** Cuts off a peer that did not answer the last ping, and pings again. */
   checkPeer(): void {
-    if (!this.isAlive) {
+    if (!this.#isAlive) {
       this.terminate();
       return;
     }
-    this.isAlive = false;
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
-  }
-
-  /** The client is told `complete`. */
-  endSubscription(id: string): void {
-    const subscription = this.protocol?.subscriptions[id];
-    if (subscription && 'return' in subscription) void subscription.return(undefined);
+    this.#isAlive = false;
+    if (this.isOpen) this.#socket.ping();
+    this.#writer.look();
   }
 
   /** Completes subscriptions, lets queries and mutations finish, then closes with 1001. */
   async leave(): Promise<void> {
-    for (const id of Object.keys(this.protocol?.subscriptions ?? {})) this.endSubscription(id);
-    if (this.running.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    this.starts.endAll();
+    await this.starts.idle();
     this.close(closeCodes.goingAway, 'Shutting down');
   }
 
-  /** The socket is closed. Answers how many subscriptions were still counted. */
-  dispose(): number {
+  /** The socket is closed. */
+  dispose(): void {
     clearTimeout(this.#expiry);
-    const { subscriptions } = this;
-    this.subscriptions = 0;
-    this.running.clear();
-    this.watches.clear();
-    this.#onIdle?.();
-    return subscriptions;
+    this.#connection.off('data', this.#countUnadmitted);
+    this.#writer.dispose();
+    this.starts.endAll();
   }
 
-  /** Everything sent while one turn of the event loop handles messages leaves in one system call. */
-  #cork(): void {
-    if (this.#isCorked) return;
-    this.#isCorked = true;
-    this.#connection.cork();
-    setImmediate(() => {
-      this.#isCorked = false;
-      this.#connection.uncork();
-    });
-  }
-
-  #whenDrained(): Promise<void> {
-    this.#drained ??= new Promise<void>((resolve) => {
-      const done = (): void => {
-        this.#connection.off('drain', done);
-        this.#connection.off('close', done);
-        this.#drained = null;
-        resolve();
-      };
-      this.#connection.on('drain', done);
-      this.#connection.on('close', done);
-    });
-    return this.#drained;
-  }
+  /** Who has not introduced themselves has little to say. */
+  readonly #countUnadmitted = (chunk: Buffer): void => {
+    this.#unadmittedBytes += chunk.length;
+    if (this.#unadmittedBytes <= UNADMITTED_BYTES) return;
+    this.close(closeCodes.messageTooBig, 'Too much before connection_init was accepted');
+  };
 
   #watchExpiry(principal: Principal): void {
     const longestTimerMs = 2 ** 31 - 1;
-    const leftMs = principal.expiresAt.getTime() - this.#clock.now().getTime();
+    const leftMs = principal.expiresAt.getTime() - this.#options.clock.now().getTime();
     this.#expiry = setTimeout(
       () => {
         if (!this.closeIfExpired()) this.#watchExpiry(principal);
@@ -185,3 +196,6 @@ export class SocketSession {
     this.#expiry.unref();
   }
 }
+
+/** The longest token several times over. */
+const UNADMITTED_BYTES = 65_536;

@@ -1,52 +1,30 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
-import { handleProtocols, makeServer } from 'graphql-ws';
-import type { Context, Server, ServerOptions, SubscribePayload } from 'graphql-ws';
+import type { GraphQLError } from 'graphql';
+import { handleProtocols, type Server } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
-import type { RawData, WebSocket } from 'ws';
-import type { Principal } from '../billing-entities/principal.ts';
+import type { RawData, ServerOptions, WebSocket } from 'ws';
 import type { Clock } from '../clock.ts';
-import type { Limits } from '../config.ts';
-import type { OnWatch } from '../graphql/context.ts';
-import { refusalBody, refusalError, thrownError } from '../graphql/errors.ts';
-import type { Operation, Operations } from '../graphql/operations.ts';
+import { refusalBody, refusalError } from '../graphql/errors.ts';
 import type { Rights } from '../graphql/rights.ts';
 import type { Scheduler } from '../live/scheduler.ts';
-import type { Log } from '../log.ts';
 import { Refusal } from '../refusal.ts';
-import type { Authenticator } from './authentication.ts';
-import { httpError } from './exchange.ts';
-import { sendFrames } from './fan-out.ts';
-import type { EdgeMetrics } from './metrics.ts';
+import { httpError } from './answers.ts';
 import type { OriginCheck } from './origins.ts';
-import type { RateLimit } from './rate-limit.ts';
 import { RightsWatch } from './rights-watch.ts';
-import { closeCodes, SocketSession } from './socket-session.ts';
+import { SocketPlaces } from './socket-places.ts';
+import { createSocketProtocol, NO_ROOM, type SocketProtocolOptions } from './socket-protocol.ts';
+import { CLOSE_PATIENCE_MS, closeCodes, SocketSession } from './socket-session.ts';
 
-export interface SocketRoadOptions {
-  readonly schema: GraphQLSchema;
-  readonly operations: Operations;
-  readonly authenticator: Authenticator;
-  readonly rateLimit: RateLimit;
-  readonly contextFor: (principal: Principal | null, onWatch?: OnWatch) => object;
+export interface SocketRoadOptions extends Omit<SocketProtocolOptions, 'places' | 'isDraining'> {
   readonly rights?: Rights;
   readonly scheduler: Scheduler;
   readonly allowsOrigin: OriginCheck;
-  readonly limits: Limits;
-  readonly metrics: EdgeMetrics;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
-/** What of graphql-ws's arguments is ours: the operation that was prepared, next to what graphql-ws wants to see. */
-interface SocketExecution extends ExecutionArgs {
-  readonly operation: Operation;
-  readonly principal: Principal;
-  readonly onWatch: OnWatch;
-}
-
-type Params = Record<string, unknown>;
+/** Takes a message that was parsed; settles when all that it began has ended. */
+type Handle = (message: unknown) => Promise<void>;
 
 /** GraphQL over WebSocket, protocol graphql-transport-ws: subscriptions, and the fast road for everything else. */
 export class SocketRoad {
@@ -54,22 +32,38 @@ export class SocketRoad {
   readonly #sockets: WebSocketServer;
   readonly #protocol: Server<SocketSession>;
   readonly #sessions = new Set<SocketSession>();
+  readonly #places: SocketPlaces<SocketSession>;
   readonly #rights: RightsWatch | null;
   readonly #pinging: NodeJS.Timeout;
   #isDraining = false;
 
   constructor(options: SocketRoadOptions) {
     this.#options = options;
-    this.#sockets = new WebSocketServer({
+    const { rights, scheduler, log, limits, metrics } = options;
+    // The types of ws do not know `closeTimeout` yet.
+    const settings: ServerOptions & { readonly closeTimeout: number } = {
       noServer: true,
       clientTracking: false,
-      maxPayload: options.limits.frameBytes,
+      maxPayload: limits.frameBytes,
+      // A peer that does not answer a close frame, whoever sent the first one.
+      closeTimeout: CLOSE_PATIENCE_MS,
       // Compression costs memory per socket and time per message; our messages are small.
       perMessageDeflate: false,
       handleProtocols: (protocols) => handleProtocols(protocols),
+    };
+    this.#sockets = new WebSocketServer(settings);
+    this.#places = new SocketPlaces({
+      all: limits.sockets,
+      ofPrincipal: limits.socketsOfPrincipal,
+      unadmitted: limits.socketsUnadmitted,
+      unadmittedOfPeer: limits.socketsUnadmittedPeer,
     });
-    this.#protocol = makeServer(this.#protocolOptions());
-    const { rights, scheduler, log } = options;
+    metrics.observeUnadmitted(() => this.#places.unadmitted);
+    this.#protocol = createSocketProtocol({
+      ...options,
+      places: this.#places,
+      isDraining: () => this.#isDraining,
+    });
     this.#rights = rights === undefined ? null : new RightsWatch({ rights, scheduler, log, sessions: this.#sessions });
     this.#pinging = setInterval(() => {
       for (const session of this.#sessions) {
@@ -77,15 +71,14 @@ export class SocketRoad {
         session.checkPeer();
         void this.#verifyAgain(session);
       }
-    }, options.limits.socketPingMs);
+    }, limits.socketPingMs);
     this.#pinging.unref();
   }
 
   /** Takes over a connection that asks for a WebSocket, or refuses it in plain HTTP. */
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
-    const { allowsOrigin, limits } = this.#options;
     const { origin, host } = request.headers;
-    if (!allowsOrigin(origin, host)) {
+    if (!this.#options.allowsOrigin(origin, host)) {
       refuseUpgrade(
         connection,
         '403 Forbidden',
@@ -93,11 +86,11 @@ export class SocketRoad {
       );
       return;
     }
-    if (this.#isDraining || this.#sessions.size >= limits.sockets) {
+    if (this.#isDraining || this.#places.isFull) {
       refuseUpgrade(
         connection,
         '503 Service Unavailable',
-        refusalError(new Refusal('UNAVAILABLE', 'No more sockets here at the moment.', { retryAfterMs: 1000 })),
+        refusalError(new Refusal('UNAVAILABLE', NO_ROOM, { retryAfterMs: 1000 })),
       );
       return;
     }
@@ -115,7 +108,7 @@ export class SocketRoad {
     clearTimeout(timer);
     for (const session of this.#sessions) session.close(closeCodes.goingAway, 'Shutting down');
     // Whoever does not answer the closing handshake soon is not waited for.
-    setTimeout(() => this.#terminateAll(), Math.min(timeoutMs, 1000)).unref();
+    setTimeout(() => this.#terminateAll(), Math.min(timeoutMs, CLOSE_PATIENCE_MS)).unref();
   }
 
   #terminateAll(): void {
@@ -123,101 +116,68 @@ export class SocketRoad {
   }
 
   #opened(socket: WebSocket, connection: Duplex, request: IncomingMessage): void {
-    const { limits, clock, metrics, log } = this.#options;
-    const session = new SocketSession({
-      socket,
-      connection,
-      remoteAddress: request.socket.remoteAddress,
-      bufferBytes: limits.socketBufferBytes,
-      clock,
-    });
+    const { limits, clock, metrics, log, unread, scheduler } = this.#options;
+    const { remoteAddress } = request.socket;
+    const session = new SocketSession({ socket, connection, remoteAddress, limits, unread, scheduler, clock });
     this.#sessions.add(session);
+    this.#places.enter(session);
     this.#rights?.start();
     metrics.socketsOpen.inc();
-    let handle: (text: string) => Promise<void> = async () => {};
+    let handle: Handle = async () => {};
     const closed = this.#protocol.opened(
       {
         protocol: socket.protocol,
-        send: (text) => session.send(text),
+        send(text) {
+          const outgoing = session.starts.outgoing(text);
+          return outgoing === null ? undefined : session.send(outgoing);
+        },
         close: (code, reason) => session.close(code ?? closeCodes.internalError, reason ?? ''),
-        onMessage: (callback) => (handle = callback),
+        // graphql-ws parses what is text, and takes what was parsed as it is.
+        onMessage: (callback) => (handle = callback as Handle),
       },
       session,
     );
     socket.on('message', (data: RawData, isBinary: boolean) => {
-      if (isBinary) {
-        session.close(closeCodes.unsupportedData, 'Text frames only');
-        return;
-      }
-      handle((data as Buffer).toString()).catch((error: unknown) => {
-        log.error({ err: error }, 'a WebSocket message failed unexpectedly');
-        session.close(closeCodes.internalError, 'Internal server error');
-      });
+      // What comes behind a close frame, ours or theirs, is not looked at.
+      if (!session.isOpen) return;
+      if (isBinary) session.close(closeCodes.unsupportedData, 'Text frames only');
+      else this.#receive(session, handle, (data as Buffer).toString());
     });
-    socket.on('pong', () => (session.isAlive = true));
+    socket.on('ping', () => session.allowsMessage());
+    socket.on('pong', () => session.ponged());
     // Frames that break the protocol or are too long: ws closes the socket with the fitting code by itself.
     socket.on('error', (error) => log.debug({ err: error }, 'a WebSocket was closed for an error'));
     socket.on('close', (code, reason) => {
       this.#sessions.delete(session);
+      this.#places.leave(session);
       metrics.socketsOpen.dec();
-      metrics.subscriptionsOpen.dec(session.dispose());
+      session.dispose();
       void Promise.resolve(closed(code, String(reason))).catch((error: unknown) =>
         log.error({ err: error }, 'a WebSocket did not close cleanly'),
       );
     });
   }
 
-  #protocolOptions(): ServerOptions<Params, SocketSession> {
-    const { operations, contextFor, metrics, limits } = this.#options;
-    return {
-      connectionInitWaitTimeout: limits.socketInitTimeoutMs,
-      onConnect: (protocol) => this.#connected(protocol),
-      onSubscribe: (protocol, id, payload) => this.#begin(protocol.extra, id, payload),
-      execute: (args) => {
-        const { operation, variableValues, contextValue } = args as SocketExecution;
-        return operations.execute(operation, variableValues, contextValue);
-      },
-      subscribe: (args) => {
-        const { operation, variableValues, principal, onWatch } = args as SocketExecution;
-        return operations.subscribe(operation, variableValues, () => contextFor(principal, onWatch)) as ReturnType<
-          NonNullable<ServerOptions<Params, SocketSession>['subscribe']>
-        >;
-      },
-      onOperation: ({ extra }, id, _payload, _args, result) =>
-        Symbol.asyncIterator in result
-          ? sendFrames(result as AsyncIterator<ExecutionResult>, { id, send: (frame) => extra.send(frame) })
-          : undefined,
-      onComplete: ({ extra }, id) => {
-        if (extra.ended(id) === 'subscription') metrics.subscriptionsOpen.dec();
-      },
-    };
-  }
-
-  /** connection_init: the token decides. False closes the socket; where we close it ourselves, with our code. */
-  async #connected(protocol: Context<Params, SocketSession>): Promise<boolean> {
-    const session = protocol.extra;
-    session.protocol = protocol;
-    const given = protocol.connectionParams?.['authorization'] ?? protocol.connectionParams?.['Authorization'];
-    if (typeof given !== 'string' || given === '') {
-      session.close(closeCodes.unauthorized, 'connectionParams.authorization must hold a token');
-      return false;
+  /** Gives a message to graphql-ws, with the key of a start in place of the client's id. */
+  #receive(session: SocketSession, handle: Handle, text: string): void {
+    const message = parseObject(text);
+    if (message === null) {
+      session.close(closeCodes.badRequest, 'Invalid message received');
+      return;
     }
-    try {
-      const authorization = /^Bearer\s/i.test(given) ? given : `Bearer ${given}`;
-      const principal = await this.#options.authenticator.authenticate(authorization, session.remoteAddress ?? '');
-      if (principal === null) return false;
-      session.authorization = authorization;
-      session.admit(principal);
-      return true;
-    } catch (error) {
-      const shown = thrownError(error, this.#options.log);
-      const code = shown.extensions['code'];
-      this.#options.metrics.refusals.inc({ code: String(code) });
-      const isForLater = code === 'UNAVAILABLE' || code === 'RATE_LIMITED';
-      if (code === 'UNAUTHENTICATED') session.close(closeCodes.forbidden, shown.message);
-      else session.close(isForLater ? closeCodes.tryAgainLater : closeCodes.internalError, shown.message);
-      return false;
+    const { type, id } = message;
+    if (type === 'subscribe' && typeof id === 'string' && id !== '' && session.principal !== null) {
+      this.#start(session, handle, { message, id, length: text.length });
+      return;
     }
+    if (type === 'complete' && typeof id === 'string' && id !== '') {
+      const start = session.starts.completed(id);
+      if (start !== null) this.#hand(session, handle, { type, id: start.key });
+      else if (!session.starts.mayHaveCrossed()) session.allowsMessage();
+      return;
+    }
+    // Of these, graphql-ws closes the socket for all but connection_init, ping and pong.
+    if (session.allowsMessage()) this.#hand(session, handle, message);
   }
 
   /** Ends a socket whose token is good no longer, such as one whose key was taken back. Of API keys others see to that. */
@@ -232,81 +192,46 @@ export class SocketRoad {
     }
   }
 
-  #begin(
+  #start(
     session: SocketSession,
-    id: string,
-    payload: SubscribePayload,
-  ): SocketExecution | GraphQLError[] | Promise<SocketExecution | GraphQLError[]> {
-    const { principal } = session;
-    if (principal === null || session.closeIfExpired()) {
-      return [refusalError(new Refusal('UNAUTHENTICATED', 'The token has expired.'))];
+    handle: Handle,
+    { message, id, length }: { message: object; id: string; length: number },
+  ): void {
+    if (id.length > MOST_ID_LENGTH) {
+      session.close(closeCodes.badRequest, `An id has at most ${MOST_ID_LENGTH} characters`);
+      return;
     }
-    if (this.#isDraining) {
-      return [refusalError(new Refusal('UNAVAILABLE', 'The server is shutting down.', { retryAfterMs: 1000 }))];
+    const start = session.starts.begin(id, length);
+    if (start === null) {
+      session.close(closeCodes.subscriberAlreadyExists, 'A subscriber of this id already exists');
+      return;
     }
-    const wait = this.#options.rateLimit(principal, session.remoteAddress);
-    if (wait === undefined) return this.#admit(session, principal, id, payload);
-    return wait.then(
-      () => this.#admit(session, principal, id, payload),
-      (error: unknown) => this.#refused(error),
-    );
-  }
-
-  #admit(
-    session: SocketSession,
-    principal: Principal,
-    id: string,
-    payload: SubscribePayload,
-  ): SocketExecution | GraphQLError[] {
-    const { operations, contextFor, schema, limits, metrics } = this.#options;
-    const variables = payload.variables;
-    const { operation, errors } = operations.prepare({
-      query: payload.query,
-      operationName: payload.operationName,
-      variables,
+    this.#hand(session, handle, { ...message, id: start.key }, () => {
+      session.starts.settled(start);
+      if (start.kind === 'subscription') this.#options.metrics.subscriptionsOpen.dec();
     });
-    if (operation === null) return [...errors];
-    const isSubscription = operation.kind === 'subscription';
-    if (isSubscription && session.subscriptions >= limits.socketSubscriptions) {
-      return this.#refused(
-        new Refusal('RATE_LIMITED', `A socket holds at most ${limits.socketSubscriptions} subscriptions.`),
-      );
-    }
-    if (!isSubscription && session.running.size - session.subscriptions >= limits.socketOperations) {
-      return this.#refused(
-        new Refusal('RATE_LIMITED', `A socket runs at most ${limits.socketOperations} operations at one time.`, {
-          retryAfterMs: 100,
-        }),
-      );
-    }
-    let contextValue: object;
-    try {
-      contextValue = contextFor(principal);
-    } catch (error) {
-      return this.#refused(error);
-    }
-    session.started(id, operation.kind);
-    if (isSubscription) metrics.subscriptionsOpen.inc();
-    return {
-      schema,
-      document: operation.document,
-      operationName: operation.name,
-      variableValues: variables ?? {},
-      contextValue,
-      rootValue: undefined,
-      operation,
-      principal,
-      onWatch(watched) {
-        // It may have ended before it began.
-        if (session.running.has(id)) session.watches.set(id, { ...watched, principal });
-      },
-    };
   }
 
-  #refused(error: unknown): GraphQLError[] {
-    const shown = thrownError(error, this.#options.log);
-    this.#options.metrics.refusals.inc({ code: String(shown.extensions['code']) });
-    return [shown];
+  #hand(session: SocketSession, handle: Handle, message: unknown, settled: () => void = () => {}): void {
+    handle(message)
+      .catch((error: unknown) => {
+        this.#options.log.error({ err: error }, 'a WebSocket message failed unexpectedly');
+        session.close(closeCodes.internalError, 'Internal server error');
+      })
+      .finally(settled);
+  }
+}
+
+/** It is kept, and sent back with every message. */
+const MOST_ID_LENGTH = 255;
+
+/** null: not JSON, or no object. */
+function parseObject(text: string): { readonly type?: unknown; readonly id?: unknown } | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
   }
 }
 

@@ -34,8 +34,8 @@ interface Options {
   readonly clock: Clock;
   /** How the world names this installation. */
   readonly publicUrl: () => URL;
-  /** Files that this process sends at one time. */
-  readonly streams: number;
+  /** Files that this process sends at one time: to everybody, and of the links that one principal made. */
+  readonly streams: { readonly all: number; readonly principal: number };
 }
 
 /** Rows read by one statement. Larger pages were no faster, and kept others of this process waiting for longer. */
@@ -91,7 +91,7 @@ export class Exports {
   /**
    * Uses a link up and hands its file to `send`; resolves when that does. A link that cannot be served now stays unused.
    * @throws Refusal NOT_FOUND for a link that is used, expired, unknown or whose maker has lost the right to it;
-   *   UNAVAILABLE while as many files as may be are being sent
+   *   UNAVAILABLE while as many files as may be are being sent, in all, of the entity or to the link's maker
    */
   async deliver(token: string, kind: ExportKind, send: (file: ExportFile) => Promise<void>): Promise<void> {
     const { link, entity } = await this.#find(token, kind);
@@ -121,12 +121,16 @@ export class Exports {
   }
 
   /** @throws Refusal NOT_FOUND, UNAVAILABLE */
-  #makeRoom({ billingEntityId, id }: ExportLink): void {
+  #makeRoom({ billingEntityId, id, principal }: ExportLink): void {
     const streams = [...this.#streams];
     // Looked at while somebody else was about to use it up: that it stays good would be untrue, and a place wasted.
     if (streams.some((link) => link.id === id)) throw new Refusal('NOT_FOUND', 'there is no such link');
     const ofEntity = streams.filter((link) => link.billingEntityId === billingEntityId).length;
-    if (this.#streams.size >= this.#options.streams || ofEntity >= STREAMS_PER_ENTITY) {
+    const ofPrincipal = streams.filter(
+      (link) => link.principal.kind === principal.kind && link.principal.subject === principal.subject,
+    ).length;
+    const { all, principal: most } = this.#options.streams;
+    if (streams.length >= all || ofEntity >= STREAMS_PER_ENTITY || ofPrincipal >= most) {
       throw new Refusal('UNAVAILABLE', 'too many exports are running: the link stays good', { retryAfterMs: 10_000 });
     }
   }

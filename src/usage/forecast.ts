@@ -50,11 +50,11 @@ export class Forecasts {
 
   /** Credits of the hours that began at this instant or later. */
   async #burntSince(billingEntityId: string, since: Date): Promise<bigint> {
-    const { rows } = await this.#options.database.query<{ burnt: bigint }>(
-      `select coalesce(sum(credits), 0)::bigint as burnt from usage_rollup where billing_entity_id = $1 and hour >= $2`,
+    const { rows } = await this.#options.database.query<{ burnt: string }>(
+      `select coalesce(sum(credits), 0) as burnt from usage_rollup where billing_entity_id = $1 and hour >= $2`,
       [billingEntityId, since],
     );
-    return rows[0]?.burnt ?? 0n;
+    return BigInt(rows[0]?.burnt ?? 0);
   }
 }
 

@@ -5,6 +5,7 @@ import { sooner, type UsageRecord } from '../credits/account.ts';
 import { parseRecordId } from '../ids.ts';
 import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../pagination.ts';
 import { type OwnedBy, placesOf } from './places.ts';
+import { type Changes, type Reading, type UsageEvent, type UsageStream, UsageStreams } from './usage-streams.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from './usage-record-row.ts';
 import { addSelection, othersIn, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
 
@@ -13,12 +14,6 @@ export interface UsageFilter extends UseFilter {
   readonly from: Date | null;
   /** By occurredAt, exclusive. */
   readonly to: Date | null;
-}
-
-/** New records since the last event: the newest few, and how many more there were. */
-export interface UsageEvent {
-  readonly records: readonly UsageRecord[];
-  readonly skipped: bigint;
 }
 
 interface EntryKey {
@@ -31,18 +26,20 @@ interface EntryRow {
   sequence: bigint;
 }
 
-/** The newest state of an account, whenever its ledger grew: at most ten a second, the state at once first. */
-type Changes = (billingEntityId: string) => AsyncIterableIterator<{ readonly sequence: bigint }>;
-
 const MAX_EVENT_RECORDS = 20;
 
 export class UsageHistory {
   readonly #database: Database;
-  readonly #changes: Changes;
+  readonly #streams: UsageStreams;
 
   constructor(database: Database, changes: Changes) {
     this.#database = database;
-    this.#changes = changes;
+    this.#streams = new UsageStreams(changes, (reading) => this.#recordedBetween(reading));
+  }
+
+  /** Streams that are open. */
+  get openStreams(): number {
+    return this.#streams.open;
   }
 
   /** By occurredAt, newest first. @throws Refusal BAD_USER_INPUT */
@@ -109,25 +106,15 @@ export class UsageHistory {
     return keys.map((key) => found.get(`${entryKey(key)} ${key.line}`) ?? null);
   }
 
-  /** Records as they come: at most ten events a second, beginning with what is recorded after subscribing. `onlyUserId`: only that person's. */
-  async *watch(
-    billingEntityId: string,
-    { onlyUserId }: { onlyUserId: string | null },
-  ): AsyncGenerator<UsageEvent, void, undefined> {
-    let seen: bigint | null = null;
-    for await (const { sequence } of this.#changes(billingEntityId)) {
-      if (seen !== null && sequence > seen) {
-        const event = await this.#recordedBetween(billingEntityId, { after: seen, through: sequence, onlyUserId });
-        if (event.records.length > 0) yield event;
-      }
-      seen = seen === null || sequence > seen ? sequence : seen;
-    }
+  /**
+   * Records as they come: at most ten events a second, beginning with what is recorded after subscribing. `onlyUserId`: only
+   * that person's. Counts from the call on, so end it (`return()`) in any case.
+   */
+  watch(billingEntityId: string, { onlyUserId }: { readonly onlyUserId: string | null }): UsageStream {
+    return this.#streams.watch(billingEntityId, onlyUserId);
   }
 
-  async #recordedBetween(
-    billingEntityId: string,
-    { after, through, onlyUserId }: { after: bigint; through: bigint; onlyUserId: string | null },
-  ): Promise<UsageEvent> {
+  async #recordedBetween({ billingEntityId, onlyUserId, after, through }: Reading): Promise<UsageEvent> {
     const { rows } = await this.#database.query<RecordRow & { total: bigint }>({
       name: 'records-between',
       text: `select ${RECORD_COLUMNS}, count(*) over () as total from usage_record u

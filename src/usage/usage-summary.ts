@@ -45,7 +45,8 @@ export interface UsageBucket {
   readonly records: bigint;
 }
 
-const MAX_BUCKETS = 10_000;
+/** Most buckets of one answer. */
+export const MAX_BUCKETS = 10_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -183,7 +184,7 @@ function bySpan(of: UseOf, spans: readonly CalendarSpan[], { dimensions, selecti
     of.map((name) => `, ${table}.${name}`).join('');
   const keys = `r.start${list('r')}`;
   const text = `with span_end as materialized (
-      select p.number${list('r')}${SUMS.map((sum) => `, sum(r.${sum})::bigint as ${sum}`).join('')}
+      select p.number${list('r')}${SUMS.map((sum) => `, sum(r.${sum}) as ${sum}`).join('')}
       from unnest(${where.value(ends.map((end) => end.number))}::int[], ${where.value(ends.map((end) => end.since))}::timestamptz[],
         ${where.value(ends.map((end) => end.until))}::timestamptz[]) as p(number, since, until)
       join ${sumsOf('usage_rollup', of, id)} on r.hour >= p.since and r.hour < p.until
@@ -268,7 +269,7 @@ function columnsOf(dimensions: readonly UsageDimension[]): string[] {
 /** The columns of a bucket but its start. */
 function selected(dimensions: readonly UsageDimension[]): string {
   const names = columnsOf(dimensions).map((name) => `r.${name}`);
-  const sums = SUMS.map((sum) => `sum(r.${sum})::bigint as ${sum}`);
+  const sums = SUMS.map((sum) => `sum(r.${sum}) as ${sum}`);
   return [...names, ...sums].join(', ');
 }
 
@@ -280,10 +281,11 @@ interface BucketRow {
   resource?: Resource;
   billing_mode?: BillingMode;
   feature?: string;
-  quantity: bigint;
-  credits: bigint;
-  overage: bigint;
-  records: bigint;
+  /** Sums, in digits: they may be larger than any bigint of the database. */
+  quantity: string;
+  credits: string;
+  overage: string;
+  records: string;
 }
 
 function toBucket(row: BucketRow): UsageBucket {
@@ -295,10 +297,10 @@ function toBucket(row: BucketRow): UsageBucket {
     resource: row.resource ?? null,
     billingMode: row.billing_mode ?? null,
     feature: row.feature === undefined || row.feature === '' ? null : row.feature,
-    quantity,
-    credits,
-    overage,
-    records,
+    quantity: BigInt(quantity),
+    credits: BigInt(credits),
+    overage: BigInt(overage),
+    records: BigInt(records),
   };
 }
 

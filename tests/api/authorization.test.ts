@@ -30,6 +30,7 @@ interface Caller {
 const CALLERS = {
   'another user': { subject: 'alone', to: { ORGANIZATION: 'STRANGER', USER: 'STRANGER' } },
   'a member of another organization': { subject: 'elsewhere', to: { ORGANIZATION: 'STRANGER', USER: 'STRANGER' } },
+  'somebody invited': { subject: 'invited', to: { ORGANIZATION: 'INVITED', USER: 'STRANGER' } },
   MEMBER: { subject: 'member', to: { ORGANIZATION: 'MEMBER', USER: 'SELF' } },
   'a suspended ADMIN': { subject: 'suspended', to: { ORGANIZATION: 'SUSPENDED', USER: 'STRANGER' } },
   BILLING: { subject: 'billing', to: { ORGANIZATION: 'BILLING', USER: 'STRANGER' } },
@@ -64,6 +65,8 @@ interface Row {
   /** What the table alone does not say, of the member’s own account and of the organization. */
   readonly but?: Readonly<Partial<Record<CallerName, Verdict>>>;
   readonly butThere?: Readonly<Partial<Record<CallerName, Verdict>>>;
+  /** Undoes what it did to the organization, for those who ask after. */
+  readonly after?: () => Promise<unknown>;
 }
 
 const LINES = 'lines: [{ resource: AI_TOKENS, quantity: 10 }]';
@@ -93,6 +96,21 @@ const USE = {
   but: { 'an API key': 'allowed' },
   butThere: { 'a suspended ADMIN': 'allowed' },
 } as const;
+const ANSWERED = {
+  MEMBER: 'allowed',
+  'a suspended ADMIN': 'allowed',
+  BILLING: 'allowed',
+  ADMIN: 'allowed',
+  OWNER: 'allowed',
+} as const;
+
+/** Whoever answered is invited anew. */
+async function invite(): Promise<void> {
+  const who = `billingEntityId: "${ids['acme']}", userExternalId: "invited"`;
+  await done('OWNER', `mutation { removeMember(input: { ${who} }) }`);
+  await done('OWNER', `mutation { setMember(input: { ${who}, role: OWNER }) { id } }`);
+}
+
 const byId = ({ id }: Target): string => `billingEntityId: "${id}"`;
 
 const ROWS: Readonly<Record<string, Row>> = {
@@ -266,6 +284,24 @@ const ROWS: Readonly<Record<string, Row>> = {
     needs: 'members.remove',
     ask: (target) => `mutation { removeMember(input: { ${byId(target)}, userExternalId: "extra" }) }`,
   },
+  // Who belongs there already is answered the same again.
+  'Mutation.acceptInvitation': {
+    needs: 'invitation.answer',
+    butThere: ANSWERED,
+    ask: (target) => `mutation { acceptInvitation(${byId(target)}) { role } }`,
+    after: invite,
+  },
+  'Mutation.declineInvitation': {
+    needs: 'invitation.answer',
+    butThere: ANSWERED,
+    ask: (target) => `mutation { declineInvitation(${byId(target)}) }`,
+    after: invite,
+  },
+  'Mutation.setOrganizationExternalId': {
+    needs: 'organization.setExternalId',
+    ask: (target) =>
+      `mutation { setOrganizationExternalId(input: { ${byId(target)}, externalId: "${target.externalId}", reason: "as it was" }) { id } }`,
+  },
   'Mutation.suspendBillingEntity': {
     needs: 'entity.suspend',
     ask: (target) => `mutation { suspendBillingEntity(input: { ${byId(target)} }, reason: "") { status } }`,
@@ -371,7 +407,7 @@ beforeAll(async () => {
   schema = await buildTollgateSchema();
   const { limits } = loadConfig({}, 'local');
   const log = createLog({ level: 'silent' });
-  operations = new Operations({ schema, limits, log, suggestions: false, compilesPerSecond: 0, compileAt: Infinity });
+  operations = new Operations({ schema, limits, log, suggestions: false });
   for (const name of CALLER_NAMES) {
     const { subject, scope }: Caller = CALLERS[name];
     // The key is made with the organization that it acts for.
@@ -413,8 +449,9 @@ async function populate(): Promise<void> {
     ['suspended', 'ADMIN', 'status: SUSPENDED'],
   ]) {
     const input = `billingEntityId: "${ids['acme']}", userExternalId: "${subject}", role: ${role} ${more}`;
-    await done('OWNER', `mutation { setMember(input: { ${input} }) { id } }`);
+    await done('OPERATOR', `mutation { setMember(input: { ${input} }) { id } }`);
   }
+  await invite();
   const inOrganization = 'organizationExternalId: "acme"';
   const use = async (externalId: string, more = ''): Promise<string> => {
     const input = `${key()}, ${LINES}, userExternalId: "${externalId}" ${more}`;
@@ -519,6 +556,7 @@ describe.each(Object.entries(ROWS))('%s', (_name, row) => {
     for (const kind of kinds) {
       const verdict = expected(row, caller, kind);
       const answer = await answerOf(caller, row.ask(targets[kind], caller));
+      await row.after?.();
       switch (verdict) {
         case 'allowed':
           expect({
@@ -590,7 +628,7 @@ describe('the fields of a billing entity', () => {
     expect(whose(entity.usage.edges.map(({ node }) => node))).toEqual(used);
     expect(whose(entity.usageSummary)).toEqual(used);
     const members = entity.members && whose(entity.members.edges.map(({ node }) => node));
-    const all = ['admin', 'billing', 'member', 'owner', 'suspended'];
+    const all = ['admin', 'billing', 'invited', 'member', 'owner', 'suspended'];
     expect(members === null).toBe(!may(to.ORGANIZATION, 'members.read'));
     if (members === null) return;
 

@@ -34,8 +34,17 @@ describe('an organization over the API', () => {
     expect(made).toMatchObject({
       errors: [],
       data: {
-        setMember: { id: expect.stringMatching(/^mem_/) as string, role: 'MEMBER', status: 'ACTIVE', creditLimit: 500 },
+        setMember: {
+          id: expect.stringMatching(/^mem_/) as string,
+          role: 'MEMBER',
+          status: 'INVITED',
+          creditLimit: 500,
+        },
       },
+    });
+    const accept = `mutation { acceptInvitation(billingEntityId: "${acme}") { role status creditLimit } }`;
+    expect((await send(app.url, member, accept)).data).toEqual({
+      acceptInvitation: { role: 'MEMBER', status: 'ACTIVE', creditLimit: 500 },
     });
     const seen = await send(
       app.url,

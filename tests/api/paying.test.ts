@@ -245,25 +245,6 @@ describe('who pays', () => {
     });
     expect(await everywhere()).toEqual(['NOT_FOUND', 'NOT_FOUND']);
   });
-
-  it('may still be settled by who reserved, whatever right they have lost since', async () => {
-    const user = await clients.user(0);
-    const club = await clients.organization('PRIVATE', 100);
-    await clients.setMember(club.owner, club.id, user.externalId, { creditLimit: 60 });
-    const input = {
-      idempotencyKey: clients.next(),
-      lines: tokensFor(50),
-      organizationExternalId: club.externalId,
-    };
-    const { reservation } = await ask<{ reservation: { id: string } }>(user.token, RESERVE, { input });
-    await ask(club.owner, 'mutation ($input: RemoveMemberInput!) { removeMember(input: $input) }', {
-      input: { billingEntityId: club.id, userExternalId: user.externalId },
-    });
-    expect(await consume(user.token, { lines: tokensFor(80), reservationId: reservation.id })).toMatchObject({
-      credits: 80,
-      balance: { billingEntityId: club.id, available: 20 },
-    });
-  });
 });
 
 describe('keys', () => {

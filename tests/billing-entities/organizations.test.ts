@@ -38,6 +38,19 @@ const setMember = (
     .either(index)
     .members.set(principal, { billingEntityId, userExternalId: user.externalId, reason: null, ...terms });
 
+/** As `setMember`; whoever is invited by that accepts. */
+const join = async (
+  principal: Principal,
+  billingEntityId: string,
+  user: Person,
+  terms: Parameters<typeof setMember>[3],
+  index = 0,
+) => {
+  const set = await setMember(principal, billingEntityId, user, terms, index);
+  if (set.status !== 'INVITED') return set;
+  return installation.either(index + 1).invitations.accept(user.principal, billingEntityId);
+};
+
 const removeMember = (principal: Principal, billingEntityId: string, user: Person, index = 0) =>
   installation.either(index).members.remove(principal, { billingEntityId, userExternalId: user.externalId });
 
@@ -136,7 +149,7 @@ describe('an organization', () => {
     // Neither by giving the first one away and starting anew.
     const ben = await installation.person(0n);
     const rich = ids[balances.indexOf(10_000n)] as string;
-    await setMember(ann.principal, rich, ben, { role: 'OWNER' });
+    await join(ann.principal, rich, ben, { role: 'OWNER' });
     await removeMember(ann.principal, rich, ann);
     expect(await available(await organization(ann.principal))).toBe(0n);
     // The trial itself stays where it is.
@@ -246,7 +259,7 @@ describe('members', () => {
     const [ann, ben] = await Promise.all([installation.person(0n), installation.person(0n)]);
     const id = await organization(ann.principal);
     const terms = { role: 'MEMBER', status: 'ACTIVE', creditLimit: null } as const;
-    expect(await setMember(ann.principal, id, ben, { role: 'MEMBER' })).toMatchObject({ ...terms, userId: ben.id });
+    expect(await join(ann.principal, id, ben, { role: 'MEMBER' })).toMatchObject({ ...terms, userId: ben.id });
     expect(await setMember(ann.principal, id, ben, { role: 'ADMIN', creditLimit: 50n })).toMatchObject({
       role: 'ADMIN',
       creditLimit: 50n,
@@ -268,7 +281,9 @@ describe('members', () => {
     expect(await removeMember(ann.principal, id, ben)).toBe(false);
     expect(await installation.two.members.ofUser(ben.id)).toEqual([]);
     expect(
-      (await audited(id, { actions: ['member.set', 'member.remove'] })).map((entry) => [entry.before, entry.after]),
+      (await audited(id, { actions: ['member.invite', 'member.accept', 'member.set', 'member.remove'] })).map(
+        (entry) => [entry.before, entry.after],
+      ),
     ).toEqual([
       [{ role: 'MEMBER', status: 'SUSPENDED', creditLimit: null }, null],
       [
@@ -280,7 +295,8 @@ describe('members', () => {
         { role: 'ADMIN', status: 'SUSPENDED', creditLimit: 50 },
       ],
       [terms, { ...terms, role: 'ADMIN', creditLimit: 50 }],
-      [null, terms],
+      [{ ...terms, status: 'INVITED' }, terms],
+      [null, { ...terms, status: 'INVITED' }],
     ]);
   });
 
@@ -290,9 +306,13 @@ describe('members', () => {
     const name = (principal: Principal, userExternalId: string) =>
       installation.one.members.set(principal, { billingEntityId: id, userExternalId, role: 'MEMBER', reason: null });
     const [byAdmin, byOperator] = await Promise.all([name(ann.principal, 'new-1'), name(OPERATOR, 'new-2')]);
-    expect(await Promise.all([byAdmin.userId, byOperator.userId].map(available))).toEqual([0n, 10_000n]);
-    await installation.two.entities.ensureUser({ externalId: 'new-1', name: 'New', withTrial: true });
-    expect(await available(byAdmin.userId)).toBe(10_000n);
+    expect(await Promise.all([byAdmin.userId, byOperator.userId].map(available))).toEqual([undefined, 10_000n]);
+    // Nor is there anybody yet whom the administrator named.
+    expect(await installation.two.entities.byExternalId('USER', 'new-1')).toBeNull();
+    const newcomer = await installation.two.entities.ensureUser({ externalId: 'new-1', name: 'New', withTrial: true });
+    expect(await available(newcomer)).toBe(10_000n);
+    // Nobody lies under what was made up.
+    expect((await installation.one.entities.byIds([byAdmin.userId])).size).toBe(0);
   });
 
   it('with no right to it make and change nobody; nobody is made on their behalf', async () => {
@@ -300,7 +320,7 @@ describe('members', () => {
     const id = await organization((ann as Person).principal);
     const named = { billingEntityId: id, userExternalId: 'never-made', role: 'MEMBER', reason: null } as const;
     for (const role of ['BILLING', 'MEMBER'] as const) {
-      await setMember((ann as Person).principal, id, ben as Person, { role });
+      await join((ann as Person).principal, id, ben as Person, { role });
       expect(await codeOf(installation.one.members.set((ben as Person).principal, named))).toBe('FORBIDDEN');
       expect(await codeOf(removeMember((ben as Person).principal, id, ann as Person))).toBe('FORBIDDEN');
     }
@@ -316,7 +336,7 @@ describe('members', () => {
       Person,
     ];
     const id = await organization(ann.principal);
-    await setMember(ann.principal, id, ben, { role: 'ADMIN' });
+    await join(ann.principal, id, ben, { role: 'ADMIN' });
     const byBen = [
       setMember(ben.principal, id, ann, { role: 'MEMBER' }),
       setMember(ben.principal, id, ann, { role: 'OWNER', status: 'SUSPENDED' }),
@@ -326,7 +346,7 @@ describe('members', () => {
       removeMember(ben.principal, id, ann),
     ];
     expect(new Set(await codesOf(byBen))).toEqual(new Set(['FORBIDDEN']));
-    await setMember(ben.principal, id, cat, { role: 'ADMIN' });
+    await join(ben.principal, id, cat, { role: 'ADMIN' });
     await setMember(cat.principal, id, ben, { role: 'BILLING' });
     expect(await roles(id)).toMatchObject({
       [ann.externalId]: 'OWNER ACTIVE',
@@ -338,8 +358,10 @@ describe('members', () => {
   it('leave by themselves, also suspended, but never the last active owner', async () => {
     const [ann, ben] = (await Promise.all([1, 2].map(() => installation.person(0n)))) as [Person, Person];
     const id = await organization(ann.principal);
+    await join(ann.principal, id, ben, { role: 'MEMBER' });
     await setMember(ann.principal, id, ben, { role: 'MEMBER', status: 'SUSPENDED' });
     expect(await removeMember(ben.principal, id, ben)).toBe(true);
+    await join(ann.principal, id, ben, { role: 'OWNER' });
     await setMember(ann.principal, id, ben, { role: 'OWNER', status: 'SUSPENDED' });
     const byAnn = [
       removeMember(ann.principal, id, ann),
@@ -359,7 +381,7 @@ describe('members', () => {
       const owners = await Promise.all([1, 2, 3].map(() => installation.person(0n)));
       const [first] = owners as [Person];
       const id = await organization(first.principal);
-      for (const owner of owners.slice(1)) await setMember(first.principal, id, owner, { role: 'OWNER' });
+      for (const owner of owners.slice(1)) await join(first.principal, id, owner, { role: 'OWNER' });
       const change = [
         (who: UserPrincipal, whom: Person, index: number) => setMember(who, id, whom, { role: 'ADMIN' }, index),
         (who: UserPrincipal, whom: Person, index: number) => removeMember(who, id, whom, index),
@@ -387,7 +409,7 @@ describe('members', () => {
     for (const number of [1, 2, 3, 4, 5]) {
       const externalId = `paged-${number}`;
       await installation.one.entities.ensureUser({ externalId, name: `Pia 10%_${number}`, withTrial: false });
-      await installation.one.members.set(ann.principal, {
+      await installation.one.members.set(OPERATOR, {
         billingEntityId: id,
         userExternalId: externalId,
         role: 'MEMBER',

@@ -66,12 +66,13 @@ function reserveOf(tokens: bigint, id: string, ttlSeconds = 600): Command {
   };
 }
 
+/** As a service settles: never refused (rule 16). */
 function settleOf(tokens: bigint, id: string, terms: Partial<Extract<Command, { kind: 'settle' }>> = {}): Command {
   return {
     kind: 'settle',
     billingEntityId: ENTITY,
     actor: 'test',
-    anyHold: false,
+    anyHold: true,
     idempotency: null,
     reservationId: id,
     lines: [{ quantity: tokens, rate: RATES.AI_TOKENS }],
@@ -152,11 +153,11 @@ describe('the pure core', () => {
           const ledger = new PureLedger().open(ENTITY, START, { overagePolicy: policy, subscription: PRO });
           const reservations: string[] = [];
           let clock = START;
-          for (const [hours, make] of history) {
+          for (const [index, [hours, make]] of history.entries()) {
             clock = new Date(clock.getTime() + hours * HOUR_MS);
             // The account's time, which the model must share, never runs backwards.
             const now = accountTime(ledger.account(ENTITY), clock);
-            const command = make({ billingEntityId: ENTITY, now, key: null, reservations });
+            const command = make({ billingEntityId: ENTITY, now, key: `key-${index}`, reservations });
             const decision = ledger.execute(command, clock);
             const answer = model.at(now).execute(command);
             if (command.kind === 'reserve' && decision.kind === 'applied') reservations.push(command.reservationId);
@@ -181,6 +182,14 @@ describe('the pure core', () => {
             );
             expect(sumRemaining(account.grants, 'LAPSING') <= held).toBe(true);
             expect(balanceOf(account, now).allowance >= 0n).toBe(true);
+            // What is kept for an answer that is given again is what was answered.
+            const kept = decision.kind === 'applied' ? (decision.entries[0]?.afterCommand ?? null) : null;
+            if (kept !== null) {
+              const { allowance, version, sequence } = balanceOf(account, now);
+              expect(kept).toEqual({ sequence, used, allowance, version });
+            }
+            const isKeyed = command.idempotency !== null && decision.kind === 'applied';
+            expect(kept !== null).toBe(isKeyed);
           }
 
           expect(ledger.verify(ENTITY).problems).toEqual([]);
@@ -292,7 +301,7 @@ describe('the pure core', () => {
       expect(till.ledger.holds.get(HOLD)?.status).toBe('SETTLED');
     });
 
-    it('take what is available, then overage, then owe: admitted work is never refused (rule 16)', () => {
+    it('take what is available, then overage, then owe: a service’s settlement is never refused (rule 16)', () => {
       const till = new Till({ overagePolicy: { enabled: true, cap: 50n }, subscription: PRO });
       till.done(grantOf(100n));
       till.done(reserveOf(100n, HOLD));
@@ -406,7 +415,7 @@ describe('the pure core', () => {
     it('belong to who reserved; their user and feature cannot be exchanged (rule 16)', () => {
       const till = new Till();
       till.done(reserveOf(0n, HOLD));
-      expect(till.try(settleOf(0n, HOLD, { actor: 'other' }))).toMatchObject({ code: 'NOT_FOUND' });
+      expect(till.try(settleOf(0n, HOLD, { actor: 'other', anyHold: false }))).toMatchObject({ code: 'NOT_FOUND' });
       expect(till.try({ ...onHold('release', HOLD), actor: 'other' })).toMatchObject({ code: 'NOT_FOUND' });
       const seen = { ...onHold('release', HOLD), actor: 'other', seesAll: true };
       expect(till.try(seen)).toMatchObject({ code: 'FORBIDDEN' });

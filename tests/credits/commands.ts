@@ -127,14 +127,14 @@ const reserve: fc.Arbitrary<Draft> = fc.tuple(lines, ttlMs).map(([used, ttl]) =>
   ttlMs: ttl,
 }));
 
-/** Names a reservation that was made, or that nobody made. */
+/** Names a reservation that was made, or that nobody made; by who made it, or by a service. */
 const onHold = (
   make: fc.Arbitrary<(hold: { reservationId: string; actor: string; anyHold: boolean }) => Draft>,
 ): fc.Arbitrary<Draft> =>
-  fc.tuple(make, fc.nat()).map(([finish, index]) => (context) => {
+  fc.tuple(make, fc.nat(), fc.boolean()).map(([finish, index, anyHold]) => (context) => {
     const reservations = context.reservations ?? [];
     const reservationId = reservations[index % Math.max(1, reservations.length)] ?? uuidv7();
-    return finish({ reservationId, actor: 'test', anyHold: false })(context);
+    return finish({ reservationId, actor: 'test', anyHold })(context);
   });
 
 const settle = onHold(

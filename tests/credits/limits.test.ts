@@ -92,13 +92,14 @@ const reserveOf = (credits: bigint, who: Who, id = uuidv7()): Command => ({
   ttlMs: HOUR_MS,
 });
 
-const settleOf = (credits: bigint, reservationId: string): Command => ({
+/** By a service, or by who reserved. */
+const settleOf = (credits: bigint, reservationId: string, anyHold = true): Command => ({
   kind: 'settle',
   billingEntityId: POOL,
   actor: 'test',
   idempotency: null,
   reservationId,
-  anyHold: true,
+  anyHold,
   lines: [{ quantity: credits * 10n, rate: RATES.AI_TOKENS }],
   userId: undefined,
   organizationId: undefined,
@@ -153,8 +154,8 @@ function execute(ledger: PureLedger, { kind, by, wanted, pick, clock }: Step): D
   const reservationId = holds[pick % Math.max(holds.length, 1)];
   if (reservationId === undefined) return null;
   return ledger.execute(
-    kind === 'settle'
-      ? settleOf(wanted, reservationId)
+    kind === 'settle' || kind === 'settle own'
+      ? settleOf(wanted, reservationId, kind === 'settle')
       : { kind: 'release', ...common, idempotency: null, reservationId, anyHold: true },
     clock,
   );
@@ -187,7 +188,7 @@ describe('limits of members and keys (rules 17 and 18)', () => {
     expect(refusalOf(20n, { member: 20n, key: 60n })).toMatchObject({ scope: 'MEMBER' });
   });
 
-  it('never refuse a settlement, which counts all the same', () => {
+  it('never refuse a service’s settlement, which counts all the same', () => {
     const ledger = pool(1_000n, { member: 100n, key: 100n });
     const id = uuidv7();
     ledger.execute(reserveOf(90n, { userId: ANN, onKey: true }, id), START);
@@ -217,7 +218,7 @@ describe('limits of members and keys (rules 17 and 18)', () => {
   it('hold in any history: nothing is admitted beyond one, nothing is refused that fits, and the counters are proven', () => {
     const who = fc.record({ userId: fc.constantFrom(ANN, BEN, null), onKey: fc.boolean() });
     const step = fc.record({
-      kind: fc.constantFrom('consume', 'consume', 'reserve', 'settle', 'release', 'refund'),
+      kind: fc.constantFrom('consume', 'consume', 'reserve', 'settle', 'settle own', 'settle own', 'release', 'refund'),
       who,
       credits: fc.bigInt(0n, 60n),
       pick: fc.nat(),
@@ -235,23 +236,38 @@ describe('limits of members and keys (rules 17 and 18)', () => {
           for (const { kind, who: by, credits: wanted, pick, hours } of steps) {
             clock = new Date(clock.getTime() + hours * HOUR_MS);
             ledger.advance(POOL, clock);
+            const all = [...ledger.holds.values()];
+            const settled = kind === 'settle own' ? all[pick % Math.max(all.length, 1)] : undefined;
+            // A settlement is its reservation's: what it holds is there already, the rest must fit beside it.
+            const { userId, onKey } = settled ? { userId: settled.userId, onKey: settled.apiKey !== null } : by;
+            const held = settled ? reservedBy(settled) : 0n;
             const before = {
-              member: drawn(ledger, ({ userId }) => userId === by.userId),
+              member: drawn(ledger, (use) => use.userId === userId),
               key: drawn(ledger, ({ apiKey }) => apiKey !== null),
               available: ledger.account(POOL).available,
             };
             const decision = execute(ledger, { kind, by, wanted, pick, clock });
-            if (decision === null || (kind !== 'consume' && kind !== 'reserve')) continue;
+            if (decision === null || !['consume', 'reserve', 'settle own'].includes(kind)) continue;
+            if (settled !== undefined && settled.status !== 'HELD') {
+              expect(decision).toMatchObject({ code: 'CONFLICT' });
+              continue;
+            }
+            const { owed } = ledger.account(POOL);
+            const beyond = wanted - held;
             const leaves = (most: bigint | null, used: bigint): bigint | null =>
               most === null ? null : most > used ? most - used : 0n;
             const headrooms = [
-              by.onKey ? leaves(limits.key, before.key) : null,
-              by.userId === null ? null : leaves(limits.member, before.member),
+              onKey ? leaves(limits.key, before.key) : null,
+              userId === null ? null : leaves(limits.member, before.member),
               before.available,
             ].filter((each) => each !== null);
             const least = headrooms.reduce((a, b) => (b < a ? b : a));
-            if (wanted === 0n || wanted <= least) expect(decision.kind).toBe('applied');
-            else expect(decision).toMatchObject({ kind: 'refused', available: least });
+            if (beyond <= 0n || (owed === 0n && beyond <= least)) expect(decision.kind).toBe('applied');
+            else expect(decision).toMatchObject({ kind: 'refused', available: held + least });
+            if (settled !== undefined) {
+              const status = decision.kind === 'applied' ? 'SETTLED' : 'HELD';
+              expect(ledger.holds.get(settled.id)?.status).toBe(status);
+            }
           }
           expectProven(ledger);
           expect([...ledger.counters.values()].every(({ held, used }) => held >= 0n && used >= 0n)).toBe(true);

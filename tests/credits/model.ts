@@ -123,6 +123,8 @@ export class Model {
         const hold = this.holds.find((each) => each.id === command.reservationId);
         if (hold === undefined) return 'rejected';
         const due = this.#price(command.lines);
+        const beyond = due - hold.covered - hold.overage;
+        if (!command.anyHold && beyond > 0n && !this.#admits(beyond)) return 'refused';
         this.#meter(command.lines);
         this.holds.splice(this.holds.indexOf(hold), 1);
         const room = this.#room();

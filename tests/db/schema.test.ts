@@ -67,6 +67,35 @@ describe('migrations', () => {
     expect(names).toEqual(files.map((file) => file.replace(/\.ts$/, '')));
   });
 
+  it('keep sums as large as they could be before, and let them grow on', async () => {
+    const id = '01900000-0000-7000-8000-000000000001';
+    const largest = 2n ** 63n - 1n;
+    for (const [table, start] of [
+      ['usage_rollup', 'hour'],
+      ['usage_rollup_day', 'day'],
+    ]) {
+      await client.query(`alter table ${table} alter column quantity type bigint,
+        alter column credits type bigint, alter column overage type bigint`);
+      await client.query(
+        `insert into ${table} (billing_entity_id, ${start}, user_id, resource, billing_mode, feature, quantity, credits, overage, records)
+         values ($1, '2026-03-10', $1, 'AI_TOKENS', 'FULL', '', $2, $2, $2, 1)`,
+        [id, largest],
+      );
+    }
+    await client.query(`delete from schema_migration where name = '0010-sums-without-bound'`);
+    await migrate(database.url);
+    for (const table of ['usage_rollup', 'usage_rollup_day']) {
+      const { rows } = await client.query(
+        `update ${table} set quantity = quantity + $2::bigint, credits = credits + 1, overage = overage + 1
+         where billing_entity_id = $1 returning quantity, credits, overage`,
+        [id, largest],
+      );
+      expect(rows).toEqual([{ quantity: `${2n * largest}`, credits: `${largest + 1n}`, overage: `${largest + 1n}` }]);
+      await client.query(`delete from ${table}`);
+    }
+    expect(await differences()).toEqual([]);
+  });
+
   it('run again, and from many processes at once, without harm', async () => {
     await Promise.all(Array.from({ length: 5 }, () => migrate(database.url)));
     const { rows } = await client.query<{ count: number }>('select count(*)::int as count from schema_migration');

@@ -56,6 +56,9 @@ const ROOT_FIELDS: Record<string, string> = {
   'Mutation.updateOrganization': `mutation { updateOrganization(input: { billingEntityId: "${ANN}", name: "Acme" }) { name } }`,
   'Mutation.setMember': `mutation { setMember(input: { billingEntityId: "${ANN}", userExternalId: "ben", role: MEMBER }) { role } }`,
   'Mutation.removeMember': `mutation { removeMember(input: { billingEntityId: "${ANN}", userExternalId: "ben" }) }`,
+  'Mutation.acceptInvitation': `mutation { acceptInvitation(billingEntityId: "${ANN}") { role } }`,
+  'Mutation.declineInvitation': `mutation { declineInvitation(billingEntityId: "${ANN}") }`,
+  'Mutation.setOrganizationExternalId': `mutation { setOrganizationExternalId(input: { billingEntityId: "${ANN}", reason: "theirs" }) { name } }`,
   'Query.previewPlanChange': `{ previewPlanChange(input: { billingEntityId: "${ANN}", plan: PRO }) { timing } }`,
   'Mutation.changePlan': `mutation { changePlan(input: { billingEntityId: "${ANN}", plan: PRO, quantity: 3 }) { id } }`,
   'Mutation.cancelSubscription': `mutation { cancelSubscription(input: { billingEntityId: "${ANN}" }) { id } }`,
@@ -85,6 +88,9 @@ const BY_DOMAIN = [
   'Mutation.updateOrganization',
   'Mutation.setMember',
   'Mutation.removeMember',
+  'Mutation.acceptInvitation',
+  'Mutation.declineInvitation',
+  'Mutation.setOrganizationExternalId',
 ];
 const OF_ONE_ENTITY = Object.keys(ROOT_FIELDS).filter(
   (name) => ROOT_FIELDS[name]?.includes(ANN) && !BY_DOMAIN.includes(name),

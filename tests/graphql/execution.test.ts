@@ -1,5 +1,5 @@
-import { buildSchema, getIntrospectionQuery } from 'graphql';
-import type { ExecutionResult } from 'graphql';
+import { getIntrospectionQuery, graphql } from 'graphql';
+import type { ExecutionResult, GraphQLError } from 'graphql';
 import { loadConfig } from '../../src/config.ts';
 import { Operations } from '../../src/graphql/operations.ts';
 import { createLog } from '../../src/log.ts';
@@ -8,15 +8,25 @@ import { Gate, sampleSchema } from '../support/sample-schema.ts';
 const { limits } = loadConfig({}, 'local');
 const log = createLog({ level: 'silent' });
 const options = { schema: sampleSchema, limits, log, suggestions: false };
-const compiling = new Operations({ ...options, compileAt: 1, compilesPerSecond: 1000 });
-const interpreting = new Operations({ ...options, compileAt: Number.POSITIVE_INFINITY });
+const operations = new Operations(options);
 
 type Variables = Record<string, unknown>;
 
-async function run(operations: Operations, query: string, variables?: Variables): Promise<ExecutionResult> {
-  const { operation, errors } = operations.prepare({ query, variables });
+async function run(query: string, variables?: Variables, on = operations): Promise<ExecutionResult> {
+  const { operation, errors } = on.prepare({ query, variables });
   if (operation === null) return { errors };
-  return operations.execute(operation, variables, { principal: null, gate: new Gate() });
+  return on.execute(operation, variables, { principal: null, gate: new Gate() });
+}
+
+/** As graphql-js answers by itself; errors as clients see them, since they are made from its own. */
+async function plainly(source: string, variableValues: Variables = {}): Promise<ExecutionResult> {
+  const contextValue = { principal: null, gate: new Gate() };
+  return graphql({ schema: sampleSchema, source, variableValues, contextValue });
+}
+
+/** Where errors are, which have no order among themselves. */
+function places(errors: readonly GraphQLError[] | undefined): string[] | undefined {
+  return errors?.map(({ path, locations }) => JSON.stringify({ path, locations })).toSorted();
 }
 
 /** As a client sees it. Errors have no order among themselves, and correlation ids are all different. */
@@ -107,45 +117,50 @@ const cases: [string, string, Variables?][] = [
   ['__typename and __type', '{ __typename __type(name: "Cat") { fields { name } } }'],
 ];
 
-describe('compiled operations and graphql-js', () => {
+describe('operations', () => {
   it.each(cases.map(([what, query, variables]) => ({ what, query, variables })))(
-    'answer alike: $what',
+    'are answered as graphql-js answers, time and again: $what',
     async ({ query, variables }) => {
-      const expected = seen(await run(interpreting, query, variables));
-      // Twice, since what is compiled must not remember anything.
-      expect(seen(await run(compiling, query, variables))).toEqual(expected);
-      expect(seen(await run(compiling, query, variables))).toEqual(expected);
+      const { data, errors } = await plainly(query, variables);
+      for (let time = 1; time <= 4; time += 1) {
+        const result = await run(query, variables);
+        expect(JSON.stringify(result.data)).toBe(JSON.stringify(data));
+        expect(places(result.errors)).toEqual(places(errors));
+        expect(seen(result)).toEqual(seen(await run(query, variables, new Operations(options))));
+      }
     },
   );
 
-  it.each([
-    ['compiled', compiling],
-    ['interpreted', interpreting],
-  ])('run mutations one after the other (%s)', async (_how, operations) => {
-    const { data } = await run(operations, 'mutation { a: increment b: increment c: increment }');
+  it('run mutations one after the other', async () => {
+    const { data } = await run('mutation { a: increment b: increment c: increment }');
     const { a, b, c } = data as Record<string, number>;
     expect([b, c]).toEqual([(a ?? 0) + 1, (a ?? 0) + 2]);
   });
 
-  it('stay with graphql-js for types that only an async function can tell', async () => {
-    const schema = buildSchema('type Query { it: It } union It = A | B type A { a: Int } type B { b: Int }');
-    const it = schema.getType('It') as { resolveType?: unknown };
-    it.resolveType = async (value: { kind: string }) => value.kind;
-    const operations = new Operations({ ...options, schema, compileAt: 1 });
-    const { operation } = operations.prepare({ query: '{ it { ... on A { a } } }' });
-    const root = { it: { kind: 'A', a: 1 } };
-    expect(await operations.execute(operation as NonNullable<typeof operation>, null, {}, root)).toEqual({
-      data: { it: { a: 1 } },
-    });
+  it('that resolve at once are answered without a promise', () => {
+    const isPromised = (query: string): boolean => {
+      const { operation } = operations.prepare({ query });
+      return operations.execute(operation as NonNullable<typeof operation>, null, {}) instanceof Promise;
+    };
+    expect(isPromised('{ hello household { text self { text } } }')).toBe(false);
+    expect(isPromised('{ household { others { text } } }')).toBe(true);
+  });
+
+  it('show errors at their place in the document', async () => {
+    const query = '# a comment\n{\n  hello\n  other: refuse(code: "CONFLICT")\n}';
+    const { errors } = await run(query);
+    expect(errors?.[0]?.source?.body).toBe(query);
+    expect(errors?.[0]?.locations).toEqual([{ line: 4, column: 3 }]);
+    expect(String(errors?.[0])).toContain('4 |   other: refuse');
   });
 
   it('notice failures without telling what failed', async () => {
     const lines: string[] = [];
-    const operations = new Operations({
+    const noisy = new Operations({
       ...options,
       log: createLog({ level: 'info', destination: { write: (line: string) => void lines.push(line) } }),
     });
-    const { errors } = await run(operations, '{ boom }');
+    const { errors } = await run('{ boom }', {}, noisy);
     const [error] = errors ?? [];
     expect(error?.message).toBe('Internal server error');
     expect(JSON.stringify(errors)).not.toMatch(/hunter2|stack|abc\.def/);

@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import {
+  defaultFieldResolver,
+  getNamedType,
+  type GraphQLResolveInfo,
   type GraphQLSchema,
   isEnumType,
   isInputObjectType,
   isObjectType,
+  isScalarType,
   lexicographicSortSchema,
   printSchema,
 } from 'graphql';
@@ -59,6 +63,39 @@ describe('the schema', () => {
       const [first, after] = ['first', 'after'].map((name) => args.find((argument) => argument.name === name));
       expect([String(first?.type), first?.defaultValue, String(after?.type)]).toEqual(['Int!', 20, 'String']);
     }
+  });
+
+  it('answers every whole number that is too large for its type with the largest of it, below zero too', async () => {
+    const LARGEST: Record<string, number> = { Int: 2 ** 31 - 1, Credits: 2 ** 53 - 1, SafeInt: 2 ** 53 - 1 };
+    const seen = new Set<string>();
+    for (const type of Object.values(schema.getTypeMap()).filter(isObjectType)) {
+      for (const field of Object.values(type.getFields())) {
+        const scalar = getNamedType(field.type);
+        const largest = LARGEST[scalar.name];
+        if (largest === undefined || !isScalarType(scalar)) continue;
+        seen.add(scalar.name);
+        for (const sign of [1, -1]) {
+          const beyond = scalar.name === 'Int' ? 2 ** 40 * sign : 10n ** 30n * BigInt(sign);
+          const info = { fieldName: field.name } as GraphQLResolveInfo;
+          // What has a resolver of its own is asked of the domain; that of an Int is only held within.
+          const isOwn = scalar.name !== 'Int' && field.resolve !== undefined;
+          const resolve = isOwn ? () => beyond : (field.resolve ?? defaultFieldResolver);
+          const value: unknown = await resolve({ [field.name]: beyond }, {}, {}, info);
+          expect([`${type.name}.${field.name}`, scalar.serialize(value)]).toEqual([
+            `${type.name}.${field.name}`,
+            sign * largest,
+          ]);
+        }
+      }
+    }
+    expect(seen.size).toBe(3);
+  });
+
+  it('says where it may happen that a number saturates', () => {
+    const silent = ['Credits', 'SafeInt', 'UsageBucket.quantity', 'UsageRefused.required', 'CreditBalance.allowance']
+      .concat(['UpcomingInvoice.totalCents', 'PlanChangePreview.nextInvoiceCents'])
+      .filter((name) => !/saturate/i.test([...members()].find((member) => member.name === name)?.description ?? ''));
+    expect(silent).toEqual([]);
   });
 
   it('builds the same again, so that tests and servers of one process do not disturb each other', async () => {

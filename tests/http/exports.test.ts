@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { parse } from 'csv-parse/sync';
 import pg from 'pg';
 import { UsageHistory } from '../../src/usage/usage-history.ts';
@@ -538,6 +539,65 @@ describe('the stream', () => {
     const statuses = answers.map((answer) => String(answer.destroy().statusCode));
     expect(statuses.toSorted()).toEqual(['200', ...Array<string>(7).fill('404')]);
     other.destroy();
+    await quiet();
+  });
+
+  it('is sent to one principal twice at a time, of however many entities, and others have theirs', async () => {
+    countPages();
+    const at = await startTestApp(database.url, { clock, env: { EXPORT_STREAMS: '6' } });
+    const owners = await Promise.all(Array.from({ length: 4 }, () => newPerson()));
+    for (const owner of owners) await insertUsage(owner, { count: MANY / 2 });
+    // One who may read all of them, and reads none to its end.
+    const links = await Promise.all(owners.map((owner) => usageLink({ ...owner, token: operator }, at)));
+    const slow = await Promise.all(links.slice(0, 2).map(startReading));
+    const [third = ''] = links.slice(2);
+    const refused = await fetch(third);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '10']);
+    expect(((await refused.json()) as { errors: { extensions: { code: string } }[] }).errors[0]?.extensions.code).toBe(
+      'UNAVAILABLE',
+    );
+    const [other] = owners.slice(3) as [Person];
+    expect(await download(await usageLink(other, at))).toHaveLength(MANY / 2);
+    slow[0]?.destroy();
+    await waitFor(() => at.services.exports.openStreams === 1, 'the first stream to end');
+    // What was refused was not used up; what was cut is.
+    expect(await download(third)).toHaveLength(MANY / 2);
+    expect((await fetch(links[0] as string)).status).toBe(404);
+    slow[1]?.destroy();
+    await at.stop();
+  });
+
+  it('is cut off when the client reads, and too slowly; one that is fast enough has all of it', async () => {
+    // As much as kernels keep is taken at once, so what is asked for is more than a slow one takes of the rest.
+    const env = { EXPORT_STALL_MS: '1000', EXPORT_LEAST_BYTES: '8000000' };
+    const at = await startTestApp(database.url, { clock, env });
+    const slow = await startReading(await usageLink(person, at));
+    let read = 0;
+    const dripping = setInterval(() => {
+      const chunk = slow.read(4_096) as Buffer | null;
+      read += chunk?.length ?? 0;
+    }, 50);
+    slow.on('error', () => undefined);
+    await waitFor(() => at.services.exports.openStreams === 0, 'the slow stream to be cut off');
+    clearInterval(dripping);
+    expect(read).toBeGreaterThan(0);
+    await expect(readAll(slow)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    await at.stop();
+    const patient = await startTestApp(database.url, { clock, env: { ...env, EXPORT_LEAST_BYTES: '1000' } });
+    expect((await download(await usageLink(person, patient))).length).toBeGreaterThanOrEqual(MANY);
+    await patient.stop();
+  });
+
+  it('leaves no place taken when its connection goes while it waits behind another answer', async () => {
+    countPages();
+    const { hostname, port } = new URL(await usageLink(person));
+    const [first, second] = [await usageLink(person), await usageLink(person)].map((url) =>
+      url.slice(url.indexOf('/exports')),
+    );
+    const ask = (path = ''): string => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+    const socket = connect(Number(port), hostname, () => socket.write(ask(first) + ask(second))).pause();
+    await waitFor(() => app.services.exports.openStreams === 2, 'both streams to begin');
+    socket.destroy();
     await quiet();
   });
 

@@ -9,7 +9,12 @@ describe('what is too much', () => {
   const clients: SocketClient[] = [];
   beforeAll(async () => {
     edges = await startEdges({
-      env: { SOCKET_INIT_TIMEOUT_MS: '300', SOCKET_BUFFER_BYTES: '1000000', BODY_BYTES: '2000000' },
+      env: {
+        SOCKET_INIT_TIMEOUT_MS: '300',
+        SOCKET_BUFFER_BYTES: '1000000',
+        BODY_BYTES: '2000000',
+        ANONYMOUS_BODY_BYTES: '2000000',
+      },
     });
     token = await sampleToken({ scope: 'billing:usage' });
   });

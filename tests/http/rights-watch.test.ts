@@ -1,7 +1,8 @@
 import type { ApiKeyPrincipal, UserPrincipal } from '../../src/billing-entities/principal.ts';
-import type { Rights, Watch } from '../../src/graphql/rights.ts';
+import type { Rights } from '../../src/graphql/rights.ts';
 import { RightsWatch } from '../../src/http/rights-watch.ts';
 import type { SocketSession } from '../../src/http/socket-session.ts';
+import { Starts } from '../../src/http/starts.ts';
 import { createLog } from '../../src/log.ts';
 import { ManualScheduler } from '../live/manual-scheduler.ts';
 
@@ -10,7 +11,7 @@ const user: UserPrincipal = { kind: 'USER', subject: 'ann', billingEntityId: 'a'
 const bearer: ApiKeyPrincipal = { kind: 'API_KEY', subject: 'key_1', billingEntityId: 'a', apiKeyId: '1', expiresAt };
 
 class FakeSession {
-  readonly watches = new Map<string, Watch>();
+  readonly starts = new Starts();
   readonly ended: string[] = [];
   readonly closed: number[] = [];
   readonly principal: UserPrincipal | ApiKeyPrincipal;
@@ -19,12 +20,11 @@ class FakeSession {
     this.principal = principal;
   }
 
-  watch(id: string): void {
-    this.watches.set(id, { billingEntityId: 'a', standing: null, principal: this.principal });
-  }
-
-  endSubscription(id: string): void {
-    this.ended.push(id);
+  watch(id: string, name = id): void {
+    const start = this.starts.begin(id, 1);
+    if (start === null) throw new Error(`${id} names something`);
+    start.watch = { billingEntityId: 'a', rights: ['credits.read'], standing: null, principal: this.principal };
+    start.streams({ return: async () => void this.ended.push(name) } as unknown as AsyncGenerator<never>);
   }
 
   close(code: number): void {
@@ -93,13 +93,14 @@ describe('the watch over rights', () => {
     const session = new FakeSession(user);
     const { scheduler, opened } = setUp({
       endedAmong(watches) {
-        session.watch('s');
+        session.starts.completed('s');
+        session.watch('s', 'the other');
         return Promise.resolve(new Set(watches));
       },
     });
     opened(session).watch('s');
     await scheduler.advance(400);
-    expect(session.ended).toEqual([]);
+    expect(session.ended).toEqual(['s']);
   });
 
   it('goes on after the database was away, and not after it was stopped', async () => {

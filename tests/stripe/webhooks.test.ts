@@ -170,6 +170,23 @@ describe('a delivery', () => {
     expect(await deliver(body)).toBe(413);
   });
 
+  test('longer than any of Stripe’s is not hashed: a good signature does not help it', async () => {
+    // 256 KiB fit, and not a byte more.
+    const room = 256 * 1024 - Buffer.byteLength(snapshot({ padding: '' }).body);
+    const [fits, long] = [snapshot({ padding: 'x'.repeat(room) }), snapshot({ padding: 'x'.repeat(room + 1) })];
+    expect([Buffer.byteLength(fits.body), await deliver(fits.body)]).toEqual([256 * 1024, 200]);
+    expect([Buffer.byteLength(long.body), await deliver(long.body)]).toEqual([256 * 1024 + 1, 413]);
+    expect(await inbox(long.id)).toEqual([]);
+    // Without saying how long it is.
+    const unsaid = await fetch(new URL('/webhooks/stripe', app.url), {
+      method: 'POST',
+      headers: { 'stripe-signature': signatureOf(long.body, { at: NOW_S }) },
+      body: new Blob([long.body]).stream(),
+      duplex: 'half',
+    } as RequestInit);
+    expect(unsaid.status).toBe(413);
+  });
+
   test.each(['not json', 'null', '[]', '{"object":"event"}', '{"id":1,"object":"event","type":"a","created":1}'])(
     'that is signed and no event («%s») is refused',
     async (body) => {
@@ -211,6 +228,15 @@ describe('a delivery', () => {
     expect(await deliver(snapshot().body, { signature: 't=1,v1=00' })).toBe(400);
     expect(logged.join()).toContain('a webhook was turned away');
     expect(logged.join()).not.toContain(WEBHOOK_SECRET);
+  });
+
+  test('of which there is a flood is told of a few times, whatever the flood says', async () => {
+    logged.length = 0;
+    const statuses = await Promise.all(
+      Array.from({ length: 300 }, (_, at) => deliver(`{"n":${at}}`, { signature: `t=${NOW_S - 1},v1=${at}` })),
+    );
+    expect(new Set(statuses)).toEqual(new Set([400]));
+    expect(logged.length).toBeLessThanOrEqual(3);
   });
 
   test('by anything but POST is refused', async () => {

@@ -39,9 +39,14 @@ export async function startTestApp(
 /** A bearer token, good for an hour unless said otherwise. */
 export function tokenOf(
   subject: string,
-  { scope, name, expiresInSeconds = 3_600 }: { scope?: string; name?: string; expiresInSeconds?: number } = {},
+  {
+    scope,
+    name,
+    claims = {},
+    expiresInSeconds = 3_600,
+  }: { scope?: string; name?: string; claims?: Record<string, unknown>; expiresInSeconds?: number } = {},
 ): Promise<string> {
-  return new SignJWT({ ...(scope && { scope }), ...(name && { name }) })
+  return new SignJWT({ ...claims, ...(scope && { scope }), ...(name && { name }) })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(subject)
     .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresInSeconds)

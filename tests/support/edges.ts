@@ -16,6 +16,7 @@ import type { Scheduler } from '../../src/live/scheduler.ts';
 import { createLog } from '../../src/log.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { Gate, sampleSchema } from './sample-schema.ts';
+import { SampleStreams } from './sample-streams.ts';
 
 /** What sample tokens are signed with. */
 export const sampleSecret = 'a secret of the tests, long enough to be one';
@@ -26,6 +27,7 @@ export interface Edges {
   readonly url: string;
   readonly socketUrl: string;
   readonly gate: Gate;
+  readonly streams: SampleStreams;
   readonly metrics: EdgeMetrics;
   readonly logged: string[];
   readonly users: string[];
@@ -56,6 +58,7 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
   const logged: string[] = [];
   const log = createLog({ level: config.logLevel, destination: { write: (line: string) => void logged.push(line) } });
   const gate = new Gate();
+  const streams = new SampleStreams();
   const metrics = createMetrics({ processMetrics: false });
   const users: string[] = [];
   const ensureUser: EnsureUser = async ({ externalId }) => {
@@ -78,7 +81,7 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
       clock,
       log,
     }),
-    contextFor: (principal) => ({ principal, gate }),
+    contextFor: (principal, onWatch) => ({ principal, gate, streams, onWatch }),
     ...(options.rights && { rights: options.rights }),
     ...(options.scheduler && { scheduler: options.scheduler }),
     readiness: options.readiness ?? [],
@@ -91,6 +94,7 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
     url: `http://127.0.0.1:${port}`,
     socketUrl: `ws://127.0.0.1:${port}/graphql`,
     gate,
+    streams,
     metrics,
     logged,
     users,

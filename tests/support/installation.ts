@@ -5,7 +5,7 @@ import type { ConsumeInput } from '../../src/credits/consumption.ts';
 import { monthFrom } from '../../src/credits/periods.ts';
 import type { ReserveInput } from '../../src/credits/reservations.ts';
 import type { SubscriptionState, WantedSubscription } from '../../src/credits/subscription.ts';
-import type { DomainServices } from '../../src/services.ts';
+import type { DomainServices, ServicesOptions } from '../../src/services.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { openTestServices, TestClock } from './services.ts';
 
@@ -40,12 +40,12 @@ export class Installation {
     this.admin = admin;
   }
 
-  static async open(): Promise<Installation> {
+  static async open(overrides: Partial<ServicesOptions> = {}): Promise<Installation> {
     const database = await createTestDatabase();
     const clock = new TestClock();
     const services = await Promise.all([
-      openTestServices(database.url, { clock }),
-      openTestServices(database.url, { clock }),
+      openTestServices(database.url, { clock, ...overrides }),
+      openTestServices(database.url, { clock, ...overrides }),
     ]);
     const admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
     admin.on('error', () => undefined);

@@ -125,15 +125,24 @@ export class Clients {
     );
   }
 
+  /** Sets a member's terms; whoever is invited by that accepts. */
   async setMember(
     token: string,
     billingEntityId: string,
     userExternalId: string,
     terms: Readonly<Record<string, unknown>> = {},
   ): Promise<void> {
-    await this.#ask(token, 'mutation ($input: SetMemberInput!) { setMember(input: $input) { id } }', {
-      input: { billingEntityId, userExternalId, role: 'MEMBER', ...terms },
-    });
+    const { status } = await this.#ask<{ status: string }>(
+      token,
+      'mutation ($input: SetMemberInput!) { setMember(input: $input) { status } }',
+      { input: { billingEntityId, userExternalId, role: 'MEMBER', ...terms } },
+    );
+    if (status !== 'INVITED') return;
+    await this.#ask(
+      await tokenOf(userExternalId, LASTING),
+      'mutation ($id: ID!) { acceptInvitation(billingEntityId: $id) { id } }',
+      { id: billingEntityId },
+    );
   }
 
   async createKey(

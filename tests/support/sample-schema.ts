@@ -1,4 +1,5 @@
 import {
+  GraphQLBoolean,
   GraphQLEnumType,
   GraphQLError,
   GraphQLInputObjectType,
@@ -14,14 +15,22 @@ import {
   Kind,
 } from 'graphql';
 import type { Principal } from '../../src/billing-entities/principal.ts';
+import type { OnWatch } from '../../src/graphql/context.ts';
+import { aBatch, itemsOfPage } from '../../src/graphql/price.ts';
 import { Refusal } from '../../src/refusal.ts';
 import type { RefusalCode } from '../../src/refusal.ts';
+import type { SampleStreams } from './sample-streams.ts';
 
 /** What the sample's resolvers work with. */
 export interface SampleContext {
   readonly principal: Principal | null;
   /** `gate` waits until it is opened. */
   readonly gate: Gate;
+  /** The sources of `told`. */
+  readonly streams: SampleStreams;
+  readonly onWatch?: OnWatch | undefined;
+  /** Where `step` notes when each of its runs begins and ends. */
+  readonly trace?: string[];
 }
 
 /** Something to wait at, for tests that need an operation to be in flight. */
@@ -105,6 +114,7 @@ const petConnection: GraphQLObjectType = new GraphQLObjectType({
   name: 'PetConnection',
   fields: () => ({
     edges: {
+      extensions: { price: itemsOfPage },
       type: new required(
         new GraphQLList(
           new required(new GraphQLObjectType({ name: 'PetEdge', fields: { node: { type: new required(household) } } })),
@@ -117,10 +127,54 @@ const petConnection: GraphQLObjectType = new GraphQLObjectType({
 const pageArguments = { first: { type: new required(GraphQLInt), defaultValue: 20 } };
 const page = (size: number): unknown => ({ edges: Array.from({ length: size }, () => ({ node: {} })) });
 
+/** Whatever inputs can be made of, with and without defaults. */
+const mirrorInput: GraphQLInputObjectType = new GraphQLInputObjectType({
+  name: 'MirrorInput',
+  fields: () => ({
+    text: { type: GraphQLString },
+    limit: { type: big },
+    times: { type: new required(GraphQLInt), defaultValue: 5 },
+    colour: { type: colour, defaultValue: 'blue' },
+    flags: { type: new required(new GraphQLList(new required(GraphQLBoolean))), defaultValue: [true] },
+    numbers: { type: new GraphQLList(GraphQLInt) },
+    grid: { type: new GraphQLList(new GraphQLList(new required(GraphQLInt))) },
+    inner: { type: mirrorInput },
+    inners: { type: new GraphQLList(new required(mirrorInput)) },
+  }),
+});
+
+/** Says what a resolver was given: what is absent is absent, and what is null is null. */
+const mirror = {
+  type: new required(GraphQLString),
+  args: {
+    input: { type: mirrorInput },
+    inputs: { type: new GraphQLList(mirrorInput) },
+    flag: { type: new required(GraphQLBoolean), defaultValue: true },
+    number: { type: GraphQLInt, defaultValue: 3 },
+    text: { type: GraphQLString },
+  },
+  resolve: (_source: unknown, args: Record<string, unknown>) => shown(args),
+};
+
+function shown(args: Record<string, unknown>): string {
+  return JSON.stringify(args, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+}
+
 const household: GraphQLObjectType = new GraphQLObjectType({
   name: 'Household',
   fields: () => ({
     self: { type: household, resolve: () => ({}) },
+    mirror,
+    others: { type: new required(new GraphQLList(household)), resolve: () => [{}, later(null), {}] },
+    strict: { type: new GraphQLList(new required(household)), resolve: () => [{}, {}] },
+    guest: { type: new required(pet), resolve: () => later(tom) },
+    missing: { type: new required(GraphQLString), resolve: () => later(null) },
+    refused: {
+      type: GraphQLString,
+      async resolve() {
+        throw new Refusal('NOT_FOUND', 'not at home');
+      },
+    },
     text: { type: GraphQLString, resolve: () => 'text' },
     pets: {
       type: new required(petConnection),
@@ -188,6 +242,11 @@ export const sampleSchema = new GraphQLSchema({
     name: 'Query',
     fields: {
       hello: { type: new required(GraphQLString), resolve: () => 'world' },
+      long: {
+        type: new required(GraphQLString),
+        args: { bytes: { type: new required(GraphQLInt) } },
+        resolve: (_root, { bytes }: { bytes: number }) => 'x'.repeat(bytes),
+      },
       whoami: {
         type: GraphQLString,
         resolve: (_root, _args, { principal }) => principal && `${principal.kind} ${principal.subject}`,
@@ -206,9 +265,9 @@ export const sampleSchema = new GraphQLSchema({
           big: { type: big, defaultValue: 7n },
           list: { type: new GraphQLList(big) },
         },
-        resolve: (_root, args: Record<string, unknown>) =>
-          JSON.stringify(args, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)),
+        resolve: (_root, args: Record<string, unknown>) => shown(args),
       },
+      mirror,
       add: {
         type: GraphQLInt,
         args: { number: { type: new required(GraphQLInt) } },
@@ -247,6 +306,7 @@ export const sampleSchema = new GraphQLSchema({
         resolve: (_root, { input }: { input: FeedArguments }) => later(feed(input)),
       },
       feedBatch: {
+        extensions: { price: aBatch({ argument: 'inputs', most: 1_000 }) },
         type: new required(new GraphQLList(new required(feeding))),
         args: { inputs: { type: new required(new GraphQLList(new required(feedInput))) } },
         resolve: (_root, { inputs }: { inputs: FeedArguments[] }) => later(inputs.map(feed)),
@@ -267,6 +327,18 @@ export const sampleSchema = new GraphQLSchema({
           throw new Refusal('CONFLICT', 'not now');
         },
       },
+      mirror,
+      // What overlaps would begin before its forerunner ended.
+      step: {
+        type: household,
+        args: { text: { type: GraphQLString }, input: { type: mirrorInput } },
+        async resolve(_root, args: Record<string, unknown>, { trace }) {
+          trace?.push(`begin ${shown(args)}`);
+          await new Promise((resolve) => setImmediate(resolve));
+          trace?.push('end');
+          return {};
+        },
+      },
     },
   }),
   subscription: new GraphQLObjectType<unknown, SampleContext>({
@@ -277,6 +349,23 @@ export const sampleSchema = new GraphQLSchema({
         args: { to: { type: new required(GraphQLInt) } },
         async *subscribe(_root, { to }: { to: number }) {
           for (let number = 1; number <= to; number += 1) yield { count: number };
+        },
+      },
+      told: {
+        type: new required(GraphQLString),
+        args: { name: { type: new required(GraphQLString) } },
+        subscribe(_root, { name }: { name: string }, { streams, onWatch }) {
+          onWatch?.({ billingEntityId: name, rights: ['credits.read'], standing: null });
+          return streams.start(name);
+        },
+      },
+      visits: {
+        type: household,
+        args: { text: { type: GraphQLString }, input: { type: mirrorInput } },
+        async *subscribe() {
+          yield { visits: {} };
+          yield { visits: null };
+          yield { visits: {} };
         },
       },
       silence: {

@@ -40,7 +40,8 @@ export function openTestServices(
     stripe: null,
     tendIntervalMs: 3_600_000,
     publicUrl: () => new URL('http://tollgate.test/'),
-    exportStreams: 4,
+    organizations: { ids: 'open', perOwner: 100, membersEach: 10_000, invitationsEach: 500, newPeopleADay: 500 },
+    exportStreams: { all: 4, principal: 2 },
     ...overrides,
   });
 }

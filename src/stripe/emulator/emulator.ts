@@ -9,6 +9,7 @@ import { servePage } from './pages.ts';
 import { Sandbox } from './sandbox.ts';
 import { Storage } from './storage.ts';
 import { catchUp } from './timeline.ts';
+import { Visitors } from './visitors.ts';
 import { Deliveries, type DeliveryTiming } from './webhooks.ts';
 
 export interface EmulatorOptions {
@@ -68,10 +69,17 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       else response.writeHead(500, { 'content-type': 'text/plain' }).end(`The emulator failed: ${String(error)}\n`);
     });
   });
+  const visitors = new Visitors({ host: options.host ?? '127.0.0.1', publicUrl: options.publicUrl ?? null });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.headersTimeout = KEEP_ALIVE_MS + 1_000;
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://emulator');
+    const refusal = visitors.refusal(request);
+    if (refusal !== null) {
+      request.resume();
+      refuse(response, url.pathname, refusal);
+      return;
+    }
     const body = await bodyOf(request);
     const path = url.pathname;
     if (path.startsWith('/_emulator/')) {
@@ -109,6 +117,14 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       storage?.flush();
     },
   };
+}
+
+/** In the form of the place: Stripe's for programs, words for people. */
+function refuse(response: ServerResponse, path: string, message: string): void {
+  const isApi = /^\/(v\d|_emulator)\//.test(path);
+  const error = { code: 'forbidden', message, type: 'invalid_request_error' };
+  response.writeHead(403, { 'content-type': isApi ? 'application/json' : 'text/plain; charset=utf-8' });
+  response.end(isApi ? JSON.stringify({ error }) : `${message}\n`);
 }
 
 /** Endpoints that are configured replace those of an earlier run: its address may no longer be ours. */

@@ -60,7 +60,8 @@ function sendPage(response: ServerResponse, status: number, body: string): void 
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',
     'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-    'referrer-policy': 'no-referrer',
+    // Under a stricter one browsers would not say that a form of this page comes from it.
+    'referrer-policy': 'same-origin',
     'x-content-type-options': 'nosniff',
   });
   response.end(body);

@@ -1,0 +1,52 @@
+/** Tells of what anybody can make happen as often as they like, without letting them fill the log. */
+
+interface Kind {
+  /** Since the window began, and told of by itself. */
+  told: number;
+  /** Since the window began, and to be told of at its end. */
+  more: number;
+  latest: object;
+}
+
+/** A line of it: how many it stands for, and what is known of the latest of them. */
+export type WriteFlood = (line: { readonly count: number; readonly latest: object }) => void;
+
+export class FloodLog {
+  readonly #write: WriteFlood;
+  readonly #windowMs: number;
+  readonly #kinds = new Map<string, Kind>();
+
+  /** @param write Is called for the first few of a kind at once, and at the end of a window for all others in it together. */
+  constructor(write: WriteFlood, windowMs = 60_000) {
+    this.#write = write;
+    this.#windowMs = windowMs;
+  }
+
+  /** It happened once more. `kind` is one of few, and not the caller's to choose. */
+  note(kind: string, latest: object): void {
+    const known = this.#kinds.get(kind) ?? this.#open(kind, { told: 0, more: 0, latest });
+    known.latest = latest;
+    if (known.told < TOLD_AT_ONCE) {
+      known.told += 1;
+      this.#write({ count: 1, latest });
+    } else {
+      known.more += 1;
+    }
+  }
+
+  #open(kind: string, state: Kind): Kind {
+    this.#kinds.set(kind, state);
+    setTimeout(() => {
+      const { more, latest } = state;
+      this.#kinds.delete(kind);
+      if (more === 0) return;
+      this.#write({ count: more, latest });
+      // While it goes on it is told of once a window.
+      this.#open(kind, { told: TOLD_AT_ONCE, more: 0, latest });
+    }, this.#windowMs).unref();
+    return state;
+  }
+}
+
+/** Enough to see what is wrong with an endpoint that was set up a moment ago. */
+const TOLD_AT_ONCE = 3;

@@ -1,0 +1,22 @@
+import type { Config } from '../config.ts';
+import { isLoopbackHost } from '../loopback.ts';
+
+/** Whether a request for this Host header is meant for us. */
+export type HostCheck = (host: string | undefined) => boolean;
+
+/**
+ * Local mode hands out tokens to whoever asks, so it answers only for names that lead to this machine whatever a name server
+ * says: a page of `evil.example` whose name is made to lead here is of one origin with itself, and no check of origins stops it.
+ * PUBLIC_URL's host and a HOST that was named on purpose are answered for as well. In production names are the proxy's business.
+ */
+export function createHostCheck({ mode, host, publicUrl }: Pick<Config, 'mode' | 'host' | 'publicUrl'>): HostCheck {
+  if (mode !== 'local') return () => true;
+  const own = host.includes(':') ? `[${host}]` : host.toLowerCase();
+  const isNamed = !['0.0.0.0', '::'].includes(host);
+  return (asked) => {
+    if (asked === undefined) return false;
+    if (isLoopbackHost(asked)) return true;
+    const name = asked.toLowerCase().replace(/:\d{1,5}$/, '');
+    return (isNamed && name === own) || name === publicUrl?.hostname;
+  };
+}

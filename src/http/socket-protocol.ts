@@ -1,0 +1,219 @@
+import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
+import { makeServer } from 'graphql-ws';
+import type { Context, Server, ServerOptions, SubscribePayload } from 'graphql-ws';
+import type { Principal } from '../billing-entities/principal.ts';
+import type { Limits } from '../config.ts';
+import type { OnWatch } from '../graphql/context.ts';
+import { refusalError, thrownError } from '../graphql/errors.ts';
+import type { Operation, Operations } from '../graphql/operations.ts';
+import type { Log } from '../log.ts';
+import { Refusal } from '../refusal.ts';
+import type { Authenticator } from './authentication.ts';
+import { sendFrames } from './fan-out.ts';
+import type { EdgeMetrics } from './metrics.ts';
+import type { RateLimit } from './rate-limit.ts';
+import type { SocketPlaces } from './socket-places.ts';
+import { closeCodes, type SocketSession } from './socket-session.ts';
+import type { Start } from './starts.ts';
+import type { UnreadBytes } from './unread-bytes.ts';
+
+export interface SocketProtocolOptions {
+  readonly schema: GraphQLSchema;
+  readonly operations: Operations;
+  readonly authenticator: Authenticator;
+  readonly rateLimit: RateLimit;
+  readonly contextFor: (principal: Principal | null, onWatch?: OnWatch) => object;
+  readonly places: SocketPlaces<SocketSession>;
+  readonly unread: UnreadBytes;
+  readonly isDraining: () => boolean;
+  readonly limits: Limits;
+  readonly metrics: EdgeMetrics;
+  readonly log: Log;
+}
+
+/** Said to whom there is no place for. */
+export const NO_ROOM = 'No more sockets here at the moment.';
+
+/**
+ * graphql-ws with our decisions: who is admitted, and what is executed. It is given the keys of {@link Start}s in place of
+ * the client's ids, and messages that were parsed already.
+ */
+export function createSocketProtocol(options: SocketProtocolOptions): Server<SocketSession> {
+  return makeServer(new SocketProtocol(options).hooks());
+}
+
+/** What of graphql-ws's arguments is ours: the operation that was prepared, next to what graphql-ws wants to see. */
+interface SocketExecution extends ExecutionArgs {
+  readonly operation: Operation;
+  readonly principal: Principal;
+  readonly onWatch: OnWatch;
+}
+
+type Params = Record<string, unknown>;
+
+class SocketProtocol {
+  readonly #options: SocketProtocolOptions;
+
+  constructor(options: SocketProtocolOptions) {
+    this.#options = options;
+  }
+
+  hooks(): ServerOptions<Params, SocketSession> {
+    const { operations, contextFor, limits } = this.#options;
+    return {
+      connectionInitWaitTimeout: limits.socketInitTimeoutMs,
+      onConnect: (protocol) => this.#connected(protocol),
+      onSubscribe: ({ extra }, key, payload) => this.#begin(extra, extra.starts.byKey(key), payload),
+      execute: (args) => {
+        const { operation, variableValues, contextValue } = args as SocketExecution;
+        return operations.execute(operation, variableValues, contextValue);
+      },
+      subscribe: (args) => {
+        const { operation, variableValues, principal, onWatch } = args as SocketExecution;
+        return operations.subscribe(operation, variableValues, () => contextFor(principal, onWatch)) as ReturnType<
+          NonNullable<ServerOptions<Params, SocketSession>['subscribe']>
+        >;
+      },
+      onOperation({ extra }, key, _payload, _args, result) {
+        if (!(Symbol.asyncIterator in result)) return undefined;
+        const start = extra.starts.byKey(key);
+        const stream = sendFrames(result as AsyncIterator<ExecutionResult>, {
+          id: start.id,
+          send: (frame) => (start.isOpen ? extra.send(frame) : undefined),
+        });
+        start.streams(stream);
+        return stream;
+      },
+    };
+  }
+
+  /** connection_init: the token decides. False closes the socket; where we close it ourselves, with our code. */
+  async #connected(protocol: Context<Params, SocketSession>): Promise<boolean> {
+    const session = protocol.extra;
+    const { authenticator, log, metrics } = this.#options;
+    const given = protocol.connectionParams?.['authorization'] ?? protocol.connectionParams?.['Authorization'];
+    if (typeof given !== 'string' || given === '') {
+      session.close(closeCodes.unauthorized, 'connectionParams.authorization must hold a token');
+      return false;
+    }
+    try {
+      const authorization = /^Bearer\s/i.test(given) ? given : `Bearer ${given}`;
+      const principal = await authenticator.authenticate(authorization, session.remoteAddress ?? '');
+      session.authorization = authorization;
+      return principal !== null && this.#admitted(session, principal);
+    } catch (error) {
+      const shown = thrownError(error, log);
+      const code = shown.extensions['code'];
+      metrics.refusals.inc({ code: String(code) });
+      const isForLater = code === 'UNAVAILABLE' || code === 'RATE_LIMITED';
+      if (code === 'UNAUTHENTICATED') session.close(closeCodes.forbidden, shown.message);
+      else session.close(isForLater ? closeCodes.tryAgainLater : closeCodes.internalError, shown.message);
+      return false;
+    }
+  }
+
+  #admitted(session: SocketSession, principal: Principal): boolean {
+    // It may have gone, or been sent away, while its token was looked at.
+    if (!session.isOpen) return false;
+    switch (this.#options.places.admit(session, principal)) {
+      case 'admitted':
+        session.admit(principal);
+        return true;
+      case 'full':
+        this.#options.metrics.refusals.inc({ code: 'UNAVAILABLE' });
+        session.close(closeCodes.tryAgainLater, NO_ROOM);
+        return false;
+      case 'tooManyOfPrincipal':
+        this.#options.metrics.refusals.inc({ code: 'RATE_LIMITED' });
+        session.close(closeCodes.tryAgainLater, 'Too many sockets of one principal');
+        return false;
+    }
+  }
+
+  #begin(
+    session: SocketSession,
+    start: Start,
+    payload: SubscribePayload,
+  ): SocketExecution | GraphQLError[] | Promise<SocketExecution | GraphQLError[]> {
+    const { principal } = session;
+    if (principal === null || session.closeIfExpired()) {
+      return [refusalError(new Refusal('UNAUTHENTICATED', 'The token has expired.'))];
+    }
+    if (this.#options.isDraining()) {
+      return [refusalError(new Refusal('UNAVAILABLE', 'The server is shutting down.', { retryAfterMs: 1000 }))];
+    }
+    const unread = this.#options.unread.refusal(session.holder);
+    if (unread !== null) return this.#refused(unread);
+    const wait = this.#options.rateLimit(principal, session.remoteAddress);
+    if (wait === undefined) return this.#prepare(session, principal, { start, payload });
+    return wait.then(
+      () => this.#prepare(session, principal, { start, payload }),
+      (error: unknown) => this.#refused(error),
+    );
+  }
+
+  #prepare(
+    session: SocketSession,
+    principal: Principal,
+    { start, payload }: { start: Start; payload: SubscribePayload },
+  ): SocketExecution | GraphQLError[] {
+    const { operations, contextFor, schema, metrics } = this.#options;
+    const variables = payload.variables;
+    const { operation, errors } = operations.prepare({
+      query: payload.query,
+      operationName: payload.operationName,
+      variables,
+    });
+    if (operation === null) return [...errors];
+    const isSubscription = operation.kind === 'subscription';
+    const refusal = isSubscription ? this.#tooManyStreams(session, start) : this.#tooManyOperations(session);
+    if (refusal !== null) return this.#refused(refusal);
+    let contextValue: object;
+    try {
+      contextValue = contextFor(principal);
+    } catch (error) {
+      return this.#refused(error);
+    }
+    session.starts.admitted(start, operation.kind);
+    if (isSubscription) metrics.subscriptionsOpen.inc();
+    return {
+      schema,
+      document: operation.document,
+      operationName: operation.name,
+      variableValues: variables ?? {},
+      contextValue,
+      rootValue: undefined,
+      operation,
+      principal,
+      onWatch: (watched) => (start.watch = { ...watched, principal }),
+    };
+  }
+
+  #tooManyStreams({ starts }: SocketSession, start: Start): Refusal | null {
+    const { socketSubscriptions, documentBytes } = this.#options.limits;
+    if (starts.subscriptions >= socketSubscriptions) {
+      return new Refusal('RATE_LIMITED', `A socket holds at most ${socketSubscriptions} subscriptions.`);
+    }
+    // A message is kept for as long as its subscription runs.
+    const most = STREAM_DOCUMENTS * documentBytes;
+    if (starts.subscriptionsLength + start.length <= most) return null;
+    return new Refusal('RATE_LIMITED', `The subscriptions of a socket have at most ${most} characters together.`);
+  }
+
+  #tooManyOperations({ starts }: SocketSession): Refusal | null {
+    const { socketOperations } = this.#options.limits;
+    if (starts.operations < socketOperations) return null;
+    return new Refusal('RATE_LIMITED', `A socket runs at most ${socketOperations} operations at one time.`, {
+      retryAfterMs: 100,
+    });
+  }
+
+  #refused(error: unknown): GraphQLError[] {
+    const shown = thrownError(error, this.#options.log);
+    this.#options.metrics.refusals.inc({ code: String(shown.extensions['code']) });
+    return [shown];
+  }
+}
+
+/** So many documents of the greatest length may the subscriptions of a socket have together. */
+const STREAM_DOCUMENTS = 4;

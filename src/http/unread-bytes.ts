@@ -1,0 +1,93 @@
+import type { Principal } from '../billing-entities/principal.ts';
+import { Refusal } from '../refusal.ts';
+
+/** Bytes of answers that may wait to be read by those whom they were written for. */
+export interface UnreadLimits {
+  /** Of one principal, over all of its connections. */
+  readonly principal: number;
+  /** Of all anonymous callers of one address. */
+  readonly anonymous: number;
+  /** Of everybody. */
+  readonly all: number;
+}
+
+/** Whose bytes they are: made by {@link UnreadBytes.holderOf}, and the same text for the same caller. */
+export type Holder = string & { readonly brand: 'Holder' };
+
+/**
+ * Counts what was handed to connections and was not taken by the kernel yet, on every road. Who does not read, keeps it in
+ * this process's memory: beyond its bound a caller is refused before anything is executed, until it has read or its connection
+ * was cut. A caller that has nothing unread is admitted whatever it may be going to get, or an answer above the bound
+ * could never be had.
+ */
+export class UnreadBytes {
+  readonly #limits: UnreadLimits;
+  readonly #byHolder = new Map<Holder, number>();
+  #all = 0;
+
+  constructor(limits: UnreadLimits) {
+    this.#limits = limits;
+  }
+
+  /** Bytes that wait now, of everybody. */
+  get all(): number {
+    return this.#all;
+  }
+
+  /** Those who have bytes waiting. */
+  get holders(): number {
+    return this.#byHolder.size;
+  }
+
+  /** A principal, however many tokens and connections it has; without one, the address that the connection comes from. */
+  holderOf(principal: Principal | null, remoteAddress: string | undefined): Holder {
+    const name = principal === null ? `${ANONYMOUS}${remoteAddress ?? ''}` : `${principal.kind} ${principal.subject}`;
+    return name as Holder;
+  }
+
+  /** Bytes of this holder that wait now. */
+  of(holder: Holder): number {
+    return this.#byHolder.get(holder) ?? 0;
+  }
+
+  /**
+   * Why `holder` may not be given `bytes` more (0: why nothing may be begun for it): RATE_LIMITED by its own bound, UNAVAILABLE
+   * by everybody's. null when it may.
+   */
+  refusal(holder: Holder, bytes = 0): Refusal | null {
+    const held = this.of(holder);
+    const { all, anonymous, principal } = this.#limits;
+    const most = holder.startsWith(ANONYMOUS) ? anonymous : principal;
+    if (held > 0 && held + bytes > most) {
+      return new Refusal('RATE_LIMITED', 'Too much of what you were sent waits to be read: read it first.', {
+        retryAfterMs: RETRY_MS,
+      });
+    }
+    // What is kept for those who owe nothing: a crowd that does not read shuts out only itself.
+    const mostOfAll = held > 0 ? all - all / 4 : all;
+    if (this.#all > 0 && this.#all + bytes > mostOfAll) {
+      return new Refusal('UNAVAILABLE', 'Too many answers wait to be read at the moment.', { retryAfterMs: RETRY_MS });
+    }
+    return null;
+  }
+
+  /** Bytes were handed to a connection of this holder. Every one of them must be released, once. */
+  reserve(holder: Holder, bytes: number): void {
+    if (bytes === 0) return;
+    this.#all += bytes;
+    this.#byHolder.set(holder, this.of(holder) + bytes);
+  }
+
+  /** They were taken by the kernel, or thrown away with their connection. */
+  release(holder: Holder, bytes: number): void {
+    if (bytes === 0) return;
+    this.#all -= bytes;
+    const left = this.of(holder) - bytes;
+    if (left < 0 || this.#all < 0) throw new Error('more unread bytes were released than reserved');
+    if (left === 0) this.#byHolder.delete(holder);
+    else this.#byHolder.set(holder, left);
+  }
+}
+
+const ANONYMOUS = 'anonymous ';
+const RETRY_MS = 1000;

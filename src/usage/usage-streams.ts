@@ -1,0 +1,173 @@
+/** Use, watched as it is recorded. */
+import type { UsageRecord } from '../credits/account.ts';
+
+/** New records since the last event: the newest few, and how many more there were. */
+export interface UsageEvent {
+  readonly records: readonly UsageRecord[];
+  readonly skipped: bigint;
+}
+
+/** Ends at once when it is returned, also while a `next()` waits. */
+export type UsageStream = AsyncIterableIterator<UsageEvent, undefined>;
+
+/** The newest state of an account, whenever its ledger grew: at most ten a second, the state at once first. */
+export type Changes = (billingEntityId: string) => AsyncIterableIterator<{ readonly sequence: bigint }, undefined>;
+
+/** Which records an event is of: of one account, after one entry, through another. */
+export interface Reading {
+  readonly billingEntityId: string;
+  /** Only this person's; null: everybody's. */
+  readonly onlyUserId: string | null;
+  readonly after: bigint;
+  readonly through: bigint;
+}
+
+/** Reads the records of an event. */
+export type ReadRecords = (reading: Reading) => Promise<UsageEvent>;
+
+/**
+ * All open streams of use. Those of one account and one restriction are told of a change together, and so read what it
+ * brought together: one statement, however many they are.
+ */
+export class UsageStreams {
+  readonly #changes: Changes;
+  readonly #read: ReadRecords;
+  readonly #feeds = new Map<string, Feed>();
+
+  constructor(changes: Changes, read: ReadRecords) {
+    this.#changes = changes;
+    this.#read = read;
+  }
+
+  /** Streams that are open. */
+  get open(): number {
+    return this.#feeds.values().reduce((sum, { streams }) => sum + streams.size, 0);
+  }
+
+  /** Begins with what is recorded after subscribing. Counts from the call on, so end it (`return()`) in any case. */
+  watch(billingEntityId: string, onlyUserId: string | null): UsageStream {
+    const name = `${billingEntityId} ${onlyUserId ?? ''}`;
+    let feed = this.#feeds.get(name);
+    if (feed === undefined) this.#feeds.set(name, (feed = new Feed(this.#read)));
+    const { streams } = feed;
+    const stream = new FollowingStream({
+      changes: this.#changes(billingEntityId),
+      read: ({ after, through }) => feed.reading({ billingEntityId, onlyUserId, after, through }),
+      onEnded: () => {
+        streams.delete(stream);
+        if (streams.size === 0 && this.#feeds.get(name) === feed) this.#feeds.delete(name);
+      },
+    });
+    streams.add(stream);
+    return stream;
+  }
+}
+
+/** What streams of one account and one restriction share. */
+class Feed {
+  readonly streams = new Set<UsageStream>();
+  readonly #read: ReadRecords;
+  /** What was read through the newest entry, by the entry that it begins after: a stream that lagged has another one. */
+  readonly #newest = new Map<bigint, Promise<UsageEvent>>();
+  #through = -1n;
+
+  constructor(read: ReadRecords) {
+    this.#read = read;
+  }
+
+  reading(reading: Reading): Promise<UsageEvent> {
+    const { after, through } = reading;
+    if (through < this.#through) return this.#read(reading);
+    if (through > this.#through) {
+      this.#newest.clear();
+      this.#through = through;
+    }
+    let event = this.#newest.get(after);
+    if (event === undefined) {
+      event = this.#read(reading);
+      this.#newest.set(after, event);
+      // Those who asked fail with it; whoever asks next may have more luck.
+      event.catch(() => this.#newest.delete(after));
+    }
+    return event;
+  }
+}
+
+interface StreamParts {
+  readonly changes: AsyncIterableIterator<{ readonly sequence: bigint }, undefined>;
+  readonly read: (span: { readonly after: bigint; readonly through: bigint }) => Promise<UsageEvent>;
+  readonly onEnded: () => void;
+}
+
+/** Not an async generator, whose `return()` would wait for the next change of the account, which may never come. */
+class FollowingStream implements AsyncIterableIterator<UsageEvent, undefined> {
+  readonly #parts: StreamParts;
+  #seen: bigint | null = null;
+  #isEnded = false;
+  /** One `next()` after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: StreamParts) {
+    this.#parts = parts;
+  }
+
+  next(): Promise<IteratorResult<UsageEvent, undefined>> {
+    const result = this.#turn.then(() => this.#following());
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  return(): Promise<IteratorResult<UsageEvent, undefined>> {
+    this.#end();
+    return Promise.resolve(ENDED);
+  }
+
+  throw(error: unknown): Promise<IteratorResult<UsageEvent, undefined>> {
+    this.#end();
+    return Promise.reject(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#end();
+    return Promise.resolve();
+  }
+
+  async #following(): Promise<IteratorResult<UsageEvent, undefined>> {
+    try {
+      while (!this.#isEnded) {
+        const change = await this.#parts.changes.next();
+        if (change.done === true || this.#isEnded) break;
+        const event = await this.#since(change.value.sequence);
+        if (this.#isEnded) break;
+        if (event !== null) return { done: false, value: event };
+      }
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+    this.#end();
+    return ENDED;
+  }
+
+  /** What came since the last time; null: nothing that this stream shows. */
+  async #since(sequence: bigint): Promise<UsageEvent | null> {
+    const after = this.#seen;
+    if (after !== null && sequence <= after) return null;
+    const event = after === null ? null : await this.#parts.read({ after, through: sequence });
+    this.#seen = sequence;
+    return event === null || event.records.length === 0 ? null : event;
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    void this.#parts.changes.return?.();
+    this.#parts.onEnded();
+  }
+}
+
+const ENDED: IteratorReturnResult<undefined> = { done: true, value: undefined };
