@@ -100,7 +100,7 @@ const ROOTS: Readonly<Record<string, Given>> = {
   'Query.billingEntityByExternalId': (target) =>
     `type: ${isOrganization(target) ? 'ORGANIZATION' : 'USER'}, externalId: "${target.name}"`,
   'Query.checkUsage': (target, caller) =>
-    `input: { ${useOf(target, caller).replace('quantity: 100', 'quantity: 9007199254740991')} }`,
+    `input: { ${useOf(target, caller).replace('quantity: 100', 'quantity: 1000000000000')} }`,
   'Query.hasFeature': (target) => `${byId(target)}, feature: "basic_chatflows"`,
   'Query.previewPlanChange': (target) => `input: { ${byId(target)}, plan: PRO }`,
   'Mutation.consumeCredits': (target, caller) => `input: { ${key()}, ${useOf(target, caller)} }`,
@@ -136,13 +136,20 @@ const ROOTS: Readonly<Record<string, Given>> = {
   'Mutation.updateOrganization': (target) => `input: { ${byId(target)}, name: "Club ${target.name}" }`,
   'Mutation.setMember': (target) => `input: { ${byId(target)}, userExternalId: "newcomer", role: MEMBER }`,
   'Mutation.removeMember': (target) => `input: { ${byId(target)}, userExternalId: "newcomer" }`,
+  'Mutation.setOrganizationExternalId': (target) => `input: { ${byId(target)}, reason: "r" }`,
   'Mutation.reinstateBillingEntity': (target) => `input: { ${byId(target)} }`,
   'Mutation.suspendBillingEntity': (target) => `input: { ${byId(target)} }, reason: "r"`,
   'Mutation.retryJob': () => 'id: "0"',
 };
 
 /** What ends something for those who come later. */
-const LAST = ['revokeApiKey', 'releaseReservation', 'suspendBillingEntity', 'reinstateBillingEntity'];
+const LAST = [
+  'revokeApiKey',
+  'releaseReservation',
+  'suspendBillingEntity',
+  'reinstateBillingEntity',
+  'setOrganizationExternalId',
+];
 
 /**
  * Whoever may use at somebody's expense is told by the answer how that account stands: a key of a PUBLIC organization, of
