@@ -73,6 +73,10 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
   observeTurns(metrics.registry, turns);
   const authenticator = createAuthenticator({
     auth,
+    refusedPeers: {
+      most: config.limits.rateLimits.refused,
+      windowSeconds: config.limits.rateLimits.windowSeconds,
+    },
     clock,
     log,
     authenticateKey: (key) => services.keyAuthentication.authenticate(key),

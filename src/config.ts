@@ -40,6 +40,7 @@ import type { Principal } from './billing-entities/principal.ts';
  * | DRAIN_TIMEOUT_MS | 10000 | how long work in flight may take after the order to stop |
  * | RATE_LIMIT_WINDOW_SECONDS | 10 | the window that the next five count operations in, a batch by its items; 0 operations: no limit |
  * | RATE_LIMIT_USER, RATE_LIMIT_API_KEY, RATE_LIMIT_ANONYMOUS | 3000, 10000, 300 | per subject, key, address |
+ * | RATE_LIMIT_REFUSED | 300 | tokens and keys of one address that are refused within that window before it is not listened to |
  * | RATE_LIMIT_SERVICE, RATE_LIMIT_OPERATOR | 0, 0 | per subject |
  * | ORGANIZATIONS_PER_OWNER | 100 | organizations that one user may own by what users do |
  * | MEMBERS_PER_ORGANIZATION | 10000 | members and invitations of one organization, as its administrators may have |
@@ -173,6 +174,8 @@ export interface RateLimits {
   readonly anonymous: number;
   readonly service: number;
   readonly operator: number;
+  /** Refused tokens and keys of one address. */
+  readonly refused: number;
 }
 
 /** Some variables are wrong. `mistakes` has one line for each, naming the variable and never its value. */
@@ -265,6 +268,10 @@ function readAuth(reader: Reader, mode: Mode): AuthConfig {
   if (mode === 'production' && !reader.has('AUTH_JWT_SECRET') && !reader.has('AUTH_JWKS_URL')) {
     reader.mistake('AUTH_JWT_SECRET', 'or AUTH_JWKS_URL is required in production');
   }
+  // The keys of an identity provider sign the tokens of all its applications; the audience says which are for this one.
+  if (mode === 'production' && jwksUrl !== null && jwtSecret === null && !reader.has('AUTH_AUDIENCE')) {
+    reader.mistake('AUTH_AUDIENCE', 'is required with AUTH_JWKS_URL: its keys sign for other applications too');
+  }
   return {
     jwtSecret,
     jwksUrl,
@@ -340,6 +347,7 @@ function readLimits(reader: Reader): Limits {
       anonymous: reader.number('RATE_LIMIT_ANONYMOUS', 300, 0, 1_000_000_000),
       service: reader.number('RATE_LIMIT_SERVICE', 0, 0, 1_000_000_000),
       operator: reader.number('RATE_LIMIT_OPERATOR', 0, 0, 1_000_000_000),
+      refused: reader.number('RATE_LIMIT_REFUSED', 300, 0, 1_000_000_000),
     },
   };
 }

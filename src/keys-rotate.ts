@@ -10,6 +10,7 @@ import { Database } from './db/database.ts';
 import { EmbeddedPostgresError } from './db/embedded/errors.ts';
 import { runningEmbeddedPostgres } from './db/embedded/running.ts';
 import { databaseName, startEmbeddedPostgres } from './db/embedded/start.ts';
+import { NewerSchemaError, requireKnownSchema } from './db/known-schema.ts';
 import { encryptionKeysOf } from './local-secrets.ts';
 import { createLog } from './log.ts';
 
@@ -23,11 +24,13 @@ export async function rotateKeys(): Promise<number> {
     const log = createLog({ level: 'warn' });
     const running = config.databaseUrl ?? (await runningEmbeddedPostgres(config.dataDir, databaseName));
     const embedded = running === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : null;
-    const database = new Database(running ?? (embedded?.databaseUrl as string), {
+    const databaseUrl = running ?? (embedded?.databaseUrl as string);
+    const database = new Database(databaseUrl, {
       max: 2,
       onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
     });
     try {
+      await requireKnownSchema(databaseUrl);
       const encryptionKeys = await encryptionKeysOf(config);
       const audit = auditInto(systemClock);
       const { rewrapped, unreadable, remaining } = await rewrapAll({ database, encryptionKeys, audit, log });
@@ -41,7 +44,8 @@ export async function rotateKeys(): Promise<number> {
       await embedded?.stop();
     }
   } catch (error) {
-    const isPlain = error instanceof ConfigError || error instanceof EmbeddedPostgresError;
+    const isPlain =
+      error instanceof ConfigError || error instanceof NewerSchemaError || error instanceof EmbeddedPostgresError;
     console.error(isPlain ? error.message : error);
     return 1;
   }

@@ -9,6 +9,7 @@ import { Database } from './db/database.ts';
 import { EmbeddedPostgresError } from './db/embedded/errors.ts';
 import { runningEmbeddedPostgres } from './db/embedded/running.ts';
 import { databaseName, startEmbeddedPostgres } from './db/embedded/start.ts';
+import { NewerSchemaError, requireKnownSchema } from './db/known-schema.ts';
 import { parseEntityId } from './ids.ts';
 import { createLog } from './log.ts';
 import { Refusal } from './refusal.ts';
@@ -26,18 +27,24 @@ export async function verifyLedgers(named: readonly string[]): Promise<number> {
     const log = createLog({ level: 'warn' });
     const running = config.databaseUrl ?? (await runningEmbeddedPostgres(config.dataDir, databaseName));
     const embedded = running === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : null;
-    const database = new Database(running ?? (embedded?.databaseUrl as string), {
+    const databaseUrl = running ?? (embedded?.databaseUrl as string);
+    const database = new Database(databaseUrl, {
       max: AT_ONCE + 1,
       onIdleError: (error) => log.warn({ err: error }, 'an idle database connection broke'),
     });
     try {
+      await requireKnownSchema(databaseUrl);
       return await verifyAll(new LedgerVerification(database), named.map(parseEntityId));
     } finally {
       await database.end();
       await embedded?.stop();
     }
   } catch (error) {
-    const isPlain = error instanceof ConfigError || error instanceof EmbeddedPostgresError || error instanceof Refusal;
+    const isPlain =
+      error instanceof ConfigError ||
+      error instanceof NewerSchemaError ||
+      error instanceof EmbeddedPostgresError ||
+      error instanceof Refusal;
     console.error(isPlain ? error.message : error);
     return 1;
   }

@@ -12,6 +12,7 @@ import { type AuthConfig, type Config, ConfigError, loadConfig, type Mode, publi
 import { isTransient } from './db/errors.ts';
 import { EmbeddedPostgresError } from './db/embedded/errors.ts';
 import { startEmbeddedPostgres } from './db/embedded/start.ts';
+import { NewerSchemaError } from './db/known-schema.ts';
 import { migrate } from './db/migrate.ts';
 import { demoPeople, seedDemo } from './demo.ts';
 import { createGraphiqlRoutes } from './http/graphiql.ts';
@@ -32,6 +33,7 @@ export async function main(mode: Mode): Promise<void> {
       error instanceof ConfigError ||
       error instanceof PortTakenError ||
       error instanceof EmbeddedPostgresError ||
+      error instanceof NewerSchemaError ||
       error instanceof EmulatorStartError;
     console.error(isMendable ? error.message : error);
     process.exit(1);

@@ -7,6 +7,7 @@ import { ConfigError, loadConfig, publicUrlOf } from './config.ts';
 import { EmbeddedPostgresError } from './db/embedded/errors.ts';
 import { runningEmbeddedPostgres } from './db/embedded/running.ts';
 import { databaseName, startEmbeddedPostgres } from './db/embedded/start.ts';
+import { NewerSchemaError, requireKnownSchema } from './db/known-schema.ts';
 import { createLog } from './log.ts';
 import { Refusal } from './refusal.ts';
 import { openServices } from './services.ts';
@@ -23,8 +24,9 @@ export async function reconcileStripe(): Promise<number> {
     const log = createLog({ level: 'error' });
     const running = config.databaseUrl ?? (await runningEmbeddedPostgres(config.dataDir, databaseName));
     const embedded = running === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : null;
+    const databaseUrl = running ?? (embedded?.databaseUrl as string);
     const services = await openServices({
-      databaseUrl: running ?? (embedded?.databaseUrl as string),
+      databaseUrl,
       redisUrl: config.redisUrl,
       clock: systemClock,
       log,
@@ -39,6 +41,8 @@ export async function reconcileStripe(): Promise<number> {
       exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
     });
     try {
+      // Nothing was sent before.
+      await requireKnownSchema(databaseUrl);
       const { repaired, remaining } = (await services.stripe?.reconciler.run()) ?? { repaired: [], remaining: [] };
       for (const line of repaired) console.log(`  repaired: ${line}`);
       for (const line of remaining) console.log(`  remains: ${line}`);
@@ -49,7 +53,11 @@ export async function reconcileStripe(): Promise<number> {
       await embedded?.stop();
     }
   } catch (error) {
-    const isPlain = error instanceof ConfigError || error instanceof EmbeddedPostgresError || error instanceof Refusal;
+    const isPlain =
+      error instanceof ConfigError ||
+      error instanceof NewerSchemaError ||
+      error instanceof EmbeddedPostgresError ||
+      error instanceof Refusal;
     console.error(isPlain || error instanceof StripeRejection ? error.message : error);
     return 1;
   }

@@ -76,7 +76,16 @@ describe('configuration', () => {
     const env = { ...production, AUTH_JWKS_URL: 'https://id.example/keys' };
     expect(mistakesOf(env, 'production')).toEqual([expect.stringMatching(/^AUTH_JWKS_URL must not be set together/)]);
     const { AUTH_JWT_SECRET: _secret, ...withoutSecret } = env;
-    expect(mistakesOf(withoutSecret, 'production')).toEqual([]);
+    expect(mistakesOf({ ...withoutSecret, AUTH_AUDIENCE: 'tollgate' }, 'production')).toEqual([]);
+  });
+
+  it('wants an audience with keys that sign for others too, in production', () => {
+    const { AUTH_JWT_SECRET: _secret, ...rest } = production;
+    const env = { ...rest, AUTH_JWKS_URL: 'https://id.example/keys' };
+    expect(mistakesOf(env, 'production')).toEqual([
+      'AUTH_AUDIENCE is required with AUTH_JWKS_URL: its keys sign for other applications too',
+    ]);
+    expect(mistakesOf({ AUTH_JWKS_URL: env.AUTH_JWKS_URL }, 'local')).toEqual([]);
   });
 
   it('leaves external ids of organizations open in local mode alone, unless told otherwise', () => {

@@ -62,6 +62,7 @@ export const OPERATIONS = {
   'reservations.read': { what: 'read reservations', may: [...READERS, 'SERVICE'] },
   'usage.read': { what: 'read use: usage, summaries, live; at least their own', may: PEOPLE },
   'usage.readAll': { what: 'read everybody’s use', may: [...READERS, 'SERVICE'] },
+  'draws.read': { what: 'read from which grants use was drawn', may: [...READERS, 'SERVICE'] },
   'usage.export': { what: 'have the use that they read as a file', may: PEOPLE },
   'members.read': {
     what: 'read members; at least themselves',

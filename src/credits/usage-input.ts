@@ -24,6 +24,8 @@ export interface UsageRefused {
 
 const MAX_LINES = 10;
 const MAX_METADATA_BYTES = 4_096;
+/** Objects and lists within one another, the outermost counted. */
+const MAX_METADATA_DEPTH = 64;
 const MAX_FEATURE = 100;
 
 const MESSAGES: Record<RefusalReason, string> = {
@@ -67,6 +69,10 @@ const UNSTORABLE_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 /** @throws Refusal BAD_USER_INPUT */
 export function checkMetadata(metadata: Readonly<Record<string, unknown>> | null): void {
   if (metadata === null) return;
+  // Before anything that goes down into it by calling itself, which what is deep enough brings down.
+  if (isDeeperThan(metadata, MAX_METADATA_DEPTH)) {
+    throw new Refusal('BAD_USER_INPUT', `metadata is nested more than ${MAX_METADATA_DEPTH} levels deep`);
+  }
   const text = JSON.stringify(metadata);
   if (Buffer.byteLength(text) > MAX_METADATA_BYTES) {
     throw new Refusal('BAD_USER_INPUT', 'metadata is larger than 4 KiB');
@@ -74,4 +80,18 @@ export function checkMetadata(metadata: Readonly<Record<string, unknown>> | null
   if (!isStorableText(text) || UNSTORABLE_ESCAPE.test(text)) {
     throw new Refusal('BAD_USER_INPUT', 'metadata must be well-formed text');
   }
+}
+
+/** Whether more than `most` objects and lists stand within one another. Goes level by level, and no further than it must. */
+function isDeeperThan(value: object, most: number): boolean {
+  let level: object[] = [value];
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > most) return true;
+    level = level.flatMap((each) => Object.values(each) as unknown[]).filter(isObject);
+  }
+  return false;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -1,8 +1,7 @@
 /** Which keys of use a caller may know. */
-import { may } from '../billing-entities/authorization.ts';
 import type { ApiKey } from '../api-keys/api-key.ts';
 import type { ApiKeyRef } from '../credits/account.ts';
-import { relationTo } from './authorization.ts';
+import { mayOf } from './authorization.ts';
 import type { RequestContext } from './context.ts';
 
 /**
@@ -15,7 +14,7 @@ export async function keyOfUse(ref: ApiKeyRef | null, context: RequestContext): 
   const mayKnow =
     principal.kind === 'SERVICE' ||
     (principal.kind === 'API_KEY' && principal.apiKeyId === ref.id) ||
-    (await readsKeysOf(ref, context));
+    (await mayOf(context, ref, 'apiKeys.read'));
   return mayKnow ? loaders.apiKey.load(ref) : null;
 }
 
@@ -27,9 +26,4 @@ export async function keysOfUse(
   const named = new Map(refs.flatMap((ref) => (ref === null ? [] : [[ref.id, ref] as const])));
   const keys = [...named.values()].map(async (ref) => [ref.id, await keyOfUse(ref, context)] as const);
   return new Map(await Promise.all(keys));
-}
-
-async function readsKeysOf({ billingEntityId }: ApiKeyRef, context: RequestContext): Promise<boolean> {
-  const owner = await context.loaders.entity.load(billingEntityId);
-  return owner !== null && may(await relationTo(context, owner), 'apiKeys.read');
 }

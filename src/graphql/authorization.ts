@@ -32,6 +32,23 @@ export async function nullUnless<T>(
   return may(await relationTo(context, entity), operation) ? read() : null;
 }
 
+/**
+ * Whether the caller may do this to the billing entity whose this is: to be asked wherever something that they may read
+ * leads on to something else, which may be another's. Nothing is looked up where who asks says it all.
+ */
+export async function mayOf(
+  context: Pick<RequestContext, 'principal' | 'loaders'>,
+  { billingEntityId }: { readonly billingEntityId: string },
+  operation: Operation,
+): Promise<boolean> {
+  const known = requirePrincipal(context.principal);
+  if (known.kind !== 'USER' || known.billingEntityId === billingEntityId) {
+    return may(relationOf(known, { billingEntityId }, null), operation);
+  }
+  const entity = await context.loaders.entity.load(billingEntityId);
+  return entity !== null && may(await relationTo(context, entity), operation);
+}
+
 /** The billing entity with this id. @throws Refusal UNAUTHENTICATED, NOT_FOUND when there is none, or none for this caller */
 export function requireVisible(context: RequestContext, id: string): Promise<BillingEntity> {
   return requireAllowed(context, id, 'entity.read');

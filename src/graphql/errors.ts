@@ -32,6 +32,11 @@ export function refusalError(refusal: Refusal, at?: GraphQLError): GraphQLError 
   });
 }
 
+/** As much of a message as anybody reads: GraphQL repeats values that it could not use, however large. */
+export function brief(message: string): string {
+  return message.length > 2_000 ? `${message.slice(0, 2_000)}…` : message;
+}
+
 /** Bugs: logged under a correlation id, which is all that the client is told. */
 export function internalError(error: unknown, log: Log, at?: GraphQLError): GraphQLError {
   const correlationId = randomUUID();

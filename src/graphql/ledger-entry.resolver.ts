@@ -4,7 +4,7 @@ import type { Grant } from '../credits/grants.ts';
 import type { Hold } from '../credits/holds.ts';
 import type { Entry } from '../credits/account.ts';
 import type { Verification } from '../credits/verifier.ts';
-import { requireAllowed } from './authorization.ts';
+import { mayOf, requireAllowed } from './authorization.ts';
 import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { CreditGrant } from './grant.type.ts';
@@ -33,8 +33,11 @@ export class LedgerEntryResolver {
   @FieldResolver(() => [UsageRecord], {
     description: 'The use that it charged, or the one that it refunded; empty for other kinds.',
   })
-  async usageRecords(@Root() entry: Entry, @Ctx() { loaders }: RequestContext): Promise<DomainRecord[]> {
+  async usageRecords(@Root() entry: Entry, @Ctx() context: RequestContext): Promise<DomainRecord[]> {
     const { billingEntityId, kind, refunded } = entry;
+    const { loaders } = context;
+    if (kind !== 'CONSUMPTION' && refunded === null) return [];
+    if (!(await mayOf(context, entry, 'usage.readAll'))) return [];
     if (kind === 'CONSUMPTION') return loaders.recordsOfEntry.load(entry);
     if (refunded === null) return [];
     const records = await loaders.recordsOfEntry.load({ billingEntityId, sequence: refunded.sequence });
@@ -45,9 +48,10 @@ export class LedgerEntryResolver {
     nullable: true,
     description: 'The reservation that it made, settled or ended; null for other kinds.',
   })
-  reservation(@Root() entry: Entry, @Ctx() { loaders }: RequestContext): Promise<Hold | null> | null {
+  async reservation(@Root() entry: Entry, @Ctx() context: RequestContext): Promise<Hold | null> {
     const { billingEntityId, reservationId: id } = entry;
-    return id === null ? null : loaders.reservation.load({ billingEntityId, id });
+    if (id === null || !(await mayOf(context, entry, 'reservations.read'))) return null;
+    return context.loaders.reservation.load({ billingEntityId, id });
   }
 
   @FieldResolver(() => Party, {
@@ -62,9 +66,9 @@ export class LedgerEntryResolver {
     nullable: true,
     description: 'The grant that it made, moved or ended; null where several or none were.',
   })
-  grant(@Root() entry: Entry, @Ctx() { loaders }: RequestContext): Promise<Grant | null> | null {
-    return entry.grantId === null
-      ? null
-      : loaders.grant.load({ billingEntityId: entry.billingEntityId, id: entry.grantId });
+  async grant(@Root() entry: Entry, @Ctx() context: RequestContext): Promise<Grant | null> {
+    const { billingEntityId, grantId: id } = entry;
+    if (id === null || !(await mayOf(context, entry, 'grants.read'))) return null;
+    return context.loaders.grant.load({ billingEntityId, id });
   }
 }

@@ -4,6 +4,7 @@ import type { BillingEntity as Row } from '../billing-entities/billing-entity.en
 import type { Invitation as DomainInvitation } from '../billing-entities/invitations.ts';
 import type { Membership as DomainMembership } from '../billing-entities/membership.entity.ts';
 import { parseEntityId } from '../ids.ts';
+import { requireVisible } from './authorization.ts';
 import { BillingEntity, Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { notNull } from './inputs.ts';
@@ -79,10 +80,9 @@ export class MembershipResolver {
   }
 
   @FieldResolver(() => BillingEntity, { description: 'The organization.' })
-  async organization(@Root() { billingEntityId }: DomainMembership, @Ctx() { loaders }: RequestContext): Promise<Row> {
-    const organization = await loaders.entity.load(billingEntityId);
-    if (organization === null) throw new Error(`organization ${billingEntityId} is missing`);
-    return organization;
+  organization(@Root() { billingEntityId }: DomainMembership, @Ctx() context: RequestContext): Promise<Row> {
+    // The membership may have ended since it was read; with it goes what it led to.
+    return requireVisible(context, billingEntityId);
   }
 
   @FieldResolver(() => Party, {

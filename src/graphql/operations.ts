@@ -5,7 +5,7 @@ import type { Limits } from '../config.ts';
 import { type Log, strikeText } from '../log.ts';
 import { costOf, planCost } from './cost.ts';
 import type { CostPlan } from './cost.ts';
-import { codedError, executionError, thrownError } from './errors.ts';
+import { brief, codedError, executionError, thrownError } from './errors.ts';
 import { mapEvents } from './events.ts';
 import { brokenLimit, isLongerThan } from './limits.ts';
 import { SharedResults } from './shared-results.ts';
@@ -87,7 +87,7 @@ export class Operations {
     }
     let document = this.#documents.get(request.query);
     if (document === undefined) {
-      document = this.#check(request.query);
+      document = this.#checkWithinStack(request.query);
       this.#documents.set(request.query, document);
     }
     if (document.errors !== null) return { operation: null, errors: document.errors };
@@ -173,6 +173,17 @@ export class Operations {
     }
   }
 
+  /** What is nested so deeply that reading it takes more stack than there is, is wrong input like any other. */
+  #checkWithinStack(query: string): KnownDocument {
+    try {
+      return this.#check(query);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const message = 'The document nests values or selections too deeply.';
+      return { operations: new Map(), errors: [codedError('BAD_USER_INPUT', message)] };
+    }
+  }
+
   #check(query: string): KnownDocument {
     const none = new Map<string, KnownOperation>();
     let document: DocumentNode;
@@ -234,7 +245,7 @@ export class Operations {
 
   #worded(message: string): string {
     // GraphQL repeats values that it could not read, and a secret may be among them.
-    const struck = strikeText(message);
+    const struck = strikeText(brief(message));
     return this.#suggestions ? struck : struck.replace(/ ?Did you mean .*\?$/s, '');
   }
 }

@@ -22,7 +22,7 @@ function integerScalar(name: string, description: string): GraphQLScalarType<big
     },
     parseValue(value) {
       if (typeof value === 'bigint' && value <= MAX && value >= -MAX) return value;
-      return Number.isSafeInteger(value) ? BigInt(value as number) : refuse(JSON.stringify(value) ?? 'nothing');
+      return Number.isSafeInteger(value) ? BigInt(value as number) : refuse(shown(value));
     },
     parseLiteral(node) {
       if (node.kind !== Kind.INT) return refuse(textOf(node), node);
@@ -123,7 +123,14 @@ function jsonObject(value: unknown, node?: ValueNode): Record<string, unknown> {
 }
 
 function textOf(node: ValueNode): string {
-  return 'value' in node ? JSON.stringify(node.value) : node.kind;
+  return 'value' in node ? shown(node.value) : node.kind;
+}
+
+/** As much of a value as helps whoever sent it. What is deep has no text. */
+function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
 /** `node`: the literal it was, so that the error names its place; a variable's place GraphQL adds itself. */

@@ -24,7 +24,8 @@ export class SharedResults {
     operation,
     variables,
   }: Question): (event: object, execute: () => MaybePromise<ExecutionResult>) => MaybePromise<ExecutionResult> {
-    const variablesText = JSON.stringify(variables ?? {});
+    const variablesText = textOf(variables ?? {});
+    if (variablesText === null) return (_event, execute) => execute();
     return (event, execute) => {
       const results = entryOf(entryOf(this.#byEvent, event), operation);
       const known = results.get(variablesText);
@@ -40,6 +41,16 @@ export class SharedResults {
       }
       return result;
     };
+  }
+}
+
+/** null: nested too deeply to be written, and so like nobody else's. */
+function textOf(variables: object): string | null {
+  try {
+    return JSON.stringify(variables);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
   }
 }
 

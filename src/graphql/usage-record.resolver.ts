@@ -6,7 +6,7 @@ import type { Entry } from '../credits/account.ts';
 import type { UsageEvent } from '../usage/usage-streams.ts';
 import { keyOfUse } from './api-key.access.ts';
 import { ApiKey } from './api-key.type.ts';
-import { nullUnless, requireWatchable } from './authorization.ts';
+import { mayOf, requireWatchable } from './authorization.ts';
 import { Party } from './billing-entity.type.ts';
 import type { RequestContext } from './context.ts';
 import { CreditGrant } from './grant.type.ts';
@@ -64,8 +64,13 @@ export class UsageRecordResolver {
   }
 
   @Extensions({ price: aListOf(3) })
-  @FieldResolver(() => [CreditDraw], { description: 'From which grants; empty for overage and exempt lines.' })
-  draws(@Root() { draws, billingEntityId }: DomainRecord): CreditDraw[] {
+  @FieldResolver(() => [CreditDraw], {
+    description:
+      'From which grants: only what may be read, so that there are none for who reads the record and not the payer’s grants. Empty for overage and exempt lines.',
+  })
+  async draws(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<CreditDraw[]> {
+    const { draws, billingEntityId } = record;
+    if (draws.length === 0 || !(await mayOf(context, record, 'draws.read'))) return [];
     return draws.map((draw) => ({ ...draw, billingEntityId }));
   }
 
@@ -83,10 +88,7 @@ export class UsageRecordResolver {
     description: 'The entry that charged it. null: the caller may not read it.',
   })
   async ledgerEntry(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Entry | null> {
-    const { loaders } = context;
-    const entity = await loaders.entity.load(record.billingEntityId);
-    if (entity === null) return null;
-    return nullUnless(context, { entity, operation: 'ledger.read' }, () => loaders.entry.load(record));
+    return (await mayOf(context, record, 'ledger.read')) ? context.loaders.entry.load(record) : null;
   }
 }
 

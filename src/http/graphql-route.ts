@@ -81,7 +81,7 @@ function createAdmission({ authenticator, rateLimit, unread }: GraphqlRouteOptio
   return (request, _reply, done) => {
     // Tokens that are known, and callers who are not counted, cost no promise.
     try {
-      const authenticated = authenticator.authenticate(request.headers.authorization);
+      const authenticated = authenticator.authenticate(request.headers.authorization, request.socket.remoteAddress);
       const admitted =
         authenticated instanceof Promise
           ? authenticated.then((principal) => admit(request, principal))

@@ -98,15 +98,17 @@ class SocketProtocol {
       return false;
     }
     try {
-      const principal = await authenticator.authenticate(/^Bearer\s/i.test(given) ? given : `Bearer ${given}`);
+      const authorization = /^Bearer\s/i.test(given) ? given : `Bearer ${given}`;
+      const principal = await authenticator.authenticate(authorization, session.remoteAddress ?? '');
+      session.authorization = authorization;
       return principal !== null && this.#admitted(session, principal);
     } catch (error) {
       const shown = thrownError(error, log);
       const code = shown.extensions['code'];
       metrics.refusals.inc({ code: String(code) });
+      const isForLater = code === 'UNAVAILABLE' || code === 'RATE_LIMITED';
       if (code === 'UNAUTHENTICATED') session.close(closeCodes.forbidden, shown.message);
-      else if (code === 'UNAVAILABLE') session.close(closeCodes.tryAgainLater, shown.message);
-      else session.close(closeCodes.internalError, shown.message);
+      else session.close(isForLater ? closeCodes.tryAgainLater : closeCodes.internalError, shown.message);
       return false;
     }
   }

@@ -42,6 +42,8 @@ export interface SessionOptions {
 export class SocketSession implements Guest {
   readonly remoteAddress: string | undefined;
   readonly starts = new Starts();
+  /** What proved who is on it, which may cease to. */
+  authorization: string | null = null;
   readonly #options: SessionOptions;
   readonly #socket: WebSocket;
   readonly #connection: Duplex;

@@ -66,7 +66,11 @@ export class SocketRoad {
     });
     this.#rights = rights === undefined ? null : new RightsWatch({ rights, scheduler, log, sessions: this.#sessions });
     this.#pinging = setInterval(() => {
-      for (const session of this.#sessions) if (!session.closeIfExpired()) session.checkPeer();
+      for (const session of this.#sessions) {
+        if (session.closeIfExpired()) continue;
+        session.checkPeer();
+        void this.#verifyAgain(session);
+      }
     }, limits.socketPingMs);
     this.#pinging.unref();
   }
@@ -174,6 +178,18 @@ export class SocketRoad {
     }
     // Of these, graphql-ws closes the socket for all but connection_init, ping and pong.
     if (session.allowsMessage()) this.#hand(session, handle, message);
+  }
+
+  /** Ends a socket whose token is good no longer, such as one whose key was taken back. Of API keys others see to that. */
+  async #verifyAgain(session: SocketSession): Promise<void> {
+    if (session.authorization === null || session.principal?.kind === 'API_KEY') return;
+    try {
+      await this.#options.authenticator.authenticate(session.authorization);
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'UNAUTHENTICATED') {
+        session.close(closeCodes.forbidden, 'The token is not valid any more');
+      } else this.#options.log.warn({ err: error }, 'the token of an open socket could not be verified again');
+    }
   }
 
   #start(

@@ -1,5 +1,5 @@
 /** What stands in the columns of exported files. Names and order are part of the API: columns are added at the end. */
-import type { Entry, UsageRecord } from '../credits/account.ts';
+import type { ApiKeyRef, Entry, UsageRecord } from '../credits/account.ts';
 import { carryToDecimal } from '../credits/conversion.ts';
 import { apiKeyId, entryId, grantId, recordId, reservationId } from '../ids.ts';
 import type { Columns } from './csv.ts';
@@ -10,6 +10,8 @@ export interface UsageRow {
   readonly payerExternalId: string | null;
   readonly userExternalId: string | null;
   readonly organizationExternalId: string | null;
+  /** The key that it ran on, if whoever asked for the file may know it. */
+  readonly apiKey: ApiKeyRef | null;
   readonly refundedAt: Date | null;
 }
 
@@ -33,7 +35,7 @@ export const USAGE_COLUMNS: Columns<UsageRow> = {
   refunded_at: ({ refundedAt }) => refundedAt,
   metadata: ({ record }) => record.metadata && JSON.stringify(record.metadata),
   organization_external_id: ({ organizationExternalId }) => organizationExternalId,
-  api_key_id: ({ record: { apiKey } }) => apiKey && apiKeyId(apiKey.billingEntityId, apiKey.id),
+  api_key_id: ({ apiKey }) => apiKey && apiKeyId(apiKey.billingEntityId, apiKey.id),
 };
 
 /** A ledger entry with the name of the account on its other side. */

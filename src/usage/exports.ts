@@ -99,7 +99,7 @@ export class Exports {
     this.#streams.add(link);
     try {
       await this.#links.redeem(link);
-      await send({ name: this.#nameOf(entity, kind), text: this.#write(entity, link.content) });
+      await send({ name: this.#nameOf(entity, kind), text: this.#write(entity, link) });
     } finally {
       this.#streams.delete(link);
     }
@@ -140,27 +140,44 @@ export class Exports {
     return `${kind.toLowerCase()}-${externalId.replace(/[^\w.-]+/g, '_').slice(0, 64)}-${date}.csv`;
   }
 
-  #write(entity: BillingEntity, { kind, filter }: Export): ExportFile['text'] {
+  #write(entity: BillingEntity, { principal, content: { kind, filter } }: ExportLink): ExportFile['text'] {
     const { usage, history } = this.#options;
     return kind === 'USAGE'
-      ? csvOf(USAGE_COLUMNS, this.#usageRows(usage.everyRecord(entity, filter, PAGE)))
+      ? csvOf(USAGE_COLUMNS, this.#usageRows(usage.everyRecord(entity, filter, PAGE), principal))
       : csvOf(LEDGER_COLUMNS, this.#ledgerRows(history.everyEntry(entity.billingEntityId, filter, PAGE)));
   }
 
-  async *#usageRows(pages: AsyncIterable<readonly UsageRecord[]>): AsyncGenerator<UsageRow[], void, undefined> {
+  async *#usageRows(
+    pages: AsyncIterable<readonly UsageRecord[]>,
+    principal: ExportLink['principal'],
+  ): AsyncGenerator<UsageRow[], void, undefined> {
     for await (const records of pages) {
-      const [refundedAt, externalIds] = await Promise.all([
+      const [refundedAt, externalIds, showsKeysOf] = await Promise.all([
         this.#options.usage.refundedAt(records),
         this.#externalIds(records.flatMap((each) => [each.billingEntityId, each.userId, each.organizationId])),
+        this.#keyOwners(principal, records),
       ]);
       yield records.map((record, index) => ({
         record,
         payerExternalId: externalIds(record.billingEntityId),
         userExternalId: externalIds(record.userId),
         organizationExternalId: externalIds(record.organizationId),
+        apiKey: record.apiKey !== null && showsKeysOf.has(record.apiKey.billingEntityId) ? record.apiKey : null,
         refundedAt: refundedAt[index] ?? null,
       }));
     }
+  }
+
+  /** Those whose keys these records ran on and whose keys the caller may know: services know all that use names. */
+  async #keyOwners(principal: ExportLink['principal'], records: readonly UsageRecord[]): Promise<ReadonlySet<string>> {
+    const owners = [...new Set(records.flatMap(({ apiKey }) => apiKey?.billingEntityId ?? []))];
+    if (owners.length === 0 || principal.kind === 'SERVICE') return new Set(owners);
+    const found = await this.#options.entities.byIds(owners);
+    const known = owners.map(async (id) => {
+      const owner = found.get(id);
+      return owner && may(await this.#options.members.relation(principal, owner), 'apiKeys.read') ? id : [];
+    });
+    return new Set((await Promise.all(known)).flat());
   }
 
   async *#ledgerRows(pages: AsyncIterable<readonly Entry[]>): AsyncGenerator<LedgerRow[], void, undefined> {

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { Refusal } from '../../src/refusal.ts';
 import { post, sampleSecret, sampleToken, SocketClient, startEdges } from '../support/edges.ts';
 import type { Edges, EdgesOptions } from '../support/edges.ts';
 
@@ -184,5 +185,155 @@ describe('keys behind an address', () => {
     const answer = await post(edges, whoami, { authorization: `Bearer ${token}` });
     expect([answer.status, answer.body.errors[0].extensions.code]).toEqual([503, 'UNAVAILABLE']);
     expect(answer.headers.get('retry-after')).toBe('1');
+  });
+});
+
+describe('keys that leave their address', () => {
+  async function identityProvider(): Promise<{
+    url: string;
+    keys: unknown[];
+    sign: (claims?: Record<string, unknown>) => Promise<string>;
+    answer: (status: number) => void;
+    close: () => Promise<void>;
+  }> {
+    const { publicKey, privateKey } = await generateKeyPair('ES256');
+    const keys: unknown[] = [{ ...(await exportJWK(publicKey)), alg: 'ES256', use: 'sig', kid: '1' }];
+    let status = 200;
+    const jwks = createServer((_request, response) => {
+      response.writeHead(status).end(JSON.stringify({ keys }));
+    });
+    await new Promise<void>((resolve) => jwks.listen(0, '127.0.0.1', resolve));
+    return {
+      url: `http://127.0.0.1:${(jwks.address() as AddressInfo).port}/keys`,
+      keys,
+      sign: (claims = {}) =>
+        new SignJWT({ sub: 'ada', exp: nowSeconds + 86_400, ...claims })
+          .setProtectedHeader({ alg: 'ES256', kid: '1' })
+          .sign(privateKey),
+      answer: (given) => (status = given),
+      close: () =>
+        new Promise((resolve) => {
+          jwks.close(() => resolve());
+          jwks.closeAllConnections();
+        }),
+    };
+  }
+
+  const minutes = (count: number): number => count * 60_000;
+
+  it('end their tokens and sockets within three minutes, however often those were used in between', async () => {
+    let now = Date.now();
+    const provider = await identityProvider();
+    const edges = await edgesWith({
+      clock: { now: () => new Date(now) },
+      env: { AUTH_JWT_SECRET: '', AUTH_JWKS_URL: provider.url, SOCKET_PING_MS: '20' },
+    });
+    const token = await provider.sign();
+    const status = async (): Promise<number> =>
+      (await post(edges, whoami, { authorization: `Bearer ${token}` })).status;
+    expect(await status()).toBe(200);
+    const client = await new SocketClient(edges.socketUrl).connect(token);
+    now += minutes(1) - 1_000;
+    expect(await status()).toBe(200);
+
+    provider.keys.length = 0;
+    for (let second = 0; second < 100; second += 10) {
+      now += 1_000;
+      expect(await status()).toBe(200);
+    }
+    now += minutes(3);
+    expect(await status()).toBe(401);
+    expect(await client.closed).toEqual({ code: 4403, reason: 'The token is not valid any more' });
+    await provider.close();
+  });
+
+  it('end the sockets of whoever asks for nothing else', async () => {
+    let now = Date.now();
+    const provider = await identityProvider();
+    const edges = await edgesWith({
+      clock: { now: () => new Date(now) },
+      env: { AUTH_JWT_SECRET: '', AUTH_JWKS_URL: provider.url, SOCKET_PING_MS: '20' },
+    });
+    const client = await new SocketClient(edges.socketUrl).connect(await provider.sign());
+    provider.keys.length = 0;
+    now += minutes(3);
+    expect(await client.closed).toMatchObject({ code: 4403 });
+    await provider.close();
+  });
+
+  it('serve on for an hour while the address does not answer, and no longer', async () => {
+    let now = Date.now();
+    const provider = await identityProvider();
+    const edges = await edgesWith({
+      clock: { now: () => new Date(now) },
+      env: { AUTH_JWT_SECRET: '', AUTH_JWKS_URL: provider.url },
+    });
+    const [known, another] = [await provider.sign(), await provider.sign({ sub: 'ben' })];
+    const status = async (token: string): Promise<number> =>
+      (await post(edges, whoami, { authorization: `Bearer ${token}` })).status;
+    expect(await status(known)).toBe(200);
+    provider.answer(500);
+    now += minutes(50);
+    expect([await status(known), await status(another)]).toEqual([200, 200]);
+    now += minutes(11);
+    expect([await status(known), await status(another)]).toEqual([503, 503]);
+    provider.answer(200);
+    now += minutes(1);
+    expect([await status(known), await status(another)]).toEqual([200, 200]);
+    await provider.close();
+  });
+});
+
+describe('a peer whose tokens are refused', () => {
+  const env = { RATE_LIMIT_REFUSED: '5', RATE_LIMIT_WINDOW_SECONDS: '2' };
+  const codeOf = async (edges: Edges, token: string): Promise<unknown> => {
+    const { body } = await post(edges, whoami, { authorization: `Bearer ${token}` });
+    return body.errors?.[0].extensions.code ?? 'fine';
+  };
+
+  it('is not listened to after too many, on either road, until the window is over; what was good goes on', async () => {
+    const goodKey = 'tg_live_good';
+    const looked: string[] = [];
+    const edges = await edgesWith({
+      env,
+      async authenticateKey(key) {
+        looked.push(key);
+        if (key !== goodKey) throw new Refusal('UNAUTHENTICATED', 'The API key is not valid.');
+        return { kind: 'SERVICE', subject: 'key', expiresAt: new Date('2100-01-01') };
+      },
+    });
+    const good = await sampleToken();
+    expect([await codeOf(edges, good), await codeOf(edges, goodKey)]).toEqual(['fine', 'fine']);
+    const bad = ['nonsense', 'tg_live_bad', await sampleToken({}, 'HS256', `${sampleSecret}!`), 'x'.repeat(9000)];
+    for (const token of bad) expect(await codeOf(edges, token)).toBe('UNAUTHENTICATED');
+    const client = new SocketClient(edges.socketUrl);
+    await expect(client.connect('worse')).rejects.toThrow();
+    expect((await client.closed).code).toBe(4403);
+
+    // From here on nothing is verified or looked up, good as it may be.
+    const looksBefore = looked.length;
+    const unseen = await sampleToken({ sub: 'ben' });
+    const answer = await post(edges, whoami, { authorization: `Bearer ${unseen}` });
+    expect([answer.status, answer.body.errors[0].extensions]).toEqual([
+      429,
+      { code: 'RATE_LIMITED', retryable: true, retryAfterMs: expect.any(Number) as number },
+    ]);
+    expect(await codeOf(edges, 'tg_live_bad')).toBe('RATE_LIMITED');
+    expect([edges.users, looked.length]).toEqual([['ada'], looksBefore]);
+    const another = new SocketClient(edges.socketUrl);
+    await expect(another.connect(unseen)).rejects.toThrow();
+    expect((await another.closed).code).toBe(1013);
+    // Neither those that were good before, nor who has no token, are held up by others of their address.
+    expect([await codeOf(edges, good), await codeOf(edges, goodKey)]).toEqual(['fine', 'fine']);
+    expect((await post(edges, whoami)).body).toEqual({ data: { whoami: null } });
+
+    const { retryAfterMs } = answer.body.errors[0].extensions as { retryAfterMs: number };
+    await new Promise((resolve) => setTimeout(resolve, retryAfterMs));
+    expect(await codeOf(edges, unseen)).toBe('fine');
+  });
+
+  it('is listened to for ever with a limit of 0', async () => {
+    const edges = await edgesWith({ env: { RATE_LIMIT_REFUSED: '0' } });
+    for (let round = 0; round < 20; round += 1) expect(await codeOf(edges, 'nonsense')).toBe('UNAUTHENTICATED');
   });
 });

@@ -74,6 +74,10 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
       ensureUser: options.ensureUser ?? ensureUser,
       authenticateKey:
         options.authenticateKey ?? (() => Promise.reject(new Refusal('UNAUTHENTICATED', 'no key is good here'))),
+      refusedPeers: {
+        most: config.limits.rateLimits.refused,
+        windowSeconds: config.limits.rateLimits.windowSeconds,
+      },
       clock,
       log,
     }),
