@@ -308,7 +308,10 @@ it('every place in the source that asks for a membership is known, and each stat
   for await (const file of glob('src/**/*.ts')) {
     const text = await readFile(file, 'utf8');
     const name = file.replace(/^src\//, '');
-    if (/\bMembershipRow\b(?! \{)|\b(from|join|into|update) (membership|user_organization)\b/.test(text)) {
+    if (
+      /\bMembershipRow\b(?! \{)|\b(from|join|into|update) (membership|user_organization)\b/.test(text) ||
+      /\btable: '(membership|user_organization)'/.test(text)
+    ) {
       found.add(name);
     }
     for (const [statement] of text.matchAll(
