@@ -5,6 +5,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { ownEntity } from '../billing-entities/access.ts';
 import type { Clock } from '../clock.ts';
+import { isTransient } from '../db/errors.ts';
 import { rollUp } from '../usage/rollup.ts';
 import {
   type Account,
@@ -140,7 +141,8 @@ export class Ledger {
       this.#options.onBatch?.({ commands: commands.length, accounts: batch.size, durationMs });
       return outcomes;
     } catch (error) {
-      client.release(!(await isSoundAgain(client)));
+      // A database that is away would not answer the rollback either.
+      client.release(isTransient(error) || !(await isSoundAgain(client)));
       throw error;
     }
   }
