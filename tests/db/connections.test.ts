@@ -50,7 +50,7 @@ it('a process opens no more than is said, and that many but for the locks around
           features: null,
           apiKeyIds: null,
           organizationExternalIds: null,
-        } as never,
+        },
       ),
     ]);
     const settled = Promise.allSettled(waiting);

@@ -183,7 +183,7 @@ describe('a delivery', () => {
       headers: { 'stripe-signature': signatureOf(long.body, { at: NOW_S }) },
       body: new Blob([long.body]).stream(),
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(unsaid.status).toBe(413);
   });
 

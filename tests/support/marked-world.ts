@@ -27,7 +27,7 @@ export const ENTITIES = [
 ] as const;
 export type EntityName = (typeof ENTITIES)[number];
 export const ORGANIZATIONS: readonly EntityName[] = ['open', 'closed', 'other'];
-export const PEOPLE = ENTITIES.filter((name) => !ORGANIZATIONS.includes(name));
+const PEOPLE = ENTITIES.filter((name) => !ORGANIZATIONS.includes(name));
 
 export interface Caller {
   readonly name: string;
@@ -52,7 +52,7 @@ const MEMBERSHIPS: Readonly<Partial<Record<EntityName, Readonly<Partial<Record<E
 };
 
 /** What the caller is to the entity, from how this world was made. */
-export function relationOf({ kind, as }: Caller, entity: EntityName): Relation {
+function relationOf({ kind, as }: Caller, entity: EntityName): Relation {
   if (kind === 'SERVICE' || kind === 'OPERATOR') return kind;
   if (kind === 'API_KEY') return as === entity ? 'API_KEY' : 'STRANGER';
   if (as === null) return 'STRANGER';

@@ -20,7 +20,7 @@ export interface WalkOptions {
 }
 
 /** Fields whose arguments nobody said: the walk would pass them over. */
-export class UnknownArguments extends Error {
+class UnknownArguments extends Error {
   constructor(field: string) {
     super(`${field} needs arguments: say in the walk's table what to ask it for`);
   }
