@@ -1,8 +1,7 @@
 /** Who may import whom. `npm run check` holds every import of src to it; the reasons stand beside the rules. */
 
-const domain = '^src/(credits|usage|plans|billing-entities|api-keys|subscriptions|alerts)/';
-const pureCore =
-  '^src/credits/(account|books|commands|conversion|decide|due|grants|holds|limits|moves|periods|replays|subscription|turns|use|verifier)\\.ts$|^src/usage/rollup\\.ts$';
+const domain = '^src/(ledger|metering|credits|usage|plans|billing-entities|api-keys|subscriptions|alerts)/';
+const pureCore = '^src/ledger/(rules/|proof/replay\\.ts$)';
 const stripePackage = '(^|/)node_modules/stripe/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -29,7 +28,7 @@ export default {
       from: { path: pureCore },
       to: {
         reachable: true,
-        path: '(^|/)node_modules/|^src/(db|graphql|http|live|jobs|stripe)/|^src/(app|main|config|log)\\.ts$',
+        path: '(^|/)node_modules/|^src/(db|graphql|http|live|jobs|stripe)/|^src/(app|config|kernel/log)\\.ts$',
       },
     },
     {
@@ -43,11 +42,44 @@ export default {
       },
     },
     {
+      name: 'rules-import-rules',
+      comment: 'The rules of credits know plans, the kernel and each other.',
+      severity: 'error',
+      from: { path: '^src/ledger/rules/' },
+      to: { path: '^src/', pathNot: '^src/(ledger/rules|plans|kernel)/' },
+    },
+    {
+      name: 'the-ledger-stands-below',
+      comment: 'The heart knows the database, plans and the kernel; who uses it knows it.',
+      severity: 'error',
+      from: { path: '^src/ledger/' },
+      to: { path: '^src/', pathNot: '^src/(ledger|db|plans|kernel)/' },
+    },
+    {
+      name: 'neighbours-keep-apart',
+      comment: 'What stands on the ledger knows it and the billing entities, and none of its neighbours.',
+      severity: 'error',
+      from: { path: '^src/(metering|credits|usage|subscriptions|alerts)/' },
+      to: { path: '^src/', pathNot: '^src/($1|ledger|billing-entities|db|plans|kernel)/' },
+    },
+    {
+      name: 'entities-and-keys-stand-on-the-ledger',
+      severity: 'error',
+      from: { path: '^src/(billing-entities|api-keys)/' },
+      to: { path: '^src/', pathNot: '^src/($1|billing-entities|ledger|db|plans|kernel)/' },
+    },
+    {
+      name: 'the-ground-imports-nothing-above-it',
+      severity: 'error',
+      from: { path: '^src/(db|kernel)/' },
+      to: { path: '^src/', pathNot: '^src/(db|kernel)/' },
+    },
+    {
       name: 'domain-knows-no-delivery',
       comment: 'The domain serves GraphQL, HTTP and Stripe alike and knows none of them.',
       severity: 'error',
       from: { path: domain },
-      to: { path: '^src/(graphql|http|stripe|portal|graphiql)/|^src/(app|main)\\.ts$' },
+      to: { path: '^src/(graphql|http|stripe|portal|graphiql)/|^src/(app\\.ts$|cli/)' },
     },
     {
       name: 'domain-knows-no-delivery-packages',
@@ -72,7 +104,7 @@ export default {
       name: 'http-stays-at-the-edge',
       comment: 'http/ knows graphql/ and the webhook route of stripe/; nobody but the composition root knows http/.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/http/|^src/(app|main)\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/http/|^src/(app\\.ts$|cli/)' },
       to: { path: '^src/http/' },
     },
     {
@@ -99,8 +131,8 @@ export default {
       name: 'nothing-imports-the-root',
       comment: 'The composition root sees all and is seen by none but the entry.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/main\\.ts$' },
-      to: { path: '^src/(app|main)\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(cli|local)/' },
+      to: { path: '^src/(app\\.ts$|cli/)' },
     },
     {
       name: 'runtime-dependencies-only',

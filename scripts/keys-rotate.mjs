@@ -7,5 +7,5 @@ try {
   console.error(error.message);
   process.exit(1);
 }
-const { rotateKeys } = await import('../dist/src/keys-rotate.js');
+const { rotateKeys } = await import('../dist/src/cli/rotate-keys.js');
 process.exitCode = await rotateKeys();

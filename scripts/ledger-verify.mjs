@@ -7,5 +7,5 @@ try {
   console.error(error.message);
   process.exit(1);
 }
-const { verifyLedgers } = await import('../dist/src/ledger-verify.js');
+const { verifyLedgers } = await import('../dist/src/cli/verify-ledger.js');
 process.exitCode = await verifyLedgers(process.argv.slice(2));

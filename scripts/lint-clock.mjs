@@ -1,9 +1,9 @@
-/** A lint rule: money follows one clock, which tests set. So nobody but src/clock.ts asks the system for the time. */
+/** A lint rule: money follows one clock, which tests set. So nobody but src/kernel/clock.ts asks the system for the time. */
 const onlyClockReadsTime = {
   create(context) {
     const isDate = (node) => node.type === 'Identifier' && node.name === 'Date';
     const report = (node) =>
-      context.report({ node, message: 'Take the time from the Clock (src/clock.ts), which tests can set.' });
+      context.report({ node, message: 'Take the time from the Clock (src/kernel/clock.ts), which tests can set.' });
     return {
       NewExpression(node) {
         if (isDate(node.callee) && node.arguments.length === 0) report(node);

@@ -22,5 +22,5 @@ try {
 }
 // Tells libraries to be fast; nothing of ours reads it. Before the import, because they look once.
 process.env.NODE_ENV = 'production';
-const { main } = await import('../dist/src/main.js');
+const { main } = await import('../dist/src/cli/serve.js');
 await main(mode);

@@ -7,5 +7,5 @@ try {
   console.error(error.message);
   process.exit(1);
 }
-const { reconcileStripe } = await import('../dist/src/stripe-reconcile.js');
+const { reconcileStripe } = await import('../dist/src/cli/reconcile-stripe.js');
 process.exitCode = await reconcileStripe();

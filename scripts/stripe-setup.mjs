@@ -12,5 +12,5 @@ try {
   console.error(error.message);
   process.exit(1);
 }
-const { setUpStripe } = await import('../dist/src/stripe-setup.js');
+const { setUpStripe } = await import('../dist/src/cli/set-up-stripe.js');
 process.exitCode = await setUpStripe({ repair: command === 'setup' });

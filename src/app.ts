@@ -1,6 +1,6 @@
 /** The composition root: everything but the portal, on one database. Tests boot this same one. */
 import { Gauge, Histogram, type Registry } from 'prom-client';
-import type { Clock } from './clock.ts';
+import type { Clock } from './kernel/clock.ts';
 import { type AuthConfig, type Config, publicUrlOf } from './config.ts';
 import { FairTurns } from './db/fair-turns.ts';
 import { contextFactory } from './graphql/context.ts';
@@ -12,7 +12,7 @@ import { createMetrics } from './http/metrics.ts';
 import type { Route } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
 import { createStripeWebhookRoutes } from './http/stripe-webhooks.ts';
-import type { Log } from './log.ts';
+import type { Log } from './kernel/log.ts';
 import { type DomainServices, openServices } from './services.ts';
 import type { StripeSettings } from './stripe/stripe.ts';
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { LogLevel } from './kernel/log.ts';
 import type { Principal } from './billing-entities/principal.ts';
 
 /**
@@ -90,8 +91,6 @@ export interface Config {
 
 /** `npm start` is local and brings everything along; `npm run serve` is production and refuses to guess. */
 export type Mode = 'local' | 'production';
-
-export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
 /** At most one of `jwtSecret` and `jwksUrl` is set; neither in local mode: make a secret and keep it. */
 export interface AuthConfig {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { apiKeyId } from '../src/ids.ts';
+import { apiKeyId } from '../src/kernel/public-ids.ts';
 import { Installation, OPERATOR } from './support/installation.ts';
 
 const OLD = `k1:${Buffer.alloc(32, 7).toString('base64')}`;

@@ -2,11 +2,11 @@
 import { pino } from 'pino';
 import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
-import type { Clock } from '../../src/clock.ts';
-import type { Command, UsageLine } from '../../src/credits/commands.ts';
-import { idempotency } from '../../src/credits/idempotency.ts';
-import type { Committed } from '../../src/credits/ledger.ts';
-import { migrate } from '../../src/db/migrate.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
+import type { Command, UsageLine } from '../../src/ledger/rules/commands.ts';
+import { idempotency } from '../../src/ledger/idempotency.ts';
+import type { Committed } from '../../src/ledger/ledger.ts';
+import { migrate } from '../../src/persistence/migrate.ts';
 import { FREE_TRIAL } from '../../src/plans/plans.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { type DomainServices, openServices } from '../../src/services.ts';

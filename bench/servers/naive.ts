@@ -1,10 +1,10 @@
 import { Pool } from 'pg';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createAuthenticator } from '../../src/http/authentication.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { createHttpServer } from '../../src/http/server.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/kernel/log.ts';
 import { createNaiveSchema } from './naive-schema.ts';
 
 // One naive transaction per request behind our own HTTP server, with all its checks: only the writing differs.

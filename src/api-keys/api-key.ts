@@ -1,5 +1,5 @@
 /** A key as everybody but its bearer may know it, and how it is read from its row. */
-import type { ApiKeyRef, BillingMode } from '../credits/account.ts';
+import type { ApiKeyRef, BillingMode } from '../ledger/rules/account.ts';
 import type { ApiKeyType } from './api-key.entity.ts';
 import type { Binding } from './envelope.ts';
 

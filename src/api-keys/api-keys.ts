@@ -3,13 +3,13 @@ import type pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { Clock } from '../clock.ts';
-import type { ApiKeyRef } from '../credits/account.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { ApiKeyRef } from '../ledger/rules/account.ts';
 import type { Database } from '../db/database.ts';
-import { Conditions, ownersOf } from '../db/conditions.ts';
-import { apiKeyId } from '../ids.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../pagination.ts';
-import { Refusal } from '../refusal.ts';
+import { Conditions, ownersOf } from '../db/where.ts';
+import { apiKeyId } from '../kernel/public-ids.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../kernel/pagination.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import { type ApiKey, KEY_COLUMNS, type KeyRow, secretBinding, toApiKey } from './api-key.ts';
 import {
   checkCreditLimit,

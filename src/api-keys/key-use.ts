@@ -1,7 +1,7 @@
 /** When keys were last used, roughly: noted in memory, and written together once a minute, never with the use itself. */
 import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
-import type { ApiKeyRef } from '../credits/account.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { ApiKeyRef } from '../ledger/rules/account.ts';
 import type { Database } from '../db/database.ts';
 
 interface Options {

@@ -1,7 +1,7 @@
 /** After a new key-encryption key came first: wraps every data key by it, beside running servers. */
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
-import { apiKeyId } from '../ids.ts';
+import { apiKeyId } from '../kernel/public-ids.ts';
 import { secretBinding } from './api-key.ts';
 import type { Audit } from '../billing-entities/audit-log.ts';
 import { type KeyRing, rewrap, type Sealed, UnreadableSecretError } from './envelope.ts';

@@ -1,5 +1,5 @@
 /** Who asks. What they may do is in authorization.ts. */
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import type { OperatorPrincipal, Principal } from './principal.ts';
 
 /** @throws Refusal UNAUTHENTICATED for anonymous callers */

@@ -4,11 +4,11 @@
  */
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
-import type { Clock } from '../clock.ts';
-import { Conditions, ownersOf } from '../db/conditions.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Conditions, ownersOf } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../pagination.ts';
-import { isStorableText } from '../storable-text.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../kernel/pagination.ts';
+import { isStorableText } from '../kernel/text.ts';
 import { AuditLogEntryRow } from './audit-log.entity.ts';
 
 /** The state that was changed, in words of the API. Never a secret. */

@@ -2,7 +2,7 @@
  * Who may see and do what, as data: what each operation is, and who may do it by what they are to the billing entity. The
  * code asks this table, `viewerPermissions` answers from it, docs/permissions.md is written from it and tests run over it.
  */
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import type { BillingEntity } from './billing-entity.entity.ts';
 import type { Membership } from './membership.entity.ts';
 import type { Principal } from './principal.ts';

@@ -1,6 +1,6 @@
 /** How much of organizations and people users may bring about. What services and operators do is bounded by nobody. */
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import { BillingEntityRow } from './billing-entity.entity.ts';
 
 export interface Bounds {

@@ -1,6 +1,6 @@
 /** What callers may call entities, and why they may say they change them. */
-import { Refusal } from '../refusal.ts';
-import { isStorableText } from '../storable-text.ts';
+import { Refusal } from '../kernel/refusal.ts';
+import { isStorableText } from '../kernel/text.ts';
 
 /** Longest external id: that of a JWT `sub` in practice, and short enough for an index. */
 const MAX_EXTERNAL_ID = 255;

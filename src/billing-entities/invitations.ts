@@ -1,9 +1,9 @@
 /** The invited person's side: what they are asked to belong to, and what they answer. */
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../db/database.ts';
 import { whileAway } from '../db/errors.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import { actorOf } from './access.ts';
 import { record } from './audit-log.ts';
 import { relationOf, requireMay } from './authorization.ts';

@@ -1,9 +1,9 @@
 /** Members of an organization, in pages: who belongs to it in the order in which they were first known, then who is invited. */
-import { Conditions, ownersOf } from '../db/conditions.ts';
+import { Conditions, ownersOf } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage, toPages } from '../pagination.ts';
-import { Refusal } from '../refusal.ts';
-import { isStorableText } from '../storable-text.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPage, toPages } from '../kernel/pagination.ts';
+import { Refusal } from '../kernel/refusal.ts';
+import { isStorableText } from '../kernel/text.ts';
 import type { Membership } from './membership.entity.ts';
 import { MEMBERSHIP_COLUMNS, type MembershipColumns, toMembership } from './membership-rows.ts';
 

@@ -1,12 +1,12 @@
 /** Who belongs to an organization, in which role and with what limit; who is asked to; and what each of them used. */
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import type { Clock } from '../clock.ts';
-import { checkReason } from '../credits/reason.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { checkReason } from './audit-reason.ts';
 import type { Database } from '../db/database.ts';
 import { whileAway } from '../db/errors.ts';
-import type { Page, PageRequest } from '../pagination.ts';
-import { Refusal } from '../refusal.ts';
-import { isStorableText } from '../storable-text.ts';
+import type { Page, PageRequest } from '../kernel/pagination.ts';
+import { Refusal } from '../kernel/refusal.ts';
+import { isStorableText } from '../kernel/text.ts';
 import { actorOf } from './access.ts';
 import { record } from './audit-log.ts';
 import { membershipBetween, type Operation, type Relation, relationOf, requireMay } from './authorization.ts';

@@ -1,12 +1,12 @@
 /** Organizations: made, renamed, changed in who pays inside them, and given other external ids. */
 import { type EntityManager, LockMode, type MikroORM } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
-import type { Clock } from '../clock.ts';
-import { calendarMonth } from '../credits/periods.ts';
-import { checkReason } from '../credits/reason.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { calendarMonth } from '../ledger/rules/periods.ts';
+import { checkReason } from './audit-reason.ts';
 import type { Database } from '../db/database.ts';
 import { whileAway } from '../db/errors.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import { actorOf } from './access.ts';
 import { type AuditedState, record } from './audit-log.ts';
 import { membershipBetween, type Operation, relationOf, requireMay } from './authorization.ts';
@@ -19,7 +19,7 @@ import { inviteeIdOf } from './invitee.ts';
 import { type Membership, MembershipRow } from './membership.entity.ts';
 import { writeMembership } from './membership-rows.ts';
 import type { Principal } from './principal.ts';
-import { useLockOf } from './use-lock.ts';
+import { useLockOf } from '../ledger/store/organization-lock.ts';
 
 export type Visibility = NonNullable<BillingEntity['visibility']>;
 

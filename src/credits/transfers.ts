@@ -7,12 +7,12 @@ import type { Members } from '../billing-entities/members.ts';
 import type { MembershipStatus } from '../billing-entities/membership.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Database } from '../db/database.ts';
-import { Refusal } from '../refusal.ts';
-import type { Balance } from './balance.ts';
-import { type Rejected, toRejected } from './commands.ts';
-import { idempotency } from './idempotency.ts';
-import type { Ledger } from './ledger.ts';
-import { checkReason } from './reason.ts';
+import { Refusal } from '../kernel/refusal.ts';
+import type { Balance } from '../ledger/rules/balance.ts';
+import { type Rejected, toRejected } from '../ledger/rules/commands.ts';
+import { idempotency } from '../ledger/idempotency.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { checkReason } from '../billing-entities/audit-reason.ts';
 
 export interface TransferInput {
   readonly idempotencyKey: string;

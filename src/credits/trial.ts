@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { FREE_TRIAL } from '../plans/plans.ts';
-import { DEFAULT_PRIORITY } from './grants.ts';
-import type { Ledger } from './ledger.ts';
+import { DEFAULT_PRIORITY } from '../ledger/rules/grants.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 
 /** Gives an account the credits of the free trial, once in its life, however often it is asked (rule 4). */
 export async function giveTrial(ledger: Ledger, billingEntityId: string): Promise<void> {

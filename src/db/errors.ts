@@ -3,7 +3,7 @@
  * translated, and constraint names change on a distributed database.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 
 /**
  * Serialization failure, deadlock, lock or statement time-out, connection lost, server shutting down or out of

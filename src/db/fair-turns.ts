@@ -1,5 +1,5 @@
 /** Turns at something scarce, fair between those who want it: whoever asks for much waits for themselves. */
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import { unavailable } from './errors.ts';
 
 export interface FairTurnsOptions {

@@ -9,8 +9,8 @@ import {
   requireMay,
 } from '../billing-entities/authorization.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
-import { parseEntityId } from '../ids.ts';
-import { Refusal } from '../refusal.ts';
+import { parseEntityId } from '../kernel/public-ids.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import type { RequestContext, Standing } from './context.ts';
 
 /** What the caller is to the entity. @throws Refusal UNAUTHENTICATED */

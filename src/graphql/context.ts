@@ -5,11 +5,11 @@ import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts
 import type { Membership } from '../billing-entities/membership.entity.ts';
 import type { MembershipKey, MemberUse } from '../billing-entities/member-use.ts';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { ApiKeyRef, UsageRecord } from '../credits/account.ts';
-import type { Balance } from '../credits/balance.ts';
-import type { Grant } from '../credits/grants.ts';
-import type { Hold } from '../credits/holds.ts';
-import type { Entry } from '../credits/account.ts';
+import type { ApiKeyRef, UsageRecord } from '../ledger/rules/account.ts';
+import type { Balance } from '../ledger/rules/balance.ts';
+import type { Grant } from '../ledger/rules/grants.ts';
+import type { Hold } from '../ledger/rules/holds.ts';
+import type { Entry } from '../ledger/rules/account.ts';
 import type { FairTurns } from '../db/fair-turns.ts';
 import type { DomainServices } from '../services.ts';
 import type { PlanState } from '../subscriptions/subscriptions.ts';

@@ -1,5 +1,5 @@
 import { ArgsType, Field, Int } from 'type-graphql';
-import type { PageRequest } from '../pagination.ts';
+import type { PageRequest } from '../kernel/pagination.ts';
 
 /** A page, as every connection takes it. `after` may be absent: read it by `pageOf`. */
 @ArgsType()

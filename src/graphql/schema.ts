@@ -1,24 +1,24 @@
 import 'reflect-metadata';
 import { type GraphQLSchema, isAbstractType } from 'graphql';
 import { buildSchema } from 'type-graphql';
-import { AdministrationResolver } from './administration.resolver.ts';
-import { ApiKeyResolver, ApiKeysOfEntityResolver } from './api-key.resolver.ts';
-import { BalanceResolver } from './balance.resolver.ts';
-import { BillingEntityResolver } from './billing-entity.resolver.ts';
-import { ConsumptionResolver } from './consumption.resolver.ts';
-import { ExportResolver } from './export.resolver.ts';
-import { FailedJobResolver } from './failed-job.resolver.ts';
-import { LedgerEntryResolver } from './ledger-entry.resolver.ts';
-import { InvitationResolver, MembershipResolver } from './membership.resolver.ts';
-import { OrganizationFieldsResolver } from './organization-fields.resolver.ts';
-import { OrganizationResolver } from './organization.resolver.ts';
-import { PaymentResolver } from './payment.resolver.ts';
-import { PlanResolver } from './plan.resolver.ts';
-import { ReservationResolver } from './reservation.resolver.ts';
-import { saturateInts } from './saturation.ts';
-import { SubscriptionResolver } from './subscription.resolver.ts';
-import { CreditDrawResolver, UsageRecordResolver } from './usage-record.resolver.ts';
-import { ViewerResolver } from './viewer.resolver.ts';
+import { AdministrationResolver } from './credits/administration.resolver.ts';
+import { ApiKeyResolver, ApiKeysOfEntityResolver } from './api-keys/api-key.resolver.ts';
+import { BalanceResolver } from './credits/balance.resolver.ts';
+import { BillingEntityResolver } from './billing-entities/billing-entity.resolver.ts';
+import { ConsumptionResolver } from './usage/consumption.resolver.ts';
+import { ExportResolver } from './exports/export.resolver.ts';
+import { FailedJobResolver } from './jobs/failed-job.resolver.ts';
+import { LedgerEntryResolver } from './credits/ledger-entry.resolver.ts';
+import { InvitationResolver, MembershipResolver } from './organizations/membership.resolver.ts';
+import { OrganizationFieldsResolver } from './organizations/organization-fields.resolver.ts';
+import { OrganizationResolver } from './organizations/organization.resolver.ts';
+import { PaymentResolver } from './payments/payment.resolver.ts';
+import { PlanResolver } from './payments/plan.resolver.ts';
+import { ReservationResolver } from './usage/reservation.resolver.ts';
+import { saturateInts } from './execution/saturation.ts';
+import { SubscriptionResolver } from './payments/subscription.resolver.ts';
+import { CreditDrawResolver, UsageRecordResolver } from './usage/usage-record.resolver.ts';
+import { ViewerResolver } from './viewer/viewer.resolver.ts';
 
 /** The API, assembled from its resolvers. */
 export async function buildTollgateSchema(): Promise<GraphQLSchema> {

@@ -4,11 +4,11 @@ import type { JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { KEY_NAMESPACE } from '../api-keys/key-format.ts';
 import type { OperatorPrincipal, Principal, ServicePrincipal, UserPrincipal } from '../billing-entities/principal.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { AuthConfig } from '../config.ts';
-import type { Log } from '../log.ts';
-import { Refusal } from '../refusal.ts';
-import { isStorableText } from '../storable-text.ts';
+import type { Log } from '../kernel/log.ts';
+import { Refusal } from '../kernel/refusal.ts';
+import { isStorableText } from '../kernel/text.ts';
 import { RefusedPeers, type RefusedPeersOptions } from './refused-peers.ts';
 import { tokenVerifier, type VerifyToken } from './token-keys.ts';
 

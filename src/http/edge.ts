@@ -4,7 +4,7 @@ import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLError } from 'graphql';
 import type { Config } from '../config.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../kernel/log.ts';
 import { answerError, httpError } from './answers.ts';
 import type { Connections } from './connections.ts';
 import { createHostCheck } from './hosts.ts';

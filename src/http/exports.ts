@@ -2,8 +2,8 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { refusalError } from '../graphql/errors.ts';
-import type { Log } from '../log.ts';
-import { Refusal } from '../refusal.ts';
+import type { Log } from '../kernel/log.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import { type ExportFile, exportPath, type Exports } from '../usage/exports.ts';
 import { answerError, httpError } from './answers.ts';
 import { paced } from './export-pace.ts';

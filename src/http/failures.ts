@@ -1,8 +1,8 @@
 /** What becomes of a request that some part of the edge would not take, or that broke. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { internalError, refusalError } from '../graphql/errors.ts';
-import type { Log } from '../log.ts';
-import { Refusal } from '../refusal.ts';
+import type { Log } from '../kernel/log.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import { answerError, httpError } from './answers.ts';
 import { BodyTooLong, ClientGone } from './bodies.ts';
 import type { EdgeMetrics } from './metrics.ts';

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
-import { strikeText } from '../log.ts';
+import { strikeText } from '../kernel/log.ts';
 import { answer, answerError, answerJson, httpError } from './answers.ts';
 import type { Route } from './route.ts';
 

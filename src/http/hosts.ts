@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { isLoopbackHost } from '../loopback.ts';
+import { isLoopbackHost } from '../kernel/loopback.ts';
 
 /** Whether a request for this Host header is meant for us. */
 export type HostCheck = (host: string | undefined) => boolean;

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { OperationObserver } from '../graphql/operations.ts';
+import type { OperationObserver } from '../graphql/execution/operations.ts';
 
 /** What the edges measure. Everyone with figures of their own registers them on `registry`. */
 export interface EdgeMetrics {

@@ -1,7 +1,7 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { RateLimits } from '../config.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 
 /**
  * Counts operations of a caller. Anonymous callers are told apart by their address.

@@ -1,5 +1,5 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 
 export interface RefusedPeersOptions {
   /** Refusals that a peer may cause within the window; 0: as many as it likes. */

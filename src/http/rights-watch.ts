@@ -1,7 +1,7 @@
 import type { ApiKeyPrincipal } from '../billing-entities/principal.ts';
 import type { Rights, Watch } from '../graphql/rights.ts';
 import type { Scheduler } from '../live/scheduler.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../kernel/log.ts';
 import { closeCodes, type SocketSession } from './socket-session.ts';
 import type { Start } from './starts.ts';
 

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Limits } from '../config.ts';
 import type { Scheduler } from '../live/scheduler.ts';
 import { Allowance } from './allowance.ts';

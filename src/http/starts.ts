@@ -1,4 +1,4 @@
-import type { Operation } from '../graphql/operations.ts';
+import type { Operation } from '../graphql/execution/operations.ts';
 import type { Watch } from '../graphql/rights.ts';
 
 /**

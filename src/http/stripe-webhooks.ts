@@ -2,10 +2,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { refusalError } from '../graphql/errors.ts';
-import type { Log } from '../log.ts';
-import { Refusal } from '../refusal.ts';
-import type { StripeEvent } from '../stripe/inbox.ts';
-import { type WebhookKind, WebhookRejection } from '../stripe/webhooks.ts';
+import type { Log } from '../kernel/log.ts';
+import { Refusal } from '../kernel/refusal.ts';
+import type { StripeEvent } from '../stripe/webhooks/inbox.ts';
+import { type WebhookKind, WebhookRejection } from '../stripe/webhooks/webhooks.ts';
 import { answerError, answerJson, httpError } from './answers.ts';
 import { BodyTooLong, readBody } from './bodies.ts';
 import { FloodLog } from './flood-log.ts';

@@ -1,5 +1,5 @@
 import type { Principal } from '../billing-entities/principal.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 
 /** Bytes of answers that may wait to be read by those whom they were written for. */
 export interface UnreadLimits {

@@ -1,7 +1,7 @@
 /** What operators see of the queue, and what they can do about it. */
 import type { Database } from '../db/database.ts';
-import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../pagination.ts';
-import { Refusal } from '../refusal.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../kernel/pagination.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import type { FailedJob } from './tasks.ts';
 
 /**

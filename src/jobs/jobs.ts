@@ -14,10 +14,10 @@ import {
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
-import { strikeText } from '../log.ts';
+import { strikeText } from '../kernel/log.ts';
 import { abandonedLocks } from './abandoned.ts';
 import { FailedJobs } from './failed-jobs.ts';
-import { JOBS_SCHEMA } from './migrate.ts';
+import { JOBS_SCHEMA } from './migrate-jobs.ts';
 import type { JobOptions, Schedule, Task } from './tasks.ts';
 
 interface Options {

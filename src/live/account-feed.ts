@@ -1,4 +1,4 @@
-import type { Balance } from '../credits/balance.ts';
+import type { Balance } from '../ledger/rules/balance.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** A stream of an account's states. `return()` ends it at once, also while a `next()` is waiting. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Balance } from '../credits/balance.ts';
+import type { Balance } from '../ledger/rules/balance.ts';
 import { AccountFeed, type BalanceStream } from './account-feed.ts';
 import { accountOf, decodeBalance, decodeMessage, messageHead } from './message.ts';
 import { Neighbours } from './neighbours.ts';

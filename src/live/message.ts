@@ -1,4 +1,4 @@
-import type { Balance } from '../credits/balance.ts';
+import type { Balance } from '../ledger/rules/balance.ts';
 
 /** PostgreSQL refuses NOTIFY payloads of 8 000 bytes. */
 const maxMessageBytes = 7_900;

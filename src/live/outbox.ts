@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Balance } from '../credits/balance.ts';
+import type { Balance } from '../ledger/rules/balance.ts';
 import { encodeMessages } from './message.ts';
 import { backoffMs, type Scheduler } from './scheduler.ts';
 

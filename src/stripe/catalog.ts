@@ -5,7 +5,7 @@
 import { Stripe } from 'stripe';
 import { type PlanCode, PLANS, type PlanTerms } from '../plans/plans.ts';
 import { COST_PER_CREDIT_USD } from '../plans/rates.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import { type StripeClient, orMissing } from './client.ts';
 
 /** The event name of the meter that overage is reported to, in whole credits. */

@@ -1,7 +1,7 @@
 /** Stripe as this process reaches it. Nobody else makes an SDK client, and every call goes through `call` or `list`. */
 import { Stripe } from 'stripe';
-import type { Log } from '../log.ts';
-import { Refusal } from '../refusal.ts';
+import type { Log } from '../kernel/log.ts';
+import { Refusal } from '../kernel/refusal.ts';
 
 export interface StripeAddress {
   readonly secretKey: string;

@@ -1,20 +1,20 @@
 /** Compares what we know with what Stripe knows, repairs what is safe to repair, and says what differs. */
-import type { Clock } from '../clock.ts';
-import { canonicalJson } from '../credits/idempotency.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { canonicalJson } from '../ledger/idempotency.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import type { Log } from '../log.ts';
-import { Refusal } from '../refusal.ts';
+import type { Log } from '../kernel/log.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import type { MeterReports, ReportedPeriod } from '../subscriptions/meter-reports.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
 import type { CatalogIds } from './catalog.ts';
 import { AWAY_AFTER, isAway, type StripeClient, StripeRejection } from './client.ts';
 import type { Customers } from './customers.ts';
-import type { Inbox, StripeEvent } from './inbox.ts';
-import { countedBy, type MeterReporter } from './meter-reporter.ts';
-import { secondsOf } from './late-overage.ts';
-import { idOf } from './provider-state.ts';
-import type { CustomerSync } from './sync.ts';
-import { snapshotEvent } from './webhooks.ts';
+import type { Inbox, StripeEvent } from './webhooks/inbox.ts';
+import { countedBy, type MeterReporter } from './overage/meter-reporter.ts';
+import { secondsOf } from './overage/late-overage.ts';
+import { idOf } from './sync/provider-state.ts';
+import type { CustomerSync } from './sync/sync.ts';
+import { snapshotEvent } from './webhooks/webhooks.ts';
 
 /** One line for each thing. */
 export interface Reconciliation {

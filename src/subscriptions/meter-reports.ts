@@ -1,9 +1,9 @@
 /** Overage on its way to the meter: frozen by the ledger, delivered by whoever knows the provider (rule 28). */
 import { v7 as uuidv7 } from 'uuid';
-import type { MeterReport } from '../credits/account.ts';
-import type { Ledger } from '../credits/ledger.ts';
-import { type Delivery, reportChecksum } from '../credits/ledger-columns.ts';
-import { REPORT_COLUMNS, type ReportRow, toReport } from '../credits/ledger-rows.ts';
+import type { MeterReport } from '../ledger/rules/account.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { type Delivery, reportChecksum } from '../ledger/store/columns.ts';
+import { REPORT_COLUMNS, type ReportRow, toReport } from '../ledger/store/rows.ts';
 import type { Database } from '../db/database.ts';
 
 /** A report and what became of it. */

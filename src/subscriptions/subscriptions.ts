@@ -2,22 +2,28 @@
 import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { Clock } from '../clock.ts';
-import { type AccountState, accountTime, MAX_CREDITS, type OveragePolicy } from '../credits/account.ts';
-import type { Accounts } from '../credits/accounts.ts';
-import type { Command, SubscriptionCommand } from '../credits/commands.ts';
-import type { History } from '../credits/history.ts';
-import { systemKey } from '../credits/idempotency.ts';
-import { calendarMonth, type Period } from '../credits/periods.ts';
-import { newId } from '../credits/new-id.ts';
-import { nameOfBase } from '../credits/turns.ts';
-import type { Committed, Ledger, Replayed } from '../credits/ledger.ts';
-import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../credits/ledger-rows.ts';
-import { checkReason } from '../credits/reason.ts';
-import { begun, isUnpaid, planOf, type SubscriptionState, type SubscriptionStatus } from '../credits/subscription.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { type AccountState, accountTime, MAX_CREDITS, type OveragePolicy } from '../ledger/rules/account.ts';
+import type { Accounts } from '../ledger/accounts.ts';
+import type { Command, SubscriptionCommand } from '../ledger/rules/commands.ts';
+import type { History } from '../ledger/statements.ts';
+import { systemKey } from '../ledger/idempotency.ts';
+import { calendarMonth, type Period } from '../ledger/rules/periods.ts';
+import { newId } from '../ledger/store/new-id.ts';
+import { nameOfBase } from '../ledger/rules/period-close.ts';
+import type { Committed, Ledger, Replayed } from '../ledger/ledger.ts';
+import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/rows.ts';
+import { checkReason } from '../billing-entities/audit-reason.ts';
+import {
+  begun,
+  isUnpaid,
+  planOf,
+  type SubscriptionState,
+  type SubscriptionStatus,
+} from '../ledger/rules/subscription.ts';
 import type { Database } from '../db/database.ts';
 import { FREE_TRIAL, PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../plans/plans.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 
 /** Which plan an entity has, and on what terms. */
 export interface PlanState {

@@ -1,7 +1,7 @@
 /** What stands in the columns of exported files. Names and order are part of the API: columns are added at the end. */
-import type { ApiKeyRef, Entry, UsageRecord } from '../credits/account.ts';
-import { carryToDecimal } from '../credits/conversion.ts';
-import { apiKeyId, entryId, grantId, recordId, reservationId } from '../ids.ts';
+import type { ApiKeyRef, Entry, UsageRecord } from '../ledger/rules/account.ts';
+import { carryToDecimal } from '../ledger/rules/pricing.ts';
+import { apiKeyId, entryId, grantId, recordId, reservationId } from '../kernel/public-ids.ts';
 import type { Columns } from './csv.ts';
 
 /** A usage record with what other tables say of it. */

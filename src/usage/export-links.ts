@@ -2,11 +2,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { Clock } from '../clock.ts';
-import type { LedgerFilter } from '../credits/history.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { LedgerFilter } from '../ledger/statements.ts';
 import type { Database } from '../db/database.ts';
-import { EXPORT_SECRET_BYTES, exportToken, parseExportToken } from '../ids.ts';
-import { Refusal } from '../refusal.ts';
+import { EXPORT_SECRET_BYTES, exportToken, parseExportToken } from '../kernel/public-ids.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import type { UsageFilter } from './usage-history.ts';
 
 /** What can be had as a file, and which part of it. */

@@ -1,7 +1,7 @@
 /** How fast credits go, and when they will be gone. */
-import type { Clock } from '../clock.ts';
-import { accountTime } from '../credits/account.ts';
-import type { Accounts } from '../credits/accounts.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { accountTime } from '../ledger/rules/account.ts';
+import type { Accounts } from '../ledger/accounts.ts';
 import type { Database } from '../db/database.ts';
 
 export interface BalanceForecast {

@@ -1,5 +1,5 @@
 /** Days and months as the clocks of a place have them, in instants (pure). Only whole hours: use is summed up by the hour. */
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 
 /** A day or a month of some place, and how much of it is asked for. */
 export interface CalendarSpan {

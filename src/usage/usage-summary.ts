@@ -1,10 +1,10 @@
 /** What was used, summed up: by time, by person, by what it was. Reads sums of hours and days, never records. */
-import type { ApiKeyRef, BillingMode } from '../credits/account.ts';
-import { NOBODY } from '../credits/ledger-columns.ts';
-import { Conditions } from '../db/conditions.ts';
+import type { ApiKeyRef, BillingMode } from '../ledger/rules/account.ts';
+import { NOBODY } from '../ledger/store/columns.ts';
+import { Conditions } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import type { Resource } from '../plans/rates.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal } from '../kernel/refusal.ts';
 import { type CalendarSpan, TimeZone } from './time-zone.ts';
 import { addSelection, othersIn, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
 

@@ -3,7 +3,7 @@ import type { ApiKey } from '../../src/api-keys/api-key.ts';
 import type { CreateKeyInput } from '../../src/api-keys/api-key-input.ts';
 import type { IssuedKey } from '../../src/api-keys/api-keys.ts';
 import { makeKey } from '../../src/api-keys/key-format.ts';
-import { apiKeyId } from '../../src/ids.ts';
+import { apiKeyId } from '../../src/kernel/public-ids.ts';
 import { Installation, OPERATOR, type Person } from '../support/installation.ts';
 
 const OPENAI = 'sk-proj-hunter2hunter2hunter2';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
 import { hashOfKey, hintOf, isSameHash, makeKey, parseKey } from '../../src/api-keys/key-format.ts';
-import { strikeText } from '../../src/log.ts';
+import { strikeText } from '../../src/kernel/log.ts';
 
 const ref = { billingEntityId: uuidv7(), id: uuidv7() };
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';

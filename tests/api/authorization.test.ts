@@ -9,10 +9,10 @@ import { may, type Operation, permissionsOf, type Relation } from '../../src/bil
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import { loadConfig } from '../../src/config.ts';
 import { contextFactory } from '../../src/graphql/context.ts';
-import { Operations } from '../../src/graphql/operations.ts';
+import { Operations } from '../../src/graphql/execution/operations.ts';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
-import { apiKeyId, parseApiKeyId, recordId, reservationId } from '../../src/ids.ts';
-import { createLog } from '../../src/log.ts';
+import { apiKeyId, parseApiKeyId, recordId, reservationId } from '../../src/kernel/public-ids.ts';
+import { createLog } from '../../src/kernel/log.ts';
 import { type GraphqlAnswer, send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 

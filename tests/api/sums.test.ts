@@ -1,11 +1,11 @@
 /** Use of any size: what an earlier release took and wrote is read, checked, answered and added to. */
 import type pg from 'pg';
-import { entryChecksum, recordChecksum } from '../../src/credits/ledger-columns.ts';
-import { ENTRY_COLUMNS, type EntryRow, toEntry } from '../../src/credits/ledger-rows.ts';
-import { idempotency } from '../../src/credits/idempotency.ts';
+import { entryChecksum, recordChecksum } from '../../src/ledger/store/columns.ts';
+import { ENTRY_COLUMNS, type EntryRow, toEntry } from '../../src/ledger/store/rows.ts';
+import { idempotency } from '../../src/ledger/idempotency.ts';
 import { openReadPool } from '../../src/db/pools.ts';
-import { parseApiKeyId, parseEntityId } from '../../src/ids.ts';
-import { RECORD_COLUMNS, type RecordRow, toRecord } from '../../src/usage/usage-record-row.ts';
+import { parseApiKeyId, parseEntityId } from '../../src/kernel/public-ids.ts';
+import { RECORD_COLUMNS, type RecordRow, toRecord } from '../../src/ledger/store/usage-record-row.ts';
 import { send, startTestApp, type TestApp } from '../support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Answer, type Ask, asker, CHECK, Clients, codeOf, CONSUME, RESERVE } from '../support/organizations.ts';

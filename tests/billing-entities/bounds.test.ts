@@ -1,7 +1,7 @@
 /** How much users may bring about of organizations, members and invitations: exactly so much, however many race for it. */
 import type { Membership } from '../../src/billing-entities/membership.entity.ts';
 import type { Principal } from '../../src/billing-entities/principal.ts';
-import type { Refusal } from '../../src/refusal.ts';
+import type { Refusal } from '../../src/kernel/refusal.ts';
 import { Installation, OPERATOR, type Person } from '../support/installation.ts';
 
 const BOUNDS = { perOwner: 3, membersEach: 6, invitationsEach: 4, newPeopleADay: 5 };

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { MemberRole, MembershipStatus } from '../../src/billing-entities/membership.entity.ts';
 import type { Principal } from '../../src/billing-entities/principal.ts';
-import type { Refusal } from '../../src/refusal.ts';
+import type { Refusal } from '../../src/kernel/refusal.ts';
 import { Installation, OPERATOR, type Person } from '../support/installation.ts';
 
 interface State {

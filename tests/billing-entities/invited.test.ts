@@ -3,7 +3,7 @@ import { glob, readFile } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { inviteeIdOf } from '../../src/billing-entities/invitee.ts';
 import type { Principal } from '../../src/billing-entities/principal.ts';
-import type { Refusal } from '../../src/refusal.ts';
+import type { Refusal } from '../../src/kernel/refusal.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
 
 let installation: Installation;

@@ -1,8 +1,8 @@
 import type { AuditLogEntry, AuditLogFilter } from '../../src/billing-entities/audit-log.ts';
 import type { MemberChange } from '../../src/billing-entities/members.ts';
 import type { Principal, UserPrincipal } from '../../src/billing-entities/principal.ts';
-import { useLockOf } from '../../src/billing-entities/use-lock.ts';
-import type { Refusal } from '../../src/refusal.ts';
+import { useLockOf } from '../../src/ledger/store/organization-lock.ts';
+import type { Refusal } from '../../src/kernel/refusal.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
 
 let installation: Installation;

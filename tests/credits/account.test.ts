@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { type Account, accountTime, balanceOf, dueAt } from '../../src/credits/account.ts';
-import type { Command, Decision } from '../../src/credits/commands.ts';
-import { sumRemaining } from '../../src/credits/grants.ts';
+import { type Account, accountTime, balanceOf, dueAt } from '../../src/ledger/rules/account.ts';
+import type { Command, Decision } from '../../src/ledger/rules/commands.ts';
+import { sumRemaining } from '../../src/ledger/rules/grants.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { draft, pauseHours, PRO } from './commands.ts';
 import { Model } from './model.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { Batcher, type BatcherOptions } from '../../src/credits/batcher.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { Batcher, type BatcherOptions } from '../../src/ledger/batcher.ts';
+import { Refusal } from '../../src/kernel/refusal.ts';
 
 /** A command of somebody; a bad one makes whatever batch it is in fail, one out of reach finds the database away. */
 interface Command {

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { type Carry, carryToDecimal, charge, formatCarry, NO_CARRY, parseCarry } from '../../src/credits/conversion.ts';
+import {
+  type Carry,
+  carryToDecimal,
+  charge,
+  formatCarry,
+  NO_CARRY,
+  parseCarry,
+} from '../../src/ledger/rules/pricing.ts';
 import { RATES, type Resource } from '../../src/plans/rates.ts';
 
 const resource = fc.constantFrom<Resource>('AI_TOKENS', 'COMPUTE');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Entry } from '../../src/credits/account.ts';
-import type { LedgerFilter } from '../../src/credits/history.ts';
+import type { Entry } from '../../src/ledger/rules/account.ts';
+import type { LedgerFilter } from '../../src/ledger/statements.ts';
 import { Installation } from '../support/installation.ts';
 import { draft } from './commands.ts';
 

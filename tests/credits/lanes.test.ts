@@ -1,8 +1,8 @@
 /** What one account can do to others of its lane, on PostgreSQL. */
 import type pg from 'pg';
 import { pino } from 'pino';
-import type { Command } from '../../src/credits/commands.ts';
-import { Ledger, type Outcome } from '../../src/credits/ledger.ts';
+import type { Command } from '../../src/ledger/rules/commands.ts';
+import { Ledger, type Outcome } from '../../src/ledger/ledger.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { openLedgerPool } from '../../src/db/pools.ts';
 import type { DomainServices } from '../../src/services.ts';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import pg from 'pg';
 import type { ServicePrincipal } from '../../src/billing-entities/principal.ts';
-import type { Command } from '../../src/credits/commands.ts';
-import type { ConsumeInput } from '../../src/credits/consumption.ts';
-import type { Outcome } from '../../src/credits/ledger.ts';
-import { Refusal } from '../../src/refusal.ts';
+import type { Command } from '../../src/ledger/rules/commands.ts';
+import type { ConsumeInput } from '../../src/metering/consumption.ts';
+import type { Outcome } from '../../src/ledger/ledger.ts';
+import { Refusal } from '../../src/kernel/refusal.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openTestServices, TestClock } from '../support/services.ts';

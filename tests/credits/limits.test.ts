@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
-import type { Entry } from '../../src/credits/account.ts';
-import type { ChargedUse, Command, Decision, UseTerms } from '../../src/credits/commands.ts';
-import { reservedBy } from '../../src/credits/holds.ts';
-import { counterName, type CounterScope } from '../../src/credits/limits.ts';
+import type { Entry } from '../../src/ledger/rules/account.ts';
+import type { ChargedUse, Command, Decision, UseTerms } from '../../src/ledger/rules/commands.ts';
+import { reservedBy } from '../../src/ledger/rules/holds.ts';
+import { counterName, type CounterScope } from '../../src/ledger/rules/spend-limits.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { PureLedger } from './pure-ledger.ts';
 

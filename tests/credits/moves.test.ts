@@ -1,6 +1,6 @@
-import type { Command } from '../../src/credits/commands.ts';
-import { parseRecordId, recordId } from '../../src/ids.ts';
-import type { Refusal } from '../../src/refusal.ts';
+import type { Command } from '../../src/ledger/rules/commands.ts';
+import { parseRecordId, recordId } from '../../src/kernel/public-ids.ts';
+import type { Refusal } from '../../src/kernel/refusal.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
 
 let installation: Installation;

@@ -8,7 +8,7 @@ import {
   type RecordKey,
   type UsageRecord,
   type UsageRefund,
-} from '../../src/credits/account.ts';
+} from '../../src/ledger/rules/account.ts';
 import {
   type Applied,
   type ChargedUse,
@@ -18,14 +18,14 @@ import {
   type RefundEvidence,
   type UseTerms,
   touchedBy,
-} from '../../src/credits/commands.ts';
-import { decide } from '../../src/credits/decide.ts';
-import { applyDue } from '../../src/credits/due.ts';
-import type { Grant } from '../../src/credits/grants.ts';
-import type { Hold } from '../../src/credits/holds.ts';
-import { tally, type UseCounter } from '../../src/credits/limits.ts';
-import { newId } from '../../src/credits/new-id.ts';
-import { type Stored, type Verification, Verifier } from '../../src/credits/verifier.ts';
+} from '../../src/ledger/rules/commands.ts';
+import { decide } from '../../src/ledger/rules/decide.ts';
+import { applyDue } from '../../src/ledger/rules/scheduled-events.ts';
+import type { Grant } from '../../src/ledger/rules/grants.ts';
+import type { Hold } from '../../src/ledger/rules/holds.ts';
+import { tally, type UseCounter } from '../../src/ledger/rules/spend-limits.ts';
+import { newId } from '../../src/ledger/store/new-id.ts';
+import { type Stored, type Verification, Verifier } from '../../src/ledger/proof/replay.ts';
 
 export class PureLedger {
   readonly #accounts = new Map<string, Account>();

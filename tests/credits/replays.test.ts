@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { answering, type Effect } from '../../src/credits/replays.ts';
+import { answering, type Effect } from '../../src/ledger/rules/answered-again.ts';
 
 const ACCOUNTS = ['the pool', 'the user'];
 const PEOPLE = ['ann', 'ben', 'the platform'];

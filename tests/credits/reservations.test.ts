@@ -1,8 +1,8 @@
-import type { ConsumeResult } from '../../src/credits/consumption.ts';
-import type { Hold } from '../../src/credits/holds.ts';
-import type { ReserveInput } from '../../src/credits/reservations.ts';
-import { reservationId } from '../../src/ids.ts';
-import { Refusal } from '../../src/refusal.ts';
+import type { ConsumeResult } from '../../src/metering/consumption.ts';
+import type { Hold } from '../../src/ledger/rules/holds.ts';
+import type { ReserveInput } from '../../src/metering/reservations.ts';
+import { reservationId } from '../../src/kernel/public-ids.ts';
+import { Refusal } from '../../src/kernel/refusal.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
 
 let installation: Installation;

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
-import { type Account, balanceOf } from '../../src/credits/account.ts';
-import type { ChargedUse, Command, Decision, UseTerms } from '../../src/credits/commands.ts';
-import { counterName, type CounterScope } from '../../src/credits/limits.ts';
+import { type Account, balanceOf } from '../../src/ledger/rules/account.ts';
+import type { ChargedUse, Command, Decision, UseTerms } from '../../src/ledger/rules/commands.ts';
+import { counterName, type CounterScope } from '../../src/ledger/rules/spend-limits.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { PRO } from './commands.ts';
 import { PureLedger } from './pure-ledger.ts';

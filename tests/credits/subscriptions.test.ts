@@ -1,8 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
-import { type Account, balanceOf, dueAt } from '../../src/credits/account.ts';
-import type { Command, Decision } from '../../src/credits/commands.ts';
-import { monthFrom } from '../../src/credits/periods.ts';
-import { type BaseGrant, planOf, type WantedSubscription } from '../../src/credits/subscription.ts';
+import { type Account, balanceOf, dueAt } from '../../src/ledger/rules/account.ts';
+import type { Command, Decision } from '../../src/ledger/rules/commands.ts';
+import { monthFrom } from '../../src/ledger/rules/periods.ts';
+import { type BaseGrant, planOf, type WantedSubscription } from '../../src/ledger/rules/subscription.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { PureLedger } from './pure-ledger.ts';
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../../src/billing-entities/principal.ts';
-import type { Account } from '../../src/credits/account.ts';
-import type { Command } from '../../src/credits/commands.ts';
-import { keptByHolds } from '../../src/credits/grants.ts';
+import type { Account } from '../../src/ledger/rules/account.ts';
+import type { Command } from '../../src/ledger/rules/commands.ts';
+import { keptByHolds } from '../../src/ledger/rules/grants.ts';
 import { RATES } from '../../src/plans/rates.ts';
-import type { Refusal } from '../../src/refusal.ts';
+import type { Refusal } from '../../src/kernel/refusal.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
 import { PureLedger } from './pure-ledger.ts';
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
-import { migrate } from '../../src/db/migrate.ts';
+import { migrate } from '../../src/persistence/migrate.ts';
 
 const role = `tollgate_role_${randomBytes(4).toString('hex')}`;
 const password = randomBytes(12).toString('hex');

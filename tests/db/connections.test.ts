@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { send, startTestApp, tokenOf } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { Exclusive } from '../../src/db/exclusive.ts';
+import { Exclusive } from '../../src/db/advisory-lock.ts';
 
 const [lanes, readers] = [3, 6];
 

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { Exclusive } from '../../src/db/exclusive.ts';
+import { Exclusive } from '../../src/db/advisory-lock.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;

@@ -1,7 +1,7 @@
 /** A database that a newer release has migrated: an older one does not start on it, and its commands do not touch it. */
 import { execFile } from 'node:child_process';
 import pg from 'pg';
-import { migrate } from '../../src/db/migrate.ts';
+import { migrate } from '../../src/persistence/migrate.ts';
 import { startTestApp } from '../support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import pg from 'pg';
 import { migrations } from '../../migrations/list.ts';
-import { migrate } from '../../src/db/migrate.ts';
-import { openOrm } from '../../src/db/orm.ts';
+import { migrate } from '../../src/persistence/migrate.ts';
+import { openOrm } from '../../src/persistence/orm.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 /**

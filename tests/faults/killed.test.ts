@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/db/embedded/start.ts';
-import { migrate } from '../../src/db/migrate.ts';
+import { migrate } from '../../src/persistence/migrate.ts';
 import { send, startTestApp, tokenOf } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { freePort } from '../support/free-port.ts';

@@ -1,7 +1,7 @@
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import { ask, type Asked, names, schema } from '../support/ask-resolvers.ts';
 import { permissionsOf } from '../../src/billing-entities/authorization.ts';
-import { apiKeyId, recordId, reservationId } from '../../src/ids.ts';
+import { apiKeyId, recordId, reservationId } from '../../src/kernel/public-ids.ts';
 import {
   ANN,
   ann,

@@ -16,8 +16,8 @@ import {
   visit,
 } from 'graphql';
 import { loadConfig } from '../../src/config.ts';
-import { Operations } from '../../src/graphql/operations.ts';
-import { createLog } from '../../src/log.ts';
+import { Operations } from '../../src/graphql/execution/operations.ts';
+import { createLog } from '../../src/kernel/log.ts';
 import { Gate, type SampleContext, sampleSchema } from '../support/sample-schema.ts';
 import { SampleStreams } from '../support/sample-streams.ts';
 import { makeDocument, type MadeDocument, type Run } from './documents.ts';

@@ -1,8 +1,8 @@
 import { getIntrospectionQuery, graphql } from 'graphql';
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { loadConfig } from '../../src/config.ts';
-import { Operations } from '../../src/graphql/operations.ts';
-import { createLog } from '../../src/log.ts';
+import { Operations } from '../../src/graphql/execution/operations.ts';
+import { createLog } from '../../src/kernel/log.ts';
 import { Gate, sampleSchema } from '../support/sample-schema.ts';
 
 const { limits } = loadConfig({}, 'local');

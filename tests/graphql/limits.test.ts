@@ -1,7 +1,7 @@
 import { getIntrospectionQuery } from 'graphql';
 import { loadConfig } from '../../src/config.ts';
-import { Operations } from '../../src/graphql/operations.ts';
-import { createLog } from '../../src/log.ts';
+import { Operations } from '../../src/graphql/execution/operations.ts';
+import { createLog } from '../../src/kernel/log.ts';
 import { sampleSchema } from '../support/sample-schema.ts';
 
 const { limits } = loadConfig({}, 'local');

@@ -1,7 +1,7 @@
 import { parse, subscribe } from 'graphql';
 import { contextFactory } from '../../src/graphql/context.ts';
-import { entryId, grantId, recordId } from '../../src/ids.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { entryId, grantId, recordId } from '../../src/kernel/public-ids.ts';
+import { Refusal } from '../../src/kernel/refusal.ts';
 import { argsOf, ask, names, schema } from '../support/ask-resolvers.ts';
 import {
   ANN,
@@ -17,7 +17,7 @@ import {
   service,
   TRIAL,
 } from '../support/fake-domain.ts';
-import { reservationId } from '../../src/ids.ts';
+import { reservationId } from '../../src/kernel/public-ids.ts';
 
 describe('what resolvers pass on', () => {
   const absent = { apiKeyId: null, userExternalId: null, organizationExternalId: null, feature: null };

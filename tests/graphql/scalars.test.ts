@@ -1,7 +1,7 @@
 import { GraphQLNonNull, GraphQLObjectType, type GraphQLScalarType, GraphQLSchema, GraphQLString } from 'graphql';
 import type { ExecutionResult } from 'graphql';
 import { loadConfig } from '../../src/config.ts';
-import { Operations } from '../../src/graphql/operations.ts';
+import { Operations } from '../../src/graphql/execution/operations.ts';
 import {
   CreditsScalar,
   DateTimeScalar,
@@ -9,7 +9,7 @@ import {
   PlanCodeScalar,
   SafeIntScalar,
 } from '../../src/graphql/scalars.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/kernel/log.ts';
 
 const SCALARS = [CreditsScalar, SafeIntScalar, PlanCodeScalar, DateTimeScalar, JsonObjectScalar] as const;
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { Refusal } from '../../src/refusal.ts';
+import { Refusal } from '../../src/kernel/refusal.ts';
 import { post, sampleSecret, sampleToken, SocketClient, startEdges } from '../support/edges.ts';
 import type { Edges, EdgesOptions } from '../support/edges.ts';
 
@@ -116,7 +116,7 @@ describe('a person seen for the first time', () => {
 
   it('gets an answer that says try again while they cannot be made, and is made then', async () => {
     let works = false;
-    const { Refusal } = await import('../../src/refusal.ts');
+    const { Refusal } = await import('../../src/kernel/refusal.ts');
     const edges = await edgesWith({
       async ensureUser() {
         if (!works) throw new Refusal('UNAVAILABLE', 'the database is away');

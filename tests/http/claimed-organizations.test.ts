@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { loadConfig } from '../../src/config.ts';
 import { type Authenticator, createAuthenticator } from '../../src/http/authentication.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/kernel/log.ts';
 
 const SECRET = 'a-secret-of-the-tests-long-enough-for-hs256';
 

@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSchema } from 'graphql';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createGraphiqlRoutes } from '../../src/http/graphiql.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
@@ -11,7 +11,7 @@ import { createHttpServer } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { createSignInRoute } from '../../src/http/sign-in.ts';
 import type { TokenMaker } from '../../src/http/sign-in.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/kernel/log.ts';
 
 let directory: string;
 let server: HttpServer;

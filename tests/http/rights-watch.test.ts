@@ -3,7 +3,7 @@ import type { Rights } from '../../src/graphql/rights.ts';
 import { RightsWatch } from '../../src/http/rights-watch.ts';
 import type { SocketSession } from '../../src/http/socket-session.ts';
 import { Starts } from '../../src/http/starts.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/kernel/log.ts';
 import { ManualScheduler } from '../live/manual-scheduler.ts';
 
 const expiresAt = new Date('2100-01-01');

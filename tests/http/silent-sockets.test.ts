@@ -1,6 +1,6 @@
 /** Sockets that say nothing, or too much of nothing: few, apart from the others, and soon gone. */
 import { WebSocket } from 'ws';
-import { Refusal } from '../../src/refusal.ts';
+import { Refusal } from '../../src/kernel/refusal.ts';
 import { sampleToken, SocketClient, startEdges, until } from '../support/edges.ts';
 import type { Edges, EdgesOptions } from '../support/edges.ts';
 import { OPCODES, RawSocket } from '../support/raw-socket.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { AccountFeed, type BalanceStream } from '../../src/live/account-feed.ts';
-import type { Balance } from '../../src/credits/balance.ts';
+import type { Balance } from '../../src/ledger/rules/balance.ts';
 import { ManualScheduler, settle } from './manual-scheduler.ts';
 import { state } from './states.ts';
 

@@ -1,6 +1,6 @@
 import { pino, type Logger } from 'pino';
 import { createLiveEvents, type LiveEvents } from '../../src/live/live-events.ts';
-import type { Balance } from '../../src/credits/balance.ts';
+import type { Balance } from '../../src/ledger/rules/balance.ts';
 import type { BalanceStream } from '../../src/live/account-feed.ts';
 import { encodeMessages } from '../../src/live/message.ts';
 import { postgresRoad, redisRoad, type Road } from './roads.ts';

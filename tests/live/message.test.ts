@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { accountOf, decodeBalance, decodeMessage, encodeMessages } from '../../src/live/message.ts';
-import type { Balance } from '../../src/credits/balance.ts';
+import type { Balance } from '../../src/ledger/rules/balance.ts';
 import { state } from './states.ts';
 
 const from = '0197a9d2-0000-7000-8000-000000000001';

@@ -1,4 +1,4 @@
-import type { Balance } from '../../src/credits/balance.ts';
+import type { Balance } from '../../src/ledger/rules/balance.ts';
 
 /** A state of an account; everything but its version and sequence is made up. */
 export function state(billingEntityId: string, version: number, sequence = version): Balance {

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import type { Exchange } from '../../src/stripe/emulator/api.ts';
-import type { Page } from '../../src/pagination.ts';
+import type { Page } from '../../src/kernel/pagination.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
 import { type GraphqlAnswer, send } from '../support/app.ts';
 import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';

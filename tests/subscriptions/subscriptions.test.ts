@@ -1,5 +1,5 @@
-import { addMonths } from '../../src/credits/periods.ts';
-import type { WantedSubscription } from '../../src/credits/subscription.ts';
+import { addMonths } from '../../src/ledger/rules/periods.ts';
+import type { WantedSubscription } from '../../src/ledger/rules/subscription.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
 import { waitFor } from '../support/wait-for.ts';
 

@@ -1,8 +1,8 @@
 import { SignJWT } from 'jose';
 import { type App, startApp } from '../../src/app.ts';
-import { type Clock, systemClock } from '../../src/clock.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { loadConfig } from '../../src/config.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/kernel/log.ts';
 
 export const JWT_SECRET = 'a-secret-of-the-tests-long-enough-for-hs256';
 

@@ -2,9 +2,9 @@ import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import { loadConfig } from '../../src/config.ts';
 import { contextFactory } from '../../src/graphql/context.ts';
-import { Operations } from '../../src/graphql/operations.ts';
+import { Operations } from '../../src/graphql/execution/operations.ts';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/kernel/log.ts';
 import { fakeDomain } from './fake-domain.ts';
 
 export const schema: GraphQLSchema = await buildTollgateSchema();

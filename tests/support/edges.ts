@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose';
 import { WebSocket } from 'ws';
-import { systemClock } from '../../src/clock.ts';
-import type { Clock } from '../../src/clock.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { Config } from '../../src/config.ts';
 import type { Rights } from '../../src/graphql/rights.ts';
@@ -13,8 +13,8 @@ import type { EdgeMetrics } from '../../src/http/metrics.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import type { Scheduler } from '../../src/live/scheduler.ts';
-import { createLog } from '../../src/log.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { createLog } from '../../src/kernel/log.ts';
+import { Refusal } from '../../src/kernel/refusal.ts';
 import { Gate, sampleSchema } from './sample-schema.ts';
 import { SampleStreams } from './sample-streams.ts';
 

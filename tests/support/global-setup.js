@@ -64,7 +64,7 @@ async function dropLeftovers(admin) {
 async function makeTemplate(admin, applicationUrl) {
   const url = new URL(applicationUrl);
   await admin.query(`CREATE DATABASE ${templateName} TEMPLATE template0 OWNER ${pg.escapeIdentifier(url.username)}`);
-  const migrations = join(root, 'dist/src/db/migrate.js');
+  const migrations = join(root, 'dist/src/persistence/migrate.js');
   if (existsSync(migrations)) {
     const { migrate } = await import(migrations);
     url.pathname = `/${templateName}`;

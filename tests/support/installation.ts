@@ -1,10 +1,10 @@
 /** One installation as tests need it: a database of its own, a clock that stands, and the domain twice, as two processes would open it. */
 import pg from 'pg';
 import type { OperatorPrincipal, ServicePrincipal, UserPrincipal } from '../../src/billing-entities/principal.ts';
-import type { ConsumeInput } from '../../src/credits/consumption.ts';
-import { monthFrom } from '../../src/credits/periods.ts';
-import type { ReserveInput } from '../../src/credits/reservations.ts';
-import type { SubscriptionState, WantedSubscription } from '../../src/credits/subscription.ts';
+import type { ConsumeInput } from '../../src/metering/consumption.ts';
+import { monthFrom } from '../../src/ledger/rules/periods.ts';
+import type { ReserveInput } from '../../src/metering/reservations.ts';
+import type { SubscriptionState, WantedSubscription } from '../../src/ledger/rules/subscription.ts';
 import type { DomainServices, ServicesOptions } from '../../src/services.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { openTestServices, TestClock } from './services.ts';

@@ -3,7 +3,7 @@
  * what it takes to read it.
  */
 import { may, type Operation, type Relation } from '../../src/billing-entities/authorization.ts';
-import { parseApiKeyId } from '../../src/ids.ts';
+import { parseApiKeyId } from '../../src/kernel/public-ids.ts';
 import type { TestApp } from './app.ts';
 import { tokenOf } from './app.ts';
 import { asker, type Ask, Clients, tokensFor } from './organizations.ts';

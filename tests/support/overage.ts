@@ -1,12 +1,12 @@
 /** Payers in overage, with customers at an emulator whose clock stands where theirs does. */
 import { pino } from 'pino';
 import type { Stripe } from 'stripe';
-import { Exclusive } from '../../src/db/exclusive.ts';
+import { Exclusive } from '../../src/db/advisory-lock.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { type Catalog, CatalogIds, surveyCatalog } from '../../src/stripe/catalog.ts';
 import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
-import { StripeEvents } from '../../src/stripe/events.ts';
-import { MeterReporter } from '../../src/stripe/meter-reporter.ts';
+import { StripeEvents } from '../../src/stripe/webhooks/events.ts';
+import { MeterReporter } from '../../src/stripe/overage/meter-reporter.ts';
 import type { DeliveredReport } from '../../src/subscriptions/meter-reports.ts';
 import { clientOf } from './emulator.ts';
 import { Installation, type Person, SERVICE } from './installation.ts';

@@ -16,9 +16,9 @@ import {
 } from 'graphql';
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import type { OnWatch } from '../../src/graphql/context.ts';
-import { aBatch, itemsOfPage } from '../../src/graphql/price.ts';
-import { Refusal } from '../../src/refusal.ts';
-import type { RefusalCode } from '../../src/refusal.ts';
+import { aBatch, itemsOfPage } from '../../src/graphql/execution/price.ts';
+import { Refusal } from '../../src/kernel/refusal.ts';
+import type { RefusalCode } from '../../src/kernel/refusal.ts';
 import type { SampleStreams } from './sample-streams.ts';
 
 /** What the sample's resolvers work with. */

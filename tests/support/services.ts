@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
 import { type DomainServices, openServices, type ServicesOptions } from '../../src/services.ts';
 
 /** A clock that stands until it is moved. */

@@ -1,6 +1,6 @@
 /** An account of Stripe's to buy in: the emulator, or a sandbox of Stripe itself where STRIPE_SANDBOX_KEY names one. */
 import { Stripe } from 'stripe';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/kernel/log.ts';
 import { StripeClient } from '../../src/stripe/client.ts';
 import { startEmulator } from '../../src/stripe/emulator/emulator.ts';
 import { clientOf } from './emulator.ts';

@@ -1,8 +1,8 @@
 /** The application against an account of Stripe's, which the emulator plays. */
 import { createHmac } from 'node:crypto';
-import type { Clock } from '../../src/clock.ts';
-import { systemClock } from '../../src/clock.ts';
-import { createLog } from '../../src/log.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLog } from '../../src/kernel/log.ts';
 import { surveyCatalog } from '../../src/stripe/catalog.ts';
 import { StripeClient } from '../../src/stripe/client.ts';
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/stripe/emulator/emulator.ts';

@@ -6,7 +6,7 @@ import type { StripeClient } from '../../src/stripe/client.ts';
 import type { EmulatorControl } from '../../src/stripe/emulator/control.ts';
 import type { CardOutcome } from '../../src/stripe/emulator/tables.ts';
 import type { ReleaseOrder } from '../../src/stripe/emulator/webhooks.ts';
-import { countedBy } from '../../src/stripe/meter-reporter.ts';
+import { countedBy } from '../../src/stripe/overage/meter-reporter.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
 import { startTestApp, type TestApp } from './app.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';

@@ -2,11 +2,11 @@
 import fc from 'fast-check';
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
-import type { BillingMode, UsageRecord } from '../../src/credits/account.ts';
-import type { Command } from '../../src/credits/commands.ts';
+import type { BillingMode, UsageRecord } from '../../src/ledger/rules/account.ts';
+import type { Command } from '../../src/ledger/rules/commands.ts';
 import { RATES, type Resource } from '../../src/plans/rates.ts';
 import type { DomainServices } from '../../src/services.ts';
-import { apiKeyId } from '../../src/ids.ts';
+import { apiKeyId } from '../../src/kernel/public-ids.ts';
 import type { UseFilter, UseOf } from '../../src/usage/use-filter.ts';
 
 const MINUTE_MS = 60_000;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Refusal } from '../../src/refusal.ts';
+import { Refusal } from '../../src/kernel/refusal.ts';
 import { TimeZone } from '../../src/usage/time-zone.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { UsageRecord } from '../../src/credits/account.ts';
+import type { UsageRecord } from '../../src/ledger/rules/account.ts';
 import type { DomainServices } from '../../src/services.ts';
 import type { UsageFilter } from '../../src/usage/usage-history.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Clock, systemClock } from '../../clock.ts';
+import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { Api, type Exchange } from './api.ts';
 import { EmulatorControl } from './control.ts';
 import { serveControl } from './control-routes.ts';

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { Stripe } from 'stripe';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import { missing } from './errors.ts';
 import { present } from './present.ts';
 import { type Behaviour, defaultBehaviour, emptyTables, type Tables } from './tables.ts';

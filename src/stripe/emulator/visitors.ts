@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isLoopbackHost } from '../../loopback.ts';
+import { isLoopbackHost } from '../../kernel/loopback.ts';
 
 interface Options {
   /** Where it listens. */

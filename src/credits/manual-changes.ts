@@ -1,0 +1,157 @@
+/** What operators do to a balance by hand. */
+import { v7 as uuidv7 } from 'uuid';
+import { actorOf } from '../billing-entities/access.ts';
+import type { Principal } from '../billing-entities/principal.ts';
+import { parseRecordId } from '../kernel/public-ids.ts';
+import { Refusal } from '../kernel/refusal.ts';
+import type { Balance } from '../ledger/rules/balance.ts';
+import type { Command } from '../ledger/rules/commands.ts';
+import type { Grant, GrantSource } from '../ledger/rules/grants.ts';
+import type { Entry } from '../ledger/rules/account.ts';
+import type { History } from '../ledger/statements.ts';
+import { idempotency } from '../ledger/idempotency.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { checkReason } from '../billing-entities/audit-reason.ts';
+
+export interface GrantInput {
+  readonly idempotencyKey: string;
+  readonly billingEntityId: string;
+  readonly amount: bigint;
+  readonly source: GrantSource;
+  readonly priority: number;
+  readonly effectiveAt: Date | null;
+  readonly expiresAt: Date | null;
+  readonly reason: string;
+}
+
+export interface AdjustInput {
+  readonly idempotencyKey: string;
+  readonly billingEntityId: string;
+  /** Negative takes away. */
+  readonly amount: bigint;
+  readonly reason: string;
+}
+
+export interface RefundInput {
+  readonly idempotencyKey: string;
+  /** Public id of the usage record. */
+  readonly recordId: string;
+  readonly reason: string;
+}
+
+/** What a change by hand did, or had done when its key was first sent. */
+export interface CreditsChange {
+  readonly grant: Grant | null;
+  readonly entry: Entry;
+  readonly balance: Balance;
+  readonly replayed: boolean;
+}
+
+/** Sources that an operator may give by hand; the others come from a plan or another account. */
+const BY_HAND: readonly GrantSource[] = ['TRIAL', 'PURCHASE', 'PROMOTION', 'ADJUSTMENT'];
+const PRIORITIES = { min: 0, max: 1_000 };
+
+export class Administration {
+  readonly #ledger: Ledger;
+  readonly #history: History;
+
+  constructor({ ledger, history }: { ledger: Ledger; history: History }) {
+    this.#ledger = ledger;
+    this.#history = history;
+  }
+
+  /** @throws Refusal BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE */
+  async grant(principal: Principal, input: GrantInput): Promise<CreditsChange> {
+    const { billingEntityId, amount, source, priority, effectiveAt, expiresAt } = input;
+    const reason = checkReason(input.reason);
+    if (amount <= 0n) throw new Refusal('BAD_USER_INPUT', 'amount must be above 0');
+    if (!BY_HAND.includes(source)) throw new Refusal('BAD_USER_INPUT', `${source} grants are not given by hand`);
+    if (priority < PRIORITIES.min || priority > PRIORITIES.max) {
+      throw new Refusal('BAD_USER_INPUT', `priority must be ${PRIORITIES.min} to ${PRIORITIES.max}`);
+    }
+    const effect = [amount, source, priority, effectiveAt, expiresAt, reason];
+    return this.#execute({
+      kind: 'grant',
+      billingEntityId,
+      actor: actorOf(principal),
+      principal,
+      audited: true,
+      idempotency: idempotency(input.idempotencyKey, 'grant', [billingEntityId, ...effect]),
+      grantId: uuidv7(),
+      source,
+      amount,
+      priority,
+      effectiveAt,
+      expiresAt,
+      reason,
+    });
+  }
+
+  /** @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT (more than is available), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE */
+  async adjust(principal: Principal, input: AdjustInput): Promise<CreditsChange> {
+    const { billingEntityId, amount } = input;
+    const reason = checkReason(input.reason);
+    if (amount === 0n) throw new Refusal('BAD_USER_INPUT', 'amount must not be 0');
+    return this.#execute({
+      kind: 'adjust',
+      billingEntityId,
+      actor: actorOf(principal),
+      principal,
+      audited: true,
+      idempotency: idempotency(input.idempotencyKey, 'adjust', [billingEntityId, amount, reason]),
+      grantId: uuidv7(),
+      amount,
+      reason,
+    });
+  }
+
+  /**
+   * Gives back what one usage record charged, once.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT (refunded before), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   */
+  async refund(principal: Principal, input: RefundInput): Promise<CreditsChange> {
+    const reason = checkReason(input.reason);
+    const { billingEntityId, sequence, line } = parseRecordId(input.recordId);
+    return this.#execute({
+      kind: 'refund',
+      billingEntityId,
+      actor: actorOf(principal),
+      principal,
+      audited: true,
+      idempotency: idempotency(input.idempotencyKey, 'refund', [billingEntityId, sequence, line, reason]),
+      record: { sequence, line },
+      reason,
+    });
+  }
+
+  async #execute(command: Command): Promise<CreditsChange> {
+    const outcome = await this.#ledger.execute(command);
+    switch (outcome.kind) {
+      case 'committed': {
+        const entry = outcome.entries.at(0) as Entry;
+        const grant = outcome.grants.find((each) => each.id === entry.grantId) ?? null;
+        return { grant, entry, balance: outcome.balance, replayed: false };
+      }
+      case 'replayed':
+        return {
+          ...(await this.#recall(command.billingEntityId, outcome.sequence)),
+          balance: outcome.balance,
+          replayed: true,
+        };
+      case 'rejected':
+        throw new Refusal(outcome.code, outcome.message);
+      case 'refused':
+      case 'replayedElsewhere':
+      case 'misrouted':
+        throw new Error(`${command.kind} cannot be ${outcome.kind}`);
+    }
+  }
+
+  async #recall(billingEntityId: string, sequence: bigint): Promise<Pick<CreditsChange, 'grant' | 'entry'>> {
+    const [entry] = await this.#history.entriesBySequence([{ billingEntityId, sequence }]);
+    if (!entry) throw new Error(`entry ${sequence} of ${billingEntityId} is missing`);
+    if (entry.grantId === null) return { entry, grant: null };
+    const [grant] = await this.#history.grantsByIds([{ billingEntityId, id: entry.grantId }]);
+    return { entry, grant: grant ?? null };
+  }
+}

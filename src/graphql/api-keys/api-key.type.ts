@@ -1,0 +1,205 @@
+import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import type { ApiKey as DomainKey, ApiKeyProvider, ApiKeyStatus } from '../../api-keys/api-key.ts';
+import type { ApiKeyType } from '../../api-keys/api-key.entity.ts';
+import type { BillingMode } from '../../ledger/rules/account.ts';
+import { apiKeyId } from '../../kernel/public-ids.ts';
+import { connectionOf } from '../connection.type.ts';
+import { ApiKeyProviderEnum, ApiKeyStatusEnum, ApiKeyTypeEnum, BillingModeEnum } from '../enums.ts';
+import { CreditsScalar, DateTimeScalar } from '../scalars.ts';
+
+@ObjectType({
+  description:
+    'A key of a billing entity. PLATFORM: a bearer of use, for it alone. CUSTOM: its own key of a model provider. Its secret is never part of it.',
+})
+export class ApiKey {
+  /** Not fields: together the public id. */
+  readonly billingEntityId!: string;
+  readonly id!: string;
+
+  @Field(() => ID, { name: 'id', description: 'Opaque and stable.' })
+  get publicId(): string {
+    return apiKeyId(this.billingEntityId, this.id);
+  }
+
+  @Field(() => String, { simple: true, description: 'What its owner calls it.' })
+  readonly name!: string;
+
+  @Field(() => ApiKeyTypeEnum, { simple: true, description: 'What kind of key it is.' })
+  readonly type!: ApiKeyType;
+
+  @Field(() => ApiKeyProviderEnum, { simple: true, description: 'Whose models it is for.' })
+  readonly provider!: ApiKeyProvider;
+
+  @Field(() => BillingModeEnum, {
+    simple: true,
+    description:
+      'FULL: tokens and compute are charged. COMPUTE_ONLY: tokens are recorded, only compute is charged. A change holds for new use.',
+  })
+  readonly billingMode!: BillingMode;
+
+  @Field(() => String, {
+    simple: true,
+    description: 'Enough to recognise the key, never to use it: its prefix and last four characters.',
+  })
+  readonly hint!: string;
+
+  @Field(() => ApiKeyStatusEnum, { simple: true, description: 'Whether it may be used now.' })
+  readonly status!: ApiKeyStatus;
+
+  @Field(() => CreditsScalar, {
+    simple: true,
+    nullable: true,
+    description: 'Most credits that it may use in a period of each payer, holds included; null: no limit of its own.',
+  })
+  readonly creditLimit!: bigint | null;
+
+  @Field(() => String, { simple: true, description: 'Who made it, as the ledger names them.' })
+  readonly createdBy!: string;
+
+  @Field(() => DateTimeScalar, { simple: true, description: 'When it was made.' })
+  readonly createdAt!: Date;
+
+  @Field(() => DateTimeScalar, {
+    simple: true,
+    nullable: true,
+    description: 'When it was last used, to a few minutes; null: never.',
+  })
+  readonly lastUsedAt!: Date | null;
+
+  @Field(() => DateTimeScalar, { simple: true, nullable: true, description: 'When it ends by itself; null: never.' })
+  readonly expiresAt!: Date | null;
+
+  @Field(() => DateTimeScalar, { simple: true, nullable: true, description: 'When it was revoked; null: it is not.' })
+  readonly revokedAt!: Date | null;
+}
+
+export const ApiKeyConnection = connectionOf('ApiKey', () => ApiKey, 'API keys, newest first');
+
+@ObjectType({ simpleResolvers: true, description: 'A key, and its secret if it is shown.' })
+export class ApiKeySecretPayload {
+  @Field(() => ApiKey, { description: 'The key.' })
+  readonly apiKey!: DomainKey;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'The secret of a PLATFORM key, shown this once; null for CUSTOM keys.',
+  })
+  readonly secret!: string | null;
+}
+
+@ObjectType({
+  simpleResolvers: true,
+  description: 'A customer’s own provider key, for a service to call the provider with.',
+})
+export class ProviderSecret {
+  @Field(() => ApiKey, { description: 'The key: name it as `apiKeyId` of the use.' })
+  readonly apiKey!: DomainKey;
+
+  @Field(() => String, { description: 'The provider’s key. Keep it in memory, and nowhere else.' })
+  readonly secret!: string;
+
+  @Field(() => DateTimeScalar, { description: 'Ask again after this.' })
+  readonly cacheUntil!: Date;
+}
+
+@InputType({ description: 'A new key.' })
+export class CreateApiKeyInput {
+  @Field(() => ID, { description: 'Whose key it will be.' })
+  readonly billingEntityId!: string;
+
+  @Field(() => String, { description: '1 to 100 characters, for people.' })
+  readonly name!: string;
+
+  @Field(() => ApiKeyTypeEnum, { description: 'What kind of key.' })
+  readonly type!: ApiKeyType;
+
+  @Field(() => ApiKeyProviderEnum, { description: 'Whose models it is for.' })
+  readonly provider!: ApiKeyProvider;
+
+  @Field(() => BillingModeEnum, {
+    nullable: true,
+    description: 'FULL for PLATFORM keys. CUSTOM keys default to COMPUTE_ONLY.',
+  })
+  readonly billingMode?: BillingMode | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The customer’s own provider key (sk-… of OPENAI, sk-ant-… of ANTHROPIC); CUSTOM keys only, which need it. Stored encrypted, never shown again.',
+  })
+  readonly secret?: string | null;
+
+  @Field(() => CreditsScalar, {
+    nullable: true,
+    description: 'Most credits a period of each payer, 0 or more; absent or null: no limit.',
+  })
+  readonly creditLimit?: bigint | null;
+
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description: 'When it shall end by itself, in the future; absent or null: never.',
+  })
+  readonly expiresAt?: Date | null;
+}
+
+@InputType({ description: 'What shall change about a key; an absent field is left as it is.' })
+export class UpdateApiKeyInput {
+  @Field(() => ID, { description: 'The key’s id.' })
+  readonly id!: string;
+
+  @Field(() => String, { nullable: true, description: '1 to 100 characters; null: BAD_USER_INPUT.' })
+  readonly name?: string | null;
+
+  @Field(() => CreditsScalar, {
+    nullable: true,
+    description: 'Most credits a period of each payer, 0 or more; null: no limit.',
+  })
+  readonly creditLimit?: bigint | null;
+
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description: 'When it shall end by itself, in the future; null: never. An expired key lives again by it.',
+  })
+  readonly expiresAt?: Date | null;
+
+  @Field(() => BillingModeEnum, {
+    nullable: true,
+    description: 'CUSTOM keys only, for use from now on; null: BAD_USER_INPUT.',
+  })
+  readonly billingMode?: BillingMode | null;
+}
+
+@InputType({ description: 'A new secret for a key.' })
+export class RotateApiKeyInput {
+  @Field(() => ID, { description: 'The key’s id.' })
+  readonly id!: string;
+
+  @Field(() => String, { nullable: true, description: 'CUSTOM keys, which need it: the provider’s new key.' })
+  readonly secret?: string | null;
+
+  @Field(() => Int, {
+    defaultValue: 0,
+    description:
+      'PLATFORM keys: the old secret keeps working for so many seconds, 0 to 604800. Of CUSTOM keys nothing is kept; what services fetched before they may use until its cacheUntil.',
+  })
+  readonly overlapSeconds!: number;
+}
+
+@InputType({ description: 'For whose use a provider will be called.' })
+export class ProviderSecretInput {
+  @Field(() => ApiKeyProviderEnum, { description: 'Which provider.' })
+  readonly provider!: ApiKeyProvider;
+
+  @Field(() => String, { nullable: true, description: 'Who uses it; needed unless a private organization pays.' })
+  readonly userExternalId?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The organization it is used in; unknown: NOT_FOUND.' })
+  readonly organizationExternalId?: string | null;
+
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'The key that is wanted, of the payer or the user. Absent: the newest active CUSTOM key of the payer, else of the user.',
+  })
+  readonly apiKeyId?: string | null;
+}

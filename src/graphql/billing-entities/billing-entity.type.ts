@@ -1,0 +1,67 @@
+import { Field, ID, ObjectType } from 'type-graphql';
+import { BillingEntityStatusEnum, BillingEntityTypeEnum, OrganizationVisibilityEnum } from '../enums.ts';
+import { DateTimeScalar } from '../scalars.ts';
+
+@ObjectType({
+  simpleResolvers: true,
+  description: 'Enough to name a payer, a person or an organization; never its money.',
+})
+export class Party {
+  @Field(() => ID, { description: 'The billing entity’s id.' })
+  readonly id!: string;
+
+  @Field(() => BillingEntityTypeEnum, { description: 'A user or an organization.' })
+  readonly type!: 'USER' | 'ORGANIZATION';
+
+  @Field(() => String, { description: 'The identity provider’s id: a user’s `sub`, an organization’s id there.' })
+  readonly externalId!: string;
+
+  @Field(() => String, { description: 'Its name, for people.' })
+  readonly name!: string;
+}
+
+@ObjectType({
+  description:
+    'A user or an organization: whoever holds credits and pays. What the caller may not see does not exist for them.',
+})
+export class BillingEntity {
+  @Field(() => ID, { name: 'id', description: 'Our id: opaque and stable.' })
+  readonly billingEntityId!: string;
+
+  @Field(() => BillingEntityTypeEnum, { simple: true, description: 'A user or an organization.' })
+  readonly type!: 'USER' | 'ORGANIZATION';
+
+  @Field(() => String, {
+    simple: true,
+    description: 'The identity provider’s id: a user’s `sub`, an organization’s id there.',
+  })
+  readonly externalId!: string;
+
+  @Field(() => String, { simple: true, description: 'Its name, for people.' })
+  readonly name!: string;
+
+  @Field(() => DateTimeScalar, { simple: true, description: 'When it was first seen.' })
+  readonly createdAt!: Date;
+
+  @Field(() => DateTimeScalar, {
+    simple: true,
+    nullable: true,
+    description: 'When an operator suspended it; null: it is not suspended.',
+  })
+  readonly suspendedAt!: Date | null;
+
+  @Field(() => String, { simple: true, nullable: true, description: 'Why it is suspended.' })
+  readonly suspensionReason!: string | null;
+
+  @Field(() => OrganizationVisibilityEnum, {
+    simple: true,
+    nullable: true,
+    description: 'Organizations: who pays inside it. null for users.',
+  })
+  readonly visibility?: 'PRIVATE' | 'PUBLIC' | null;
+
+  @Field(() => BillingEntityStatusEnum, { name: 'status', description: 'Whether it may use credits.' })
+  get status(): 'ACTIVE' | 'SUSPENDED' {
+    return this.suspendedAt === null ? 'ACTIVE' : 'SUSPENDED';
+  }
+}

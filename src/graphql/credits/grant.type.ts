@@ -1,0 +1,60 @@
+import { Field, ID, Int, ObjectType } from 'type-graphql';
+import type { Grant } from '../../ledger/rules/grants.ts';
+import { grantId } from '../../kernel/public-ids.ts';
+import { connectionOf } from '../connection.type.ts';
+import { CreditGrantSourceEnum } from '../enums.ts';
+import { CreditsScalar, DateTimeScalar } from '../scalars.ts';
+
+@ObjectType({
+  description: 'Credits that were given, and what remains of them. Read by whoever reads all of the billing entity.',
+})
+export class CreditGrant implements Pick<Grant, 'billingEntityId' | 'source' | 'amount' | 'remaining'> {
+  /** Not a field: part of the public id. */
+  readonly billingEntityId!: string;
+
+  @Field(() => ID, { name: 'id', description: 'Opaque and stable.' })
+  get publicId(): string {
+    return grantId(this.billingEntityId, this.id);
+  }
+
+  /** Not a field: unique within its billing entity alone. */
+  readonly id!: string;
+
+  @Field(() => CreditGrantSourceEnum, { simple: true, description: 'Where the credits come from.' })
+  readonly source!: Grant['source'];
+
+  @Field(() => CreditsScalar, { simple: true, description: 'Credits granted.' })
+  readonly amount!: bigint;
+
+  @Field(() => CreditsScalar, { simple: true, description: 'Credits left: neither used nor lapsed.' })
+  readonly remaining!: bigint;
+
+  @Field(() => Int, {
+    simple: true,
+    description:
+      'Drawn first to last: lower priority number, then sooner expiry (never last), then promotional before paid, then older.',
+  })
+  readonly priority!: number;
+
+  @Field(() => DateTimeScalar, { simple: true, description: 'From when the credits count.' })
+  readonly effectiveAt!: Date;
+
+  @Field(() => DateTimeScalar, { simple: true, nullable: true, description: 'When what is left lapses; null: never.' })
+  readonly expiresAt!: Date | null;
+
+  @Field(() => DateTimeScalar, {
+    simple: true,
+    nullable: true,
+    description: 'When all of it had been clawed back: its payment was refunded or a dispute lost. null: it was not.',
+  })
+  readonly voidedAt!: Date | null;
+
+  @Field(() => String, { simple: true, nullable: true, description: 'Why it was given.' })
+  readonly reason!: string | null;
+}
+
+export const CreditGrantConnection = connectionOf(
+  'CreditGrant',
+  () => CreditGrant,
+  'grants in the order in which they are drawn',
+);

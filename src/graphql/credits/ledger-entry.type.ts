@@ -1,0 +1,84 @@
+import { Extensions, Field, ID, ObjectType } from 'type-graphql';
+import type { Entry, EntryKind } from '../../ledger/rules/account.ts';
+import { entryId } from '../../kernel/public-ids.ts';
+import { connectionOf } from '../connection.type.ts';
+import { LedgerEntryKindEnum } from '../enums.ts';
+import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../scalars.ts';
+import { plainValues } from '../execution/price.ts';
+
+@ObjectType({ description: 'One line of the append-only ledger. Read by whoever reads all of the billing entity.' })
+export class LedgerEntry {
+  /** Not fields: the entity is part of the public id, the grant is a field of its own. */
+  readonly billingEntityId!: string;
+  readonly grantId!: string | null;
+  readonly reservationId!: string | null;
+  readonly counterpartyId!: string | null;
+  readonly refunded!: Entry['refunded'];
+
+  @Field(() => ID, { name: 'id', description: 'Opaque and stable.' })
+  get publicId(): string {
+    return entryId(this.billingEntityId, this.sequence);
+  }
+
+  @Field(() => SafeIntScalar, { simple: true, description: '1, 2, 3 … without gaps within one billing entity.' })
+  readonly sequence!: bigint;
+
+  @Field(() => LedgerEntryKindEnum, { simple: true, description: 'What happened.' })
+  readonly kind!: EntryKind;
+
+  @Field(() => CreditsScalar, { simple: true, description: 'Change of available: negative when credits leave it.' })
+  readonly amount!: bigint;
+
+  @Field(() => CreditsScalar, { description: 'Available before it.' })
+  get availableBefore(): bigint {
+    return this.availableAfter - this.amount;
+  }
+
+  @Field(() => CreditsScalar, { simple: true, description: 'Available after it.' })
+  readonly availableAfter!: bigint;
+
+  @Field(() => CreditsScalar, { simple: true, description: 'Change of held.' })
+  readonly heldChange!: bigint;
+
+  @Field(() => CreditsScalar, { simple: true, description: 'Change of overage.' })
+  readonly overageChange!: bigint;
+
+  @Field(() => CreditsScalar, { simple: true, description: 'Change of owed.' })
+  readonly owedChange!: bigint;
+
+  @Field(() => String, {
+    simple: true,
+    description: 'Who caused it: `user:…`, `service:…`, `operator:…` with their subject, or `system`.',
+  })
+  readonly actor!: string;
+
+  @Field(() => String, { simple: true, nullable: true, description: 'Why, where somebody said.' })
+  readonly reason!: string | null;
+
+  @Field(() => DateTimeScalar, { simple: true, description: 'When it was committed.' })
+  readonly createdAt!: Date;
+}
+
+export const LedgerEntryConnection = connectionOf('LedgerEntry', () => LedgerEntry, 'ledger entries, newest first');
+
+@ObjectType({
+  simpleResolvers: true,
+  description: 'An account recomputed from its ledger and compared with what is stored.',
+})
+export class LedgerVerification {
+  @Field(() => Boolean, { description: 'Whether nothing differs.' })
+  readonly consistent!: boolean;
+
+  @Field(() => SafeIntScalar, { description: 'Entries that were read.' })
+  readonly entriesChecked!: bigint;
+
+  @Field(() => SafeIntScalar, { description: 'Sequence of the last of them.' })
+  readonly throughSequence!: bigint;
+
+  @Field(() => SafeIntScalar, { description: 'Differences found.' })
+  readonly problemCount!: bigint;
+
+  @Extensions({ price: plainValues })
+  @Field(() => [String], { description: 'The first 100, each naming the row.' })
+  readonly problems!: readonly string[];
+}

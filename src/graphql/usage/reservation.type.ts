@@ -1,0 +1,108 @@
+import { createUnionType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import type { Balance } from '../../ledger/rules/balance.ts';
+import { type Hold, reservedBy } from '../../ledger/rules/holds.ts';
+import { reservationId } from '../../kernel/public-ids.ts';
+import { CreditBalance } from '../credits/balance.type.ts';
+import { connectionOf } from '../connection.type.ts';
+import { UsageLineInput, UsageRefused } from './consumption.type.ts';
+import { ReservationStatusEnum } from '../enums.ts';
+import { CreditsScalar, DateTimeScalar } from '../scalars.ts';
+
+@InputType({ description: 'What running work may come to use.' })
+export class ReserveCreditsInput {
+  @Field(() => String, {
+    description:
+      '1 to 200 characters, unique per payer over all commands: the reservation is made once, and a retry gets it again.',
+  })
+  readonly idempotencyKey!: string;
+
+  @Field(() => [UsageLineInput], {
+    description: '1 to 10 lines. An estimate; the charge at settlement follows what was really used.',
+  })
+  readonly lines!: UsageLineInput[];
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'Who will use it. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out.',
+  })
+  readonly userExternalId?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The organization it will be used in; unknown, or the user is no member of a private one: NOT_FOUND. An API key’s own organization is implied.',
+  })
+  readonly organizationExternalId?: string | null;
+
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'The key that the work runs on; it decides the billing mode. FULL when absent; CONFLICT when revoked or expired.',
+  })
+  readonly apiKeyId?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Refused unless the payer’s plan grants this feature.' })
+  readonly feature?: string | null;
+
+  @Field(() => Int, { defaultValue: 600, description: 'Seconds until the hold lapses by itself: 10 to 86400.' })
+  readonly ttlSeconds!: number;
+}
+
+@ObjectType({ description: 'Credits that running work keeps until it is settled, released, or out of time.' })
+export class Reservation {
+  /** Not fields: the entity is part of the public id. */
+  readonly billingEntityId!: string;
+  readonly id!: string;
+  readonly covered!: bigint;
+  readonly overage!: bigint;
+
+  @Field(() => ID, { name: 'id', description: 'Opaque and stable.' })
+  get publicId(): string {
+    return reservationId(this.billingEntityId, this.id);
+  }
+
+  @Field(() => ReservationStatusEnum, { simple: true, description: 'What became of it.' })
+  readonly status!: Hold['status'];
+
+  @Field(() => CreditsScalar, {
+    description: 'Credits reserved: ceil(units × rate) of its lines. Overage that it may come to is part of it.',
+  })
+  get credits(): bigint {
+    return reservedBy(this);
+  }
+
+  @Field(() => String, { simple: true, nullable: true, description: 'The feature that it is for.' })
+  readonly feature!: string | null;
+
+  @Field(() => DateTimeScalar, { simple: true, description: 'When it lapses, or would have lapsed, by itself.' })
+  readonly expiresAt!: Date;
+
+  @Field(() => DateTimeScalar, { simple: true, description: 'When it was made.' })
+  readonly createdAt!: Date;
+}
+
+export const ReservationConnection = connectionOf('Reservation', () => Reservation, 'reservations, newest first');
+
+@ObjectType({ simpleResolvers: true, description: 'The credits are reserved.' })
+class ReserveCreditsSuccess {
+  @Field(() => Reservation, {
+    description: 'The reservation, as it is now; on a replay, for whoever does not see the payer, as it was made.',
+  })
+  readonly reservation!: Hold;
+
+  @Field(() => CreditBalance, {
+    description: 'After this change; on a replay: the balance now, or for whoever does not see the payer that of then.',
+  })
+  readonly balance!: Balance;
+
+  @Field(() => Boolean, { description: 'True when this answer was given before for the same key.' })
+  readonly replayed!: boolean;
+}
+
+/** Members say their own type in `__typename`. */
+export const ReserveCreditsResult = createUnionType({
+  name: 'ReserveCreditsResult',
+  description: 'What a reservation came to. May gain members: keep a default branch.',
+  types: () => [ReserveCreditsSuccess, UsageRefused] as const,
+});

@@ -1,0 +1,103 @@
+import { Arg, Ctx, Extensions, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
+import type { ApiKey as DomainKey } from '../../api-keys/api-key.ts';
+import type { UsageRecord as DomainRecord } from '../../ledger/rules/account.ts';
+import type { Grant } from '../../ledger/rules/grants.ts';
+import type { Entry } from '../../ledger/rules/account.ts';
+import type { UsageEvent } from '../../usage/usage-streams.ts';
+import { keyOfUse } from '../api-keys/api-key.access.ts';
+import { ApiKey } from '../api-keys/api-key.type.ts';
+import { mayOf, requireWatchable } from '../authorization.ts';
+import { Party } from '../billing-entities/billing-entity.type.ts';
+import type { RequestContext } from '../context.ts';
+import { CreditGrant } from '../credits/grant.type.ts';
+import { LedgerEntry } from '../credits/ledger-entry.type.ts';
+import { partyOf } from '../party.ts';
+import { toCreditRate } from '../payments/plan.resolver.ts';
+import { CreditRate } from '../payments/plan.type.ts';
+import { DateTimeScalar } from '../scalars.ts';
+import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type.ts';
+import { aListOf } from '../execution/price.ts';
+
+@Resolver(() => UsageRecord)
+export class UsageRecordResolver {
+  @Subscription(() => UsageRecordedEvent, {
+    description: 'Use as it is recorded: at most ten events a second, only records that the subscriber may read.',
+    async subscribe(request) {
+      const rights = { needs: 'usage.read', widenedBy: 'usage.readAll' } as const;
+      const { entity, context, onlyUserId } = await requireWatchable(request, rights);
+      return context.services.usage.watch(entity.billingEntityId, { onlyUserId });
+    },
+  })
+  usageRecorded(
+    @Root() event: UsageEvent,
+    @Arg('billingEntityId', () => ID, { description: 'Whose use.' }) _billingEntityId: string,
+  ): UsageEvent {
+    return event;
+  }
+
+  @FieldResolver(() => Party, { description: 'Who pays.' })
+  billingEntity(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> {
+    return partyOf(record.billingEntityId, context);
+  }
+
+  @FieldResolver(() => Party, { nullable: true, description: 'Who used it, if a person did.' })
+  user(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> | null {
+    return record.userId === null ? null : partyOf(record.userId, context);
+  }
+
+  @FieldResolver(() => Party, { nullable: true, description: 'Where it was used, if in an organization.' })
+  organization(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> | null {
+    return record.organizationId === null ? null : partyOf(record.organizationId, context);
+  }
+
+  @FieldResolver(() => ApiKey, {
+    nullable: true,
+    description: 'The key that it ran on. null: none, or one that the caller may not read.',
+  })
+  apiKey(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<DomainKey | null> {
+    return keyOfUse(record.apiKey, context);
+  }
+
+  @FieldResolver(() => CreditRate, { description: 'The rate as it was.' })
+  rate(@Root() record: DomainRecord): CreditRate {
+    return toCreditRate(record.rate);
+  }
+
+  @Extensions({ price: aListOf(3) })
+  @FieldResolver(() => [CreditDraw], {
+    description:
+      'From which grants: only what may be read, so that there are none for who reads the record and not the payer’s grants. Empty for overage and exempt lines.',
+  })
+  async draws(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<CreditDraw[]> {
+    const { draws, billingEntityId } = record;
+    if (draws.length === 0 || !(await mayOf(context, record, 'draws.read'))) return [];
+    return draws.map((draw) => ({ ...draw, billingEntityId }));
+  }
+
+  @FieldResolver(() => DateTimeScalar, { nullable: true, description: 'When it was refunded; null: it was not.' })
+  refundedAt(
+    @Root() record: DomainRecord & { readonly refundedAt?: null },
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<Date | null> | null {
+    // An answer that is given again to who does not see the payer says nothing newer.
+    return record.refundedAt === null ? null : loaders.refundedAt.load(record);
+  }
+
+  @FieldResolver(() => LedgerEntry, {
+    nullable: true,
+    description: 'The entry that charged it. null: the caller may not read it.',
+  })
+  async ledgerEntry(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Entry | null> {
+    return (await mayOf(context, record, 'ledger.read')) ? context.loaders.entry.load(record) : null;
+  }
+}
+
+@Resolver(() => CreditDraw)
+export class CreditDrawResolver {
+  @FieldResolver(() => CreditGrant, { description: 'The grant that was drawn.' })
+  async grant(@Root() { billingEntityId, grantId }: CreditDraw, @Ctx() { loaders }: RequestContext): Promise<Grant> {
+    const grant = await loaders.grant.load({ billingEntityId, id: grantId });
+    if (grant === null) throw new Error(`grant ${grantId} of ${billingEntityId} is missing`);
+    return grant;
+  }
+}

@@ -1,0 +1,97 @@
+import { Extensions, Field, ID, ObjectType } from 'type-graphql';
+import type { UsageRecord as DomainRecord } from '../../ledger/rules/account.ts';
+import { type Carry, carryToDecimal } from '../../ledger/rules/pricing.ts';
+import type { Draw } from '../../ledger/rules/grants.ts';
+import { recordId } from '../../kernel/public-ids.ts';
+import { connectionOf } from '../connection.type.ts';
+import { BillingModeEnum, UsageResourceEnum } from '../enums.ts';
+import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from '../scalars.ts';
+import { aListOf } from '../execution/price.ts';
+
+@ObjectType({ description: 'One line of use, as recorded and charged. Never changed afterwards.' })
+export class UsageRecord {
+  /** Not fields: together the public id. */
+  readonly billingEntityId!: string;
+  readonly sequence!: bigint;
+  readonly line!: number;
+
+  @Field(() => ID, { name: 'id', description: 'Opaque and stable.' })
+  get publicId(): string {
+    return recordId(this.billingEntityId, this.sequence, this.line);
+  }
+
+  @Field(() => BillingModeEnum, { simple: true, description: 'Which lines were charged.' })
+  readonly billingMode!: DomainRecord['billingMode'];
+
+  @Field(() => UsageResourceEnum, { simple: true, description: 'What was used.' })
+  readonly resource!: DomainRecord['resource'];
+
+  @Field(() => SafeIntScalar, {
+    simple: true,
+    description: 'How much, in units of the resource: tokens or milliseconds.',
+  })
+  readonly quantity!: bigint;
+
+  @Field(() => CreditsScalar, {
+    simple: true,
+    description: 'Credits charged for this record; 0 where the billing mode exempts it, or while fractions add up.',
+  })
+  readonly credits!: bigint;
+
+  @Field(() => CreditsScalar, { simple: true, description: 'Of those, how many were overage.' })
+  readonly overage!: bigint;
+
+  @Field(() => CreditsScalar, {
+    simple: true,
+    description: 'Of those, how many were beyond everything allowed and became owed: admitted work is always charged.',
+  })
+  readonly owed!: bigint;
+
+  @Field(() => String, { simple: true, nullable: true, description: 'The feature that it was used for.' })
+  readonly feature!: string | null;
+
+  /** Exact fractions; shown as decimals. */
+  readonly carriedBefore!: Carry;
+  readonly carriedAfter!: Carry;
+
+  @Field(() => String, { name: 'carriedBefore', description: 'Fraction of a credit carried in, 0 ≤ x < 1, a decimal.' })
+  get carriedIn(): string {
+    return carryToDecimal(this.carriedBefore);
+  }
+
+  @Field(() => String, { name: 'carriedAfter', description: 'Fraction of a credit carried out, 0 ≤ x < 1, a decimal.' })
+  get carriedOut(): string {
+    return carryToDecimal(this.carriedAfter);
+  }
+
+  @Field(() => JsonObjectScalar, { simple: true, nullable: true, description: 'What the caller noted.' })
+  readonly metadata!: Record<string, unknown> | null;
+
+  @Field(() => DateTimeScalar, { simple: true, description: 'When the use happened: its place in history.' })
+  readonly occurredAt!: Date;
+
+  @Field(() => DateTimeScalar, { simple: true, description: 'When it was recorded and charged: what money follows.' })
+  readonly recordedAt!: Date;
+}
+
+@ObjectType({ description: 'So many credits out of one grant.' })
+export class CreditDraw implements Draw {
+  /** Not fields: which grant. */
+  readonly billingEntityId!: string;
+  readonly grantId!: string;
+
+  @Field(() => CreditsScalar, { simple: true, description: 'Credits drawn.' })
+  readonly credits!: bigint;
+}
+
+@ObjectType({ simpleResolvers: true, description: 'What was recorded since the last event.' })
+export class UsageRecordedEvent {
+  @Extensions({ price: aListOf(20) })
+  @Field(() => [UsageRecord], { description: 'Newest first, at most 20.' })
+  readonly records!: readonly DomainRecord[];
+
+  @Field(() => SafeIntScalar, { description: 'Recorded since the last event and not shown.' })
+  readonly skipped!: bigint;
+}
+
+export const UsageRecordConnection = connectionOf('UsageRecord', () => UsageRecord, 'usage records, newest use first');

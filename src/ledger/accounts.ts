@@ -1,0 +1,139 @@
+/** Accounts as readers see them, with everything due applied. */
+import type { Database } from '../db/database.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { type Account, accountTime, balanceOf } from './rules/account.ts';
+import type { Balance } from './rules/balance.ts';
+import type { ChargedUse, UseTerms } from './rules/commands.ts';
+import { applyDue } from './rules/scheduled-events.ts';
+import type { Ledger } from './ledger.ts';
+import { newId } from './store/new-id.ts';
+import { MOST_DUE_HOLDS } from './store/lock-and-load.ts';
+import { askTerms } from './store/usage-context.ts';
+import {
+  ACCOUNT_COLUMNS,
+  type AccountRow,
+  GRANT_COLUMNS,
+  type GrantRow,
+  HOLD_COLUMNS,
+  type HoldRow,
+  toAccount,
+  toAccountState,
+  toGrant,
+  toHold,
+} from './store/rows.ts';
+
+interface Options {
+  readonly database: Database;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+}
+
+export class Accounts {
+  readonly #database: Database;
+  readonly #ledger: Ledger;
+  readonly #clock: Clock;
+
+  constructor({ database, ledger, clock }: Options) {
+    this.#database = database;
+    this.#ledger = ledger;
+    this.#clock = clock;
+  }
+
+  /** Balances of those of these entities that have an account. One that cannot be told, since what is due on it cannot be applied, is an error in its place. */
+  async balances(ids: readonly string[]): Promise<Map<string, Balance | Error>> {
+    const { rows } = await this.#database.query<AccountRow & { due_at: Date | null }>({
+      name: 'balances',
+      text: `select ${ACCOUNT_COLUMNS}, a.due_at from credit_account a where a.billing_entity_id = any($1::uuid[])`,
+      values: [ids],
+    });
+    const now = this.#clock.now();
+    const balances = await Promise.all(
+      rows.map(async (row) => {
+        const id = row.billing_entity_id;
+        if (row.due_at !== null && row.due_at <= now) return [id, await this.advance(id).catch(toError)] as const;
+        const account = toAccountState(row);
+        return [id, balanceOf(account, row.touched_at > now ? row.touched_at : now)] as const;
+      }),
+    );
+    return new Map(balances);
+  }
+
+  /** One balance, or null where there is no account. */
+  async balance(billingEntityId: string): Promise<Balance | null> {
+    const balance = (await this.balances([billingEntityId])).get(billingEntityId) ?? null;
+    if (balance instanceof Error) throw balance;
+    return balance;
+  }
+
+  /**
+   * The account that pays for this use and the terms that hold, as a command would find them now, without its lock. What
+   * is decided on them may be outdated at once.
+   */
+  async peekUse(use: ChargedUse): Promise<{ account: Account; terms: UseTerms; now: Date }> {
+    const [account, book] = await Promise.all([
+      this.peek(use.billingEntityId),
+      askTerms([use], (statement) => this.#database.query(statement)),
+    ]);
+    if (account === null) throw new Error(`billing entity ${use.billingEntityId} has no account`);
+    const clock = this.#clock.now();
+    return { account, terms: book.of(use, clock), now: accountTime(account, clock) };
+  }
+
+  /** The account as a command would find it now, without its lock; null when there is none. */
+  async peek(billingEntityId: string): Promise<Account | null> {
+    const now = this.#clock.now();
+    // One statement, so that balance, grants, holds and status are of one moment.
+    const { rows } = await this.#database.query<PeekRow>({
+      name: 'peek',
+      text: `select ${ACCOUNT_COLUMNS},
+          exists (select from billing_entity b where b.billing_entity_id = $1 and b.suspended_at is not null) as suspended,
+          (select jsonb_agg(to_jsonb(open)) from (
+            select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id = $1 and g.open) open) as grants,
+          (select jsonb_agg(to_jsonb(due)) from (
+            select ${HOLD_COLUMNS} from reservation h
+            where h.billing_entity_id = $1 and h.open and h.expires_at <= greatest($2::timestamptz, a.touched_at)
+            order by h.expires_at limit ${MOST_DUE_HOLDS}) due) as holds
+        from credit_account a where a.billing_entity_id = $1`,
+      values: [billingEntityId, now],
+    });
+    const [row] = rows;
+    if (row === undefined) return null;
+    const grants = (row.grants ?? []).map((each) => toGrant(fromJson(each) as unknown as GrantRow));
+    const holds = (row.holds ?? []).map((each) => toHold(fromJson(each) as unknown as HoldRow));
+    if (holds.length === MOST_DUE_HOLDS) {
+      // Perhaps not all that have ended: tidied first.
+      await this.advance(billingEntityId);
+      return this.peek(billingEntityId);
+    }
+    const account = { ...toAccount(row, grants, holds), otherHoldsEndAt: null };
+    return applyDue(account, accountTime(account, now), newId).account;
+  }
+
+  /** Applies what is due and commits it. */
+  async advance(billingEntityId: string): Promise<Balance> {
+    const outcome = await this.#ledger.execute({
+      kind: 'advance',
+      billingEntityId,
+      actor: 'system',
+      idempotency: null,
+    });
+    if (outcome.kind !== 'committed') throw new Error(`advancing ${billingEntityId} was ${outcome.kind}`);
+    return outcome.balance;
+  }
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+type JsonRow = Readonly<Record<string, unknown>>;
+type PeekRow = AccountRow & { suspended: boolean; grants: JsonRow[] | null; holds: JsonRow[] | null };
+
+/** Amounts stay below 2^53, so JSON's numbers hold them exactly; but for `priority` every number is one of them. */
+function fromJson(row: JsonRow): JsonRow {
+  const values = Object.entries(row).map(([column, value]) => {
+    if (typeof value === 'number' && column !== 'priority') return [column, BigInt(value)];
+    return [column, typeof value === 'string' && column.endsWith('_at') ? new Date(value) : value];
+  });
+  return Object.fromEntries(values) as JsonRow;
+}

@@ -1,0 +1,364 @@
+/** Streams an account's ledger through the verifier, on one snapshot and at constant memory. */
+import type { PoolClient, QueryResultRow } from 'pg';
+import type { Database } from '../../db/database.ts';
+import { Refusal } from '../../kernel/refusal.ts';
+import { type RecordRow, RECORD_COLUMNS, toRecord } from '../store/usage-record-row.ts';
+import { dueAt, type RecordKey, type UsageRecord, type UsageRefund } from '../rules/account.ts';
+import {
+  accountChecksum,
+  entryChecksum,
+  grantChecksum,
+  holdChecksum,
+  NOBODY,
+  recordChecksum,
+  refundChecksum,
+  reportChecksum,
+} from '../store/columns.ts';
+import {
+  ACCOUNT_COLUMNS,
+  type AccountRow,
+  ENTRY_COLUMNS,
+  type EntryRow,
+  GRANT_COLUMNS,
+  type GrantRow,
+  HOLD_COLUMNS,
+  type HoldRow,
+  REPORT_COLUMNS,
+  type ReportRow,
+  toAccount,
+  toEntry,
+  toGrant,
+  toHold,
+  toReport,
+} from '../store/rows.ts';
+import { type CounterRow, toCounter } from '../store/usage-context.ts';
+import { type EntryRows, type Stored, type Verification, Verifier } from './replay.ts';
+
+const PAGE = 2_000;
+const DAY_MS = 86_400_000;
+const MAX_ROLLUP_PROBLEMS = 100;
+const MAX_BEHIND = 100;
+
+export class LedgerVerification {
+  readonly #database: Database;
+  readonly #running = new Map<string, Promise<Verification>>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Recomputes the account from its ledger and compares. Who asks while it runs shares the answer. @throws Refusal NOT_FOUND */
+  verify(billingEntityId: string): Promise<Verification> {
+    const running = this.#running.get(billingEntityId);
+    if (running !== undefined) return running;
+    const started = this.#database
+      .onSnapshot((client) => verifyOn(client, billingEntityId))
+      .finally(() => this.#running.delete(billingEntityId));
+    this.#running.set(billingEntityId, started);
+    return started;
+  }
+
+  /** Every account there is, in the order of their ids, a page at a time. */
+  async *accounts(): AsyncGenerator<string, void, undefined> {
+    for (let after = NOBODY; ;) {
+      const { rows } = await this.#database.query<{ billing_entity_id: string }>(
+        `select billing_entity_id from credit_account where billing_entity_id > $1 order by billing_entity_id limit $2`,
+        [after, PAGE],
+      );
+      for (const row of rows) yield row.billing_entity_id;
+      if (rows.length < PAGE) return;
+      after = (rows.at(-1) as { billing_entity_id: string }).billing_entity_id;
+    }
+  }
+}
+
+async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Verification> {
+  const [account] = await read<AccountRow & Checked & { due_at: Date | null }>(
+    client,
+    `select ${ACCOUNT_COLUMNS}, a.due_at, a.checksum from credit_account a where a.billing_entity_id = $1`,
+    [billingEntityId],
+  );
+  if (account === undefined) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+
+  // A hot account's day of summaries may take longer than a page may.
+  await client.query(`set local statement_timeout = '15min'`);
+  const verifier = new Verifier({ sealedFrom: account.sealed_from });
+  let after = 0n;
+  for (;;) {
+    const entries = await read<EntryRow & Checked>(
+      client,
+      `select ${ENTRY_COLUMNS}, e.checksum from ledger_entry e
+       where e.billing_entity_id = $1 and e.sequence > $2 order by e.sequence limit $3`,
+      [billingEntityId, after, PAGE],
+    );
+    const through = entries.at(-1)?.sequence ?? after;
+    const namedBy = await readNamed(client, billingEntityId, entries, { after, through });
+    for (const name of namedBy.unreadable) verifier.unreadable(name);
+    for (const row of entries) {
+      const rows = readable(row, namedBy);
+      if (rows === null) verifier.unreadable(`entry ${row.sequence}`);
+      else verifier.entry(rows);
+    }
+    for (const orphan of namedBy.orphans()) verifier.orphan(orphan);
+    after = through;
+    if (entries.length < PAGE) break;
+  }
+  for (const orphan of await readBehind(client, billingEntityId, after)) verifier.orphan(orphan);
+
+  const grants = await read<GrantRow & Checked>(
+    client,
+    `select ${GRANT_COLUMNS}, g.checksum from credit_grant g where g.billing_entity_id = $1`,
+    [billingEntityId],
+  );
+  const readableGrants = grants.flatMap((row) => readable(row, toGrant) ?? []);
+  const openHolds = await read<HoldRow>(
+    client,
+    `select ${HOLD_COLUMNS} from reservation h where h.billing_entity_id = $1 and h.open`,
+    [billingEntityId],
+  );
+  const reports = await read<ReportRow & Checked>(
+    client,
+    `select ${REPORT_COLUMNS}, m.checksum from meter_report m where m.billing_entity_id = $1`,
+    [billingEntityId],
+  );
+  const [counts] = await read<{ holds: bigint; refunds: bigint }>(
+    client,
+    `select (select count(*) from reservation where billing_entity_id = $1) as holds,
+       (select count(*) from usage_refund where billing_entity_id = $1) as refunds`,
+    [billingEntityId],
+  );
+  const state = readable(account, (row) => toAccount({ ...row, suspended: false }, readableGrants));
+  if (state === null) {
+    verifier.unreadable('account');
+    return verifier.result();
+  }
+  return verifier.finish({
+    account: stored(state, account, accountChecksum),
+    dueAt: { stored: account.due_at, rebuilt: dueAt(state) },
+    grants: grants.flatMap((row) => {
+      const grant = readable(row, toGrant);
+      return grant === null ? [] : [stored(grant, row, grantChecksum)];
+    }),
+    openHolds: openHolds.map(toHold),
+    holdCount: counts?.holds ?? 0n,
+    refundCount: counts?.refunds ?? 0n,
+    reports: reports.flatMap((row) => {
+      const report = readable(row, toReport);
+      if (report === null) verifier.unreadable(`report ${row.id}`);
+      return report === null ? [] : [stored(report, row, reportChecksum)];
+    }),
+    counters: (await read<CounterRow>(client, COUNTERS, [billingEntityId])).map(toCounter),
+    rollupProblems: await rollupProblems(client, billingEntityId),
+  });
+}
+
+const COUNTERS = `select c.billing_entity_id, c.scope, c.subject_id, c.period_start, c.used, c.held
+  from use_counter c where c.billing_entity_id = $1`;
+
+interface Checked {
+  readonly checksum: Buffer | null;
+}
+
+function stored<T>(row: T, { checksum }: Checked, rebuild: (row: T) => string): Stored<T> {
+  return { row, intact: checksum === null ? null : rebuild(row) === `\\x${checksum.toString('hex')}` };
+}
+
+/** What was read; null where a row holds what nothing of ours writes: text that is no fraction, an instant without an end. */
+function readable<Row extends object, T>(row: Row, read: (row: Row) => T): T | null {
+  try {
+    return Object.values(row).some(isEndless) ? null : read(row);
+  } catch {
+    return null;
+  }
+}
+
+const isEndless = (value: unknown): boolean => value === Infinity || value === -Infinity;
+
+/** The rows that a page of entries names, by entry; and records of that page which no entry names. */
+async function readNamed(
+  client: PoolClient,
+  billingEntityId: string,
+  entries: readonly (EntryRow & Checked)[],
+  { after, through }: { readonly after: bigint; readonly through: bigint },
+): Promise<((row: EntryRow & Checked) => EntryRows) & { unreadable: string[]; orphans: () => Iterable<UsageRecord> }> {
+  const records = await read<RecordRow & Checked>(
+    client,
+    `select ${RECORD_COLUMNS}, u.checksum from usage_record u
+     where u.billing_entity_id = $1 and u.sequence > $2 and u.sequence <= $3 order by u.sequence, u.line`,
+    [billingEntityId, after, through],
+  );
+  const unreadable: string[] = [];
+  const readableRecords = records.flatMap((row) => {
+    const record = readable(row, toRecord);
+    if (record === null) unreadable.push(`record ${row.sequence}/${row.line}`);
+    return record === null ? [] : [stored(record, row, recordChecksum)];
+  });
+  const recordsOf = Map.groupBy(readableRecords, ({ row }) => row.sequence);
+  const holdIds = entries.flatMap((row) => row.reservation_id ?? []);
+  const holds = await read<HoldRow & Checked>(
+    client,
+    `select ${HOLD_COLUMNS}, h.checksum from reservation h where h.billing_entity_id = $1 and h.id = any($2::uuid[])`,
+    [billingEntityId, holdIds],
+  );
+  const holdOf = new Map(holds.map((row) => [row.id, stored(toHold(row), row, holdChecksum)]));
+  const refundOf = await readRefunds(client, billingEntityId, entries);
+
+  const namedBy = (row: EntryRow & Checked): EntryRows => {
+    const entry = stored(toEntry(row), row, entryChecksum);
+    const { sequence, reservationId, refunded } = entry.row;
+    const own = recordsOf.get(sequence) ?? [];
+    recordsOf.delete(sequence);
+    return {
+      entry,
+      records: own,
+      hold: (reservationId === null ? null : holdOf.get(reservationId)) ?? null,
+      refund: (refunded === null ? null : refundOf.get(`${refunded.sequence}/${refunded.line}`)) ?? null,
+    };
+  };
+  const orphans = (): Iterable<UsageRecord> => [...recordsOf.values()].flat().map(({ row }) => row);
+  return Object.assign(namedBy, { unreadable, orphans });
+}
+
+/** Records behind the last entry: the first of them tell enough. */
+function readBehind(client: PoolClient, billingEntityId: string, sequence: bigint): Promise<RecordKey[]> {
+  return read<{ sequence: bigint; line: number }>(
+    client,
+    `select u.sequence, u.line from usage_record u
+     where u.billing_entity_id = $1 and u.sequence > $2 order by u.sequence, u.line limit ${MAX_BEHIND}`,
+    [billingEntityId, sequence],
+  );
+}
+
+type RefundRow = RecordRow & Checked & { refunded_at: Date; refund_sequence: bigint; period_start: Date };
+
+async function readRefunds(
+  client: PoolClient,
+  billingEntityId: string,
+  entries: readonly EntryRow[],
+): Promise<Map<string, NonNullable<EntryRows['refund']>>> {
+  const refunding = entries.filter((row) => row.refunded_sequence !== null);
+  if (refunding.length === 0) return new Map();
+  const rows = await read<RefundRow>(
+    client,
+    `select ${RECORD_COLUMNS}, f.refunded_at, f.refund_sequence, f.checksum, e.period_start
+     from unnest($2::bigint[], $3::smallint[]) as k(sequence, line)
+     join usage_refund f on f.billing_entity_id = $1 and f.sequence = k.sequence and f.line = k.line
+     join usage_record u on u.billing_entity_id = $1 and u.sequence = k.sequence and u.line = k.line
+     join ledger_entry e on e.billing_entity_id = $1 and e.sequence = k.sequence`,
+    [billingEntityId, refunding.map((row) => row.refunded_sequence), refunding.map((row) => row.refunded_line)],
+  );
+  return new Map(
+    rows.flatMap((row) => {
+      const record = readable(row, toRecord);
+      if (record === null) return [];
+      const refund: UsageRefund = {
+        billingEntityId,
+        sequence: record.sequence,
+        line: record.line,
+        refundedAt: row.refunded_at,
+        refundSequence: row.refund_sequence,
+      };
+      const rows = { refund: stored(refund, row, refundChecksum), record, periodStart: row.period_start };
+      return [[`${record.sequence}/${record.line}`, rows] as const];
+    }),
+  );
+}
+
+/** Summaries against records and refunds, day by day, so that no day's sums need more memory than a day has hours. */
+async function rollupProblems(client: PoolClient, billingEntityId: string): Promise<string[]> {
+  const [endless] = await read<{ count: bigint }>(client, ENDLESS_SUMMARIES, [billingEntityId]);
+  const problems = endless?.count ? [`${endless.count} summaries are of no hour or day that there is`] : [];
+  for (let dayMs = EARLIEST_MS; problems.length < MAX_ROLLUP_PROBLEMS; dayMs += DAY_MS) {
+    const [next] = await read<{ at: Date | null }>(client, NEXT_USE, [billingEntityId, new Date(dayMs)]);
+    if (!next?.at) break;
+    dayMs = Math.floor(next.at.getTime() / DAY_MS) * DAY_MS;
+    const day = [billingEntityId, new Date(dayMs), new Date(dayMs + DAY_MS)];
+    for (const row of await read<RollupDifference>(client, ROLLUP_DIFFERENCES, day)) {
+      problems.push(toProblem(row, 'the records say'));
+    }
+    for (const row of await read<RollupDifference>(client, DAY_DIFFERENCES, day)) {
+      problems.push(`day’s ${toProblem(row, 'its hours say')}`);
+    }
+  }
+  return problems;
+}
+
+/** Before any use. */
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
+
+/** Where records or summaries go on, from an instant on: days without use are not walked through one by one. */
+const NEXT_USE = `select least(
+    (select min(occurred_at) from usage_record where billing_entity_id = $1 and occurred_at >= $2 and occurred_at < 'infinity'),
+    (select min(hour) from usage_rollup where billing_entity_id = $1 and hour >= $2 and hour < 'infinity'),
+    (select min(day) from usage_rollup_day where billing_entity_id = $1 and day >= $2 and day < 'infinity')
+  ) as at`;
+
+const ENDLESS_SUMMARIES = `select
+    (select count(*) from usage_rollup where billing_entity_id = $1 and not (hour >= '0001-01-01' and hour < 'infinity'))
+    + (select count(*) from usage_rollup_day where billing_entity_id = $1 and not (day >= '0001-01-01' and day < 'infinity'))
+    as count`;
+
+interface RollupDifference {
+  hour: Date;
+  user_id: string;
+  api_key_id: string;
+  resource: string;
+  billing_mode: string;
+  feature: string;
+  organization_id: string;
+  stored: string | null;
+  rebuilt: string | null;
+}
+
+/** What names a sum besides its time. */
+const NAMES = 'user_id, api_key_entity_id, api_key_id, resource, billing_mode, feature, organization_id';
+const SUMS = `concat_ws(' ', quantity, credits, overage, records)`;
+const ROLLUP_DIFFERENCES = `select hour, ${NAMES}, s.sums as stored, r.sums as rebuilt
+  from (
+    select hour, ${NAMES}, ${SUMS} as sums from usage_rollup
+    where billing_entity_id = $1 and hour >= $2 and hour < $3
+  ) s
+  full join (
+    select hour, ${NAMES}, ${SUMS} as sums from (
+      select date_trunc('hour', u.occurred_at, 'UTC') as hour, coalesce(u.user_id, '${NOBODY}') as user_id,
+        coalesce(u.api_key_entity_id, '${NOBODY}') as api_key_entity_id, coalesce(u.api_key_id, '${NOBODY}') as api_key_id,
+        u.resource, u.billing_mode, coalesce(u.feature, '') as feature,
+        coalesce(u.organization_id, '${NOBODY}') as organization_id, sum(u.quantity) as quantity,
+        coalesce(sum(u.credits) filter (where f.sequence is null), 0) as credits,
+        coalesce(sum(u.overage) filter (where f.sequence is null), 0) as overage, count(*) as records
+      from usage_record u
+      left join usage_refund f on f.billing_entity_id = $1 and f.sequence = u.sequence and f.line = u.line
+      where u.billing_entity_id = $1 and u.occurred_at >= $2 and u.occurred_at < $3
+      group by 1, 2, 3, 4, 5, 6, 7, 8
+    ) rebuilt
+  ) r using (hour, ${NAMES})
+  where s.sums is distinct from r.sums
+  order by hour limit ${MAX_ROLLUP_PROBLEMS}`;
+
+/** The sums of a day against those of its hours, which have been held against the records. */
+const DAY_DIFFERENCES = `select day as hour, ${NAMES}, s.sums as stored, r.sums as rebuilt
+  from (
+    select day, ${NAMES}, ${SUMS} as sums from usage_rollup_day
+    where billing_entity_id = $1 and day >= $2 and day < $3
+  ) s
+  full join (
+    select ${NAMES}, ${SUMS} as sums, $2::timestamptz as day from (
+      select ${NAMES},
+        sum(quantity) as quantity, sum(credits) as credits, sum(overage) as overage, sum(records) as records
+      from usage_rollup where billing_entity_id = $1 and hour >= $2 and hour < $3
+      group by ${NAMES}
+    ) rebuilt
+  ) r using (day, ${NAMES})
+  where s.sums is distinct from r.sums
+  limit ${MAX_ROLLUP_PROBLEMS}`;
+
+function toProblem(row: RollupDifference, says: 'the records say' | 'its hours say'): string {
+  const { hour, user_id: user, resource, billing_mode: mode, feature } = row;
+  const also = [row.api_key_id, row.organization_id].filter((id) => id !== NOBODY);
+  const name = [hour.toISOString(), `user ${user}`, resource, mode, feature, ...also].filter((part) => part !== '');
+  return `summary of ${name.join(', ')}: quantity, credits, overage, records are ${row.stored ?? 'not there'}, ${says} ${row.rebuilt ?? 'nothing'}`;
+}
+
+async function read<Row extends QueryResultRow>(client: PoolClient, text: string, values: unknown[]): Promise<Row[]> {
+  return (await client.query<Row>(text, values)).rows;
+}

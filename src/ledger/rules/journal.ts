@@ -1,0 +1,320 @@
+/**
+ * Writes down what a decision does to one account: entries with the values after them, grants and holds as they become.
+ * Every change of an amount goes through `post`, so that the account can be rebuilt from its entries and records alone.
+ */
+import {
+  type Account,
+  allowanceOf,
+  type Entry,
+  type EntryKind,
+  type MeterReport,
+  type RecordKey,
+  sooner,
+  type UsageRecord,
+  type UsedBy,
+  type UsageRefund,
+} from './account.ts';
+import type { Applied, Cause } from './commands.ts';
+import { byDrawdownOrder, type Draw, type Grant, keptByHolds, sumRemaining } from './grants.ts';
+import { type Hold, type HoldStatus, reservedBy } from './holds.ts';
+import { type CounterChange, countersOf } from './spend-limits.ts';
+
+/** What happens by itself when its time has come. */
+export const DUE_EVENT: Cause = { actor: 'system', idempotency: null };
+
+interface Posting {
+  readonly kind: EntryKind;
+  /** Change of available, of held, of overage, of owed; nothing where absent. */
+  readonly amount?: bigint;
+  readonly held?: bigint;
+  readonly overage?: bigint;
+  readonly owed?: bigint;
+  readonly grantId?: string;
+  readonly reservationId?: string;
+  readonly counterpartyId?: string;
+  readonly refunded?: RecordKey;
+  readonly draws?: readonly Draw[];
+  readonly reason?: string | null;
+}
+
+type Draft = { -readonly [Key in keyof Account]: Account[Key] };
+
+export class Books {
+  readonly now: Date;
+  readonly #cause: Cause;
+  readonly #draft: Draft;
+  readonly #entries: Entry[] = [];
+  readonly #records: UsageRecord[] = [];
+  readonly #grants = new Map<string, Grant>();
+  readonly #holds = new Map<string, Hold>();
+  #ownHolds: Map<string, Hold> | undefined;
+  readonly #refunds: UsageRefund[] = [];
+  readonly #refundedRecords: UsageRecord[] = [];
+  readonly #counters: CounterChange[] = [];
+  readonly #reports: MeterReport[] = [];
+
+  /** Opens the books of an account for one cause. The account itself stays as it is. */
+  constructor(account: Account, cause: Cause, now: Date) {
+    this.#draft = { ...account };
+    this.#cause = cause;
+    this.now = now;
+  }
+
+  /** The account as the books have it now. */
+  get account(): Account {
+    return this.#draft;
+  }
+
+  /** Changes what no entry tells: period, counters, terms. */
+  set(changes: Partial<Account>): void {
+    Object.assign(this.#draft, changes);
+  }
+
+  /** Counts a change of the balance that no entry tells, so that readers notice it. */
+  touch(): void {
+    this.#draft.version += 1n;
+    this.#draft.touchedAt = this.now;
+  }
+
+  /** Appends one entry and applies what it changes. */
+  post(posting: Posting): void {
+    const { kind, amount = 0n, held = 0n, overage = 0n, owed = 0n } = posting;
+    const draft = this.#draft;
+    draft.available += amount;
+    draft.held += held;
+    draft.overage += overage;
+    draft.overageTotal += overage;
+    draft.owed += owed;
+    if (draft.available < 0n || draft.held < 0n || draft.overage < 0n || draft.owed < 0n) {
+      throw new Error(`${kind} of ${amount}/${held}/${overage}/${owed} would leave a negative amount`);
+    }
+    if (draft.owedThisPeriod > draft.owed) draft.owedThisPeriod = draft.owed;
+    draft.sequence += 1n;
+    this.touch();
+    this.#entries.push({
+      billingEntityId: draft.billingEntityId,
+      sequence: draft.sequence,
+      kind,
+      amount,
+      availableAfter: draft.available,
+      heldChange: held,
+      heldAfter: draft.held,
+      overageChange: overage,
+      overageAfter: draft.overage,
+      owedChange: owed,
+      owedAfter: draft.owed,
+      grantId: posting.grantId ?? null,
+      reservationId: posting.reservationId ?? null,
+      counterpartyId: posting.counterpartyId ?? null,
+      refunded: posting.refunded ?? null,
+      draws: posting.draws ?? null,
+      actor: this.#cause.actor,
+      reason: posting.reason ?? null,
+      idempotency: this.#entries.length === 0 ? this.#cause.idempotency : null,
+      afterCommand: null,
+      periodStart: draft.period.start,
+      createdAt: this.now,
+    });
+  }
+
+  record(record: UsageRecord): void {
+    this.#records.push(record);
+  }
+
+  refund(record: UsageRecord, refund: UsageRefund): void {
+    this.#refunds.push(refund);
+    this.#refundedRecords.push(record);
+  }
+
+  /** Counts what was charged or held, of all whom the use was by (rule 17). */
+  count(usedBy: UsedBy, { used = 0n, held = 0n }: { readonly used?: bigint; readonly held?: bigint }): void {
+    if (used === 0n && held === 0n) return;
+    const { billingEntityId, period } = this.#draft;
+    for (const key of countersOf(billingEntityId, usedBy)) {
+      this.#counters.push({ ...key, periodStart: period.start, used, held });
+    }
+  }
+
+  /** Keeps a grant as it is now, made or changed. */
+  putGrant(grant: Grant): void {
+    this.#grants.set(grant.id, grant);
+    const { grants } = this.#draft;
+    const known = grants.findIndex((each) => each.id === grant.id);
+    // Of what decides its place, only the expiry may change in a grant's life: where a period ends at another time.
+    const staysInPlace = known >= 0 && grants[known]?.expiresAt === grant.expiresAt;
+    if (staysInPlace) this.#draft.grants = grants.with(known, grant);
+    else this.#draft.grants = [...grants.filter((each) => each.id !== grant.id), grant].sort(byDrawdownOrder);
+  }
+
+  /** Keeps a new hold. Nobody can name it in this transaction, and it cannot end in it. */
+  openHold(hold: Hold): void {
+    this.#holds.set(hold.id, hold);
+    this.#draft.heldOverage += hold.overage;
+    this.count(hold, { held: reservedBy(hold) });
+    this.#draft.nextHoldAt = sooner(this.#draft.nextHoldAt, hold.expiresAt);
+    this.#draft.otherHoldsEndAt = sooner(this.#draft.otherHoldsEndAt, hold.expiresAt);
+  }
+
+  /** Keeps a hold as it has become. */
+  putHold(hold: Hold): void {
+    this.#holds.set(hold.id, hold);
+    // Copied once: of an account where nobody has looked for long, hundreds may end here.
+    this.#ownHolds ??= new Map(this.#draft.holds);
+    this.#draft.holds = this.#ownHolds.set(hold.id, hold);
+    if (hold.status === 'HELD') this.#draft.nextHoldAt = sooner(this.#draft.nextHoldAt, hold.expiresAt);
+  }
+
+  /** Ends a hold and makes what it kept available again (RELEASE). What that frees is for the caller, then for `tidy`. */
+  endHold(hold: Hold, status: Exclude<HoldStatus, 'HELD'>): void {
+    this.post({ kind: 'RELEASE', amount: hold.covered, held: -hold.covered, reservationId: hold.id });
+    this.#draft.heldOverage -= hold.overage;
+    this.count(hold, { held: -reservedBy(hold) });
+    const { lapse } = this.#draft;
+    if (hold.openedSequence <= lapse.sequence) this.#draft.lapse = { ...lapse, held: lapse.held - hold.covered };
+    this.putHold({ ...hold, status, closedSequence: this.#draft.sequence });
+  }
+
+  /**
+   * Takes credits out of grants: first out of lapsing ones what no hold keeps any more, then in drawdown order out of
+   * those that `from` allows (rules 5 and 12). The caller has compared with what is available, so a shortfall is a bug.
+   */
+  draw(credits: bigint, from: (grant: Grant) => boolean = () => true): readonly Draw[] {
+    let missing = credits;
+    const draws: Draw[] = [];
+    const take = (grant: Grant, most: bigint): bigint => {
+      const taken = most < missing ? most : missing;
+      if (taken === 0n) return 0n;
+      const remaining = grant.remaining - taken;
+      missing -= taken;
+      draws.push({ grantId: grant.id, credits: taken });
+      this.putGrant({ ...grant, remaining, state: remaining === 0n ? 'SPENT' : grant.state });
+      return taken;
+    };
+
+    let free = this.#noLongerHeld();
+    const { grants } = this.#draft;
+    if (free > 0n) {
+      for (const grant of grants) {
+        if (grant.state === 'LAPSING') free -= take(grant, free < grant.remaining ? free : grant.remaining);
+      }
+    }
+    for (const grant of grants) {
+      if (missing === 0n) break;
+      if (grant.state === 'ACTIVE' && from(grant)) take(grant, grant.remaining);
+    }
+    if (missing !== 0n) throw new Error(`grants hold ${missing} credits less than the balance says`);
+    return draws;
+  }
+
+  /** Takes credits that lapse out of one grant (EXPIRY). */
+  expire(grant: Grant, credits: bigint): void {
+    const remaining = grant.remaining - credits;
+    this.putGrant({
+      ...grant,
+      remaining,
+      lapsed: grant.lapsed + credits,
+      state: remaining === 0n ? 'LAPSED' : 'LAPSING',
+    });
+    if (credits > 0n) this.post({ kind: 'EXPIRY', amount: -credits, grantId: grant.id });
+    // What is held now keeps what has lapsed; what is held later does not (rule 12).
+    if (remaining > 0n && grant.state === 'ACTIVE') {
+      this.#draft.lapse = { sequence: this.#draft.sequence, held: this.#draft.held };
+    }
+  }
+
+  /** How much of this grant no hold keeps. */
+  unheld(grant: Grant): bigint {
+    return grant.remaining - keptByHolds(this.#draft.grants, this.#draft.held, grant);
+  }
+
+  /** What must follow every change, in this order: lapsing credits that nothing holds any more lapse, then what is owed is paid (rules 8 and 12). */
+  tidy(): void {
+    let excess = this.#noLongerHeld();
+    if (excess > 0n) {
+      for (const grant of this.#draft.grants.toReversed()) {
+        if (grant.state !== 'LAPSING' || excess === 0n) continue;
+        const credits = grant.remaining < excess ? grant.remaining : excess;
+        this.expire(grant, credits);
+        excess -= credits;
+      }
+    }
+    const { available, owed } = this.#draft;
+    const paid = available < owed ? available : owed;
+    if (paid > 0n) this.post({ kind: 'REPAYMENT', amount: -paid, owed: -paid, draws: this.draw(paid) });
+  }
+
+  /** Keeps a report of all overage that has none yet (rule 28). */
+  report(report: Omit<MeterReport, 'billingEntityId' | 'credits' | 'createdAt'>): void {
+    const { billingEntityId, overageTotal, overageReported } = this.#draft;
+    const credits = overageTotal - overageReported;
+    this.#reports.push({ ...report, billingEntityId, credits, createdAt: this.now });
+    this.#draft.overageReported = overageTotal;
+    // No balance changes, so readers need not notice; but the account's time goes on.
+    this.#draft.touchedAt = this.now;
+  }
+
+  /** Everything that was written. */
+  applied(): Applied {
+    return {
+      kind: 'applied',
+      accounts: [this.#draft],
+      entries: this.#finished(),
+      records: this.#records,
+      grants: [...this.#grants.values()],
+      holds: [...this.#holds.values()],
+      refunds: this.#refunds,
+      refundedRecords: this.#refundedRecords,
+      counters: this.#counters,
+      reports: this.#reports,
+    };
+  }
+
+  /** The entries; with a key stands what the whole command left. */
+  #finished(): Entry[] {
+    const [first, ...others] = this.#entries;
+    if (first === undefined || first.idempotency === null) return this.#entries;
+    const { sequence, used, version } = this.#draft;
+    return [{ ...first, afterCommand: { sequence, used, allowance: allowanceOf(this.#draft), version } }, ...others];
+  }
+
+  /** Credits of lapsing grants beyond what was held when the last of them lapsed, and still is. */
+  #noLongerHeld(): bigint {
+    const lapsing = sumRemaining(this.#draft.grants, 'LAPSING');
+    const { held } = this.#draft.lapse;
+    return lapsing > held ? lapsing - held : 0n;
+  }
+}
+
+/** What several changes wrote, one after the other. */
+export function together(...parts: readonly Applied[]): Applied {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
+  const accounts = new Map<string, Account>();
+  for (const part of parts) for (const account of part.accounts) accounts.set(account.billingEntityId, account);
+  return {
+    kind: 'applied',
+    accounts: [...accounts.values()],
+    entries: parts.flatMap((part) => part.entries),
+    records: parts.flatMap((part) => part.records),
+    grants: parts.flatMap((part) => part.grants),
+    holds: parts.flatMap((part) => part.holds),
+    refunds: parts.flatMap((part) => part.refunds),
+    refundedRecords: parts.flatMap((part) => part.refundedRecords),
+    counters: parts.flatMap((part) => part.counters),
+    reports: parts.flatMap((part) => part.reports),
+  };
+}
+
+/** Nothing. */
+export const NOTHING: Applied = {
+  kind: 'applied',
+  accounts: [],
+  entries: [],
+  records: [],
+  grants: [],
+  holds: [],
+  refunds: [],
+  refundedRecords: [],
+  counters: [],
+  reports: [],
+};

@@ -1,0 +1,209 @@
+/** How a ledger transaction ends: everything that was decided is written in one statement, and committed. */
+import { hash } from 'node:crypto';
+import type { ClientBase } from 'pg';
+import { arrayLiteral } from '../../db/array-literal.ts';
+import { type Rollup, rollUpDays } from '../rules/rollup.ts';
+import type { Account, Entry, MeterReport, UsageRecord, UsageRefund } from '../rules/account.ts';
+import { AUDIT_WRITTEN, type AuditedChange } from './audit-rows.ts';
+import type { Grant } from '../rules/grants.ts';
+import type { Hold } from '../rules/holds.ts';
+import type { CounterChange } from '../rules/spend-limits.ts';
+import {
+  ACCOUNT_WRITTEN,
+  COUNTER_WRITTEN,
+  type Column,
+  DAYS,
+  ENTRY_WRITTEN,
+  GRANT_UPDATED,
+  GRANT_WRITTEN,
+  HOLD_UPDATED,
+  HOLD_WRITTEN,
+  RECORD_WRITTEN,
+  HOURS,
+  REFUND_WRITTEN,
+  REPORT_WRITTEN,
+  type RollupTable,
+} from './columns.ts';
+import { all, isIn, type Scope, scopeOf } from './statements.ts';
+
+/** Rows to append, in order, and the states to leave behind. */
+export interface Changes {
+  readonly accounts: readonly Account[];
+  readonly newGrants: readonly Grant[];
+  readonly changedGrants: readonly Grant[];
+  readonly newHolds: readonly Hold[];
+  readonly changedHolds: readonly Hold[];
+  readonly entries: readonly Entry[];
+  readonly records: readonly UsageRecord[];
+  readonly refunds: readonly UsageRefund[];
+  /** What is added to the sums of hours, and with them to those of days. */
+  readonly rollups: readonly Rollup[];
+  /** What is added to the counters of members and keys. */
+  readonly counters: readonly CounterChange[];
+  readonly reports: readonly MeterReport[];
+  readonly audited: readonly AuditedChange[];
+}
+
+const UNDELIVERED = { state: 'PENDING', attempts: 0, error: null, sentAt: null } as const;
+
+/**
+ * Writes the changes and commits: one statement for all tables, since a statement costs a lone command more than its
+ * rows do, and one round trip. When it fails the commit behind it becomes a rollback, and the failure is thrown.
+ */
+export async function appendAndCommit(client: ClientBase, changes: Changes): Promise<void> {
+  const { scope, entities } = scopeOf(changes.accounts.map((account) => account.billingEntityId));
+  const parts = [
+    ...update('credit_account', ACCOUNT_WRITTEN, changes.accounts),
+    ...insertion('credit_grant', GRANT_WRITTEN, changes.newGrants),
+    ...update('credit_grant', GRANT_UPDATED, changes.changedGrants, 'id'),
+    ...insertion('reservation', HOLD_WRITTEN, changes.newHolds),
+    ...update('reservation', HOLD_UPDATED, changes.changedHolds, 'id'),
+    ...insertion('ledger_entry', ENTRY_WRITTEN, changes.entries),
+    ...insertion('usage_record', RECORD_WRITTEN, changes.records),
+    ...insertion('usage_refund', REFUND_WRITTEN, changes.refunds),
+    ...addition(HOURS, changes.rollups),
+    ...addition(DAYS, rollUpDays(changes.rollups)),
+    ...counting(changes.counters),
+    ...insertion(
+      'meter_report',
+      REPORT_WRITTEN,
+      changes.reports.map((report) => ({ ...report, ...UNDELIVERED })),
+    ),
+    ...insertion('audit_log_entry', AUDIT_WRITTEN, changes.audited),
+  ];
+  const values = [entities, ...parts.flatMap((each) => each.parameters)];
+  await all([client.query({ ...combined(scope, parts), values }), client.query('commit')]);
+}
+
+/** One table's share of a write: its rows as parameters, and its clause once it knows where they begin. */
+interface Part {
+  readonly name: string;
+  readonly parameters: readonly string[];
+  readonly clause: (scope: Scope, first: number) => string;
+}
+
+/** Nothing where there are no rows. */
+function part<Row>(
+  name: string,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  clause: (scope: Scope, first: number) => string,
+): Part[] {
+  if (rows.length === 0) return [];
+  return [{ name, parameters: columns.map(([, , value]) => arrayLiteral(rows.map(value))), clause }];
+}
+
+/** Insertion joins the account (which is locked, so it is there): each table of the statement has its own filter. */
+function insertion<Row>(
+  table: string,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  onConflict: string = '',
+): Part[] {
+  return part(
+    table,
+    columns,
+    rows,
+    (scope, first) => `insert into ${table} (${columns.map(([name]) => name).join(', ')})
+      select ${selected(columns)} from credit_account a
+      join ${unnested(columns, first)} on r.billing_entity_id = a.billing_entity_id
+      where a.billing_entity_id ${isIn(scope)} ${onConflict}`,
+  );
+}
+
+/** Adds to sums: a row that is not there begins, one that is there grows, or shrinks by what was refunded. */
+function addition({ table, key, sums }: RollupTable, rollups: readonly Rollup[]): Part[] {
+  const columns = [...key, ...sums];
+  const plus = (change: string): string => sums.map(([sum]) => `${sum} = t.${sum} + ${change}.${sum}`).join(', ');
+  const onConflict = `on conflict (${key.map(([name]) => name).join(', ')}) do update set ${plus('excluded')}`;
+  return [
+    ...insertion(`${table} as t`, columns, rollups.filter(canBegin), onConflict),
+    // A table's checks hold for every row that is offered, also where it would only be added: so this is no insertion.
+    ...part(
+      `subtract-${table}`,
+      columns,
+      rollups.filter((rollup) => !canBegin(rollup)),
+      (scope, first) => `update ${table} t set ${plus('r')}
+        from ${unnested(columns, first)}
+        where t.billing_entity_id ${isIn(scope)} and ${key.map(([name]) => `t.${name} = r.${name}`).join(' and ')}`,
+    ),
+  ];
+}
+
+/** Counts on: what was used begins again with a new period, what is held goes on. What is let go of was counted before. */
+function counting(changes: readonly CounterChange[]): Part[] {
+  const plus = (
+    change: string,
+  ): string => `used = case when t.period_start = ${change}.period_start then t.used else 0 end
+      + ${change}.used, held = t.held + ${change}.held, period_start = ${change}.period_start`;
+  const growing = changes.filter(({ used, held }) => used >= 0n && held >= 0n);
+  const onConflict = `on conflict (billing_entity_id, scope, subject_id) do update set ${plus('excluded')}`;
+  return [
+    ...insertion('use_counter as t', COUNTER_WRITTEN, growing, onConflict),
+    ...part(
+      'subtract-use_counter',
+      COUNTER_WRITTEN,
+      changes.filter((change) => !growing.includes(change)),
+      (scope, first) => `update use_counter t set ${plus('r')}
+        from ${unnested(COUNTER_WRITTEN, first)}
+        where t.billing_entity_id ${isIn(scope)} and t.billing_entity_id = r.billing_entity_id
+          and t.scope = r.scope and t.subject_id = r.subject_id`,
+    ),
+  ];
+}
+
+/** Whether it could stand alone. What refunds take off cannot: there is a row that it was added to. */
+function canBegin({ credits, overage, records }: Rollup): boolean {
+  return credits >= 0n && overage >= 0n && records > 0n;
+}
+
+/** Update of rows that are there; `key` names what tells an account's rows apart. */
+function update<Row>(table: string, columns: readonly Column<Row>[], rows: readonly Row[], ...key: string[]): Part[] {
+  const keys = ['billing_entity_id', ...key];
+  const assignments = columns
+    .filter(([name]) => !keys.includes(name))
+    .map(([name, type]) => `${name} = ${typed(name, type)}`);
+  return part(
+    `update-${table}`,
+    columns,
+    rows,
+    (scope, first) => `update ${table} t set ${assignments.join(', ')}
+      from ${unnested(columns, first)}
+      where t.billing_entity_id ${isIn(scope)} and ${keys.map((name) => `t.${name} = r.${name}`).join(' and ')}`,
+  );
+}
+
+/** Parameters from `$first` on as the columns of `r`. Arrays inside a row travel as text, since unnest would flatten them. */
+function unnested<Row>(columns: readonly Column<Row>[], first: number): string {
+  const parameters = columns.map(([, type], index) => `$${index + first}::${type.endsWith('[]') ? 'text' : type}[]`);
+  return `unnest(${parameters.join(', ')}) as r(${columns.map(([name]) => name).join(', ')})`;
+}
+
+function selected<Row>(columns: readonly Column<Row>[]): string {
+  return columns.map(([name, type]) => typed(name, type)).join(', ');
+}
+
+function typed(name: string, type: string): string {
+  return type.endsWith('[]') ? `r.${name}::${type}` : `r.${name}`;
+}
+
+const statements = new Map<string, { name: string; text: string }>();
+
+/** One statement out of all parts, prepared by the name of its combination, of which there are few. */
+function combined(scope: Scope, parts: readonly Part[]): { name: string; text: string } {
+  const name = ['write', scope, ...parts.map((each) => each.name)].join(' ');
+  let statement = statements.get(name);
+  if (statement === undefined) {
+    let first = 2;
+    const clauses = parts.map(({ parameters, clause }) => {
+      const sql = clause(scope, first);
+      first += parameters.length;
+      return sql;
+    });
+    const ctes = clauses.slice(0, -1).map((sql, index) => `part_${index} as (${sql})`);
+    const text = `${ctes.length > 0 ? `with ${ctes.join(', ')} ` : ''}${clauses.at(-1)}`;
+    statement = { name: hash('md5', name), text };
+    statements.set(name, statement);
+  }
+  return statement;
+}

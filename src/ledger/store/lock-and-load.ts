@@ -1,0 +1,389 @@
+/** How a ledger transaction begins: locks the accounts and loads everything that deciding needs. */
+import type { ClientBase, QueryResult } from 'pg';
+import { arrayLiteral } from '../../db/array-literal.ts';
+import { useLockOf } from './organization-lock.ts';
+import { RECORD_COLUMNS, type RecordRow, toRecord } from './usage-record-row.ts';
+import { type Account, accountTime, type RecordKey } from '../rules/account.ts';
+import { accountsOfKey, type ChargedUse, type Command, type RefundEvidence, touchedBy } from '../rules/commands.ts';
+import {
+  ACCOUNT_COLUMNS,
+  type AccountRow,
+  GRANT_COLUMNS,
+  type GrantRow,
+  HOLD_COLUMNS,
+  type HoldRow,
+  toAccount,
+  toGrant,
+  toHold,
+} from './rows.ts';
+import { byDrawdownOrder } from '../rules/grants.ts';
+import type { Hold } from '../rules/holds.ts';
+import { type Effects, type KnownKey, loadEffects } from './known-effects.ts';
+import { newId } from './new-id.ts';
+import { basesToCome } from '../rules/period-close.ts';
+import { askTerms, type UseTermsBook } from './usage-context.ts';
+import { all, isIn, prepared, type Scope, scopeOf } from './statements.ts';
+
+/** That credits of a root went from one account to another. */
+export interface Passage {
+  readonly billingEntityId: string;
+  readonly rootGrantId: string;
+  readonly recipientId: string;
+}
+
+interface RecipientRow {
+  billing_entity_id: string;
+  root_grant_id: string;
+  counterparty_id: string;
+}
+
+/** What a transaction finds under its locks. */
+export interface Loaded {
+  readonly accounts: Map<string, Account>;
+  readonly effects: Effects;
+  /** Records that are to be refunded. */
+  readonly refunds: readonly RefundEvidence[];
+  /** Where credits were transferred to that are to be taken back. */
+  readonly passages: readonly Passage[];
+  /** What holds of those whom use names besides the payer. */
+  readonly terms: UseTermsBook;
+}
+
+/**
+ * In id order, so that two batches over the same accounts cannot deadlock. Whether the entity is suspended is as of the
+ * statement's beginning, which is after the command came: a suspension that was answered before is seen.
+ */
+const LOCK = prepared(
+  'lock',
+  (scope) => `select ${ACCOUNT_COLUMNS}, exists (
+      select from billing_entity b
+      where b.billing_entity_id ${isIn(scope)} and b.billing_entity_id = a.billing_entity_id and b.suspended_at is not null
+    ) as suspended
+    from credit_account a where a.billing_entity_id ${isIn(scope)}
+    order by a.billing_entity_id for no key update of a`,
+);
+
+// The loads are statements of their own and come after the lock: a statement sees what was committed when it began, and
+// one that began before the lock was granted would see grants and keys as they were before the other batch.
+const GRANTS = prepared(
+  'grants',
+  (scope) => `select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id ${isIn(scope)} and g.open`,
+);
+
+/**
+ * One probe of the unique index per key. `= any($keys)` would at times flip to reading the whole account; and a plan kept
+ * from the time when the table was small probes the primary key instead and reads the account for every key, so this
+ * one statement is not prepared by name: it is planned for the table as it is.
+ */
+const KEYS = prepared(
+  'keys',
+  (scope) => `select k.billing_entity_id, k.key, e.sequence, e.fingerprint, e.actor
+    from unnest($2::uuid[], $3::text[]) as k(billing_entity_id, key)
+    cross join lateral (
+      select sequence, fingerprint, actor from ledger_entry
+      where billing_entity_id = k.billing_entity_id and idempotency_key = k.key and billing_entity_id ${isIn(scope)}
+      limit 1
+    ) e`,
+);
+
+/** Holds that commands name, in whatever state: one probe each, so that no kept plan can read all of the account's. */
+const NAMED_HOLDS = prepared(
+  'named-holds',
+  (scope) => `select h.* from unnest($2::uuid[], $3::uuid[]) as k(billing_entity_id, id)
+    cross join lateral (
+      select ${HOLD_COLUMNS} from reservation h
+      where h.billing_entity_id = k.billing_entity_id and h.id = k.id and h.billing_entity_id ${isIn(scope)}
+      limit 1
+    ) h`,
+);
+
+/** The record that `k` names, by one probe. */
+const NAMED_RECORD = (scope: Scope): string => `cross join lateral (
+      select * from usage_record u where u.billing_entity_id = k.billing_entity_id and u.sequence = k.sequence
+        and u.line = k.line and u.billing_entity_id ${isIn(scope)} limit 1
+    ) u`;
+
+/** Records that are to be refunded, with the period that they were recorded in. */
+const REFUND_RECORDS = prepared(
+  'refund-records',
+  (scope) => `select ${RECORD_COLUMNS}, e.period_start, exists (
+      select from usage_refund r
+      where r.billing_entity_id ${isIn(scope)} and r.billing_entity_id = u.billing_entity_id
+        and r.sequence = u.sequence and r.line = u.line
+    ) as refunded
+    from unnest($2::uuid[], $3::bigint[], $4::smallint[]) as k(billing_entity_id, sequence, line)
+    ${NAMED_RECORD(scope)}
+    join ledger_entry e on e.billing_entity_id = u.billing_entity_id and e.sequence = u.sequence
+    where e.billing_entity_id ${isIn(scope)}`,
+);
+
+/** Closed grants that these records were drawn from. */
+const REFUND_GRANTS = prepared(
+  'refund-grants',
+  (scope) => `select distinct on (g.billing_entity_id, g.id) ${GRANT_COLUMNS}
+    from unnest($2::uuid[], $3::bigint[], $4::smallint[]) as k(billing_entity_id, sequence, line)
+    ${NAMED_RECORD(scope)}
+    cross join unnest(u.draw_grant_ids) as d(grant_id)
+    join credit_grant g on g.billing_entity_id = u.billing_entity_id and g.id = d.grant_id
+    where g.billing_entity_id ${isIn(scope)} and not g.open`,
+);
+
+/** Where credits of these roots were transferred to. */
+const RECIPIENTS = prepared(
+  'recipients',
+  (scope) => `select distinct e.billing_entity_id, g.root_grant_id, e.counterparty_id
+    from credit_grant g join ledger_entry e on e.billing_entity_id = g.billing_entity_id and e.grant_id = g.id
+    where g.billing_entity_id ${isIn(scope)} and g.root_grant_id = any($2::uuid[])
+      and e.billing_entity_id ${isIn(scope)} and e.kind = 'TRANSFER_OUT' and e.counterparty_id is not null`,
+);
+
+/** Closed grants of these roots. */
+const CLOSED_BRANCHES = prepared(
+  'closed-branches',
+  (scope) => `select ${GRANT_COLUMNS} from credit_grant g
+    where g.billing_entity_id ${isIn(scope)} and g.root_grant_id = any($2::uuid[]) and not g.open`,
+);
+
+/** Grants by their ids, in whatever state. */
+const NAMED_GRANTS = prepared(
+  'named-grants',
+  (scope) => `select ${GRANT_COLUMNS} from credit_grant g
+    where g.billing_entity_id ${isIn(scope)} and g.id = any($2::uuid[])`,
+);
+
+/** Most ended holds of one account that a transaction takes; the rest is for the next one. */
+export const MOST_DUE_HOLDS = 500;
+
+/** The first of them, and one more that tells whether there are others. */
+const DUE_HOLDS = prepared(
+  'due-holds',
+  (scope) => `select h.* from ${eachOf(scope)} cross join lateral (
+      select ${HOLD_COLUMNS} from reservation h
+      where h.billing_entity_id = k.billing_entity_id and h.billing_entity_id ${isIn(scope)}
+        and h.open and h.expires_at <= $2::timestamptz
+      order by h.expires_at limit ${MOST_DUE_HOLDS + 1}
+    ) h`,
+);
+
+const LATER_HOLDS = prepared(
+  'later-holds',
+  (scope) => `select h.* from ${eachOf(scope)} cross join lateral (
+      select h.billing_entity_id, h.expires_at as ends_at from reservation h
+      where h.billing_entity_id = k.billing_entity_id and h.billing_entity_id ${isIn(scope)}
+        and h.open and h.expires_at > $2::timestamptz
+      order by h.expires_at limit 1
+    ) h`,
+);
+
+/** The accounts themselves, as `k`. */
+function eachOf(scope: Scope): string {
+  return scope === 'one' ? '(select $1::uuid as billing_entity_id) k' : 'unnest($1::uuid[]) as k(billing_entity_id)';
+}
+
+/** Begins a transaction, locks every account that the commands touch, and loads what they ask about: one round trip (the connection pipelines). */
+export async function lockAndLoad(client: ClientBase, commands: readonly Command[]): Promise<Loaded> {
+  const ids = [...new Set(commands.flatMap(touchedBy))].sort();
+  const { scope, entities } = scopeOf(ids);
+  const uses = commands.filter((command) => command.kind === 'consume' || command.kind === 'reserve');
+  const [, locked, grants, keys, holds, records, drawnGrants, branches, recipients, terms] = await all([
+    client.query(beginSharing(uses)),
+    client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
+    client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
+    askKeys(client, commands),
+    ask<HoldRow>(client, NAMED_HOLDS[scope], entities, namedHolds(commands)),
+    ask<RecordRow & { period_start: Date; refunded: boolean }>(
+      client,
+      REFUND_RECORDS[scope],
+      entities,
+      refundedRecords(commands),
+    ),
+    ask<GrantRow>(client, REFUND_GRANTS[scope], entities, refundedRecords(commands)),
+    ask<GrantRow>(client, CLOSED_BRANCHES[scope], entities, clawedGrants(commands)),
+    ask<RecipientRow>(client, RECIPIENTS[scope], entities, clawedGrants(commands)),
+    askTerms(uses, (statement) => client.query(statement)),
+  ]);
+
+  const closed = new Map([...(drawnGrants?.rows ?? []), ...(branches?.rows ?? [])].map((row) => [row.id, row]));
+  const grantsOf = Map.groupBy([...grants.rows, ...closed.values()].map(toGrant), (grant) => grant.billingEntityId);
+  const holdsOf = Map.groupBy((holds?.rows ?? []).map(toHold), (hold) => hold.billingEntityId);
+  const accounts = new Map(
+    locked.rows.map((row) => {
+      const id = row.billing_entity_id;
+      return [id, toAccount(row, grantsOf.get(id) ?? [], holdsOf.get(id))] as const;
+    }),
+  );
+  // Whose terms they are stands on the reservations. Only who may settle no more than fits is asked about.
+  const settled = settledByOwners(commands, accounts);
+  const [effects, termsOfSettled] = await all([
+    loadEffects(client, commands, keys),
+    settled.length === 0 ? null : askTerms(settled, (statement) => client.query(statement)),
+  ]);
+  if (termsOfSettled !== null) terms.add(termsOfSettled);
+  return {
+    accounts,
+    effects,
+    passages: (recipients?.rows ?? []).map((row) => ({
+      billingEntityId: row.billing_entity_id,
+      rootGrantId: row.root_grant_id,
+      recipientId: row.counterparty_id,
+    })),
+    refunds: (records?.rows ?? []).map((row) => ({
+      record: toRecord(row),
+      periodStart: row.period_start,
+      refunded: row.refunded,
+    })),
+    terms,
+  };
+}
+
+/** Accounts with the base grants that deciding may be about to make and that are there already. Seldom: at a turn, or by a sync. */
+export async function loadGivenBases(
+  client: ClientBase,
+  accounts: Map<string, Account>,
+  commands: readonly Command[],
+  clock: Date,
+): Promise<void> {
+  const bases = [...accounts.values()].flatMap((account) => {
+    const own = commands.flatMap((command) =>
+      command.kind === 'subscription' && command.billingEntityId === account.billingEntityId ? [command] : [],
+    );
+    return basesToCome(account, own, { now: accountTime(account, clock), newId });
+  });
+  if (bases.length === 0) return;
+  const { scope, entities } = scopeOf([...accounts.keys()]);
+  const { rows } = await client.query<GrantRow>({ ...NAMED_GRANTS[scope], values: [entities, arrayLiteral(bases)] });
+  for (const grant of rows.map(toGrant)) {
+    const account = accounts.get(grant.billingEntityId);
+    if (account === undefined || account.grants.some(({ id }) => id === grant.id)) continue;
+    accounts.set(grant.billingEntityId, { ...account, grants: [...account.grants, grant].sort(byDrawdownOrder) });
+  }
+}
+
+/** The accounts among these in which holds may have ended, with those holds. Seldom: then it is a round trip of its own. */
+export async function loadDueHolds(client: ClientBase, accounts: readonly Account[], clock: Date): Promise<Account[]> {
+  const affected = accounts.filter(
+    (account) => account.nextHoldAt !== null && account.nextHoldAt <= accountTime(account, clock),
+  );
+  if (affected.length === 0) return [];
+  const { scope, entities } = scopeOf(affected.map((account) => account.billingEntityId));
+  // An account's own time may be ahead of the clock: whatever may be due on any of them is loaded.
+  const until = new Date(Math.max(...affected.map((account) => accountTime(account, clock).getTime())));
+  const [due, later] = await all([
+    client.query<HoldRow>({ ...DUE_HOLDS[scope], values: [entities, until] }),
+    client.query<{ billing_entity_id: string; ends_at: Date }>({ ...LATER_HOLDS[scope], values: [entities, until] }),
+  ]);
+  const dueOf = Map.groupBy(due.rows.map(toHold), (hold) => hold.billingEntityId);
+  const laterOf = new Map(later.rows.map((row) => [row.billing_entity_id, row.ends_at]));
+  return affected.map((account) => {
+    const id = account.billingEntityId;
+    const ended = dueOf.get(id) ?? [];
+    const holds = ended.slice(0, MOST_DUE_HOLDS).map((hold) => [hold.id, hold] as const);
+    return {
+      ...account,
+      holds: new Map([...account.holds, ...holds]),
+      otherHoldsEndAt: ended[MOST_DUE_HOLDS]?.expiresAt ?? laterOf.get(id) ?? null,
+    };
+  });
+}
+
+/** Asks only where there is something to ask: a statement costs a lone command more than its rows do. */
+function ask<Row extends object>(
+  client: ClientBase,
+  statement: { name: string; text: string },
+  entities: string,
+  columns: readonly string[] | null,
+): Promise<QueryResult<Row>> | null {
+  return columns === null ? null : client.query<Row>({ ...statement, values: [entities, ...columns] });
+}
+
+/**
+ * Begins, and shares the locks of the organizations in which there is use: taken before any account's, so that nobody who
+ * holds an account waits for them.
+ */
+function beginSharing(uses: readonly ChargedUse[]): string {
+  const locks = new Set(
+    uses.flatMap(({ organizationId }) => (organizationId === null ? [] : useLockOf(organizationId))),
+  );
+  const inOrder = [...locks].sort((a, b) => (a < b ? -1 : 1));
+  return ['begin', ...inOrder.map((lock) => `select pg_advisory_xact_lock_shared(${lock})`)].join('; ');
+}
+
+interface KeyRow {
+  billing_entity_id: string;
+  key: string;
+  sequence: bigint;
+  fingerprint: Buffer;
+  actor: string;
+}
+
+/**
+ * Keys are asked for under every account that they could have been charged to (rule 20). A few accounts are asked each
+ * by itself: of several at once, as long as nobody has analysed the table, the planner probes the primary key and
+ * reads all of an account for every key (measured: a fifth of the rate). Many are asked together, since each statement costs.
+ */
+async function askKeys(client: ClientBase, commands: readonly Command[]): Promise<KnownKey[]> {
+  const asked = commands.flatMap((command) => {
+    const key = command.idempotency?.key;
+    if (key === undefined) return [];
+    return accountsOfKey(command).map((billingEntityId, index) => ({ billingEntityId, key, isOwn: index === 0 }));
+  });
+  // The accounts that pay have the long ledgers; what else is looked into is mostly short.
+  const questions = [true, false].flatMap((isOwn) => {
+    const keys = asked.filter((each) => each.isOwn === isOwn);
+    const apart = Map.groupBy(keys, ({ billingEntityId }) => billingEntityId);
+    return apart.size <= MOST_ASKED_APART ? [...apart.values()] : [keys];
+  });
+  const answers = await Promise.all(
+    questions.map((keys) => {
+      const ids = keys.map(({ billingEntityId }) => billingEntityId);
+      const { scope, entities } = scopeOf([...new Set(ids)]);
+      const values = [entities, arrayLiteral(ids), arrayLiteral(keys.map(({ key }) => key))];
+      return client.query<KeyRow>({ text: KEYS[scope].text, values });
+    }),
+  );
+  return answers.flatMap(({ rows }) =>
+    rows.map(({ billing_entity_id: billingEntityId, ...row }) => ({ billingEntityId, ...row })),
+  );
+}
+
+const MOST_ASKED_APART = 4;
+
+/** Running holds that are settled by who reserved them. */
+function settledByOwners(commands: readonly Command[], accounts: ReadonlyMap<string, Account>): Hold[] {
+  return commands.flatMap((command) => {
+    if (command.kind !== 'settle' || command.anyHold) return [];
+    const hold = accounts.get(command.billingEntityId)?.holds.get(command.reservationId);
+    return hold?.status === 'HELD' && hold.actor === command.actor ? [hold] : [];
+  });
+}
+
+function namedHolds(commands: readonly Command[]): string[] | null {
+  const named = commands.flatMap((command) => {
+    const { kind } = command;
+    return kind === 'settle' || kind === 'extend' || kind === 'release' ? [command] : [];
+  });
+  if (named.length === 0) return null;
+  // Whoever names a hold under another account, by a forged id, must not take its place.
+  return [
+    arrayLiteral(named.map((command) => command.billingEntityId)),
+    arrayLiteral(named.map((command) => command.reservationId)),
+  ];
+}
+
+function refundedRecords(commands: readonly Command[]): string[] | null {
+  const refunds = commands.filter((command) => command.kind === 'refund');
+  if (refunds.length === 0) return null;
+  const keys = refunds.map((command): RecordKey => command.record);
+  return [
+    arrayLiteral(refunds.map((command) => command.billingEntityId)),
+    arrayLiteral(keys.map((key) => key.sequence)),
+    arrayLiteral(keys.map((key) => key.line)),
+  ];
+}
+
+function clawedGrants(commands: readonly Command[]): string[] | null {
+  const clawed = commands.flatMap((command) =>
+    command.kind === 'clawback' || command.kind === 'reinstate' ? command.grantId : [],
+  );
+  return clawed.length === 0 ? null : [arrayLiteral(clawed)];
+}

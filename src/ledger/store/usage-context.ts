@@ -1,0 +1,210 @@
+/** What holds of those whom use names besides the payer, read where it is decided: by the ledger under its locks, or for a check. */
+import type { QueryResult, QueryResultRow } from 'pg';
+import { arrayLiteral } from '../../db/array-literal.ts';
+import type { ApiKeyRef, BillingMode, UsedBy } from '../rules/account.ts';
+import type { OrganizationVisibility, UseTerms } from '../rules/commands.ts';
+import {
+  type CounterChange,
+  counterName,
+  type CounterKey,
+  countersOf,
+  tally,
+  type UseCounter,
+} from '../rules/spend-limits.ts';
+
+interface PartyRow {
+  billing_entity_id: string;
+  external_id: string;
+  visibility: OrganizationVisibility | null;
+  suspended: boolean;
+}
+
+interface MembershipRow {
+  billing_entity_id: string;
+  user_id: string;
+  status: 'ACTIVE' | 'SUSPENDED';
+  credit_limit: bigint | null;
+}
+
+interface ApiKeyRow {
+  billing_entity_id: string;
+  id: string;
+  billing_mode: BillingMode;
+  credit_limit: bigint | null;
+  expires_at: Date | null;
+  revoked_at: Date | null;
+}
+
+export interface CounterRow {
+  billing_entity_id: string;
+  scope: CounterKey['scope'];
+  subject_id: string;
+  period_start: Date;
+  used: bigint;
+  held: bigint;
+}
+
+const PARTIES = {
+  name: 'parties',
+  text: `select b.billing_entity_id, b.external_id, b.visibility, b.suspended_at is not null as suspended
+    from billing_entity b where b.billing_entity_id = any($1::uuid[])`,
+};
+
+// One probe of each table's primary key for each that is asked about: no plan can come to read more.
+const MEMBERSHIPS = {
+  name: 'memberships-of-use',
+  text: `select m.* from unnest($1::uuid[], $2::uuid[]) as k(billing_entity_id, user_id)
+    cross join lateral (
+      select m.billing_entity_id, m.user_id, m.status, m.credit_limit from membership m
+      where m.billing_entity_id = k.billing_entity_id and m.user_id = k.user_id and m.billing_entity_id = any($1)
+        and m.status <> 'INVITED' limit 1
+    ) m`,
+};
+const API_KEYS = {
+  name: 'api-keys-of-use',
+  text: `select a.* from unnest($1::uuid[], $2::uuid[]) as k(billing_entity_id, id)
+    cross join lateral (
+      select a.billing_entity_id, a.id, a.billing_mode, a.credit_limit, a.expires_at, a.revoked_at from api_key a
+      where a.billing_entity_id = k.billing_entity_id and a.id = k.id and a.billing_entity_id = any($1) limit 1
+    ) a`,
+};
+const COUNTERS = {
+  name: 'counters-of-use',
+  text: `select c.* from unnest($1::uuid[], $2::text[], $3::uuid[]) as k(billing_entity_id, scope, subject_id)
+    cross join lateral (
+      select c.billing_entity_id, c.scope, c.subject_id, c.period_start, c.used, c.held from use_counter c
+      where c.billing_entity_id = k.billing_entity_id and c.scope = k.scope and c.subject_id = k.subject_id
+        and c.billing_entity_id = any($1) limit 1
+    ) c`,
+};
+
+/** Sends one statement. */
+type Query = <Row extends QueryResultRow>(statement: {
+  readonly name: string;
+  readonly text: string;
+  readonly values: unknown[];
+}) => Promise<QueryResult<Row>>;
+
+/** At whose expense, and by whom. */
+interface NamedUse extends UsedBy {
+  readonly billingEntityId: string;
+}
+
+/** Asks for all that these uses name: at most four statements, and none where nobody but the payer is named. */
+export function askTerms(uses: readonly NamedUse[], query: Query): Promise<UseTermsBook> {
+  const parties = new Set<string>();
+  const memberships = new Map<string, [organizationId: string, userId: string]>();
+  const apiKeys = new Map<string, ApiKeyRef>();
+  const counters = new Map<string, CounterKey>();
+  for (const use of uses) {
+    const { billingEntityId, userId, organizationId, apiKey } = use;
+    if (userId !== null && userId !== billingEntityId) parties.add(userId);
+    if (organizationId !== null) parties.add(organizationId);
+    if (organizationId === billingEntityId && userId !== null) {
+      memberships.set(`${organizationId} ${userId}`, [organizationId, userId]);
+    }
+    if (apiKey !== null) apiKeys.set(apiKey.id, apiKey);
+    for (const counter of countersOf(billingEntityId, use)) {
+      if (counter.scope !== 'ORGANIZATION') counters.set(counterName(counter), counter);
+    }
+  }
+  const ask = async <Row extends QueryResultRow>(
+    statement: { readonly name: string; readonly text: string },
+    columns: readonly (readonly string[])[],
+  ): Promise<Row[]> =>
+    columns[0]?.length === 0 ? [] : (await query<Row>({ ...statement, values: columns.map(arrayLiteral) })).rows;
+  const pairs = [...memberships.values()];
+  const keys = [...apiKeys.values()];
+  const counted = [...counters.values()];
+  return Promise.all([
+    ask<PartyRow>(PARTIES, [[...parties]]),
+    ask<MembershipRow>(MEMBERSHIPS, [pairs.map(([id]) => id), pairs.map(([, id]) => id)]),
+    ask<ApiKeyRow>(API_KEYS, [keys.map((key) => key.billingEntityId), keys.map((key) => key.id)]),
+    ask<CounterRow>(COUNTERS, [
+      counted.map((key) => key.billingEntityId),
+      counted.map((key) => key.scope),
+      counted.map((key) => key.subjectId),
+    ]),
+  ]).then((rows) => new UseTermsBook(...rows));
+}
+
+/** Answers for each use what holds now; what is counted meanwhile counts. */
+export class UseTermsBook {
+  readonly #parties: Map<string, PartyRow>;
+  readonly #memberships: Map<string, MembershipRow>;
+  readonly #apiKeys: Map<string, ApiKeyRow>;
+  readonly #counters: Map<string, UseCounter>;
+
+  constructor(
+    parties: readonly PartyRow[],
+    memberships: readonly MembershipRow[],
+    apiKeys: readonly ApiKeyRow[],
+    counters: readonly CounterRow[],
+  ) {
+    this.#parties = new Map(parties.map((row) => [row.billing_entity_id, row]));
+    this.#memberships = new Map(memberships.map((row) => [`${row.billing_entity_id} ${row.user_id}`, row]));
+    this.#apiKeys = new Map(apiKeys.map((row) => [`${row.billing_entity_id} ${row.id}`, row]));
+    this.#counters = new Map(counters.map((row) => [counterName(toCounter(row)), toCounter(row)]));
+  }
+
+  of(use: NamedUse, clock: Date): UseTerms {
+    const { billingEntityId, userId, organizationId, apiKey } = use;
+    const organization = organizationId === null ? undefined : this.#parties.get(organizationId);
+    const isSuspended = (id: string | null): boolean => id !== null && this.#parties.get(id)?.suspended === true;
+    const membership =
+      organizationId === billingEntityId ? this.#memberships.get(`${organizationId} ${userId}`) : undefined;
+    const key = apiKey === null ? undefined : this.#apiKeys.get(`${apiKey.billingEntityId} ${apiKey.id}`);
+    return {
+      suspended: isSuspended(userId) || isSuspended(organizationId),
+      visibility: organization?.visibility ?? null,
+      organizationExternalId: organization?.external_id ?? null,
+      membership: membership
+        ? {
+            status: membership.status,
+            creditLimit: membership.credit_limit,
+            counter: this.#counter({ billingEntityId, scope: 'MEMBER', subjectId: membership.user_id }),
+          }
+        : null,
+      apiKey: key
+        ? {
+            status: key.revoked_at !== null ? 'REVOKED' : hasExpired(key, clock) ? 'EXPIRED' : 'ACTIVE',
+            billingMode: key.billing_mode,
+            creditLimit: key.credit_limit,
+            counter: this.#counter({ billingEntityId, scope: 'API_KEY', subjectId: key.id }),
+          }
+        : null,
+    };
+  }
+
+  /** Adds what was asked for later, of the same transaction. */
+  add(later: UseTermsBook): void {
+    for (const [name, row] of later.#parties) this.#parties.set(name, row);
+    for (const [name, row] of later.#memberships) this.#memberships.set(name, row);
+    for (const [name, row] of later.#apiKeys) this.#apiKeys.set(name, row);
+    for (const [name, row] of later.#counters) this.#counters.set(name, row);
+  }
+
+  /** Notes what one command of the transaction counted, for those that come after it. */
+  count(changes: readonly CounterChange[]): void {
+    tally(this.#counters, changes);
+  }
+
+  #counter(key: CounterKey): UseCounter | undefined {
+    return this.#counters.get(counterName(key));
+  }
+}
+
+function hasExpired({ expires_at: expiresAt }: ApiKeyRow, clock: Date): boolean {
+  return expiresAt !== null && expiresAt <= clock;
+}
+
+export function toCounter(row: CounterRow): UseCounter {
+  return {
+    billingEntityId: row.billing_entity_id,
+    scope: row.scope,
+    subjectId: row.subject_id,
+    periodStart: row.period_start,
+    used: row.used,
+    held: row.held,
+  };
+}

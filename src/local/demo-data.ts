@@ -1,0 +1,71 @@
+/** Local mode's people, and a few days of their use, so that there is something to look at. */
+import { SignJWT } from 'jose';
+import type { ServicePrincipal } from '../billing-entities/principal.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { AuthConfig } from '../config.ts';
+import type { ConsumeInput } from '../metering/consumption.ts';
+import type { DomainServices } from '../services.ts';
+
+interface DemoPerson {
+  /** As `/sign-in?as=…` names them. */
+  readonly as: string;
+  /** A new token, good for thirty days. */
+  readonly token: () => Promise<string>;
+}
+
+const PEOPLE = [
+  { as: 'user', subject: 'demo-user', name: 'Uma User' },
+  { as: 'owner', subject: 'demo-owner', name: 'Oscar Owner' },
+  { as: 'member', subject: 'demo-member', name: 'Mia Member' },
+  { as: 'operator', subject: 'demo-operator', name: 'Olga Operator', scope: 'billing:operator' },
+] as const;
+const TOKEN_SECONDS = 30 * 86_400;
+
+/** The four people of the demo; none when tokens are verified by keys that only an identity provider has. */
+export function demoPeople({ jwtSecret, issuer, audience }: AuthConfig, clock: Clock): DemoPerson[] {
+  if (jwtSecret === null) return [];
+  const key = new TextEncoder().encode(jwtSecret);
+  return PEOPLE.map(({ as, subject, name, ...rest }) => ({
+    as,
+    token() {
+      const now = Math.floor(clock.now().getTime() / 1_000);
+      const jwt = new SignJWT({ name, ...rest })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setSubject(subject)
+        .setIssuedAt(now)
+        .setExpirationTime(now + TOKEN_SECONDS);
+      if (issuer !== null) jwt.setIssuer(issuer);
+      if (audience !== null) jwt.setAudience(audience);
+      return jwt.sign(key);
+    },
+  }));
+}
+
+const DAY_MS = 86_400_000;
+const DAYS = 12;
+
+/** Makes the demo's people and their use, in a database where nobody is yet. */
+export async function seedDemo({ entities, consumption }: DomainServices, clock: Clock): Promise<void> {
+  const anybody = await entities.list({ first: 1, after: null }, { search: null, type: null });
+  if (anybody.edges.length > 0) return;
+  for (const { subject, name } of PEOPLE.slice(0, 3)) {
+    await entities.ensureUser({ externalId: subject, name, withTrial: true });
+  }
+  const service: ServicePrincipal = { kind: 'SERVICE', subject: 'demo', expiresAt: new Date(8.64e15) };
+  const now = clock.now().getTime();
+  const uses = Array.from({ length: DAYS * 3 }, (_, index): ConsumeInput => ({
+    idempotencyKey: `demo-${index}`,
+    lines: [
+      { resource: 'AI_TOKENS', quantity: BigInt(400 + ((index * 7_919) % 2_600)) },
+      { resource: 'COMPUTE', quantity: BigInt(1_500 + ((index * 104_729) % 40_000)) },
+    ],
+    userExternalId: 'demo-user',
+    organizationExternalId: null,
+    apiKeyId: null,
+    feature: null,
+    reservationId: null,
+    occurredAt: new Date(now - Math.floor(((DAYS * 3 - index) * DAY_MS) / 3)),
+    metadata: { model: index % 3 === 0 ? 'large' : 'small' },
+  }));
+  await consumption.consumeBatch(service, uses);
+}

@@ -1,0 +1,264 @@
+/** Use, from what a caller says to what the ledger answers: validated, routed to whoever pays, made a command. */
+import type { Logger } from 'pino';
+import { actorOf } from '../billing-entities/access.ts';
+import type { Principal } from '../billing-entities/principal.ts';
+import type { Attribution, Routing } from './payer-routing.ts';
+import { parseReservationId } from '../kernel/public-ids.ts';
+import { Refusal } from '../kernel/refusal.ts';
+import { type ApiKeyRef, balanceOf, type BillingMode, type UsageRecord } from '../ledger/rules/account.ts';
+import type { Accounts } from '../ledger/accounts.ts';
+import type { Balance } from '../ledger/rules/balance.ts';
+import { ATTEMPTS, type Charged, chargeWhoPays, keepsChanging, placeOf, toRouted } from './charge-payer.ts';
+import type { ConsumeCommand } from '../ledger/rules/commands.ts';
+import { idempotency } from '../ledger/idempotency.ts';
+import type { Ledger, Outcome } from '../ledger/ledger.ts';
+import { handlesAnyHold } from './reservations.ts';
+import { consume, modeOf, priceOf } from '../ledger/rules/usage.ts';
+import {
+  checkFeature,
+  checkMetadata,
+  type LineInput,
+  toLines,
+  toUsageRefused,
+  type UsageRefused,
+} from './usage-input.ts';
+
+export interface ConsumeInput extends Attribution {
+  readonly idempotencyKey: string;
+  readonly lines: readonly LineInput[];
+  /** null: not named. */
+  readonly feature: string | null;
+  /** Public id of the reservation that this use settles; null: none. */
+  readonly reservationId: string | null;
+  readonly occurredAt: Date | null;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+}
+
+export interface CheckInput extends Attribution {
+  readonly lines: readonly LineInput[];
+  readonly feature: string | null;
+}
+
+export type ConsumeResult = ConsumeSuccess | UsageRefused;
+
+export interface ConsumeSuccess {
+  readonly kind: 'success';
+  readonly records: readonly RecordThen[];
+  readonly credits: bigint;
+  readonly balance: Balance;
+  readonly replayed: boolean;
+}
+
+/** `refundedAt: null`: as it was when it was charged, for who is told nothing newer; absent: as it is now. */
+type RecordThen = UsageRecord & { readonly refundedAt?: null };
+
+/** An item of a batch that was wrong in itself. */
+export interface UsageRejected {
+  readonly kind: 'rejected';
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+}
+
+export interface UsageDecision {
+  readonly allowed: boolean;
+  /** What it would be charged. */
+  readonly credits: bigint;
+  readonly billingEntityId: string;
+  readonly billingMode: BillingMode;
+  readonly refusal: UsageRefused | null;
+}
+
+interface Options {
+  readonly routing: Routing;
+  readonly ledger: Ledger;
+  readonly accounts: Accounts;
+  /** Records of an entry, for answers given again. */
+  readonly recordsByEntry: (
+    keys: readonly { billingEntityId: string; sequence: bigint }[],
+  ) => Promise<readonly (readonly UsageRecord[])[]>;
+  /** Called after use on a key was charged. */
+  readonly onKeyUsed: (apiKey: ApiKeyRef) => void;
+  readonly log: Logger;
+}
+
+/** Most items of a batch. */
+export const MAX_ITEMS = 1_000;
+
+export class Consumption {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Charges whoever pays, once per key, all lines or none.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   */
+  async consume(principal: Principal, input: ConsumeInput): Promise<ConsumeResult> {
+    const { outcome, payerId } =
+      input.reservationId === null
+        ? await this.#use(principal, input)
+        : await this.#settle(principal, input, input.reservationId);
+    switch (outcome.kind) {
+      case 'committed':
+        for (const { apiKey } of outcome.records.slice(0, 1)) if (apiKey) this.#options.onKeyUsed(apiKey);
+        return success(outcome.records, outcome.balance, false);
+      case 'replayed': {
+        // A settlement begins with the release of its hold; the charge stands behind it.
+        const sequence = input.reservationId === null ? outcome.sequence : outcome.sequence + 1n;
+        return this.#again({ billingEntityId: payerId, sequence }, outcome);
+      }
+      case 'replayedElsewhere': {
+        const { billingEntityId, balanceThen } = outcome;
+        const balance = balanceThen ?? (await this.#options.accounts.balance(billingEntityId));
+        if (balance === null) throw new Error(`billing entity ${billingEntityId} has no account`);
+        return this.#again(outcome, { seen: balanceThen === null, balance });
+      }
+      case 'refused':
+        return toUsageRefused(outcome, outcome.balance);
+      case 'rejected':
+        throw new Refusal(outcome.code, outcome.message);
+      case 'misrouted':
+        throw new Error('a settlement stays with the account of its reservation');
+    }
+  }
+
+  /**
+   * Each item by itself; what is wrong with one never disturbs the others.
+   * @throws Refusal BAD_USER_INPUT unless there are 1 to 1000
+   */
+  async consumeBatch(
+    principal: Principal,
+    inputs: readonly ConsumeInput[],
+  ): Promise<(ConsumeResult | UsageRejected)[]> {
+    if (inputs.length < 1 || inputs.length > MAX_ITEMS) {
+      throw new Refusal('BAD_USER_INPUT', `a batch has 1 to ${MAX_ITEMS} items`);
+    }
+    return Promise.all(
+      inputs.map((input) => this.consume(principal, input).catch((error: unknown) => this.#reject(error))),
+    );
+  }
+
+  /**
+   * Whether this use would be admitted now, decided by the same rules; charges nothing.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
+   */
+  async check(principal: Principal, input: CheckInput, attempts = ATTEMPTS): Promise<UsageDecision> {
+    const lines = toLines(input.lines, { atLeast: 0 });
+    checkFeature(input.feature);
+    const { routing, accounts } = this.#options;
+    const route = await routing.route(principal, input);
+    if (route.refusal !== null) throw route.refusal;
+    const command: ConsumeCommand = {
+      kind: 'consume',
+      ...toRouted(route),
+      actor: actorOf(principal),
+      idempotency: null,
+      lines,
+      feature: input.feature,
+      metadata: null,
+      occurredAt: null,
+    };
+    const { account, terms, now } = await accounts.peekUse(command);
+    const decision = consume(account, command, { now, terms });
+    if (decision.kind === 'rejected') throw new Refusal(decision.code, decision.message);
+    if (decision.kind === 'misrouted') {
+      routing.forget(route);
+      if (attempts === 1) throw keepsChanging();
+      return this.check(principal, input, attempts - 1);
+    }
+    return {
+      allowed: decision.kind === 'applied',
+      credits: priceOf(account, command, terms),
+      billingEntityId: route.payerId,
+      billingMode: modeOf(command, terms),
+      refusal: decision.kind === 'refused' ? toUsageRefused(decision, balanceOf(account, account.touchedAt)) : null,
+    };
+  }
+
+  #use(principal: Principal, input: ConsumeInput): Promise<Charged> {
+    const { lines, feature, metadata, occurredAt } = checkInput(input);
+    return chargeWhoPays(this.#options, { principal, attribution: input }, (routed): ConsumeCommand => ({
+      kind: 'consume',
+      ...routed,
+      actor: actorOf(principal),
+      principal,
+      idempotency: idempotency(input.idempotencyKey, 'consume', [
+        routed.userId,
+        quantitiesOf(input),
+        occurredAt,
+        metadata,
+        // What is not named leaves the digest as it was before such things were known.
+        ...(feature === null ? [] : [feature]),
+        ...placeOf(routed),
+      ]),
+      lines,
+      feature,
+      metadata,
+      occurredAt,
+    }));
+  }
+
+  /** The reservation says who pays; what the caller names besides must be what it says. */
+  async #settle(principal: Principal, input: ConsumeInput, reservationId: string): Promise<Settled> {
+    const { lines, feature, metadata, occurredAt } = checkInput(input);
+    const { billingEntityId, id } = parseReservationId(reservationId);
+    const outcome = await this.#options.ledger.execute({
+      kind: 'settle',
+      billingEntityId,
+      actor: actorOf(principal),
+      principal,
+      idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
+      reservationId: id,
+      anyHold: handlesAnyHold(principal),
+      lines,
+      ...(await this.#options.routing.named(input)),
+      feature: feature ?? undefined,
+      metadata,
+      occurredAt,
+    });
+    return { outcome, payerId: billingEntityId };
+  }
+
+  /** The first answer; of what changed since, only who sees the account is told (rule 20). */
+  async #again(
+    key: { billingEntityId: string; sequence: bigint },
+    { seen, balance }: { readonly seen: boolean; readonly balance: Balance },
+  ): Promise<ConsumeSuccess> {
+    const [records = []] = await this.#options.recordsByEntry([key]);
+    return success(seen ? records : records.map((record) => ({ ...record, refundedAt: null })), balance, true);
+  }
+
+  #reject(error: unknown): UsageRejected {
+    if (error instanceof Refusal) {
+      return { kind: 'rejected', code: error.code, message: error.message, retryable: error.retryable };
+    }
+    this.#options.log.error({ err: error }, 'an item of a batch failed');
+    return { kind: 'rejected', code: 'INTERNAL_SERVER_ERROR', message: 'internal error', retryable: false };
+  }
+}
+
+interface Settled {
+  readonly outcome: Outcome;
+  readonly payerId: string;
+}
+
+function success(records: readonly RecordThen[], balance: Balance, replayed: boolean): ConsumeSuccess {
+  const credits = records.reduce((sum, record) => sum + record.credits, 0n);
+  return { kind: 'success', records, credits, balance, replayed };
+}
+
+/** @throws Refusal BAD_USER_INPUT */
+function checkInput(input: ConsumeInput): Pick<ConsumeCommand, 'lines' | 'feature' | 'metadata' | 'occurredAt'> {
+  const { feature, metadata, occurredAt } = input;
+  const lines = toLines(input.lines, { atLeast: 1 });
+  checkFeature(feature);
+  checkMetadata(metadata);
+  return { lines, feature, metadata, occurredAt };
+}
+
+function quantitiesOf(input: ConsumeInput): unknown[] {
+  return input.lines.map(({ resource, quantity }) => [resource, quantity]);
+}

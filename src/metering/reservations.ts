@@ -1,0 +1,240 @@
+/** Reservations: credits that running work keeps until it is settled, released, or out of time (rule 15). */
+import { v7 as uuidv7 } from 'uuid';
+import { actorOf } from '../billing-entities/access.ts';
+import type { Principal } from '../billing-entities/principal.ts';
+import type { Attribution, Routing } from './payer-routing.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Conditions, ownersOf } from '../db/where.ts';
+import type { Database } from '../db/database.ts';
+import { parseReservationId } from '../kernel/public-ids.ts';
+import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../kernel/pagination.ts';
+import { Refusal } from '../kernel/refusal.ts';
+import type { Accounts } from '../ledger/accounts.ts';
+import type { Balance } from '../ledger/rules/balance.ts';
+import type { ExtendCommand, ReleaseCommand, ReserveCommand } from '../ledger/rules/commands.ts';
+import { chargeWhoPays, placeOf } from './charge-payer.ts';
+import type { History } from '../ledger/statements.ts';
+import { type Hold, type HoldStatus, hasLapsed } from '../ledger/rules/holds.ts';
+import { idempotency } from '../ledger/idempotency.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { HOLD_COLUMNS, type HoldRow, toHold } from '../ledger/store/rows.ts';
+import { checkFeature, type LineInput, toLines, toUsageRefused, type UsageRefused } from './usage-input.ts';
+
+export interface ReserveInput extends Attribution {
+  readonly idempotencyKey: string;
+  readonly lines: readonly LineInput[];
+  readonly feature: string | null;
+  readonly ttlSeconds: number;
+}
+
+export interface ReserveSuccess {
+  readonly kind: 'success';
+  readonly reservation: Hold;
+  readonly balance: Balance;
+  readonly replayed: boolean;
+}
+
+interface Options {
+  readonly routing: Routing;
+  readonly ledger: Ledger;
+  readonly accounts: Accounts;
+  /** Whether the caller may read the entity's reservations: of what they may not, others' do not exist for them. */
+  readonly mayRead: (principal: Principal, billingEntityId: string) => Promise<boolean>;
+  readonly history: History;
+  readonly database: Database;
+  readonly clock: Clock;
+}
+
+interface HoldKey {
+  readonly billingEntityId: string;
+  readonly id: string;
+}
+
+const TTL_SECONDS = { min: 10, max: 86_400 };
+
+export class Reservations {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Keeps as many credits as this use may cost, where consuming as much would succeed.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   */
+  async reserve(principal: Principal, input: ReserveInput): Promise<ReserveSuccess | UsageRefused> {
+    const { feature } = input;
+    const lines = toLines(input.lines, { atLeast: 1 });
+    checkFeature(feature);
+    const ttlMs = toTtlMs(input.ttlSeconds);
+    const { outcome, payerId } = await chargeWhoPays(
+      this.#options,
+      { principal, attribution: input },
+      (routed): ReserveCommand => ({
+        kind: 'reserve',
+        ...routed,
+        actor: actorOf(principal),
+        principal,
+        idempotency: idempotency(input.idempotencyKey, 'reserve', [
+          routed.userId,
+          input.lines.map(({ resource, quantity }) => [resource, quantity]),
+          feature,
+          input.ttlSeconds,
+          ...placeOf(routed),
+        ]),
+        reservationId: uuidv7(),
+        lines,
+        feature,
+        ttlMs,
+      }),
+    );
+    switch (outcome.kind) {
+      case 'committed':
+        return { kind: 'success', reservation: outcome.holds[0] as Hold, balance: outcome.balance, replayed: false };
+      case 'replayed': {
+        const { seen, balance, sequence } = outcome;
+        const reserved = await this.#reservedBy({ billingEntityId: payerId, sequence });
+        const reservation = seen ? reserved : asMade(reserved, ttlMs);
+        return { kind: 'success', reservation, balance, replayed: true };
+      }
+      case 'replayedElsewhere': {
+        const { billingEntityId, balanceThen } = outcome;
+        const balance = balanceThen ?? (await this.#options.accounts.balance(billingEntityId));
+        if (balance === null) throw new Error(`billing entity ${billingEntityId} has no account`);
+        const reserved = await this.#reservedBy(outcome);
+        const reservation = balanceThen === null ? reserved : asMade(reserved, ttlMs);
+        return { kind: 'success', reservation, balance, replayed: true };
+      }
+      case 'refused':
+        return toUsageRefused(outcome, outcome.balance);
+      case 'rejected':
+        throw new Refusal(outcome.code, outcome.message);
+    }
+  }
+
+  /**
+   * Moves the end of a reservation, counted from now.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN (somebody else reserved it), CONFLICT (not HELD), UNAVAILABLE
+   */
+  async extend(principal: Principal, id: string, ttlSeconds: number): Promise<Hold> {
+    const ttlMs = toTtlMs(ttlSeconds);
+    return this.#change({ ...(await this.#named(principal, id)), kind: 'extend', ttlMs });
+  }
+
+  /**
+   * Lets a reservation go. Again: the same answer.
+   * @throws Refusal NOT_FOUND, FORBIDDEN (somebody else reserved it), CONFLICT (settled), UNAVAILABLE
+   */
+  async release(principal: Principal, id: string): Promise<Hold> {
+    return this.#change({ ...(await this.#named(principal, id)), kind: 'release' });
+  }
+
+  /** Newest first. What is out of time is EXPIRED, whether anybody has tidied it or not. */
+  async list(billingEntityId: string, page: PageRequest, statuses: readonly HoldStatus[]): Promise<Page<Hold>> {
+    const [only] = await this.lists([billingEntityId], page, statuses);
+    return only as Page<Hold>;
+  }
+
+  /** The same of several accounts, in their order. */
+  async lists(ids: readonly string[], page: PageRequest, statuses: readonly HoldStatus[]): Promise<Page<Hold>[]> {
+    checkPage(page);
+    const after = decodeCursor(page.after, ['uuid']);
+    const now = this.#options.clock.now();
+    const where = new Conditions();
+    const owners = ownersOf(ids, where);
+    where.and(owners.condition('h'));
+    where.and(
+      `(${[...new Set(statuses)].map((status) => isNow(status, () => where.value(now))).join(' or ') || 'false'})`,
+    );
+    if (after) where.and(`h.id < ${where.value(after[0])}`);
+    const list = { columns: HOLD_COLUMNS, table: 'reservation', alias: 'h', order: 'h.id desc' };
+    const { rows } = await this.#options.database.query<HoldRow>(
+      owners.list({ ...list, where, limit: page.first + 1 }),
+      where.values,
+    );
+    const holds = rows.map((row) => asOf(toHold(row), now));
+    return toPages(ids, holds, { request: page, keyOf: ({ id }) => [id] });
+  }
+
+  /** One reservation for each key, in their order; null where there is none. */
+  async byIds(keys: readonly HoldKey[]): Promise<(Hold | null)[]> {
+    const { rows } = await this.#options.database.query<HoldRow>({
+      name: 'reservations-by-ids',
+      text: `select ${HOLD_COLUMNS} from reservation h
+        where h.billing_entity_id = any($1::uuid[]) and h.id = any($2::uuid[])`,
+      values: [keys.map((key) => key.billingEntityId), keys.map((key) => key.id)],
+    });
+    const now = this.#options.clock.now();
+    const found = new Map(rows.map((row) => [`${row.billing_entity_id} ${row.id}`, asOf(toHold(row), now)]));
+    return keys.map((key) => found.get(`${key.billingEntityId} ${key.id}`) ?? null);
+  }
+
+  /** What a caller names by a reservation's id, as far as it exists for them. */
+  async #named(principal: Principal, publicId: string): Promise<Omit<ReleaseCommand, 'kind'>> {
+    const { billingEntityId, id } = parseReservationId(publicId);
+    return {
+      billingEntityId,
+      reservationId: id,
+      anyHold: handlesAnyHold(principal),
+      seesAll: await this.#options.mayRead(principal, billingEntityId),
+      actor: actorOf(principal),
+      idempotency: null,
+    };
+  }
+
+  async #change(command: ExtendCommand | ReleaseCommand): Promise<Hold> {
+    const outcome = await this.#options.ledger.execute(command);
+    if (outcome.kind === 'rejected') throw new Refusal(outcome.code, outcome.message);
+    if (outcome.kind !== 'committed') throw new Error(`${command.kind} was ${outcome.kind}`);
+    const [changed] = outcome.holds;
+    return changed ?? this.#read({ billingEntityId: command.billingEntityId, id: command.reservationId });
+  }
+
+  async #reservedBy(key: { billingEntityId: string; sequence: bigint }): Promise<Hold> {
+    const [entry] = await this.#options.history.entriesBySequence([key]);
+    return this.#read({ billingEntityId: key.billingEntityId, id: entry?.reservationId as string });
+  }
+
+  async #read(key: HoldKey): Promise<Hold> {
+    const [hold] = await this.byIds([key]);
+    if (!hold) throw new Error(`reservation ${key.id} of ${key.billingEntityId} is missing`);
+    return hold;
+  }
+}
+
+/** SERVICE and OPERATOR settle, extend and release any reservation; all others what they reserved themselves (rule 16). */
+export function handlesAnyHold({ kind }: Principal): boolean {
+  return kind === 'SERVICE' || kind === 'OPERATOR';
+}
+
+/** That a reservation has this status at `now`: its row may not know yet that its time is over. */
+function isNow(status: HoldStatus, now: () => string): string {
+  switch (status) {
+    case 'HELD':
+      return `(h.open and h.expires_at > ${now()})`;
+    case 'EXPIRED':
+      return `(h.expires_at <= ${now()} and (h.open or h.status = 'EXPIRED'))`;
+    case 'SETTLED':
+    case 'RELEASED':
+      return `(not h.open and h.status = '${status}')`;
+  }
+}
+
+/** As it was first answered: for who does not see its account any more, and is told nothing newer (rule 20). */
+function asMade(hold: Hold, ttlMs: number): Hold {
+  const expiresAt = new Date(hold.createdAt.getTime() + ttlMs);
+  return { ...hold, status: 'HELD', expiresAt, closedSequence: null };
+}
+
+function asOf(hold: Hold, now: Date): Hold {
+  return hasLapsed(hold, now) ? { ...hold, status: 'EXPIRED' } : hold;
+}
+
+/** @throws Refusal BAD_USER_INPUT */
+function toTtlMs(ttlSeconds: number): number {
+  if (ttlSeconds < TTL_SECONDS.min || ttlSeconds > TTL_SECONDS.max) {
+    throw new Refusal('BAD_USER_INPUT', `ttlSeconds must be ${TTL_SECONDS.min} to ${TTL_SECONDS.max}`);
+  }
+  return ttlSeconds * 1_000;
+}

@@ -1,0 +1,97 @@
+/** What callers say of use, checked; and what they are told when it is refused. */
+import { RATES, type Resource } from '../plans/rates.ts';
+import { Refusal } from '../kernel/refusal.ts';
+import { isStorableText } from '../kernel/text.ts';
+import type { Balance } from '../ledger/rules/balance.ts';
+import type { LimitScope, RefusalReason, Refused, UsageLine } from '../ledger/rules/commands.ts';
+
+export interface LineInput {
+  readonly resource: Resource;
+  /** Units of the resource. */
+  readonly quantity: bigint;
+}
+
+/** Nothing was charged; the caller can act on it. */
+export interface UsageRefused {
+  readonly kind: 'refused';
+  readonly reason: RefusalReason;
+  readonly scope: LimitScope;
+  readonly message: string;
+  readonly required: bigint;
+  readonly available: bigint;
+  readonly balance: Balance;
+}
+
+const MAX_LINES = 10;
+const MAX_METADATA_BYTES = 4_096;
+/** Objects and lists within one another, the outermost counted. */
+const MAX_METADATA_DEPTH = 64;
+const MAX_FEATURE = 100;
+
+const MESSAGES: Record<RefusalReason, string> = {
+  INSUFFICIENT_CREDITS: 'There are not enough credits for this use.',
+  OVERAGE_CAP_REACHED: 'This use would pass the cap on overage.',
+  MEMBER_LIMIT_REACHED: 'This use would pass the member’s limit in this period.',
+  API_KEY_LIMIT_REACHED: 'This use would pass the key’s limit in this period.',
+  FEATURE_NOT_IN_PLAN: 'The plan does not grant this feature.',
+  ENTITY_SUSPENDED: 'The account, the user or the organization is suspended.',
+  MEMBER_SUSPENDED: 'This member is suspended in the organization.',
+  PAYMENT_PAST_DUE: 'The subscription is unpaid.',
+};
+
+/** A refusal as callers see it. */
+export function toUsageRefused(refused: Refused, balance: Balance): UsageRefused {
+  return { ...refused, message: MESSAGES[refused.reason], balance };
+}
+
+/** Lines at the rates that hold now. @throws Refusal BAD_USER_INPUT */
+export function toLines(lines: readonly LineInput[], { atLeast }: { atLeast: number }): UsageLine[] {
+  if (lines.length < atLeast || lines.length > MAX_LINES) {
+    throw new Refusal('BAD_USER_INPUT', `lines must have ${atLeast} to ${MAX_LINES} items`);
+  }
+  return lines.map(({ resource, quantity }) => {
+    if (quantity < 0n) throw new Refusal('BAD_USER_INPUT', 'quantity must not be negative');
+    return { quantity, rate: RATES[resource] };
+  });
+}
+
+/** @throws Refusal BAD_USER_INPUT */
+export function checkFeature(feature: string | null): void {
+  if (feature === null) return;
+  if (feature.length < 1 || feature.length > MAX_FEATURE || !isStorableText(feature)) {
+    throw new Refusal('BAD_USER_INPUT', `feature must have 1 to ${MAX_FEATURE} characters`);
+  }
+}
+
+/** A `\u0000` or half a surrogate pair among JSON's escapes: legal JSON that PostgreSQL cannot keep. */
+const UNSTORABLE_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
+
+/** @throws Refusal BAD_USER_INPUT */
+export function checkMetadata(metadata: Readonly<Record<string, unknown>> | null): void {
+  if (metadata === null) return;
+  // Before anything that goes down into it by calling itself, which what is deep enough brings down.
+  if (isDeeperThan(metadata, MAX_METADATA_DEPTH)) {
+    throw new Refusal('BAD_USER_INPUT', `metadata is nested more than ${MAX_METADATA_DEPTH} levels deep`);
+  }
+  const text = JSON.stringify(metadata);
+  if (Buffer.byteLength(text) > MAX_METADATA_BYTES) {
+    throw new Refusal('BAD_USER_INPUT', 'metadata is larger than 4 KiB');
+  }
+  if (!isStorableText(text) || UNSTORABLE_ESCAPE.test(text)) {
+    throw new Refusal('BAD_USER_INPUT', 'metadata must be well-formed text');
+  }
+}
+
+/** Whether more than `most` objects and lists stand within one another. Goes level by level, and no further than it must. */
+function isDeeperThan(value: object, most: number): boolean {
+  let level: object[] = [value];
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > most) return true;
+    level = level.flatMap((each) => Object.values(each) as unknown[]).filter(isObject);
+  }
+  return false;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,47 @@
+import { ApiKeyRow } from '../api-keys/api-key.entity.ts';
+import { AuditLogEntryRow } from '../billing-entities/audit-log.entity.ts';
+import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
+import { MembershipRow, PeopleNamedRow, UserOrganizationRow } from '../billing-entities/membership.entity.ts';
+import {
+  CreditAccountRow,
+  CreditGrantRow,
+  LedgerEntryRow,
+  MeterReportRow,
+  ReservationRow,
+  UsageRecordRow,
+  UsageRefundRow,
+  UsageRollupDayRow,
+  UsageRollupRow,
+  UseCounterRow,
+} from '../ledger/store/tables.entity.ts';
+import { StripeCustomerRow } from '../stripe/stripe-customer.entity.ts';
+import { StripeEventRow } from '../stripe/webhooks/stripe-event.entity.ts';
+import { PendingPaymentRow } from '../subscriptions/pending-payment.entity.ts';
+import { UnpaidBaseRow } from '../subscriptions/unpaid-base.entity.ts';
+import { ExportLinkRow } from '../usage/export-link.entity.ts';
+
+/** Every table of the application, as the ORM knows it. */
+export const entities = [
+  BillingEntityRow,
+  EntityKeyRow,
+  CreditAccountRow,
+  CreditGrantRow,
+  LedgerEntryRow,
+  UsageRecordRow,
+  ReservationRow,
+  UsageRefundRow,
+  UsageRollupDayRow,
+  UsageRollupRow,
+  UseCounterRow,
+  MeterReportRow,
+  ExportLinkRow,
+  MembershipRow,
+  UserOrganizationRow,
+  PeopleNamedRow,
+  ApiKeyRow,
+  AuditLogEntryRow,
+  StripeEventRow,
+  StripeCustomerRow,
+  PendingPaymentRow,
+  UnpaidBaseRow,
+];

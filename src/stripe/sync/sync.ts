@@ -1,0 +1,204 @@
+/**
+ * The one way in which our state follows Stripe's: everything of a customer is fetched, and written, under the customer's
+ * lock. Events, the success page and whoever reconciles all come here, so that none of them must be right about anything.
+ */
+import type { Stripe } from 'stripe';
+import type { Exclusive, Lock } from '../../db/advisory-lock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
+import { tryAll } from '../../kernel/try-all.ts';
+import type { BasePayments } from './base-payments.ts';
+import { type Clawbacks, isTouched } from './clawbacks.ts';
+import { isMissing, orMissing, type StripeClient } from '../client.ts';
+import type { Customers } from '../customers.ts';
+import type { Doubles } from './doubles.ts';
+import {
+  type Affairs,
+  chooseSubscription,
+  idOf,
+  paidBaseOf,
+  type PaidLine,
+  paidLinesOf,
+  paidSince,
+  pendingOf,
+  planItemOf,
+  standingOf,
+  wantedOf,
+} from './provider-state.ts';
+
+interface Options {
+  readonly stripe: StripeClient;
+  readonly customers: Customers;
+  readonly basePayments: BasePayments;
+  readonly clawbacks: Clawbacks;
+  readonly doubles: Doubles;
+  readonly exclusive: Exclusive;
+  readonly subscriptions: Subscriptions;
+  /** Told when something of a customer may have changed. */
+  readonly onSynced: (customerId: string) => void;
+  readonly log: Log;
+}
+
+/** What Stripe says of the subscription that counts, and of everything else. */
+interface Following {
+  readonly kept: Stripe.Subscription | null;
+  readonly schedule: Stripe.SubscriptionSchedule | null;
+  readonly affairs: Affairs;
+}
+
+export class CustomerSync {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes our state what Stripe's says. Customers that are nobody's here are left alone.
+   * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
+   */
+  async sync(customerId: string): Promise<void> {
+    await this.holding(customerId, (lock) => this.syncHeld(customerId, lock));
+  }
+
+  /** The same, after something happened to the money of a charge, be it only that a refund of it failed. */
+  async syncCharge(chargeId: string): Promise<void> {
+    const { stripe, clawbacks, customers } = this.#options;
+    const charge = await orMissing(stripe.call('charge', (sdk) => sdk.charges.retrieve(chargeId)));
+    const customerId = charge?.customer == null ? null : idOf(charge.customer);
+    if (customerId === null) return;
+    await this.holding(customerId, async (lock) => {
+      // Also of a customer who was deleted since: what the money had bought goes back with it.
+      const billingEntityId = (await customers.entityOf(customerId)) ?? (await customers.ownerOf(customerId));
+      if (billingEntityId === null) return;
+      await tryAll([
+        () => this.syncHeld(customerId, lock),
+        async () =>
+          clawbacks.settle(billingEntityId, await stripe.call('charge', (sdk) => sdk.charges.retrieve(chargeId))),
+      ]);
+    });
+  }
+
+  /** Lets go of a customer if it was deleted at Stripe, when our state has followed that. */
+  async forgetDeleted(customerId: string): Promise<void> {
+    const { customers } = this.#options;
+    await this.holding(customerId, async (lock) => {
+      if (!(await customers.isDeleted(customerId))) return;
+      await this.syncHeld(customerId, lock);
+      await customers.forget(customerId);
+    });
+  }
+
+  /** Runs `work` when nobody else does anything for this customer: what is fetched and what is written belong together. */
+  holding<T>(customerId: string, work: (lock: Lock) => Promise<T>): Promise<T> {
+    return this.#options.exclusive.run(`customer ${customerId}`, work);
+  }
+
+  /** Syncs, for who holds the customer's lock. */
+  async syncHeld(customerId: string, lock: Lock): Promise<void> {
+    await this.#syncHeld(customerId, lock, (undoing) => undoing);
+  }
+
+  /**
+   * The same, for who waits for an answer: that a second subscription cannot be undone is no failure of theirs. It is told,
+   * and tried again with the next event.
+   */
+  async answerHeld(customerId: string, lock: Lock): Promise<void> {
+    const { log } = this.#options;
+    await this.#syncHeld(customerId, lock, (undoing) =>
+      undoing.catch((error: unknown) => log.error({ err: error, customerId }, 'a second subscription is left')),
+    );
+  }
+
+  async #syncHeld(customerId: string, lock: Lock, settle: (undoing: Promise<void>) => Promise<void>): Promise<void> {
+    const { customers, clawbacks, onSynced } = this.#options;
+    const billingEntityId = await customers.entityOf(customerId);
+    if (billingEntityId === null) return;
+    const affairs = await this.#fetch(customerId);
+    const { kept, doubles } = chooseSubscription(affairs.subscriptions);
+    const schedule = kept === null ? Promise.resolve(null) : this.#scheduleOf(kept);
+    await Promise.allSettled([schedule]);
+    await lock.check();
+    // What cannot be followed, or not be refunded, is no reason to keep from a payer what else they paid for.
+    await tryAll([
+      async () => this.#follow(billingEntityId, { kept, schedule: await schedule, affairs }),
+      () => this.#credit(billingEntityId, affairs),
+      ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
+      async () => onSynced(customerId),
+      () => settle(this.#undo(doubles, { kept, affairs })),
+    ]);
+  }
+
+  async #undo(
+    doubles: readonly Stripe.Subscription[],
+    { kept, affairs }: { readonly kept: Stripe.Subscription | null; readonly affairs: Affairs },
+  ): Promise<void> {
+    const { doubles: undoing } = this.#options;
+    await tryAll([
+      ...doubles.map((double) => () => undoing.undo(double, kept, affairs)),
+      () => undoing.refund(affairs),
+    ]);
+  }
+
+  async #fetch(customer: string): Promise<Affairs> {
+    const { stripe, customers } = this.#options;
+    try {
+      const [subscriptions, invoices, charges] = await Promise.all([
+        stripe.list('subscription', (sdk, page) => sdk.subscriptions.list({ customer, status: 'all', ...page })),
+        stripe.list('invoice', (sdk, page) => sdk.invoices.list({ customer, ...page })),
+        stripe.list('charge', (sdk, page) => sdk.charges.list({ customer, ...page })),
+      ]);
+      return { subscriptions, charges, invoices: await Promise.all(invoices.map((each) => this.#withAllLines(each))) };
+    } catch (error) {
+      // Nothing is there of who was deleted. Of whom Stripe does not know at all it was perhaps another account that knew.
+      if (isMissing(error) && (await customers.isDeleted(customer))) {
+        return { subscriptions: [], invoices: [], charges: [] };
+      }
+      throw error;
+    }
+  }
+
+  /** A list of invoices has the first lines of each. */
+  async #withAllLines(invoice: Stripe.Invoice): Promise<Stripe.Invoice> {
+    if (!invoice.lines.has_more) return invoice;
+    const data = await this.#options.stripe.list('line_item', (sdk, page) =>
+      sdk.invoices.listLineItems(invoice.id, page),
+    );
+    return { ...invoice, lines: { ...invoice.lines, data, has_more: false } };
+  }
+
+  /** What is to come of the subscription; null: it goes on as it is. */
+  async #scheduleOf({ schedule }: Stripe.Subscription): Promise<Stripe.SubscriptionSchedule | null> {
+    if (schedule === null) return null;
+    const id = idOf(schedule);
+    return this.#options.stripe.call('subscription_schedule', (sdk) => sdk.subscriptionSchedules.retrieve(id));
+  }
+
+  async #follow(billingEntityId: string, { kept, schedule, affairs }: Following): Promise<void> {
+    const { subscriptions, basePayments, log } = this.#options;
+    const { invoices } = affairs;
+    const former = (await subscriptions.followed(billingEntityId))?.subscription ?? null;
+    if (kept !== null && standingOf(kept.status) === null) {
+      log.warn({ subscription: kept.id, status: kept.status }, 'a status that is not known here: as it stood before');
+    }
+    await basePayments.noteLeft(billingEntityId, { former, kept, affairs });
+    const plan = kept && planItemOf(kept);
+    const wanted = kept && plan && wantedOf(kept, { plan, schedule, invoices, former });
+    const paidUnits = (kept && paidBaseOf(kept, invoices))?.units ?? 0;
+    await subscriptions.follow(billingEntityId, { wanted, paidUnits });
+    await subscriptions.notePending(billingEntityId, kept && pendingOf(kept, invoices));
+    await basePayments.settle(billingEntityId, affairs);
+  }
+
+  /** What was paid besides; of prorations those that were paid in the period that runs, since their credits end with it. */
+  async #credit(billingEntityId: string, affairs: Affairs): Promise<void> {
+    const { subscriptions } = this.#options;
+    const followed = await subscriptions.followed(billingEntityId);
+    const since = followed && paidSince(followed, affairs);
+    const isOver = ({ paidAt }: PaidLine): boolean => paidAt !== null && (since === null || paidAt < since);
+    const due = paidLinesOf(affairs)
+      .filter((line) => !isOver(line))
+      .map((line) => ({ ...line, billingEntityId, reason: null }));
+    for (const line of await subscriptions.uncredited(billingEntityId, due)) await subscriptions.credit(line);
+  }
+}

@@ -1,0 +1,193 @@
+/** The inbox of webhooks: every event once, and a job for whom it concerns until it has been handled. */
+import { z } from 'zod';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Database } from '../../db/database.ts';
+import type { Jobs } from '../../jobs/jobs.ts';
+import { tryAll } from '../../kernel/try-all.ts';
+import type { StripeEvents } from './events.ts';
+
+/** What of an event is kept. */
+export interface StripeEvent {
+  /** Stripe's. */
+  readonly id: string;
+  /** Such as `invoice.paid`; Stripe may send any. */
+  readonly type: string;
+  /** Of v2: a notification that says nothing but whom and what it concerns. */
+  readonly thin: boolean;
+  /** What it is about: an invoice, a subscription. */
+  readonly objectId: string | null;
+  readonly customerId: string | null;
+  readonly createdAt: Date;
+}
+
+interface Options {
+  readonly database: Database;
+  readonly jobs: Jobs;
+  readonly events: StripeEvents;
+  readonly clock: Clock;
+}
+
+const HANDLE = 'stripe.event';
+const HANDLE_CUSTOMER = 'stripe.customer';
+const FORGET = 'stripe.forget_events';
+const EVENT = z.object({ event: z.string() });
+const CUSTOMER = z.object({ customer: z.string() });
+
+/** Stripe sends an event again for up to three days by itself, and for thirty when somebody asks for it. */
+const REMEMBERED_DAYS = 60;
+
+/** Events without a job that are given one at a time. */
+const SWEPT_AT_ONCE = 500;
+
+export class Inbox {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+    const { jobs } = options;
+    jobs.define(HANDLE, { parse: (payload) => EVENT.parse(payload), run: ({ event }) => this.#handle(event) });
+    jobs.define(HANDLE_CUSTOMER, {
+      parse: (payload) => CUSTOMER.parse(payload),
+      run: ({ customer }) => this.#handleAllOf(customer),
+    });
+    jobs.define(FORGET, { parse: () => null, run: () => this.#forget() });
+    jobs.schedule({ task: FORGET, cron: '17 3 * * *' });
+    jobs.tend(() => this.sweep());
+  }
+
+  /**
+   * Takes an event that is certainly Stripe's. When this resolves it is on disk, and will be handled even if the process
+   * dies now; so Stripe may be told.
+   * @returns whether nobody had told of it before
+   */
+  async take(event: StripeEvent): Promise<boolean> {
+    const { database, clock } = this.#options;
+    const { id, type, thin, objectId, customerId, createdAt } = event;
+    const { rowCount } = await database.query({
+      name: 'stripe-event-take',
+      text: `insert into stripe_event (id, type, thin, object_id, customer_id, created_at, received_at)
+        values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do nothing`,
+      values: [id, type, thin, objectId, customerId, createdAt, clock.now()],
+    });
+    // Delivered before; it may still be that no job came of it.
+    const isNew = rowCount !== 0;
+    if (isNew || (await this.#isOpen(id))) await this.#enqueue(event);
+    return isNew;
+  }
+
+  /** When Stripe made the newest event of which anybody told; null: nobody has told of any. */
+  async newest(): Promise<Date | null> {
+    const { rows } = await this.#options.database.query<{ newest: Date | null }>(
+      'select max(created_at) as newest from stripe_event where not thin',
+    );
+    return rows[0]?.newest ?? null;
+  }
+
+  /** Events that nobody has handled yet. */
+  async unprocessed(): Promise<number> {
+    const { rows } = await this.#options.database.query<{ count: number }>(
+      'select count(*)::int as count from stripe_event where processed_at is null',
+    );
+    return rows[0]?.count ?? 0;
+  }
+
+  /** Gives events a job that have none, because a process died between the two. */
+  async sweep(): Promise<void> {
+    const { rows } = await this.#options.database.query<{ id: string; customer_id: string | null }>(
+      `select e.id, e.customer_id from stripe_event e
+       where e.processed_at is null and not exists (
+         select from graphile_worker._private_jobs j
+         where j.key = coalesce($2 || ' ' || e.customer_id, $1 || ' ' || e.id))
+       order by e.received_at limit $3`,
+      [HANDLE, HANDLE_CUSTOMER, SWEPT_AT_ONCE],
+    );
+    const customers = new Set<string>();
+    for (const { id, customer_id: customerId } of rows) {
+      if (customerId !== null && customers.has(customerId)) continue;
+      if (customerId !== null) customers.add(customerId);
+      await this.#enqueue({ id, customerId });
+    }
+  }
+
+  /**
+   * Of one customer there is one job for all events: they come in swarms, and all of them come to fetching the same
+   * things. One that runs already is done again, because it may have looked before this event was there.
+   */
+  async #enqueue({ id, customerId }: Pick<StripeEvent, 'id' | 'customerId'>): Promise<void> {
+    const { jobs } = this.#options;
+    if (customerId === null) await jobs.add(HANDLE, { event: id }, { key: `${HANDLE} ${id}`, keep: 'first' });
+    else {
+      const key = `${HANDLE_CUSTOMER} ${customerId}`;
+      await jobs.add(HANDLE_CUSTOMER, { customer: customerId }, { key, queue: key });
+    }
+  }
+
+  async #isOpen(id: string): Promise<boolean> {
+    const { rowCount } = await this.#options.database.query(
+      'select from stripe_event where id = $1 and processed_at is null',
+      [id],
+    );
+    return rowCount !== 0;
+  }
+
+  async #handle(id: string): Promise<void> {
+    const { rows } = await this.#options.database.query<EventRow>(
+      `select ${COLUMNS} from stripe_event where id = $1 and processed_at is null`,
+      [id],
+    );
+    for (const row of rows) {
+      const event = toEvent(row);
+      if (event.customerId !== null) await this.#options.events.handleCustomer(event.customerId);
+      await this.#handleOne(event);
+    }
+  }
+
+  /**
+   * What is there when this begins. One event that cannot be handled is in nobody's way; while the customer cannot be
+   * followed, all of them are handled again.
+   */
+  async #handleAllOf(customerId: string): Promise<void> {
+    const { rows } = await this.#options.database.query<EventRow>(
+      `select ${COLUMNS} from stripe_event where processed_at is null and customer_id = $1 order by received_at, id`,
+      [customerId],
+    );
+    if (rows.length === 0) return;
+    const { events } = this.#options;
+    let isFollowed = false;
+    await tryAll([
+      async () => {
+        await events.handleCustomer(customerId);
+        isFollowed = true;
+      },
+      ...rows.map(toEvent).map((event) => () => (isFollowed ? this.#handleOne(event) : events.handle(event))),
+    ]);
+  }
+
+  async #handleOne(event: StripeEvent): Promise<void> {
+    const { database, events, clock } = this.#options;
+    await events.handle(event);
+    await database.query('update stripe_event set processed_at = $2 where id = $1', [event.id, clock.now()]);
+  }
+
+  async #forget(): Promise<void> {
+    const { database, clock } = this.#options;
+    const before = new Date(clock.now().getTime() - REMEMBERED_DAYS * 86_400_000);
+    await database.query('delete from stripe_event where processed_at < $1', [before]);
+  }
+}
+
+const COLUMNS = 'id, type, thin, object_id, customer_id, created_at';
+
+interface EventRow {
+  id: string;
+  type: string;
+  thin: boolean;
+  object_id: string | null;
+  customer_id: string | null;
+  created_at: Date;
+}
+
+function toEvent(row: EventRow): StripeEvent {
+  const { id, type, thin, object_id: objectId, customer_id: customerId, created_at: createdAt } = row;
+  return { id, type, thin, objectId, customerId, createdAt };
+}

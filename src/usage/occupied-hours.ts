@@ -1,0 +1,62 @@
+/** Where in time selected use lies, as its sums tell: what is seldom used is found without reading what lies between. */
+import type { Conditions } from '../db/where.ts';
+import { addSelection, type Selection } from './use-filter.ts';
+
+/** Whose the sums are: a condition on such a table or its alias. */
+export type OwnedBy = (table: string, where: Conditions) => string;
+
+interface Wanted {
+  readonly own: OwnedBy;
+  readonly selection: Selection;
+  /** Inclusive. */
+  readonly from: Date | null;
+  /** Inclusive: records of this very instant may be wanted. */
+  readonly until: Date | null;
+  /** How many records are wanted. */
+  readonly count: number;
+}
+
+/**
+ * A common table expression `place` of the newest hours that have as many of these records as are wanted: the newest days
+ * first, and the hours of those. What `until` cuts through may have less than its sums say, and is not counted upon.
+ * @param statement whose values its own are added to
+ */
+export function placesOf({ own, selection, from, until, count }: Wanted, statement: Conditions): string {
+  const wanted = statement.value(count);
+  /** Beginnings of hours or days, newest first, as far as what is counted upon before them is too little. */
+  const newest = (source: string, countedUpon: string): string => `(
+      select start from (
+        select start, sum(records) over (order by start desc) - records as before from (
+          select r.start, ${countedUpon} as records from ${source} order by r.start desc limit ${wanted}::int + 1
+        ) r
+      ) r where before < ${wanted}
+    )`;
+  const sums = (table: string, unit: { column: string; length: string }, within: string | null): string => {
+    const where = statement.part();
+    const { column, length } = unit;
+    where.and(own('s', where));
+    if (from) where.and(`s.${column} > ${where.value(from)}::timestamptz - interval '${length}'`);
+    if (until) where.and(`s.${column} <= ${where.value(until)}::timestamptz`);
+    if (within) where.and(within);
+    addSelection(where, 's', selection);
+    return `(select s.${column} as start, sum(s.records) as records from ${table} s ${where.clause}
+      group by s.${column} order by s.${column} desc limit ${wanted}::int + 1) r`;
+  };
+  const whole = (length: string): string =>
+    until === null
+      ? 'r.records'
+      : `case when r.start + interval '${length}' <= ${statement.value(until)}::timestamptz then r.records else 0 end`;
+  const [day, hour] = [
+    { column: 'day', length: '24 hours' },
+    { column: 'hour', length: '1 hour' },
+  ];
+  const withinDay = `s.hour >= d.start and s.hour < d.start + interval '24 hours'`;
+  return `place as materialized (
+    select start from ${newest(
+      // Day by day: a plain join may read all hours that there are, and hold each against the days.
+      `${newest(sums('usage_rollup_day', day, null), whole(day.length))} d
+       cross join lateral ${sums('usage_rollup', hour, withinDay)}`,
+      whole(hour.length),
+    )} p
+  )`;
+}
