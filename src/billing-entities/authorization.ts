@@ -3,6 +3,8 @@
  * code asks this table, `viewerPermissions` answers from it, docs/permissions.md is written from it and tests run over it.
  */
 import { Refusal } from '../kernel/refusal.ts';
+import type { Sender } from '../ledger/rules/commands.ts';
+import { ownEntity } from './access.ts';
 import type { BillingEntity } from './billing-entity.entity.ts';
 import type { Membership } from './membership.entity.ts';
 import type { Principal } from './principal.ts';
@@ -115,6 +117,15 @@ export function relationOf(
       if (membership === null) return 'STRANGER';
       return membership.status === 'ACTIVE' ? membership.role : membership.status;
   }
+}
+
+/** Who asks, as the ledger has to know them. */
+export function senderOf(principal: Principal): Sender {
+  return {
+    entityId: ownEntity(principal),
+    isPerson: principal.kind === 'USER',
+    sees: (billingEntityId, membership) => may(relationOf(principal, { billingEntityId }, membership), 'credits.read'),
+  };
 }
 
 /** Whether the table says so. */

@@ -1,6 +1,7 @@
 /** What operators do to a balance by hand. */
 import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
+import { senderOf } from '../billing-entities/authorization.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import { parseRecordId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
@@ -74,7 +75,7 @@ export class Administration {
       kind: 'grant',
       billingEntityId,
       actor: actorOf(principal),
-      principal,
+      sender: senderOf(principal),
       audited: true,
       idempotency: idempotency(input.idempotencyKey, 'grant', [billingEntityId, ...effect]),
       grantId: uuidv7(),
@@ -96,7 +97,7 @@ export class Administration {
       kind: 'adjust',
       billingEntityId,
       actor: actorOf(principal),
-      principal,
+      sender: senderOf(principal),
       audited: true,
       idempotency: idempotency(input.idempotencyKey, 'adjust', [billingEntityId, amount, reason]),
       grantId: uuidv7(),
@@ -116,7 +117,7 @@ export class Administration {
       kind: 'refund',
       billingEntityId,
       actor: actorOf(principal),
-      principal,
+      sender: senderOf(principal),
       audited: true,
       idempotency: idempotency(input.idempotencyKey, 'refund', [billingEntityId, sequence, line, reason]),
       record: { sequence, line },

@@ -1,6 +1,6 @@
 /** Credits moved between accounts by hand, and taken back along the way that they went (rules 23 and 24). */
 import { actorOf } from '../billing-entities/access.ts';
-import { may, type Relation } from '../billing-entities/authorization.ts';
+import { may, type Relation, senderOf } from '../billing-entities/authorization.ts';
 import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Members } from '../billing-entities/members.ts';
@@ -98,7 +98,7 @@ export class Transfers {
       billingEntityId: fromBillingEntityId,
       toBillingEntityId,
       actor: actorOf(principal),
-      principal,
+      sender: senderOf(principal),
       refusal,
       audited: true,
       idempotency: idempotency(input.idempotencyKey, 'transfer', [

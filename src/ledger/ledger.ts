@@ -3,7 +3,6 @@
  * transaction that locks the accounts, loads what deciding needs, lets the pure core decide in order, appends and commits.
  */
 import type { Pool, PoolClient } from 'pg';
-import { ownEntity } from '../billing-entities/access.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isTransient } from '../db/errors.ts';
 import { rollUp } from './rules/rollup.ts';
@@ -329,12 +328,11 @@ class Batch {
   #answering(command: Command): Answering | null {
     const effects = accountsOfKey(command).flatMap((id) => this.#effectIn(id, command) ?? []);
     if (effects.length === 0) return null;
-    const { actor, principal } = command;
-    const entityId = principal === undefined ? null : ownEntity(principal);
+    const { actor, sender } = command;
     return answering(effects, {
       actor,
-      entityId,
-      sees: (id) => this.#sees(principal, id),
+      entityId: sender?.entityId ?? null,
+      sees: (id) => this.#sees(sender, id),
       hearsOnlyOwn: command.kind === 'transfer' && command.refusal != null,
     });
   }

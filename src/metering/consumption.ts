@@ -1,6 +1,7 @@
 /** Use, from what a caller says to what the ledger answers: validated, routed to whoever pays, made a command. */
 import type { Logger } from 'pino';
 import { actorOf } from '../billing-entities/access.ts';
+import { senderOf } from '../billing-entities/authorization.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Routing } from './payer-routing.ts';
 import { parseReservationId } from '../kernel/public-ids.ts';
@@ -184,7 +185,7 @@ export class Consumption {
       kind: 'consume',
       ...routed,
       actor: actorOf(principal),
-      principal,
+      sender: senderOf(principal),
       idempotency: idempotency(input.idempotencyKey, 'consume', [
         routed.userId,
         quantitiesOf(input),
@@ -209,7 +210,7 @@ export class Consumption {
       kind: 'settle',
       billingEntityId,
       actor: actorOf(principal),
-      principal,
+      sender: senderOf(principal),
       idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
       reservationId: id,
       anyHold: handlesAnyHold(principal),

@@ -1,6 +1,7 @@
 /** Reservations: credits that running work keeps until it is settled, released, or out of time (rule 15). */
 import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
+import { senderOf } from '../billing-entities/authorization.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Routing } from './payer-routing.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -75,7 +76,7 @@ export class Reservations {
         kind: 'reserve',
         ...routed,
         actor: actorOf(principal),
-        principal,
+        sender: senderOf(principal),
         idempotency: idempotency(input.idempotencyKey, 'reserve', [
           routed.userId,
           input.lines.map(({ resource, quantity }) => [resource, quantity]),

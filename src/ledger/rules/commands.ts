@@ -1,5 +1,4 @@
 /** What can be asked of an account, and what asking comes to. */
-import type { Principal } from '../../billing-entities/principal.ts';
 import type { Rate } from '../../plans/rates.ts';
 import type {
   Account,
@@ -32,11 +31,26 @@ export interface Cause {
   readonly idempotency: Idempotency | null;
 }
 
+/** Who sends a command, as far as the ledger has to know them. What they may see is decided elsewhere, and asked here. */
+export interface Sender {
+  /** The billing entity that they are, or act for; null: none. */
+  readonly entityId: string | null;
+  /** Whether their membership of an organization lets them see more: a person's does. */
+  readonly isPerson: boolean;
+  /** Whether they see the balance of this account, with the membership that they have there. */
+  readonly sees: (billingEntityId: string, membership: SenderMembership | null) => boolean;
+}
+
+export interface SenderMembership {
+  readonly role: 'OWNER' | 'ADMIN' | 'BILLING' | 'MEMBER';
+  readonly status: 'ACTIVE' | 'SUSPENDED' | 'INVITED';
+}
+
 interface CommandBase extends Cause {
   /** The account that it is about; its key stands there. */
   readonly billingEntityId: string;
   /** Who asks, which decides whose effects their key meets (rule 20). Absent: the system, which sees no account. */
-  readonly principal?: Principal;
+  readonly sender?: Sender;
   /** Why it is refused, as was found on the way here. The key goes first: an effect that it had before is the answer all the same. */
   readonly refusal?: Rejected | null;
   /** Somebody did it by hand: the audit logs of the accounts that it touches say so, in the same transaction. */

@@ -1,13 +1,9 @@
 /** Effects that keys already had, with what decides to whom they are told: loaded under the locks, and only where there are any. */
 import type { ClientBase } from 'pg';
-import { ownEntity } from '../../billing-entities/access.ts';
-import { may, relationOf } from '../../billing-entities/authorization.ts';
-import type { Membership } from '../../billing-entities/membership.entity.ts';
-import type { Principal } from '../../billing-entities/principal.ts';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import { allowanceOf, type EntryKind, usedRatio } from '../rules/account.ts';
 import type { Balance } from '../rules/balance.ts';
-import { accountsOfKey, type Command } from '../rules/commands.ts';
+import { accountsOfKey, type Command, type Sender, type SenderMembership } from '../rules/commands.ts';
 import { all, isIn, prepared, scopeOf } from './statements.ts';
 import type { Effect } from '../rules/answered-again.ts';
 
@@ -75,18 +71,16 @@ const MEMBERSHIPS = {
     ) m`,
 };
 
-interface MembershipRow {
+interface MembershipRow extends SenderMembership {
   billing_entity_id: string;
   user_id: string;
-  role: Membership['role'];
-  status: Membership['status'];
 }
 
 /** What was found of keys that had their effect before. */
 export interface Effects {
   readonly effects: readonly Effect[];
   /** Whether this caller may see this account now; who is nobody sees none. */
-  readonly sees: (principal: Principal | undefined, billingEntityId: string) => boolean;
+  readonly sees: (sender: Sender | undefined, billingEntityId: string) => boolean;
 }
 
 /** Asks nothing for keys that are new, nor where who retries sees the account whatever they belong to. */
@@ -126,13 +120,8 @@ export async function loadEffects(
       const row = detailOf.get(`${each.billingEntityId} ${each.sequence}`);
       return { ...each, userId: row?.user_id ?? null, balance: row ? balanceThen(row) : null };
     }),
-    sees: (principal, billingEntityId) =>
-      principal !== undefined &&
-      isVisible(
-        principal,
-        billingEntityId,
-        membershipOf.get(`${billingEntityId} ${ownEntity(principal) ?? ''}`) ?? null,
-      ),
+    sees: (sender, billingEntityId) =>
+      sender?.sees(billingEntityId, membershipOf.get(`${billingEntityId} ${sender.entityId ?? ''}`) ?? null) ?? false,
   };
 }
 
@@ -155,7 +144,7 @@ function questionsOf(
   const effects = new Map<string, KnownKey>();
   const memberships = new Map<string, readonly [string, string]>();
   for (const command of commands) {
-    const { idempotency, principal } = command;
+    const { idempotency, sender } = command;
     if (idempotency === null) continue;
     const names = accountsOfKey(command).map((id) => [id, nameOf(id, idempotency.key)] as const);
     const hits = names.filter(([, name]) => knownBy.has(name)).length;
@@ -164,22 +153,13 @@ function questionsOf(
       const effect = knownBy.get(name);
       const twins = (carriers.get(name) ?? 0) - (isFirst ? 1 : 0);
       if (effect === undefined && twins === 0) return;
-      const isSeen = principal !== undefined && isVisible(principal, id, null);
+      const isSeen = sender?.sees(id, null) ?? false;
       if (effect !== undefined && (!isSeen || hits > 1)) effects.set(name, effect);
-      if (!isSeen && principal?.kind === 'USER') {
-        memberships.set(`${id} ${principal.billingEntityId}`, [id, principal.billingEntityId]);
-      }
+      const entityId = sender?.isPerson === true ? sender.entityId : null;
+      if (!isSeen && entityId !== null) memberships.set(`${id} ${entityId}`, [id, entityId]);
     });
   }
   return { effects, memberships };
-}
-
-function isVisible(
-  principal: Principal,
-  billingEntityId: string,
-  membership: Pick<Membership, 'role' | 'status'> | null,
-): boolean {
-  return may(relationOf(principal, { billingEntityId }, membership), 'credits.read');
 }
 
 function balanceThen(row: EffectRow): Balance {
