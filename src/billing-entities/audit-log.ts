@@ -1,6 +1,6 @@
 /**
  * What administrators and operators did to an entity. A row is written in the transaction of the change itself: here for
- * what is changed through the ORM, in credits/audited.ts for what the ledger changes. Append-only; a trigger sees to it.
+ * what is changed through the ORM, in ledger/store/audit-rows.ts for what the ledger changes. Append-only; a trigger sees to it.
  */
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';

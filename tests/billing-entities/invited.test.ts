@@ -297,9 +297,9 @@ const ASKING: Readonly<Record<string, string>> = {
   'billing-entities/membership-rows.ts': 'writes them',
   'billing-entities/membership.entity.ts': 'is the table',
   'billing-entities/organizations.ts': 'finds none under a user’s id, and INVITED may do nothing there',
-  'credits/ledger-effects.ts': 'passes them over',
-  'credits/ledger-terms.ts': 'passes them over',
-  'db/entities.ts': 'names the table',
+  'ledger/store/known-effects.ts': 'passes them over',
+  'ledger/store/usage-context.ts': 'passes them over',
+  'persistence/entities.ts': 'names the table',
 };
 
 it('every place in the source that asks for a membership is known, and each statement says what it makes of who is invited', async () => {
