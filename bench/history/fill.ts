@@ -5,13 +5,13 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../../src/kernel/clock.ts';
 import type { Command, UsageLine } from '../../src/ledger/rules/commands.ts';
 import { idempotency } from '../../src/ledger/idempotency.ts';
-import type { Committed } from '../../src/ledger/ledger.ts';
 import { migrate } from '../../src/persistence/migrate.ts';
 import { FREE_TRIAL } from '../../src/plans/plans.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { type DomainServices, openServices } from '../../src/services.ts';
 import { runStatement } from '../database.ts';
 import { drawUse, FEATURES, randomFrom, type Use } from './uses.ts';
+import type { Committed } from '../../src/ledger/outcome.ts';
 
 /** Who pays for nearly all of it. */
 export const PAYER = 'history-payer';

@@ -1,10 +1,9 @@
-/** What callers say of a key, checked. A refusal never repeats a secret: it may be one, in the wrong place. */
-import type { BillingMode } from '../ledger/rules/account.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';
 import type { ApiKeyProvider } from './api-key.ts';
 import type { ApiKeyType } from './api-key.entity.ts';
 import { KEY_NAMESPACE } from './key-format.ts';
+import type { BillingMode } from '../ledger/rules/attribution.ts';
 
 export interface CreateKeyInput {
   readonly name: string;

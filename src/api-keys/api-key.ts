@@ -1,7 +1,6 @@
-/** A key as everybody but its bearer may know it, and how it is read from its row. */
-import type { ApiKeyRef, BillingMode } from '../ledger/rules/account.ts';
 import type { ApiKeyType } from './api-key.entity.ts';
 import type { Binding } from './envelope.ts';
+import type { ApiKeyRef, BillingMode } from '../ledger/rules/attribution.ts';
 
 export type ApiKeyProvider = 'OPENAI' | 'ANTHROPIC';
 export type ApiKeyStatus = 'ACTIVE' | 'EXPIRED' | 'REVOKED';

@@ -4,7 +4,6 @@ import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { ApiKeyRef } from '../ledger/rules/account.ts';
 import type { Database } from '../db/database.ts';
 import { Conditions, ownersOf } from '../db/where.ts';
 import { apiKeyId } from '../kernel/public-ids.ts';
@@ -25,6 +24,7 @@ import {
 import type { Audit, Queryable } from '../billing-entities/audit-log.ts';
 import { type KeyRing, seal } from './envelope.ts';
 import { hashOfKey, hintOf, makeKey } from './key-format.ts';
+import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 
 interface Options {
   readonly database: Database;

@@ -1,13 +1,13 @@
 /** PLATFORM keys as bearers: whom one acts for, whether it still may, and when it last did. */
 import type { ApiKeyPrincipal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { ApiKeyRef } from '../ledger/rules/account.ts';
 import type { Database } from '../db/database.ts';
 import { apiKeyId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { statusOf } from './api-key.ts';
 import { hashOfKey, isSameHash, parseKey } from './key-format.ts';
 import type { KeyUse } from './key-use.ts';
+import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 
 interface BearerRow {
   billing_entity_id: string;

@@ -5,7 +5,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { parse, stringify } from 'uuid';
-import type { ApiKeyRef } from '../ledger/rules/account.ts';
+import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 
 /** Whatever begins so is meant to be one of our keys, and is no JSON Web Token. */
 export const KEY_NAMESPACE = 'tg_';

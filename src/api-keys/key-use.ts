@@ -1,8 +1,8 @@
 /** When keys were last used, roughly: noted in memory, and written together once a minute, never with the use itself. */
 import type { Logger } from 'pino';
 import type { Clock } from '../kernel/clock.ts';
-import type { ApiKeyRef } from '../ledger/rules/account.ts';
 import type { Database } from '../db/database.ts';
+import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 
 interface Options {
   readonly database: Database;

@@ -6,7 +6,6 @@ import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts
 import type { MembershipStatus } from '../billing-entities/membership.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { ApiKeyRef } from '../ledger/rules/account.ts';
 import type { Database } from '../db/database.ts';
 import { apiKeyId, parseApiKeyId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
@@ -14,6 +13,7 @@ import { type ApiKey, type ApiKeyProvider, KEY_COLUMNS, type KeyRow, secretBindi
 import type { Audit } from '../billing-entities/audit-log.ts';
 import { type KeyRing, UnreadableSecretError, unseal } from './envelope.ts';
 import type { KeyUse } from './key-use.ts';
+import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 
 interface Options {
   readonly database: Database;

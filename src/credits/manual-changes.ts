@@ -8,11 +8,11 @@ import { Refusal } from '../kernel/refusal.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
 import type { Command } from '../ledger/rules/commands.ts';
 import type { Grant, GrantSource } from '../ledger/rules/grants.ts';
-import type { Entry } from '../ledger/rules/account.ts';
 import type { History } from '../ledger/statements.ts';
 import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { checkReason } from '../billing-entities/audit-reason.ts';
+import type { Entry } from '../ledger/rules/entries.ts';
 
 export interface GrantInput {
   readonly idempotencyKey: string;

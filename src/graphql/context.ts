@@ -5,16 +5,16 @@ import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts
 import type { Membership } from '../billing-entities/membership.entity.ts';
 import type { MembershipKey, MemberUse } from '../billing-entities/member-use.ts';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { ApiKeyRef, UsageRecord } from '../ledger/rules/account.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
 import type { Grant } from '../ledger/rules/grants.ts';
 import type { Hold } from '../ledger/rules/holds.ts';
-import type { Entry } from '../ledger/rules/account.ts';
 import type { FairTurns } from '../db/fair-turns.ts';
 import type { DomainServices } from '../services.ts';
 import type { PlanState } from '../subscriptions/subscriptions.ts';
 import { PageLoaders } from './page-loaders.ts';
 import { readsOf } from './reads.ts';
+import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
+import type { UsageRecord, Entry } from '../ledger/rules/entries.ts';
 
 /** What resolvers reach: who asks, the domain, and loaders that live for one operation. */
 export interface RequestContext {

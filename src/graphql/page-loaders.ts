@@ -3,12 +3,12 @@ import DataLoader from 'dataloader';
 import type { ApiKey } from '../api-keys/api-key.ts';
 import type { AuditLogEntry, AuditLogFilter } from '../billing-entities/audit-log.ts';
 import type { Membership } from '../billing-entities/membership.entity.ts';
-import type { Entry } from '../ledger/rules/account.ts';
 import type { Grant } from '../ledger/rules/grants.ts';
 import type { LedgerFilter } from '../ledger/statements.ts';
 import type { Hold, HoldStatus } from '../ledger/rules/holds.ts';
 import type { Page, PageRequest } from '../kernel/pagination.ts';
 import type { DomainServices } from '../services.ts';
+import type { Entry } from '../ledger/rules/entries.ts';
 
 /** One page of one billing entity, and which. `terms` are what JSON can tell apart. */
 interface Wanted<Terms> {

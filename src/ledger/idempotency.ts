@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';
-import type { Idempotency } from './rules/account.ts';
+import type { Idempotency } from './rules/entries.ts';
 
 const MAX_KEY = 200;
 const FINGERPRINT_BYTES = 16;

@@ -11,9 +11,9 @@ import {
   toPage,
   toPages,
 } from '../kernel/pagination.ts';
-import type { Entry } from './rules/account.ts';
 import { type Grant, isPromotional } from './rules/grants.ts';
 import { ENTRY_COLUMNS, type EntryRow, GRANT_COLUMNS, type GrantRow, toEntry, toGrant } from './store/rows.ts';
+import type { Entry } from './rules/entries.ts';
 
 export interface LedgerFilter {
   readonly kinds: readonly string[] | null;

@@ -4,7 +4,8 @@ import type { Attribution, Route, Routing } from './payer-routing.ts';
 import { unavailable } from '../db/errors.ts';
 import type { Refusal } from '../kernel/refusal.ts';
 import { type ConsumeCommand, type Misrouted, type ReserveCommand, toRejected } from '../ledger/rules/commands.ts';
-import type { Ledger, Outcome } from '../ledger/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Outcome } from '../ledger/outcome.ts';
 
 type UseCommand = ConsumeCommand | ReserveCommand;
 

@@ -6,13 +6,13 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Routing } from './payer-routing.ts';
 import { parseReservationId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import { type ApiKeyRef, balanceOf, type BillingMode, type UsageRecord } from '../ledger/rules/account.ts';
+import { balanceOf } from '../ledger/rules/account.ts';
 import type { Accounts } from '../ledger/accounts.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
 import { ATTEMPTS, type Charged, chargeWhoPays, keepsChanging, placeOf, toRouted } from './charge-payer.ts';
 import type { ConsumeCommand } from '../ledger/rules/commands.ts';
 import { idempotency } from '../ledger/idempotency.ts';
-import type { Ledger, Outcome } from '../ledger/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { handlesAnyHold } from './reservations.ts';
 import { consume, modeOf, priceOf } from '../ledger/rules/usage.ts';
 import {
@@ -23,6 +23,9 @@ import {
   toUsageRefused,
   type UsageRefused,
 } from './usage-input.ts';
+import type { ApiKeyRef, BillingMode } from '../ledger/rules/attribution.ts';
+import type { UsageRecord } from '../ledger/rules/entries.ts';
+import type { Outcome } from '../ledger/outcome.ts';
 
 export interface ConsumeInput extends Attribution {
   readonly idempotencyKey: string;

@@ -1,10 +1,10 @@
 /** Overage on its way to the meter: frozen by the ledger, delivered by whoever knows the provider (rule 28). */
 import { v7 as uuidv7 } from 'uuid';
-import type { MeterReport } from '../ledger/rules/account.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { type Delivery, reportChecksum } from '../ledger/store/columns.ts';
 import { REPORT_COLUMNS, type ReportRow, toReport } from '../ledger/store/rows.ts';
 import type { Database } from '../db/database.ts';
+import type { MeterReport } from '../ledger/rules/entries.ts';
 
 /** A report and what became of it. */
 export type DeliveredReport = MeterReport & Delivery;

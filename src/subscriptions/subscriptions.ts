@@ -11,7 +11,7 @@ import { systemKey } from '../ledger/idempotency.ts';
 import { calendarMonth, type Period } from '../ledger/rules/periods.ts';
 import { newId } from '../ledger/store/new-id.ts';
 import { nameOfBase } from '../ledger/rules/period-close.ts';
-import type { Committed, Ledger, Replayed } from '../ledger/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/rows.ts';
 import { checkReason } from '../billing-entities/audit-reason.ts';
 import {
@@ -24,6 +24,7 @@ import {
 import type { Database } from '../db/database.ts';
 import { FREE_TRIAL, PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../plans/plans.ts';
 import { Refusal } from '../kernel/refusal.ts';
+import type { Committed, Replayed } from '../ledger/outcome.ts';
 
 /** Which plan an entity has, and on what terms. */
 export interface PlanState {

@@ -1,8 +1,8 @@
-/** What stands in the columns of exported files. Names and order are part of the API: columns are added at the end. */
-import type { ApiKeyRef, Entry, UsageRecord } from '../ledger/rules/account.ts';
 import { carryToDecimal } from '../ledger/rules/pricing.ts';
 import { apiKeyId, entryId, grantId, recordId, reservationId } from '../kernel/public-ids.ts';
 import type { Columns } from './csv.ts';
+import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
+import type { Entry, UsageRecord } from '../ledger/rules/entries.ts';
 
 /** A usage record with what other tables say of it. */
 export interface UsageRow {

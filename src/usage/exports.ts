@@ -8,7 +8,6 @@ import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts
 import type { Members } from '../billing-entities/members.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Entry, UsageRecord } from '../ledger/rules/account.ts';
 import type { History } from '../ledger/statements.ts';
 import type { Database } from '../db/database.ts';
 import { Refusal } from '../kernel/refusal.ts';
@@ -16,6 +15,7 @@ import { csvOf } from './csv.ts';
 import { LEDGER_COLUMNS, type LedgerRow, USAGE_COLUMNS, type UsageRow } from './export-columns.ts';
 import { type Export, type ExportKind, type ExportLink, ExportLinks } from './export-links.ts';
 import type { UsageHistory } from './usage-history.ts';
+import type { Entry, UsageRecord } from '../ledger/rules/entries.ts';
 
 /** A file on its way. */
 export interface ExportFile {

@@ -1,13 +1,14 @@
 /** What was used: records read in pages, and watched as they come. */
 import { Conditions } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
-import { sooner, type UsageRecord } from '../ledger/rules/account.ts';
+import { sooner } from '../ledger/rules/account.ts';
 import { parseRecordId } from '../kernel/public-ids.ts';
 import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../kernel/pagination.ts';
 import { type OwnedBy, placesOf } from './occupied-hours.ts';
 import { type Changes, type Reading, type UsageEvent, type UsageStream, UsageStreams } from './usage-streams.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from '../ledger/store/usage-record-row.ts';
 import { addSelection, othersIn, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
+import type { UsageRecord } from '../ledger/rules/entries.ts';
 
 export interface UsageFilter extends UseFilter {
   /** By occurredAt, inclusive. */

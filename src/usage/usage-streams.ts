@@ -1,5 +1,4 @@
-/** Use, watched as it is recorded. */
-import type { UsageRecord } from '../ledger/rules/account.ts';
+import type { UsageRecord } from '../ledger/rules/entries.ts';
 
 /** New records since the last event: the newest few, and how many more there were. */
 export interface UsageEvent {

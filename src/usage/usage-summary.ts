@@ -1,5 +1,3 @@
-/** What was used, summed up: by time, by person, by what it was. Reads sums of hours and days, never records. */
-import type { ApiKeyRef, BillingMode } from '../ledger/rules/account.ts';
 import { NOBODY } from '../ledger/store/columns.ts';
 import { Conditions } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
@@ -7,6 +5,7 @@ import type { Resource } from '../plans/rates.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { type CalendarSpan, TimeZone } from './time-zone.ts';
 import { addSelection, othersIn, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
+import type { ApiKeyRef, BillingMode } from '../ledger/rules/attribution.ts';
 
 export type UsageInterval = 'HOUR' | 'DAY' | 'MONTH' | 'TOTAL';
 export type UsageDimension = 'USER' | 'API_KEY' | 'RESOURCE' | 'BILLING_MODE' | 'FEATURE';

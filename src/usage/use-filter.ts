@@ -1,11 +1,10 @@
-/** Whose use, and of what: the conditions that records and their sums have in common. */
-import type { BillingMode } from '../ledger/rules/account.ts';
 import { NOBODY } from '../ledger/store/columns.ts';
 import type { Conditions } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import { parseApiKeyId } from '../kernel/public-ids.ts';
 import type { Resource } from '../plans/rates.ts';
 import { isStorableText } from '../kernel/text.ts';
+import type { BillingMode } from '../ledger/rules/attribution.ts';
 
 /** Conditions that hold together; null: any. Of a list, each may hold. */
 export interface UseFilter {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import type { Entry } from '../../src/ledger/rules/account.ts';
 import type { LedgerFilter } from '../../src/ledger/statements.ts';
 import { Installation } from '../support/installation.ts';
 import { draft } from './commands.ts';
+import type { Entry } from '../../src/ledger/rules/entries.ts';
 
 let installation: Installation;
 

@@ -2,12 +2,13 @@
 import type pg from 'pg';
 import { pino } from 'pino';
 import type { Command } from '../../src/ledger/rules/commands.ts';
-import { Ledger, type Outcome } from '../../src/ledger/ledger.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { openLedgerPool } from '../../src/db/pools.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openTestServices, TestClock } from '../support/services.ts';
+import type { Outcome } from '../../src/ledger/outcome.ts';
 
 let database: TestDatabase;
 let services: DomainServices;

@@ -3,13 +3,13 @@ import pg from 'pg';
 import type { ServicePrincipal } from '../../src/billing-entities/principal.ts';
 import type { Command } from '../../src/ledger/rules/commands.ts';
 import type { ConsumeInput } from '../../src/metering/consumption.ts';
-import type { Outcome } from '../../src/ledger/ledger.ts';
 import { Refusal } from '../../src/kernel/refusal.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openTestServices, TestClock } from '../support/services.ts';
 import { draft, pauseHours } from './commands.ts';
 import { Model } from './model.ts';
+import type { Outcome } from '../../src/ledger/outcome.ts';
 
 const SERVICE: ServicePrincipal = { kind: 'SERVICE', subject: 'platform', expiresAt: new Date('2100-01-01') };
 

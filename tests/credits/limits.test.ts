@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
-import type { Entry } from '../../src/ledger/rules/account.ts';
 import type { ChargedUse, Command, Decision, UseTerms } from '../../src/ledger/rules/commands.ts';
 import { reservedBy } from '../../src/ledger/rules/holds.ts';
 import { counterName, type CounterScope } from '../../src/ledger/rules/spend-limits.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { PureLedger } from './pure-ledger.ts';
+import type { Entry } from '../../src/ledger/rules/entries.ts';
 
 const POOL = '01900000-0000-7000-8000-000000000001';
 const ANN = '01900000-0000-7000-8000-000000000002';

@@ -1,14 +1,5 @@
 /** The pure core as the ledger drives it, in memory: due events, decision, and everything that was ever written. */
-import {
-  type Account,
-  accountTime,
-  type Entry,
-  type MeterReport,
-  openAccount,
-  type RecordKey,
-  type UsageRecord,
-  type UsageRefund,
-} from '../../src/ledger/rules/account.ts';
+import { type Account, accountTime, openAccount } from '../../src/ledger/rules/account.ts';
 import {
   type Applied,
   type ChargedUse,
@@ -26,6 +17,7 @@ import type { Hold } from '../../src/ledger/rules/holds.ts';
 import { tally, type UseCounter } from '../../src/ledger/rules/spend-limits.ts';
 import { newId } from '../../src/ledger/store/new-id.ts';
 import { type Stored, type Verification, Verifier } from '../../src/ledger/proof/replay.ts';
+import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from '../../src/ledger/rules/entries.ts';
 
 export class PureLedger {
   readonly #accounts = new Map<string, Account>();

@@ -2,10 +2,10 @@ import { Client, DatabaseError } from 'pg';
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
 import type { Command } from '../../src/ledger/rules/commands.ts';
-import type { Outcome } from '../../src/ledger/ledger.ts';
 import { apiKeyId, recordId } from '../../src/kernel/public-ids.ts';
 import { Installation, OPERATOR, SERVICE } from '../support/installation.ts';
 import { draft, pauseHours } from './commands.ts';
+import type { Outcome } from '../../src/ledger/outcome.ts';
 
 let installation: Installation;
 

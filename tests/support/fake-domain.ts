@@ -1,11 +1,9 @@
 import type { ApiKey } from '../../src/api-keys/api-key.ts';
 import type { BillingEntity } from '../../src/billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../../src/billing-entities/principal.ts';
-import type { UsageRecord } from '../../src/ledger/rules/account.ts';
 import type { Balance } from '../../src/ledger/rules/balance.ts';
 import type { Grant } from '../../src/ledger/rules/grants.ts';
 import type { Hold } from '../../src/ledger/rules/holds.ts';
-import type { Entry } from '../../src/ledger/rules/account.ts';
 import type { FailedJob } from '../../src/jobs/tasks.ts';
 import type { Page } from '../../src/kernel/pagination.ts';
 import { PLAN_BY_CODE } from '../../src/plans/plans.ts';
@@ -14,6 +12,7 @@ import { RATES } from '../../src/plans/rates.ts';
 import type { DomainServices } from '../../src/services.ts';
 import type { PlanState } from '../../src/subscriptions/subscriptions.ts';
 import type { UsageBucket } from '../../src/usage/usage-summary.ts';
+import type { UsageRecord, Entry } from '../../src/ledger/rules/entries.ts';
 
 export const NOON = new Date('2026-03-10T12:00:00.000Z');
 const TOMORROW = new Date('2026-03-11T12:00:00.000Z');

@@ -2,12 +2,13 @@
 import fc from 'fast-check';
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
-import type { BillingMode, UsageRecord } from '../../src/ledger/rules/account.ts';
 import type { Command } from '../../src/ledger/rules/commands.ts';
 import { RATES, type Resource } from '../../src/plans/rates.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { apiKeyId } from '../../src/kernel/public-ids.ts';
 import type { UseFilter, UseOf } from '../../src/usage/use-filter.ts';
+import type { BillingMode } from '../../src/ledger/rules/attribution.ts';
+import type { UsageRecord } from '../../src/ledger/rules/entries.ts';
 
 const MINUTE_MS = 60_000;
 const LONGEST_AGO_MINUTES = 35 * 24 * 60;

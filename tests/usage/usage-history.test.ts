@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import type { UsageRecord } from '../../src/ledger/rules/account.ts';
 import type { DomainServices } from '../../src/services.ts';
 import type { UsageFilter } from '../../src/usage/usage-history.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openTestServices, TestClock } from '../support/services.ts';
 import { createHousehold, filterDraft, filterOf, fits, type Household, record, useDraft } from './recorded-use.ts';
+import type { UsageRecord } from '../../src/ledger/rules/entries.ts';
 
 const EVERYTHING: UsageFilter = {
   from: null,

@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import type { UsageRecord } from '../../src/ledger/rules/account.ts';
 import type { DomainServices } from '../../src/services.ts';
 import type { SummaryRequest, UsageBucket, UsageDimension, UsageInterval } from '../../src/usage/usage-summary.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -14,6 +13,7 @@ import {
   useDraft,
   type UseDraft,
 } from './recorded-use.ts';
+import type { UsageRecord } from '../../src/ledger/rules/entries.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

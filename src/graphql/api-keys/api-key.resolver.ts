@@ -6,7 +6,6 @@ import { requirePrincipal } from '../../billing-entities/access.ts';
 import type { Operation } from '../../billing-entities/authorization.ts';
 import type { BillingEntity as Row } from '../../billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../../billing-entities/principal.ts';
-import type { ApiKeyRef } from '../../ledger/rules/account.ts';
 import { parseApiKeyId } from '../../kernel/public-ids.ts';
 import type { Page } from '../../kernel/pagination.ts';
 import {
@@ -26,6 +25,7 @@ import type { RequestContext } from '../context.ts';
 import { wanted } from '../page.args.ts';
 import { partyOf } from '../party.ts';
 import { CreditsScalar } from '../scalars.ts';
+import type { ApiKeyRef } from '../../ledger/rules/attribution.ts';
 
 @Resolver(() => ApiKey)
 export class ApiKeyResolver {

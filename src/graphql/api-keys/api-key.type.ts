@@ -1,11 +1,11 @@
 import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { ApiKey as DomainKey, ApiKeyProvider, ApiKeyStatus } from '../../api-keys/api-key.ts';
 import type { ApiKeyType } from '../../api-keys/api-key.entity.ts';
-import type { BillingMode } from '../../ledger/rules/account.ts';
 import { apiKeyId } from '../../kernel/public-ids.ts';
 import { connectionOf } from '../connection.type.ts';
 import { ApiKeyProviderEnum, ApiKeyStatusEnum, ApiKeyTypeEnum, BillingModeEnum } from '../enums.ts';
 import { CreditsScalar, DateTimeScalar } from '../scalars.ts';
+import type { BillingMode } from '../../ledger/rules/attribution.ts';
 
 @ObjectType({
   description:

@@ -2,11 +2,9 @@ import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Mutation, Query, Resolve
 import { actorOf, requireOperator, requirePrincipal } from '../../billing-entities/access.ts';
 import { permissionsOf } from '../../billing-entities/authorization.ts';
 import type { BillingEntity as Row } from '../../billing-entities/billing-entity.entity.ts';
-import type { UsageRecord as DomainRecord } from '../../ledger/rules/account.ts';
 import type { Balance } from '../../ledger/rules/balance.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
 import type { Hold } from '../../ledger/rules/holds.ts';
-import type { Entry } from '../../ledger/rules/account.ts';
 import type { Page } from '../../kernel/pagination.ts';
 import type { BalanceForecast as Forecast } from '../../usage/forecast.ts';
 import {
@@ -43,6 +41,7 @@ import { ReservationConnection } from '../usage/reservation.type.ts';
 import { UsageRecord, UsageRecordConnection } from '../usage/usage-record.type.ts';
 import { BalanceForecast, UsageBucket } from '../usage/usage-summary.type.ts';
 import { aPageLookedThrough, aSummary, plainValues, withWork } from '../execution/price.ts';
+import type { UsageRecord as DomainRecord, Entry } from '../../ledger/rules/entries.ts';
 
 const BillingEntityConnection = connectionOf('BillingEntity', () => BillingEntity, 'billing entities, newest first');
 

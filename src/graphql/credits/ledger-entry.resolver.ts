@@ -1,8 +1,6 @@
 import { Arg, Ctx, Extensions, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
-import type { UsageRecord as DomainRecord } from '../../ledger/rules/account.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
 import type { Hold } from '../../ledger/rules/holds.ts';
-import type { Entry } from '../../ledger/rules/account.ts';
 import type { Verification } from '../../ledger/proof/replay.ts';
 import { mayOf, requireAllowed } from '../authorization.ts';
 import { Party } from '../billing-entities/billing-entity.type.ts';
@@ -13,6 +11,7 @@ import { partyOf } from '../party.ts';
 import { Reservation } from '../usage/reservation.type.ts';
 import { UsageRecord } from '../usage/usage-record.type.ts';
 import { aListOf, aShare } from '../execution/price.ts';
+import type { UsageRecord as DomainRecord, Entry } from '../../ledger/rules/entries.ts';
 
 @Resolver(() => LedgerEntry)
 export class LedgerEntryResolver {

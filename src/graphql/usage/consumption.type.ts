@@ -1,5 +1,4 @@
 import { createUnionType, Extensions, Field, ID, InputType, ObjectType } from 'type-graphql';
-import type { UsageRecord as DomainRecord } from '../../ledger/rules/account.ts';
 import type { Balance } from '../../ledger/rules/balance.ts';
 import { CreditBalance } from '../credits/balance.type.ts';
 import { Party } from '../billing-entities/billing-entity.type.ts';
@@ -7,6 +6,7 @@ import { BillingModeEnum, UsageLimitScopeEnum, UsageRefusalReasonEnum, UsageReso
 import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from '../scalars.ts';
 import { UsageRecord } from './usage-record.type.ts';
 import { aListOf } from '../execution/price.ts';
+import type { UsageRecord as DomainRecord } from '../../ledger/rules/entries.ts';
 
 @InputType({ description: 'So much of a resource.' })
 export class UsageLineInput {

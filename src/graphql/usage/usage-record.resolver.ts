@@ -1,8 +1,6 @@
 import { Arg, Ctx, Extensions, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
 import type { ApiKey as DomainKey } from '../../api-keys/api-key.ts';
-import type { UsageRecord as DomainRecord } from '../../ledger/rules/account.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
-import type { Entry } from '../../ledger/rules/account.ts';
 import type { UsageEvent } from '../../usage/usage-streams.ts';
 import { keyOfUse } from '../api-keys/api-key.access.ts';
 import { ApiKey } from '../api-keys/api-key.type.ts';
@@ -17,6 +15,7 @@ import { CreditRate } from '../payments/plan.type.ts';
 import { DateTimeScalar } from '../scalars.ts';
 import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type.ts';
 import { aListOf } from '../execution/price.ts';
+import type { UsageRecord as DomainRecord, Entry } from '../../ledger/rules/entries.ts';
 
 @Resolver(() => UsageRecord)
 export class UsageRecordResolver {

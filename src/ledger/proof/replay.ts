@@ -3,21 +3,13 @@
  * something else is named. Its memory grows with the grants and running holds of an account, never with its entries.
  */
 import type { Resource } from '../../plans/rates.ts';
-import {
-  type AccountState,
-  type AfterCommand,
-  allowanceOf,
-  type Entry,
-  type MeterReport,
-  type RecordKey,
-  type UsageRecord,
-  type UsageRefund,
-  type UsedBy,
-} from '../rules/account.ts';
+import { type AccountState, type AfterCommand, allowanceOf } from '../rules/account.ts';
 import { charge, formatCarry, NO_CARRY, type Carry } from '../rules/pricing.ts';
 import type { Draw, Grant } from '../rules/grants.ts';
 import { type Hold, type HoldStatus, reservedBy } from '../rules/holds.ts';
 import { countedUp, counterName, countersOf, type UseCounter } from '../rules/spend-limits.ts';
+import type { UsedBy } from '../rules/attribution.ts';
+import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from '../rules/entries.ts';
 
 export interface Verification {
   readonly consistent: boolean;

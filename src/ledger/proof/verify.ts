@@ -3,7 +3,7 @@ import type { PoolClient, QueryResultRow } from 'pg';
 import type { Database } from '../../db/database.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from '../store/usage-record-row.ts';
-import { dueAt, type RecordKey, type UsageRecord, type UsageRefund } from '../rules/account.ts';
+import { dueAt } from '../rules/account.ts';
 import {
   accountChecksum,
   entryChecksum,
@@ -33,6 +33,7 @@ import {
 } from '../store/rows.ts';
 import { type CounterRow, toCounter } from '../store/usage-context.ts';
 import { type EntryRows, type Stored, type Verification, Verifier } from './replay.ts';
+import type { RecordKey, UsageRecord, UsageRefund } from '../rules/entries.ts';
 
 const PAGE = 2_000;
 const DAY_MS = 86_400_000;

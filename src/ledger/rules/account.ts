@@ -1,14 +1,14 @@
 /**
- * What the rules of credits are about: an account and what its ledger says of it. The rules themselves are pure functions
- * of (account, command, now) in the files beside: `decide.ts` chooses, `use.ts`, `moves.ts` and `due.ts` decide, `books.ts`
- * writes down. Nothing else decides, nothing there does I/O; ledger, property tests and the check of admission share them.
+ * What the rules of credits are about: an account. The rules themselves are pure functions of (account, command, now) in
+ * the files beside: `decide.ts` chooses, a file for each noun decides, `journal.ts` writes down. Nothing else decides,
+ * nothing there does I/O; ledger, property tests and the check of admission share them.
  */
-import type { Rate, Resource } from '../../plans/rates.ts';
+import type { Resource } from '../../plans/rates.ts';
 import type { Balance } from './balance.ts';
-import type { Carry } from './pricing.ts';
-import type { Draw, Grant } from './grants.ts';
+import type { Grant } from './grants.ts';
 import type { Hold } from './holds.ts';
 import { calendarMonth, type Period } from './periods.ts';
+import type { Carry } from './pricing.ts';
 import { begun, type SubscriptionState } from './subscription.ts';
 
 /** An account's own row. */
@@ -66,60 +66,6 @@ export interface Account extends AccountState {
   readonly otherHoldsEndAt: Date | null;
 }
 
-export type BillingMode = 'FULL' | 'COMPUTE_ONLY';
-export type EntryKind =
-  | 'GRANT'
-  | 'CONSUMPTION'
-  | 'OVERAGE'
-  | 'HOLD'
-  | 'RELEASE'
-  | 'EXPIRY'
-  | 'REFUND'
-  | 'ADJUSTMENT'
-  | 'TRANSFER_IN'
-  | 'TRANSFER_OUT'
-  | 'CLAWBACK'
-  | 'REPAYMENT';
-
-/** One line of the ledger: what changed and what stood after it (rule 10). */
-export interface Entry {
-  readonly billingEntityId: string;
-  readonly sequence: bigint;
-  readonly kind: EntryKind;
-  /** Change of available. */
-  readonly amount: bigint;
-  readonly availableAfter: bigint;
-  readonly heldChange: bigint;
-  readonly heldAfter: bigint;
-  readonly overageChange: bigint;
-  readonly overageAfter: bigint;
-  readonly owedChange: bigint;
-  readonly owedAfter: bigint;
-  readonly grantId: string | null;
-  readonly reservationId: string | null;
-  /** TRANSFER_IN and TRANSFER_OUT: the account on the other side. */
-  readonly counterpartyId: string | null;
-  /** REFUND: the usage record that was refunded. */
-  readonly refunded: RecordKey | null;
-  /** Where credits left grants other than by use; use notes its draws on its records. */
-  readonly draws: readonly Draw[] | null;
-  readonly actor: string;
-  readonly reason: string | null;
-  /** On the first entry of a command that has one: what makes it happen once (rule 20). */
-  readonly idempotency: Idempotency | null;
-  /** Beside such a key: what the whole command left. null: there is no key, or it is older than these are kept. */
-  readonly afterCommand: AfterCommand | null;
-  /** Start of the period that it belongs to. */
-  readonly periodStart: Date;
-  readonly createdAt: Date;
-}
-
-/** A client's key, and a digest of everything that the same key must agree in (rule 20). */
-export interface Idempotency {
-  readonly key: string;
-  readonly fingerprint: Buffer;
-}
-
 /** What a command left of an account that no entry tells: for whoever is answered again and does not see the account any more (rule 20). */
 export interface AfterCommand {
   /** Of the command's last entry in this account; it has the other amounts. */
@@ -127,69 +73,6 @@ export interface AfterCommand {
   readonly used: bigint;
   readonly allowance: bigint;
   readonly version: bigint;
-}
-
-/** Names a usage record within its account. */
-export interface RecordKey {
-  /** Of its CONSUMPTION entry. */
-  readonly sequence: bigint;
-  readonly line: number;
-}
-
-/** Names an API key, which belongs to whoever pays or uses. */
-export interface ApiKeyRef {
-  readonly billingEntityId: string;
-  readonly id: string;
-}
-
-/** Who used it, where, and on which key. null: nobody, nowhere, none. */
-export interface UsedBy {
-  readonly userId: string | null;
-  readonly organizationId: string | null;
-  readonly apiKey: ApiKeyRef | null;
-}
-
-/** One line of use, as recorded and charged. */
-export interface UsageRecord extends RecordKey, UsedBy {
-  readonly billingEntityId: string;
-  readonly billingMode: BillingMode;
-  readonly feature: string | null;
-  readonly resource: Resource;
-  readonly quantity: bigint;
-  readonly credits: bigint;
-  /** Of those, beyond the allowance and billed. */
-  readonly overage: bigint;
-  /** Of those, beyond everything allowed (rule 16). */
-  readonly owed: bigint;
-  readonly rate: Rate;
-  readonly carriedBefore: Carry;
-  readonly carriedAfter: Carry;
-  readonly draws: readonly Draw[];
-  readonly metadata: Readonly<Record<string, unknown>> | null;
-  readonly occurredAt: Date;
-  readonly recordedAt: Date;
-}
-
-/** That a record was refunded, once (rule 22). */
-export interface UsageRefund extends RecordKey {
-  readonly billingEntityId: string;
-  readonly refundedAt: Date;
-  /** Of its first REFUND entry. */
-  readonly refundSequence: bigint;
-}
-
-/** Overage that is to be billed: frozen once, with the instant at which the provider shall count it (rule 28). */
-export interface MeterReport {
-  readonly billingEntityId: string;
-  readonly id: string;
-  /** In whose period it was used; null: after the subscription had ended, on holds that it had left. */
-  readonly subscriptionId: string | null;
-  readonly credits: bigint;
-  /** The account's period in which it was used. */
-  readonly period: Period;
-  /** Lies in that period. */
-  readonly stampedAt: Date;
-  readonly createdAt: Date;
 }
 
 /** Everything stays well inside what a JSON integer can carry exactly. */

@@ -1,22 +1,13 @@
 /** What can be asked of an account, and what asking comes to. */
 import type { Rate } from '../../plans/rates.ts';
-import type {
-  Account,
-  BillingMode,
-  Entry,
-  Idempotency,
-  MeterReport,
-  OveragePolicy,
-  RecordKey,
-  UsageRecord,
-  UsageRefund,
-  UsedBy,
-} from './account.ts';
+import type { Account, OveragePolicy } from './account.ts';
 import type { Refusal, RefusalCode } from '../../kernel/refusal.ts';
 import type { Grant, GrantSource } from './grants.ts';
 import type { Hold } from './holds.ts';
 import type { CounterChange, UseCounter } from './spend-limits.ts';
 import type { WantedSubscription } from './subscription.ts';
+import type { BillingMode, UsedBy } from './attribution.ts';
+import type { Entry, Idempotency, MeterReport, RecordKey, UsageRecord, UsageRefund } from './entries.ts';
 
 /** So much of a resource, at the rate that holds now. */
 export interface UsageLine {

@@ -10,9 +10,13 @@ import {
   type Situation,
   type UseTerms,
 } from './commands.ts';
-import { adjust, clawBack, credit, grant, refund, reinstate, transfer } from './grants-in-and-out.ts';
+import { adjust, credit, grant } from './grant.ts';
 import { follow, freezeOverage } from './period-close.ts';
-import { consume, extend, release, reserve, settle } from './usage.ts';
+import { consume } from './usage.ts';
+import { refund } from './refund.ts';
+import { transfer } from './transfer.ts';
+import { clawBack, reinstate } from './clawback.ts';
+import { extend, release, reserve, settle } from './reservation.ts';
 
 /** Decides on accounts to which everything due has been applied. The clock may say anything: an account’s own time counts. */
 export function decide(command: Command, situation: Situation, clock: Date): Decision {

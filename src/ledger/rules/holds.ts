@@ -1,5 +1,4 @@
-/** Holds: credits that running work has reserved (rule 15). */
-import type { BillingMode, UsedBy } from './account.ts';
+import type { BillingMode, UsedBy } from './attribution.ts';
 
 /** HELD until one thing ends it: use settles it, somebody releases it, or its time runs out. */
 export type HoldStatus = 'HELD' | 'SETTLED' | 'RELEASED' | 'EXPIRED';

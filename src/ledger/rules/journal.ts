@@ -2,22 +2,13 @@
  * Writes down what a decision does to one account: entries with the values after them, grants and holds as they become.
  * Every change of an amount goes through `post`, so that the account can be rebuilt from its entries and records alone.
  */
-import {
-  type Account,
-  allowanceOf,
-  type Entry,
-  type EntryKind,
-  type MeterReport,
-  type RecordKey,
-  sooner,
-  type UsageRecord,
-  type UsedBy,
-  type UsageRefund,
-} from './account.ts';
+import { type Account, allowanceOf, sooner } from './account.ts';
 import type { Applied, Cause } from './commands.ts';
 import { byDrawdownOrder, type Draw, type Grant, keptByHolds, sumRemaining } from './grants.ts';
 import { type Hold, type HoldStatus, reservedBy } from './holds.ts';
 import { type CounterChange, countersOf } from './spend-limits.ts';
+import type { UsedBy } from './attribution.ts';
+import type { Entry, EntryKind, MeterReport, RecordKey, UsageRecord, UsageRefund } from './entries.ts';
 
 /** What happens by itself when its time has come. */
 export const DUE_EVENT: Cause = { actor: 'system', idempotency: null };

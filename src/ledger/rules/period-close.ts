@@ -6,7 +6,7 @@ import { type Account, MAX_CREDITS } from './account.ts';
 import { Books, NOTHING } from './journal.ts';
 import { type Decision, type NewId, rejected, type Situation, type SubscriptionCommand } from './commands.ts';
 import type { Grant } from './grants.ts';
-import { newGrant } from './grants-in-and-out.ts';
+import { newGrant } from './grant.ts';
 import { calendarMonth, monthFrom, type Period } from './periods.ts';
 import {
   baseCredits,

@@ -1,6 +1,6 @@
-/** Use summed up by the hour and by the day, so that summaries never read records. The ledger's transaction keeps it (pure). */
-import type { BillingMode, UsageRecord, UsedBy } from './account.ts';
 import type { Resource } from '../../plans/rates.ts';
+import type { BillingMode, UsedBy } from './attribution.ts';
+import type { UsageRecord } from './entries.ts';
 
 /** What happened in one hour or one day (UTC) of one account, by everything that a summary can tell apart. */
 export interface Rollup extends UsedBy {

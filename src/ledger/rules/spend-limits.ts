@@ -1,6 +1,5 @@
-/** What members and keys may draw in a period, and what has been counted against it (rule 17). */
-import type { UsedBy } from './account.ts';
 import type { Period } from './periods.ts';
+import type { UsedBy } from './attribution.ts';
 
 /**
  * MEMBER: one user's draws on the pool. API_KEY: use on one key. ORGANIZATION: use in a public organization, on its user's

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import { type Rollup, rollUpDays } from '../rules/rollup.ts';
-import type { Account, Entry, MeterReport, UsageRecord, UsageRefund } from '../rules/account.ts';
+import type { Account } from '../rules/account.ts';
 import { AUDIT_WRITTEN, type AuditedChange } from './audit-rows.ts';
 import type { Grant } from '../rules/grants.ts';
 import type { Hold } from '../rules/holds.ts';
@@ -25,6 +25,7 @@ import {
   type RollupTable,
 } from './columns.ts';
 import { all, isIn, type Scope, scopeOf } from './statements.ts';
+import type { Entry, MeterReport, UsageRecord, UsageRefund } from '../rules/entries.ts';
 
 /** Rows to append, in order, and the states to leave behind. */
 export interface Changes {

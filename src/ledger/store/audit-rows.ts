@@ -1,9 +1,10 @@
 /** What the audit log says of credits that somebody moved by hand: written by the ledger transaction itself, so that neither is without the other. */
 import { v7 as uuidv7 } from 'uuid';
 import { entryId, grantId, recordId } from '../../kernel/public-ids.ts';
-import type { Account, Entry } from '../rules/account.ts';
+import type { Account } from '../rules/account.ts';
 import type { Applied, Command, PolicyCommand } from '../rules/commands.ts';
 import type { Column } from './columns.ts';
+import type { Entry } from '../rules/entries.ts';
 
 /** One row of an account's audit log. */
 export interface AuditedChange {

@@ -1,14 +1,6 @@
 /** The ledger's tables as it writes them: for each column its name, its type, and where a row has its value. */
 import { formatCarry } from '../rules/pricing.ts';
-import {
-  type Account,
-  dueAt,
-  type UsedBy,
-  type Entry,
-  type MeterReport,
-  type UsageRecord,
-  type UsageRefund,
-} from '../rules/account.ts';
+import { type Account, dueAt } from '../rules/account.ts';
 import { RATES, type Resource } from '../../plans/rates.ts';
 import type { Rollup } from '../rules/rollup.ts';
 import { type ColumnValue, checksum } from './checksum.ts';
@@ -16,6 +8,8 @@ import { canonicalJson } from '../idempotency.ts';
 import { type Draw, type Grant, isOpen } from '../rules/grants.ts';
 import type { Hold } from '../rules/holds.ts';
 import type { UseCounter } from '../rules/spend-limits.ts';
+import type { UsedBy } from '../rules/attribution.ts';
+import type { Entry, MeterReport, UsageRecord, UsageRefund } from '../rules/entries.ts';
 
 export type Column<Row> = readonly [name: string, type: string, value: (row: Row) => ColumnValue];
 

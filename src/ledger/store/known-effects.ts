@@ -1,11 +1,12 @@
 /** Effects that keys already had, with what decides to whom they are told: loaded under the locks, and only where there are any. */
 import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
-import { allowanceOf, type EntryKind, usedRatio } from '../rules/account.ts';
+import { allowanceOf, usedRatio } from '../rules/account.ts';
 import type { Balance } from '../rules/balance.ts';
 import { accountsOfKey, type Command, type Sender, type SenderMembership } from '../rules/commands.ts';
 import { all, isIn, prepared, scopeOf } from './statements.ts';
 import type { Effect } from '../rules/answered-again.ts';
+import type { EntryKind } from '../rules/entries.ts';
 
 /** That a key had an effect, as its look-up finds it. */
 export type KnownKey = Pick<Effect, 'billingEntityId' | 'key' | 'sequence' | 'fingerprint' | 'actor'>;

@@ -3,7 +3,7 @@ import type { ClientBase, QueryResult } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import { useLockOf } from './organization-lock.ts';
 import { RECORD_COLUMNS, type RecordRow, toRecord } from './usage-record-row.ts';
-import { type Account, accountTime, type RecordKey } from '../rules/account.ts';
+import { type Account, accountTime } from '../rules/account.ts';
 import { accountsOfKey, type ChargedUse, type Command, type RefundEvidence, touchedBy } from '../rules/commands.ts';
 import {
   ACCOUNT_COLUMNS,
@@ -23,6 +23,7 @@ import { newId } from './new-id.ts';
 import { basesToCome } from '../rules/period-close.ts';
 import { askTerms, type UseTermsBook } from './usage-context.ts';
 import { all, isIn, prepared, type Scope, scopeOf } from './statements.ts';
+import type { RecordKey } from '../rules/entries.ts';
 
 /** That credits of a root went from one account to another. */
 export interface Passage {

@@ -2,20 +2,13 @@
 import { PLAN_BY_CODE } from '../../plans/plans.ts';
 import { RATES, type Resource } from '../../plans/rates.ts';
 import { type ApiKeyColumns, toApiKeyRef } from './usage-record-row.ts';
-import type {
-  Account,
-  AccountState,
-  AfterCommand,
-  Entry,
-  EntryKind,
-  Idempotency,
-  MeterReport,
-} from '../rules/account.ts';
+import type { Account, AccountState, AfterCommand } from '../rules/account.ts';
 import { type Carry, parseCarry } from '../rules/pricing.ts';
 import { byDrawdownOrder, type Grant, type GrantSource, type GrantState } from '../rules/grants.ts';
 import type { Hold, HoldStatus } from '../rules/holds.ts';
 import type { Delivery } from './columns.ts';
 import type { BaseGrant, SubscriptionState } from '../rules/subscription.ts';
+import type { Entry, EntryKind, Idempotency, MeterReport } from '../rules/entries.ts';
 
 export const ACCOUNT_COLUMNS = `a.billing_entity_id, a.available, a.held, a.held_overage, a.used, a.overage, a.owed,
   a.owed_this_period, a.version, a.sequence, a.period_start, a.period_end, a.carries, a.trial_given, a.overage_enabled,

@@ -1,7 +1,6 @@
 /** What holds of those whom use names besides the payer, read where it is decided: by the ledger under its locks, or for a check. */
 import type { QueryResult, QueryResultRow } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
-import type { ApiKeyRef, BillingMode, UsedBy } from '../rules/account.ts';
 import type { OrganizationVisibility, UseTerms } from '../rules/commands.ts';
 import {
   type CounterChange,
@@ -11,6 +10,7 @@ import {
   tally,
   type UseCounter,
 } from '../rules/spend-limits.ts';
+import type { ApiKeyRef, BillingMode, UsedBy } from '../rules/attribution.ts';
 
 interface PartyRow {
   billing_entity_id: string;

@@ -1,7 +1,7 @@
-/** A usage record as it is stored. */
-import type { ApiKeyRef, BillingMode, UsageRecord } from '../rules/account.ts';
 import { parseCarry } from '../rules/pricing.ts';
 import type { Resource } from '../../plans/rates.ts';
+import type { ApiKeyRef, BillingMode } from '../rules/attribution.ts';
+import type { UsageRecord } from '../rules/entries.ts';
 
 export const RECORD_COLUMNS = `u.billing_entity_id, u.sequence, u.line, u.user_id, u.billing_mode, u.feature, u.resource, u.quantity,
   u.credits, u.overage, u.owed, u.rate_units, u.rate_credits, u.carried_before, u.carried_after, u.draw_grant_ids, u.draw_credits,

@@ -1,0 +1,109 @@
+/** Whether new use is admitted, and if not which limit refuses it (rules 14 to 18). */
+import type { Account } from './account.ts';
+import { type Misrouted, type Refused, type Rejected, rejected, type Use, type UseTerms } from './commands.ts';
+import { type Hold, reservedBy } from './holds.ts';
+import { headroom } from './spend-limits.ts';
+import { isUnpaid, mayTakeOverage, planOf } from './subscription.ts';
+
+/** Whether use stands where it belongs: with whoever pays, by somebody who belongs there, on a key of theirs. */
+export function checkPlace(account: Account, use: Use, terms: UseTerms): Rejected | Misrouted | null {
+  const { userId, organizationId, namedOrganization, apiKey } = use;
+  const isPool = organizationId === account.billingEntityId;
+  if (organizationId !== null) {
+    if (terms.visibility === null) return NO_ORGANIZATION;
+    // An external id may have been given to another organization since the route was found.
+    if (namedOrganization != null && namedOrganization !== terms.organizationExternalId) return { kind: 'misrouted' };
+    if (isPool && terms.visibility === 'PUBLIC' && userId === null) {
+      return rejected('BAD_USER_INPUT', 'userExternalId is needed: in a public organization each user pays alone');
+    }
+    if (isPool !== (terms.visibility === 'PRIVATE')) return { kind: 'misrouted' };
+    // Who is no member cannot tell it from one that does not exist.
+    if (isPool && userId !== null && terms.membership === null) return NO_ORGANIZATION;
+  }
+  if (apiKey === null) return null;
+  const isOwn = apiKey.billingEntityId === account.billingEntityId || apiKey.billingEntityId === userId;
+  if (!isOwn || terms.apiKey === null) return rejected('NOT_FOUND', 'there is no such API key of who pays or uses');
+  const { status } = terms.apiKey;
+  return status === 'ACTIVE' ? null : rejected('CONFLICT', `this API key is ${status}`);
+}
+
+const NO_ORGANIZATION = rejected('NOT_FOUND', 'there is no such organization');
+
+/** Why this much use is refused now, in the order of rule 18; null: it is admitted. */
+export function admit(
+  account: Account,
+  use: Use,
+  { now, terms, required }: { readonly now: Date; readonly terms: UseTerms; readonly required: bigint },
+): Refused | null {
+  const { available } = account;
+  const refused = { kind: 'refused', required, available } as const;
+  if (account.suspended || terms.suspended) return { ...refused, reason: 'ENTITY_SUSPENDED', scope: 'BALANCE' };
+  if (terms.membership?.status === 'SUSPENDED') return { ...refused, reason: 'MEMBER_SUSPENDED', scope: 'MEMBER' };
+  if (isUnpaid(account, now)) return { ...refused, reason: 'PAYMENT_PAST_DUE', scope: 'PLAN' };
+  if (use.feature !== null && !planOf(account).features.includes(use.feature)) {
+    return { ...refused, reason: 'FEATURE_NOT_IN_PLAN', scope: 'PLAN' };
+  }
+  // Use that comes to nothing skips what is owed, balance, cap and limits.
+  if (required === 0n) return null;
+  const refusals = [
+    beyondLimit(account, terms.apiKey, { reason: 'API_KEY_LIMIT_REACHED', scope: 'API_KEY', required }),
+    beyondLimit(account, terms.membership, { reason: 'MEMBER_LIMIT_REACHED', scope: 'MEMBER', required }),
+    beyondBalance(account, required),
+  ].filter((refusal) => refusal !== null);
+  // The tightest one binds; of equals the first.
+  return refusals.reduce<Refused | null>(
+    (tightest, each) => (tightest === null || each.available < tightest.available ? each : tightest),
+    null,
+  );
+}
+
+/** Why a settlement of this much is refused to who may settle no more than fits; null: it is not. The hold is fitted already. */
+export function admitBeyond(
+  account: Account,
+  use: Hold & Use,
+  { now, terms, required }: { readonly now: Date; readonly terms: UseTerms; readonly required: bigint },
+): Refused | Rejected | null {
+  const held = reservedBy(use);
+  if (required <= held) return null;
+  if (checkPlace(account, use, terms) !== null) return NOTHING_BEYOND;
+  const refused = admit(account, use, { now, terms, required: required - held });
+  return refused && { ...refused, required: refused.required + held, available: refused.available + held };
+}
+
+/** The same whatever the account has: who lost the right to use it is not told how much that is. */
+const NOTHING_BEYOND = rejected('CONFLICT', 'this reservation can be settled for what it holds, and no more');
+
+/** used + held + new ≤ limit, of every credit that is charged (rule 17). */
+function beyondLimit(
+  { period }: Account,
+  limited: UseTerms['membership'] | UseTerms['apiKey'],
+  refusal: Omit<Refused, 'kind' | 'available'>,
+): Refused | null {
+  if (limited === null || limited.creditLimit === null) return null;
+  const available = headroom(limited.creditLimit, limited.counter, period);
+  return refusal.required <= available ? null : { kind: 'refused', ...refusal, available };
+}
+
+function beyondBalance(account: Account, required: bigint): Refused | null {
+  const { available } = account;
+  if (account.owed > 0n) {
+    const toPay = required + account.owed;
+    return { kind: 'refused', reason: 'INSUFFICIENT_CREDITS', scope: 'BALANCE', required: toPay, available };
+  }
+  if (required <= available) return null;
+  const room = overageRoom(account);
+  if (room === null || required <= available + room) return null;
+  return account.overagePolicy.enabled && mayTakeOverage(account)
+    ? { kind: 'refused', reason: 'OVERAGE_CAP_REACHED', scope: 'OVERAGE_CAP', required, available: available + room }
+    : { kind: 'refused', reason: 'INSUFFICIENT_CREDITS', scope: 'BALANCE', required, available };
+}
+
+/** Overage that may still be taken or held in this period; null: any. */
+export function overageRoom(account: Account): bigint | null {
+  const { overage, heldOverage } = account;
+  const { enabled, cap } = account.overagePolicy;
+  if (!enabled || !mayTakeOverage(account)) return 0n;
+  if (cap === null) return null;
+  const taken = overage + heldOverage;
+  return taken < cap ? cap - taken : 0n;
+}
