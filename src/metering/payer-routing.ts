@@ -125,18 +125,19 @@ export class Routing {
     { userExternalId }: Attribution,
     { actsForOrganization, where }: { readonly actsForOrganization: boolean; readonly where: Named<string | null> },
   ): Promise<Named<string | null>> {
-    const nobody = { value: UNKNOWN, refusal: noUser() };
+    // Made only where it is needed: a refusal looks at its stack, which every consumption would pay for.
+    const nobody = (refusal = noUser()): Named<string> => ({ value: UNKNOWN, refusal });
     switch (principal.kind) {
       case 'USER':
-        if (userExternalId !== null && userExternalId !== principal.subject) return nobody;
+        if (userExternalId !== null && userExternalId !== principal.subject) return nobody();
         return named(principal.billingEntityId);
       case 'API_KEY': {
         if (userExternalId === null) return named(actsForOrganization ? null : principal.billingEntityId);
         // A key makes nobody known: whom it names has been here before.
         const user = await this.#entities.byExternalId('USER', userExternalId);
         // Of whom its organization cannot name, the key learns nothing, nor whether they are known.
-        if (user === null) return { ...nobody, refusal: actsForOrganization ? noOrganization() : noUser() };
-        if (!actsForOrganization && user.billingEntityId !== principal.billingEntityId) return nobody;
+        if (user === null) return nobody(actsForOrganization ? noOrganization() : noUser());
+        if (!actsForOrganization && user.billingEntityId !== principal.billingEntityId) return nobody();
         return named(user.billingEntityId);
       }
       case 'SERVICE':
