@@ -1,6 +1,6 @@
 /** Customers' own provider keys, handed to the platform's services, which call the provider with them. */
 import type { Logger } from 'pino';
-import { actorOf } from '../billing-entities/access.ts';
+import { actorOf, noOrganization } from '../billing-entities/access.ts';
 import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { MembershipStatus } from '../billing-entities/membership.entity.ts';
@@ -185,8 +185,4 @@ export function sealedOf(row: SealedRow): Parameters<typeof unseal>[2] {
     wrappedDataKey: row.wrapped_data_key,
     ciphertext: row.ciphertext,
   };
-}
-
-function noOrganization(): Refusal {
-  return new Refusal('NOT_FOUND', 'there is no such organization');
 }

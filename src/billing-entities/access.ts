@@ -20,6 +20,11 @@ export function ownEntity(principal: Principal): string | null {
   return principal.kind === 'USER' || principal.kind === 'API_KEY' ? principal.billingEntityId : null;
 }
 
+/** The answer about an organization that is not there, or not for the caller: the two must look alike. */
+export function noOrganization(): Refusal {
+  return new Refusal('NOT_FOUND', 'there is no such organization');
+}
+
 /** How the ledger and the audit log name who caused a change. */
 export function actorOf(principal: Principal): string {
   return `${principal.kind.toLowerCase()}:${principal.subject}`;

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { parseApiKeyId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import { ownEntity } from '../billing-entities/access.ts';
+import { noOrganization, ownEntity } from '../billing-entities/access.ts';
 import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
@@ -180,10 +180,6 @@ function keyOf(principal: Principal, { apiKeyId }: Attribution): Named<Route['ap
     return { value: key, refusal: new Refusal('CONFLICT', 'an API key reports the use of itself alone') };
   }
   return named({ billingEntityId: principal.billingEntityId, id: principal.apiKeyId });
-}
-
-function noOrganization(): Refusal {
-  return new Refusal('NOT_FOUND', 'there is no such organization');
 }
 
 function noUser(): Refusal {

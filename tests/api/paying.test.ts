@@ -1,38 +1,28 @@
-import { startTestApp, type TestApp } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   type Answer,
   type Ask,
-  asker,
   CHECK,
-  Clients,
+  type Clients,
   codeOf,
   computeFor,
   CONSUME,
   RESERVE,
   tokensFor,
 } from '../support/organizations.ts';
+import { startTwoServers, type TwoServers } from '../support/two-servers.ts';
 
-let database: TestDatabase;
-let one: TestApp;
-let two: TestApp;
+let servers: TwoServers;
+let one: TwoServers['one'];
+let two: TwoServers['two'];
 let ask: Ask;
 let clients: Clients;
-let turn = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  one = await startTestApp(database.url);
-  two = await startTestApp(database.url);
-  // What is asked often is asked of both.
-  ask = asker(() => ((turn += 1) % 2 === 0 ? one : two).url);
-  clients = await Clients.open(ask);
+  servers = await startTwoServers();
+  ({ one, two, ask, clients } = servers);
 });
 
-afterAll(async () => {
-  await Promise.all([one.stop(), two.stop()]);
-  await database.drop();
-});
+afterAll(() => servers.stop());
 
 const consume = (token: string, input: Readonly<Record<string, unknown>>): Promise<Answer> =>
   ask(token, CONSUME, { input: { idempotencyKey: clients.next(), ...input } });

@@ -1,27 +1,19 @@
 import pg from 'pg';
-import { send, startTestApp, type TestApp } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Ask, asker, Clients, tokensFor } from '../support/organizations.ts';
+import { send } from '../support/app.ts';
+import { type Ask, type Clients, tokensFor } from '../support/organizations.ts';
+import { startTwoServers, type TwoServers } from '../support/two-servers.ts';
 
-let database: TestDatabase;
-let one: TestApp;
-let two: TestApp;
+let servers: TwoServers;
+let database: TwoServers['database'];
 let ask: Ask;
 let clients: Clients;
-let turn = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  one = await startTestApp(database.url);
-  two = await startTestApp(database.url);
-  ask = asker(() => ((turn += 1) % 2 === 0 ? one : two).url);
-  clients = await Clients.open(ask);
+  servers = await startTwoServers();
+  ({ database, ask, clients } = servers);
 });
 
-afterAll(async () => {
-  await Promise.all([one.stop(), two.stop()]);
-  await database.drop();
-});
+afterAll(() => servers.stop());
 
 const BALANCE = '{ billingEntityId available held used allowance overage owed usedRatio version asOf }';
 const CONSUME = `mutation ($input: ConsumeCreditsInput!) { consumeCredits(input: $input) {
@@ -55,7 +47,7 @@ interface Sent {
 
 /** Everything that is answered: data, or the error's code and message. */
 async function answer(token: string, { document, input }: Sent): Promise<Record<string, unknown>> {
-  const { data, errors } = await send(((turn += 1) % 2 === 0 ? one : two).url, token, document, { input });
+  const { data, errors } = await send(servers.url(), token, document, { input });
   const [error] = errors;
   if (error) return { code: error.extensions['code'], message: error.message };
   return Object.values(data ?? {})[0] as unknown as Record<string, unknown>;

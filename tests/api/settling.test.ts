@@ -1,26 +1,18 @@
-import { send, startTestApp, type TestApp } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Answer, type Ask, asker, Clients, CONSUME, RESERVE, tokensFor } from '../support/organizations.ts';
+import { send } from '../support/app.ts';
+import { type Answer, type Ask, type Clients, CONSUME, RESERVE, tokensFor } from '../support/organizations.ts';
+import { startTwoServers, type TwoServers } from '../support/two-servers.ts';
 
-let database: TestDatabase;
-let one: TestApp;
-let two: TestApp;
+let servers: TwoServers;
+let one: TwoServers['one'];
 let ask: Ask;
 let clients: Clients;
-let turn = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  one = await startTestApp(database.url);
-  two = await startTestApp(database.url);
-  ask = asker(() => ((turn += 1) % 2 === 0 ? one : two).url);
-  clients = await Clients.open(ask);
+  servers = await startTwoServers();
+  ({ one, ask, clients } = servers);
 });
 
-afterAll(async () => {
-  await Promise.all([one.stop(), two.stop()]);
-  await database.drop();
-});
+afterAll(() => servers.stop());
 
 const HELD = `query ($id: ID!) { billingEntity(id: $id) { credits { available held owed used }
   reservations(statuses: [HELD]) { edges { node { id credits } } } } }`;
