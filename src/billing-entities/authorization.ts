@@ -119,7 +119,7 @@ export function relationOf(
   }
 }
 
-/** Who asks, as the ledger has to know them. */
+/** The caller, as far as the ledger has to know them. */
 export function senderOf(principal: Principal): Sender {
   return {
     entityId: ownEntity(principal),

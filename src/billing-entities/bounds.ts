@@ -1,4 +1,4 @@
-/** How much of organizations and people users may bring about. What services and operators do is bounded by nobody. */
+/** Bounds of what users may bring about: organizations, members, people named. Services and operators have none. */
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
 import { Refusal } from '../kernel/refusal.ts';
 import { BillingEntityRow } from './billing-entity.entity.ts';
@@ -8,7 +8,7 @@ export interface Bounds {
   readonly perOwner: number;
   /** Members and invitations of one organization. */
   readonly membersEach: number;
-  /** Of those, invitations. */
+  /** Open invitations of one organization; they count as members, too. */
   readonly invitationsEach: number;
   /** Invitations that one user may send in a day. */
   readonly newPeopleADay: number;

@@ -18,7 +18,7 @@ import type { Principal, UserPrincipal } from './principal.ts';
 
 export interface Invitation {
   readonly organizationId: string;
-  /** What they would be there. */
+  /** The role that they would have there. */
   readonly role: MemberRole;
   readonly invitedAt: Date;
 }
@@ -41,7 +41,7 @@ export class Invitations {
     this.#options = options;
   }
 
-  /** What a person is invited to, at most a hundred; nobody else is invited anywhere. */
+  /** Invitations of a person, at most a hundred; other callers have none. */
   async ofPrincipal(principal: Principal): Promise<Invitation[]> {
     if (principal.kind !== 'USER') return [];
     const { database } = this.#options;
@@ -137,7 +137,7 @@ export class Invitations {
   }
 }
 
-/** Who answers: invited, or a member already. */
+/** The person who answers, with their invitation or the membership that they have already. */
 interface Asked {
   readonly person: UserPrincipal;
   readonly invitation: Membership | null;
@@ -166,7 +166,7 @@ function requirePerson(principal: Principal, entity: BillingEntity): UserPrincip
   return principal;
 }
 
-/** Of a row that the ORM watches, what is in it. */
+/** The terms of an invitation, copied: the ORM watches the row itself. */
 function termsOf({ billingEntityId, role, creditLimit, inviteeId }: Membership) {
   return { billingEntityId, role, creditLimit, inviteeId };
 }

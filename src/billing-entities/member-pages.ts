@@ -78,7 +78,7 @@ async function membersAfter(
   return rows;
 }
 
-/** Those of these members who are called so. Their names lie with them, on whatever shard: a statement of its own. */
+/** Members of these whose name or external id fits. Names lie with the people, on whatever shard: a statement of its own. */
 async function usersNamed(
   database: Database,
   members: readonly MembershipColumns[],
