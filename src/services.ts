@@ -15,10 +15,10 @@ import { Organizations } from './billing-entities/organizations.ts';
 import { Routing } from './metering/payer-routing.ts';
 import type { Clock } from './kernel/clock.ts';
 import { Accounts } from './ledger/accounts.ts';
-import { Administration } from './credits/manual-changes.ts';
+import { ManualChanges } from './credits/manual-changes.ts';
 import type { BatcherOptions } from './ledger/batcher.ts';
 import { Consumption } from './metering/consumption.ts';
-import { History } from './ledger/statements.ts';
+import { Statements } from './ledger/statements.ts';
 import { Ledger, type LedgerOptions } from './ledger/ledger.ts';
 import { Reservations } from './metering/reservations.ts';
 import { Sweeper } from './ledger/sweeper.ts';
@@ -116,7 +116,7 @@ export async function openServices(options: ServicesOptions) {
   const invitations = new Invitations({ orm, database, clock, entities, bounds });
   const auditLog = new AuditLog(database);
   const routing = new Routing(entities);
-  const history = new History(database);
+  const history = new Statements(database);
   const usage = new UsageHistory(database, (billingEntityId) => live.changes(billingEntityId));
   const summaries = new UsageSummaries(database);
   const forecasts = new Forecasts({ database, accounts, clock });
@@ -142,7 +142,7 @@ export async function openServices(options: ServicesOptions) {
     },
   });
   const transfers = new Transfers({ ledger, database, entities, members });
-  const administration = new Administration({ ledger, history });
+  const administration = new ManualChanges({ ledger, history });
   const subscriptions = new Subscriptions({ database, ledger, accounts, history, clock });
   const meterReports = new MeterReports({ database, ledger });
   const exclusive = new Exclusive(databaseUrl, { max: NAMES_AT_ONCE, onIdleError });

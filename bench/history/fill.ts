@@ -119,7 +119,7 @@ async function openYear({ entities, ledger }: DomainServices): Promise<Year> {
   const payer = await ensure(PAYER);
   const members = await Promise.all(MEMBERS.map(ensure));
   const others = await Promise.all(OTHERS.map(ensure));
-  await Promise.all([payer, ...others].map((id) => ledger.execute(plenty(id))));
+  await Promise.all([payer, ...others].map((id) => ledger.submit(plenty(id))));
   const start = (await entities.byIds([payer])).get(payer)?.createdAt as Date;
   return { start, payer, members, others };
 }
@@ -166,7 +166,7 @@ async function liveWave(
     };
   });
   const commit = async (command: Command): Promise<Committed> => {
-    const outcome = await ledger.execute(command);
+    const outcome = await ledger.submit(command);
     if (outcome.kind !== 'committed') throw new Error(`${command.kind} was ${outcome.kind}, not committed`);
     return outcome;
   };
@@ -214,7 +214,7 @@ function reservationOf({ use, key, billingEntityId, userId, reservationId }: Rep
     userId,
     organizationId: null,
     apiKey: null,
-    alsoUnder: [],
+    otherPayers: [],
     billingMode: 'FULL',
     feature,
     ttlMs: 600_000,
@@ -234,7 +234,7 @@ function chargeOf({ use, key, billingEntityId, userId, occurredAt, reservationId
         userId,
         organizationId: null,
         apiKey: null,
-        alsoUnder: [],
+        otherPayers: [],
         billingMode: 'FULL',
         feature,
       }
@@ -242,7 +242,7 @@ function chargeOf({ use, key, billingEntityId, userId, occurredAt, reservationId
         kind: 'settle',
         ...common,
         reservationId,
-        anyHold: true,
+        anyReservation: true,
         userId: undefined,
         organizationId: undefined,
         apiKeyId: undefined,

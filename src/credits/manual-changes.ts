@@ -8,7 +8,7 @@ import { Refusal } from '../kernel/refusal.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
 import type { Command } from '../ledger/rules/commands.ts';
 import type { Grant, GrantSource } from '../ledger/rules/grants.ts';
-import type { History } from '../ledger/statements.ts';
+import type { Statements } from '../ledger/statements.ts';
 import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { checkReason } from '../billing-entities/audit-reason.ts';
@@ -52,11 +52,11 @@ export interface CreditsChange {
 const BY_HAND: readonly GrantSource[] = ['TRIAL', 'PURCHASE', 'PROMOTION', 'ADJUSTMENT'];
 const PRIORITIES = { min: 0, max: 1_000 };
 
-export class Administration {
+export class ManualChanges {
   readonly #ledger: Ledger;
-  readonly #history: History;
+  readonly #history: Statements;
 
-  constructor({ ledger, history }: { ledger: Ledger; history: History }) {
+  constructor({ ledger, history }: { ledger: Ledger; history: Statements }) {
     this.#ledger = ledger;
     this.#history = history;
   }
@@ -126,7 +126,7 @@ export class Administration {
   }
 
   async #execute(command: Command): Promise<CreditsChange> {
-    const outcome = await this.#ledger.execute(command);
+    const outcome = await this.#ledger.submit(command);
     switch (outcome.kind) {
       case 'committed': {
         const entry = outcome.entries.at(0) as Entry;
@@ -143,7 +143,7 @@ export class Administration {
         throw new Refusal(outcome.code, outcome.message);
       case 'refused':
       case 'replayedElsewhere':
-      case 'misrouted':
+      case 'wrongPayer':
         throw new Error(`${command.kind} cannot be ${outcome.kind}`);
     }
   }

@@ -93,7 +93,7 @@ export class Transfers {
       throw sees(from) ? new Refusal('BAD_USER_INPUT', 'credits move between two accounts') : missing();
     }
     const { onlyOfRootIn, refusal } = await this.#allowance(from, to);
-    const outcome = await this.#ledger.execute({
+    const outcome = await this.#ledger.submit({
       kind: 'transfer',
       billingEntityId: fromBillingEntityId,
       toBillingEntityId,
@@ -131,7 +131,7 @@ export class Transfers {
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
       case 'replayedElsewhere':
-      case 'misrouted':
+      case 'wrongPayer':
         throw new Error(`a transfer cannot be ${outcome.kind}`);
     }
   }
@@ -144,7 +144,7 @@ export class Transfers {
   async clawBack({ billingEntityId, grantId, target, actor, reason }: ClawbackInput): Promise<Balance> {
     for (let attempt = 1; ; attempt += 1) {
       const elsewhere = await this.#trail({ billingEntityId, grantId });
-      const outcome = await this.#ledger.execute({
+      const outcome = await this.#ledger.submit({
         kind: 'clawback',
         billingEntityId,
         actor,

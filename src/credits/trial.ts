@@ -5,7 +5,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 
 /** Gives an account the credits of the free trial, once in its life, however often it is asked (rule 4). */
 export async function giveTrial(ledger: Ledger, billingEntityId: string): Promise<void> {
-  const outcome = await ledger.execute({
+  const outcome = await ledger.submit({
     kind: 'trial',
     billingEntityId,
     actor: 'system',

@@ -11,7 +11,7 @@ import {
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import { parseEntityId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import type { RequestContext, Standing } from './context.ts';
+import type { RequestContext, SuspendedSince } from './context.ts';
 
 /** What the caller is to the entity. @throws Refusal UNAUTHENTICATED */
 export async function relationTo(
@@ -95,7 +95,7 @@ export async function requireWatchable(
   context.onWatch?.({
     billingEntityId: entity.billingEntityId,
     rights: isWide ? [needs, widenedBy] : [needs],
-    standing: await standingOf(context, entity),
+    suspendedSince: await suspensionOf(context, entity),
   });
   return { entity, context, onlyUserId };
 }
@@ -104,10 +104,10 @@ export async function requireWatchable(
  * What ends a subscription besides the loss of its right: that its entity, or who watches it, is suspended meanwhile. Who
  * opens one when that is so already may, as they may look at the balance.
  */
-export async function standingOf(
+export async function suspensionOf(
   { principal, loaders }: Pick<RequestContext, 'principal' | 'loaders'>,
   entity: BillingEntity,
-): Promise<Standing> {
+): Promise<SuspendedSince> {
   const own = ownEntity(requirePrincipal(principal));
   const watcher = own === null || own === entity.billingEntityId ? null : await loaders.entity.load(own);
   const relation = await relationTo({ principal, loaders }, entity);
@@ -126,11 +126,11 @@ export async function onlyUserId(
 }
 
 function ownUserId({ principal }: RequestContext): string {
-  return principal?.kind === 'USER' ? principal.billingEntityId : NOBODY;
+  return principal?.kind === 'USER' ? principal.billingEntityId : NO_SUCH_USER;
 }
 
 /** Fits no record and no member: not the zeros either, which sums of use have where nobody in particular used it. */
-const NOBODY = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+const NO_SUCH_USER = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** What a query gives where a mutation would be refused NOT_FOUND. */
 export async function nullIfNotFound<T>(work: Promise<T>): Promise<T | null> {

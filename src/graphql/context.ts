@@ -7,7 +7,7 @@ import type { MembershipKey, MemberUse } from '../billing-entities/member-use.ts
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
 import type { Grant } from '../ledger/rules/grants.ts';
-import type { Hold } from '../ledger/rules/holds.ts';
+import type { Reservation } from '../ledger/rules/reservations.ts';
 import type { FairTurns } from '../db/fair-turns.ts';
 import type { DomainServices } from '../services.ts';
 import type { PlanState } from '../subscriptions/subscriptions.ts';
@@ -31,11 +31,11 @@ export interface Watched {
   readonly billingEntityId: string;
   /** What its watcher might do to the entity when it was opened, and must still be allowed to. */
   readonly rights: readonly Operation[];
-  readonly standing: Standing;
+  readonly suspendedSince: SuspendedSince;
 }
 
 /** Since when its entity, or who watches it, has been suspended; null: it is not. */
-export type Standing = string | null;
+export type SuspendedSince = string | null;
 
 export type OnWatch = (watched: Watched) => void;
 
@@ -49,7 +49,7 @@ export interface GrantKey {
   readonly id: string;
 }
 
-export interface RecordKey extends EntryKey {
+export interface UsageRecordKey extends EntryKey {
   readonly line: number;
 }
 
@@ -79,8 +79,8 @@ export class Loaders {
   #memberUse: DataLoader<MembershipKey, MemberUse, string> | undefined;
   #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
   #entry: DataLoader<EntryKey, Entry | null, string> | undefined;
-  #reservation: DataLoader<ReservationKey, Hold | null, string> | undefined;
-  #refundedAt: DataLoader<RecordKey, Date | null, string> | undefined;
+  #reservation: DataLoader<ReservationKey, Reservation | null, string> | undefined;
+  #refundedAt: DataLoader<UsageRecordKey, Date | null, string> | undefined;
   #recordsOfEntry: DataLoader<EntryKey, UsageRecord[], string> | undefined;
 
   constructor(services: DomainServices) {
@@ -154,13 +154,13 @@ export class Loaders {
     }));
   }
 
-  get reservation(): DataLoader<ReservationKey, Hold | null, string> {
+  get reservation(): DataLoader<ReservationKey, Reservation | null, string> {
     return (this.#reservation ??= new DataLoader((keys) => this.#services.reservations.byIds(keys), {
       cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
     }));
   }
 
-  get refundedAt(): DataLoader<RecordKey, Date | null, string> {
+  get refundedAt(): DataLoader<UsageRecordKey, Date | null, string> {
     return (this.#refundedAt ??= new DataLoader((keys) => this.#services.usage.refundedAt(keys), {
       cacheKeyFn: (key) => `${entryKey(key)} ${key.line}`,
     }));

@@ -5,7 +5,7 @@ import type { AuditLogEntry, AuditLogFilter } from '../billing-entities/audit-lo
 import type { Membership } from '../billing-entities/membership.entity.ts';
 import type { Grant } from '../ledger/rules/grants.ts';
 import type { LedgerFilter } from '../ledger/statements.ts';
-import type { Hold, HoldStatus } from '../ledger/rules/holds.ts';
+import type { Reservation, ReservationStatus } from '../ledger/rules/reservations.ts';
 import type { Page, PageRequest } from '../kernel/pagination.ts';
 import type { DomainServices } from '../services.ts';
 import type { Entry } from '../ledger/rules/entries.ts';
@@ -27,7 +27,7 @@ export class PageLoaders {
   #grants: PageLoader<{ readonly activeOnly: boolean }, Grant> | undefined;
   #ledger: PageLoader<LedgerFilter, Entry> | undefined;
   #members: PageLoader<{ readonly onlyUserId: string | null }, Membership> | undefined;
-  #reservations: PageLoader<readonly HoldStatus[], Hold> | undefined;
+  #reservations: PageLoader<readonly ReservationStatus[], Reservation> | undefined;
 
   constructor(services: DomainServices) {
     this.#services = services;
@@ -73,7 +73,7 @@ export class PageLoaders {
     }));
   }
 
-  get reservations(): PageLoader<readonly HoldStatus[], Hold> {
+  get reservations(): PageLoader<readonly ReservationStatus[], Reservation> {
     const { reservations } = this.#services;
     return (this.#reservations ??= loaderOf({
       one: (id, page, terms) => reservations.list(id, page, terms),

@@ -2,7 +2,7 @@
 import { may } from '../billing-entities/authorization.ts';
 import type { ApiKeyPrincipal, Principal } from '../billing-entities/principal.ts';
 import type { DomainServices } from '../services.ts';
-import { relationTo, standingOf } from './authorization.ts';
+import { relationTo, suspensionOf } from './authorization.ts';
 import { Loaders, type RequestContext, type Watched } from './context.ts';
 
 /** An open subscription, and whose it is. */
@@ -36,12 +36,12 @@ export function createRights(services: DomainServices): Rights {
 
 async function hasEnded(
   context: Pick<RequestContext, 'principal' | 'loaders'>,
-  { billingEntityId, rights, standing }: Watch,
+  { billingEntityId, rights, suspendedSince }: Watch,
 ): Promise<boolean> {
   const entity = await context.loaders.entity.load(billingEntityId);
   if (entity === null) return true;
   const relation = await relationTo(context, entity);
   if (!rights.every((right) => may(relation, right))) return true;
-  const now = await standingOf(context, entity);
-  return now !== null && now !== standing;
+  const now = await suspensionOf(context, entity);
+  return now !== null && now !== suspendedSince;
 }

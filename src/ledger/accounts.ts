@@ -3,23 +3,23 @@ import type { Database } from '../db/database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Account, accountTime, balanceOf } from './rules/account.ts';
 import type { Balance } from './rules/balance.ts';
-import type { ChargedUse, UseTerms } from './rules/commands.ts';
-import { applyDue } from './rules/scheduled-events.ts';
+import type { ChargedUse, UsageContext } from './rules/commands.ts';
+import { applyScheduled } from './rules/scheduled-events.ts';
 import type { Ledger } from './ledger.ts';
 import { newId } from './store/new-id.ts';
-import { MOST_DUE_HOLDS } from './store/lock-and-load.ts';
-import { askTerms } from './store/usage-context.ts';
+import { MOST_DUE_RESERVATIONS } from './store/lock-and-load.ts';
+import { loadUsageContexts } from './store/usage-context.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
   GRANT_COLUMNS,
   type GrantRow,
-  HOLD_COLUMNS,
-  type HoldRow,
+  RESERVATION_COLUMNS,
+  type ReservationRow,
   toAccount,
   toAccountState,
   toGrant,
-  toHold,
+  toReservation,
 } from './store/rows.ts';
 
 interface Options {
@@ -66,17 +66,17 @@ export class Accounts {
   }
 
   /**
-   * The account that pays for this use and the terms that hold, as a command would find them now, without its lock. What
+   * The account that pays for this use and the usageContext that hold, as a command would find them now, without its lock. What
    * is decided on them may be outdated at once.
    */
-  async peekUse(use: ChargedUse): Promise<{ account: Account; terms: UseTerms; now: Date }> {
+  async peekUse(use: ChargedUse): Promise<{ account: Account; usageContext: UsageContext; now: Date }> {
     const [account, book] = await Promise.all([
       this.peek(use.billingEntityId),
-      askTerms([use], (statement) => this.#database.query(statement)),
+      loadUsageContexts([use], (statement) => this.#database.query(statement)),
     ]);
     if (account === null) throw new Error(`billing entity ${use.billingEntityId} has no account`);
     const clock = this.#clock.now();
-    return { account, terms: book.of(use, clock), now: accountTime(account, clock) };
+    return { account, usageContext: book.of(use, clock), now: accountTime(account, clock) };
   }
 
   /** The account as a command would find it now, without its lock; null when there is none. */
@@ -90,28 +90,30 @@ export class Accounts {
           (select jsonb_agg(to_jsonb(open)) from (
             select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id = $1 and g.open) open) as grants,
           (select jsonb_agg(to_jsonb(due)) from (
-            select ${HOLD_COLUMNS} from reservation h
+            select ${RESERVATION_COLUMNS} from reservation h
             where h.billing_entity_id = $1 and h.open and h.expires_at <= greatest($2::timestamptz, a.touched_at)
-            order by h.expires_at limit ${MOST_DUE_HOLDS}) due) as holds
+            order by h.expires_at limit ${MOST_DUE_RESERVATIONS}) due) as reservations
         from credit_account a where a.billing_entity_id = $1`,
       values: [billingEntityId, now],
     });
     const [row] = rows;
     if (row === undefined) return null;
     const grants = (row.grants ?? []).map((each) => toGrant(fromJson(each) as unknown as GrantRow));
-    const holds = (row.holds ?? []).map((each) => toHold(fromJson(each) as unknown as HoldRow));
-    if (holds.length === MOST_DUE_HOLDS) {
+    const reservations = (row.reservations ?? []).map((each) =>
+      toReservation(fromJson(each) as unknown as ReservationRow),
+    );
+    if (reservations.length === MOST_DUE_RESERVATIONS) {
       // Perhaps not all that have ended: tidied first.
       await this.advance(billingEntityId);
       return this.peek(billingEntityId);
     }
-    const account = { ...toAccount(row, grants, holds), otherHoldsEndAt: null };
-    return applyDue(account, accountTime(account, now), newId).account;
+    const account = { ...toAccount(row, grants, reservations), otherReservationsEndAt: null };
+    return applyScheduled(account, accountTime(account, now), newId).account;
   }
 
   /** Applies what is due and commits it. */
   async advance(billingEntityId: string): Promise<Balance> {
-    const outcome = await this.#ledger.execute({
+    const outcome = await this.#ledger.submit({
       kind: 'advance',
       billingEntityId,
       actor: 'system',
@@ -127,7 +129,7 @@ function toError(error: unknown): Error {
 }
 
 type JsonRow = Readonly<Record<string, unknown>>;
-type PeekRow = AccountRow & { suspended: boolean; grants: JsonRow[] | null; holds: JsonRow[] | null };
+type PeekRow = AccountRow & { suspended: boolean; grants: JsonRow[] | null; reservations: JsonRow[] | null };
 
 /** Amounts stay below 2^53, so JSON's numbers hold them exactly; but for `priority` every number is one of them. */
 function fromJson(row: JsonRow): JsonRow {

@@ -1,65 +1,69 @@
+import type { Effects } from './rules/effects.ts';
 import type { PoolClient } from 'pg';
 import type { Outcome, Replayed, ReplayedElsewhere } from './outcome.ts';
 import { type Account, accountTime, balanceOf } from './rules/account.ts';
-import { type Answering, answering, type Effect } from './rules/answered-again.ts';
+import { type Answering, answering, type EarlierEffect } from './rules/answered-again.ts';
 import type { Balance } from './rules/balance.ts';
 import {
   accountsOfKey,
-  type Applied,
   type Command,
   noAccount,
   type RefundEvidence,
   rejected,
-  type Situation,
+  type LedgerView,
   touchedBy,
 } from './rules/commands.ts';
 import { decide } from './rules/decide.ts';
 import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from './rules/entries.ts';
 import type { Grant } from './rules/grants.ts';
-import type { Hold } from './rules/holds.ts';
+import type { Reservation } from './rules/reservations.ts';
 import { contradicts } from './rules/reservation.ts';
 import { rollUp } from './rules/rollup.ts';
-import { applyDue } from './rules/scheduled-events.ts';
+import { applyScheduled } from './rules/scheduled-events.ts';
 import { type CounterChange, tally } from './rules/spend-limits.ts';
 import { appendAndCommit } from './store/append-and-commit.ts';
 import { type AuditedChange, auditedOf } from './store/audit-rows.ts';
-import { type Effects, nameOf } from './store/known-effects.ts';
+import { type EarlierEffects, nameOf } from './store/earlier-effects.ts';
 import type { Loaded } from './store/lock-and-load.ts';
 import { newId } from './store/new-id.ts';
-import type { UseTermsBook } from './store/usage-context.ts';
+import type { UsageContexts } from './store/usage-context.ts';
 
 /** Accounts under their locks, while the commands of one transaction are decided on them in order. */
 export class Batch {
   readonly #stored: ReadonlyMap<string, Account>;
   readonly #accounts: Map<string, Account>;
-  readonly #effects: Map<string, Effect>;
-  readonly #sees: Effects['sees'];
+  readonly #earlierEffects: Map<string, EarlierEffect>;
+  readonly #sees: EarlierEffects['sees'];
   readonly #refundEvidence: Map<string, RefundEvidence>;
-  readonly #clock: Date;
-  readonly #situation: Situation;
+  readonly #wallClock: Date;
+  readonly #view: LedgerView;
   readonly #entries: Entry[] = [];
   readonly #records: UsageRecord[] = [];
   readonly #refunds: UsageRefund[] = [];
   readonly #refundedRecords: UsageRecord[] = [];
   readonly #audited: AuditedChange[] = [];
   readonly #grants = new Map<string, Grant>();
-  readonly #holds = new Map<string, Hold>();
-  readonly #terms: UseTermsBook;
+  readonly #reservations = new Map<string, Reservation>();
+  readonly #usageContext: UsageContexts;
   readonly #counters = new Map<string, CounterChange>();
   readonly #reports: MeterReport[] = [];
 
-  constructor({ accounts, effects, refunds, passages, terms }: Loaded, withDueHolds: readonly Account[], clock: Date) {
+  constructor(
+    { accounts, effects, refunds, passages, usageContext }: Loaded,
+    withDueReservations: readonly Account[],
+    wallClock: Date,
+  ) {
     this.#stored = accounts;
     this.#accounts = new Map([
       ...accounts,
-      ...withDueHolds.map((account) => [account.billingEntityId, account] as const),
+      ...withDueReservations.map((account) => [account.billingEntityId, account] as const),
     ]);
-    this.#effects = new Map(effects.effects.map((each) => [nameOf(each.billingEntityId, each.key), each]));
+    this.#earlierEffects = new Map(effects.effects.map((each) => [nameOf(each.billingEntityId, each.key), each]));
     this.#sees = effects.sees;
     this.#refundEvidence = new Map(refunds.map((each) => [recordName(each.record.billingEntityId, each.record), each]));
-    this.#clock = clock;
-    this.#terms = terms;
-    this.#situation = {
+    this.#wallClock = wallClock;
+    this.#usageContext = usageContext;
+    this.#view = {
       account: (id) => this.#accounts.get(id),
       refundEvidence: (id, record) => this.#refundEvidence.get(recordName(id, record)),
       recipients: (id, rootGrantId) => [
@@ -68,7 +72,7 @@ export class Batch {
         ),
         ...this.#passedOn(id, rootGrantId),
       ],
-      terms: (use) => this.#terms.of(use, clock),
+      usageContext: (use) => this.#usageContext.of(use, wallClock),
       newId,
     };
   }
@@ -78,19 +82,19 @@ export class Batch {
   }
 
   /** Applies what is due on every account; whether that was all of it. */
-  applyDue(): boolean {
+  applyScheduled(): boolean {
     let isAllDone = true;
     for (const [id, account] of this.#accounts) {
-      const due = applyDue(account, accountTime(account, this.#clock), newId);
-      isAllDone &&= due.isAllDone;
-      if (due.account === account) continue;
-      this.#accounts.set(id, due.account);
-      this.#keep(due.applied);
+      const scheduled = applyScheduled(account, accountTime(account, this.#wallClock), newId);
+      isAllDone &&= scheduled.isAllDone;
+      if (scheduled.account === account) continue;
+      this.#accounts.set(id, scheduled.account);
+      this.#keep(scheduled.effects);
     }
     return isAllDone;
   }
 
-  execute(command: Command): Outcome {
+  apply(command: Command): Outcome {
     const account = this.#accounts.get(command.billingEntityId);
     if (account === undefined) return noAccount(command);
 
@@ -100,8 +104,8 @@ export class Batch {
       return this.#isSame(command, before.effect, account) ? this.#again(command, before) : KEY_REUSED;
     }
 
-    const decision = decide(command, this.#situation, this.#clock);
-    if (decision.kind === 'rejected' || decision.kind === 'misrouted') return decision;
+    const decision = decide(command, this.#view, this.#wallClock);
+    if (decision.kind === 'rejected' || decision.kind === 'wrongPayer') return decision;
     if (decision.kind === 'refused') return { ...decision, balance: this.#balances(command).balance };
     // Passed over was what is not theirs to hear of; but an account has a key once, whoever used it.
     if (this.#effectIn(command.billingEntityId, command) !== undefined) return KEY_REUSED;
@@ -109,23 +113,32 @@ export class Batch {
     for (const changed of decision.accounts) this.#accounts.set(changed.billingEntityId, changed);
     this.#keep(decision);
     this.#rememberKey(command, decision);
-    const { entries, records, grants, holds, reports } = decision;
+    const { entries, records, grants, reservations, reports } = decision;
     const { subscription } = this.#accounts.get(command.billingEntityId) ?? account;
-    return { kind: 'committed', entries, records, grants, holds, reports, subscription, ...this.#balances(command) };
+    return {
+      kind: 'committed',
+      entries,
+      records,
+      grants,
+      reservations,
+      reports,
+      subscription,
+      ...this.#balances(command),
+    };
   }
 
   async commit(client: PoolClient): Promise<void> {
     const changed = this.#changed();
     const grants = [...this.#grants.values()];
-    const holds = [...this.#holds.values()];
-    if (changed.length === 0 && holds.length === 0) {
+    const reservations = [...this.#reservations.values()];
+    if (changed.length === 0 && reservations.length === 0) {
       await client.query('rollback');
       return;
     }
     const isOldGrant = (grant: Grant): boolean =>
       this.#stored.get(grant.billingEntityId)?.grants.some((each) => each.id === grant.id) ?? false;
-    const isOldHold = (hold: Hold): boolean =>
-      hold.openedSequence <= (this.#stored.get(hold.billingEntityId)?.sequence ?? 0n);
+    const isOldReservation = (reservation: Reservation): boolean =>
+      reservation.openedSequence <= (this.#stored.get(reservation.billingEntityId)?.sequence ?? 0n);
     await appendAndCommit(client, {
       accounts: changed,
       entries: this.#entries,
@@ -133,8 +146,8 @@ export class Batch {
       refunds: this.#refunds,
       newGrants: grants.filter((grant) => !isOldGrant(grant)),
       changedGrants: grants.filter(isOldGrant),
-      newHolds: holds.filter((hold) => !isOldHold(hold)),
-      changedHolds: holds.filter(isOldHold),
+      newReservations: reservations.filter((reservation) => !isOldReservation(reservation)),
+      changedReservations: reservations.filter(isOldReservation),
       rollups: rollUp(this.#records, this.#refundedRecords),
       counters: [...this.#counters.values()],
       reports: this.#reports,
@@ -146,7 +159,7 @@ export class Batch {
   changedBalances(): Balance[] {
     return this.#changed()
       .filter((account) => this.#stored.get(account.billingEntityId)?.version !== account.version)
-      .map((account) => balanceOf(account, accountTime(account, this.#clock)));
+      .map((account) => balanceOf(account, accountTime(account, this.#wallClock)));
   }
 
   #changed(): Account[] {
@@ -162,17 +175,17 @@ export class Batch {
     });
   }
 
-  #keep(applied: Applied): void {
-    this.#entries.push(...applied.entries);
-    this.#records.push(...applied.records);
-    this.#refunds.push(...applied.refunds);
-    this.#refundedRecords.push(...applied.refundedRecords);
-    this.#reports.push(...applied.reports);
-    for (const grant of applied.grants) this.#grants.set(grant.id, grant);
-    for (const hold of applied.holds) this.#holds.set(hold.id, hold);
-    this.#terms.count(applied.counters);
-    tally(this.#counters, applied.counters);
-    for (const record of applied.refundedRecords) {
+  #keep(effects: Effects): void {
+    this.#entries.push(...effects.entries);
+    this.#records.push(...effects.records);
+    this.#refunds.push(...effects.refunds);
+    this.#refundedRecords.push(...effects.refundedRecords);
+    this.#reports.push(...effects.reports);
+    for (const grant of effects.grants) this.#grants.set(grant.id, grant);
+    for (const reservation of effects.reservations) this.#reservations.set(reservation.id, reservation);
+    this.#usageContext.count(effects.counters);
+    tally(this.#counters, effects.counters);
+    for (const record of effects.refundedRecords) {
       const name = recordName(record.billingEntityId, record);
       const evidence = this.#refundEvidence.get(name);
       if (evidence !== undefined) this.#refundEvidence.set(name, { ...evidence, refunded: true });
@@ -182,7 +195,7 @@ export class Batch {
   #balances(command: Command): { balance: Balance; otherBalances: readonly Balance[] } {
     const [balance, ...otherBalances] = touchedBy(command).flatMap((id) => {
       const account = this.#accounts.get(id);
-      return account === undefined ? [] : [balanceOf(account, accountTime(account, this.#clock))];
+      return account === undefined ? [] : [balanceOf(account, accountTime(account, this.#wallClock))];
     });
     return { balance: balance as Balance, otherBalances };
   }
@@ -199,8 +212,8 @@ export class Batch {
     });
   }
 
-  #effectIn(billingEntityId: string, { idempotency }: Command): Effect | undefined {
-    return idempotency === null ? undefined : this.#effects.get(nameOf(billingEntityId, idempotency.key));
+  #effectIn(billingEntityId: string, { idempotency }: Command): EarlierEffect | undefined {
+    return idempotency === null ? undefined : this.#earlierEffects.get(nameOf(billingEntityId, idempotency.key));
   }
 
   #again(command: Command, { effect, seen }: Answering): Replayed | ReplayedElsewhere {
@@ -215,18 +228,18 @@ export class Batch {
   }
 
   /** A settlement's user and feature are the reservation's, so its fingerprint has none; what names another is not the same. */
-  #isSame(command: Command, before: Effect, account: Account): boolean {
+  #isSame(command: Command, before: EarlierEffect, account: Account): boolean {
     if (!before.fingerprint.equals(command.idempotency?.fingerprint as Buffer)) return false;
-    const hold = command.kind === 'settle' ? account.holds.get(command.reservationId) : undefined;
-    return hold === undefined || command.kind !== 'settle' || !contradicts(hold, command);
+    const reservation = command.kind === 'settle' ? account.reservations.get(command.reservationId) : undefined;
+    return reservation === undefined || command.kind !== 'settle' || !contradicts(reservation, command);
   }
 
-  #rememberKey(command: Command, applied: Applied): void {
+  #rememberKey(command: Command, effects: Effects): void {
     const { billingEntityId, idempotency, actor } = command;
-    const [first] = applied.entries;
+    const [first] = effects.entries;
     if (idempotency === null || first === undefined) return;
-    const [usedBy = null] = [...applied.records, ...applied.holds];
-    this.#effects.set(nameOf(billingEntityId, idempotency.key), {
+    const [usedBy = null] = [...effects.records, ...effects.reservations];
+    this.#earlierEffects.set(nameOf(billingEntityId, idempotency.key), {
       billingEntityId,
       ...idempotency,
       sequence: first.sequence,

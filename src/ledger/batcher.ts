@@ -48,7 +48,7 @@ export class Batcher<Command extends { readonly billingEntityId: string }, Outco
    * @throws Refusal UNAVAILABLE when there is no room for it, and then it was not executed; or when the database stayed
    * away: then the outcome is unknown.
    */
-  execute(command: Command): Promise<Outcome> {
+  enqueue(command: Command): Promise<Outcome> {
     const { billingEntityId } = command;
     const worker = this.#workers[laneOf(billingEntityId, this.#workers.length)] as Worker<Command, Outcome>;
     return new Promise((resolve, reject) => {

@@ -10,7 +10,7 @@ import { Batcher, type BatcherOptions } from './batcher.ts';
 import type { Outcome } from './outcome.ts';
 import type { Balance } from './rules/balance.ts';
 import { type Command } from './rules/commands.ts';
-import { loadDueHolds, loadGivenBases, lockAndLoad } from './store/lock-and-load.ts';
+import { loadDueReservations, loadGivenBases, lockAndLoad } from './store/lock-and-load.ts';
 
 export interface LedgerOptions extends BatcherOptions {
   /** Of pipelining connections with time-outs: a lane uses one at a time. */
@@ -39,8 +39,8 @@ export class Ledger {
    * Executes one command; the answer comes after its commit.
    * @throws Refusal UNAVAILABLE (retryable) when the database stays away or too much is waiting.
    */
-  execute(command: Command): Promise<Outcome> {
-    return this.#batcher.execute(command);
+  submit(command: Command): Promise<Outcome> {
+    return this.#batcher.enqueue(command);
   }
 
   /** Commands that wait for a transaction. */
@@ -53,7 +53,7 @@ export class Ledger {
     const client = await this.#options.pool.connect();
     try {
       const batch = await this.#beginWithDueDone(client, commands);
-      const outcomes = commands.map((command) => batch.execute(command));
+      const outcomes = commands.map((command) => batch.apply(command));
       await batch.commit(client);
       this.#options.onCommitted(batch.changedBalances());
       client.release();
@@ -71,7 +71,7 @@ export class Ledger {
   async #beginWithDueDone(client: PoolClient, commands: readonly Command[]): Promise<Batch> {
     for (;;) {
       const batch = await this.#begin(client, commands);
-      if (batch.applyDue()) return batch;
+      if (batch.applyScheduled()) return batch;
       await batch.commit(client);
       this.#options.onCommitted(batch.changedBalances());
     }
@@ -82,8 +82,8 @@ export class Ledger {
     // The clock is read under the lock: what is decided later is also later in time.
     const clock = this.#options.clock.now();
     await loadGivenBases(client, loaded.accounts, commands, clock);
-    const withDueHolds = await loadDueHolds(client, [...loaded.accounts.values()], clock);
-    return new Batch(loaded, withDueHolds, clock);
+    const withDueReservations = await loadDueReservations(client, [...loaded.accounts.values()], clock);
+    return new Batch(loaded, withDueReservations, clock);
   }
 }
 

@@ -1,9 +1,9 @@
 /** Outcomes: what submitting a command can come to. */
 import type { Balance } from './rules/balance.ts';
-import type { Misrouted, Refused, Rejected } from './rules/commands.ts';
+import type { WrongPayer, Refused, Rejected } from './rules/commands.ts';
 import type { Entry, MeterReport, UsageRecord } from './rules/entries.ts';
 import type { Grant } from './rules/grants.ts';
-import type { Hold } from './rules/holds.ts';
+import type { Reservation } from './rules/reservations.ts';
 import type { SubscriptionState } from './rules/subscription.ts';
 
 /** What a command came to. Refusals are values: they never disturb the batch. */
@@ -13,7 +13,7 @@ export type Outcome =
   | ReplayedElsewhere
   | (Refused & { readonly balance: Balance })
   | Rejected
-  | Misrouted;
+  | WrongPayer;
 
 /** Committed now. */
 export interface Committed {
@@ -21,7 +21,7 @@ export interface Committed {
   readonly entries: readonly Entry[];
   readonly records: readonly UsageRecord[];
   readonly grants: readonly Grant[];
-  readonly holds: readonly Hold[];
+  readonly reservations: readonly Reservation[];
   readonly reports: readonly MeterReport[];
   /** Of the command's own account. */
   readonly balance: Balance;

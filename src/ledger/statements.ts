@@ -31,7 +31,7 @@ const DRAWDOWN = `g.priority, coalesce(g.expires_at, 'infinity'), g.root_source 
   g.created_at, g.id`;
 const GRANT_KEY = ['integer', 'instant or null', 'boolean', 'instant', 'uuid'] as const;
 
-export class History {
+export class Statements {
   readonly #database: Database;
 
   constructor(database: Database) {

@@ -3,7 +3,7 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Route, Routing } from './payer-routing.ts';
 import { unavailable } from '../db/errors.ts';
 import type { Refusal } from '../kernel/refusal.ts';
-import { type ConsumeCommand, type Misrouted, type ReserveCommand, toRejected } from '../ledger/rules/commands.ts';
+import { type ConsumeCommand, type WrongPayer, type ReserveCommand, toRejected } from '../ledger/rules/commands.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Outcome } from '../ledger/outcome.ts';
 
@@ -17,13 +17,13 @@ export type Routed = Pick<
   | 'organizationId'
   | 'namedOrganization'
   | 'apiKey'
-  | 'alsoUnder'
+  | 'otherPayers'
   | 'billingMode'
   | 'refusal'
 >;
 
 export interface Charged {
-  readonly outcome: Exclude<Outcome, Misrouted>;
+  readonly outcome: Exclude<Outcome, WrongPayer>;
   readonly payerId: string;
 }
 
@@ -41,8 +41,8 @@ export async function chargeWhoPays(
 ): Promise<Charged> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const route = await routing.route(principal, attribution);
-    const outcome = await ledger.execute(build(toRouted(route)));
-    if (outcome.kind !== 'misrouted') return { outcome, payerId: route.payerId };
+    const outcome = await ledger.submit(build(toRouted(route)));
+    if (outcome.kind !== 'wrongPayer') return { outcome, payerId: route.payerId };
     routing.forget(route);
   }
   throw keepsChanging();

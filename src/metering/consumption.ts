@@ -124,7 +124,7 @@ export class Consumption {
         return toUsageRefused(outcome, outcome.balance);
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
-      case 'misrouted':
+      case 'wrongPayer':
         throw new Error('a settlement stays with the account of its reservation');
     }
   }
@@ -165,19 +165,19 @@ export class Consumption {
       metadata: null,
       occurredAt: null,
     };
-    const { account, terms, now } = await accounts.peekUse(command);
-    const decision = consume(account, command, { now, terms });
+    const { account, usageContext, now } = await accounts.peekUse(command);
+    const decision = consume(account, command, { now, usageContext });
     if (decision.kind === 'rejected') throw new Refusal(decision.code, decision.message);
-    if (decision.kind === 'misrouted') {
+    if (decision.kind === 'wrongPayer') {
       routing.forget(route);
       if (attempts === 1) throw keepsChanging();
       return this.check(principal, input, attempts - 1);
     }
     return {
       allowed: decision.kind === 'applied',
-      credits: priceOf(account, command, terms),
+      credits: priceOf(account, command, usageContext),
       billingEntityId: route.payerId,
-      billingMode: modeOf(command, terms),
+      billingMode: modeOf(command, usageContext),
       refusal: decision.kind === 'refused' ? toUsageRefused(decision, balanceOf(account, account.touchedAt)) : null,
     };
   }
@@ -209,14 +209,14 @@ export class Consumption {
   async #settle(principal: Principal, input: ConsumeInput, reservationId: string): Promise<Settled> {
     const { lines, feature, metadata, occurredAt } = checkInput(input);
     const { billingEntityId, id } = parseReservationId(reservationId);
-    const outcome = await this.#options.ledger.execute({
+    const outcome = await this.#options.ledger.submit({
       kind: 'settle',
       billingEntityId,
       actor: actorOf(principal),
       sender: senderOf(principal),
       idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
       reservationId: id,
-      anyHold: handlesAnyHold(principal),
+      anyReservation: handlesAnyHold(principal),
       lines,
       ...(await this.#options.routing.named(input)),
       feature: feature ?? undefined,

@@ -26,7 +26,7 @@ export interface Route {
   readonly namedOrganization: string | null;
   readonly apiKey: { readonly billingEntityId: string; readonly id: string } | null;
   /** Other accounts that it would be charged to if the organization were of the other visibility. */
-  readonly alsoUnder: readonly string[];
+  readonly otherPayers: readonly string[];
   /** What is wrong with whom the caller names. It comes to light only after their key was looked for, like all that is wrong (rule 20). */
   readonly refusal: Refusal | null;
 }
@@ -43,7 +43,7 @@ const UNKNOWN = '00000000-0000-0000-0000-000000000000';
 
 export class Routing {
   readonly #entities: BillingEntities;
-  /** Whom an external id named when last looked at; the ledger looks again, and calls use that was routed by an old one misrouted. */
+  /** Whom an external id named when last looked at; the ledger looks again, and answers use that was routed by an old one with WrongPayer. */
   readonly #organizations = new LRUCache<string, string>({ max: REMEMBERED });
   readonly #types = new LRUCache<string, BillingEntity['type']>({ max: REMEMBERED });
   /** As it was when last looked at; likewise. */
@@ -72,14 +72,14 @@ export class Routing {
     const use = { userId, organizationId, namedOrganization, apiKey: key.value, refusal };
     if (refusal !== null) {
       const accounts = new Set([ownEntity(principal), userId, organizationId].filter((id) => id !== null));
-      const [payerId, ...alsoUnder] = accounts;
-      return { ...use, payerId: payerId as string, alsoUnder };
+      const [payerId, ...otherPayers] = accounts;
+      return { ...use, payerId: payerId as string, otherPayers };
     }
-    if (organizationId === null) return { ...use, payerId: userId as string, alsoUnder: [] };
-    if (userId === null) return { ...use, payerId: organizationId, alsoUnder: [] };
+    if (organizationId === null) return { ...use, payerId: userId as string, otherPayers: [] };
+    if (userId === null) return { ...use, payerId: organizationId, otherPayers: [] };
     const isPrivate = (await this.#visibilityOf(organizationId)) === 'PRIVATE';
     const [payerId, other] = isPrivate ? [organizationId, userId] : [userId, organizationId];
-    return { ...use, payerId, alsoUnder: [other] };
+    return { ...use, payerId, otherPayers: [other] };
   }
 
   /** Forgets what this route was found by: its organization has changed since. */

@@ -14,11 +14,11 @@ import type { Accounts } from '../ledger/accounts.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
 import type { ExtendCommand, ReleaseCommand, ReserveCommand } from '../ledger/rules/commands.ts';
 import { chargeWhoPays, placeOf } from './charge-payer.ts';
-import type { History } from '../ledger/statements.ts';
-import { type Hold, type HoldStatus, hasLapsed } from '../ledger/rules/holds.ts';
+import type { Statements } from '../ledger/statements.ts';
+import { type Reservation, type ReservationStatus, isExpired } from '../ledger/rules/reservations.ts';
 import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { HOLD_COLUMNS, type HoldRow, toHold } from '../ledger/store/rows.ts';
+import { RESERVATION_COLUMNS, type ReservationRow, toReservation } from '../ledger/store/rows.ts';
 import { checkFeature, type LineInput, toLines, toUsageRefused, type UsageRefused } from './usage-input.ts';
 
 export interface ReserveInput extends Attribution {
@@ -30,7 +30,7 @@ export interface ReserveInput extends Attribution {
 
 export interface ReserveSuccess {
   readonly kind: 'success';
-  readonly reservation: Hold;
+  readonly reservation: Reservation;
   readonly balance: Balance;
   readonly replayed: boolean;
 }
@@ -41,7 +41,7 @@ interface Options {
   readonly accounts: Accounts;
   /** Whether the caller may read the entity's reservations: of what they may not, others' do not exist for them. */
   readonly mayRead: (principal: Principal, billingEntityId: string) => Promise<boolean>;
-  readonly history: History;
+  readonly history: Statements;
   readonly database: Database;
   readonly clock: Clock;
 }
@@ -92,7 +92,12 @@ export class Reservations {
     );
     switch (outcome.kind) {
       case 'committed':
-        return { kind: 'success', reservation: outcome.holds[0] as Hold, balance: outcome.balance, replayed: false };
+        return {
+          kind: 'success',
+          reservation: outcome.reservations[0] as Reservation,
+          balance: outcome.balance,
+          replayed: false,
+        };
       case 'replayed': {
         const { seen, balance, sequence } = outcome;
         const reserved = await this.#reservedBy({ billingEntityId: payerId, sequence });
@@ -118,7 +123,7 @@ export class Reservations {
    * Moves the end of a reservation, counted from now.
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN (somebody else reserved it), CONFLICT (not HELD), UNAVAILABLE
    */
-  async extend(principal: Principal, id: string, ttlSeconds: number): Promise<Hold> {
+  async extend(principal: Principal, id: string, ttlSeconds: number): Promise<Reservation> {
     const ttlMs = toTtlMs(ttlSeconds);
     return this.#change({ ...(await this.#named(principal, id)), kind: 'extend', ttlMs });
   }
@@ -127,18 +132,26 @@ export class Reservations {
    * Lets a reservation go. Again: the same answer.
    * @throws Refusal NOT_FOUND, FORBIDDEN (somebody else reserved it), CONFLICT (settled), UNAVAILABLE
    */
-  async release(principal: Principal, id: string): Promise<Hold> {
+  async release(principal: Principal, id: string): Promise<Reservation> {
     return this.#change({ ...(await this.#named(principal, id)), kind: 'release' });
   }
 
   /** Newest first. What is out of time is EXPIRED, whether anybody has tidied it or not. */
-  async list(billingEntityId: string, page: PageRequest, statuses: readonly HoldStatus[]): Promise<Page<Hold>> {
+  async list(
+    billingEntityId: string,
+    page: PageRequest,
+    statuses: readonly ReservationStatus[],
+  ): Promise<Page<Reservation>> {
     const [only] = await this.lists([billingEntityId], page, statuses);
-    return only as Page<Hold>;
+    return only as Page<Reservation>;
   }
 
   /** The same of several accounts, in their order. */
-  async lists(ids: readonly string[], page: PageRequest, statuses: readonly HoldStatus[]): Promise<Page<Hold>[]> {
+  async lists(
+    ids: readonly string[],
+    page: PageRequest,
+    statuses: readonly ReservationStatus[],
+  ): Promise<Page<Reservation>[]> {
     checkPage(page);
     const after = decodeCursor(page.after, ['uuid']);
     const now = this.#options.clock.now();
@@ -149,25 +162,25 @@ export class Reservations {
       `(${[...new Set(statuses)].map((status) => isNow(status, () => where.value(now))).join(' or ') || 'false'})`,
     );
     if (after) where.and(`h.id < ${where.value(after[0])}`);
-    const list = { columns: HOLD_COLUMNS, table: 'reservation', alias: 'h', order: 'h.id desc' };
-    const { rows } = await this.#options.database.query<HoldRow>(
+    const list = { columns: RESERVATION_COLUMNS, table: 'reservation', alias: 'h', order: 'h.id desc' };
+    const { rows } = await this.#options.database.query<ReservationRow>(
       owners.list({ ...list, where, limit: page.first + 1 }),
       where.values,
     );
-    const holds = rows.map((row) => asOf(toHold(row), now));
+    const holds = rows.map((row) => asOf(toReservation(row), now));
     return toPages(ids, holds, { request: page, keyOf: ({ id }) => [id] });
   }
 
   /** One reservation for each key, in their order; null where there is none. */
-  async byIds(keys: readonly HoldKey[]): Promise<(Hold | null)[]> {
-    const { rows } = await this.#options.database.query<HoldRow>({
+  async byIds(keys: readonly HoldKey[]): Promise<(Reservation | null)[]> {
+    const { rows } = await this.#options.database.query<ReservationRow>({
       name: 'reservations-by-ids',
-      text: `select ${HOLD_COLUMNS} from reservation h
+      text: `select ${RESERVATION_COLUMNS} from reservation h
         where h.billing_entity_id = any($1::uuid[]) and h.id = any($2::uuid[])`,
       values: [keys.map((key) => key.billingEntityId), keys.map((key) => key.id)],
     });
     const now = this.#options.clock.now();
-    const found = new Map(rows.map((row) => [`${row.billing_entity_id} ${row.id}`, asOf(toHold(row), now)]));
+    const found = new Map(rows.map((row) => [`${row.billing_entity_id} ${row.id}`, asOf(toReservation(row), now)]));
     return keys.map((key) => found.get(`${key.billingEntityId} ${key.id}`) ?? null);
   }
 
@@ -177,27 +190,27 @@ export class Reservations {
     return {
       billingEntityId,
       reservationId: id,
-      anyHold: handlesAnyHold(principal),
+      anyReservation: handlesAnyHold(principal),
       seesAll: await this.#options.mayRead(principal, billingEntityId),
       actor: actorOf(principal),
       idempotency: null,
     };
   }
 
-  async #change(command: ExtendCommand | ReleaseCommand): Promise<Hold> {
-    const outcome = await this.#options.ledger.execute(command);
+  async #change(command: ExtendCommand | ReleaseCommand): Promise<Reservation> {
+    const outcome = await this.#options.ledger.submit(command);
     if (outcome.kind === 'rejected') throw new Refusal(outcome.code, outcome.message);
     if (outcome.kind !== 'committed') throw new Error(`${command.kind} was ${outcome.kind}`);
-    const [changed] = outcome.holds;
+    const [changed] = outcome.reservations;
     return changed ?? this.#read({ billingEntityId: command.billingEntityId, id: command.reservationId });
   }
 
-  async #reservedBy(key: { billingEntityId: string; sequence: bigint }): Promise<Hold> {
+  async #reservedBy(key: { billingEntityId: string; sequence: bigint }): Promise<Reservation> {
     const [entry] = await this.#options.history.entriesBySequence([key]);
     return this.#read({ billingEntityId: key.billingEntityId, id: entry?.reservationId as string });
   }
 
-  async #read(key: HoldKey): Promise<Hold> {
+  async #read(key: HoldKey): Promise<Reservation> {
     const [hold] = await this.byIds([key]);
     if (!hold) throw new Error(`reservation ${key.id} of ${key.billingEntityId} is missing`);
     return hold;
@@ -210,7 +223,7 @@ export function handlesAnyHold({ kind }: Principal): boolean {
 }
 
 /** That a reservation has this status at `now`: its row may not know yet that its time is over. */
-function isNow(status: HoldStatus, now: () => string): string {
+function isNow(status: ReservationStatus, now: () => string): string {
   switch (status) {
     case 'HELD':
       return `(h.open and h.expires_at > ${now()})`;
@@ -223,13 +236,13 @@ function isNow(status: HoldStatus, now: () => string): string {
 }
 
 /** As it was first answered: for who does not see its account any more, and is told nothing newer (rule 20). */
-function asMade(hold: Hold, ttlMs: number): Hold {
+function asMade(hold: Reservation, ttlMs: number): Reservation {
   const expiresAt = new Date(hold.createdAt.getTime() + ttlMs);
   return { ...hold, status: 'HELD', expiresAt, closedSequence: null };
 }
 
-function asOf(hold: Hold, now: Date): Hold {
-  return hasLapsed(hold, now) ? { ...hold, status: 'EXPIRED' } : hold;
+function asOf(hold: Reservation, now: Date): Reservation {
+  return isExpired(hold, now) ? { ...hold, status: 'EXPIRED' } : hold;
 }
 
 /** @throws Refusal BAD_USER_INPUT */

@@ -1,7 +1,7 @@
 /** Stripe's side of the till, composed. */
 import type { Audit } from '../billing-entities/audit-log.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { History } from '../ledger/statements.ts';
+import type { Statements } from '../ledger/statements.ts';
 import type { Transfers } from '../credits/transfers.ts';
 import type { Database } from '../db/database.ts';
 import type { Exclusive } from '../db/advisory-lock.ts';
@@ -58,7 +58,7 @@ interface Options {
   readonly subscriptions: Subscriptions;
   readonly meterReports: MeterReports;
   readonly transfers: Transfers;
-  readonly history: History;
+  readonly history: Statements;
   readonly audit: Audit;
   readonly publicUrl: () => URL;
   readonly clock: Clock;

@@ -48,7 +48,7 @@ export class MeterReports {
    */
   async freeze(billingEntityId: string): Promise<MeterReport | null> {
     const command = { billingEntityId, actor: 'system', idempotency: null, reportId: uuidv7() } as const;
-    const outcome = await this.#ledger.execute({ kind: 'reportOverage', ...command });
+    const outcome = await this.#ledger.submit({ kind: 'reportOverage', ...command });
     if (outcome.kind !== 'committed') throw new Error(`reporting overage was ${outcome.kind}`);
     return outcome.reports[0] ?? null;
   }

@@ -6,7 +6,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { type AccountState, accountTime, MAX_CREDITS, type OveragePolicy } from '../ledger/rules/account.ts';
 import type { Accounts } from '../ledger/accounts.ts';
 import type { Command, SubscriptionCommand } from '../ledger/rules/commands.ts';
-import type { History } from '../ledger/statements.ts';
+import type { Statements } from '../ledger/statements.ts';
 import { systemKey } from '../ledger/idempotency.ts';
 import { calendarMonth, type Period } from '../ledger/rules/periods.ts';
 import { newId } from '../ledger/store/new-id.ts';
@@ -15,7 +15,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/rows.ts';
 import { checkReason } from '../billing-entities/audit-reason.ts';
 import {
-  begun,
+  startedSubscription,
   isUnpaid,
   planOf,
   type SubscriptionState,
@@ -99,7 +99,7 @@ interface Options {
   readonly database: Database;
   readonly ledger: Ledger;
   readonly accounts: Accounts;
-  readonly history: History;
+  readonly history: Statements;
   readonly clock: Clock;
 }
 
@@ -169,9 +169,9 @@ export class Subscriptions {
    */
   async follow(
     billingEntityId: string,
-    { wanted, paidUnits }: Pick<SubscriptionCommand, 'wanted' | 'paidUnits'>,
+    { providerSubscription, paidUnits }: Pick<SubscriptionCommand, 'providerSubscription' | 'paidUnits'>,
   ): Promise<SubscriptionState | null> {
-    const command = { kind: 'subscription', billingEntityId, ...BY_ITSELF, wanted, paidUnits } as const;
+    const command = { kind: 'subscription', billingEntityId, ...BY_ITSELF, providerSubscription, paidUnits } as const;
     const outcome = await this.#execute(command);
     return outcome.kind === 'committed' ? outcome.subscription : null;
   }
@@ -268,7 +268,7 @@ export class Subscriptions {
   /** Rows of accounts to which what is due by now has happened. */
   async #current(ids: readonly string[], now: Date): Promise<PlanRow[]> {
     const rows = await this.#read(ids);
-    const overdue = rows.filter(({ due_at: dueAt }) => dueAt !== null && dueAt <= now);
+    const overdue = rows.filter(({ due_at: nextEventAt }) => nextEventAt !== null && nextEventAt <= now);
     if (overdue.length === 0) return rows;
     const late = overdue.map((row) => row.billing_entity_id);
     // Whoever cannot be advanced is shown as it was last.
@@ -290,7 +290,7 @@ export class Subscriptions {
   }
 
   async #execute(command: Command): Promise<Committed | Replayed> {
-    const outcome = await this.#options.ledger.execute(command);
+    const outcome = await this.#options.ledger.submit(command);
     if (outcome.kind === 'committed' || outcome.kind === 'replayed') return outcome;
     if (outcome.kind === 'rejected') throw new Refusal(outcome.code, outcome.message);
     throw new Error(`${command.kind} cannot be ${outcome.kind}`);
@@ -354,7 +354,7 @@ function toSubscription(
   pendingPayment: PendingPayment | null,
 ): Subscription {
   const { plan, quantity } = state;
-  const hasBegun = begun(account) !== null;
+  const hasBegun = startedSubscription(account) !== null;
   const next = state.next?.plan === 'FREE_TRIAL' ? null : state.next;
   const changes = next === null || next.plan !== plan || next.quantity !== quantity;
   return {

@@ -8,7 +8,7 @@ import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts
 import type { Members } from '../billing-entities/members.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { History } from '../ledger/statements.ts';
+import type { Statements } from '../ledger/statements.ts';
 import type { Database } from '../db/database.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { csvOf } from './csv.ts';
@@ -29,7 +29,7 @@ interface Options {
   readonly entities: BillingEntities;
   readonly members: Members;
   readonly usage: UsageHistory;
-  readonly history: History;
+  readonly history: Statements;
   readonly database: Database;
   readonly clock: Clock;
   /** How the world names this installation. */

@@ -1,4 +1,4 @@
-import { NOBODY } from '../ledger/store/columns.ts';
+import { NIL_UUID } from '../ledger/store/columns.ts';
 import { Conditions } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import type { Resource } from '../plans/rates.ts';
@@ -291,7 +291,7 @@ function toBucket(row: BucketRow): UsageBucket {
   const { start, quantity, credits, overage, records } = row;
   return {
     start,
-    userId: row.user_id === undefined || row.user_id === NOBODY ? null : row.user_id,
+    userId: row.user_id === undefined || row.user_id === NIL_UUID ? null : row.user_id,
     apiKey: toKey(row),
     resource: row.resource ?? null,
     billingMode: row.billing_mode ?? null,
@@ -304,5 +304,5 @@ function toBucket(row: BucketRow): UsageBucket {
 }
 
 function toKey({ api_key_entity_id: billingEntityId, api_key_id: id }: BucketRow): ApiKeyRef | null {
-  return billingEntityId === undefined || id === undefined || id === NOBODY ? null : { billingEntityId, id };
+  return billingEntityId === undefined || id === undefined || id === NIL_UUID ? null : { billingEntityId, id };
 }

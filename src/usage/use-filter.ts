@@ -1,4 +1,4 @@
-import { NOBODY } from '../ledger/store/columns.ts';
+import { NIL_UUID } from '../ledger/store/columns.ts';
 import type { Conditions } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import { parseApiKeyId } from '../kernel/public-ids.ts';
@@ -63,7 +63,7 @@ export function addSelection(where: Conditions, table: string, selection: Select
 /** Sums of what an organization's people paid there themselves, in the words of the index that finds them. */
 export function othersIn(table: string, organizationId: string): string {
   return `${table}.organization_id = ${organizationId}
-    and ${table}.organization_id not in (${table}.billing_entity_id, '${NOBODY}')`;
+    and ${table}.organization_id not in (${table}.billing_entity_id, '${NIL_UUID}')`;
 }
 
 /** Nobody has a key whose id is malformed. */

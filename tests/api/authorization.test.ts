@@ -361,11 +361,11 @@ const FIELDS: Readonly<Record<string, { readonly ask?: string; readonly needs: O
   };
 /** One that nobody has paid yet: it is there, and changes nothing. */
 const SUBSCRIPTION = {
-  wanted: {
+  providerSubscription: {
     id: 'sub_1',
     plan: 'PRO',
     quantity: 1,
-    standing: 'INCOMPLETE',
+    paymentStanding: 'INCOMPLETE',
     status: 'INCOMPLETE',
     graceEndsAt: null,
     anchor: new Date('2026-03-01T00:00:00Z'),

@@ -297,7 +297,7 @@ const ASKING: Readonly<Record<string, string>> = {
   'billing-entities/membership-rows.ts': 'writes them',
   'billing-entities/membership.entity.ts': 'is the table',
   'billing-entities/organizations.ts': 'finds none under a user’s id, and INVITED may do nothing there',
-  'ledger/store/known-effects.ts': 'passes them over',
+  'ledger/store/earlier-effects.ts': 'passes them over',
   'ledger/store/usage-context.ts': 'passes them over',
   'persistence/entities.ts': 'names the table',
 };

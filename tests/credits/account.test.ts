@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Account, accountTime, balanceOf, dueAt } from '../../src/ledger/rules/account.ts';
+import { type Account, accountTime, balanceOf, nextEventAt } from '../../src/ledger/rules/account.ts';
 import type { Command, Decision } from '../../src/ledger/rules/commands.ts';
 import { sumRemaining } from '../../src/ledger/rules/grants.ts';
 import { RATES } from '../../src/plans/rates.ts';
@@ -40,7 +40,7 @@ function useOf(tokens: bigint): Command {
     userId: ENTITY,
     organizationId: null,
     apiKey: null,
-    alsoUnder: [],
+    otherPayers: [],
     billingMode: 'FULL',
     feature: null,
     metadata: null,
@@ -59,7 +59,7 @@ function reserveOf(tokens: bigint, id: string, ttlSeconds = 600): Command {
     userId: ENTITY,
     organizationId: null,
     apiKey: null,
-    alsoUnder: [],
+    otherPayers: [],
     billingMode: 'FULL',
     feature: null,
     ttlMs: ttlSeconds * 1_000,
@@ -72,7 +72,7 @@ function settleOf(tokens: bigint, id: string, terms: Partial<Extract<Command, { 
     kind: 'settle',
     billingEntityId: ENTITY,
     actor: 'test',
-    anyHold: true,
+    anyReservation: true,
     idempotency: null,
     reservationId: id,
     lines: [{ quantity: tokens, rate: RATES.AI_TOKENS }],
@@ -92,7 +92,7 @@ function onHold(kind: 'release' | 'extend', id: string, ttlSeconds = 600): Comma
   const hold = {
     billingEntityId: ENTITY,
     actor: 'test',
-    anyHold: false,
+    anyReservation: false,
     idempotency: null,
     reservationId: id,
   } as const;
@@ -137,7 +137,7 @@ class Till {
 }
 
 /** How the model answers. */
-const ANSWERS = { applied: 'done', refused: 'refused', rejected: 'rejected', misrouted: 'misrouted' } as const;
+const ANSWERS = { applied: 'done', refused: 'refused', rejected: 'rejected', wrongPayer: 'wrongPayer' } as const;
 
 describe('the pure core', () => {
   it.each([
@@ -177,10 +177,10 @@ describe('the pure core', () => {
             });
             expect(owed === 0n || available === 0n).toBe(true);
             expect(account.owedThisPeriod <= owed).toBe(true);
-            expect(sumRemaining(account.grants, 'ACTIVE') + sumRemaining(account.grants, 'LAPSING')).toBe(
+            expect(sumRemaining(account.grants, 'ACTIVE') + sumRemaining(account.grants, 'EXPIRING')).toBe(
               available + held,
             );
-            expect(sumRemaining(account.grants, 'LAPSING') <= held).toBe(true);
+            expect(sumRemaining(account.grants, 'EXPIRING') <= held).toBe(true);
             expect(balanceOf(account, now).allowance >= 0n).toBe(true);
             // What is kept for an answer that is given again is what was answered.
             const kept = decision.kind === 'applied' ? (decision.entries[0]?.afterCommand ?? null) : null;
@@ -220,7 +220,7 @@ describe('the pure core', () => {
     const later = at('2026-03-11T00:00:00Z');
     expect(till.done(grantOf(70n, { effectiveAt: later }))).toEqual([['GRANT', 0n]]);
     expect(till.account.available).toBe(0n);
-    expect(dueAt(till.account)).toEqual(later);
+    expect(nextEventAt(till.account)).toEqual(later);
     till.at('2026-03-11T00:00:00Z');
     expect(till.account.available).toBe(70n);
     expect(till.ledger.entries.map((entry) => [entry.kind, entry.amount])).toEqual([
@@ -298,7 +298,7 @@ describe('the pure core', () => {
         ['CONSUMPTION', -30n],
       ]);
       expect(till.account).toMatchObject({ available: 70n, held: 0n, used: 30n });
-      expect(till.ledger.holds.get(HOLD)?.status).toBe('SETTLED');
+      expect(till.ledger.reservations.get(HOLD)?.status).toBe('SETTLED');
     });
 
     it('take what is available, then overage, then owe: a service’s settlement is never refused (rule 16)', () => {
@@ -379,13 +379,13 @@ describe('the pure core', () => {
       const till = new Till();
       till.done(grantOf(10n));
       till.done(reserveOf(100n, HOLD, 60));
-      expect(dueAt(till.account)).toEqual(at('2026-03-10T12:01:00Z'));
+      expect(nextEventAt(till.account)).toEqual(at('2026-03-10T12:01:00Z'));
       till.at('2026-03-10T12:01:00Z');
-      expect(till.account).toMatchObject({ available: 10n, held: 0n, nextHoldAt: null });
+      expect(till.account).toMatchObject({ available: 10n, held: 0n, nextReservationAt: null });
       expect(till.try(settleOf(1n, HOLD))).toMatchObject({ kind: 'rejected', code: 'CONFLICT' });
       expect(till.try(onHold('extend', HOLD, 60))).toMatchObject({ kind: 'rejected', code: 'CONFLICT' });
       expect(till.done(onHold('release', HOLD))).toEqual([]);
-      expect(till.ledger.holds.get(HOLD)?.status).toBe('EXPIRED');
+      expect(till.ledger.reservations.get(HOLD)?.status).toBe('EXPIRED');
     });
 
     it('are decided by the clock to the millisecond: at its end a hold is over, before it is not', () => {
@@ -415,13 +415,17 @@ describe('the pure core', () => {
     it('belong to who reserved; their user and feature cannot be exchanged (rule 16)', () => {
       const till = new Till();
       till.done(reserveOf(0n, HOLD));
-      expect(till.try(settleOf(0n, HOLD, { actor: 'other', anyHold: false }))).toMatchObject({ code: 'NOT_FOUND' });
+      expect(till.try(settleOf(0n, HOLD, { actor: 'other', anyReservation: false }))).toMatchObject({
+        code: 'NOT_FOUND',
+      });
       expect(till.try({ ...onHold('release', HOLD), actor: 'other' })).toMatchObject({ code: 'NOT_FOUND' });
       const seen = { ...onHold('release', HOLD), actor: 'other', seesAll: true };
       expect(till.try(seen)).toMatchObject({ code: 'FORBIDDEN' });
       expect(till.try(settleOf(0n, HOLD, { userId: 'another' }))).toMatchObject({ code: 'CONFLICT' });
       expect(till.try(settleOf(0n, HOLD, { feature: 'basic_chatflows' }))).toMatchObject({ code: 'CONFLICT' });
-      expect(till.done(settleOf(0n, HOLD, { actor: 'service:other', anyHold: true, userId: ENTITY }))).toHaveLength(2);
+      expect(
+        till.done(settleOf(0n, HOLD, { actor: 'service:other', anyReservation: true, userId: ENTITY })),
+      ).toHaveLength(2);
       expect(till.try(settleOf(0n, HOLD))).toMatchObject({ code: 'CONFLICT' });
       expect(till.try(settleOf(0n, '01900000-0000-7000-8000-00000000a009'))).toMatchObject({ code: 'NOT_FOUND' });
     });
@@ -471,7 +475,7 @@ describe('the pure core', () => {
       till.done(grantOf(100n, { expiresAt: at('2026-03-10T13:00:00Z') }));
       till.done(reserveOf(400n, HOLD, 7_200));
       till.at('2026-03-10T13:30:00Z').done(onHold('extend', HOLD, 86_400));
-      expect(till.ledger.holds.get(HOLD)?.expiresAt).toEqual(at('2026-03-11T13:00:00Z'));
+      expect(till.ledger.reservations.get(HOLD)?.expiresAt).toEqual(at('2026-03-11T13:00:00Z'));
       till.at('2026-03-11T13:00:00Z');
       expect(till.account).toMatchObject({ available: 0n, held: 0n });
       expect(till.ledger.entries.map((entry) => entry.kind)).toEqual(['GRANT', 'HOLD', 'EXPIRY', 'RELEASE', 'EXPIRY']);

@@ -36,7 +36,7 @@ class Runs {
   /** Sends a command; resolves to what it is answered, whatever that is. */
   send(payer: string, isBad = false, isOutOfReach = false): Promise<string> {
     const command = { billingEntityId: payer, number: (this.#numbers += 1), isBad, isOutOfReach };
-    return this.batcher.execute(command).catch((error: unknown) => {
+    return this.batcher.enqueue(command).catch((error: unknown) => {
       if (error instanceof Refusal) return error.code;
       return (error as Error).message;
     });

@@ -12,7 +12,7 @@ export const PRO: SubscriptionState = {
   id: 'sub_1',
   plan: 'PRO',
   quantity: 1,
-  standing: 'GOOD',
+  paymentStanding: 'GOOD',
   status: 'PAUSED',
   graceEndsAt: null,
   anchor: new Date('2026-03-01T00:00:00.000Z'),
@@ -54,7 +54,7 @@ const consume: fc.Arbitrary<Draft> = lines.map((used) => ({ billingEntityId, key
   userId: billingEntityId,
   organizationId: null,
   apiKey: null,
-  alsoUnder: [],
+  otherPayers: [],
   billingMode: 'FULL',
   feature: null,
   metadata: null,
@@ -121,7 +121,7 @@ const reserve: fc.Arbitrary<Draft> = fc.tuple(lines, ttlMs).map(([used, ttl]) =>
   userId: billingEntityId,
   organizationId: null,
   apiKey: null,
-  alsoUnder: [],
+  otherPayers: [],
   billingMode: 'FULL',
   feature: null,
   ttlMs: ttl,
@@ -129,12 +129,12 @@ const reserve: fc.Arbitrary<Draft> = fc.tuple(lines, ttlMs).map(([used, ttl]) =>
 
 /** Names a reservation that was made, or that nobody made; by who made it, or by a service. */
 const onHold = (
-  make: fc.Arbitrary<(hold: { reservationId: string; actor: string; anyHold: boolean }) => Draft>,
+  make: fc.Arbitrary<(hold: { reservationId: string; actor: string; anyReservation: boolean }) => Draft>,
 ): fc.Arbitrary<Draft> =>
-  fc.tuple(make, fc.nat(), fc.boolean()).map(([finish, index, anyHold]) => (context) => {
+  fc.tuple(make, fc.nat(), fc.boolean()).map(([finish, index, anyReservation]) => (context) => {
     const reservations = context.reservations ?? [];
     const reservationId = reservations[index % Math.max(1, reservations.length)] ?? uuidv7();
-    return finish({ reservationId, actor: 'test', anyHold })(context);
+    return finish({ reservationId, actor: 'test', anyReservation })(context);
   });
 
 const settle = onHold(

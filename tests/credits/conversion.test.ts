@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import {
   type Carry,
   carryToDecimal,
-  charge,
+  price,
   formatCarry,
   NO_CARRY,
   parseCarry,
@@ -19,7 +19,7 @@ function chargeAll(
   let credits = 0n;
   let carry = NO_CARRY;
   for (const quantity of quantityList) {
-    const charged = charge(carry, quantity, rate);
+    const charged = price(carry, quantity, rate);
     credits += charged.credits;
     carry = charged.carry;
   }
@@ -28,8 +28,8 @@ function chargeAll(
 
 describe('conversion of use to credits', () => {
   it('costs 100 credits for 1000 tokens and 50 for a minute of compute', () => {
-    expect(charge(NO_CARRY, 1000n, RATES.AI_TOKENS)).toEqual({ credits: 100n, carry: NO_CARRY });
-    expect(charge(NO_CARRY, 60_000n, RATES.COMPUTE)).toEqual({ credits: 50n, carry: NO_CARRY });
+    expect(price(NO_CARRY, 1000n, RATES.AI_TOKENS)).toEqual({ credits: 100n, carry: NO_CARRY });
+    expect(price(NO_CARRY, 60_000n, RATES.COMPUTE)).toEqual({ credits: 50n, carry: NO_CARRY });
   });
 
   it('charges sixty records of one second as one minute', () => {
@@ -53,8 +53,8 @@ describe('conversion of use to credits', () => {
     const rates = fc.record({ units: fc.bigInt(1n, 100_000n), credits: fc.bigInt(0n, 1_000n) });
     fc.assert(
       fc.property(rates, rates, fc.bigInt(0n, 10n ** 9n), fc.bigInt(0n, 10n ** 9n), (before, after, first, second) => {
-        const one = charge(NO_CARRY, first, before);
-        const two = charge(one.carry, second, after);
+        const one = price(NO_CARRY, first, before);
+        const two = price(one.carry, second, after);
         const scale = before.units * after.units * two.carry.denominator;
         const used = (first * before.credits * scale) / before.units + (second * after.credits * scale) / after.units;
         const charged = (one.credits + two.credits) * scale + (two.carry.numerator * scale) / two.carry.denominator;
@@ -66,7 +66,7 @@ describe('conversion of use to credits', () => {
   it('keeps the fraction below one credit, in storage and as a decimal', () => {
     fc.assert(
       fc.property(resource, fc.bigInt(0n, 10n ** 12n), (name, quantity) => {
-        const { carry } = charge(NO_CARRY, quantity, RATES[name]);
+        const { carry } = price(NO_CARRY, quantity, RATES[name]);
         expect(carry.numerator < carry.denominator).toBe(true);
         expect(parseCarry(formatCarry(carry))).toEqual(carry);
         expect(Number(carryToDecimal(carry))).toBeLessThan(1);

@@ -35,10 +35,10 @@ describe('pages of the ledger', () => {
       const outcomes = await Promise.all(
         drafts
           .slice(wave, wave + 10)
-          .map((make) => installation.one.ledger.execute(make({ billingEntityId: id, now, key: null, reservations }))),
+          .map((make) => installation.one.ledger.submit(make({ billingEntityId: id, now, key: null, reservations }))),
       );
       for (const outcome of outcomes) {
-        if (outcome.kind === 'committed') reservations.push(...outcome.holds.map((hold) => hold.id));
+        if (outcome.kind === 'committed') reservations.push(...outcome.reservations.map((hold) => hold.id));
       }
       installation.clock.forwardMs(60_000);
     }

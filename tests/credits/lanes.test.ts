@@ -61,7 +61,7 @@ function use(billingEntityId: string, isBad = false): Command {
     userId: billingEntityId,
     organizationId: null,
     apiKey: null,
-    alsoUnder: [],
+    otherPayers: [],
     billingMode: 'COMPUTE_ONLY',
     feature: null,
     metadata: null,
@@ -79,7 +79,7 @@ function flood(
   const state = { isOver: false };
   const one = async (): Promise<void> => {
     while (!state.isOver) {
-      await ledger.execute(use(billingEntityId, isBad)).then(
+      await ledger.submit(use(billingEntityId, isBad)).then(
         () => (came.done += 1),
         () => (came.failed += 1),
       );
@@ -98,7 +98,7 @@ async function medianWaitMs(ledger: Ledger, bystanders: readonly string[]): Prom
   const waits: number[] = [];
   for (const id of bystanders) {
     const startedAt = performance.now();
-    const { kind }: Outcome = await ledger.execute(use(id));
+    const { kind }: Outcome = await ledger.submit(use(id));
     waits.push(performance.now() - startedAt);
     expect(kind).toBe('committed');
   }
@@ -131,7 +131,7 @@ test('what fails in one batch with others is found, and of the others every one 
   const sent = Array.from({ length: 300 }, (_, index) => {
     const isBad = index % 50 === 7;
     const id = accounts[index % accounts.length] as string;
-    return { id, isBad, outcome: ledger.execute(use(id, isBad)).catch(() => 'failed' as const) };
+    return { id, isBad, outcome: ledger.submit(use(id, isBad)).catch(() => 'failed' as const) };
   });
   const last = new Map<string, bigint>();
   for (const { id, isBad, outcome } of sent) {
@@ -153,12 +153,12 @@ test('a connection that was lost is not used again', async () => {
   const { ledger, connections } = openLedger();
   const id = await newcomer();
   const pool = pools.at(-1) as pg.Pool;
-  await ledger.execute(use(id));
+  await ledger.submit(use(id));
   const { rows } = await pool.query<{ pid: number }>('select pg_backend_pid() as pid');
-  const waiting = Array.from({ length: 20 }, () => ledger.execute(use(id)));
-  await services.ledger.execute(use(id));
+  const waiting = Array.from({ length: 20 }, () => ledger.submit(use(id)));
+  await services.ledger.submit(use(id));
   await killed(rows[0]?.pid as number);
-  waiting.push(...Array.from({ length: 20 }, () => ledger.execute(use(id))));
+  waiting.push(...Array.from({ length: 20 }, () => ledger.submit(use(id))));
   for (const outcome of await Promise.all(waiting)) expect(['committed', 'replayed']).toContain(outcome.kind);
   expect(connections()).toBeGreaterThan(1);
 });

@@ -185,7 +185,7 @@ describe('the ledger on PostgreSQL', () => {
       one.consumption.consume(SERVICE, useOf(externalId, 10, `good-${index}`)),
     );
     // No caller can send this: it gets past validation only here, and PostgreSQL refuses the text.
-    const bad = one.ledger.execute({
+    const bad = one.ledger.submit({
       kind: 'adjust',
       billingEntityId: id,
       actor: 'nul \0',
@@ -242,10 +242,10 @@ describe('the ledger on PostgreSQL', () => {
       amount: -1n,
       reason: 'test',
     });
-    const waiting = [narrow.ledger.execute(command('1'))];
+    const waiting = [narrow.ledger.submit(command('1'))];
     while (narrow.ledger.queued > 0) await new Promise(setImmediate);
-    waiting.push(...['2', '3', '4'].map((key) => narrow.ledger.execute(command(key))));
-    await expect(narrow.ledger.execute(command('5'))).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true });
+    waiting.push(...['2', '3', '4'].map((key) => narrow.ledger.submit(command(key))));
+    await expect(narrow.ledger.submit(command('5'))).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true });
     await lock.query('commit');
     await lock.end();
     for (const outcome of await Promise.all(waiting)) expect(outcome.kind).toBe('committed');
@@ -255,7 +255,7 @@ describe('the ledger on PostgreSQL', () => {
       clock,
       ledger: { lanes: 1, maxBatch: 10, maxQueued: 10, patienceMs: 50 },
     });
-    await expect(away.ledger.execute(command('6'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(away.ledger.submit(command('6'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await away.stop();
   });
 
@@ -312,14 +312,14 @@ describe('random commands, concurrently', () => {
             clock.forwardMs(Math.abs(hours) * 3_600_000);
             const now = clock.now();
             const reservations = executed.flatMap(({ outcome }) =>
-              outcome.kind === 'committed' ? outcome.holds.map((hold) => hold.id) : [],
+              outcome.kind === 'committed' ? outcome.reservations.map((hold) => hold.id) : [],
             );
             // An extension leaves no entry by which its place among the others could be told.
             const commands = drafts
               .map((make) => make({ billingEntityId: id, now, key: `key-${(keys += 1)}`, reservations }))
               .filter((command) => command.kind !== 'extend');
             const outcomes = await Promise.all(
-              commands.map((command, index) => (index % 2 ? one : two).ledger.execute(command)),
+              commands.map((command, index) => (index % 2 ? one : two).ledger.submit(command)),
             );
             commands.forEach((command, index) => executed.push({ command, outcome: outcomes[index] as Outcome, now }));
           }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
-import type { ChargedUse, Command, Decision, UseTerms } from '../../src/ledger/rules/commands.ts';
-import { reservedBy } from '../../src/ledger/rules/holds.ts';
+import type { ChargedUse, Command, Decision, UsageContext } from '../../src/ledger/rules/commands.ts';
+import { reservedBy } from '../../src/ledger/rules/reservations.ts';
 import { counterName, type CounterScope } from '../../src/ledger/rules/spend-limits.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { PureLedger } from './pure-ledger.ts';
@@ -26,7 +26,7 @@ interface Limits {
 /** A private organization with Ann and Ben in it, each with the same limits. */
 function pool(credits: bigint, limits: Limits = NO_LIMITS): PureLedger {
   const ledger = new PureLedger().open(POOL, START);
-  ledger.terms = (use) => termsIn(ledger, use, limits);
+  ledger.usageContext = (use) => termsIn(ledger, use, limits);
   ledger.execute(
     {
       kind: 'grant',
@@ -46,7 +46,7 @@ function pool(credits: bigint, limits: Limits = NO_LIMITS): PureLedger {
   return ledger;
 }
 
-function termsIn({ counters }: PureLedger, { userId, apiKey }: ChargedUse, limits: Limits): UseTerms {
+function termsIn({ counters }: PureLedger, { userId, apiKey }: ChargedUse, limits: Limits): UsageContext {
   const counter = (scope: CounterScope, subjectId: string) =>
     counters.get(counterName({ billingEntityId: POOL, scope, subjectId }));
   return {
@@ -73,7 +73,7 @@ const useOf = (credits: bigint, { userId, onKey }: Who) => ({
   userId,
   organizationId: POOL,
   apiKey: onKey ? KEY : null,
-  alsoUnder: [],
+  otherPayers: [],
   billingMode: 'FULL' as const,
   feature: null,
 });
@@ -93,13 +93,13 @@ const reserveOf = (credits: bigint, who: Who, id = uuidv7()): Command => ({
 });
 
 /** By a service, or by who reserved. */
-const settleOf = (credits: bigint, reservationId: string, anyHold = true): Command => ({
+const settleOf = (credits: bigint, reservationId: string, anyReservation = true): Command => ({
   kind: 'settle',
   billingEntityId: POOL,
   actor: 'test',
   idempotency: null,
   reservationId,
-  anyHold,
+  anyReservation,
   lines: [{ quantity: credits * 10n, rate: RATES.AI_TOKENS }],
   userId: undefined,
   organizationId: undefined,
@@ -126,37 +126,39 @@ function drawn(ledger: PureLedger, isCounted: (use: { userId: string | null; api
     const isBack = refunded.has(`${record.sequence}/${record.line}`);
     if (isNow && !isBack && isCounted(record)) sum += record.credits;
   }
-  for (const hold of ledger.holds.values()) if (hold.status === 'HELD' && isCounted(hold)) sum += reservedBy(hold);
+  for (const hold of ledger.reservations.values()) {
+    if (hold.status === 'HELD' && isCounted(hold)) sum += reservedBy(hold);
+  }
   return sum;
 }
 
 interface Step {
   readonly kind: string;
   readonly by: Who;
-  readonly wanted: bigint;
+  readonly providerSubscription: bigint;
   /** Which of those that are there. */
   readonly pick: number;
   readonly clock: Date;
 }
 
 /** null: there is nothing to do it to. */
-function execute(ledger: PureLedger, { kind, by, wanted, pick, clock }: Step): Decision | null {
+function execute(ledger: PureLedger, { kind, by, providerSubscription, pick, clock }: Step): Decision | null {
   const common = { billingEntityId: POOL, actor: 'test', idempotency: null };
-  if (kind === 'consume') return ledger.execute(consumeOf(wanted, by), clock);
-  if (kind === 'reserve') return ledger.execute(reserveOf(wanted, by), clock);
+  if (kind === 'consume') return ledger.execute(consumeOf(providerSubscription, by), clock);
+  if (kind === 'reserve') return ledger.execute(reserveOf(providerSubscription, by), clock);
   if (kind === 'refund') {
     const record = ledger.records[pick % Math.max(ledger.records.length, 1)];
     if (record === undefined) return null;
     const { sequence, line } = record;
     return ledger.execute({ kind: 'refund', ...common, record: { sequence, line }, reason: 'test' }, clock);
   }
-  const holds = [...ledger.holds.keys()];
+  const holds = [...ledger.reservations.keys()];
   const reservationId = holds[pick % Math.max(holds.length, 1)];
   if (reservationId === undefined) return null;
   return ledger.execute(
     kind === 'settle' || kind === 'settle own'
-      ? settleOf(wanted, reservationId, kind === 'settle')
-      : { kind: 'release', ...common, idempotency: null, reservationId, anyHold: true },
+      ? settleOf(providerSubscription, reservationId, kind === 'settle')
+      : { kind: 'release', ...common, idempotency: null, reservationId, anyReservation: true },
     clock,
   );
 }
@@ -233,10 +235,10 @@ describe('limits of members and keys (rules 17 and 18)', () => {
         (limits, credits, steps) => {
           const ledger = pool(credits + 1n, limits);
           let clock = START;
-          for (const { kind, who: by, credits: wanted, pick, hours } of steps) {
+          for (const { kind, who: by, credits: providerSubscription, pick, hours } of steps) {
             clock = new Date(clock.getTime() + hours * HOUR_MS);
             ledger.advance(POOL, clock);
-            const all = [...ledger.holds.values()];
+            const all = [...ledger.reservations.values()];
             const settled = kind === 'settle own' ? all[pick % Math.max(all.length, 1)] : undefined;
             // A settlement is its reservation's: what it holds is there already, the rest must fit beside it.
             const { userId, onKey } = settled ? { userId: settled.userId, onKey: settled.apiKey !== null } : by;
@@ -246,14 +248,14 @@ describe('limits of members and keys (rules 17 and 18)', () => {
               key: drawn(ledger, ({ apiKey }) => apiKey !== null),
               available: ledger.account(POOL).available,
             };
-            const decision = execute(ledger, { kind, by, wanted, pick, clock });
+            const decision = execute(ledger, { kind, by, providerSubscription, pick, clock });
             if (decision === null || !['consume', 'reserve', 'settle own'].includes(kind)) continue;
             if (settled !== undefined && settled.status !== 'HELD') {
               expect(decision).toMatchObject({ code: 'CONFLICT' });
               continue;
             }
             const { owed } = ledger.account(POOL);
-            const beyond = wanted - held;
+            const beyond = providerSubscription - held;
             const leaves = (most: bigint | null, used: bigint): bigint | null =>
               most === null ? null : most > used ? most - used : 0n;
             const headrooms = [
@@ -266,7 +268,7 @@ describe('limits of members and keys (rules 17 and 18)', () => {
             else expect(decision).toMatchObject({ kind: 'refused', available: held + least });
             if (settled !== undefined) {
               const status = decision.kind === 'applied' ? 'SETTLED' : 'HELD';
-              expect(ledger.holds.get(settled.id)?.status).toBe(status);
+              expect(ledger.reservations.get(settled.id)?.status).toBe(status);
             }
           }
           expectProven(ledger);
@@ -281,7 +283,7 @@ describe('limits of members and keys (rules 17 and 18)', () => {
     const ledger = pool(100n, { member: 100n, key: null });
     ledger.execute(consumeOf(10n, ann), START);
     const [[name, counter]] = [...ledger.counters] as [
-      [string, NonNullable<UseTerms['membership']>['counter'] & object],
+      [string, NonNullable<UsageContext['membership']>['counter'] & object],
     ];
     for (const altered of [{ used: 9n }, { held: 1n }, { periodStart: LONG_AGO }, { subjectId: BEN }]) {
       ledger.counters.set(name, { ...counter, ...altered });
@@ -291,15 +293,15 @@ describe('limits of members and keys (rules 17 and 18)', () => {
 });
 
 describe('who may use what where', () => {
-  const terms: UseTerms = {
+  const terms: UsageContext = {
     suspended: false,
     visibility: 'PRIVATE',
     membership: { ...ACTIVE, counter: undefined },
     apiKey: { ...ACTIVE, billingMode: 'FULL', counter: undefined },
   };
-  const decisionOf = (changes: Partial<UseTerms>, who: Who = { userId: ANN, onKey: true }): Decision => {
+  const decisionOf = (changes: Partial<UsageContext>, who: Who = { userId: ANN, onKey: true }): Decision => {
     const ledger = pool(1_000n);
-    ledger.terms = () => ({ ...terms, ...changes });
+    ledger.usageContext = () => ({ ...terms, ...changes });
     return ledger.execute(consumeOf(10n, who), START);
   };
 
@@ -314,7 +316,7 @@ describe('who may use what where', () => {
   it('does not exist for who is no member, and is sent on where somebody else pays', () => {
     expect(decisionOf({ membership: null })).toMatchObject({ code: 'NOT_FOUND' });
     expect(decisionOf({ visibility: null })).toMatchObject({ code: 'NOT_FOUND' });
-    expect(decisionOf({ visibility: 'PUBLIC' })).toEqual({ kind: 'misrouted' });
+    expect(decisionOf({ visibility: 'PUBLIC' })).toEqual({ kind: 'wrongPayer' });
     expect(decisionOf({ visibility: 'PUBLIC' }, { userId: null, onKey: true })).toMatchObject({
       code: 'BAD_USER_INPUT',
     });
@@ -335,8 +337,8 @@ describe('who may use what where', () => {
       entries: [{ kind: 'CONSUMPTION', amount: 0n }],
     });
     const ledger = pool(1_000n);
-    ledger.terms = () => ({ ...terms, apiKey });
+    ledger.usageContext = () => ({ ...terms, apiKey });
     const reserved = ledger.execute(reserveOf(10n, { userId: ANN, onKey: true }), START);
-    expect(reserved).toMatchObject({ holds: [{ covered: 0n, billingMode: 'COMPUTE_ONLY' }] });
+    expect(reserved).toMatchObject({ reservations: [{ covered: 0n, billingMode: 'COMPUTE_ONLY' }] });
   });
 });

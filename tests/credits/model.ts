@@ -53,7 +53,7 @@ export class Model {
     ];
     for (const end of [...new Set(ends)].filter((at) => at > this.#now && at <= until).sort((a, b) => a - b)) {
       this.#now = end;
-      for (const hold of [...this.holds]) if (hold.until <= end) this.#endHold(hold.id);
+      for (const hold of [...this.holds]) if (hold.until <= end) this.#endReservation(hold.id);
       this.#settleUp();
     }
     // Until something happens to it, an account has no time of its own that could not go back.
@@ -124,7 +124,7 @@ export class Model {
         if (hold === undefined) return 'rejected';
         const due = this.#price(command.lines);
         const beyond = due - hold.covered - hold.overage;
-        if (!command.anyHold && beyond > 0n && !this.#admits(beyond)) return 'refused';
+        if (!command.anyReservation && beyond > 0n && !this.#admits(beyond)) return 'refused';
         this.#meter(command.lines);
         this.holds.splice(this.holds.indexOf(hold), 1);
         const room = this.#room();
@@ -143,7 +143,7 @@ export class Model {
         return 'done';
       }
       case 'release': {
-        if (!this.#endHold(command.reservationId)) return 'rejected';
+        if (!this.#endReservation(command.reservationId)) return 'rejected';
         this.#settleUp();
         return 'done';
       }
@@ -208,7 +208,7 @@ export class Model {
     this.#settleUp();
   }
 
-  #endHold(id: string): boolean {
+  #endReservation(id: string): boolean {
     const index = this.holds.findIndex((each) => each.id === id);
     if (index >= 0) this.holds.splice(index, 1);
     return index >= 0;
@@ -260,15 +260,15 @@ export class Model {
   }
 
   #active(): ModelGrant[] {
-    return this.grants.filter((grant) => grant.from <= this.#now && !this.#hasLapsed(grant));
+    return this.grants.filter((grant) => grant.from <= this.#now && !this.#isExpired(grant));
   }
 
   #lapsing(): ModelGrant[] {
-    return this.grants.filter((grant) => this.#hasLapsed(grant) && grant.left > 0n);
+    return this.grants.filter((grant) => this.#isExpired(grant) && grant.left > 0n);
   }
 
   /** For good: a clock that jumps back brings nothing back. */
-  #hasLapsed(grant: ModelGrant): boolean {
+  #isExpired(grant: ModelGrant): boolean {
     return grant.until <= this.#now || this.#kept.has(grant);
   }
 

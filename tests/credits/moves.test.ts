@@ -230,7 +230,7 @@ describe('overage on PostgreSQL', () => {
       idempotency: null,
       overagePolicy: { enabled: true, cap: 50n },
     };
-    await installation.one.ledger.execute(policy);
+    await installation.one.ledger.submit(policy);
     await use(person, 300);
     expect(await installation.two.accounts.balance(person.id)).toMatchObject({ overage: 20n, usedRatio: 3 });
     const beyond = await installation.one.consumption.consume(SERVICE, installation.use(person, 310));

@@ -1,22 +1,22 @@
 /** The pure core as the ledger drives it, in memory: due events, decision, and everything that was ever written. */
+import type { Effects } from '../../src/ledger/rules/effects.ts';
 import { type Account, accountTime, openAccount } from '../../src/ledger/rules/account.ts';
 import {
-  type Applied,
   type ChargedUse,
   type Command,
   type Decision,
-  NO_TERMS,
+  NO_CONTEXT,
   type RefundEvidence,
-  type UseTerms,
+  type UsageContext,
   touchedBy,
 } from '../../src/ledger/rules/commands.ts';
 import { decide } from '../../src/ledger/rules/decide.ts';
-import { applyDue } from '../../src/ledger/rules/scheduled-events.ts';
+import { applyScheduled } from '../../src/ledger/rules/scheduled-events.ts';
 import type { Grant } from '../../src/ledger/rules/grants.ts';
-import type { Hold } from '../../src/ledger/rules/holds.ts';
+import type { Reservation } from '../../src/ledger/rules/reservations.ts';
 import { tally, type UseCounter } from '../../src/ledger/rules/spend-limits.ts';
 import { newId } from '../../src/ledger/store/new-id.ts';
-import { type Stored, type Verification, Verifier } from '../../src/ledger/proof/replay.ts';
+import { type Stored, type Verification, Replay } from '../../src/ledger/proof/replay.ts';
 import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from '../../src/ledger/rules/entries.ts';
 
 export class PureLedger {
@@ -26,11 +26,11 @@ export class PureLedger {
   readonly records: UsageRecord[] = [];
   readonly refunds: UsageRefund[] = [];
   readonly grants = new Map<string, Grant>();
-  readonly holds = new Map<string, Hold>();
+  readonly reservations = new Map<string, Reservation>();
   readonly reports: MeterReport[] = [];
   readonly counters = new Map<string, UseCounter>();
-  /** What holds of those whom use names: nobody, until a test says otherwise. */
-  terms: (use: ChargedUse) => UseTerms = () => NO_TERMS;
+  /** What reservations of those whom use names: nobody, until a test says otherwise. */
+  usageContext: (use: ChargedUse) => UsageContext = () => NO_CONTEXT;
 
   open(billingEntityId: string, now: Date, changes: Partial<Account> = {}): this {
     const account = { ...openAccount(billingEntityId, now), ...changes };
@@ -47,9 +47,9 @@ export class PureLedger {
   /** Applies what is due. */
   advance(billingEntityId: string, clock: Date): Account {
     const account = this.#loaded(billingEntityId, clock);
-    const due = applyDue(account, accountTime(account, clock), newId);
+    const due = applyScheduled(account, accountTime(account, clock), newId);
     this.#accounts.set(billingEntityId, due.account);
-    this.#keep(due.applied);
+    this.#keep(due.effects);
     return due.account;
   }
 
@@ -66,7 +66,7 @@ export class PureLedger {
               ? (counterpartyId ?? [])
               : [],
           ),
-        terms: (use) => this.terms(use),
+        usageContext: (use) => this.usageContext(use),
         newId,
       },
       clock,
@@ -83,7 +83,7 @@ export class PureLedger {
   }
 
   verify(billingEntityId: string): Verification {
-    const verifier = new Verifier({ sealedFrom: 1n });
+    const replay = new Replay({ checksummedFrom: 1n });
     const own = <T extends { readonly billingEntityId: string }>(rows: Iterable<T>): T[] =>
       [...rows].filter((row) => row.billingEntityId === billingEntityId);
     const records = Map.groupBy(own(this.records), (record) => record.sequence);
@@ -92,21 +92,21 @@ export class PureLedger {
       const { refunded } = entry;
       const refund = refunds.find((each) => each.sequence === refunded?.sequence && each.line === refunded.line);
       const evidence = refunded && this.#evidence(billingEntityId, refunded);
-      const hold = entry.reservationId === null ? undefined : this.holds.get(entry.reservationId);
-      verifier.entry({
+      const reservation = entry.reservationId === null ? undefined : this.reservations.get(entry.reservationId);
+      replay.entry({
         entry: intact(entry),
         records: (records.get(entry.sequence) ?? []).map(intact),
-        hold: hold ? intact(hold) : null,
+        reservation: reservation ? intact(reservation) : null,
         refund: refund && evidence ? { ...evidence, refund: intact(refund) } : null,
       });
     }
-    const holds = own(this.holds.values());
-    return verifier.finish({
+    const reservations = own(this.reservations.values());
+    return replay.finish({
       account: intact(this.account(billingEntityId)),
-      dueAt: { stored: null, rebuilt: null },
+      nextEventAt: { stored: null, rebuilt: null },
       grants: own(this.grants.values()).map(intact),
-      openHolds: holds.filter((hold) => hold.status === 'HELD'),
-      holdCount: BigInt(holds.length),
+      openReservations: reservations.filter((reservation) => reservation.status === 'HELD'),
+      reservationCount: BigInt(reservations.length),
       refundCount: BigInt(refunds.length),
       counters: own(this.counters.values()),
       reports: own(this.reports).map(intact),
@@ -114,11 +114,13 @@ export class PureLedger {
     });
   }
 
-  /** As the database gives it: open grants, those that were drawn, and every hold. */
+  /** As the database gives it: open grants, those that were drawn, and every reservation. */
   #loaded(billingEntityId: string, _clock: Date): Account {
     const account = this.account(billingEntityId);
-    const held = [...this.holds.values()].filter((hold) => hold.billingEntityId === billingEntityId);
-    return { ...account, holds: new Map(held.map((hold) => [hold.id, hold])), otherHoldsEndAt: null };
+    const held = [...this.reservations.values()].filter(
+      (reservation) => reservation.billingEntityId === billingEntityId,
+    );
+    return { ...account, reservations: new Map(held.map((each) => [each.id, each])), otherReservationsEndAt: null };
   }
 
   #evidence(billingEntityId: string, { sequence, line }: RecordKey): RefundEvidence | undefined {
@@ -130,14 +132,14 @@ export class PureLedger {
     return { record, periodStart: entry.periodStart, refunded: this.#refunded.has(nameOf(record)) };
   }
 
-  #keep(applied: Applied): void {
+  #keep(applied: Effects): void {
     this.entries.push(...applied.entries);
     this.records.push(...applied.records);
     this.refunds.push(...applied.refunds);
     this.reports.push(...applied.reports);
     for (const record of applied.refundedRecords) this.#refunded.add(nameOf(record));
     for (const grant of applied.grants) this.grants.set(grant.id, grant);
-    for (const hold of applied.holds) this.holds.set(hold.id, hold);
+    for (const reservation of applied.reservations) this.reservations.set(reservation.id, reservation);
     tally(this.counters, applied.counters);
   }
 }

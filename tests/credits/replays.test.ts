@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { answering, type Effect } from '../../src/ledger/rules/answered-again.ts';
+import { answering, type EarlierEffect } from '../../src/ledger/rules/answered-again.ts';
 
 const ACCOUNTS = ['the pool', 'the user'];
 const PEOPLE = ['ann', 'ben', 'the platform'];
 
-const effect = (billingEntityId: string): fc.Arbitrary<Effect> =>
+const effect = (billingEntityId: string): fc.Arbitrary<EarlierEffect> =>
   fc.record({
     billingEntityId: fc.constant(billingEntityId),
     key: fc.constant('key'),
@@ -30,9 +30,9 @@ describe('who is answered again (rule 20)', () => {
       fc.property(effects, caller, (all, { seen, ...who }) => {
         const found = answering(all, { ...who, sees: (id) => seen.includes(id) });
         // Every effect by itself, and then which of those that count stands first.
-        const isOwn = (each: Effect): boolean =>
+        const isOwn = (each: EarlierEffect): boolean =>
           each.actor === who.actor || (who.entityId !== null && each.userId === who.entityId);
-        const counts = (each: Effect): boolean =>
+        const counts = (each: EarlierEffect): boolean =>
           isOwn(each) || (!who.hearsOnlyOwn && seen.includes(each.billingEntityId));
         const ranked = all
           .filter(counts)

@@ -1,5 +1,5 @@
 import type { ConsumeResult } from '../../src/metering/consumption.ts';
-import type { Hold } from '../../src/ledger/rules/holds.ts';
+import type { Reservation } from '../../src/ledger/rules/reservations.ts';
 import type { ReserveInput } from '../../src/metering/reservations.ts';
 import { reservationId } from '../../src/kernel/public-ids.ts';
 import { Refusal } from '../../src/kernel/refusal.ts';
@@ -13,15 +13,15 @@ beforeAll(async () => {
 
 afterAll(() => installation.close());
 
-const idOf = (hold: Hold): string => reservationId(hold.billingEntityId, hold.id);
+const idOf = (hold: Reservation): string => reservationId(hold.billingEntityId, hold.id);
 
-async function reserve(person: Person, tokens: number, more: Partial<ReserveInput> = {}): Promise<Hold> {
+async function reserve(person: Person, tokens: number, more: Partial<ReserveInput> = {}): Promise<Reservation> {
   const result = await installation.one.reservations.reserve(SERVICE, installation.reservation(person, tokens, more));
   if (result.kind !== 'success') throw new Error(result.message);
   return result.reservation;
 }
 
-function settle(hold: Hold, tokens: number, index = 0, key = installation.key()): Promise<ConsumeResult> {
+function settle(hold: Reservation, tokens: number, index = 0, key = installation.key()): Promise<ConsumeResult> {
   return installation.either(index).consumption.consume(SERVICE, {
     idempotencyKey: key,
     lines: [{ resource: 'AI_TOKENS', quantity: BigInt(tokens) }],
@@ -204,9 +204,9 @@ describe('reservations on PostgreSQL', () => {
     await installation.one.reservations.release(SERVICE, idOf(released));
     await settle(settled, 1);
     installation.clock.forwardMs(10_000);
-    const list = async (statuses: Hold['status'][], first = 10, after: string | null = null) =>
+    const list = async (statuses: Reservation['status'][], first = 10, after: string | null = null) =>
       installation.two.reservations.list(person.id, { first, after }, statuses);
-    const ids = async (...statuses: Hold['status'][]): Promise<string[]> =>
+    const ids = async (...statuses: Reservation['status'][]): Promise<string[]> =>
       (await list(statuses)).edges.map(({ node }) => node.id);
     expect(await ids('HELD')).toEqual([alsoHeld.id, held.id]);
     expect(await ids('EXPIRED')).toEqual([lapsed.id]);
@@ -276,7 +276,7 @@ describe('reservations on PostgreSQL', () => {
 
   it('made, extended, settled, released and lapsed a thousand at random on two processes leave nothing held', async () => {
     const person = await installation.person(3_000n);
-    const holds: Hold[] = [];
+    const holds: Reservation[] = [];
     let random = 42;
     const next = (below: number): number => {
       random = (random * 1_103_515_245 + 12_345) % 2_147_483_648;
@@ -295,9 +295,9 @@ describe('reservations on PostgreSQL', () => {
         const input = installation.reservation(person, next(400), { ttlSeconds: 10 + next(120) });
         const result = await services.reservations.reserve(SERVICE, input);
         if (result.kind === 'success') holds.push(result.reservation);
-      } else if (what < 6) await conflictIsFine(settle(hold as Hold, next(600), index));
-      else if (what === 6) await conflictIsFine(services.reservations.release(SERVICE, idOf(hold as Hold)));
-      else await conflictIsFine(services.reservations.extend(SERVICE, idOf(hold as Hold), 10 + next(60)));
+      } else if (what < 6) await conflictIsFine(settle(hold as Reservation, next(600), index));
+      else if (what === 6) await conflictIsFine(services.reservations.release(SERVICE, idOf(hold as Reservation)));
+      else await conflictIsFine(services.reservations.extend(SERVICE, idOf(hold as Reservation), 10 + next(60)));
     };
     for (let round = 0; round < 60; round += 1) {
       await Promise.all(Array.from({ length: 50 }, (_, index) => step(index)));

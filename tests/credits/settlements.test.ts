@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { type Account, balanceOf } from '../../src/ledger/rules/account.ts';
-import type { ChargedUse, Command, Decision, UseTerms } from '../../src/ledger/rules/commands.ts';
+import type { ChargedUse, Command, Decision, UsageContext } from '../../src/ledger/rules/commands.ts';
 import { counterName, type CounterScope } from '../../src/ledger/rules/spend-limits.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { PRO } from './commands.ts';
@@ -16,12 +16,12 @@ const START = new Date('2026-03-10T12:00:00.000Z');
 class Pool {
   readonly ledger: PureLedger;
   /** What is different from a member without limits, on a key without limits. */
-  terms: Partial<UseTerms> = {};
+  terms: Partial<UsageContext> = {};
   limits: { readonly member: bigint | null; readonly key: bigint | null } = { member: null, key: null };
 
   constructor(credits: bigint, changes: Partial<Account> = {}) {
     this.ledger = new PureLedger().open(POOL, START, changes);
-    this.ledger.terms = (use) => this.#termsOf(use);
+    this.ledger.usageContext = (use) => this.#termsOf(use);
     if (credits > 0n) this.grant(credits);
   }
 
@@ -56,7 +56,7 @@ class Pool {
         userId: ANN,
         organizationId: POOL,
         apiKey: onKey ? KEY : null,
-        alsoUnder: [],
+        otherPayers: [],
         billingMode: 'FULL',
         feature,
         reservationId: id,
@@ -76,7 +76,7 @@ class Pool {
         actor: 'user:ann',
         idempotency: null,
         reservationId: HOLD,
-        anyHold: false,
+        anyReservation: false,
         lines: [{ quantity: credits * 10n, rate: RATES.AI_TOKENS }],
         userId: undefined,
         organizationId: undefined,
@@ -101,7 +101,7 @@ class Pool {
     return this;
   }
 
-  #termsOf({ userId, apiKey }: ChargedUse): UseTerms {
+  #termsOf({ userId, apiKey }: ChargedUse): UsageContext {
     const counter = (scope: CounterScope, subjectId: string) =>
       this.ledger.counters.get(counterName({ billingEntityId: POOL, scope, subjectId }));
     return {
@@ -130,7 +130,7 @@ function expectRefused(pool: Pool, credits: bigint, refusal: Record<string, unkn
   const before = [balanceOf(pool.account, START), pool.ledger.entries.length];
   expect(pool.settle(credits)).toMatchObject(refusal);
   expect([balanceOf(pool.account, START), pool.ledger.entries.length]).toEqual(before);
-  expect(pool.ledger.holds.get(HOLD)?.status).toBe('HELD');
+  expect(pool.ledger.reservations.get(HOLD)?.status).toBe('HELD');
 }
 
 describe('a settlement by who reserved, for more than the hold (rule 16)', () => {
@@ -148,7 +148,9 @@ describe('a settlement by who reserved, for more than the hold (rule 16)', () =>
     const byService = new Pool(1_000n);
     byService.limits = { member: 10n, key: null };
     byService.reserve(1n);
-    expect(byService.settle(2_000n, { actor: 'service:platform', anyHold: true })).toMatchObject({ kind: 'applied' });
+    expect(byService.settle(2_000n, { actor: 'service:platform', anyReservation: true })).toMatchObject({
+      kind: 'applied',
+    });
     expect(byService.account).toMatchObject({ used: 2_000n, owed: 1_000n });
   });
 
@@ -187,7 +189,7 @@ describe('a settlement by who reserved, for more than the hold (rule 16)', () =>
       () => {
         const pool = new Pool(10n).reserve(10n);
         pool.reserve(0n, { id: OTHER });
-        pool.settle(7n, { reservationId: OTHER, actor: 'service:platform', anyHold: true });
+        pool.settle(7n, { reservationId: OTHER, actor: 'service:platform', anyReservation: true });
         return pool;
       },
       11n,
@@ -213,7 +215,7 @@ describe('a settlement by who reserved, for more than the hold (rule 16)', () =>
     ],
     [
       'a subscription that nobody pays',
-      () => new Pool(50n).reserve(20n).change({ subscription: { ...PRO, standing: 'UNPAID' } }),
+      () => new Pool(50n).reserve(20n).change({ subscription: { ...PRO, paymentStanding: 'UNPAID' } }),
       21n,
       { reason: 'PAYMENT_PAST_DUE' },
     ],
@@ -242,13 +244,13 @@ describe('a settlement by who reserved, for more than the hold (rule 16)', () =>
   ])('is refused by %s, and up to the hold by nothing', (_what, open, charge, refusal) => {
     const pool = open();
     expectRefused(pool, charge, { kind: 'refused', ...refusal });
-    const hold = pool.ledger.holds.get(HOLD);
+    const hold = pool.ledger.reservations.get(HOLD);
     const held = (hold?.covered ?? 0n) + (hold?.overage ?? 0n);
     expect(pool.settle(held)).toMatchObject({ kind: 'applied' });
-    expect(pool.ledger.holds.get(HOLD)?.status).toBe('SETTLED');
+    expect(pool.ledger.reservations.get(HOLD)?.status).toBe('SETTLED');
   });
 
-  it.each<readonly [what: string, terms: Partial<UseTerms>]>([
+  it.each<readonly [what: string, terms: Partial<UsageContext>]>([
     ['membership', { membership: null }],
     ['key, revoked', { apiKey: { ...ACTIVE, status: 'REVOKED', billingMode: 'FULL', counter: undefined } }],
     ['key, expired', { apiKey: { ...ACTIVE, status: 'EXPIRED', billingMode: 'FULL', counter: undefined } }],
@@ -261,7 +263,7 @@ describe('a settlement by who reserved, for more than the hold (rule 16)', () =>
       lost(pool.change({ suspended: false }).reserve(20n), terms).change({ suspended });
       return [21n, 1_000n, 10n ** 11n].map((charge) => {
         const decision = pool.settle(charge);
-        expect(pool.ledger.holds.get(HOLD)?.status).toBe('HELD');
+        expect(pool.ledger.reservations.get(HOLD)?.status).toBe('HELD');
         return decision;
       });
     });
@@ -271,13 +273,15 @@ describe('a settlement by who reserved, for more than the hold (rule 16)', () =>
     const pool = lost(new Pool(1_000n).reserve(20n), terms);
     expect(pool.settle(20n)).toMatchObject({ kind: 'applied' });
     const byService = lost(new Pool(1_000n).reserve(20n), terms);
-    expect(byService.settle(21n, { actor: 'service:platform', anyHold: true })).toMatchObject({ kind: 'applied' });
+    expect(byService.settle(21n, { actor: 'service:platform', anyReservation: true })).toMatchObject({
+      kind: 'applied',
+    });
   });
 });
 
 const OTHER = '01900000-0000-7000-8000-00000000a002';
 
-function lost(pool: Pool, terms: Partial<UseTerms>): Pool {
+function lost(pool: Pool, terms: Partial<UsageContext>): Pool {
   pool.terms = terms;
   return pool;
 }

@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { type Account, balanceOf } from '../../src/ledger/rules/account.ts';
 import type { Command } from '../../src/ledger/rules/commands.ts';
 import { addMonths } from '../../src/ledger/rules/periods.ts';
-import type { Standing, WantedSubscription } from '../../src/ledger/rules/subscription.ts';
+import type { PaymentStanding, ProviderSubscription } from '../../src/ledger/rules/subscription.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { pauseHours } from './commands.ts';
 import { PureLedger } from './pure-ledger.ts';
@@ -20,7 +20,7 @@ const STATUSES = { GOOD: 'ACTIVE', PAST_DUE: 'PAST_DUE', UNPAID: 'UNPAID', INCOM
 /** A provider as simple as can be: walks month by month, where the core computes. */
 class Provider {
   #subscriptions = 0;
-  live: Omit<WantedSubscription, 'period'> | null = null;
+  live: Omit<ProviderSubscription, 'period'> | null = null;
   paid = new Set<string>();
   #months = 0;
 
@@ -31,7 +31,7 @@ class Provider {
       id: `sub_${this.#subscriptions}`,
       plan: 'PRO',
       quantity,
-      standing: isPaid ? 'GOOD' : 'INCOMPLETE',
+      paymentStanding: isPaid ? 'GOOD' : 'INCOMPLETE',
       status: isPaid ? 'ACTIVE' : 'INCOMPLETE',
       graceEndsAt: null,
       anchor: now,
@@ -40,12 +40,12 @@ class Provider {
     if (isPaid) this.pay();
   }
 
-  set(changes: Partial<WantedSubscription>): void {
+  set(changes: Partial<ProviderSubscription>): void {
     if (this.live !== null) this.live = { ...this.live, ...changes };
   }
 
-  stands(standing: Standing): void {
-    this.set({ standing, status: STATUSES[standing] });
+  stands(paymentStanding: PaymentStanding): void {
+    this.set({ paymentStanding, status: STATUSES[paymentStanding] });
   }
 
   pay(): void {
@@ -57,20 +57,20 @@ class Provider {
   /** Time passes here, too. */
   at(now: Date): void {
     while (this.live !== null && addMonths(this.live.anchor, this.#months + 1) <= now) {
-      const { next, standing } = this.live;
+      const { next, paymentStanding } = this.live;
       this.#months += 1;
-      this.live = next === null || standing === 'INCOMPLETE' ? null : { ...this.live, ...next };
-      if (standing === 'GOOD') this.pay();
+      this.live = next === null || paymentStanding === 'INCOMPLETE' ? null : { ...this.live, ...next };
+      if (paymentStanding === 'GOOD') this.pay();
     }
   }
 
   /** What it answers when it is asked. */
   answer(): Command {
     const { live } = this;
-    if (live === null) return { ...base, kind: 'subscription', wanted: null, paidUnits: 0 };
+    if (live === null) return { ...base, kind: 'subscription', providerSubscription: null, paidUnits: 0 };
     const period = { start: this.#start(), end: addMonths(live.anchor, this.#months + 1) };
     const paidUnits = this.paid.has(this.#name()) ? live.quantity : 0;
-    return { ...base, kind: 'subscription', wanted: { ...live, period }, paidUnits };
+    return { ...base, kind: 'subscription', providerSubscription: { ...live, period }, paidUnits };
   }
 
   #start(): Date {
@@ -154,7 +154,7 @@ function commandOf({ ledger, provider, answers }: Scene, { kind, lines: used, pi
     userId: ENTITY,
     organizationId: null,
     apiKey: null,
-    alsoUnder: [],
+    otherPayers: [],
     billingMode: 'FULL',
     feature: null,
   } as const;
@@ -164,15 +164,15 @@ function commandOf({ ledger, provider, answers }: Scene, { kind, lines: used, pi
     case 'reserve':
       return { ...base, ...use, kind, reservationId: uuidv7(), ttlMs: (1 + (pick % 50)) * HOUR_MS };
     case 'settle': {
-      const hold = some(ledger.holds.values(), pick);
+      const hold = some(ledger.reservations.values(), pick);
       if (hold === undefined) return null;
       const named = { userId: undefined, organizationId: undefined, apiKeyId: undefined, feature: undefined };
-      const rest = { reservationId: hold.id, anyHold: true, lines: used, metadata: null, occurredAt: null };
+      const rest = { reservationId: hold.id, anyReservation: true, lines: used, metadata: null, occurredAt: null };
       return { ...base, kind, ...named, ...rest };
     }
     case 'release': {
-      const hold = some(ledger.holds.values(), pick);
-      return hold === undefined ? null : { ...base, kind, reservationId: hold.id, anyHold: true };
+      const hold = some(ledger.reservations.values(), pick);
+      return hold === undefined ? null : { ...base, kind, reservationId: hold.id, anyReservation: true };
     }
     case 'refund': {
       const record = some(ledger.records, pick);
@@ -283,10 +283,10 @@ describe('any history of a subscriber', () => {
           look();
           const { subscription } = before;
           if (account.period.start > before.period.start && subscription !== null && subscription.next !== null) {
-            const isGood = subscription.standing === 'GOOD' && subscription.status === 'ACTIVE';
+            const isGood = subscription.paymentStanding === 'GOOD' && subscription.status === 'ACTIVE';
             const made = account.subscription?.base;
             const isMade = made?.periodStart.getTime() === account.subscription?.periodStart.getTime();
-            if (subscription.standing !== 'INCOMPLETE') expect(isMade).toBe(isGood);
+            if (subscription.paymentStanding !== 'INCOMPLETE') expect(isMade).toBe(isGood);
             if (isGood) {
               expect(ledger.grants.get(made?.grantId ?? '')?.amount).toBe(UNIT * BigInt(subscription.next.quantity));
             }
@@ -295,7 +295,7 @@ describe('any history of a subscriber', () => {
           happen(provider, each, providerClock);
           const command = commandOf({ ledger, provider, answers }, each);
           if (command === null) continue;
-          const isUnpaid = ledger.account(ENTITY).subscription?.standing === 'UNPAID';
+          const isUnpaid = ledger.account(ENTITY).subscription?.paymentStanding === 'UNPAID';
           const decision = ledger.execute(command, clock);
           if (command.kind === 'subscription') {
             answers.push(command);

@@ -1,8 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
-import { type Account, balanceOf, dueAt } from '../../src/ledger/rules/account.ts';
+import { type Account, balanceOf, nextEventAt } from '../../src/ledger/rules/account.ts';
 import type { Command, Decision } from '../../src/ledger/rules/commands.ts';
 import { monthFrom } from '../../src/ledger/rules/periods.ts';
-import { type BaseGrant, planOf, type WantedSubscription } from '../../src/ledger/rules/subscription.ts';
+import { type BaseGrant, planOf, type ProviderSubscription } from '../../src/ledger/rules/subscription.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { PureLedger } from './pure-ledger.ts';
 
@@ -19,11 +19,11 @@ class Subscriber {
   readonly ledger = new PureLedger().open(ENTITY, at('2026-03-05T00:00:00Z'));
   now = START;
   /** As the provider would say it now. */
-  wanted: Omit<WantedSubscription, 'period'> = {
+  providerSubscription: Omit<ProviderSubscription, 'period'> = {
     id: 'sub_1',
     plan: 'PRO',
     quantity: 1,
-    standing: 'GOOD',
+    paymentStanding: 'GOOD',
     status: 'ACTIVE',
     graceEndsAt: null,
     anchor: START,
@@ -62,15 +62,18 @@ class Subscriber {
   }
 
   /** What the provider says now. */
-  sync(changes: Partial<WantedSubscription> = {}, paidUnits = 0): (readonly [string, bigint])[] {
+  sync(changes: Partial<ProviderSubscription> = {}, paidUnits = 0): (readonly [string, bigint])[] {
     const { period, ...rest } = changes;
-    this.wanted = { ...this.wanted, ...rest };
-    const wanted = { ...this.wanted, period: period ?? monthFrom(this.wanted.anchor, this.now) };
-    return this.done({ ...base, kind: 'subscription', wanted, paidUnits });
+    this.providerSubscription = { ...this.providerSubscription, ...rest };
+    const providerSubscription = {
+      ...this.providerSubscription,
+      period: period ?? monthFrom(this.providerSubscription.anchor, this.now),
+    };
+    return this.done({ ...base, kind: 'subscription', providerSubscription, paidUnits });
   }
 
   ended(): (readonly [string, bigint])[] {
-    return this.done({ ...base, kind: 'subscription', wanted: null, paidUnits: 0 });
+    return this.done({ ...base, kind: 'subscription', providerSubscription: null, paidUnits: 0 });
   }
 
   policy(enabled: boolean, cap: bigint | null = null): void {
@@ -85,7 +88,7 @@ class Subscriber {
       userId: ENTITY,
       organizationId: null,
       apiKey: null,
-      alsoUnder: [],
+      otherPayers: [],
       billingMode: 'FULL',
       feature,
       metadata: null,
@@ -103,7 +106,7 @@ class Subscriber {
       userId: ENTITY,
       organizationId: null,
       apiKey: null,
-      alsoUnder: [],
+      otherPayers: [],
       billingMode: 'FULL',
       feature: null,
     });
@@ -114,7 +117,7 @@ class Subscriber {
       ...base,
       kind: 'settle',
       reservationId,
-      anyHold: true,
+      anyReservation: true,
       lines: [{ quantity: credits * 10n, rate: RATES.AI_TOKENS }],
       userId: undefined,
       organizationId: undefined,
@@ -148,13 +151,13 @@ describe('FREE_TRIAL → PRO (rule 26)', () => {
   it('starts a period with full credits once paid, and nothing before', () => {
     const payer = new Subscriber();
     payer.use(0n);
-    payer.sync({ standing: 'INCOMPLETE', status: 'INCOMPLETE' });
+    payer.sync({ paymentStanding: 'INCOMPLETE', status: 'INCOMPLETE' });
     expect(payer.account).toMatchObject({ available: 0n, period: { start: at('2026-03-01T00:00:00Z') } });
     expect(planOf(payer.account).code).toBe('FREE_TRIAL');
     expect(payer.use(0n, 'all_chatflows')).toMatchObject({ reason: 'FEATURE_NOT_IN_PLAN', scope: 'PLAN' });
     // Active, but nobody has seen the money yet.
-    payer.sync({ standing: 'GOOD', status: 'ACTIVE' });
-    expect(payer.account).toMatchObject({ available: 0n, subscription: { standing: 'INCOMPLETE' } });
+    payer.sync({ paymentStanding: 'GOOD', status: 'ACTIVE' });
+    expect(payer.account).toMatchObject({ available: 0n, subscription: { paymentStanding: 'INCOMPLETE' } });
 
     payer.now = at('2026-03-10T12:00:07.250Z');
     expect(payer.sync({}, 1)).toEqual([['GRANT', UNIT]]);
@@ -200,7 +203,7 @@ describe('FREE_TRIAL → PRO (rule 26)', () => {
 
   it('refuses what is no subscription', () => {
     const payer = new Subscriber();
-    const wanted = { ...payer.wanted, period: monthFrom(START, START) };
+    const providerSubscription = { ...payer.providerSubscription, period: monthFrom(START, START) };
     for (const changes of [
       { plan: 'FREE_TRIAL' as const },
       { quantity: 0 },
@@ -210,10 +213,17 @@ describe('FREE_TRIAL → PRO (rule 26)', () => {
       { quantity: 1_000_000_000 },
       { next: { plan: 'PRO' as const, quantity: 0 } },
     ]) {
-      const decision = payer.try({ ...base, kind: 'subscription', wanted: { ...wanted, ...changes }, paidUnits: 1 });
+      const decision = payer.try({
+        ...base,
+        kind: 'subscription',
+        providerSubscription: { ...providerSubscription, ...changes },
+        paidUnits: 1,
+      });
       expect(decision).toMatchObject({ kind: 'rejected', code: 'BAD_USER_INPUT' });
     }
-    expect(payer.try({ ...base, kind: 'subscription', wanted, paidUnits: -1 })).toMatchObject({ kind: 'rejected' });
+    expect(payer.try({ ...base, kind: 'subscription', providerSubscription, paidUnits: -1 })).toMatchObject({
+      kind: 'rejected',
+    });
   });
 });
 
@@ -247,7 +257,7 @@ describe('the turn of a subscription (rules 13 and 25)', () => {
       period: { start: at('2026-08-10T12:00:00Z'), end: at('2026-09-10T12:00:00Z') },
     });
     expect([...payer.ledger.grants.values()].map((grant) => [grant.amount, grant.state])).toEqual([
-      [UNIT, 'LAPSED'],
+      [UNIT, 'EXPIRED'],
       [UNIT, 'ACTIVE'],
     ]);
     expect(payer.sync({}, 1)).toEqual([]);
@@ -256,8 +266,8 @@ describe('the turn of a subscription (rules 13 and 25)', () => {
   });
 
   it('wakes the sweeper, though nothing was used', () => {
-    expect(dueAt(subscriber().account)).toEqual(at('2026-04-10T12:00:00Z'));
-    expect(dueAt(new Subscriber().account)).toBe(null);
+    expect(nextEventAt(subscriber().account)).toEqual(at('2026-04-10T12:00:00Z'));
+    expect(nextEventAt(new Subscriber().account)).toBe(null);
   });
 
   it('makes a scheduled downgrade current: fewer units then, and credits of fewer (rule 26)', () => {
@@ -287,24 +297,24 @@ describe('the turn of a subscription (rules 13 and 25)', () => {
       });
       expect(payer.use(0n, 'all_chatflows')).toMatchObject({ reason: 'FEATURE_NOT_IN_PLAN' });
       expect(payer.use(0n, 'basic_chatflows')).toMatchObject({ kind: 'applied' });
-      expect(dueAt(payer.account)).toBe(null);
+      expect(nextEventAt(payer.account)).toBe(null);
       payer.at('2026-05-01T00:00:00Z');
       expect(payer.account.period.start).toEqual(at('2026-05-01T00:00:00Z'));
     },
   );
 
   it.each([
-    { standing: 'PAST_DUE', status: 'PAST_DUE' },
-    { standing: 'UNPAID', status: 'UNPAID' },
-    { standing: 'GOOD', status: 'PAUSED' },
-  ] as const)('of one that is $status waits for the payment, then grants once', ({ standing, status }) => {
+    { paymentStanding: 'PAST_DUE', status: 'PAST_DUE' },
+    { paymentStanding: 'UNPAID', status: 'UNPAID' },
+    { paymentStanding: 'GOOD', status: 'PAUSED' },
+  ] as const)('of one that is $status waits for the payment, then grants once', ({ paymentStanding, status }) => {
     const payer = subscriber();
-    payer.sync({ standing, status });
+    payer.sync({ paymentStanding, status });
     payer.at('2026-04-10T12:00:00Z');
     expect(payer.account).toMatchObject({ available: 0n, period: { start: at('2026-04-10T12:00:00Z') } });
     payer.now = at('2026-04-12T00:00:00Z');
     // The payer stands well again, and this period is still not paid.
-    payer.sync({ standing: 'GOOD', status: 'ACTIVE' });
+    payer.sync({ paymentStanding: 'GOOD', status: 'ACTIVE' });
     expect(payer.account.available).toBe(0n);
     expect(payer.sync({}, 1)).toEqual([['GRANT', UNIT]]);
     expect(payer.sync({}, 1)).toEqual([]);
@@ -334,13 +344,13 @@ describe('what the provider says', () => {
   it('of a period that the account has left changes how the payer stands, and nothing else', () => {
     const payer = subscriber(3);
     payer.sync({ next: { plan: 'PRO', quantity: 1 } });
-    const before = { ...payer.wanted, period: monthFrom(START, payer.now) };
+    const before = { ...payer.providerSubscription, period: monthFrom(START, payer.now) };
     payer.at('2026-04-10T12:00:00Z');
-    const late = { ...before, standing: 'PAST_DUE', status: 'PAST_DUE' } as const;
-    payer.done({ ...base, kind: 'subscription', wanted: late, paidUnits: 3 });
+    const late = { ...before, paymentStanding: 'PAST_DUE', status: 'PAST_DUE' } as const;
+    payer.done({ ...base, kind: 'subscription', providerSubscription: late, paidUnits: 3 });
     expect(payer.account).toMatchObject({
       available: UNIT,
-      subscription: { quantity: 1, standing: 'PAST_DUE', periodStart: at('2026-04-10T12:00:00Z') },
+      subscription: { quantity: 1, paymentStanding: 'PAST_DUE', periodStart: at('2026-04-10T12:00:00Z') },
     });
   });
 
@@ -374,14 +384,14 @@ describe('what the provider says', () => {
     payer.sync({ period: { start: START, end: at('2026-04-20T00:00:00Z') } });
     payer.at('2026-04-20T00:00:00Z');
     expect([...payer.ledger.grants.values()][0]).toMatchObject({
-      state: 'LAPSED',
+      state: 'EXPIRED',
       expiresAt: at('2026-04-20T00:00:00Z'),
     });
   });
 
   it('that what has begun was never paid is that it is unpaid', () => {
     const payer = subscriber();
-    payer.sync({ standing: 'INCOMPLETE', status: 'INCOMPLETE' });
+    payer.sync({ paymentStanding: 'INCOMPLETE', status: 'INCOMPLETE' });
     expect(payer.use(1n)).toMatchObject({ reason: 'PAYMENT_PAST_DUE' });
   });
 
@@ -393,8 +403,11 @@ describe('what the provider says', () => {
       ['GRANT', 3n * UNIT],
     ]);
     expect(payer.account).toMatchObject({ used: 0n, available: 3n * UNIT, subscription: { id: 'sub_2' } });
-    payer.sync({ id: 'sub_3', standing: 'INCOMPLETE', status: 'INCOMPLETE' });
-    expect(payer.account).toMatchObject({ available: 0n, subscription: { id: 'sub_3', standing: 'INCOMPLETE' } });
+    payer.sync({ id: 'sub_3', paymentStanding: 'INCOMPLETE', status: 'INCOMPLETE' });
+    expect(payer.account).toMatchObject({
+      available: 0n,
+      subscription: { id: 'sub_3', paymentStanding: 'INCOMPLETE' },
+    });
     payer.ended();
     expect(payer.account.subscription).toBe(null);
   });
@@ -455,7 +468,7 @@ describe('payment (rules 14 and 18)', () => {
   it('that is past due leaves what is there until the grace ends, then refuses even what costs nothing', () => {
     const payer = subscriber();
     const graceEndsAt = at('2026-03-17T00:00:00Z');
-    payer.sync({ standing: 'PAST_DUE', status: 'PAST_DUE', graceEndsAt });
+    payer.sync({ paymentStanding: 'PAST_DUE', status: 'PAST_DUE', graceEndsAt });
     payer.now = at('2026-03-16T23:59:59.999Z');
     expect(payer.use(1n)).toMatchObject({ kind: 'applied' });
     payer.now = graceEndsAt;
@@ -463,16 +476,16 @@ describe('payment (rules 14 and 18)', () => {
     expect(payer.use(1n)).toMatchObject(refused);
     expect(payer.use(0n)).toMatchObject(refused);
     expect(payer.reserve(0n, HOLD, 60_000)).toMatchObject(refused);
-    payer.sync({ standing: 'GOOD', status: 'ACTIVE', graceEndsAt: null });
+    payer.sync({ paymentStanding: 'GOOD', status: 'ACTIVE', graceEndsAt: null });
     expect(payer.use(1n)).toMatchObject({ kind: 'applied' });
   });
 
   it('that is past due counts as a disabled overage policy (rule 14)', () => {
     const payer = subscriber();
     payer.policy(true);
-    payer.sync({ standing: 'PAST_DUE', status: 'PAST_DUE' });
+    payer.sync({ paymentStanding: 'PAST_DUE', status: 'PAST_DUE' });
     expect(payer.use(UNIT + 1n)).toMatchObject({ reason: 'INSUFFICIENT_CREDITS', scope: 'BALANCE' });
-    payer.sync({ standing: 'GOOD', status: 'ACTIVE' });
+    payer.sync({ paymentStanding: 'GOOD', status: 'ACTIVE' });
     expect(payer.use(UNIT + 1n)).toMatchObject({ kind: 'applied' });
   });
 
@@ -480,14 +493,14 @@ describe('payment (rules 14 and 18)', () => {
     const payer = subscriber();
     payer.policy(true);
     payer.reserve(UNIT + 50n, HOLD, 3_600_000);
-    payer.sync({ standing: 'UNPAID', status: 'UNPAID' });
+    payer.sync({ paymentStanding: 'UNPAID', status: 'UNPAID' });
     expect(payer.settle(UNIT + 80n, HOLD)).toMatchObject({ kind: 'applied' });
     expect(payer.account).toMatchObject({ overage: 50n, owed: 30n });
   });
 
   it('unpaid comes after suspension and before features in the order of refusals (rule 18)', () => {
     const payer = subscriber();
-    payer.sync({ standing: 'UNPAID', status: 'UNPAID' });
+    payer.sync({ paymentStanding: 'UNPAID', status: 'UNPAID' });
     expect(payer.use(1n, 'no_such_feature')).toMatchObject({ reason: 'PAYMENT_PAST_DUE' });
     payer.ledger.open(ENTITY, START, { ...payer.account, suspended: true });
     expect(payer.use(1n)).toMatchObject({ reason: 'ENTITY_SUSPENDED' });
@@ -511,7 +524,7 @@ describe('a first charge that fails (rules 24 and 25)', () => {
     payer.done(clawback);
     expect(payer.account).toMatchObject({ available: 0n, owed: 100n });
     // Its base is given already, in whatever state it is.
-    payer.sync({ standing: 'PAST_DUE', status: 'PAST_DUE' }, 1);
+    payer.sync({ paymentStanding: 'PAST_DUE', status: 'PAST_DUE' }, 1);
     expect(payer.account).toMatchObject({ available: 0n, owed: 100n });
     expect(payer.done(reinstate)).toEqual([
       ['GRANT', UNIT],
@@ -626,7 +639,7 @@ describe('reports of overage (rule 28)', () => {
     const payer = subscriber();
     payer.policy(true);
     payer.use(UNIT + 40n);
-    payer.sync({ standing: 'GOOD', status: 'PAUSED' });
+    payer.sync({ paymentStanding: 'GOOD', status: 'PAUSED' });
     payer.at('2026-04-10T12:00:00Z').use(9n);
     payer.refund(0);
     expect(payer.account).toMatchObject({ overage: 9n, overageTotal: 49n, overageReported: 40n });

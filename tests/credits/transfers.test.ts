@@ -39,7 +39,7 @@ const useBy = {
   userId: MEMBER,
   organizationId: null,
   apiKey: null,
-  alsoUnder: [],
+  otherPayers: [],
   billingMode: 'FULL',
   feature: null,
 } as const;

@@ -66,7 +66,7 @@ async function eventfulAccount(): Promise<string> {
     reason: 'no base credits',
   });
   const policy = { enabled: true, cap: 1_000n };
-  await one.ledger.execute({
+  await one.ledger.submit({
     kind: 'policy',
     billingEntityId: id,
     actor: 'test',
@@ -102,8 +102,8 @@ async function eventfulAccount(): Promise<string> {
     throw new Error('nothing may be refused here');
   }
   const named = (hold: { id: string }) =>
-    ({ billingEntityId: id, actor: 'test', anyHold: true, idempotency: null, reservationId: hold.id }) as const;
-  await one.ledger.execute({
+    ({ billingEntityId: id, actor: 'test', anyReservation: true, idempotency: null, reservationId: hold.id }) as const;
+  await one.ledger.submit({
     ...named(settled.reservation),
     kind: 'settle',
     lines: [{ quantity: 9_999n, rate: { resource: 'AI_TOKENS', units: 1000n, credits: 100n } }],
@@ -114,7 +114,7 @@ async function eventfulAccount(): Promise<string> {
     metadata: null,
     occurredAt: null,
   });
-  await one.ledger.execute({ ...named(released.reservation), kind: 'release' });
+  await one.ledger.submit({ ...named(released.reservation), kind: 'release' });
   clock.forwardMs(3_600_000);
   const [record] = used.records;
   await one.administration.refund(OPERATOR, {
@@ -136,7 +136,7 @@ async function eventfulAccount(): Promise<string> {
   const { available = 0n } = (await one.accounts.balance(id)) ?? {};
   const base = { billingEntityId: id, actor: 'system', idempotency: null } as const;
   await one.consumption.consume(SERVICE, installation.use(person, Number(available) * 10 + 100));
-  await one.ledger.execute({ ...base, kind: 'reportOverage', reportId: uuidv7() });
+  await one.ledger.submit({ ...base, kind: 'reportOverage', reportId: uuidv7() });
   await one.consumption.consume(SERVICE, installation.use(person, 60));
   clock.forwardMs(31 * 86_400_000);
   await one.consumption.consume(SERVICE, installation.use(person, 300));
@@ -301,12 +301,12 @@ describe('verification', () => {
                 const grantId = grants[dice % Math.max(1, grants.length)];
                 const services = installation.either(index);
                 if (dice < 15 && record !== undefined) {
-                  return services.ledger.execute({ ...base, kind: 'refund', record });
+                  return services.ledger.submit({ ...base, kind: 'refund', record });
                 }
                 if (dice < 25) {
                   const amount = BigInt(1 + dice);
                   const [billingEntityId, toBillingEntityId] = dice % 2 ? [from, to] : [to, from];
-                  return services.ledger.execute({
+                  return services.ledger.submit({
                     ...base,
                     kind: 'transfer',
                     onlyOfRootIn: null,
@@ -323,15 +323,15 @@ describe('verification', () => {
                     target: BigInt(dice),
                     elsewhere: [to],
                   };
-                  return services.ledger.execute(command);
+                  return services.ledger.submit(command);
                 }
-                return services.ledger.execute(make({ billingEntityId: from, now, key: null, reservations }));
+                return services.ledger.submit(make({ billingEntityId: from, now, key: null, reservations }));
               }),
             );
             for (const outcome of outcomes) {
               if (outcome?.kind !== 'committed') continue;
               made.push(...outcome.records.filter((each) => each.billingEntityId === from));
-              reservations.push(...outcome.holds.map((hold) => hold.id));
+              reservations.push(...outcome.reservations.map((hold) => hold.id));
               grants.push(...outcome.grants.flatMap((grant) => (grant.billingEntityId === from ? grant.id : [])));
             }
           }

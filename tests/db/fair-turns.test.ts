@@ -3,12 +3,12 @@ import { FairTurns } from '../../src/db/fair-turns.ts';
 
 /** Work that lasts until it is told to end. */
 class Work {
-  readonly begun: string[] = [];
+  readonly startedSubscription: string[] = [];
   readonly #ends: { readonly name: string; readonly end: () => void }[] = [];
 
   of(name: string): () => Promise<string> {
     return () => {
-      this.begun.push(name);
+      this.startedSubscription.push(name);
       return new Promise((resolve) => this.#ends.push({ name, end: () => resolve(name) }));
     };
   }
@@ -54,7 +54,7 @@ describe('turns', () => {
     expect(work.running).toEqual(['a', 'a', 'b', 'b']);
     for (const name of ['c', 'd']) for (let at = 0; at < 3; at += 1) void turns.take(name, work.of(name));
     for (let at = 0; at < 4; at += 1) await work.end(0);
-    expect(work.begun.slice(4)).toEqual(['c', 'a', 'd', 'b']);
+    expect(work.startedSubscription.slice(4)).toEqual(['c', 'a', 'd', 'b']);
   });
 
   it('pass on when work fails', async () => {
@@ -99,7 +99,7 @@ describe('turns', () => {
           const counts = Map.groupBy(work.running, (name) => name);
           expect(work.running.length).toBeLessThanOrEqual(limits.atOnce);
           expect(turns.taken).toBe(work.running.length);
-          expect(asked - work.begun.length).toBe(turns.waiting);
+          expect(asked - work.startedSubscription.length).toBe(turns.waiting);
           for (const held of counts.values()) expect(held.length).toBeLessThanOrEqual(limits.atOncePerCaller);
         };
         for (const each of steps) {
@@ -110,7 +110,7 @@ describe('turns', () => {
           holds();
         }
         while (work.running.length > 0) await work.end(0);
-        expect(work.begun).toHaveLength(asked);
+        expect(work.startedSubscription).toHaveLength(asked);
         expect([turns.taken, turns.waiting]).toEqual([0, 0]);
       }),
       { numRuns: 200 },

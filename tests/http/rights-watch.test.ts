@@ -23,7 +23,7 @@ class FakeSession {
   watch(id: string, name = id): void {
     const start = this.starts.begin(id, 1);
     if (start === null) throw new Error(`${id} names something`);
-    start.watch = { billingEntityId: 'a', rights: ['credits.read'], standing: null, principal: this.principal };
+    start.watch = { billingEntityId: 'a', rights: ['credits.read'], suspendedSince: null, principal: this.principal };
     start.streams({ return: async () => void this.ended.push(name) } as unknown as AsyncGenerator<never>);
   }
 

@@ -351,7 +351,7 @@ describe('around a period’s end', () => {
     await bench.use(payer, 25_000);
     await bench.sdk.subscriptions.cancel(payer.subscription, { invoice_now: true });
     await bench.forward(60);
-    await bench.installation.one.subscriptions.follow(payer.id, { wanted: null, paidUnits: 0 });
+    await bench.installation.one.subscriptions.follow(payer.id, { providerSubscription: null, paidUnits: 0 });
     await bench.process().reporter.run();
     await bench.process(bench.installation.two).reporter.run();
     expect(await only(payer)).toMatchObject({ state: 'BILLED' });
@@ -368,7 +368,7 @@ describe('around a period’s end', () => {
     await dying('after sending').reporter.run();
     await bench.sdk.subscriptions.cancel(payer.subscription);
     await bench.forward(60);
-    await bench.installation.one.subscriptions.follow(payer.id, { wanted: null, paidUnits: 0 });
+    await bench.installation.one.subscriptions.follow(payer.id, { providerSubscription: null, paidUnits: 0 });
     const ended: StripeEvent = {
       id: 'evt_ended',
       type: 'customer.subscription.deleted',

@@ -157,7 +157,7 @@ describe('customers', () => {
     syncCustomer = async (customerId) => {
       if (customerId === broken.customer && isBroken) throw new Error('no such plan');
       if (customerId === drifted.customer) {
-        await bench.installation.one.subscriptions.follow(drifted.id, { wanted: null, paidUnits: 0 });
+        await bench.installation.one.subscriptions.follow(drifted.id, { providerSubscription: null, paidUnits: 0 });
       }
     };
     expect(await reconciler.run()).toEqual({
@@ -172,7 +172,7 @@ describe('customers', () => {
     const drifted = await bench.payer();
     await settled();
     syncCustomer = async () => {
-      await bench.installation.one.subscriptions.follow(drifted.id, { wanted: null, paidUnits: 0 });
+      await bench.installation.one.subscriptions.follow(drifted.id, { providerSubscription: null, paidUnits: 0 });
     };
     await bench.emulator.control.addFault({ kind: 'rejected', path: '/v1/events', code: 'unknown', times: 0 });
     expect(await reconciler.run()).toEqual({

@@ -1,5 +1,5 @@
 import { addMonths } from '../../src/ledger/rules/periods.ts';
-import type { WantedSubscription } from '../../src/ledger/rules/subscription.ts';
+import type { ProviderSubscription } from '../../src/ledger/rules/subscription.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -13,13 +13,13 @@ beforeAll(async () => {
 
 afterAll(() => installation.close());
 
-function wantedOf({ id }: Person, changes: Partial<WantedSubscription> = {}): WantedSubscription {
+function wantedOf({ id }: Person, changes: Partial<ProviderSubscription> = {}): ProviderSubscription {
   const anchor = installation.clock.now();
   return {
     id: `sub_${id}`,
     plan: 'PRO',
     quantity: 1,
-    standing: 'GOOD',
+    paymentStanding: 'GOOD',
     status: 'ACTIVE',
     graceEndsAt: null,
     anchor,
@@ -45,8 +45,10 @@ function atOnce<T>(count: number, call: (services: Installation['one']) => Promi
 describe('a subscription on PostgreSQL', () => {
   it('begins once, whoever says how often that it was paid', async () => {
     const person = await installation.person(0n);
-    const wanted = wantedOf(person, { quantity: 3 });
-    const states = await atOnce(10, ({ subscriptions }) => subscriptions.follow(person.id, { wanted, paidUnits: 3 }));
+    const providerSubscription = wantedOf(person, { quantity: 3 });
+    const states = await atOnce(10, ({ subscriptions }) =>
+      subscriptions.follow(person.id, { providerSubscription, paidUnits: 3 }),
+    );
     expect(new Set(states.map((state) => state?.base?.grantId)).size).toBe(1);
     expect(await baseGrants(person)).toEqual([{ amount: 3n * UNIT, state: 'ACTIVE' }]);
     expect(await installation.two.subscriptions.of(person.id)).toMatchObject({
@@ -55,8 +57,8 @@ describe('a subscription on PostgreSQL', () => {
       subscription: {
         quantity: 3,
         status: 'ACTIVE',
-        currentPeriodStart: wanted.period.start,
-        currentPeriodEnd: wanted.period.end,
+        currentPeriodStart: providerSubscription.period.start,
+        currentPeriodEnd: providerSubscription.period.end,
         cancelAtPeriodEnd: false,
         scheduledPlan: { code: 'PRO' },
         scheduledQuantity: 1,
@@ -121,27 +123,27 @@ describe('a subscription on PostgreSQL', () => {
 
   it('that is lost and found again within its period gets no second base', async () => {
     const person = await installation.person(0n);
-    const wanted = wantedOf(person);
-    await installation.one.subscriptions.follow(person.id, { wanted, paidUnits: 1 });
-    await installation.two.subscriptions.follow(person.id, { wanted: null, paidUnits: 0 });
+    const providerSubscription = wantedOf(person);
+    await installation.one.subscriptions.follow(person.id, { providerSubscription, paidUnits: 1 });
+    await installation.two.subscriptions.follow(person.id, { providerSubscription: null, paidUnits: 0 });
     expect(await installation.one.subscriptions.of(person.id)).toMatchObject({
       plan: { code: 'FREE_TRIAL' },
       subscription: null,
     });
-    const found = await installation.one.subscriptions.follow(person.id, { wanted, paidUnits: 1 });
-    expect(found?.base?.periodStart).toEqual(wanted.period.start);
+    const found = await installation.one.subscriptions.follow(person.id, { providerSubscription, paidUnits: 1 });
+    expect(found?.base?.periodStart).toEqual(providerSubscription.period.start);
     expect(await baseGrants(person)).toEqual([{ amount: UNIT, state: 'LAPSED' }]);
     await installation.expectProven(person.id);
   });
 
   it('refuses use while it is unpaid, in a check as in earnest, and says so', async () => {
     const person = await installation.person(10n);
-    const wanted = wantedOf(person, {
-      standing: 'PAST_DUE',
+    const providerSubscription = wantedOf(person, {
+      paymentStanding: 'PAST_DUE',
       status: 'PAST_DUE',
       graceEndsAt: new Date(installation.clock.now().getTime() + 60_000),
     });
-    await installation.one.subscriptions.follow(person.id, { wanted, paidUnits: 1 });
+    await installation.one.subscriptions.follow(person.id, { providerSubscription, paidUnits: 1 });
     const check = async (): Promise<unknown> =>
       installation.two.consumption.check(SERVICE, { ...installation.use(person, 10), lines: [] });
     expect(await check()).toMatchObject({ allowed: true });

@@ -3,7 +3,7 @@ import type { BillingEntity } from '../../src/billing-entities/billing-entity.en
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import type { Balance } from '../../src/ledger/rules/balance.ts';
 import type { Grant } from '../../src/ledger/rules/grants.ts';
-import type { Hold } from '../../src/ledger/rules/holds.ts';
+import type { Reservation } from '../../src/ledger/rules/reservations.ts';
 import type { FailedJob } from '../../src/jobs/tasks.ts';
 import type { Page } from '../../src/kernel/pagination.ts';
 import { PLAN_BY_CODE } from '../../src/plans/plans.ts';
@@ -89,7 +89,7 @@ const trial: Grant = {
   reason: null,
   createdAt: NOON,
   root: { billingEntityId: ANN, grantId: TRIAL, source: 'TRIAL' },
-  lapsed: 0n,
+  expired: 0n,
   clawed: 0n,
   voidedAt: null,
 };
@@ -155,7 +155,7 @@ const bucket: UsageBucket = {
   records: 1n,
 };
 
-export const hold: Hold = {
+export const hold: Reservation = {
   billingEntityId: ANN,
   id: '01a2063a-0000-7000-8000-0000000000aa',
   status: 'HELD',

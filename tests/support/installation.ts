@@ -4,7 +4,7 @@ import type { OperatorPrincipal, ServicePrincipal, UserPrincipal } from '../../s
 import type { ConsumeInput } from '../../src/metering/consumption.ts';
 import { monthFrom } from '../../src/ledger/rules/periods.ts';
 import type { ReserveInput } from '../../src/metering/reservations.ts';
-import type { SubscriptionState, WantedSubscription } from '../../src/ledger/rules/subscription.ts';
+import type { SubscriptionState, ProviderSubscription } from '../../src/ledger/rules/subscription.ts';
 import type { DomainServices, ServicesOptions } from '../../src/services.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { openTestServices, TestClock } from './services.ts';
@@ -89,21 +89,21 @@ export class Installation {
   /** A paid subscription to PRO that begins now, for a month, with what is said besides. */
   async subscribe(
     billingEntityId: string,
-    changes: Partial<WantedSubscription> = {},
+    changes: Partial<ProviderSubscription> = {},
     paidUnits = changes.quantity ?? 1,
   ): Promise<SubscriptionState> {
     const anchor = changes.anchor ?? this.clock.now();
     const quantity = changes.quantity ?? 1;
-    const outcome = await this.one.ledger.execute({
+    const outcome = await this.one.ledger.submit({
       kind: 'subscription',
       billingEntityId,
       actor: 'system',
       idempotency: null,
-      wanted: {
+      providerSubscription: {
         id: `sub_${billingEntityId}`,
         plan: 'PRO',
         quantity,
-        standing: 'GOOD',
+        paymentStanding: 'GOOD',
         status: 'ACTIVE',
         graceEndsAt: null,
         anchor,

@@ -327,11 +327,11 @@ async function endow(
   });
   const period = { start: new Date('2026-03-01T00:00:00Z'), end: new Date('2026-04-01T00:00:00Z') };
   await app.services.subscriptions.follow(billingEntityId, {
-    wanted: {
+    providerSubscription: {
       id: word('subscription', name),
       plan: 'PRO',
       quantity: 1,
-      standing: 'INCOMPLETE',
+      paymentStanding: 'INCOMPLETE',
       status: 'INCOMPLETE',
       graceEndsAt: null,
       anchor: period.start,

@@ -355,7 +355,7 @@ export const sampleSchema = new GraphQLSchema({
         type: new required(GraphQLString),
         args: { name: { type: new required(GraphQLString) } },
         subscribe(_root, { name }: { name: string }, { streams, onWatch }) {
-          onWatch?.({ billingEntityId: name, rights: ['credits.read'], standing: null });
+          onWatch?.({ billingEntityId: name, rights: ['credits.read'], suspendedSince: null });
           return streams.start(name);
         },
       },

@@ -100,7 +100,7 @@ describe('the forecast of an account', () => {
     // 7 000 of 10 000 credits in seven days; 8 000 in all.
     expect(await services.forecasts.forecast(id)).toEqual({ dailyBurn: 1_000n, exhaustsAt: inDays(2) });
     // A promotion that nobody has looked at since it took effect.
-    await services.ledger.execute({
+    await services.ledger.submit({
       kind: 'grant',
       billingEntityId: id,
       actor: 'test',

@@ -126,7 +126,7 @@ export async function record(
         userId,
         organizationId: isElsewhere ? billingEntityId : null,
         apiKey: isOnKey && userId !== null ? { billingEntityId: userId, id: keyOf(userId) } : null,
-        alsoUnder: [],
+        otherPayers: [],
         billingMode,
         feature,
         metadata: null,
@@ -153,7 +153,7 @@ export async function refund(
 }
 
 async function expectCommitted(ledger: DomainServices['ledger'], command: Command) {
-  const outcome = await ledger.execute(command);
+  const outcome = await ledger.submit(command);
   if (outcome.kind !== 'committed') throw new Error(`${command.kind} was ${JSON.stringify(outcome)}`);
   return outcome;
 }

@@ -1,6 +1,6 @@
 import { ArgsType, Field, ID, InputType } from 'type-graphql';
 import type { LedgerFilter as DomainLedgerFilter } from '../../ledger/statements.ts';
-import type { HoldStatus } from '../../ledger/rules/holds.ts';
+import type { ReservationStatus } from '../../ledger/rules/reservations.ts';
 import type { UsageFilter as DomainUsageFilter } from '../../usage/usage-history.ts';
 import type { SummaryRequest } from '../../usage/usage-summary.ts';
 import type { UseFilter } from '../../usage/use-filter.ts';
@@ -94,7 +94,7 @@ export class LedgerArgs extends PageArgs {
 @ArgsType()
 export class ReservationsArgs extends PageArgs {
   @Field(() => [ReservationStatusEnum], { defaultValue: ['HELD'], description: 'Of these statuses.' })
-  readonly statuses!: HoldStatus[];
+  readonly statuses!: ReservationStatus[];
 }
 
 @ArgsType()

@@ -4,7 +4,7 @@ import { permissionsOf } from '../../billing-entities/authorization.ts';
 import type { BillingEntity as Row } from '../../billing-entities/billing-entity.entity.ts';
 import type { Balance } from '../../ledger/rules/balance.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
-import type { Hold } from '../../ledger/rules/holds.ts';
+import type { Reservation } from '../../ledger/rules/reservations.ts';
 import type { Page } from '../../kernel/pagination.ts';
 import type { BalanceForecast as Forecast } from '../../usage/forecast.ts';
 import {
@@ -173,7 +173,7 @@ export class BillingEntityResolver {
     @Root() entity: Row,
     @Args(() => ReservationsArgs) args: ReservationsArgs,
     @Ctx() context: RequestContext,
-  ): Promise<Page<Hold> | null> {
+  ): Promise<Page<Reservation> | null> {
     return nullUnless(context, { entity, operation: 'reservations.read' }, () =>
       context.loaders.pages.reservations.load(wanted(entity, args, args.statuses)),
     );

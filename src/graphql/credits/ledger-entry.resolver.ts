@@ -1,6 +1,6 @@
 import { Arg, Ctx, Extensions, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
 import type { Grant } from '../../ledger/rules/grants.ts';
-import type { Hold } from '../../ledger/rules/holds.ts';
+import type { Reservation as DomainReservation } from '../../ledger/rules/reservations.ts';
 import type { Verification } from '../../ledger/proof/replay.ts';
 import { mayOf, requireAllowed } from '../authorization.ts';
 import { Party } from '../billing-entities/billing-entity.type.ts';
@@ -47,7 +47,7 @@ export class LedgerEntryResolver {
     nullable: true,
     description: 'The reservation that it made, settled or ended; null for other kinds.',
   })
-  async reservation(@Root() entry: Entry, @Ctx() context: RequestContext): Promise<Hold | null> {
+  async reservation(@Root() entry: Entry, @Ctx() context: RequestContext): Promise<DomainReservation | null> {
     const { billingEntityId, reservationId: id } = entry;
     if (id === null || !(await mayOf(context, entry, 'reservations.read'))) return null;
     return context.loaders.reservation.load({ billingEntityId, id });

@@ -59,7 +59,7 @@ export class UpcomingInvoice {
   readonly currency!: string;
 
   @Field(() => DateTimeScalar, { description: 'When it is charged.' })
-  readonly dueAt!: Date;
+  readonly nextEventAt!: Date;
 }
 
 @ObjectType({ simpleResolvers: true, description: 'What a change of plan would come to now.' })

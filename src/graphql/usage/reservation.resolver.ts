@@ -1,7 +1,7 @@
 import { Arg, Ctx, Extensions, FieldResolver, ID, Int, Mutation, Resolver, Root } from 'type-graphql';
 import type { ApiKey as DomainKey } from '../../api-keys/api-key.ts';
 import { requirePrincipal } from '../../billing-entities/access.ts';
-import type { Hold } from '../../ledger/rules/holds.ts';
+import type { Reservation as DomainReservation } from '../../ledger/rules/reservations.ts';
 import { keyOfUse } from '../api-keys/api-key.access.ts';
 import { ApiKey } from '../api-keys/api-key.type.ts';
 import { Party } from '../billing-entities/billing-entity.type.ts';
@@ -41,7 +41,7 @@ export class ReservationResolver {
     @Arg('ttlSeconds', () => Int, { description: 'Seconds from now until it lapses by itself: 10 to 86400.' })
     ttlSeconds: number,
     @Ctx() { principal, services }: RequestContext,
-  ): Promise<Hold> {
+  ): Promise<DomainReservation> {
     return services.reservations.extend(requirePrincipal(principal), id, ttlSeconds);
   }
 
@@ -52,25 +52,25 @@ export class ReservationResolver {
   releaseReservation(
     @Arg('id', () => ID, { description: 'The reservation’s id.' }) id: string,
     @Ctx() { principal, services }: RequestContext,
-  ): Promise<Hold> {
+  ): Promise<DomainReservation> {
     return services.reservations.release(requirePrincipal(principal), id);
   }
 
   @FieldResolver(() => Party, { description: 'Who pays.' })
-  billingEntity(@Root() hold: Hold, @Ctx() context: RequestContext): Promise<Party> {
-    return partyOf(hold.billingEntityId, context);
+  billingEntity(@Root() reservation: DomainReservation, @Ctx() context: RequestContext): Promise<Party> {
+    return partyOf(reservation.billingEntityId, context);
   }
 
   @FieldResolver(() => Party, { nullable: true, description: 'Who uses it, if a person does.' })
-  user(@Root() hold: Hold, @Ctx() context: RequestContext): Promise<Party> | null {
-    return hold.userId === null ? null : partyOf(hold.userId, context);
+  user(@Root() reservation: DomainReservation, @Ctx() context: RequestContext): Promise<Party> | null {
+    return reservation.userId === null ? null : partyOf(reservation.userId, context);
   }
 
   @FieldResolver(() => ApiKey, {
     nullable: true,
     description: 'The key that it is for. null: none, or one that the caller may not read.',
   })
-  apiKey(@Root() hold: Hold, @Ctx() context: RequestContext): Promise<DomainKey | null> {
-    return keyOfUse(hold.apiKey, context);
+  apiKey(@Root() reservation: DomainReservation, @Ctx() context: RequestContext): Promise<DomainKey | null> {
+    return keyOfUse(reservation.apiKey, context);
   }
 }

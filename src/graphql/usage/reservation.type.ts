@@ -1,6 +1,6 @@
 import { createUnionType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { Balance } from '../../ledger/rules/balance.ts';
-import { type Hold, reservedBy } from '../../ledger/rules/holds.ts';
+import { type Reservation as DomainReservation, reservedBy } from '../../ledger/rules/reservations.ts';
 import { reservationId } from '../../kernel/public-ids.ts';
 import { CreditBalance } from '../credits/balance.type.ts';
 import { connectionOf } from '../connection.type.ts';
@@ -63,7 +63,7 @@ export class Reservation {
   }
 
   @Field(() => ReservationStatusEnum, { simple: true, description: 'What became of it.' })
-  readonly status!: Hold['status'];
+  readonly status!: DomainReservation['status'];
 
   @Field(() => CreditsScalar, {
     description: 'Credits reserved: ceil(units × rate) of its lines. Overage that it may come to is part of it.',
@@ -89,7 +89,7 @@ class ReserveCreditsSuccess {
   @Field(() => Reservation, {
     description: 'The reservation, as it is now; on a replay, for whoever does not see the payer, as it was made.',
   })
-  readonly reservation!: Hold;
+  readonly reservation!: DomainReservation;
 
   @Field(() => CreditBalance, {
     description: 'After this change; on a replay: the balance now, or for whoever does not see the payer that of then.',

@@ -4,9 +4,9 @@
  */
 import type { Resource } from '../../plans/rates.ts';
 import { type AccountState, type AfterCommand, allowanceOf } from '../rules/account.ts';
-import { charge, formatCarry, NO_CARRY, type Carry } from '../rules/pricing.ts';
+import { price, formatCarry, NO_CARRY, type Carry } from '../rules/pricing.ts';
 import type { Draw, Grant } from '../rules/grants.ts';
-import { type Hold, type HoldStatus, reservedBy } from '../rules/holds.ts';
+import { type Reservation, type ReservationStatus, reservedBy } from '../rules/reservations.ts';
 import { countedUp, counterName, countersOf, type UseCounter } from '../rules/spend-limits.ts';
 import type { UsedBy } from '../rules/attribution.ts';
 import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from '../rules/entries.ts';
@@ -31,7 +31,7 @@ export interface EntryRows {
   readonly entry: Stored<Entry>;
   readonly records: readonly Stored<UsageRecord>[];
   /** HOLD and RELEASE: the reservation. */
-  readonly hold: Stored<Hold> | null;
+  readonly reservation: Stored<Reservation> | null;
   /** REFUND: that the record was refunded, and the record with the period it was recorded in. */
   readonly refund: {
     readonly refund: Stored<UsageRefund>;
@@ -44,12 +44,12 @@ export interface EntryRows {
 export interface Rest {
   readonly account: Stored<AccountState>;
   /** When something falls due: as stored, and as grants and holds say. */
-  readonly dueAt: { readonly stored: Date | null; readonly rebuilt: Date | null };
+  readonly nextEventAt: { readonly stored: Date | null; readonly rebuilt: Date | null };
   readonly grants: Iterable<Stored<Grant>>;
   /** Reservations that are HELD. */
-  readonly openHolds: Iterable<Hold>;
+  readonly openReservations: Iterable<Reservation>;
   /** How many reservations and refunds there are. */
-  readonly holdCount: bigint;
+  readonly reservationCount: bigint;
   readonly refundCount: bigint;
   /** Of members and keys. */
   readonly counters: Iterable<UseCounter>;
@@ -63,10 +63,10 @@ const MAX_PROBLEMS = 100;
 const RUNNING_VALUES = ['available', 'held', 'overage', 'owed'] as const;
 type RunningValue = (typeof RUNNING_VALUES)[number];
 
-export class Verifier {
+export class Replay {
   readonly #running: Record<RunningValue, bigint> = { available: 0n, held: 0n, overage: 0n, owed: 0n };
-  readonly #grants = new Map<string, { remaining: bigint; lapsed: bigint; readonly madeAt: bigint }>();
-  readonly #openHolds = new Map<string, Hold>();
+  readonly #grants = new Map<string, { remaining: bigint; expired: bigint; readonly madeAt: bigint }>();
+  readonly #openReservations = new Map<string, Reservation>();
   readonly #counters = new Map<string, UseCounter>();
   /** Overage by the start of its period, of those periods that had any: what it comes to, and when the next one began. */
   readonly #overages = new Map<number, { net: bigint; end: Date | null }>();
@@ -79,30 +79,32 @@ export class Verifier {
   #owedThisPeriod = 0n;
   #periodStart = new Date(0);
   #lastCreatedAt = new Date(0);
-  readonly #sealedFrom: bigint;
-  #holds = 0n;
+  readonly #checksummedFrom: bigint;
+  #reservations = 0n;
   #refunds = 0n;
   /** What the entry before leaves open: overage that the next one must take, how a released hold ended, what a refund still owes. */
   #overageToFollow = 0n;
-  #released: { readonly hold: Hold; readonly entry: Entry } | null = null;
+  #released: { readonly reservation: Reservation; readonly entry: Entry } | null = null;
   #refunding: { readonly name: string; left: bigint } | null = null;
   /** A command that goes on: its first entry, and what it says that the whole left. */
   #command: { readonly at: string; readonly afterCommand: AfterCommand } | null = null;
 
-  /** @param sealedFrom sequence of the first entry whose rows have checksums, as the account says */
-  constructor({ sealedFrom }: Pick<AccountState, 'sealedFrom'>) {
-    this.#sealedFrom = sealedFrom;
+  /** @param checksummedFrom sequence of the first entry whose rows have checksums, as the account says */
+  constructor({ checksummedFrom }: Pick<AccountState, 'checksummedFrom'>) {
+    this.#checksummedFrom = checksummedFrom;
   }
 
   /** Takes the next entry with the rows that name it. */
-  entry({ entry: stored, records, hold, refund }: EntryRows): void {
+  entry({ entry: stored, records, reservation, refund }: EntryRows): void {
     const entry = stored.row;
     const at = `entry ${entry.sequence}`;
     this.#entries += 1n;
     this.#expect(`${at}: sequence`, entry.sequence, this.#sequence + 1n);
     this.#sequence = entry.sequence;
     this.#intact(at, stored, entry.sequence);
-    if (stored.intact !== null && entry.sequence < this.#sealedFrom) this.#problem(`${at} has a checksum too early`);
+    if (stored.intact !== null && entry.sequence < this.#checksummedFrom) {
+      this.#problem(`${at} has a checksum too early`);
+    }
     if (entry.createdAt < this.#lastCreatedAt) this.#problem(`${at} is older than the one before it`);
     this.#lastCreatedAt = entry.createdAt;
     this.#turn(at, entry.periodStart);
@@ -116,12 +118,12 @@ export class Verifier {
 
     if (entry.kind === 'CONSUMPTION') this.#consumption(at, entry, records);
     else if (records.length > 0) this.#problem(`${at}: a ${entry.kind} entry has usage records`);
-    if (entry.kind === 'HOLD' || entry.kind === 'RELEASE') this.#hold(at, entry, hold);
+    if (entry.kind === 'HOLD' || entry.kind === 'RELEASE') this.#reservation(at, entry, reservation);
     else if (entry.kind === 'REFUND') this.#refund(at, entry, refund);
     else if (entry.kind === 'OVERAGE') this.#overage(at, entry);
 
-    const lapsed = entry.kind === 'EXPIRY' ? -entry.amount : 0n;
-    if (entry.grantId !== null) this.#move(at, entry.grantId, { credits: entry.amount, lapsed });
+    const expired = entry.kind === 'EXPIRY' ? -entry.amount : 0n;
+    if (entry.grantId !== null) this.#move(at, entry.grantId, { credits: entry.amount, expired });
     else if (entry.draws !== null) this.#draw(at, entry.draws, -entry.amount);
     else if (!MOVES_NO_GRANT.has(entry.kind)) this.#expect(`${at}: amount without a grant`, entry.amount, 0n);
     if (this.#owedThisPeriod > this.#running.owed) this.#owedThisPeriod = this.#running.owed;
@@ -149,7 +151,7 @@ export class Verifier {
     this.#expect('account: sequence', account.sequence, this.#sequence);
     this.#expect('account: used', account.used, this.#used);
     this.#expect('account: owed of this period', account.owedThisPeriod, this.#owedThisPeriod);
-    this.#expect('account: due', instant(rest.dueAt.stored), instant(rest.dueAt.rebuilt));
+    this.#expect('account: due', instant(rest.nextEventAt.stored), instant(rest.nextEventAt.rebuilt));
     if (account.version < account.sequence) this.#problem(`account: version ${account.version} is below its sequence`);
     for (const resource of new Set([...keysOf(account.carries), ...keysOf(this.#carries)])) {
       const [stored, rebuilt] = [account.carries[resource] ?? NO_CARRY, this.#carries[resource] ?? NO_CARRY];
@@ -207,15 +209,15 @@ export class Verifier {
       const grant = stored.row;
       const name = `grant ${grant.id}`;
       const rebuilt = this.#grants.get(grant.id);
-      this.#intact(name, stored, rebuilt?.madeAt ?? this.#sealedFrom);
+      this.#intact(name, stored, rebuilt?.madeAt ?? this.#checksummedFrom);
       if (rebuilt === undefined) {
         this.#problem(`${name} has no entry`);
         continue;
       }
       // A pending grant has been announced, and its credits are still outside the balance.
       this.#expect(`${name}: remaining`, grant.state === 'PENDING' ? 0n : grant.remaining, rebuilt.remaining);
-      if (grant.lapsed > rebuilt.lapsed) this.#expect(`${name}: lapsed`, grant.lapsed, rebuilt.lapsed);
-      if (grant.state === 'ACTIVE' || grant.state === 'LAPSING') inEffect += grant.remaining;
+      if (grant.expired > rebuilt.expired) this.#expect(`${name}: lapsed`, grant.expired, rebuilt.expired);
+      if (grant.state === 'ACTIVE' || grant.state === 'EXPIRING') inEffect += grant.remaining;
       this.#grants.delete(grant.id);
     }
     for (const id of this.#grants.keys()) this.#problem(`grant ${id} is named by entries and is not there`);
@@ -249,17 +251,21 @@ export class Verifier {
     this.#expect('account: overage reported', account.overageReported, reported);
   }
 
-  #finishHolds(account: AccountState, { openHolds, holdCount }: Rest): void {
+  #finishHolds(account: AccountState, { openReservations, reservationCount }: Rest): void {
     let [covered, overage] = [0n, 0n];
-    for (const hold of openHolds) {
-      covered += hold.covered;
-      overage += hold.overage;
-      if (!this.#openHolds.delete(hold.id)) this.#problem(`reservation ${hold.id} is HELD, the ledger says otherwise`);
+    for (const reservation of openReservations) {
+      covered += reservation.covered;
+      overage += reservation.overage;
+      if (!this.#openReservations.delete(reservation.id)) {
+        this.#problem(`reservation ${reservation.id} is HELD, the ledger says otherwise`);
+      }
     }
-    for (const id of this.#openHolds.keys()) this.#problem(`reservation ${id} is not HELD, the ledger says it is`);
+    for (const id of this.#openReservations.keys()) {
+      this.#problem(`reservation ${id} is not HELD, the ledger says it is`);
+    }
     this.#expect('reservations held, together', covered, account.held);
     this.#expect('account: overage headroom held', account.heldOverage, overage);
-    this.#expect('reservations, counted', holdCount, this.#holds);
+    this.#expect('reservations, counted', reservationCount, this.#reservations);
   }
 
   /** Counters follow from records and holds alone, so they have no checksums. */
@@ -350,35 +356,35 @@ export class Verifier {
     const before = this.#carries[record.resource] ?? NO_CARRY;
     this.#expect(`${line}: fraction carried in`, formatCarry(record.carriedBefore), formatCarry(before));
     const exempt = record.billingMode === 'COMPUTE_ONLY' && record.resource === 'AI_TOKENS';
-    const due = exempt ? { credits: 0n, carry: before } : charge(before, record.quantity, record.rate);
+    const due = exempt ? { credits: 0n, carry: before } : price(before, record.quantity, record.rate);
     this.#expect(`${line}: credits`, record.credits, due.credits);
     this.#expect(`${line}: fraction carried out`, formatCarry(record.carriedAfter), formatCarry(due.carry));
     this.#carries[record.resource] = record.carriedAfter;
   }
 
-  #hold(at: string, entry: Entry, stored: Stored<Hold> | null): void {
+  #reservation(at: string, entry: Entry, stored: Stored<Reservation> | null): void {
     if (stored === null) {
       this.#problem(`${at}: reservation ${entry.reservationId} is not there`);
       return;
     }
-    const hold = stored.row;
-    const name = `reservation ${hold.id}`;
+    const reservation = stored.row;
+    const name = `reservation ${reservation.id}`;
     if (entry.kind === 'HOLD') {
       this.#intact(name, stored, entry.sequence);
-      this.#holds += 1n;
-      this.#expect(`${name}: covered`, hold.covered, entry.heldChange);
+      this.#reservations += 1n;
+      this.#expect(`${name}: covered`, reservation.covered, entry.heldChange);
       this.#expect(`${at}: amount`, entry.amount, -entry.heldChange);
-      this.#expect(`${name}: its HOLD entry`, hold.openedSequence, entry.sequence);
-      this.#openHolds.set(hold.id, hold);
-      this.#count(entry, hold, { held: reservedBy(hold) });
+      this.#expect(`${name}: its HOLD entry`, reservation.openedSequence, entry.sequence);
+      this.#openReservations.set(reservation.id, reservation);
+      this.#count(entry, reservation, { held: reservedBy(reservation) });
       return;
     }
-    if (!this.#openHolds.delete(hold.id)) this.#problem(`${at}: ${name} was not held`);
+    if (!this.#openReservations.delete(reservation.id)) this.#problem(`${at}: ${name} was not held`);
     this.#expect(`${at}: amount`, entry.amount, -entry.heldChange);
-    this.#expect(`${at}: held`, entry.heldChange, -hold.covered);
-    this.#expect(`${name}: its RELEASE entry`, hold.closedSequence ?? 0n, entry.sequence);
-    this.#count(entry, hold, { held: -reservedBy(hold) });
-    this.#released = { hold, entry };
+    this.#expect(`${at}: held`, entry.heldChange, -reservation.covered);
+    this.#expect(`${name}: its RELEASE entry`, reservation.closedSequence ?? 0n, entry.sequence);
+    this.#count(entry, reservation, { held: -reservedBy(reservation) });
+    this.#released = { reservation, entry };
   }
 
   /** A refund gives back all that its record charged, over as many entries as it needs (rule 22). */
@@ -410,10 +416,10 @@ export class Verifier {
       this.#overageToFollow = 0n;
     }
     if (this.#released !== null) {
-      const { hold, entry: release } = this.#released;
-      const isSettled = entry?.kind === 'CONSUMPTION' && entry.reservationId === hold.id;
-      const status: HoldStatus = isSettled ? 'SETTLED' : release.actor === 'system' ? 'EXPIRED' : 'RELEASED';
-      this.#expect(`reservation ${hold.id}: status`, hold.status, status);
+      const { reservation, entry: release } = this.#released;
+      const isSettled = entry?.kind === 'CONSUMPTION' && entry.reservationId === reservation.id;
+      const status: ReservationStatus = isSettled ? 'SETTLED' : release.actor === 'system' ? 'EXPIRED' : 'RELEASED';
+      this.#expect(`reservation ${reservation.id}: status`, reservation.status, status);
       this.#released = null;
     }
     const isSameRefund =
@@ -426,18 +432,18 @@ export class Verifier {
   }
 
   #draw(at: string, draws: readonly Draw[], credits: bigint): void {
-    for (const { grantId, credits: taken } of draws) this.#move(at, grantId, { credits: -taken, lapsed: 0n });
+    for (const { grantId, credits: taken } of draws) this.#move(at, grantId, { credits: -taken, expired: 0n });
     const sum = draws.reduce((total, each) => total + each.credits, 0n);
     this.#expect(`${at}: draws, together`, sum, credits);
   }
 
-  #move(at: string, grantId: string, { credits, lapsed }: { credits: bigint; lapsed: bigint }): void {
+  #move(at: string, grantId: string, { credits, expired }: { credits: bigint; expired: bigint }): void {
     const before = this.#grants.get(grantId);
     const remaining = (before?.remaining ?? 0n) + credits;
     if (remaining < 0n) this.#problem(`${at}: grant ${grantId} would hold ${remaining}`);
     this.#grants.set(grantId, {
       remaining,
-      lapsed: (before?.lapsed ?? 0n) + lapsed,
+      expired: (before?.expired ?? 0n) + expired,
       madeAt: before?.madeAt ?? this.#sequence,
     });
   }
@@ -450,7 +456,7 @@ export class Verifier {
   /** Rows that were written with an entry before the first sealed one may have no checksum, all others have theirs. */
   #intact(name: string, { intact }: Stored<unknown>, writtenWith: bigint): void {
     if (intact === false) this.#problem(`${name} was altered after it was written: its checksum differs`);
-    if (intact === null && writtenWith >= this.#sealedFrom) this.#problem(`${name} has lost its checksum`);
+    if (intact === null && writtenWith >= this.#checksummedFrom) this.#problem(`${name} has lost its checksum`);
   }
 
   #expect(what: string, stored: bigint | string, rebuilt: bigint | string): void {

@@ -3,13 +3,13 @@ import type { PoolClient, QueryResultRow } from 'pg';
 import type { Database } from '../../db/database.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 import { type RecordRow, RECORD_COLUMNS, toRecord } from '../store/usage-record-row.ts';
-import { dueAt } from '../rules/account.ts';
+import { nextEventAt } from '../rules/account.ts';
 import {
   accountChecksum,
   entryChecksum,
   grantChecksum,
-  holdChecksum,
-  NOBODY,
+  reservationChecksum,
+  NIL_UUID,
   recordChecksum,
   refundChecksum,
   reportChecksum,
@@ -21,18 +21,18 @@ import {
   type EntryRow,
   GRANT_COLUMNS,
   type GrantRow,
-  HOLD_COLUMNS,
-  type HoldRow,
+  RESERVATION_COLUMNS,
+  type ReservationRow,
   REPORT_COLUMNS,
   type ReportRow,
   toAccount,
   toEntry,
   toGrant,
-  toHold,
+  toReservation,
   toReport,
 } from '../store/rows.ts';
 import { type CounterRow, toCounter } from '../store/usage-context.ts';
-import { type EntryRows, type Stored, type Verification, Verifier } from './replay.ts';
+import { type EntryRows, type Stored, type Verification, Replay } from './replay.ts';
 import type { RecordKey, UsageRecord, UsageRefund } from '../rules/entries.ts';
 
 const PAGE = 2_000;
@@ -61,7 +61,7 @@ export class LedgerVerification {
 
   /** Every account there is, in the order of their ids, a page at a time. */
   async *accounts(): AsyncGenerator<string, void, undefined> {
-    for (let after = NOBODY; ;) {
+    for (let after = NIL_UUID; ;) {
       const { rows } = await this.#database.query<{ billing_entity_id: string }>(
         `select billing_entity_id from credit_account where billing_entity_id > $1 order by billing_entity_id limit $2`,
         [after, PAGE],
@@ -83,7 +83,7 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
 
   // A hot account's day of summaries may take longer than a page may.
   await client.query(`set local statement_timeout = '15min'`);
-  const verifier = new Verifier({ sealedFrom: account.sealed_from });
+  const replay = new Replay({ checksummedFrom: account.sealed_from });
   let after = 0n;
   for (;;) {
     const entries = await read<EntryRow & Checked>(
@@ -94,17 +94,17 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
     );
     const through = entries.at(-1)?.sequence ?? after;
     const namedBy = await readNamed(client, billingEntityId, entries, { after, through });
-    for (const name of namedBy.unreadable) verifier.unreadable(name);
+    for (const name of namedBy.unreadable) replay.unreadable(name);
     for (const row of entries) {
       const rows = readable(row, namedBy);
-      if (rows === null) verifier.unreadable(`entry ${row.sequence}`);
-      else verifier.entry(rows);
+      if (rows === null) replay.unreadable(`entry ${row.sequence}`);
+      else replay.entry(rows);
     }
-    for (const orphan of namedBy.orphans()) verifier.orphan(orphan);
+    for (const orphan of namedBy.orphans()) replay.orphan(orphan);
     after = through;
     if (entries.length < PAGE) break;
   }
-  for (const orphan of await readBehind(client, billingEntityId, after)) verifier.orphan(orphan);
+  for (const orphan of await readBehind(client, billingEntityId, after)) replay.orphan(orphan);
 
   const grants = await read<GrantRow & Checked>(
     client,
@@ -112,9 +112,9 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
     [billingEntityId],
   );
   const readableGrants = grants.flatMap((row) => readable(row, toGrant) ?? []);
-  const openHolds = await read<HoldRow>(
+  const openReservations = await read<ReservationRow>(
     client,
-    `select ${HOLD_COLUMNS} from reservation h where h.billing_entity_id = $1 and h.open`,
+    `select ${RESERVATION_COLUMNS} from reservation h where h.billing_entity_id = $1 and h.open`,
     [billingEntityId],
   );
   const reports = await read<ReportRow & Checked>(
@@ -122,30 +122,30 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
     `select ${REPORT_COLUMNS}, m.checksum from meter_report m where m.billing_entity_id = $1`,
     [billingEntityId],
   );
-  const [counts] = await read<{ holds: bigint; refunds: bigint }>(
+  const [counts] = await read<{ reservations: bigint; refunds: bigint }>(
     client,
-    `select (select count(*) from reservation where billing_entity_id = $1) as holds,
+    `select (select count(*) from reservation where billing_entity_id = $1) as reservations,
        (select count(*) from usage_refund where billing_entity_id = $1) as refunds`,
     [billingEntityId],
   );
   const state = readable(account, (row) => toAccount({ ...row, suspended: false }, readableGrants));
   if (state === null) {
-    verifier.unreadable('account');
-    return verifier.result();
+    replay.unreadable('account');
+    return replay.result();
   }
-  return verifier.finish({
+  return replay.finish({
     account: stored(state, account, accountChecksum),
-    dueAt: { stored: account.due_at, rebuilt: dueAt(state) },
+    nextEventAt: { stored: account.due_at, rebuilt: nextEventAt(state) },
     grants: grants.flatMap((row) => {
       const grant = readable(row, toGrant);
       return grant === null ? [] : [stored(grant, row, grantChecksum)];
     }),
-    openHolds: openHolds.map(toHold),
-    holdCount: counts?.holds ?? 0n,
+    openReservations: openReservations.map(toReservation),
+    reservationCount: counts?.reservations ?? 0n,
     refundCount: counts?.refunds ?? 0n,
     reports: reports.flatMap((row) => {
       const report = readable(row, toReport);
-      if (report === null) verifier.unreadable(`report ${row.id}`);
+      if (report === null) replay.unreadable(`report ${row.id}`);
       return report === null ? [] : [stored(report, row, reportChecksum)];
     }),
     counters: (await read<CounterRow>(client, COUNTERS, [billingEntityId])).map(toCounter),
@@ -196,12 +196,12 @@ async function readNamed(
   });
   const recordsOf = Map.groupBy(readableRecords, ({ row }) => row.sequence);
   const holdIds = entries.flatMap((row) => row.reservation_id ?? []);
-  const holds = await read<HoldRow & Checked>(
+  const reservations = await read<ReservationRow & Checked>(
     client,
-    `select ${HOLD_COLUMNS}, h.checksum from reservation h where h.billing_entity_id = $1 and h.id = any($2::uuid[])`,
+    `select ${RESERVATION_COLUMNS}, h.checksum from reservation h where h.billing_entity_id = $1 and h.id = any($2::uuid[])`,
     [billingEntityId, holdIds],
   );
-  const holdOf = new Map(holds.map((row) => [row.id, stored(toHold(row), row, holdChecksum)]));
+  const holdOf = new Map(reservations.map((row) => [row.id, stored(toReservation(row), row, reservationChecksum)]));
   const refundOf = await readRefunds(client, billingEntityId, entries);
 
   const namedBy = (row: EntryRow & Checked): EntryRows => {
@@ -212,7 +212,7 @@ async function readNamed(
     return {
       entry,
       records: own,
-      hold: (reservationId === null ? null : holdOf.get(reservationId)) ?? null,
+      reservation: (reservationId === null ? null : holdOf.get(reservationId)) ?? null,
       refund: (refunded === null ? null : refundOf.get(`${refunded.sequence}/${refunded.line}`)) ?? null,
     };
   };
@@ -321,10 +321,10 @@ const ROLLUP_DIFFERENCES = `select hour, ${NAMES}, s.sums as stored, r.sums as r
   ) s
   full join (
     select hour, ${NAMES}, ${SUMS} as sums from (
-      select date_trunc('hour', u.occurred_at, 'UTC') as hour, coalesce(u.user_id, '${NOBODY}') as user_id,
-        coalesce(u.api_key_entity_id, '${NOBODY}') as api_key_entity_id, coalesce(u.api_key_id, '${NOBODY}') as api_key_id,
+      select date_trunc('hour', u.occurred_at, 'UTC') as hour, coalesce(u.user_id, '${NIL_UUID}') as user_id,
+        coalesce(u.api_key_entity_id, '${NIL_UUID}') as api_key_entity_id, coalesce(u.api_key_id, '${NIL_UUID}') as api_key_id,
         u.resource, u.billing_mode, coalesce(u.feature, '') as feature,
-        coalesce(u.organization_id, '${NOBODY}') as organization_id, sum(u.quantity) as quantity,
+        coalesce(u.organization_id, '${NIL_UUID}') as organization_id, sum(u.quantity) as quantity,
         coalesce(sum(u.credits) filter (where f.sequence is null), 0) as credits,
         coalesce(sum(u.overage) filter (where f.sequence is null), 0) as overage, count(*) as records
       from usage_record u
@@ -355,7 +355,7 @@ const DAY_DIFFERENCES = `select day as hour, ${NAMES}, s.sums as stored, r.sums 
 
 function toProblem(row: RollupDifference, says: 'the records say' | 'its hours say'): string {
   const { hour, user_id: user, resource, billing_mode: mode, feature } = row;
-  const also = [row.api_key_id, row.organization_id].filter((id) => id !== NOBODY);
+  const also = [row.api_key_id, row.organization_id].filter((id) => id !== NIL_UUID);
   const name = [hour.toISOString(), `user ${user}`, resource, mode, feature, ...also].filter((part) => part !== '');
   return `summary of ${name.join(', ')}: quantity, credits, overage, records are ${row.stored ?? 'not there'}, ${says} ${row.rebuilt ?? 'nothing'}`;
 }

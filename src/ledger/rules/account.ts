@@ -6,10 +6,10 @@
 import type { Resource } from '../../plans/rates.ts';
 import type { Balance } from './balance.ts';
 import type { Grant } from './grants.ts';
-import type { Hold } from './holds.ts';
+import type { Reservation } from './reservations.ts';
 import { calendarMonth, type Period } from './periods.ts';
 import type { Carry } from './pricing.ts';
-import { begun, type SubscriptionState } from './subscription.ts';
+import { startedSubscription, type SubscriptionState } from './subscription.ts';
 
 /** An account's own row. */
 export interface AccountState {
@@ -38,11 +38,11 @@ export interface AccountState {
   readonly overageTotal: bigint;
   readonly overageReported: bigint;
   /** The last time that holds kept something of a grant that lapsed: after which entry, and how much of what was held then still is. */
-  readonly lapse: { readonly sequence: bigint; readonly held: bigint };
+  readonly expiryHold: { readonly sequence: bigint; readonly held: bigint };
   /** No HELD hold ends before this; null: there is none. It may be earlier than the first one really ends. */
-  readonly nextHoldAt: Date | null;
+  readonly nextReservationAt: Date | null;
   /** Sequence of the first entry whose rows have checksums. */
-  readonly sealedFrom: bigint;
+  readonly checksummedFrom: bigint;
   /** When it last changed. The account's time never runs backwards, whatever clocks do (rule 13). */
   readonly touchedAt: Date;
 }
@@ -61,9 +61,9 @@ export interface Account extends AccountState {
   /** In drawdown order: all that are open, and closed ones that a command asks about. */
   readonly grants: readonly Grant[];
   /** Those that are due, and those that a command names. */
-  readonly holds: ReadonlyMap<string, Hold>;
+  readonly reservations: ReadonlyMap<string, Reservation>;
   /** No HELD hold besides these ends before this; null: there is no other. */
-  readonly otherHoldsEndAt: Date | null;
+  readonly otherReservationsEndAt: Date | null;
 }
 
 /** What a command left of an account that no entry tells: for whoever is answered again and does not see the account any more (rule 20). */
@@ -99,13 +99,13 @@ export function openAccount(billingEntityId: string, now: Date): Account {
     overagePolicy: { enabled: false, cap: null },
     overageTotal: 0n,
     overageReported: 0n,
-    lapse: { sequence: 0n, held: 0n },
-    nextHoldAt: null,
-    sealedFrom: 1n,
+    expiryHold: { sequence: 0n, held: 0n },
+    nextReservationAt: null,
+    checksummedFrom: 1n,
     touchedAt: now,
     grants: [],
-    holds: new Map(),
-    otherHoldsEndAt: null,
+    reservations: new Map(),
+    otherReservationsEndAt: null,
   };
 }
 
@@ -121,11 +121,11 @@ export function sooner(a: Date | null, b: Date | null): Date | null {
 }
 
 /** When the next due event may fall, for the sweeper; null: nothing will happen by itself that anybody could see. */
-export function dueAt(account: Account): Date | null {
-  let next = account.nextHoldAt;
+export function nextEventAt(account: Account): Date | null {
+  let next = account.nextReservationAt;
   // A subscription's period ends with its base credits, and the next one begins with new ones.
   const turnShows = account.used > 0n || account.overage > 0n || account.overageTotal > account.overageReported;
-  if (turnShows || begun(account) !== null) next = sooner(next, account.period.end);
+  if (turnShows || startedSubscription(account) !== null) next = sooner(next, account.period.end);
   for (const grant of account.grants) {
     if (grant.state === 'PENDING') next = sooner(next, grant.effectiveAt);
     if (grant.state === 'ACTIVE') next = sooner(next, grant.expiresAt);

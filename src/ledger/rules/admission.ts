@@ -1,29 +1,33 @@
 /** Whether new use is admitted, and if not which limit refuses it (rules 14 to 18). */
 import type { Account } from './account.ts';
-import { type Misrouted, type Refused, type Rejected, rejected, type Use, type UseTerms } from './commands.ts';
-import { type Hold, reservedBy } from './holds.ts';
+import { type WrongPayer, type Refused, type Rejected, rejected, type Use, type UsageContext } from './commands.ts';
+import { type Reservation, reservedBy } from './reservations.ts';
 import { headroom } from './spend-limits.ts';
 import { isUnpaid, mayTakeOverage, planOf } from './subscription.ts';
 
 /** Whether use stands where it belongs: with whoever pays, by somebody who belongs there, on a key of theirs. */
-export function checkPlace(account: Account, use: Use, terms: UseTerms): Rejected | Misrouted | null {
+export function checkPayer(account: Account, use: Use, usageContext: UsageContext): Rejected | WrongPayer | null {
   const { userId, organizationId, namedOrganization, apiKey } = use;
   const isPool = organizationId === account.billingEntityId;
   if (organizationId !== null) {
-    if (terms.visibility === null) return NO_ORGANIZATION;
+    if (usageContext.visibility === null) return NO_ORGANIZATION;
     // An external id may have been given to another organization since the route was found.
-    if (namedOrganization != null && namedOrganization !== terms.organizationExternalId) return { kind: 'misrouted' };
-    if (isPool && terms.visibility === 'PUBLIC' && userId === null) {
+    if (namedOrganization != null && namedOrganization !== usageContext.organizationExternalId) {
+      return { kind: 'wrongPayer' };
+    }
+    if (isPool && usageContext.visibility === 'PUBLIC' && userId === null) {
       return rejected('BAD_USER_INPUT', 'userExternalId is needed: in a public organization each user pays alone');
     }
-    if (isPool !== (terms.visibility === 'PRIVATE')) return { kind: 'misrouted' };
+    if (isPool !== (usageContext.visibility === 'PRIVATE')) return { kind: 'wrongPayer' };
     // Who is no member cannot tell it from one that does not exist.
-    if (isPool && userId !== null && terms.membership === null) return NO_ORGANIZATION;
+    if (isPool && userId !== null && usageContext.membership === null) return NO_ORGANIZATION;
   }
   if (apiKey === null) return null;
   const isOwn = apiKey.billingEntityId === account.billingEntityId || apiKey.billingEntityId === userId;
-  if (!isOwn || terms.apiKey === null) return rejected('NOT_FOUND', 'there is no such API key of who pays or uses');
-  const { status } = terms.apiKey;
+  if (!isOwn || usageContext.apiKey === null) {
+    return rejected('NOT_FOUND', 'there is no such API key of who pays or uses');
+  }
+  const { status } = usageContext.apiKey;
   return status === 'ACTIVE' ? null : rejected('CONFLICT', `this API key is ${status}`);
 }
 
@@ -33,12 +37,18 @@ const NO_ORGANIZATION = rejected('NOT_FOUND', 'there is no such organization');
 export function admit(
   account: Account,
   use: Use,
-  { now, terms, required }: { readonly now: Date; readonly terms: UseTerms; readonly required: bigint },
+  {
+    now,
+    usageContext,
+    required,
+  }: { readonly now: Date; readonly usageContext: UsageContext; readonly required: bigint },
 ): Refused | null {
   const { available } = account;
   const refused = { kind: 'refused', required, available } as const;
-  if (account.suspended || terms.suspended) return { ...refused, reason: 'ENTITY_SUSPENDED', scope: 'BALANCE' };
-  if (terms.membership?.status === 'SUSPENDED') return { ...refused, reason: 'MEMBER_SUSPENDED', scope: 'MEMBER' };
+  if (account.suspended || usageContext.suspended) return { ...refused, reason: 'ENTITY_SUSPENDED', scope: 'BALANCE' };
+  if (usageContext.membership?.status === 'SUSPENDED') {
+    return { ...refused, reason: 'MEMBER_SUSPENDED', scope: 'MEMBER' };
+  }
   if (isUnpaid(account, now)) return { ...refused, reason: 'PAYMENT_PAST_DUE', scope: 'PLAN' };
   if (use.feature !== null && !planOf(account).features.includes(use.feature)) {
     return { ...refused, reason: 'FEATURE_NOT_IN_PLAN', scope: 'PLAN' };
@@ -46,8 +56,8 @@ export function admit(
   // Use that comes to nothing skips what is owed, balance, cap and limits.
   if (required === 0n) return null;
   const refusals = [
-    beyondLimit(account, terms.apiKey, { reason: 'API_KEY_LIMIT_REACHED', scope: 'API_KEY', required }),
-    beyondLimit(account, terms.membership, { reason: 'MEMBER_LIMIT_REACHED', scope: 'MEMBER', required }),
+    beyondLimit(account, usageContext.apiKey, { reason: 'API_KEY_LIMIT_REACHED', scope: 'API_KEY', required }),
+    beyondLimit(account, usageContext.membership, { reason: 'MEMBER_LIMIT_REACHED', scope: 'MEMBER', required }),
     beyondBalance(account, required),
   ].filter((refusal) => refusal !== null);
   // The tightest one binds; of equals the first.
@@ -60,13 +70,17 @@ export function admit(
 /** Why a settlement of this much is refused to who may settle no more than fits; null: it is not. The hold is fitted already. */
 export function admitBeyond(
   account: Account,
-  use: Hold & Use,
-  { now, terms, required }: { readonly now: Date; readonly terms: UseTerms; readonly required: bigint },
+  use: Reservation & Use,
+  {
+    now,
+    usageContext,
+    required,
+  }: { readonly now: Date; readonly usageContext: UsageContext; readonly required: bigint },
 ): Refused | Rejected | null {
   const held = reservedBy(use);
   if (required <= held) return null;
-  if (checkPlace(account, use, terms) !== null) return NOTHING_BEYOND;
-  const refused = admit(account, use, { now, terms, required: required - held });
+  if (checkPayer(account, use, usageContext) !== null) return NOTHING_BEYOND;
+  const refused = admit(account, use, { now, usageContext, required: required - held });
   return refused && { ...refused, required: refused.required + held, available: refused.available + held };
 }
 
@@ -76,7 +90,7 @@ const NOTHING_BEYOND = rejected('CONFLICT', 'this reservation can be settled for
 /** used + held + new ≤ limit, of every credit that is charged (rule 17). */
 function beyondLimit(
   { period }: Account,
-  limited: UseTerms['membership'] | UseTerms['apiKey'],
+  limited: UsageContext['membership'] | UsageContext['apiKey'],
   refusal: Omit<Refused, 'kind' | 'available'>,
 ): Refused | null {
   if (limited === null || limited.creditLimit === null) return null;

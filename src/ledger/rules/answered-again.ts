@@ -2,7 +2,7 @@
 import type { Balance } from './balance.ts';
 
 /** What a key did: where, by whose hand and for whom. */
-export interface Effect {
+export interface EarlierEffect {
   readonly billingEntityId: string;
   readonly key: string;
   readonly fingerprint: Buffer;
@@ -29,7 +29,7 @@ export interface Caller {
 
 /** An effect, and how much of it the caller is told. */
 export interface Answering {
-  readonly effect: Effect;
+  readonly effect: EarlierEffect;
   /** Whether they see the account, and so its balance now; else they are told that of then. */
   readonly seen: boolean;
 }
@@ -39,9 +39,9 @@ export interface Answering {
  * them, or in an account that they see; their own before others'. `effects` come in the order of the accounts that the
  * command could be charged to.
  */
-export function answering(effects: readonly Effect[], caller: Caller): Answering | null {
+export function answering(effects: readonly EarlierEffect[], caller: Caller): Answering | null {
   const own = effects.find(({ actor, userId }) => actor === caller.actor || isSame(userId, caller.entityId));
-  const visible = (): Effect | undefined => effects.find(({ billingEntityId }) => caller.sees(billingEntityId));
+  const visible = (): EarlierEffect | undefined => effects.find(({ billingEntityId }) => caller.sees(billingEntityId));
   const effect = own ?? (caller.hearsOnlyOwn ? undefined : visible());
   return effect === undefined ? null : { effect, seen: caller.sees(effect.billingEntityId) };
 }

@@ -6,37 +6,38 @@ import {
   type Decision,
   type ReinstateCommand,
   rejected,
-  type Situation,
+  type LedgerView,
 } from './commands.ts';
 import { newGrant, tooMuch } from './grant.ts';
 import type { Grant } from './grants.ts';
-import { Books, NOTHING, together } from './journal.ts';
+import { Effects } from './effects.ts';
+import { Journal } from './journal.ts';
 import { isOver } from './refund.ts';
 
 /**
  * Takes credits of a grant back up to a cumulative target (rule 24): what is left of it and not held, then what lapsed
  * unused, then what is left of it in other accounts; the rest becomes owed.
  */
-export function clawBack(account: Account, command: ClawbackCommand, clock: Date, situation: Situation): Decision {
+export function clawBack(account: Account, command: ClawbackCommand, wallClock: Date, view: LedgerView): Decision {
   const root = account.grants.find((each) => each.id === command.grantId);
   if (root === undefined) return rejected('NOT_FOUND', 'there is no such grant');
   if (command.target > root.amount) return rejected('BAD_USER_INPUT', `the grant was of ${root.amount} credits`);
-  if (command.target <= root.clawed) return NOTHING;
+  if (command.target <= root.clawed) return Effects.none;
   const accounts = [account];
   for (const id of command.elsewhere) {
-    const other = situation.account(id);
+    const other = view.account(id);
     if (other !== undefined) accounts.push(other);
   }
-  if (!isWholeTrail(accounts, root, situation)) {
+  if (!isWholeTrail(accounts, root, view)) {
     return rejected('CONFLICT', 'its credits have moved on meanwhile; try again');
   }
 
   const { reason } = command;
-  const books = accounts.map((each, index) => {
+  const journals = accounts.map((each, index) => {
     const cause: Cause = index === 0 ? command : { actor: command.actor, idempotency: null };
-    return new Books(each, cause, accountTime(each, clock));
+    return new Journal(each, cause, accountTime(each, wallClock));
   });
-  const [own] = books as [Books, ...Books[]];
+  const [own] = journals as [Journal, ...Journal[]];
   let missing = command.target - root.clawed;
   const take = (most: bigint): bigint => {
     const taken = most < missing ? most : missing;
@@ -47,64 +48,59 @@ export function clawBack(account: Account, command: ClawbackCommand, clock: Date
   // A grant of later has not entered the balance, so nothing leaves it.
   const pending = root.state === 'PENDING';
   const takenHere = take(pending ? root.remaining : own.unheld(root));
-  const lapsedHere = take(root.lapsed);
+  const expiredHere = take(root.expired);
   const remaining = root.remaining - takenHere;
   own.putGrant({
     ...root,
     remaining,
     state: takenHere > 0n && remaining === 0n ? 'SPENT' : root.state,
-    lapsed: root.lapsed - lapsedHere,
+    expired: root.expired - expiredHere,
     clawed: command.target,
     voidedAt: command.target === root.amount ? own.now : null,
   });
-  const takenElsewhere: { books: Books; grantId: string; credits: bigint }[] = [];
-  for (const each of books) {
+  const takenElsewhere: { journal: Journal; grantId: string; credits: bigint }[] = [];
+  for (const each of journals) {
     for (const branch of branchesOf(each.account, root)) {
-      const lapsed = take(branch.lapsed);
-      if (lapsed > 0n) each.putGrant({ ...branch, lapsed: branch.lapsed - lapsed });
+      const expired = take(branch.expired);
+      if (expired > 0n) each.putGrant({ ...branch, expired: branch.expired - expired });
     }
   }
-  for (const each of books) {
+  for (const each of journals) {
     for (const branch of branchesOf(each.account, root)) {
       const credits = branch.state === 'ACTIVE' ? take(each.unheld(branch)) : 0n;
       if (credits === 0n) continue;
       const left = branch.remaining - credits;
       each.putGrant({ ...branch, remaining: left, state: left === 0n ? 'SPENT' : branch.state });
-      takenElsewhere.push({ books: each, grantId: branch.id, credits });
+      takenElsewhere.push({ journal: each, grantId: branch.id, credits });
     }
   }
   own.post({ kind: 'CLAWBACK', amount: pending ? 0n : -takenHere, owed: missing, grantId: root.id, reason });
-  for (const { books: each, grantId, credits } of takenElsewhere) {
+  for (const { journal: each, grantId, credits } of takenElsewhere) {
     each.post({ kind: 'CLAWBACK', amount: -credits, grantId, reason });
   }
-  const applied = books.map((each) => {
-    each.tidy();
-    return each.applied();
-  });
-  return together(...applied);
+  return Effects.merge(...journals.map((each) => each.close()));
 }
 
 /** Gives back what was clawed back of a grant (rules 24 and 25), as a grant like it that a further clawback finds again. */
-export function reinstate(account: Account, command: ReinstateCommand, now: Date, { newId }: Situation): Decision {
+export function reinstate(account: Account, command: ReinstateCommand, now: Date, { newId }: LedgerView): Decision {
   const root = account.grants.find((each) => each.id === command.grantId);
   if (root === undefined) return rejected('NOT_FOUND', 'there is no such grant');
-  if (root.clawed === 0n) return NOTHING;
+  if (root.clawed === 0n) return Effects.none;
   const { clawed: amount, source, priority } = root;
   const absurd = tooMuch(account, amount);
   if (absurd) return absurd;
   const expiresAt = isOver(account, root, now) ? account.period.end : root.expiresAt;
   const { reason } = command;
-  const books = new Books(account, command, now);
-  const given = newGrant(books, { id: newId(), source, amount, priority, expiresAt, root: root.root, reason });
-  books.putGrant({ ...root, clawed: 0n, voidedAt: null });
-  books.putGrant(given);
-  books.post({ kind: 'GRANT', amount, grantId: given.id, reason });
-  books.tidy();
-  return books.applied();
+  const journal = new Journal(account, command, now);
+  const given = newGrant(journal, { id: newId(), source, amount, priority, expiresAt, root: root.root, reason });
+  journal.putGrant({ ...root, clawed: 0n, voidedAt: null });
+  journal.putGrant(given);
+  journal.post({ kind: 'GRANT', amount, grantId: given.id, reason });
+  return journal.close();
 }
 
 /** Whether every account that credits of this grant have reached is among these. */
-function isWholeTrail(accounts: readonly Account[], root: Grant, { recipients }: Situation): boolean {
+function isWholeTrail(accounts: readonly Account[], root: Grant, { recipients }: LedgerView): boolean {
   const reached = new Set(accounts.map((account) => account.billingEntityId));
   return accounts.every((account) =>
     recipients(account.billingEntityId, root.id).every((recipient) => reached.has(recipient)),

@@ -2,12 +2,12 @@
 import type { Rate } from '../../plans/rates.ts';
 import type { Account, OveragePolicy } from './account.ts';
 import type { Refusal, RefusalCode } from '../../kernel/refusal.ts';
-import type { Grant, GrantSource } from './grants.ts';
-import type { Hold } from './holds.ts';
-import type { CounterChange, UseCounter } from './spend-limits.ts';
-import type { WantedSubscription } from './subscription.ts';
+import type { GrantSource } from './grants.ts';
+import type { UseCounter } from './spend-limits.ts';
+import type { ProviderSubscription } from './subscription.ts';
 import type { BillingMode, UsedBy } from './attribution.ts';
-import type { Entry, Idempotency, MeterReport, RecordKey, UsageRecord, UsageRefund } from './entries.ts';
+import type { Effects } from './effects.ts';
+import type { Idempotency, RecordKey, UsageRecord } from './entries.ts';
 
 /** So much of a resource, at the rate that holds now. */
 export interface UsageLine {
@@ -65,7 +65,7 @@ export interface ChargedUse extends Use {
 }
 
 /** What holds, when it is decided, of those whom use names besides the payer. */
-export interface UseTerms {
+export interface UsageContext {
   /** The user or the organization is suspended (rule 18). */
   readonly suspended: boolean;
   /** Who pays in the organization that is named; null: there is none. */
@@ -92,12 +92,12 @@ interface Limited {
 export type OrganizationVisibility = 'PRIVATE' | 'PUBLIC';
 
 /** Of use that names nobody besides the payer. */
-export const NO_TERMS: UseTerms = { suspended: false, visibility: null, membership: null, apiKey: null };
+export const NO_CONTEXT: UsageContext = { suspended: false, visibility: null, membership: null, apiKey: null };
 
 /** New use, at the expense of whoever pays by what the caller knows of the organization. */
 interface UseCommand extends CommandBase, Use {
   /** Other accounts that the same key could have been charged to: an effect that it had there is the answer (rule 20). */
-  readonly alsoUnder: readonly string[];
+  readonly otherPayers: readonly string[];
 }
 
 export interface ConsumeCommand extends UseCommand {
@@ -114,16 +114,16 @@ export interface ReserveCommand extends UseCommand {
 }
 
 /** Names one of the account's holds. */
-interface HoldCommand extends CommandBase {
+interface ReservationCommand extends CommandBase {
   readonly reservationId: string;
   /** SERVICE and OPERATOR: any hold; others only what they reserved themselves (rule 16). */
-  readonly anyHold: boolean;
+  readonly anyReservation: boolean;
   /** Whether others' holds exist for the caller, who may not touch them. */
   readonly seesAll?: boolean;
 }
 
 /** Charges what admitted work really used. */
-export interface SettleCommand extends HoldCommand {
+export interface SettleCommand extends ReservationCommand {
   readonly kind: 'settle';
   readonly lines: readonly UsageLine[];
   /** What the caller named; undefined: nothing, so the hold's own. Anything but the hold's is a CONFLICT. */
@@ -135,13 +135,13 @@ export interface SettleCommand extends HoldCommand {
   readonly occurredAt: Date | null;
 }
 
-export interface ExtendCommand extends HoldCommand {
+export interface ExtendCommand extends ReservationCommand {
   readonly kind: 'extend';
   readonly idempotency: null;
   readonly ttlMs: number;
 }
 
-export interface ReleaseCommand extends HoldCommand {
+export interface ReleaseCommand extends ReservationCommand {
   readonly kind: 'release';
   readonly idempotency: null;
 }
@@ -233,7 +233,7 @@ export interface SubscriptionCommand extends CommandBase {
   readonly kind: 'subscription';
   readonly idempotency: null;
   /** null: there is none any more. */
-  readonly wanted: WantedSubscription | null;
+  readonly providerSubscription: ProviderSubscription | null;
   /**
    * Units whose base price for the wanted period has been paid; 0: none. They bring the period's base credits, if those
    * were not given yet; and until some are paid a subscription does not begin.
@@ -289,37 +289,19 @@ export interface RefundEvidence {
 }
 
 /** What a command finds under the locks. */
-export interface Situation {
+export interface LedgerView {
   /** The accounts that it touches, with everything due applied. */
   readonly account: (billingEntityId: string) => Account | undefined;
   readonly refundEvidence: (billingEntityId: string, record: RecordKey) => RefundEvidence | undefined;
   /** Accounts that credits of this root have been transferred to out of this one. */
   readonly recipients: (billingEntityId: string, rootGrantId: string) => readonly string[];
   /** What holds of those whom use names besides the payer. */
-  readonly terms: (use: ChargedUse) => UseTerms;
+  readonly usageContext: (use: ChargedUse) => UsageContext;
   readonly newId: NewId;
 }
 
 /** Makes the id of a further grant or report: a new one, and of a name always the same. */
 export type NewId = (name?: string) => string;
-
-/** The rows that a change appends or leaves behind. */
-export interface Applied {
-  readonly kind: 'applied';
-  /** Every account that changed, as it is now. */
-  readonly accounts: readonly Account[];
-  readonly entries: readonly Entry[];
-  readonly records: readonly UsageRecord[];
-  /** Grants made or changed, as they are now. */
-  readonly grants: readonly Grant[];
-  /** Holds made or changed, as they are now. */
-  readonly holds: readonly Hold[];
-  readonly refunds: readonly UsageRefund[];
-  /** Records whose refund lowers the summaries (rule 22). */
-  readonly refundedRecords: readonly UsageRecord[];
-  readonly counters: readonly CounterChange[];
-  readonly reports: readonly MeterReport[];
-}
 
 export type RefusalReason =
   | 'INSUFFICIENT_CREDITS'
@@ -350,11 +332,11 @@ export interface Rejected {
 }
 
 /** Somebody else pays: the organization's visibility, or which one is called so, is not what the caller knew. Nothing happened. */
-export interface Misrouted {
-  readonly kind: 'misrouted';
+export interface WrongPayer {
+  readonly kind: 'wrongPayer';
 }
 
-export type Decision = Applied | Refused | Rejected | Misrouted;
+export type Decision = Effects | Refused | Rejected | WrongPayer;
 
 export function rejected(code: Rejected['code'], message: string): Rejected {
   return { kind: 'rejected', code, message };
@@ -386,5 +368,5 @@ export function noAccount({ kind }: Command): Rejected {
 /** Every account under which a command's key may have had its effect, its own first (rule 20). */
 export function accountsOfKey(command: Command): readonly string[] {
   const { billingEntityId, kind } = command;
-  return kind === 'consume' || kind === 'reserve' ? [billingEntityId, ...command.alsoUnder] : [billingEntityId];
+  return kind === 'consume' || kind === 'reserve' ? [billingEntityId, ...command.otherPayers] : [billingEntityId];
 }

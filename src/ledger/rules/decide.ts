@@ -1,17 +1,18 @@
 /** One command, decided: what it does, or why not. */
 import { type Account, accountTime } from './account.ts';
-import { Books, NOTHING } from './journal.ts';
+import { Effects } from './effects.ts';
+import { Journal } from './journal.ts';
 import {
   type Command,
   type Decision,
-  NO_TERMS,
+  NO_CONTEXT,
   noAccount,
   type SettleCommand,
-  type Situation,
-  type UseTerms,
+  type LedgerView,
+  type UsageContext,
 } from './commands.ts';
 import { adjust, credit, grant } from './grant.ts';
-import { follow, freezeOverage } from './period-close.ts';
+import { followProvider, freezeOverage } from './period-close.ts';
 import { consume } from './usage.ts';
 import { refund } from './refund.ts';
 import { transfer } from './transfer.ts';
@@ -19,18 +20,18 @@ import { clawBack, reinstate } from './clawback.ts';
 import { extend, release, reserve, settle } from './reservation.ts';
 
 /** Decides on accounts to which everything due has been applied. The clock may say anything: an account’s own time counts. */
-export function decide(command: Command, situation: Situation, clock: Date): Decision {
-  const account = situation.account(command.billingEntityId);
+export function decide(command: Command, view: LedgerView, wallClock: Date): Decision {
+  const account = view.account(command.billingEntityId);
   if (account === undefined) return noAccount(command);
   if (command.refusal) return command.refusal;
-  const now = accountTime(account, clock);
+  const now = accountTime(account, wallClock);
   switch (command.kind) {
     case 'consume':
-      return consume(account, command, { now, clock, terms: situation.terms(command) });
+      return consume(account, command, { now, wallClock, usageContext: view.usageContext(command) });
     case 'reserve':
-      return reserve(account, command, { now, terms: situation.terms(command) });
+      return reserve(account, command, { now, usageContext: view.usageContext(command) });
     case 'settle':
-      return settle(account, command, { now, clock, terms: termsOfHold(account, command, situation) });
+      return settle(account, command, { now, wallClock, usageContext: contextOfReservation(account, command, view) });
     case 'extend':
       return extend(account, command, now);
     case 'release':
@@ -38,42 +39,46 @@ export function decide(command: Command, situation: Situation, clock: Date): Dec
     case 'grant':
       return grant(account, command, now);
     case 'trial':
-      return account.trialGiven ? NOTHING : grant(withTrial(account), { ...command, kind: 'grant' }, now);
+      return account.trialGiven ? Effects.none : grant(withTrial(account), { ...command, kind: 'grant' }, now);
     case 'adjust':
       return adjust(account, command, now);
     case 'refund':
-      return refund(account, command, now, situation);
+      return refund(account, command, now, view);
     case 'transfer':
-      return transfer(account, command, clock, situation);
+      return transfer(account, command, wallClock, view);
     case 'clawback':
-      return clawBack(account, command, clock, situation);
+      return clawBack(account, command, wallClock, view);
     case 'reinstate':
-      return reinstate(account, command, now, situation);
+      return reinstate(account, command, now, view);
     case 'credit':
       return credit(account, command, now);
     case 'subscription':
-      return follow(account, command, now, situation);
+      return followProvider(account, command, now, view);
     case 'reportOverage': {
-      if (account.overageTotal === account.overageReported) return NOTHING;
-      const books = new Books(account, command, now);
-      freezeOverage(books, { id: command.reportId });
-      return books.applied();
+      if (account.overageTotal === account.overageReported) return Effects.none;
+      const journal = new Journal(account, command, now);
+      freezeOverage(journal, { id: command.reportId });
+      return journal.close();
     }
     case 'policy': {
-      const books = new Books(account, command, now);
-      books.set({ overagePolicy: command.overagePolicy });
-      books.touch();
-      return books.applied();
+      const journal = new Journal(account, command, now);
+      journal.set({ overagePolicy: command.overagePolicy });
+      journal.touch();
+      return journal.close();
     }
     case 'advance':
-      return NOTHING;
+      return Effects.none;
   }
 }
 
 /** Of those whom the reservation names; nobody where it is not there. */
-function termsOfHold(account: Account, { reservationId, lines }: SettleCommand, { terms }: Situation): UseTerms {
-  const hold = account.holds.get(reservationId);
-  return hold === undefined ? NO_TERMS : terms({ ...hold, lines });
+function contextOfReservation(
+  account: Account,
+  { reservationId, lines }: SettleCommand,
+  { usageContext }: LedgerView,
+): UsageContext {
+  const reservation = account.reservations.get(reservationId);
+  return reservation === undefined ? NO_CONTEXT : usageContext({ ...reservation, lines });
 }
 
 function withTrial(account: Account): Account {

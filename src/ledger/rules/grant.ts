@@ -9,7 +9,7 @@ import {
   rejected,
 } from './commands.ts';
 import { DEFAULT_PRIORITY, type Grant } from './grants.ts';
-import { Books } from './journal.ts';
+import { Journal } from './journal.ts';
 
 export function grant(account: Account, command: GrantCommand, now: Date): Decision {
   const effectiveAt = command.effectiveAt ?? now;
@@ -20,14 +20,13 @@ export function grant(account: Account, command: GrantCommand, now: Date): Decis
   const absurd = tooMuch(account, amount);
   if (absurd) return absurd;
 
-  const books = new Books(account, command, now);
+  const journal = new Journal(account, command, now);
   const pending = effectiveAt > now;
-  const made = newGrant(books, { ...command, id: command.grantId, effectiveAt });
-  books.putGrant(pending ? { ...made, state: 'PENDING' } : made);
+  const made = newGrant(journal, { ...command, id: command.grantId, effectiveAt });
+  journal.putGrant(pending ? { ...made, state: 'PENDING' } : made);
   // A grant of later is announced at 0 now, and enters the balance with an entry of its own when it takes effect.
-  books.post({ kind: 'GRANT', amount: pending ? 0n : amount, grantId: made.id, reason: command.reason });
-  books.tidy();
-  return books.applied();
+  journal.post({ kind: 'GRANT', amount: pending ? 0n : amount, grantId: made.id, reason: command.reason });
+  return journal.close();
 }
 
 /** What was paid for besides the base of a period: a purchase stays, more units of a plan are for the current period. */
@@ -39,41 +38,40 @@ export function credit(account: Account, command: CreditCommand, now: Date): Dec
 /** A positive amount becomes an ADJUSTMENT grant; a negative one is drawn like use (rule 5). */
 export function adjust(account: Account, command: AdjustCommand, now: Date): Decision {
   const { amount, reason } = command;
-  const books = new Books(account, command, now);
+  const journal = new Journal(account, command, now);
   if (amount > 0n) {
     const absurd = tooMuch(account, amount);
     if (absurd) return absurd;
-    const made = newGrant(books, { id: command.grantId, source: 'ADJUSTMENT', amount, reason });
-    books.putGrant(made);
-    books.post({ kind: 'ADJUSTMENT', amount, grantId: made.id, reason });
+    const made = newGrant(journal, { id: command.grantId, source: 'ADJUSTMENT', amount, reason });
+    journal.putGrant(made);
+    journal.post({ kind: 'ADJUSTMENT', amount, grantId: made.id, reason });
   } else {
     if (-amount > account.available) return rejected('CONFLICT', `only ${account.available} credits are available`);
-    books.post({ kind: 'ADJUSTMENT', amount, draws: books.draw(-amount), reason });
+    journal.post({ kind: 'ADJUSTMENT', amount, draws: journal.draw(-amount), reason });
   }
-  books.tidy();
-  return books.applied();
+  return journal.close();
 }
 
 type Terms = Pick<Grant, 'id' | 'source' | 'amount' | 'reason'> &
   Partial<Pick<Grant, 'priority' | 'effectiveAt' | 'expiresAt' | 'root'>>;
 
 /** A grant in effect, from now and forever where nothing else is said; the root of its own credits. */
-export function newGrant({ account: { billingEntityId }, now }: Books, terms: Terms): Grant {
-  const { id, source, amount, reason } = terms;
+export function newGrant({ account: { billingEntityId }, now }: Journal, usageContext: Terms): Grant {
+  const { id, source, amount, reason } = usageContext;
   return {
     billingEntityId,
     id,
     source,
     amount,
     remaining: amount,
-    priority: terms.priority ?? DEFAULT_PRIORITY,
+    priority: usageContext.priority ?? DEFAULT_PRIORITY,
     state: 'ACTIVE',
-    effectiveAt: terms.effectiveAt ?? now,
-    expiresAt: terms.expiresAt ?? null,
+    effectiveAt: usageContext.effectiveAt ?? now,
+    expiresAt: usageContext.expiresAt ?? null,
     reason,
     createdAt: now,
-    root: terms.root ?? { billingEntityId, grantId: id, source },
-    lapsed: 0n,
+    root: usageContext.root ?? { billingEntityId, grantId: id, source },
+    expired: 0n,
     clawed: 0n,
     voidedAt: null,
   };

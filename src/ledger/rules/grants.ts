@@ -3,11 +3,11 @@
 export type GrantSource = 'TRIAL' | 'SUBSCRIPTION' | 'PURCHASE' | 'PROMOTION' | 'ADJUSTMENT' | 'TRANSFER';
 
 /**
- * PENDING: takes effect later. ACTIVE: counts in what can be used. LAPSING: its time is over, and what remains is what
- * holds still keep (rule 12). SPENT: nothing remains. LAPSED: its time is over, what remained is gone. The first three
+ * PENDING: takes effect later. ACTIVE: counts in what can be used. EXPIRING: its time is over, and what remains is what
+ * holds still keep (rule 12). SPENT: nothing remains. EXPIRED: its time is over, what remained is gone. The first three
  * are open, that is, read again by the ledger.
  */
-export type GrantState = 'PENDING' | 'ACTIVE' | 'LAPSING' | 'SPENT' | 'LAPSED';
+export type GrantState = 'PENDING' | 'ACTIVE' | 'EXPIRING' | 'SPENT' | 'EXPIRED';
 
 export interface Grant {
   readonly billingEntityId: string;
@@ -25,7 +25,7 @@ export interface Grant {
   /** Where its credits came from first: itself, but for a TRANSFER and for what replaces a lapsed grant. */
   readonly root: GrantRoot;
   /** Credits of it that lapsed unused and were not clawed back since. */
-  readonly lapsed: bigint;
+  readonly expired: bigint;
   /** Credits of this root that were clawed back, in whatever account (rule 24); counted on the root alone. */
   readonly clawed: bigint;
   /** When all of it had been clawed back. */
@@ -59,7 +59,7 @@ export function mayLeave({ root: { source } }: Grant): boolean {
 
 /** Whether the ledger has to read it again. */
 export function isOpen({ state }: Grant): boolean {
-  return state === 'PENDING' || state === 'ACTIVE' || state === 'LAPSING';
+  return state === 'PENDING' || state === 'ACTIVE' || state === 'EXPIRING';
 }
 
 /** Whether its time is over. */
@@ -92,7 +92,7 @@ export function sumRemaining(grants: readonly Grant[], state: GrantState): bigin
 export function keptByHolds(grants: readonly Grant[], held: bigint, grant: Grant): bigint {
   if (held === 0n) return 0n;
   let before = 0n;
-  for (const state of ['LAPSING', 'ACTIVE'] as const) {
+  for (const state of ['EXPIRING', 'ACTIVE'] as const) {
     for (const each of grants) {
       if (each.state !== state) continue;
       if (each.id === grant.id) {

@@ -3,15 +3,16 @@
  * Every change of an amount goes through `post`, so that the account can be rebuilt from its entries and records alone.
  */
 import { type Account, allowanceOf, sooner } from './account.ts';
-import type { Applied, Cause } from './commands.ts';
+import type { Cause } from './commands.ts';
+import type { Effects } from './effects.ts';
 import { byDrawdownOrder, type Draw, type Grant, keptByHolds, sumRemaining } from './grants.ts';
-import { type Hold, type HoldStatus, reservedBy } from './holds.ts';
+import { type Reservation, type ReservationStatus, reservedBy } from './reservations.ts';
 import { type CounterChange, countersOf } from './spend-limits.ts';
 import type { UsedBy } from './attribution.ts';
 import type { Entry, EntryKind, MeterReport, RecordKey, UsageRecord, UsageRefund } from './entries.ts';
 
 /** What happens by itself when its time has come. */
-export const DUE_EVENT: Cause = { actor: 'system', idempotency: null };
+export const SCHEDULED: Cause = { actor: 'system', idempotency: null };
 
 interface Posting {
   readonly kind: EntryKind;
@@ -30,15 +31,15 @@ interface Posting {
 
 type Draft = { -readonly [Key in keyof Account]: Account[Key] };
 
-export class Books {
+export class Journal {
   readonly now: Date;
   readonly #cause: Cause;
   readonly #draft: Draft;
   readonly #entries: Entry[] = [];
   readonly #records: UsageRecord[] = [];
   readonly #grants = new Map<string, Grant>();
-  readonly #holds = new Map<string, Hold>();
-  #ownHolds: Map<string, Hold> | undefined;
+  readonly #reservations = new Map<string, Reservation>();
+  #ownReservations: Map<string, Reservation> | undefined;
   readonly #refunds: UsageRefund[] = [];
   readonly #refundedRecords: UsageRecord[] = [];
   readonly #counters: CounterChange[] = [];
@@ -138,35 +139,44 @@ export class Books {
   }
 
   /** Keeps a new hold. Nobody can name it in this transaction, and it cannot end in it. */
-  openHold(hold: Hold): void {
-    this.#holds.set(hold.id, hold);
-    this.#draft.heldOverage += hold.overage;
-    this.count(hold, { held: reservedBy(hold) });
-    this.#draft.nextHoldAt = sooner(this.#draft.nextHoldAt, hold.expiresAt);
-    this.#draft.otherHoldsEndAt = sooner(this.#draft.otherHoldsEndAt, hold.expiresAt);
+  openReservation(reservation: Reservation): void {
+    this.#reservations.set(reservation.id, reservation);
+    this.#draft.heldOverage += reservation.overage;
+    this.count(reservation, { held: reservedBy(reservation) });
+    this.#draft.nextReservationAt = sooner(this.#draft.nextReservationAt, reservation.expiresAt);
+    this.#draft.otherReservationsEndAt = sooner(this.#draft.otherReservationsEndAt, reservation.expiresAt);
   }
 
   /** Keeps a hold as it has become. */
-  putHold(hold: Hold): void {
-    this.#holds.set(hold.id, hold);
+  putReservation(reservation: Reservation): void {
+    this.#reservations.set(reservation.id, reservation);
     // Copied once: of an account where nobody has looked for long, hundreds may end here.
-    this.#ownHolds ??= new Map(this.#draft.holds);
-    this.#draft.holds = this.#ownHolds.set(hold.id, hold);
-    if (hold.status === 'HELD') this.#draft.nextHoldAt = sooner(this.#draft.nextHoldAt, hold.expiresAt);
+    this.#ownReservations ??= new Map(this.#draft.reservations);
+    this.#draft.reservations = this.#ownReservations.set(reservation.id, reservation);
+    if (reservation.status === 'HELD') {
+      this.#draft.nextReservationAt = sooner(this.#draft.nextReservationAt, reservation.expiresAt);
+    }
   }
 
-  /** Ends a hold and makes what it kept available again (RELEASE). What that frees is for the caller, then for `tidy`. */
-  endHold(hold: Hold, status: Exclude<HoldStatus, 'HELD'>): void {
-    this.post({ kind: 'RELEASE', amount: hold.covered, held: -hold.covered, reservationId: hold.id });
-    this.#draft.heldOverage -= hold.overage;
-    this.count(hold, { held: -reservedBy(hold) });
-    const { lapse } = this.#draft;
-    if (hold.openedSequence <= lapse.sequence) this.#draft.lapse = { ...lapse, held: lapse.held - hold.covered };
-    this.putHold({ ...hold, status, closedSequence: this.#draft.sequence });
+  /** Ends a hold and makes what it kept available again (RELEASE). The caller may use what that frees; the rest is for `settleUp`. */
+  endReservation(reservation: Reservation, status: Exclude<ReservationStatus, 'HELD'>): void {
+    this.post({
+      kind: 'RELEASE',
+      amount: reservation.covered,
+      held: -reservation.covered,
+      reservationId: reservation.id,
+    });
+    this.#draft.heldOverage -= reservation.overage;
+    this.count(reservation, { held: -reservedBy(reservation) });
+    const { expiryHold } = this.#draft;
+    if (reservation.openedSequence <= expiryHold.sequence) {
+      this.#draft.expiryHold = { ...expiryHold, held: expiryHold.held - reservation.covered };
+    }
+    this.putReservation({ ...reservation, status, closedSequence: this.#draft.sequence });
   }
 
   /**
-   * Takes credits out of grants: first out of lapsing ones what no hold keeps any more, then in drawdown order out of
+   * Takes credits out of grants: first out of expiring ones what no hold keeps any more, then in drawdown order out of
    * those that `from` allows (rules 5 and 12). The caller has compared with what is available, so a shortfall is a bug.
    */
   draw(credits: bigint, from: (grant: Grant) => boolean = () => true): readonly Draw[] {
@@ -186,7 +196,7 @@ export class Books {
     const { grants } = this.#draft;
     if (free > 0n) {
       for (const grant of grants) {
-        if (grant.state === 'LAPSING') free -= take(grant, free < grant.remaining ? free : grant.remaining);
+        if (grant.state === 'EXPIRING') free -= take(grant, free < grant.remaining ? free : grant.remaining);
       }
     }
     for (const grant of grants) {
@@ -203,13 +213,13 @@ export class Books {
     this.putGrant({
       ...grant,
       remaining,
-      lapsed: grant.lapsed + credits,
-      state: remaining === 0n ? 'LAPSED' : 'LAPSING',
+      expired: grant.expired + credits,
+      state: remaining === 0n ? 'EXPIRED' : 'EXPIRING',
     });
     if (credits > 0n) this.post({ kind: 'EXPIRY', amount: -credits, grantId: grant.id });
     // What is held now keeps what has lapsed; what is held later does not (rule 12).
     if (remaining > 0n && grant.state === 'ACTIVE') {
-      this.#draft.lapse = { sequence: this.#draft.sequence, held: this.#draft.held };
+      this.#draft.expiryHold = { sequence: this.#draft.sequence, held: this.#draft.held };
     }
   }
 
@@ -218,12 +228,15 @@ export class Books {
     return grant.remaining - keptByHolds(this.#draft.grants, this.#draft.held, grant);
   }
 
-  /** What must follow every change, in this order: lapsing credits that nothing holds any more lapse, then what is owed is paid (rules 8 and 12). */
-  tidy(): void {
+  /**
+   * Does what follows every change: expiring credits that no reservation keeps any more expire, then what is owed is paid
+   * out of what is available (rules 8 and 12). `close` does it; events of one step need it between them, too.
+   */
+  settleUp(): void {
     let excess = this.#noLongerHeld();
     if (excess > 0n) {
       for (const grant of this.#draft.grants.toReversed()) {
-        if (grant.state !== 'LAPSING' || excess === 0n) continue;
+        if (grant.state !== 'EXPIRING' || excess === 0n) continue;
         const credits = grant.remaining < excess ? grant.remaining : excess;
         this.expire(grant, credits);
         excess -= credits;
@@ -244,15 +257,19 @@ export class Books {
     this.#draft.touchedAt = this.now;
   }
 
-  /** Everything that was written. */
-  applied(): Applied {
+  /**
+   * Ends the change: what must follow it follows (see `settleUp`), and its rows are handed out. The only way to get them,
+   * so that nobody forgets what follows.
+   */
+  close(): Effects {
+    this.settleUp();
     return {
       kind: 'applied',
       accounts: [this.#draft],
       entries: this.#finished(),
       records: this.#records,
       grants: [...this.#grants.values()],
-      holds: [...this.#holds.values()],
+      reservations: [...this.#reservations.values()],
       refunds: this.#refunds,
       refundedRecords: this.#refundedRecords,
       counters: this.#counters,
@@ -268,44 +285,10 @@ export class Books {
     return [{ ...first, afterCommand: { sequence, used, allowance: allowanceOf(this.#draft), version } }, ...others];
   }
 
-  /** Credits of lapsing grants beyond what was held when the last of them lapsed, and still is. */
+  /** Credits of expiring grants beyond what was held when the last of them lapsed, and still is. */
   #noLongerHeld(): bigint {
-    const lapsing = sumRemaining(this.#draft.grants, 'LAPSING');
-    const { held } = this.#draft.lapse;
-    return lapsing > held ? lapsing - held : 0n;
+    const expiring = sumRemaining(this.#draft.grants, 'EXPIRING');
+    const { held } = this.#draft.expiryHold;
+    return expiring > held ? expiring - held : 0n;
   }
 }
-
-/** What several changes wrote, one after the other. */
-export function together(...parts: readonly Applied[]): Applied {
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined) return only;
-  const accounts = new Map<string, Account>();
-  for (const part of parts) for (const account of part.accounts) accounts.set(account.billingEntityId, account);
-  return {
-    kind: 'applied',
-    accounts: [...accounts.values()],
-    entries: parts.flatMap((part) => part.entries),
-    records: parts.flatMap((part) => part.records),
-    grants: parts.flatMap((part) => part.grants),
-    holds: parts.flatMap((part) => part.holds),
-    refunds: parts.flatMap((part) => part.refunds),
-    refundedRecords: parts.flatMap((part) => part.refundedRecords),
-    counters: parts.flatMap((part) => part.counters),
-    reports: parts.flatMap((part) => part.reports),
-  };
-}
-
-/** Nothing. */
-export const NOTHING: Applied = {
-  kind: 'applied',
-  accounts: [],
-  entries: [],
-  records: [],
-  grants: [],
-  holds: [],
-  refunds: [],
-  refundedRecords: [],
-  counters: [],
-  reports: [],
-};

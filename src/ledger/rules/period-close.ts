@@ -3,45 +3,46 @@
  * is frozen into a report of it, and what is counted by periods begins again.
  */
 import { type Account, MAX_CREDITS } from './account.ts';
-import { Books, NOTHING } from './journal.ts';
-import { type Decision, type NewId, rejected, type Situation, type SubscriptionCommand } from './commands.ts';
+import { Effects } from './effects.ts';
+import { Journal } from './journal.ts';
+import { type Decision, type NewId, rejected, type LedgerView, type SubscriptionCommand } from './commands.ts';
 import type { Grant } from './grants.ts';
 import { newGrant } from './grant.ts';
 import { calendarMonth, monthFrom, type Period } from './periods.ts';
 import {
   baseCredits,
-  begun,
+  startedSubscription,
   isSameSubscription,
   ordered,
   renewsAtOnce,
   type SubscriptionState,
-  type WantedSubscription,
+  type ProviderSubscription,
 } from './subscription.ts';
 
 const LONGEST_ID = 255;
 
 /** The period ends as it was known to. The new one is the one that holds now: those in which nobody looked are skipped. */
-export function turnPeriod(books: Books, newId: NewId): void {
-  const { period } = books.account;
-  const subscription = begun(books.account);
-  const renewed = renewedPeriod(books.account, books.now);
-  endPeriod(books, { end: period.end, newId });
+export function closePeriod(journal: Journal, newId: NewId): void {
+  const { period } = journal.account;
+  const subscription = startedSubscription(journal.account);
+  const renewed = renewedPeriod(journal.account, journal.now);
+  endPeriod(journal, { end: period.end, newId });
   if (subscription === null || subscription.next === null || renewed === null) {
-    const month = calendarMonth(books.now);
+    const month = calendarMonth(journal.now);
     // A subscription that has not begun has no period, and stays.
-    if (subscription !== null) books.set({ subscription: null });
-    beginPeriod(books, { start: latest(period.end, month.start), end: month.end });
+    if (subscription !== null) journal.set({ subscription: null });
+    beginPeriod(journal, { start: latest(period.end, month.start), end: month.end });
     return;
   }
   const { next } = subscription;
-  books.set({ subscription: ordered({ ...subscription, ...next, periodStart: renewed.start }) });
-  beginPeriod(books, renewed);
-  if (renewsAtOnce(subscription)) giveBase(books, { units: next.quantity, newId });
+  journal.set({ subscription: ordered({ ...subscription, ...next, periodStart: renewed.start }) });
+  beginPeriod(journal, renewed);
+  if (renewsAtOnce(subscription)) grantBaseCredits(journal, { units: next.quantity, newId });
 }
 
 /** The period of the subscription that holds this instant, after the end of the one that the account has; null: none. */
 function renewedPeriod(account: Account, now: Date): Period | null {
-  const subscription = begun(account);
+  const subscription = startedSubscription(account);
   const next = subscription?.next ?? null;
   if (subscription === null || next === null || next.plan === 'FREE_TRIAL') return null;
   const { start, end } = monthFrom(subscription.anchor, now);
@@ -57,10 +58,12 @@ export function basesToCome(
   commands: readonly SubscriptionCommand[],
   { now, newId }: { readonly now: Date; readonly newId: NewId },
 ): string[] {
-  const bases = commands.flatMap(({ wanted }) =>
-    wanted === null ? [] : baseId(account, { id: wanted.id, periodStart: wanted.period.start }, newId),
+  const bases = commands.flatMap(({ providerSubscription }) =>
+    providerSubscription === null
+      ? []
+      : baseId(account, { id: providerSubscription.id, periodStart: providerSubscription.period.start }, newId),
   );
-  const subscription = begun(account);
+  const subscription = startedSubscription(account);
   const renewed = account.period.end <= now ? renewedPeriod(account, now) : null;
   if (subscription !== null && renewed !== null) {
     bases.push(baseId(account, { id: subscription.id, periodStart: renewed.start }, newId));
@@ -69,39 +72,49 @@ export function basesToCome(
 }
 
 /** Decides what the account makes of its subscription as the provider has it. */
-export function follow(account: Account, command: SubscriptionCommand, now: Date, { newId }: Situation): Decision {
-  const { wanted, paidUnits } = command;
-  const wrong = wanted && whatIsWrong(wanted, paidUnits);
+export function followProvider(
+  account: Account,
+  command: SubscriptionCommand,
+  now: Date,
+  { newId }: LedgerView,
+): Decision {
+  const { providerSubscription, paidUnits } = command;
+  const wrong = providerSubscription && whatIsWrong(providerSubscription, paidUnits);
   if (wrong) return rejected('BAD_USER_INPUT', wrong);
   const former = account.subscription;
-  const books = new Books(account, command, turnsBy(account, wanted) ? soonestTurn(account, now) : now);
-  if (former !== null && former.id !== wanted?.id) end(books, newId);
-  if (wanted !== null) {
+  const journal = new Journal(
+    account,
+    command,
+    turnsBy(account, providerSubscription) ? soonestTurn(account, now) : now,
+  );
+  if (former !== null && former.id !== providerSubscription?.id) endSubscription(journal, newId);
+  if (providerSubscription !== null) {
     const units =
-      begun(books.account) === null ? begin(books, command, wanted, newId) : goOn(books, command, wanted, newId);
-    if (units > 0) giveBase(books, { units, newId });
+      startedSubscription(journal.account) === null
+        ? startSubscription(journal, command, providerSubscription, newId)
+        : continueSubscription(journal, command, providerSubscription, newId);
+    if (units > 0) grantBaseCredits(journal, { units, newId });
   }
-  const { account: after } = books;
-  if (isSameSubscription(former, after.subscription) && isSamePeriod(account.period, after.period)) return NOTHING;
-  books.touch();
-  books.tidy();
-  return books.applied();
+  const { account: after } = journal;
+  if (isSameSubscription(former, after.subscription) && isSamePeriod(account.period, after.period)) return Effects.none;
+  journal.touch();
+  return journal.close();
 }
 
 /** Freezes what no report has yet; `before`: where the provider's period ends, once it has. */
 export function freezeOverage(
-  books: Books,
+  journal: Journal,
   { id, before, end: periodEnd }: { readonly id: string; readonly before?: Date; readonly end?: Date },
 ): void {
-  const { overageTotal, overageReported, period } = books.account;
+  const { overageTotal, overageReported, period } = journal.account;
   if (overageTotal === overageReported) return;
-  const subscription = begun(books.account);
-  books.report({
+  const subscription = startedSubscription(journal.account);
+  journal.report({
     id,
     subscriptionId: subscription?.id ?? null,
     period: { start: period.start, end: periodEnd ?? period.end },
     // Before now, since the period may end now; and not before the provider's began, whose clock may be ahead.
-    stampedAt: [justBefore(before ?? books.now), subscription?.periodStart ?? period.start].reduce(
+    stampedAt: [justBefore(before ?? journal.now), subscription?.periodStart ?? period.start].reduce(
       latest,
       period.start,
     ),
@@ -109,104 +122,117 @@ export function freezeOverage(
 }
 
 /** Begins once something is paid (rule 26); until then it is only known. How many units the period's base is of; 0: none yet. */
-function begin(books: Books, { paidUnits }: SubscriptionCommand, wanted: WantedSubscription, newId: NewId): number {
-  const periodStart = wanted.period.start;
-  if (paidUnits === 0 || wanted.standing === 'INCOMPLETE') {
-    books.set({ subscription: ordered({ ...wanted, standing: 'INCOMPLETE', periodStart, base: null }) });
+function startSubscription(
+  journal: Journal,
+  { paidUnits }: SubscriptionCommand,
+  providerSubscription: ProviderSubscription,
+  newId: NewId,
+): number {
+  const periodStart = providerSubscription.period.start;
+  if (paidUnits === 0 || providerSubscription.paymentStanding === 'INCOMPLETE') {
+    journal.set({
+      subscription: ordered({ ...providerSubscription, paymentStanding: 'INCOMPLETE', periodStart, base: null }),
+    });
     return 0;
   }
-  endPeriod(books, { end: books.now, newId });
-  books.set({ subscription: ordered({ ...wanted, periodStart, base: null }) });
-  beginPeriod(books, { start: books.now, end: endOf(wanted, books.now) });
+  endPeriod(journal, { end: journal.now, newId });
+  journal.set({ subscription: ordered({ ...providerSubscription, periodStart, base: null }) });
+  beginPeriod(journal, { start: journal.now, end: endOf(providerSubscription, journal.now) });
   return paidUnits;
 }
 
 /** A subscription that has begun, as it is now. How many units the period's base is of; 0: none now. */
-function goOn(books: Books, { paidUnits }: SubscriptionCommand, wanted: WantedSubscription, newId: NewId): number {
-  const current = begun(books.account) as SubscriptionState;
+function continueSubscription(
+  journal: Journal,
+  { paidUnits }: SubscriptionCommand,
+  providerSubscription: ProviderSubscription,
+  newId: NewId,
+): number {
+  const current = startedSubscription(journal.account) as SubscriptionState;
   // What has begun cannot go back to never having been paid.
-  const standing = wanted.standing === 'INCOMPLETE' ? 'UNPAID' : wanted.standing;
-  const { status, graceEndsAt } = wanted;
-  const periodStart = wanted.period.start;
+  const paymentStanding =
+    providerSubscription.paymentStanding === 'INCOMPLETE' ? 'UNPAID' : providerSubscription.paymentStanding;
+  const { status, graceEndsAt } = providerSubscription;
+  const periodStart = providerSubscription.period.start;
   if (periodStart < current.periodStart) {
     // The account has turned and the provider had not when it was asked. How the payer stands is so already.
-    books.set({ subscription: ordered({ ...current, standing, status, graceEndsAt }) });
+    journal.set({ subscription: ordered({ ...current, paymentStanding, status, graceEndsAt }) });
     return 0;
   }
-  const followed = ordered({ ...wanted, standing, periodStart, base: current.base });
+  const followed = ordered({ ...providerSubscription, paymentStanding, periodStart, base: current.base });
   if (periodStart > current.periodStart) {
-    endPeriod(books, { end: books.now, before: earliest(books.now, periodStart), newId });
-    books.set({ subscription: followed });
-    beginPeriod(books, { start: books.now, end: endOf(wanted, books.now) });
-    return paidUnits > 0 || !renewsAtOnce(followed) ? paidUnits : wanted.quantity;
+    endPeriod(journal, { end: journal.now, before: earliest(journal.now, periodStart), newId });
+    journal.set({ subscription: followed });
+    beginPeriod(journal, { start: journal.now, end: endOf(providerSubscription, journal.now) });
+    return paidUnits > 0 || !renewsAtOnce(followed) ? paidUnits : providerSubscription.quantity;
   }
-  books.set({ subscription: followed });
-  moveEnd(books, endOf(wanted, books.now));
+  journal.set({ subscription: followed });
+  movePeriodEnd(journal, endOf(providerSubscription, journal.now));
   return paidUnits;
 }
 
 /** Ends the subscription and its period now, and with it the base credits that nobody holds (rule 13). */
-function end(books: Books, newId: NewId): void {
-  if (begun(books.account) === null) {
-    books.set({ subscription: null });
+function endSubscription(journal: Journal, newId: NewId): void {
+  if (startedSubscription(journal.account) === null) {
+    journal.set({ subscription: null });
     return;
   }
-  endPeriod(books, { end: books.now, newId });
-  books.set({ subscription: null });
-  beginPeriod(books, { start: books.now, end: calendarMonth(books.now).end });
+  endPeriod(journal, { end: journal.now, newId });
+  journal.set({ subscription: null });
+  beginPeriod(journal, { start: journal.now, end: calendarMonth(journal.now).end });
 }
 
 /** Of the period's own credits nothing survives it but what is held, and its overage is frozen into a report of it. */
 function endPeriod(
-  books: Books,
+  journal: Journal,
   { end: endsAt, before = endsAt, newId }: { readonly end: Date; readonly before?: Date; readonly newId: NewId },
 ): void {
-  for (const grant of books.account.grants) {
-    if (grant.state !== 'ACTIVE' || !endsWithPeriod(books.account, grant)) continue;
-    const unheld = books.unheld(grant);
+  for (const grant of journal.account.grants) {
+    if (grant.state !== 'ACTIVE' || !endsWithPeriod(journal.account, grant)) continue;
+    const unheld = journal.unheld(grant);
     // It must have taken effect before it ends.
     const expiresAt = endsAt > grant.effectiveAt ? endsAt : grant.expiresAt;
-    books.expire({ ...grant, expiresAt }, unheld);
+    journal.expire({ ...grant, expiresAt }, unheld);
   }
-  freezeOverage(books, { id: newId(), before, end: endsAt });
+  freezeOverage(journal, { id: newId(), before, end: endsAt });
 }
 
 /** What is counted by periods begins again; between one subscription's end and another's beginning at once, nothing was. */
-function beginPeriod(books: Books, period: Period): void {
-  const isNew = period.start > books.account.period.start;
-  books.set({ period, ...(isNew && { used: 0n, overage: 0n, owedThisPeriod: 0n }) });
-  books.touch();
+function beginPeriod(journal: Journal, period: Period): void {
+  const isNew = period.start > journal.account.period.start;
+  journal.set({ period, ...(isNew && { used: 0n, overage: 0n, owedThisPeriod: 0n }) });
+  journal.touch();
 }
 
 /** The provider moved the end of the period that runs: its credits lapse then. */
-function moveEnd(books: Books, end: Date): void {
-  const { period } = books.account;
+function movePeriodEnd(journal: Journal, end: Date): void {
+  const { period } = journal.account;
   if (end.getTime() === period.end.getTime()) return;
-  for (const grant of books.account.grants) {
-    if (grant.state !== 'ACTIVE' || !endsWithPeriod(books.account, grant)) continue;
-    if (end > grant.effectiveAt) books.putGrant({ ...grant, expiresAt: end });
+  for (const grant of journal.account.grants) {
+    if (grant.state !== 'ACTIVE' || !endsWithPeriod(journal.account, grant)) continue;
+    if (end > grant.effectiveAt) journal.putGrant({ ...grant, expiresAt: end });
   }
-  books.set({ period: { start: period.start, end } });
+  journal.set({ period: { start: period.start, end } });
 }
 
 /** The one grant of base credits of the period that runs (rule 25); what it would lack is not made up for later. */
-function giveBase(books: Books, { units, newId }: { readonly units: number; readonly newId: NewId }): void {
-  const subscription = begun(books.account);
-  const { period } = books.account;
+function grantBaseCredits(journal: Journal, { units, newId }: { readonly units: number; readonly newId: NewId }): void {
+  const subscription = startedSubscription(journal.account);
+  const { period } = journal.account;
   if (subscription === null || subscription.base?.periodStart.getTime() === subscription.periodStart.getTime()) return;
   const { periodStart, plan } = subscription;
   const amount = baseCredits({ plan, quantity: units });
   if (amount <= 0n) return;
-  const grantId = baseId(books.account, subscription, newId);
+  const grantId = baseId(journal.account, subscription, newId);
   // It was given before the subscription was lost, and found again: once is once.
-  const isGiven = books.account.grants.some((each) => each.id === grantId);
+  const isGiven = journal.account.grants.some((each) => each.id === grantId);
   if (!isGiven) {
     const { end: expiresAt } = period;
-    const terms = { id: grantId, source: 'SUBSCRIPTION', amount, expiresAt, reason: null } as const;
-    books.putGrant(newGrant(books, terms));
-    books.post({ kind: 'GRANT', amount, grantId });
+    const usageContext = { id: grantId, source: 'SUBSCRIPTION', amount, expiresAt, reason: null } as const;
+    journal.putGrant(newGrant(journal, usageContext));
+    journal.post({ kind: 'GRANT', amount, grantId });
   }
-  books.set({ subscription: ordered({ ...subscription, base: { periodStart, grantId } }) });
+  journal.set({ subscription: ordered({ ...subscription, base: { periodStart, grantId } }) });
 }
 
 function baseId(
@@ -230,8 +256,8 @@ function endsWithPeriod({ billingEntityId }: Account, { root, expiresAt }: Grant
   return root.source === 'SUBSCRIPTION' && root.billingEntityId === billingEntityId && expiresAt !== null;
 }
 
-function whatIsWrong(wanted: WantedSubscription, paidUnits: number): string | null {
-  const { id, plan, quantity, period, next } = wanted;
+function whatIsWrong(providerSubscription: ProviderSubscription, paidUnits: number): string | null {
+  const { id, plan, quantity, period, next } = providerSubscription;
   if (id.length < 1 || id.length > LONGEST_ID) return 'a subscription has an id';
   if (plan === 'FREE_TRIAL') return 'the free trial is no subscription';
   for (const units of [quantity, next?.quantity ?? 1]) {
@@ -245,9 +271,13 @@ function whatIsWrong(wanted: WantedSubscription, paidUnits: number): string | nu
 }
 
 /** Whether the period that runs ends by what the provider says now. */
-function turnsBy(account: Account, wanted: WantedSubscription | null): boolean {
-  const current = begun(account);
-  return current === null || current.id !== wanted?.id || current.periodStart < wanted.period.start;
+function turnsBy(account: Account, providerSubscription: ProviderSubscription | null): boolean {
+  const current = startedSubscription(account);
+  return (
+    current === null ||
+    current.id !== providerSubscription?.id ||
+    current.periodStart < providerSubscription.period.start
+  );
 }
 
 /**
@@ -256,11 +286,11 @@ function turnsBy(account: Account, wanted: WantedSubscription | null): boolean {
  */
 function soonestTurn(account: Account, now: Date): Date {
   const { touchedAt } = account;
-  return latest(now, justAfter(latest(touchedAt, begun(account)?.periodStart ?? touchedAt)));
+  return latest(now, justAfter(latest(touchedAt, startedSubscription(account)?.periodStart ?? touchedAt)));
 }
 
 /** The end of the period as the provider says; where that is past already, the one that the anchor gives. */
-function endOf({ period, anchor }: WantedSubscription, now: Date): Date {
+function endOf({ period, anchor }: ProviderSubscription, now: Date): Date {
   return period.end > now ? period.end : monthFrom(anchor, now).end;
 }
 

@@ -13,19 +13,19 @@ export interface Carry {
 export const NO_CARRY: Carry = { numerator: 0n, denominator: 1n };
 
 /** What use costs: whole credits now, and the fraction that waits for the next charge. */
-export interface Charge {
+export interface Priced {
   readonly credits: bigint;
   readonly carry: Carry;
 }
 
 /** `units` of a resource cost `credits` whole credits. */
-interface Price {
+interface RateOf {
   readonly units: bigint;
   readonly credits: bigint;
 }
 
 /** floor(carry + quantity × rate), and the rest as the new carry. `quantity` in units of the resource, ≥ 0. */
-export function charge(carry: Carry, quantity: bigint, rate: Price): Charge {
+export function price(carry: Carry, quantity: bigint, rate: RateOf): Priced {
   // A carry made under another rate may have another denominator; the common case is that it divides the rate's units.
   const denominator = rate.units % carry.denominator === 0n ? rate.units : rate.units * carry.denominator;
   const total =
@@ -34,7 +34,7 @@ export function charge(carry: Carry, quantity: bigint, rate: Price): Charge {
 }
 
 /** ceil(quantity × rate): what a hold keeps for use that has not happened yet, whatever is carried (rule 2). */
-export function chargeAtMost(quantity: bigint, rate: Price): bigint {
+export function priceAtMost(quantity: bigint, rate: RateOf): bigint {
   return (quantity * rate.credits + rate.units - 1n) / rate.units;
 }
 

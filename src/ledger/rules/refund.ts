@@ -1,16 +1,16 @@
 /** Refunds: what a record charged goes back (rule 22). */
 import type { Account } from './account.ts';
-import { type Decision, type RefundCommand, rejected, type Situation } from './commands.ts';
+import { type Decision, type RefundCommand, rejected, type LedgerView } from './commands.ts';
 import { grantOf, newGrant, tooMuch } from './grant.ts';
 import { type Grant, isPast } from './grants.ts';
-import { Books } from './journal.ts';
+import { Journal } from './journal.ts';
 
 /**
  * Gives back what a record charged (rule 22): to the grants that were drawn, or to one like it where that has lapsed;
  * overage of this period is taken off, and whatever else there was becomes an ADJUSTMENT grant.
  */
-export function refund(account: Account, command: RefundCommand, now: Date, situation: Situation): Decision {
-  const evidence = situation.refundEvidence(account.billingEntityId, command.record);
+export function refund(account: Account, command: RefundCommand, now: Date, view: LedgerView): Decision {
+  const evidence = view.refundEvidence(account.billingEntityId, command.record);
   if (evidence === undefined) return rejected('NOT_FOUND', 'there is no such usage record');
   if (evidence.refunded) return rejected('CONFLICT', 'this record has been refunded');
   const absurd = tooMuch(account, evidence.record.credits);
@@ -20,14 +20,14 @@ export function refund(account: Account, command: RefundCommand, now: Date, situ
   const refunded = { sequence: record.sequence, line: record.line };
   const inOwnPeriod = evidence.periodStart.getTime() === account.period.start.getTime();
 
-  const books = new Books(account, command, now);
+  const journal = new Journal(account, command, now);
   const refundSequence = account.sequence + 1n;
   for (const { grantId, credits } of record.draws) {
     const drawn = grantOf(account, grantId);
     const { source, priority, root } = drawn;
     const back: Grant = isOver(account, drawn, now)
-      ? newGrant(books, {
-          id: situation.newId(),
+      ? newGrant(journal, {
+          id: view.newId(),
           source,
           amount: credits,
           priority,
@@ -36,37 +36,36 @@ export function refund(account: Account, command: RefundCommand, now: Date, situ
           reason,
         })
       : { ...drawn, remaining: drawn.remaining + credits, state: 'ACTIVE' };
-    books.putGrant(back);
-    books.post({ kind: 'REFUND', amount: credits, grantId: back.id, refunded, reason });
+    journal.putGrant(back);
+    journal.post({ kind: 'REFUND', amount: credits, grantId: back.id, refunded, reason });
   }
   // What is reported is on a bill already. All that is not is of this period.
   const unreported = account.overageTotal - account.overageReported;
   const overage = !inOwnPeriod ? 0n : record.overage < unreported ? record.overage : unreported;
-  if (overage > 0n) books.post({ kind: 'REFUND', overage: -overage, refunded, reason });
+  if (overage > 0n) journal.post({ kind: 'REFUND', overage: -overage, refunded, reason });
   const rest = record.overage - overage + record.owed;
   if (rest > 0n) {
-    const made = newGrant(books, { id: situation.newId(), source: 'ADJUSTMENT', amount: rest, reason });
-    books.putGrant(made);
-    books.post({ kind: 'REFUND', amount: rest, grantId: made.id, refunded, reason });
+    const made = newGrant(journal, { id: view.newId(), source: 'ADJUSTMENT', amount: rest, reason });
+    journal.putGrant(made);
+    journal.post({ kind: 'REFUND', amount: rest, grantId: made.id, refunded, reason });
   }
   // A record that charged nothing is refunded once, too, and the ledger says so.
-  if (books.account.sequence === account.sequence) books.post({ kind: 'REFUND', refunded, reason });
+  if (journal.account.sequence === account.sequence) journal.post({ kind: 'REFUND', refunded, reason });
   if (inOwnPeriod) {
     const { owedThisPeriod } = account;
-    books.set({
+    journal.set({
       used: account.used - record.credits,
       owedThisPeriod: owedThisPeriod - (record.owed < owedThisPeriod ? record.owed : owedThisPeriod),
     });
   }
-  if (inOwnPeriod) books.count(record, { used: -record.credits });
-  books.refund(record, { billingEntityId: account.billingEntityId, ...refunded, refundedAt: now, refundSequence });
-  books.tidy();
-  return books.applied();
+  if (inOwnPeriod) journal.count(record, { used: -record.credits });
+  journal.refund(record, { billingEntityId: account.billingEntityId, ...refunded, refundedAt: now, refundSequence });
+  return journal.close();
 }
 
 /** Whether what comes back to this grant would come too late: its time is over, or the period that its credits were for. */
 export function isOver({ billingEntityId, period }: Account, grant: Grant, now: Date): boolean {
-  if (isPast(grant, now) || grant.state === 'LAPSING' || grant.state === 'LAPSED') return true;
+  if (isPast(grant, now) || grant.state === 'EXPIRING' || grant.state === 'EXPIRED') return true;
   const { source, billingEntityId: rootEntityId } = grant.root;
   const isOfPeriod = source === 'SUBSCRIPTION' && rootEntityId === billingEntityId && grant.expiresAt !== null;
   return isOfPeriod && grant.createdAt < period.start;

@@ -1,6 +1,6 @@
 /** Reservations: made, extended, settled and released (rules 14 to 16). */
 import type { Account } from './account.ts';
-import { admit, admitBeyond, checkPlace, overageRoom } from './admission.ts';
+import { admit, admitBeyond, checkPayer, overageRoom } from './admission.ts';
 import {
   type Decision,
   type ExtendCommand,
@@ -8,15 +8,16 @@ import {
   type ReleaseCommand,
   type ReserveCommand,
   type SettleCommand,
-  NO_TERMS,
+  NO_CONTEXT,
   rejected,
 } from './commands.ts';
-import type { Hold } from './holds.ts';
-import { Books, NOTHING } from './journal.ts';
-import { chargeAtMost } from './pricing.ts';
+import type { Reservation } from './reservations.ts';
+import { Effects } from './effects.ts';
+import { Journal } from './journal.ts';
+import { priceAtMost } from './pricing.ts';
 import {
   type Moment,
-  chargeLines,
+  priceLines,
   checkOccurredAt,
   checkQuantities,
   DAY_MS,
@@ -28,25 +29,29 @@ import {
 } from './usage.ts';
 
 /** Succeeds exactly where consuming as much would (rule 14); keeps ceil(units × rate), without the carry (rule 2). */
-export function reserve(account: Account, command: ReserveCommand, { now, terms = NO_TERMS }: Moment): Decision {
+export function reserve(
+  account: Account,
+  command: ReserveCommand,
+  { now, usageContext = NO_CONTEXT }: Moment,
+): Decision {
   const absurd = checkQuantities(command);
   if (absurd) return absurd;
-  const misplaced = checkPlace(account, command, terms);
-  if (misplaced) return misplaced;
-  const billingMode = modeOf(command, terms);
+  const wrongPayer = checkPayer(account, command, usageContext);
+  if (wrongPayer) return wrongPayer;
+  const billingMode = modeOf(command, usageContext);
   const required = command.lines.reduce(
-    (sum, { quantity, rate }) => (isExempt(billingMode, rate.resource) ? sum : sum + chargeAtMost(quantity, rate)),
+    (sum, { quantity, rate }) => (isExempt(billingMode, rate.resource) ? sum : sum + priceAtMost(quantity, rate)),
     0n,
   );
   const refusal =
     tooMuch(account, account.held + account.heldOverage + required) ??
-    admit(account, command, { now, terms, required });
+    admit(account, command, { now, usageContext, required });
   if (refusal) return refusal;
 
-  const books = new Books(account, command, now);
+  const journal = new Journal(account, command, now);
   const covered = required < account.available ? required : account.available;
-  books.post({ kind: 'HOLD', amount: -covered, held: covered, reservationId: command.reservationId });
-  books.openHold({
+  journal.post({ kind: 'HOLD', amount: -covered, held: covered, reservationId: command.reservationId });
+  journal.openReservation({
     billingEntityId: account.billingEntityId,
     id: command.reservationId,
     status: 'HELD',
@@ -60,10 +65,10 @@ export function reserve(account: Account, command: ReserveCommand, { now, terms 
     actor: command.actor,
     expiresAt: new Date(now.getTime() + command.ttlMs),
     createdAt: now,
-    openedSequence: books.account.sequence,
+    openedSequence: journal.account.sequence,
     closedSequence: null,
   });
-  return books.applied();
+  return journal.close();
 }
 
 /**
@@ -72,32 +77,34 @@ export function reserve(account: Account, command: ReserveCommand, { now, terms 
  * holds, and the rest must fit beside the hold.
  */
 export function settle(account: Account, command: SettleCommand, moment: Moment): Decision {
-  const { now, clock = now, terms = NO_TERMS } = moment;
+  const { now, wallClock = now, usageContext = NO_CONTEXT } = moment;
   const immense = checkQuantities(command);
   if (immense) return immense;
-  const hold = findHold(account, command);
-  if ('code' in hold) return hold;
-  if (contradicts(hold, command)) {
+  const reservation = findReservation(account, command);
+  if ('code' in reservation) return reservation;
+  if (contradicts(reservation, command)) {
     return rejected('CONFLICT', 'user, organization, key and feature are the reservation’s; another was named');
   }
-  if (hold.status !== 'HELD') return rejected('CONFLICT', `this reservation is ${hold.status}`);
-  const wrong = checkOccurredAt(command.occurredAt, clock);
+  if (reservation.status !== 'HELD') return rejected('CONFLICT', `this reservation is ${reservation.status}`);
+  const wrong = checkOccurredAt(command.occurredAt, wallClock);
   if (wrong) return wrong;
-  const charged = chargeLines(account, { lines: command.lines, billingMode: hold.billingMode });
-  const required = sumCredits(charged);
+  const priced = priceLines(account, { lines: command.lines, billingMode: reservation.billingMode });
+  const required = sumCredits(priced);
   // Whoever may use nothing more is told so before anything that depends on the balance.
   const refusal =
-    (command.anyHold ? null : admitBeyond(account, { ...hold, lines: command.lines }, { now, terms, required })) ??
+    (command.anyReservation
+      ? null
+      : admitBeyond(account, { ...reservation, lines: command.lines }, { now, usageContext, required })) ??
     tooMuch(account, required + account.owed);
   if (refusal) return refusal;
 
-  const books = new Books(account, command, now);
-  books.endHold(hold, 'SETTLED');
-  const room = overageRoom(books.account);
-  const { userId, organizationId, apiKey, billingMode, feature, id: reservationId } = hold;
+  const journal = new Journal(account, command, now);
+  journal.endReservation(reservation, 'SETTLED');
+  const room = overageRoom(journal.account);
+  const { userId, organizationId, apiKey, billingMode, feature, id: reservationId } = reservation;
   const { metadata, occurredAt } = command;
-  const mostOverage = room === null ? required : room > hold.overage ? room : hold.overage;
-  write(books, charged, mostOverage, {
+  const mostOverage = room === null ? required : room > reservation.overage ? room : reservation.overage;
+  write(journal, priced, mostOverage, {
     userId,
     organizationId,
     apiKey,
@@ -107,50 +114,52 @@ export function settle(account: Account, command: SettleCommand, moment: Moment)
     occurredAt,
     reservationId,
   });
-  return books.applied();
+  return journal.close();
 }
 
 /** Moves the end of a hold: counted from now. */
 export function extend(account: Account, command: ExtendCommand, now: Date): Decision {
-  const hold = findHold(account, command);
-  if ('code' in hold) return hold;
-  if (hold.status !== 'HELD') return rejected('CONFLICT', `this reservation is ${hold.status}`);
-  const expiresAt = latestEnd(account, hold, new Date(now.getTime() + command.ttlMs));
-  const books = new Books(account, command, now);
-  books.putHold({ ...hold, expiresAt });
-  return books.applied();
+  const reservation = findReservation(account, command);
+  if ('code' in reservation) return reservation;
+  if (reservation.status !== 'HELD') return rejected('CONFLICT', `this reservation is ${reservation.status}`);
+  const expiresAt = latestEnd(account, reservation, new Date(now.getTime() + command.ttlMs));
+  const journal = new Journal(account, command, now);
+  journal.putReservation({ ...reservation, expiresAt });
+  return journal.close();
 }
 
 /** Lets go of a hold. Whose time ran out by itself has nothing left to let go; what was charged cannot be released. */
 export function release(account: Account, command: ReleaseCommand, now: Date): Decision {
-  const hold = findHold(account, command);
-  if ('code' in hold) return hold;
-  if (hold.status === 'SETTLED') return rejected('CONFLICT', 'this reservation is SETTLED');
-  if (hold.status !== 'HELD') return NOTHING;
-  const books = new Books(account, command, now);
-  books.endHold(hold, 'RELEASED');
-  books.tidy();
-  return books.applied();
+  const reservation = findReservation(account, command);
+  if ('code' in reservation) return reservation;
+  if (reservation.status === 'SETTLED') return rejected('CONFLICT', 'this reservation is SETTLED');
+  if (reservation.status !== 'HELD') return Effects.none;
+  const journal = new Journal(account, command, now);
+  journal.endReservation(reservation, 'RELEASED');
+  return journal.close();
 }
 
 /** Whether a settlement names another user, organization, key or feature than the reservation has (rule 16). */
-export function contradicts(hold: Hold, { userId, organizationId, apiKeyId, feature }: SettleCommand): boolean {
+export function contradicts(
+  reservation: Reservation,
+  { userId, organizationId, apiKeyId, feature }: SettleCommand,
+): boolean {
   return (
-    (userId !== undefined && userId !== hold.userId) ||
-    (organizationId !== undefined && organizationId !== hold.organizationId) ||
-    (apiKeyId !== undefined && apiKeyId !== hold.apiKey?.id) ||
-    (feature !== undefined && feature !== hold.feature)
+    (userId !== undefined && userId !== reservation.userId) ||
+    (organizationId !== undefined && organizationId !== reservation.organizationId) ||
+    (apiKeyId !== undefined && apiKeyId !== reservation.apiKey?.id) ||
+    (feature !== undefined && feature !== reservation.feature)
   );
 }
 
 /** Who may only handle their own holds is refused those that others reserved, such as the platform for them (rule 16). */
-function findHold(
+function findReservation(
   account: Account,
-  { reservationId, anyHold, seesAll = false, actor }: SettleCommand | ExtendCommand | ReleaseCommand,
-): Hold | Rejected {
-  const hold = account.holds.get(reservationId);
-  if (hold === undefined) return rejected('NOT_FOUND', 'there is no such reservation');
-  if (anyHold || hold.actor === actor) return hold;
+  { reservationId, anyReservation, seesAll = false, actor }: SettleCommand | ExtendCommand | ReleaseCommand,
+): Reservation | Rejected {
+  const reservation = account.reservations.get(reservationId);
+  if (reservation === undefined) return rejected('NOT_FOUND', 'there is no such reservation');
+  if (anyReservation || reservation.actor === actor) return reservation;
   // To settle there is no FORBIDDEN (contract: items of a batch are answered alone): what is not theirs is not there.
   return seesAll
     ? rejected('FORBIDDEN', 'somebody else reserved this')
@@ -158,11 +167,11 @@ function findHold(
 }
 
 /** Extensions end 24 hours after the first grant lapsed whose credits holds still keep (rule 12); they never shorten for it. */
-function latestEnd(account: Account, hold: Hold, wanted: Date): Date {
-  let end = wanted;
+function latestEnd(account: Account, reservation: Reservation, asked: Date): Date {
+  let end = asked;
   for (const grant of account.grants) {
-    if (grant.state !== 'LAPSING' || grant.expiresAt === null) continue;
-    const last = Math.max(grant.expiresAt.getTime() + DAY_MS, hold.expiresAt.getTime());
+    if (grant.state !== 'EXPIRING' || grant.expiresAt === null) continue;
+    const last = Math.max(grant.expiresAt.getTime() + DAY_MS, reservation.expiresAt.getTime());
     if (end.getTime() > last) end = new Date(last);
   }
   return end;

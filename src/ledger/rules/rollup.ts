@@ -45,12 +45,12 @@ export function rollUpDays(hours: readonly Rollup[]): Rollup[] {
 
 type Sums = Pick<Rollup, 'quantity' | 'credits' | 'overage' | 'records'>;
 type Names = Omit<Rollup, keyof Sums | 'start'>;
-const NOTHING: Sums = { quantity: 0n, credits: 0n, overage: 0n, records: 0n };
+const NO_USE: Sums = { quantity: 0n, credits: 0n, overage: 0n, records: 0n };
 
 function add(rollups: Map<string, Rollup>, start: Date, names: Names, change: Sums): void {
   const { billingEntityId, userId, organizationId, apiKey, resource, billingMode, feature } = names;
   const key = `${billingEntityId} ${start.getTime()} ${userId} ${organizationId} ${apiKey?.id} ${resource} ${billingMode} ${feature ?? ''}`;
-  const before: Sums = rollups.get(key) ?? NOTHING;
+  const before: Sums = rollups.get(key) ?? NO_USE;
   rollups.set(key, {
     billingEntityId,
     start,

@@ -6,7 +6,7 @@ import type { Period } from './periods.ts';
  * How the payer stands, which decides what they may use. GOOD: as the plan says. PAST_DUE: what is there, until the grace
  * ends, and no overage. UNPAID: nothing. INCOMPLETE: nothing was ever paid, so the subscription has not begun.
  */
-export type Standing = 'GOOD' | 'PAST_DUE' | 'UNPAID' | 'INCOMPLETE';
+export type PaymentStanding = 'GOOD' | 'PAST_DUE' | 'UNPAID' | 'INCOMPLETE';
 
 /** What callers are shown; `standing` decides. */
 export type SubscriptionStatus = 'TRIALING' | 'ACTIVE' | 'PAST_DUE' | 'UNPAID' | 'INCOMPLETE' | 'PAUSED' | 'CANCELED';
@@ -21,7 +21,7 @@ export interface PlanUnits {
 export interface SubscriptionState extends PlanUnits {
   /** The payment provider's. */
   readonly id: string;
-  readonly standing: Standing;
+  readonly paymentStanding: PaymentStanding;
   readonly status: SubscriptionStatus;
   /** PAST_DUE: when use ends; null: it goes on. */
   readonly graceEndsAt: Date | null;
@@ -42,7 +42,7 @@ export interface BaseGrant {
 }
 
 /** A subscription as the provider has it. */
-export interface WantedSubscription extends Omit<SubscriptionState, 'base' | 'periodStart'> {
+export interface ProviderSubscription extends Omit<SubscriptionState, 'base' | 'periodStart'> {
   readonly period: Period;
 }
 
@@ -51,13 +51,13 @@ interface Subscriber {
 }
 
 /** The subscription, once it has begun. */
-export function begun({ subscription }: Subscriber): SubscriptionState | null {
-  return subscription === null || subscription.standing === 'INCOMPLETE' ? null : subscription;
+export function startedSubscription({ subscription }: Subscriber): SubscriptionState | null {
+  return subscription === null || subscription.paymentStanding === 'INCOMPLETE' ? null : subscription;
 }
 
 /** The plan whose terms hold now: loss of a plan takes effect at once. */
 export function planOf(subscriber: Subscriber): PlanTerms {
-  const subscription = begun(subscriber);
+  const subscription = startedSubscription(subscriber);
   return subscription === null ? FREE_TRIAL : PLAN_BY_CODE[subscription.plan];
 }
 
@@ -66,21 +66,23 @@ export function planOf(subscriber: Subscriber): PlanTerms {
  * the plan, whose use the provider bills to nobody.
  */
 export function mayTakeOverage(subscriber: Subscriber): boolean {
-  const subscription = begun(subscriber);
-  return planOf(subscriber).overageAllowed && subscription?.standing === 'GOOD' && subscription.status !== 'TRIALING';
+  const subscription = startedSubscription(subscriber);
+  return (
+    planOf(subscriber).overageAllowed && subscription?.paymentStanding === 'GOOD' && subscription.status !== 'TRIALING'
+  );
 }
 
 /** Whether all use is refused until the payer pays (rule 18). */
 export function isUnpaid(subscriber: Subscriber, now: Date): boolean {
-  const subscription = begun(subscriber);
+  const subscription = startedSubscription(subscriber);
   if (subscription === null) return false;
-  const { standing, graceEndsAt } = subscription;
-  return standing === 'UNPAID' || (standing === 'PAST_DUE' && graceEndsAt !== null && graceEndsAt <= now);
+  const { paymentStanding, graceEndsAt } = subscription;
+  return paymentStanding === 'UNPAID' || (paymentStanding === 'PAST_DUE' && graceEndsAt !== null && graceEndsAt <= now);
 }
 
 /** Whether the period that begins gets its base credits at once, before its invoice is paid (rule 25). */
-export function renewsAtOnce({ standing, status }: SubscriptionState): boolean {
-  return standing === 'GOOD' && (status === 'ACTIVE' || status === 'TRIALING');
+export function renewsAtOnce({ paymentStanding, status }: SubscriptionState): boolean {
+  return paymentStanding === 'GOOD' && (status === 'ACTIVE' || status === 'TRIALING');
 }
 
 /** Credits of a period for so many units. */
@@ -95,12 +97,12 @@ export function isSameSubscription(a: SubscriptionState | null, b: SubscriptionS
 
 /** Its members in one order, and none besides. */
 export function ordered(state: SubscriptionState): SubscriptionState {
-  const { id, plan, quantity, standing, status, graceEndsAt, anchor, periodStart, next, base } = state;
+  const { id, plan, quantity, paymentStanding, status, graceEndsAt, anchor, periodStart, next, base } = state;
   return {
     id,
     plan,
     quantity,
-    standing,
+    paymentStanding,
     status,
     graceEndsAt,
     anchor,

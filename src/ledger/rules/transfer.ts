@@ -1,20 +1,21 @@
 /** Transfers: credits move to another account (rule 23). */
 import { type Account, accountTime } from './account.ts';
-import { type Decision, rejected, type Situation, type TransferCommand } from './commands.ts';
+import { type Decision, rejected, type LedgerView, type TransferCommand } from './commands.ts';
 import { grantOf, newGrant, tooMuch } from './grant.ts';
 import { type Draw, type Grant, mayLeave } from './grants.ts';
-import { Books, together } from './journal.ts';
+import { Effects } from './effects.ts';
+import { Journal } from './journal.ts';
 
 /**
  * Moves credits to another account in drawdown order (rule 23). They keep their root, priority and expiry there; what
  * has all three alike joins one grant, so that credits that go to and fro do not fall into ever smaller pieces.
  */
-export function transfer(from: Account, command: TransferCommand, clock: Date, situation: Situation): Decision {
+export function transfer(from: Account, command: TransferCommand, wallClock: Date, view: LedgerView): Decision {
   const { amount, reason, toBillingEntityId, onlyOfRootIn } = command;
-  const to = situation.account(toBillingEntityId);
+  const to = view.account(toBillingEntityId);
   if (to === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
   if (to === from) return rejected('BAD_USER_INPUT', 'credits move between two accounts');
-  const out = new Books(from, command, accountTime(from, clock));
+  const out = new Journal(from, command, accountTime(from, wallClock));
   // What goes back leaves what holds keep of it: else they would rest on the account's own credits, and drain those.
   const isBack = onlyOfRootIn !== null;
   const mayGo = (each: Grant): boolean => mayLeave(each) && (!isBack || each.root.billingEntityId === onlyOfRootIn);
@@ -29,7 +30,7 @@ export function transfer(from: Account, command: TransferCommand, clock: Date, s
   const absurd = tooMuch(to, amount);
   if (absurd) return absurd;
 
-  const into = new Books(to, { actor: command.actor, idempotency: null }, accountTime(to, clock));
+  const into = new Journal(to, { actor: command.actor, idempotency: null }, accountTime(to, wallClock));
   for (const { grantId, credits } of isBack ? drawUnheld(out, amount, mayGo) : out.draw(amount, mayGo)) {
     const drawn = grantOf(out.account, grantId);
     out.post({ kind: 'TRANSFER_OUT', amount: -credits, grantId, counterpartyId: to.billingEntityId, reason });
@@ -39,7 +40,7 @@ export function transfer(from: Account, command: TransferCommand, clock: Date, s
     const arrived = alike
       ? { ...alike, amount: alike.amount + credits, remaining: alike.remaining + credits }
       : newGrant(into, {
-          id: situation.newId(),
+          id: view.newId(),
           source: 'TRANSFER',
           amount: credits,
           priority,
@@ -56,21 +57,20 @@ export function transfer(from: Account, command: TransferCommand, clock: Date, s
       reason,
     });
   }
-  into.tidy();
-  return together(out.applied(), into.applied());
+  return Effects.merge(out.close(), into.close());
 }
 
 /** Takes credits out of grants in drawdown order, and of each only what no hold keeps. They are there: the caller has counted them. */
-function drawUnheld(books: Books, credits: bigint, from: (grant: Grant) => boolean): readonly Draw[] {
+function drawUnheld(journal: Journal, credits: bigint, from: (grant: Grant) => boolean): readonly Draw[] {
   let missing = credits;
   const draws: Draw[] = [];
-  for (const grant of books.account.grants) {
-    const unheld = grant.state === 'ACTIVE' && from(grant) ? books.unheld(grant) : 0n;
+  for (const grant of journal.account.grants) {
+    const unheld = grant.state === 'ACTIVE' && from(grant) ? journal.unheld(grant) : 0n;
     const taken = unheld < missing ? unheld : missing;
     if (taken === 0n) continue;
     missing -= taken;
     const remaining = grant.remaining - taken;
-    books.putGrant({ ...grant, remaining, state: remaining === 0n ? 'SPENT' : grant.state });
+    journal.putGrant({ ...grant, remaining, state: remaining === 0n ? 'SPENT' : grant.state });
     draws.push({ grantId: grant.id, credits: taken });
   }
   return draws;

@@ -1,20 +1,20 @@
 /** Use: priced, and charged where it is admitted (rules 2, 6, 19 and 21). */
 import { type Account, MAX_CREDITS } from './account.ts';
-import { admit, checkPlace } from './admission.ts';
+import { admit, checkPayer } from './admission.ts';
 import type { BillingMode, UsedBy } from './attribution.ts';
 import {
   type ConsumeCommand,
   type Decision,
-  NO_TERMS,
+  NO_CONTEXT,
   type Rejected,
   rejected,
   type UsageLine,
   type Use,
-  type UseTerms,
+  type UsageContext,
 } from './commands.ts';
 import type { RecordKey, UsageRecord } from './entries.ts';
-import { Books } from './journal.ts';
-import { type Carry, charge, NO_CARRY } from './pricing.ts';
+import { Journal } from './journal.ts';
+import { type Carry, price, NO_CARRY } from './pricing.ts';
 
 const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
@@ -24,12 +24,12 @@ const MAX_AHEAD_MS = 5 * 60_000;
 const MAX_QUANTITY = 1_000_000_000_000n;
 
 /** What this use would be charged now: floor(carry + units × rate), line by line (rule 2). */
-export function priceOf(account: Account, use: Use, terms: UseTerms): bigint {
-  return sumCredits(chargeLines(account, { lines: use.lines, billingMode: modeOf(use, terms) }));
+export function priceOf(account: Account, use: Use, usageContext: UsageContext): bigint {
+  return sumCredits(priceLines(account, { lines: use.lines, billingMode: modeOf(use, usageContext) }));
 }
 
 /** Which lines are charged: the key decides where there is one (rule 19). */
-export function modeOf({ billingMode }: Use, { apiKey }: UseTerms): BillingMode {
+export function modeOf({ billingMode }: Use, { apiKey }: UsageContext): BillingMode {
   return apiKey?.billingMode ?? billingMode;
 }
 
@@ -38,28 +38,28 @@ export interface Moment {
   /** The account's own time. */
   readonly now: Date;
   /** What the clock says; the account's own time where absent. */
-  readonly clock?: Date;
-  readonly terms?: UseTerms;
+  readonly wallClock?: Date;
+  readonly usageContext?: UsageContext;
 }
 
 export function consume(account: Account, command: ConsumeCommand, moment: Moment): Decision {
-  const { now, clock = now, terms = NO_TERMS } = moment;
+  const { now, wallClock = now, usageContext = NO_CONTEXT } = moment;
   const absurd = checkQuantities(command);
   if (absurd) return absurd;
-  const misplaced = checkPlace(account, command, terms);
-  if (misplaced) return misplaced;
-  const wrong = checkOccurredAt(command.occurredAt, clock);
+  const wrongPayer = checkPayer(account, command, usageContext);
+  if (wrongPayer) return wrongPayer;
+  const wrong = checkOccurredAt(command.occurredAt, wallClock);
   if (wrong) return wrong;
-  const billingMode = modeOf(command, terms);
-  const charged = chargeLines(account, { lines: command.lines, billingMode });
-  const required = sumCredits(charged);
-  const refusal = tooMuch(account, required) ?? admit(account, command, { now, terms, required });
+  const billingMode = modeOf(command, usageContext);
+  const priced = priceLines(account, { lines: command.lines, billingMode });
+  const required = sumCredits(priced);
+  const refusal = tooMuch(account, required) ?? admit(account, command, { now, usageContext, required });
   if (refusal) return refusal;
 
-  const books = new Books(account, command, now);
+  const journal = new Journal(account, command, now);
   const { userId, organizationId, apiKey, feature, metadata, occurredAt } = command;
   // Admitted is what fits: what is not available is overage.
-  write(books, charged, required, {
+  write(journal, priced, required, {
     userId,
     organizationId,
     apiKey,
@@ -69,7 +69,7 @@ export function consume(account: Account, command: ConsumeCommand, moment: Momen
     occurredAt,
     reservationId: null,
   });
-  return books.applied();
+  return journal.close();
 }
 
 // ─────────────────────────────── admission ───────────────────────────────
@@ -97,23 +97,20 @@ export function checkOccurredAt(occurredAt: Date | null, now: Date): Rejected | 
 
 // ─────────────────────────────── charging ───────────────────────────────
 
-interface ChargedLine extends UsageLine {
+interface PricedLine extends UsageLine {
   readonly credits: bigint;
   readonly carriedBefore: Carry;
   readonly carriedAfter: Carry;
 }
 
 /** Lines in order, each with the fraction that the one before left (rule 2); exempt lines are recorded at 0 (rule 19). */
-export function chargeLines(
-  account: Account,
-  { lines, billingMode }: Pick<Use, 'lines' | 'billingMode'>,
-): ChargedLine[] {
+export function priceLines(account: Account, { lines, billingMode }: Pick<Use, 'lines' | 'billingMode'>): PricedLine[] {
   const carries = { ...account.carries };
   return lines.map((line) => {
     const { resource } = line.rate;
     const carriedBefore = carries[resource] ?? NO_CARRY;
     if (isExempt(billingMode, resource)) return { ...line, credits: 0n, carriedBefore, carriedAfter: carriedBefore };
-    const { credits, carry } = charge(carriedBefore, line.quantity, line.rate);
+    const { credits, carry } = price(carriedBefore, line.quantity, line.rate);
     carries[resource] = carry;
     return { ...line, credits, carriedBefore, carriedAfter: carry };
   });
@@ -123,25 +120,30 @@ export function isExempt(billingMode: BillingMode, resource: UsageLine['rate']['
   return billingMode === 'COMPUTE_ONLY' && resource === 'AI_TOKENS';
 }
 
-export function sumCredits(lines: readonly ChargedLine[]): bigint {
+export function sumCredits(lines: readonly PricedLine[]): bigint {
   let sum = 0n;
   for (const line of lines) sum += line.credits;
   return sum;
 }
 
-type Terms = Pick<UsageRecord, keyof UsedBy | 'billingMode' | 'feature' | 'metadata'> & {
+type Recorded = Pick<UsageRecord, keyof UsedBy | 'billingMode' | 'feature' | 'metadata'> & {
   readonly occurredAt: Date | null;
   readonly reservationId: string | null;
 };
 
 /** Writes charged lines: each takes what is available, then overage up to `mostOverage` in all, and owes the rest. */
-export function write(books: Books, lines: readonly ChargedLine[], mostOverage: bigint, terms: Terms): void {
-  const { billingEntityId, used } = books.account;
-  const key = { sequence: books.account.sequence + 1n };
-  let left = books.account.available;
+export function write(
+  journal: Journal,
+  lines: readonly PricedLine[],
+  mostOverage: bigint,
+  usageContext: Recorded,
+): void {
+  const { billingEntityId, used } = journal.account;
+  const key = { sequence: journal.account.sequence + 1n };
+  let left = journal.account.available;
   let roomLeft = mostOverage;
   let [fromGrants, overage, owed] = [0n, 0n, 0n];
-  let carries = books.account.carries;
+  let carries = journal.account.carries;
   lines.forEach((line, index) => {
     const covered = line.credits < left ? line.credits : left;
     const beyond = line.credits - covered;
@@ -153,14 +155,14 @@ export function write(books: Books, lines: readonly ChargedLine[], mostOverage: 
     overage += lineOverage;
     owed += lineOwed;
     carries = { ...carries, [line.rate.resource]: line.carriedAfter };
-    books.record({
+    journal.record({
       ...({ ...key, line: index } satisfies RecordKey),
       billingEntityId,
-      userId: terms.userId,
-      organizationId: terms.organizationId,
-      apiKey: terms.apiKey,
-      billingMode: terms.billingMode,
-      feature: terms.feature,
+      userId: usageContext.userId,
+      organizationId: usageContext.organizationId,
+      apiKey: usageContext.apiKey,
+      billingMode: usageContext.billingMode,
+      feature: usageContext.feature,
       resource: line.rate.resource,
       quantity: line.quantity,
       credits: line.credits,
@@ -169,22 +171,21 @@ export function write(books: Books, lines: readonly ChargedLine[], mostOverage: 
       rate: line.rate,
       carriedBefore: line.carriedBefore,
       carriedAfter: line.carriedAfter,
-      draws: covered === 0n ? [] : books.draw(covered),
-      metadata: terms.metadata,
-      occurredAt: terms.occurredAt ?? books.now,
-      recordedAt: books.now,
+      draws: covered === 0n ? [] : journal.draw(covered),
+      metadata: usageContext.metadata,
+      occurredAt: usageContext.occurredAt ?? journal.now,
+      recordedAt: journal.now,
     });
   });
-  const charged = fromGrants + overage + owed;
-  books.set({ carries, used: used + charged });
-  books.count(terms, { used: charged });
-  books.post({
+  const priced = fromGrants + overage + owed;
+  journal.set({ carries, used: used + priced });
+  journal.count(usageContext, { used: priced });
+  journal.post({
     kind: 'CONSUMPTION',
     amount: -fromGrants,
     owed,
-    ...(terms.reservationId !== null && { reservationId: terms.reservationId }),
+    ...(usageContext.reservationId !== null && { reservationId: usageContext.reservationId }),
   });
-  if (owed > 0n) books.set({ owedThisPeriod: books.account.owedThisPeriod + owed });
-  if (overage > 0n) books.post({ kind: 'OVERAGE', overage });
-  books.tidy();
+  if (owed > 0n) journal.set({ owedThisPeriod: journal.account.owedThisPeriod + owed });
+  if (overage > 0n) journal.post({ kind: 'OVERAGE', overage });
 }

@@ -6,7 +6,7 @@ import { type Rollup, rollUpDays } from '../rules/rollup.ts';
 import type { Account } from '../rules/account.ts';
 import { AUDIT_WRITTEN, type AuditedChange } from './audit-rows.ts';
 import type { Grant } from '../rules/grants.ts';
-import type { Hold } from '../rules/holds.ts';
+import type { Reservation } from '../rules/reservations.ts';
 import type { CounterChange } from '../rules/spend-limits.ts';
 import {
   ACCOUNT_WRITTEN,
@@ -16,8 +16,8 @@ import {
   ENTRY_WRITTEN,
   GRANT_UPDATED,
   GRANT_WRITTEN,
-  HOLD_UPDATED,
-  HOLD_WRITTEN,
+  RESERVATION_UPDATED,
+  RESERVATION_WRITTEN,
   RECORD_WRITTEN,
   HOURS,
   REFUND_WRITTEN,
@@ -32,8 +32,8 @@ export interface Changes {
   readonly accounts: readonly Account[];
   readonly newGrants: readonly Grant[];
   readonly changedGrants: readonly Grant[];
-  readonly newHolds: readonly Hold[];
-  readonly changedHolds: readonly Hold[];
+  readonly newReservations: readonly Reservation[];
+  readonly changedReservations: readonly Reservation[];
   readonly entries: readonly Entry[];
   readonly records: readonly UsageRecord[];
   readonly refunds: readonly UsageRefund[];
@@ -57,8 +57,8 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
     ...update('credit_account', ACCOUNT_WRITTEN, changes.accounts),
     ...insertion('credit_grant', GRANT_WRITTEN, changes.newGrants),
     ...update('credit_grant', GRANT_UPDATED, changes.changedGrants, 'id'),
-    ...insertion('reservation', HOLD_WRITTEN, changes.newHolds),
-    ...update('reservation', HOLD_UPDATED, changes.changedHolds, 'id'),
+    ...insertion('reservation', RESERVATION_WRITTEN, changes.newReservations),
+    ...update('reservation', RESERVATION_UPDATED, changes.changedReservations, 'id'),
     ...insertion('ledger_entry', ENTRY_WRITTEN, changes.entries),
     ...insertion('usage_record', RECORD_WRITTEN, changes.records),
     ...insertion('usage_refund', REFUND_WRITTEN, changes.refunds),

@@ -1,8 +1,9 @@
 /** What the audit log says of credits that somebody moved by hand: written by the ledger transaction itself, so that neither is without the other. */
+import type { Effects } from '../rules/effects.ts';
 import { v7 as uuidv7 } from 'uuid';
 import { entryId, grantId, recordId } from '../../kernel/public-ids.ts';
 import type { Account } from '../rules/account.ts';
-import type { Applied, Command, PolicyCommand } from '../rules/commands.ts';
+import type { Command, PolicyCommand } from '../rules/commands.ts';
 import type { Column } from './columns.ts';
 import type { Entry } from '../rules/entries.ts';
 
@@ -34,7 +35,7 @@ export const AUDIT_WRITTEN: readonly Column<AuditedChange>[] = [
 /** A row for each account that the command changed. `before` are the accounts as it found them. */
 export function auditedOf(
   command: Command,
-  { accounts, entries }: Applied,
+  { accounts, entries }: Effects,
   before: ReadonlyMap<string, Account>,
 ): AuditedChange[] {
   return accounts.flatMap((account) => {

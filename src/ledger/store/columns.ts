@@ -1,12 +1,13 @@
 /** The ledger's tables as it writes them: for each column its name, its type, and where a row has its value. */
 import { formatCarry } from '../rules/pricing.ts';
-import { type Account, dueAt } from '../rules/account.ts';
+import { type Account, nextEventAt } from '../rules/account.ts';
 import { RATES, type Resource } from '../../plans/rates.ts';
 import type { Rollup } from '../rules/rollup.ts';
 import { type ColumnValue, checksum } from './checksum.ts';
 import { canonicalJson } from '../idempotency.ts';
-import { type Draw, type Grant, isOpen } from '../rules/grants.ts';
-import type { Hold } from '../rules/holds.ts';
+import { type Draw, type Grant, type GrantState, isOpen } from '../rules/grants.ts';
+import type { Reservation } from '../rules/reservations.ts';
+import type { SubscriptionState } from '../rules/subscription.ts';
 import type { UseCounter } from '../rules/spend-limits.ts';
 import type { UsedBy } from '../rules/attribution.ts';
 import type { Entry, MeterReport, UsageRecord, UsageRefund } from '../rules/entries.ts';
@@ -83,13 +84,13 @@ const RECORD: readonly Column<UsageRecord>[] = [
   ['recorded_at', 'timestamptz', (record) => record.recordedAt],
 ];
 /** What came later: where it says nothing, a row has the checksum that it had without it. */
-const PLACE: readonly Column<UsedBy>[] = [
+const ATTRIBUTION: readonly Column<UsedBy>[] = [
   ['organization_id', 'uuid', ({ organizationId }) => organizationId],
   ['api_key_entity_id', 'uuid', ({ apiKey }) => apiKey?.billingEntityId ?? null],
   ['api_key_id', 'uuid', ({ apiKey }) => apiKey?.id ?? null],
 ];
-export const RECORD_WRITTEN = checked(RECORD, PLACE);
-export const recordChecksum = (record: UsageRecord): string => checksumOf(RECORD, record, PLACE);
+export const RECORD_WRITTEN = checked(RECORD, ATTRIBUTION);
+export const recordChecksum = (record: UsageRecord): string => checksumOf(RECORD, record, ATTRIBUTION);
 
 const REFUND: readonly Column<UsageRefund>[] = [
   ['billing_entity_id', 'uuid', (refund) => refund.billingEntityId],
@@ -101,14 +102,23 @@ const REFUND: readonly Column<UsageRefund>[] = [
 export const REFUND_WRITTEN = checked(REFUND);
 export const refundChecksum = (refund: UsageRefund): string => checksumOf(REFUND, refund);
 
+/** The database and its checksums spell the states as they were first called. */
+export const STORED_STATES = {
+  PENDING: 'PENDING',
+  ACTIVE: 'ACTIVE',
+  EXPIRING: 'LAPSING',
+  SPENT: 'SPENT',
+  EXPIRED: 'LAPSED',
+} as const satisfies Record<GrantState, string>;
+
 const GRANT: readonly Column<Grant>[] = [
   ['billing_entity_id', 'uuid', (grant) => grant.billingEntityId],
   ['id', 'uuid', (grant) => grant.id],
   ['amount', 'bigint', (grant) => grant.amount],
   ['remaining', 'bigint', (grant) => grant.remaining],
-  ['state', 'text', (grant) => grant.state],
+  ['state', 'text', (grant) => STORED_STATES[grant.state]],
   ['open', 'boolean', isOpen],
-  ['lapsed', 'bigint', (grant) => grant.lapsed],
+  ['lapsed', 'bigint', (grant) => grant.expired],
   ['clawed', 'bigint', (grant) => grant.clawed],
   ['voided_at', 'timestamptz', (grant) => grant.voidedAt],
   ['source', 'text', (grant) => grant.source],
@@ -127,24 +137,24 @@ export const GRANT_WRITTEN = checked(GRANT);
 export const GRANT_UPDATED = only(GRANT_WRITTEN, ['billing_entity_id', 'id', ...GRANT_STATE]);
 export const grantChecksum = (grant: Grant): string => checksumOf(GRANT, grant);
 
-const HOLD: readonly Column<Hold>[] = [
-  ['billing_entity_id', 'uuid', (hold) => hold.billingEntityId],
-  ['id', 'uuid', (hold) => hold.id],
-  ['status', 'text', (hold) => hold.status],
-  ['open', 'boolean', (hold) => hold.status === 'HELD'],
-  ['expires_at', 'timestamptz', (hold) => hold.expiresAt],
-  ['closed_sequence', 'bigint', (hold) => hold.closedSequence],
-  ['covered', 'bigint', (hold) => hold.covered],
-  ['overage', 'bigint', (hold) => hold.overage],
-  ['user_id', 'uuid', (hold) => hold.userId],
-  ['billing_mode', 'text', (hold) => hold.billingMode],
-  ['feature', 'text', (hold) => hold.feature],
-  ['actor', 'text', (hold) => hold.actor],
-  ['created_at', 'timestamptz', (hold) => hold.createdAt],
-  ['opened_sequence', 'bigint', (hold) => hold.openedSequence],
+const HOLD: readonly Column<Reservation>[] = [
+  ['billing_entity_id', 'uuid', (reservation) => reservation.billingEntityId],
+  ['id', 'uuid', (reservation) => reservation.id],
+  ['status', 'text', (reservation) => reservation.status],
+  ['open', 'boolean', (reservation) => reservation.status === 'HELD'],
+  ['expires_at', 'timestamptz', (reservation) => reservation.expiresAt],
+  ['closed_sequence', 'bigint', (reservation) => reservation.closedSequence],
+  ['covered', 'bigint', (reservation) => reservation.covered],
+  ['overage', 'bigint', (reservation) => reservation.overage],
+  ['user_id', 'uuid', (reservation) => reservation.userId],
+  ['billing_mode', 'text', (reservation) => reservation.billingMode],
+  ['feature', 'text', (reservation) => reservation.feature],
+  ['actor', 'text', (reservation) => reservation.actor],
+  ['created_at', 'timestamptz', (reservation) => reservation.createdAt],
+  ['opened_sequence', 'bigint', (reservation) => reservation.openedSequence],
 ];
-export const HOLD_WRITTEN = checked(HOLD, PLACE);
-export const HOLD_UPDATED = only(HOLD_WRITTEN, [
+export const RESERVATION_WRITTEN = checked(HOLD, ATTRIBUTION);
+export const RESERVATION_UPDATED = only(RESERVATION_WRITTEN, [
   'billing_entity_id',
   'id',
   'status',
@@ -153,7 +163,7 @@ export const HOLD_UPDATED = only(HOLD_WRITTEN, [
   'closed_sequence',
   'checksum',
 ]);
-export const holdChecksum = (hold: Hold): string => checksumOf(HOLD, hold, PLACE);
+export const reservationChecksum = (reservation: Reservation): string => checksumOf(HOLD, reservation, ATTRIBUTION);
 
 const ACCOUNT: readonly Column<Account>[] = [
   ['billing_entity_id', 'uuid', (account) => account.billingEntityId],
@@ -172,16 +182,20 @@ const ACCOUNT: readonly Column<Account>[] = [
   ['trial_given', 'boolean', (account) => account.trialGiven],
   ['overage_enabled', 'boolean', (account) => account.overagePolicy.enabled],
   ['overage_cap', 'bigint', (account) => account.overagePolicy.cap],
-  ['lapse_sequence', 'bigint', (account) => account.lapse.sequence],
-  ['lapse_held', 'bigint', (account) => account.lapse.held],
-  ['sealed_from', 'bigint', (account) => account.sealedFrom],
-  ['next_hold_at', 'timestamptz', (account) => account.nextHoldAt],
+  ['lapse_sequence', 'bigint', (account) => account.expiryHold.sequence],
+  ['lapse_held', 'bigint', (account) => account.expiryHold.held],
+  ['sealed_from', 'bigint', (account) => account.checksummedFrom],
+  ['next_hold_at', 'timestamptz', (account) => account.nextReservationAt],
   ['touched_at', 'timestamptz', (account) => account.touchedAt],
-  ['due_at', 'timestamptz', dueAt],
+  ['due_at', 'timestamptz', nextEventAt],
 ];
 /** Of no subscription and no overage, an account has the checksum that it had before there were any. */
 const PLAN: readonly Column<Account>[] = [
-  ['subscription', 'jsonb', (account) => account.subscription && canonicalJson(account.subscription)],
+  [
+    'subscription',
+    'jsonb',
+    (account) => account.subscription && canonicalJson(storedSubscription(account.subscription)),
+  ],
   ['overage_total', 'bigint', (account) => account.overageTotal],
   ['overage_reported', 'bigint', (account) => account.overageReported],
 ];
@@ -224,17 +238,17 @@ export const COUNTER_WRITTEN: readonly Column<UseCounter>[] = [
 ];
 
 /** Nobody and nothing, where a summary's key needs a value. */
-export const NOBODY = '00000000-0000-0000-0000-000000000000';
+export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 
 /** What names a row of the sums, but for when it begins. */
 const ROLLUP_NAMES: readonly Column<Rollup>[] = [
-  ['user_id', 'uuid', (rollup) => rollup.userId ?? NOBODY],
-  ['api_key_entity_id', 'uuid', (rollup) => rollup.apiKey?.billingEntityId ?? NOBODY],
-  ['api_key_id', 'uuid', (rollup) => rollup.apiKey?.id ?? NOBODY],
+  ['user_id', 'uuid', (rollup) => rollup.userId ?? NIL_UUID],
+  ['api_key_entity_id', 'uuid', (rollup) => rollup.apiKey?.billingEntityId ?? NIL_UUID],
+  ['api_key_id', 'uuid', (rollup) => rollup.apiKey?.id ?? NIL_UUID],
   ['resource', 'text', (rollup) => rollup.resource],
   ['billing_mode', 'text', (rollup) => rollup.billingMode],
   ['feature', 'text', (rollup) => rollup.feature ?? ''],
-  ['organization_id', 'uuid', (rollup) => rollup.organizationId ?? NOBODY],
+  ['organization_id', 'uuid', (rollup) => rollup.organizationId ?? NIL_UUID],
 ];
 /** No number of lines overflows them. */
 const ROLLUP_SUMS: readonly Column<Rollup>[] = [
@@ -265,6 +279,11 @@ export const DAYS = rollupTable('usage_rollup_day', 'day');
 
 function only<Row>(columns: readonly Column<Row>[], names: readonly string[]): readonly Column<Row>[] {
   return columns.filter(([name]) => names.includes(name));
+}
+
+/** The database and its checksums call the payment standing `standing`. */
+function storedSubscription({ paymentStanding, ...subscription }: SubscriptionState): Record<string, unknown> {
+  return { ...subscription, standing: paymentStanding };
 }
 
 function carriesToRow(carries: Account['carries']): Partial<Record<Resource, string>> {

@@ -10,18 +10,18 @@ import {
   type AccountRow,
   GRANT_COLUMNS,
   type GrantRow,
-  HOLD_COLUMNS,
-  type HoldRow,
+  RESERVATION_COLUMNS,
+  type ReservationRow,
   toAccount,
   toGrant,
-  toHold,
+  toReservation,
 } from './rows.ts';
 import { byDrawdownOrder } from '../rules/grants.ts';
-import type { Hold } from '../rules/holds.ts';
-import { type Effects, type KnownKey, loadEffects } from './known-effects.ts';
+import type { Reservation } from '../rules/reservations.ts';
+import { type EarlierEffects, type KnownKey, loadEarlierEffects } from './earlier-effects.ts';
 import { newId } from './new-id.ts';
 import { basesToCome } from '../rules/period-close.ts';
-import { askTerms, type UseTermsBook } from './usage-context.ts';
+import { loadUsageContexts, type UsageContexts } from './usage-context.ts';
 import { all, isIn, prepared, type Scope, scopeOf } from './statements.ts';
 import type { RecordKey } from '../rules/entries.ts';
 
@@ -41,13 +41,13 @@ interface RecipientRow {
 /** What a transaction finds under its locks. */
 export interface Loaded {
   readonly accounts: Map<string, Account>;
-  readonly effects: Effects;
+  readonly effects: EarlierEffects;
   /** Records that are to be refunded. */
   readonly refunds: readonly RefundEvidence[];
   /** Where credits were transferred to that are to be taken back. */
   readonly passages: readonly Passage[];
   /** What holds of those whom use names besides the payer. */
-  readonly terms: UseTermsBook;
+  readonly usageContext: UsageContexts;
 }
 
 /**
@@ -92,7 +92,7 @@ const NAMED_HOLDS = prepared(
   'named-holds',
   (scope) => `select h.* from unnest($2::uuid[], $3::uuid[]) as k(billing_entity_id, id)
     cross join lateral (
-      select ${HOLD_COLUMNS} from reservation h
+      select ${RESERVATION_COLUMNS} from reservation h
       where h.billing_entity_id = k.billing_entity_id and h.id = k.id and h.billing_entity_id ${isIn(scope)}
       limit 1
     ) h`,
@@ -153,16 +153,16 @@ const NAMED_GRANTS = prepared(
 );
 
 /** Most ended holds of one account that a transaction takes; the rest is for the next one. */
-export const MOST_DUE_HOLDS = 500;
+export const MOST_DUE_RESERVATIONS = 500;
 
 /** The first of them, and one more that tells whether there are others. */
 const DUE_HOLDS = prepared(
   'due-holds',
   (scope) => `select h.* from ${eachOf(scope)} cross join lateral (
-      select ${HOLD_COLUMNS} from reservation h
+      select ${RESERVATION_COLUMNS} from reservation h
       where h.billing_entity_id = k.billing_entity_id and h.billing_entity_id ${isIn(scope)}
         and h.open and h.expires_at <= $2::timestamptz
-      order by h.expires_at limit ${MOST_DUE_HOLDS + 1}
+      order by h.expires_at limit ${MOST_DUE_RESERVATIONS + 1}
     ) h`,
 );
 
@@ -186,12 +186,12 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
   const ids = [...new Set(commands.flatMap(touchedBy))].sort();
   const { scope, entities } = scopeOf(ids);
   const uses = commands.filter((command) => command.kind === 'consume' || command.kind === 'reserve');
-  const [, locked, grants, keys, holds, records, drawnGrants, branches, recipients, terms] = await all([
+  const [, locked, grants, keys, reservations, records, drawnGrants, branches, recipients, usageContext] = await all([
     client.query(beginSharing(uses)),
     client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
     client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
     askKeys(client, commands),
-    ask<HoldRow>(client, NAMED_HOLDS[scope], entities, namedHolds(commands)),
+    ask<ReservationRow>(client, NAMED_HOLDS[scope], entities, namedHolds(commands)),
     ask<RecordRow & { period_start: Date; refunded: boolean }>(
       client,
       REFUND_RECORDS[scope],
@@ -201,12 +201,15 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
     ask<GrantRow>(client, REFUND_GRANTS[scope], entities, refundedRecords(commands)),
     ask<GrantRow>(client, CLOSED_BRANCHES[scope], entities, clawedGrants(commands)),
     ask<RecipientRow>(client, RECIPIENTS[scope], entities, clawedGrants(commands)),
-    askTerms(uses, (statement) => client.query(statement)),
+    loadUsageContexts(uses, (statement) => client.query(statement)),
   ]);
 
   const closed = new Map([...(drawnGrants?.rows ?? []), ...(branches?.rows ?? [])].map((row) => [row.id, row]));
   const grantsOf = Map.groupBy([...grants.rows, ...closed.values()].map(toGrant), (grant) => grant.billingEntityId);
-  const holdsOf = Map.groupBy((holds?.rows ?? []).map(toHold), (hold) => hold.billingEntityId);
+  const holdsOf = Map.groupBy(
+    (reservations?.rows ?? []).map(toReservation),
+    (reservation) => reservation.billingEntityId,
+  );
   const accounts = new Map(
     locked.rows.map((row) => {
       const id = row.billing_entity_id;
@@ -216,10 +219,10 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
   // Whose terms they are stands on the reservations. Only who may settle no more than fits is asked about.
   const settled = settledByOwners(commands, accounts);
   const [effects, termsOfSettled] = await all([
-    loadEffects(client, commands, keys),
-    settled.length === 0 ? null : askTerms(settled, (statement) => client.query(statement)),
+    loadEarlierEffects(client, commands, keys),
+    settled.length === 0 ? null : loadUsageContexts(settled, (statement) => client.query(statement)),
   ]);
-  if (termsOfSettled !== null) terms.add(termsOfSettled);
+  if (termsOfSettled !== null) usageContext.add(termsOfSettled);
   return {
     accounts,
     effects,
@@ -233,7 +236,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
       periodStart: row.period_start,
       refunded: row.refunded,
     })),
-    terms,
+    usageContext,
   };
 }
 
@@ -242,13 +245,13 @@ export async function loadGivenBases(
   client: ClientBase,
   accounts: Map<string, Account>,
   commands: readonly Command[],
-  clock: Date,
+  wallClock: Date,
 ): Promise<void> {
   const bases = [...accounts.values()].flatMap((account) => {
     const own = commands.flatMap((command) =>
       command.kind === 'subscription' && command.billingEntityId === account.billingEntityId ? [command] : [],
     );
-    return basesToCome(account, own, { now: accountTime(account, clock), newId });
+    return basesToCome(account, own, { now: accountTime(account, wallClock), newId });
   });
   if (bases.length === 0) return;
   const { scope, entities } = scopeOf([...accounts.keys()]);
@@ -261,28 +264,34 @@ export async function loadGivenBases(
 }
 
 /** The accounts among these in which holds may have ended, with those holds. Seldom: then it is a round trip of its own. */
-export async function loadDueHolds(client: ClientBase, accounts: readonly Account[], clock: Date): Promise<Account[]> {
+export async function loadDueReservations(
+  client: ClientBase,
+  accounts: readonly Account[],
+  wallClock: Date,
+): Promise<Account[]> {
   const affected = accounts.filter(
-    (account) => account.nextHoldAt !== null && account.nextHoldAt <= accountTime(account, clock),
+    (account) => account.nextReservationAt !== null && account.nextReservationAt <= accountTime(account, wallClock),
   );
   if (affected.length === 0) return [];
   const { scope, entities } = scopeOf(affected.map((account) => account.billingEntityId));
   // An account's own time may be ahead of the clock: whatever may be due on any of them is loaded.
-  const until = new Date(Math.max(...affected.map((account) => accountTime(account, clock).getTime())));
+  const until = new Date(Math.max(...affected.map((account) => accountTime(account, wallClock).getTime())));
   const [due, later] = await all([
-    client.query<HoldRow>({ ...DUE_HOLDS[scope], values: [entities, until] }),
+    client.query<ReservationRow>({ ...DUE_HOLDS[scope], values: [entities, until] }),
     client.query<{ billing_entity_id: string; ends_at: Date }>({ ...LATER_HOLDS[scope], values: [entities, until] }),
   ]);
-  const dueOf = Map.groupBy(due.rows.map(toHold), (hold) => hold.billingEntityId);
+  const dueOf = Map.groupBy(due.rows.map(toReservation), (reservation) => reservation.billingEntityId);
   const laterOf = new Map(later.rows.map((row) => [row.billing_entity_id, row.ends_at]));
   return affected.map((account) => {
     const id = account.billingEntityId;
     const ended = dueOf.get(id) ?? [];
-    const holds = ended.slice(0, MOST_DUE_HOLDS).map((hold) => [hold.id, hold] as const);
+    const reservations = ended
+      .slice(0, MOST_DUE_RESERVATIONS)
+      .map((reservation) => [reservation.id, reservation] as const);
     return {
       ...account,
-      holds: new Map([...account.holds, ...holds]),
-      otherHoldsEndAt: ended[MOST_DUE_HOLDS]?.expiresAt ?? laterOf.get(id) ?? null,
+      reservations: new Map([...account.reservations, ...reservations]),
+      otherReservationsEndAt: ended[MOST_DUE_RESERVATIONS]?.expiresAt ?? laterOf.get(id) ?? null,
     };
   });
 }
@@ -350,11 +359,11 @@ async function askKeys(client: ClientBase, commands: readonly Command[]): Promis
 const MOST_ASKED_APART = 4;
 
 /** Running holds that are settled by who reserved them. */
-function settledByOwners(commands: readonly Command[], accounts: ReadonlyMap<string, Account>): Hold[] {
+function settledByOwners(commands: readonly Command[], accounts: ReadonlyMap<string, Account>): Reservation[] {
   return commands.flatMap((command) => {
-    if (command.kind !== 'settle' || command.anyHold) return [];
-    const hold = accounts.get(command.billingEntityId)?.holds.get(command.reservationId);
-    return hold?.status === 'HELD' && hold.actor === command.actor ? [hold] : [];
+    if (command.kind !== 'settle' || command.anyReservation) return [];
+    const reservation = accounts.get(command.billingEntityId)?.reservations.get(command.reservationId);
+    return reservation?.status === 'HELD' && reservation.actor === command.actor ? [reservation] : [];
   });
 }
 

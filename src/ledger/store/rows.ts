@@ -5,8 +5,8 @@ import { type ApiKeyColumns, toApiKeyRef } from './usage-record-row.ts';
 import type { Account, AccountState, AfterCommand } from '../rules/account.ts';
 import { type Carry, parseCarry } from '../rules/pricing.ts';
 import { byDrawdownOrder, type Grant, type GrantSource, type GrantState } from '../rules/grants.ts';
-import type { Hold, HoldStatus } from '../rules/holds.ts';
-import type { Delivery } from './columns.ts';
+import type { Reservation, ReservationStatus } from '../rules/reservations.ts';
+import { type Delivery, STORED_STATES } from './columns.ts';
 import type { BaseGrant, SubscriptionState } from '../rules/subscription.ts';
 import type { Entry, EntryKind, Idempotency, MeterReport } from '../rules/entries.ts';
 
@@ -43,7 +43,11 @@ export interface AccountRow {
 }
 
 /** As JSON carries it. */
-type SubscriptionJson = Omit<SubscriptionState, 'graceEndsAt' | 'anchor' | 'periodStart' | 'base'> & {
+type SubscriptionJson = Omit<
+  SubscriptionState,
+  'paymentStanding' | 'graceEndsAt' | 'anchor' | 'periodStart' | 'base'
+> & {
+  readonly standing: SubscriptionState['paymentStanding'];
   readonly graceEndsAt: string | null;
   readonly anchor: string;
   readonly periodStart: string;
@@ -70,9 +74,9 @@ export function toAccountState(row: AccountRow): AccountState {
     overagePolicy: { enabled: row.overage_enabled, cap: row.overage_cap },
     overageTotal: row.overage_total,
     overageReported: row.overage_reported,
-    lapse: { sequence: row.lapse_sequence, held: row.lapse_held },
-    nextHoldAt: row.next_hold_at,
-    sealedFrom: row.sealed_from,
+    expiryHold: { sequence: row.lapse_sequence, held: row.lapse_held },
+    nextReservationAt: row.next_hold_at,
+    checksummedFrom: row.sealed_from,
     touchedAt: row.touched_at,
   };
 }
@@ -81,22 +85,23 @@ export function toAccountState(row: AccountRow): AccountState {
 export function toAccount(
   row: AccountRow & { readonly suspended: boolean },
   grants: readonly Grant[],
-  holds: readonly Hold[] = [],
+  reservations: readonly Reservation[] = [],
 ): Account {
   return {
     ...toAccountState(row),
     suspended: row.suspended,
     grants: grants.length > 1 ? [...grants].sort(byDrawdownOrder) : grants,
-    holds: new Map(holds.map((hold) => [hold.id, hold])),
-    otherHoldsEndAt: row.next_hold_at,
+    reservations: new Map(reservations.map((reservation) => [reservation.id, reservation])),
+    otherReservationsEndAt: row.next_hold_at,
   };
 }
 
 /** @throws Error for what is no subscription */
-function toSubscription(json: SubscriptionJson): SubscriptionState {
+function toSubscription({ standing, ...json }: SubscriptionJson): SubscriptionState {
   if (PLAN_BY_CODE[json.plan] === undefined) throw new Error('a subscription without a plan');
   return {
     ...json,
+    paymentStanding: standing,
     graceEndsAt: json.graceEndsAt === null ? null : new Date(json.graceEndsAt),
     anchor: new Date(json.anchor),
     periodStart: new Date(json.periodStart),
@@ -117,6 +122,17 @@ export const GRANT_COLUMNS = `g.billing_entity_id, g.id, g.source, g.amount, g.r
   g.expires_at, g.reason, g.created_at, g.lapsed, g.clawed, g.voided_at, g.root_billing_entity_id,
   g.root_grant_id, g.root_source`;
 
+const GRANT_STATES = new Map<string, GrantState>(
+  (Object.keys(STORED_STATES) as GrantState[]).map((state) => [STORED_STATES[state], state]),
+);
+
+/** @throws Error for a state that the ledger never writes */
+function grantStateOf(stored: string): GrantState {
+  const state = GRANT_STATES.get(stored);
+  if (state === undefined) throw new Error(`a grant is never ${stored}`);
+  return state;
+}
+
 export interface GrantRow {
   billing_entity_id: string;
   id: string;
@@ -124,7 +140,7 @@ export interface GrantRow {
   amount: bigint;
   remaining: bigint;
   priority: number;
-  state: GrantState;
+  state: string;
   effective_at: Date;
   expires_at: Date | null;
   reason: string | null;
@@ -145,7 +161,7 @@ export function toGrant(row: GrantRow): Grant {
     amount: row.amount,
     remaining: row.remaining,
     priority: row.priority,
-    state: row.state,
+    state: grantStateOf(row.state),
     effectiveAt: row.effective_at,
     expiresAt: row.expires_at,
     reason: row.reason,
@@ -155,23 +171,23 @@ export function toGrant(row: GrantRow): Grant {
       grantId: row.root_grant_id,
       source: row.root_source,
     },
-    lapsed: row.lapsed,
+    expired: row.lapsed,
     clawed: row.clawed,
     voidedAt: row.voided_at,
   };
 }
 
-export const HOLD_COLUMNS = `h.billing_entity_id, h.id, h.status, h.covered, h.overage, h.user_id, h.billing_mode, h.feature,
+export const RESERVATION_COLUMNS = `h.billing_entity_id, h.id, h.status, h.covered, h.overage, h.user_id, h.billing_mode, h.feature,
   h.actor, h.expires_at, h.created_at, h.opened_sequence, h.closed_sequence, h.organization_id, h.api_key_entity_id, h.api_key_id`;
 
-export interface HoldRow extends ApiKeyColumns {
+export interface ReservationRow extends ApiKeyColumns {
   billing_entity_id: string;
   id: string;
-  status: HoldStatus;
+  status: ReservationStatus;
   covered: bigint;
   overage: bigint;
   user_id: string | null;
-  billing_mode: Hold['billingMode'];
+  billing_mode: Reservation['billingMode'];
   feature: string | null;
   actor: string;
   expires_at: Date;
@@ -181,7 +197,7 @@ export interface HoldRow extends ApiKeyColumns {
   organization_id: string | null;
 }
 
-export function toHold(row: HoldRow): Hold {
+export function toReservation(row: ReservationRow): Reservation {
   return {
     billingEntityId: row.billing_entity_id,
     id: row.id,

@@ -5,7 +5,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
 /** Nobody and nothing, where a summary's key needs a value. */
-const NOBODY = `'00000000-0000-0000-0000-000000000000'`;
+const NIL_UUID = `'00000000-0000-0000-0000-000000000000'`;
 
 const NON_NEGATIVE = ['available', 'held', 'held_overage', 'used', 'overage', 'owed', 'version', 'sequence'] as const;
 
@@ -307,12 +307,12 @@ export const UsageRollupRow = defineEntity({
     billingEntityId: p.uuid().primary(),
     hour: p.datetime(3).primary(),
     userId: p.uuid().primary(),
-    apiKeyEntityId: p.uuid().primary().defaultRaw(NOBODY),
-    apiKeyId: p.uuid().primary().defaultRaw(NOBODY),
+    apiKeyEntityId: p.uuid().primary().defaultRaw(NIL_UUID),
+    apiKeyId: p.uuid().primary().defaultRaw(NIL_UUID),
     resource: p.text().primary(),
     billingMode: p.text().primary(),
     feature: p.text().primary(),
-    organizationId: p.uuid().primary().defaultRaw(NOBODY),
+    organizationId: p.uuid().primary().defaultRaw(NIL_UUID),
     quantity: SUM,
     credits: SUM,
     overage: SUM,
@@ -321,7 +321,7 @@ export const UsageRollupRow = defineEntity({
   indexes: [
     {
       name: 'usage_rollup_by_organization',
-      expression: `create index usage_rollup_by_organization on usage_rollup (organization_id, hour) where organization_id not in (billing_entity_id, ${NOBODY})`,
+      expression: `create index usage_rollup_by_organization on usage_rollup (organization_id, hour) where organization_id not in (billing_entity_id, ${NIL_UUID})`,
     },
   ],
   checks: [
@@ -339,12 +339,12 @@ export const UsageRollupDayRow = defineEntity({
     billingEntityId: p.uuid().primary(),
     day: p.datetime(3).primary(),
     userId: p.uuid().primary(),
-    apiKeyEntityId: p.uuid().primary().defaultRaw(NOBODY),
-    apiKeyId: p.uuid().primary().defaultRaw(NOBODY),
+    apiKeyEntityId: p.uuid().primary().defaultRaw(NIL_UUID),
+    apiKeyId: p.uuid().primary().defaultRaw(NIL_UUID),
     resource: p.text().primary(),
     billingMode: p.text().primary(),
     feature: p.text().primary(),
-    organizationId: p.uuid().primary().defaultRaw(NOBODY),
+    organizationId: p.uuid().primary().defaultRaw(NIL_UUID),
     quantity: SUM,
     credits: SUM,
     overage: SUM,
@@ -353,7 +353,7 @@ export const UsageRollupDayRow = defineEntity({
   indexes: [
     {
       name: 'usage_rollup_day_by_organization',
-      expression: `create index usage_rollup_day_by_organization on usage_rollup_day (organization_id, day) where organization_id not in (billing_entity_id, ${NOBODY})`,
+      expression: `create index usage_rollup_day_by_organization on usage_rollup_day (organization_id, day) where organization_id not in (billing_entity_id, ${NIL_UUID})`,
     },
   ],
   checks: [

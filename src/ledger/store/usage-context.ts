@@ -1,7 +1,7 @@
 /** What holds of those whom use names besides the payer, read where it is decided: by the ledger under its locks, or for a check. */
 import type { QueryResult, QueryResultRow } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
-import type { OrganizationVisibility, UseTerms } from '../rules/commands.ts';
+import type { OrganizationVisibility, UsageContext } from '../rules/commands.ts';
 import {
   type CounterChange,
   counterName,
@@ -91,7 +91,7 @@ interface NamedUse extends UsedBy {
 }
 
 /** Asks for all that these uses name: at most four statements, and none where nobody but the payer is named. */
-export function askTerms(uses: readonly NamedUse[], query: Query): Promise<UseTermsBook> {
+export function loadUsageContexts(uses: readonly NamedUse[], query: Query): Promise<UsageContexts> {
   const parties = new Set<string>();
   const memberships = new Map<string, [organizationId: string, userId: string]>();
   const apiKeys = new Map<string, ApiKeyRef>();
@@ -125,11 +125,11 @@ export function askTerms(uses: readonly NamedUse[], query: Query): Promise<UseTe
       counted.map((key) => key.scope),
       counted.map((key) => key.subjectId),
     ]),
-  ]).then((rows) => new UseTermsBook(...rows));
+  ]).then((rows) => new UsageContexts(...rows));
 }
 
 /** Answers for each use what holds now; what is counted meanwhile counts. */
-export class UseTermsBook {
+export class UsageContexts {
   readonly #parties: Map<string, PartyRow>;
   readonly #memberships: Map<string, MembershipRow>;
   readonly #apiKeys: Map<string, ApiKeyRow>;
@@ -147,7 +147,7 @@ export class UseTermsBook {
     this.#counters = new Map(counters.map((row) => [counterName(toCounter(row)), toCounter(row)]));
   }
 
-  of(use: NamedUse, clock: Date): UseTerms {
+  of(use: NamedUse, wallClock: Date): UsageContext {
     const { billingEntityId, userId, organizationId, apiKey } = use;
     const organization = organizationId === null ? undefined : this.#parties.get(organizationId);
     const isSuspended = (id: string | null): boolean => id !== null && this.#parties.get(id)?.suspended === true;
@@ -167,7 +167,7 @@ export class UseTermsBook {
         : null,
       apiKey: key
         ? {
-            status: key.revoked_at !== null ? 'REVOKED' : hasExpired(key, clock) ? 'EXPIRED' : 'ACTIVE',
+            status: key.revoked_at !== null ? 'REVOKED' : hasExpired(key, wallClock) ? 'EXPIRED' : 'ACTIVE',
             billingMode: key.billing_mode,
             creditLimit: key.credit_limit,
             counter: this.#counter({ billingEntityId, scope: 'API_KEY', subjectId: key.id }),
@@ -177,7 +177,7 @@ export class UseTermsBook {
   }
 
   /** Adds what was asked for later, of the same transaction. */
-  add(later: UseTermsBook): void {
+  add(later: UsageContexts): void {
     for (const [name, row] of later.#parties) this.#parties.set(name, row);
     for (const [name, row] of later.#memberships) this.#memberships.set(name, row);
     for (const [name, row] of later.#apiKeys) this.#apiKeys.set(name, row);
@@ -194,8 +194,8 @@ export class UseTermsBook {
   }
 }
 
-function hasExpired({ expires_at: expiresAt }: ApiKeyRow, clock: Date): boolean {
-  return expiresAt !== null && expiresAt <= clock;
+function hasExpired({ expires_at: expiresAt }: ApiKeyRow, wallClock: Date): boolean {
+  return expiresAt !== null && expiresAt <= wallClock;
 }
 
 export function toCounter(row: CounterRow): UseCounter {

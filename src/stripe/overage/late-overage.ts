@@ -130,7 +130,7 @@ export class LateOverage {
   async #billUpTo({
     subscription,
     ...due
-  }: Due & { readonly subscription: Stripe.Subscription | null }): Promise<void> {
+  }: ScheduledEvent & { readonly subscription: Stripe.Subscription | null }): Promise<void> {
     const made = await this.#itemsOf(due.customerId, due.mark);
     const waiting = made.find(({ invoice }) => invoice === null);
     const invoiced = made
@@ -150,7 +150,10 @@ export class LateOverage {
     }
   }
 
-  #createItem({ customerId, credits, period, nextInvoiceOf, mark }: Due, key: string): Promise<Stripe.InvoiceItem> {
+  #createItem(
+    { customerId, credits, period, nextInvoiceOf, mark }: ScheduledEvent,
+    key: string,
+  ): Promise<Stripe.InvoiceItem> {
     return this.#stripe.call('invoiceitem', (sdk) =>
       sdk.invoiceItems.create(
         {
@@ -226,7 +229,7 @@ export class LateOverage {
 }
 
 /** What an item is made of. */
-interface Due {
+interface ScheduledEvent {
   readonly customerId: string;
   readonly credits: bigint;
   readonly period: Period;

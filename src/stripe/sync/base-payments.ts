@@ -5,7 +5,7 @@
  */
 import type { Stripe } from 'stripe';
 import type { Grant } from '../../ledger/rules/grants.ts';
-import type { History } from '../../ledger/statements.ts';
+import type { Statements } from '../../ledger/statements.ts';
 import { monthFrom } from '../../ledger/rules/periods.ts';
 import type { SubscriptionState } from '../../ledger/rules/subscription.ts';
 import type { Transfers } from '../../credits/transfers.ts';
@@ -26,7 +26,7 @@ interface Options {
   readonly subscriptions: Pick<Subscriptions, 'followed' | 'uncredited' | 'credit' | 'reinstate'>;
   readonly unpaid: UnpaidBases;
   readonly transfers: Pick<Transfers, 'clawBack'>;
-  readonly history: Pick<History, 'grantsByIds'>;
+  readonly history: Pick<Statements, 'grantsByIds'>;
 }
 
 /** For who holds the customer's lock. */
@@ -67,7 +67,7 @@ export class BasePayments {
     const { subscription } = followed;
     const paid = paymentsByGrant(billingEntityId, affairs.invoices);
     const running = subscription && runningBaseOf(subscription);
-    const isInArrears = subscription?.standing === 'PAST_DUE' || subscription?.standing === 'UNPAID';
+    const isInArrears = subscription?.paymentStanding === 'PAST_DUE' || subscription?.paymentStanding === 'UNPAID';
     if (running !== null && isInArrears && !paid.has(running)) await unpaid.note(billingEntityId, [running]);
     const noted = await unpaid.of(billingEntityId);
     const concerned = running === null || noted.includes(running) ? noted : [...noted, running];

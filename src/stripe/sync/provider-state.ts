@@ -2,12 +2,12 @@
 import type { Stripe } from 'stripe';
 import { monthFrom, type Period } from '../../ledger/rules/periods.ts';
 import {
-  begun,
+  startedSubscription,
   type PlanUnits,
-  type Standing,
+  type PaymentStanding,
   type SubscriptionState,
   type SubscriptionStatus,
-  type WantedSubscription,
+  type ProviderSubscription,
 } from '../../ledger/rules/subscription.ts';
 import type { PlanTerms } from '../../plans/plans.ts';
 import type { Followed } from '../../subscriptions/subscriptions.ts';
@@ -82,21 +82,23 @@ function hasEnded({ status }: Stripe.Subscription): boolean {
 }
 
 /** How a status of Stripe's stands here; null: one that Stripe invented since. */
-export function standingOf(status: string): { standing: Standing; status: SubscriptionStatus } | null {
+export function paymentStandingOf(
+  status: string,
+): { paymentStanding: PaymentStanding; status: SubscriptionStatus } | null {
   switch (status) {
     case 'active':
-      return { standing: 'GOOD', status: 'ACTIVE' };
+      return { paymentStanding: 'GOOD', status: 'ACTIVE' };
     case 'trialing':
-      return { standing: 'GOOD', status: 'TRIALING' };
+      return { paymentStanding: 'GOOD', status: 'TRIALING' };
     case 'past_due':
-      return { standing: 'PAST_DUE', status: 'PAST_DUE' };
+      return { paymentStanding: 'PAST_DUE', status: 'PAST_DUE' };
     case 'unpaid':
-      return { standing: 'UNPAID', status: 'UNPAID' };
+      return { paymentStanding: 'UNPAID', status: 'UNPAID' };
     // A trial that ended without a card: nothing is used until the payer gives one.
     case 'paused':
-      return { standing: 'UNPAID', status: 'PAUSED' };
+      return { paymentStanding: 'UNPAID', status: 'PAUSED' };
     case 'incomplete':
-      return { standing: 'INCOMPLETE', status: 'INCOMPLETE' };
+      return { paymentStanding: 'INCOMPLETE', status: 'INCOMPLETE' };
     default:
       return null;
   }
@@ -116,15 +118,15 @@ export function wantedOf(
     readonly invoices: readonly Stripe.Invoice[];
     readonly former: SubscriptionState | null;
   },
-): WantedSubscription {
-  const { standing, status } = standingOf(subscription.status) ?? stoodOf(subscription, former);
+): ProviderSubscription {
+  const { paymentStanding, status } = paymentStandingOf(subscription.status) ?? stoodOf(subscription, former);
   return {
     id: subscription.id,
     plan: plan.code,
     quantity,
-    standing,
+    paymentStanding,
     status,
-    graceEndsAt: standing === 'PAST_DUE' ? graceEndOf(subscription, invoices) : null,
+    graceEndsAt: paymentStanding === 'PAST_DUE' ? graceEndOf(subscription, invoices) : null,
     anchor: instant(subscription.billing_cycle_anchor),
     next: nextOf(subscription, { plan: plan.code, quantity }, schedule),
     period: { start: instant(item.current_period_start), end: instant(item.current_period_end) },
@@ -135,8 +137,8 @@ export function wantedOf(
 function stoodOf(
   { id }: Stripe.Subscription,
   former: SubscriptionState | null,
-): { standing: Standing; status: SubscriptionStatus } {
-  return former?.id === id ? former : { standing: 'INCOMPLETE', status: 'INCOMPLETE' };
+): { paymentStanding: PaymentStanding; status: SubscriptionStatus } {
+  return former?.id === id ? former : { paymentStanding: 'INCOMPLETE', status: 'INCOMPLETE' };
 }
 
 /** What it becomes when its period ends; null: it ends. */
@@ -233,7 +235,7 @@ export function lateBasesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices
 
 /** Since when what was paid has not lapsed: with the period before, or with the last subscription. */
 export function paidSince({ subscription, period }: Followed, { subscriptions }: Pick<Affairs, 'subscriptions'>): Date {
-  const running = begun({ subscription });
+  const running = startedSubscription({ subscription });
   if (running !== null) return running.periodStart;
   const hadBegun = (each: Stripe.Subscription): boolean =>
     each.status !== 'incomplete_expired' && planItemOf(each) !== null && !isDouble(each);

@@ -22,7 +22,7 @@ import {
   paidSince,
   pendingOf,
   planItemOf,
-  standingOf,
+  paymentStandingOf,
   wantedOf,
 } from './provider-state.ts';
 
@@ -178,14 +178,14 @@ export class CustomerSync {
     const { subscriptions, basePayments, log } = this.#options;
     const { invoices } = affairs;
     const former = (await subscriptions.followed(billingEntityId))?.subscription ?? null;
-    if (kept !== null && standingOf(kept.status) === null) {
+    if (kept !== null && paymentStandingOf(kept.status) === null) {
       log.warn({ subscription: kept.id, status: kept.status }, 'a status that is not known here: as it stood before');
     }
     await basePayments.noteLeft(billingEntityId, { former, kept, affairs });
     const plan = kept && planItemOf(kept);
-    const wanted = kept && plan && wantedOf(kept, { plan, schedule, invoices, former });
+    const providerSubscription = kept && plan && wantedOf(kept, { plan, schedule, invoices, former });
     const paidUnits = (kept && paidBaseOf(kept, invoices))?.units ?? 0;
-    await subscriptions.follow(billingEntityId, { wanted, paidUnits });
+    await subscriptions.follow(billingEntityId, { providerSubscription, paidUnits });
     await subscriptions.notePending(billingEntityId, kept && pendingOf(kept, invoices));
     await basePayments.settle(billingEntityId, affairs);
   }

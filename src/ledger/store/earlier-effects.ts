@@ -5,11 +5,11 @@ import { allowanceOf, usedRatio } from '../rules/account.ts';
 import type { Balance } from '../rules/balance.ts';
 import { accountsOfKey, type Command, type Sender, type SenderMembership } from '../rules/commands.ts';
 import { all, isIn, prepared, scopeOf } from './statements.ts';
-import type { Effect } from '../rules/answered-again.ts';
+import type { EarlierEffect } from '../rules/answered-again.ts';
 import type { EntryKind } from '../rules/entries.ts';
 
 /** That a key had an effect, as its look-up finds it. */
-export type KnownKey = Pick<Effect, 'billingEntityId' | 'key' | 'sequence' | 'fingerprint' | 'actor'>;
+export type KnownKey = Pick<EarlierEffect, 'billingEntityId' | 'key' | 'sequence' | 'fingerprint' | 'actor'>;
 
 /**
  * One probe each of what an effect left and for whom it was. Of an entry that is older than what is kept of commands, the
@@ -45,7 +45,7 @@ const EFFECTS = prepared(
     ) h on true`,
 );
 
-interface EffectRow {
+interface EarlierEffectRow {
   billing_entity_id: string;
   sequence: bigint;
   kind: EntryKind;
@@ -78,18 +78,18 @@ interface MembershipRow extends SenderMembership {
 }
 
 /** What was found of keys that had their effect before. */
-export interface Effects {
-  readonly effects: readonly Effect[];
+export interface EarlierEffects {
+  readonly effects: readonly EarlierEffect[];
   /** Whether this caller may see this account now; who is nobody sees none. */
   readonly sees: (sender: Sender | undefined, billingEntityId: string) => boolean;
 }
 
 /** Asks nothing for keys that are new, nor where who retries sees the account whatever they belong to. */
-export async function loadEffects(
+export async function loadEarlierEffects(
   client: ClientBase,
   commands: readonly Command[],
   known: readonly KnownKey[],
-): Promise<Effects> {
+): Promise<EarlierEffects> {
   const questions = questionsOf(commands, known);
   const effects = [...questions.effects.values()];
   const pairs = [...questions.memberships.values()];
@@ -97,7 +97,7 @@ export async function loadEffects(
   const [details, memberships] = await all([
     effects.length === 0
       ? null
-      : client.query<EffectRow>({
+      : client.query<EarlierEffectRow>({
           ...EFFECTS[scope],
           values: [
             entities,
@@ -163,7 +163,7 @@ function questionsOf(
   return { effects, memberships };
 }
 
-function balanceThen(row: EffectRow): Balance {
+function balanceThen(row: EarlierEffectRow): Balance {
   const [available, held, overage] = [row.available_after, row.held_after, row.overage_after];
   const used = row.used_after ?? row.charged;
   const allowance = row.allowance_after ?? allowanceOf({ available, held, used, overage, owedThisPeriod: 0n });

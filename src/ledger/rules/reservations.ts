@@ -1,12 +1,12 @@
 import type { BillingMode, UsedBy } from './attribution.ts';
 
 /** HELD until one thing ends it: use settles it, somebody releases it, or its time runs out. */
-export type HoldStatus = 'HELD' | 'SETTLED' | 'RELEASED' | 'EXPIRED';
+export type ReservationStatus = 'HELD' | 'SETTLED' | 'RELEASED' | 'EXPIRED';
 
-export interface Hold extends UsedBy {
+export interface Reservation extends UsedBy {
   readonly billingEntityId: string;
   readonly id: string;
-  readonly status: HoldStatus;
+  readonly status: ReservationStatus;
   /** Taken from available while it is HELD. */
   readonly covered: bigint;
   /** Overage headroom that it keeps while it is HELD (rule 14). */
@@ -24,11 +24,11 @@ export interface Hold extends UsedBy {
 }
 
 /** What was reserved: credits and overage headroom together. */
-export function reservedBy(hold: Pick<Hold, 'covered' | 'overage'>): bigint {
-  return hold.covered + hold.overage;
+export function reservedBy(reservation: Pick<Reservation, 'covered' | 'overage'>): bigint {
+  return reservation.covered + reservation.overage;
 }
 
 /** When its time has run out, a hold has lapsed, whether anybody has tidied it or not. */
-export function hasLapsed(hold: Hold, now: Date): boolean {
-  return hold.status === 'HELD' && hold.expiresAt <= now;
+export function isExpired(reservation: Reservation, now: Date): boolean {
+  return reservation.status === 'HELD' && reservation.expiresAt <= now;
 }

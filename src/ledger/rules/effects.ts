@@ -1,0 +1,59 @@
+/** The rows that a change leaves: this file owns the list of their kinds. */
+import type { Account } from './account.ts';
+import type { Entry, MeterReport, UsageRecord, UsageRefund } from './entries.ts';
+import type { Grant } from './grants.ts';
+import type { Reservation } from './reservations.ts';
+import type { CounterChange } from './spend-limits.ts';
+
+/** Rows of every kind that a change appends or leaves behind. */
+interface Rows {
+  readonly entries: readonly Entry[];
+  readonly records: readonly UsageRecord[];
+  /** Grants made or changed, as they are now. */
+  readonly grants: readonly Grant[];
+  /** Reservations made or changed, as they are now. */
+  readonly reservations: readonly Reservation[];
+  readonly refunds: readonly UsageRefund[];
+  /** Records whose refund lowers the summaries (rule 22). */
+  readonly refundedRecords: readonly UsageRecord[];
+  readonly counters: readonly CounterChange[];
+  readonly reports: readonly MeterReport[];
+}
+
+/** A change that was applied: the accounts after it, and its rows. */
+export interface Effects extends Rows {
+  readonly kind: 'applied';
+  /** Every account that changed, as it is now. */
+  readonly accounts: readonly Account[];
+}
+
+const NO_ROWS: Rows = {
+  entries: [],
+  records: [],
+  grants: [],
+  reservations: [],
+  refunds: [],
+  refundedRecords: [],
+  counters: [],
+  reports: [],
+};
+
+export const Effects = {
+  /** The effects of a command that finds everything as it asks for. */
+  none: { kind: 'applied', accounts: [], ...NO_ROWS } satisfies Effects as Effects,
+
+  /** Changes that were made one after the other, as one. Of an account that several changed, the last state counts. */
+  merge(...parts: readonly Effects[]): Effects {
+    const [only] = parts;
+    if (parts.length === 1 && only !== undefined) return only;
+    const accounts = new Map<string, Account>();
+    for (const part of parts) for (const account of part.accounts) accounts.set(account.billingEntityId, account);
+    const rows = Object.fromEntries(
+      (Object.keys(NO_ROWS) as (keyof Rows)[]).map((kind) => [
+        kind,
+        parts.flatMap((part): readonly unknown[] => part[kind]),
+      ]),
+    ) as unknown as Rows;
+    return { kind: 'applied', accounts: [...accounts.values()], ...rows };
+  },
+};
