@@ -268,7 +268,7 @@ export class Subscriptions {
   /** Rows of accounts to which what is due by now has happened. */
   async #current(ids: readonly string[], now: Date): Promise<PlanRow[]> {
     const rows = await this.#read(ids);
-    const overdue = rows.filter(({ due_at: nextEventAt }) => nextEventAt !== null && nextEventAt <= now);
+    const overdue = rows.filter(({ due_at: dueAt }) => dueAt !== null && dueAt <= now);
     if (overdue.length === 0) return rows;
     const late = overdue.map((row) => row.billing_entity_id);
     // Whoever cannot be advanced is shown as it was last.

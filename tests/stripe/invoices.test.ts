@@ -188,7 +188,7 @@ describe('invoices', () => {
 });
 
 describe('the upcoming invoice', () => {
-  const due = { currency: 'usd', nextEventAt: '2027-02-28T01:00:00.000Z' };
+  const due = { currency: 'usd', dueAt: '2027-02-28T01:00:00.000Z' };
 
   test('is of the next period’s units and of the overage that is reported, to the cent', async () => {
     const ada = await subscribed(2);
@@ -202,7 +202,7 @@ describe('the upcoming invoice', () => {
     expect(await upcomingOf(ada)).toEqual({ ...due, totalCents: 4_000 + 4_938, overageCents: 4_938 });
     await till.moveTo('2027-02-28T02:00:00.000Z');
     expect((await till.chargesOf(ada))[0]?.amount).toBe(4_000 + 4_938);
-    const next = { currency: 'usd', nextEventAt: '2027-03-31T01:00:00.000Z' };
+    const next = { currency: 'usd', dueAt: '2027-03-31T01:00:00.000Z' };
     expect(await upcomingOf(ada)).toEqual({ ...next, totalCents: 4_000, overageCents: 0 });
   });
 

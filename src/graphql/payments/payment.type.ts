@@ -59,7 +59,7 @@ export class UpcomingInvoice {
   readonly currency!: string;
 
   @Field(() => DateTimeScalar, { description: 'When it is charged.' })
-  readonly nextEventAt!: Date;
+  readonly dueAt!: Date;
 }
 
 @ObjectType({ simpleResolvers: true, description: 'What a change of plan would come to now.' })

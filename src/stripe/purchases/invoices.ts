@@ -25,7 +25,7 @@ export interface UpcomingInvoice {
   readonly totalCents: number;
   readonly overageCents: number;
   readonly currency: string;
-  readonly nextEventAt: Date;
+  readonly dueAt: Date;
 }
 
 interface Options {
@@ -109,7 +109,7 @@ export class Invoices {
         totalCents: invoice.total,
         overageCents: ofOverage.reduce((sum, { amount }) => sum + amount, 0),
         currency: invoice.currency,
-        nextEventAt: new Date((invoice.next_payment_attempt ?? invoice.period_end) * 1_000),
+        dueAt: new Date((invoice.next_payment_attempt ?? invoice.period_end) * 1_000),
       };
     } catch (error) {
       if (error instanceof StripeRejection && error.code === 'invoice_upcoming_none') return null;
