@@ -5,6 +5,7 @@ import { actorOf } from '../billing-entities/access.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../db/database.ts';
+import type { SqlClient } from '../db/sql-client.ts';
 import { Conditions, ownersOf } from '../db/where.ts';
 import { apiKeyId } from '../kernel/public-ids.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../kernel/pagination.ts';
@@ -21,7 +22,7 @@ import {
   modeOf,
   type UpdateKeyInput,
 } from './api-key-input.ts';
-import type { Audit, Queryable } from '../billing-entities/audit-log.ts';
+import type { Audit } from '../billing-entities/audit-log.ts';
 import { type KeyRing, seal } from './envelope.ts';
 import { hashOfKey, hintOf, makeKey } from './key-format.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
@@ -266,7 +267,7 @@ export class ApiKeys {
     });
   }
 
-  #audit(client: Queryable, principal: Principal, { action, before, after }: Change): Promise<void> {
+  #audit(client: SqlClient, principal: Principal, { action, before, after }: Change): Promise<void> {
     const { billingEntityId, id } = after;
     const entry = { billingEntityId, actor: actorOf(principal), action, subject: apiKeyId(billingEntityId, id) };
     return this.#options.audit(

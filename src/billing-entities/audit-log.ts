@@ -1,41 +1,18 @@
-/**
- * What administrators and operators did to an entity. A row is written in the transaction of the change itself: here for
- * what is changed through the ORM, in ledger/store/audit-rows.ts for what the ledger changes. Append-only; a trigger sees to it.
- */
+/** The audit log of an entity, as it is read, and how changes outside the ledger are written into it. */
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../kernel/clock.ts';
+import { clientOf, type SqlClient } from '../db/sql-client.ts';
 import { Conditions, ownersOf } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../kernel/pagination.ts';
 import { isStorableText } from '../kernel/text.ts';
-import { AuditLogEntryRow } from './audit-log.entity.ts';
+import { type AuditedChange, type AuditRow, writeAuditRow } from '../ledger/store/audit-rows.ts';
 
 /** The state that was changed, in words of the API. Never a secret. */
 export type AuditedState = Readonly<Record<string, string | number | boolean | null>>;
 
-export interface AuditRecord {
-  readonly billingEntityId: string;
-  /** As `actorOf` names them. */
-  readonly actor: string;
-  /** `noun.verb`. */
-  readonly action: string;
-  /** What it was done to: a person as `user:…`, an organization as `organization:…`, or an id. */
-  readonly subject: string;
-  /** null: it was not there. */
-  readonly before: AuditedState | null;
-  /** null: it is gone. */
-  readonly after: AuditedState | null;
-  readonly reason: string | null;
-  readonly createdAt: Date;
-}
-
-/** As it is read. */
-export interface AuditLogEntry extends Omit<AuditRecord, 'before' | 'after'> {
-  readonly id: string;
-  readonly before: Readonly<Record<string, unknown>> | null;
-  readonly after: Readonly<Record<string, unknown>> | null;
-}
+/** A row of the log, as it is read. */
+export type AuditLogEntry = AuditRow;
 
 /** Conditions that hold together; null: any. Of a list, each may hold. */
 export interface AuditLogFilter {
@@ -47,36 +24,19 @@ export interface AuditLogFilter {
   readonly to: Date | null;
 }
 
-/** A transaction's client, or the database for a statement by itself. */
-export interface Queryable {
-  query(text: string, values: unknown[]): Promise<unknown>;
-}
+/** Writes a change that is made now where `client` writes: in its transaction, if it is in one. */
+export type Audit = (change: Omit<AuditedChange, 'createdAt'>, client: SqlClient) => Promise<void>;
 
-/** What is done now. */
-export type AuditEntry = Omit<AuditRecord, 'createdAt' | 'before' | 'after'> & {
-  readonly before: Readonly<Record<string, unknown>> | null;
-  readonly after: Readonly<Record<string, unknown>> | null;
-};
-
-export type Audit = (entry: AuditEntry, client: Queryable) => Promise<void>;
-
-/** Writes entries where `client` writes: in its transaction, if it is in one. */
 export function auditInto(clock: Clock): Audit {
-  return async (entry, client) => {
-    const { billingEntityId, actor, action, subject, before, after, reason } = entry;
-    const [id, now] = [uuidv7(), clock.now()];
-    // Run again after its answer was lost, it finds its own row.
-    await client.query(
-      `insert into audit_log_entry (billing_entity_id, id, actor, action, subject, before, after, reason, created_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (billing_entity_id, id) do nothing`,
-      [billingEntityId, id, actor, action, subject, before, after, reason, now],
-    );
-  };
+  return (change, client) => writeAuditRow(client, { ...change, createdAt: clock.now() });
 }
 
-/** Writes one entry, inside the transaction of the change. */
-export async function record(em: EntityManager, entry: AuditRecord): Promise<void> {
-  await em.insert(AuditLogEntryRow, { ...entry, id: uuidv7() });
+/** Writes a change, inside its transaction. */
+export async function record(
+  em: EntityManager,
+  change: AuditedChange & { readonly before: AuditedState | null; readonly after: AuditedState | null },
+): Promise<void> {
+  await writeAuditRow(clientOf(em), change);
 }
 
 interface Row {

@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { whileAway } from '../db/errors.ts';
-import { calendarMonth } from '../ledger/rules/periods.ts';
+import { openAccount } from '../ledger/store/open-account.ts';
 import { checkReason } from './audit-reason.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../kernel/pagination.ts';
 import { Refusal } from '../kernel/refusal.ts';
@@ -105,21 +105,16 @@ export class BillingEntities {
   /** Makes the entity's own rows, or what a process that died left unmade. Every statement may run again. */
   async #complete(billingEntityId: string, { externalId, name }: UserDescription): Promise<void> {
     const now = this.#clock.now();
-    const period = calendarMonth(now);
-    await this.#database.query(
-      `insert into billing_entity (billing_entity_id, type, external_id, name, created_at)
-       values ($1, 'USER', $2, coalesce($3, $2), $4)
-       on conflict (billing_entity_id) do update set name = $3
-         where $3::text is not null and billing_entity.name <> $3`,
-      [billingEntityId, externalId, name, now],
-    );
-    await this.#database.query(
-      `insert into credit_account (billing_entity_id, available, held, used, overage, owed, version, sequence,
-         period_start, period_end, carries, trial_given, touched_at)
-       values ($1, 0, 0, 0, 0, 0, 0, 0, $2, $3, '{}', false, $4)
-       on conflict (billing_entity_id) do nothing`,
-      [billingEntityId, period.start, period.end, now],
-    );
+    await this.#database.transaction(async (client) => {
+      await client.query(
+        `insert into billing_entity (billing_entity_id, type, external_id, name, created_at)
+         values ($1, 'USER', $2, coalesce($3, $2), $4)
+         on conflict (billing_entity_id) do update set name = $3
+           where $3::text is not null and billing_entity.name <> $3`,
+        [billingEntityId, externalId, name, now],
+      );
+      await openAccount(client, { billingEntityId, now });
+    });
   }
 
   /** Those of these ids that exist. */

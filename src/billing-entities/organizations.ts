@@ -2,10 +2,10 @@
 import { type EntityManager, LockMode, type MikroORM } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../kernel/clock.ts';
-import { calendarMonth } from '../ledger/rules/periods.ts';
 import { checkReason } from './audit-reason.ts';
 import type { Database } from '../db/database.ts';
 import { whileAway } from '../db/errors.ts';
+import { clientOf } from '../db/sql-client.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { actorOf } from './access.ts';
 import { type AuditedState, record } from './audit-log.ts';
@@ -19,6 +19,7 @@ import { inviteeIdOf } from './invitee.ts';
 import { type Membership, MembershipRow } from './membership.entity.ts';
 import { writeMembership } from './membership-rows.ts';
 import type { Principal } from './principal.ts';
+import { openAccount } from '../ledger/store/open-account.ts';
 import { useLockOf } from '../ledger/store/organization-lock.ts';
 
 export type Visibility = NonNullable<BillingEntity['visibility']>;
@@ -237,7 +238,6 @@ export class Organizations {
   ): Promise<void> {
     const { billingEntityId, externalId } = organization;
     const now = this.#options.clock.now();
-    const period = calendarMonth(now);
     await em.insert(BillingEntityRow, {
       ...organization,
       type: 'ORGANIZATION',
@@ -245,12 +245,7 @@ export class Organizations {
       suspendedAt: null,
       suspensionReason: null,
     });
-    await em.execute(
-      `insert into credit_account (billing_entity_id, available, held, used, overage, owed, version, sequence,
-         period_start, period_end, carries, trial_given, touched_at)
-       values (?, 0, 0, 0, 0, 0, 0, 0, ?, ?, '{}', false, ?)`,
-      [billingEntityId, period.start, period.end, now],
-    );
+    await openAccount(clientOf(em), { billingEntityId, now });
     if (owner === null) return;
     const membership: Membership = {
       billingEntityId,

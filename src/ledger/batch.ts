@@ -22,7 +22,7 @@ import { rollUp } from './rules/rollup.ts';
 import { applyScheduled } from './rules/scheduled-events.ts';
 import { type CounterChange, tally } from './rules/spend-limits.ts';
 import { appendAndCommit } from './store/append-and-commit.ts';
-import { type AuditedChange, auditedOf } from './store/audit-rows.ts';
+import { type AuditRow, auditedOf } from './store/audit-rows.ts';
 import { type EarlierEffects, nameOf } from './store/earlier-effects.ts';
 import type { Loaded } from './store/lock-and-load.ts';
 import { newId } from './store/new-id.ts';
@@ -41,7 +41,7 @@ export class Batch {
   readonly #records: UsageRecord[] = [];
   readonly #refunds: UsageRefund[] = [];
   readonly #refundedRecords: UsageRecord[] = [];
-  readonly #audited: AuditedChange[] = [];
+  readonly #audited: AuditRow[] = [];
   readonly #grants = new Map<string, Grant>();
   readonly #reservations = new Map<string, Reservation>();
   readonly #usageContext: UsageContexts;

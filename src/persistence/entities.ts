@@ -1,5 +1,5 @@
 import { ApiKeyRow } from '../api-keys/api-key.entity.ts';
-import { AuditLogEntryRow } from '../billing-entities/audit-log.entity.ts';
+import { AuditLogEntryRow } from '../ledger/store/audit-log.entity.ts';
 import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
 import { MembershipRow, PeopleNamedRow, UserOrganizationRow } from '../billing-entities/membership.entity.ts';
 import {

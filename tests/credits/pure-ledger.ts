@@ -1,6 +1,6 @@
 /** The pure core as the ledger drives it, in memory: due events, decision, and everything that was ever written. */
 import type { Effects } from '../../src/ledger/rules/effects.ts';
-import { type Account, accountTime, openAccount } from '../../src/ledger/rules/account.ts';
+import { type Account, accountTime, newAccount } from '../../src/ledger/rules/account.ts';
 import {
   type ChargedUse,
   type Command,
@@ -33,7 +33,7 @@ export class PureLedger {
   usageContext: (use: ChargedUse) => UsageContext = () => NO_CONTEXT;
 
   open(billingEntityId: string, now: Date, changes: Partial<Account> = {}): this {
-    const account = { ...openAccount(billingEntityId, now), ...changes };
+    const account = { ...newAccount(billingEntityId, now), ...changes };
     this.#accounts.set(billingEntityId, account);
     return this;
   }

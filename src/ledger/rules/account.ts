@@ -79,7 +79,7 @@ export interface AfterCommand {
 export const MAX_CREDITS = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** An account that nothing has happened to yet. */
-export function openAccount(billingEntityId: string, now: Date): Account {
+export function newAccount(billingEntityId: string, now: Date): Account {
   return {
     billingEntityId,
     suspended: false,

@@ -4,7 +4,7 @@ import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import { type Rollup, rollUpDays } from '../rules/rollup.ts';
 import type { Account } from '../rules/account.ts';
-import { AUDIT_WRITTEN, type AuditedChange } from './audit-rows.ts';
+import { AUDIT_WRITTEN, type AuditRow } from './audit-rows.ts';
 import type { Grant } from '../rules/grants.ts';
 import type { Reservation } from '../rules/reservations.ts';
 import type { CounterChange } from '../rules/spend-limits.ts';
@@ -42,7 +42,7 @@ export interface Changes {
   /** What is added to the counters of members and keys. */
   readonly counters: readonly CounterChange[];
   readonly reports: readonly MeterReport[];
-  readonly audited: readonly AuditedChange[];
+  readonly audited: readonly AuditRow[];
 }
 
 const UNDELIVERED = { state: 'PENDING', attempts: 0, error: null, sentAt: null } as const;

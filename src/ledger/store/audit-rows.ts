@@ -1,72 +1,98 @@
-/** What the audit log says of credits that somebody moved by hand: written by the ledger transaction itself, so that neither is without the other. */
-import type { Effects } from '../rules/effects.ts';
+/**
+ * Rows of the audit log, which say who changed what by hand. Each is written in the transaction of its change, so that
+ * neither is without the other: by the ledger's own transaction for credits, by `writeAuditRow` for everything else.
+ * Append-only; a trigger sees to it.
+ */
 import { v7 as uuidv7 } from 'uuid';
+import type { SqlClient } from '../../db/sql-client.ts';
 import { entryId, grantId, recordId } from '../../kernel/public-ids.ts';
 import type { Account } from '../rules/account.ts';
 import type { Command, PolicyCommand } from '../rules/commands.ts';
-import type { Column } from './columns.ts';
+import type { Effects } from '../rules/effects.ts';
 import type { Entry } from '../rules/entries.ts';
+import type { Column } from './columns.ts';
+import { insertOne } from './insert-one.ts';
 
-/** One row of an account's audit log. */
+/** A change, as the log of the entity that it concerns tells it. */
 export interface AuditedChange {
   readonly billingEntityId: string;
-  readonly id: string;
+  /** Who did it: `user:…`, `service:…`, `operator:…` or `system`. */
   readonly actor: string;
+  /** `noun.verb`. */
   readonly action: string;
+  /** What it was done to: a person as `user:…`, an organization as `organization:…`, or an id. */
   readonly subject: string;
-  readonly before: Readonly<Record<string, unknown>>;
-  readonly after: Readonly<Record<string, unknown>>;
+  /** In words of the API, never a secret. null: it was not there. */
+  readonly before: Readonly<Record<string, unknown>> | null;
+  /** null: it is gone. */
+  readonly after: Readonly<Record<string, unknown>> | null;
   readonly reason: string | null;
   readonly createdAt: Date;
 }
 
-export const AUDIT_WRITTEN: readonly Column<AuditedChange>[] = [
-  ['billing_entity_id', 'uuid', (change) => change.billingEntityId],
-  ['id', 'uuid', (change) => change.id],
-  ['actor', 'text', (change) => change.actor],
-  ['action', 'text', (change) => change.action],
-  ['subject', 'text', (change) => change.subject],
-  ['before', 'json', (change) => JSON.stringify(change.before)],
-  ['after', 'json', (change) => JSON.stringify(change.after)],
-  ['reason', 'text', (change) => change.reason],
-  ['created_at', 'timestamptz', (change) => change.createdAt],
+/** A row of the log. */
+export interface AuditRow extends AuditedChange {
+  /** Made in order of time. */
+  readonly id: string;
+}
+
+export const AUDIT_WRITTEN: readonly Column<AuditRow>[] = [
+  ['billing_entity_id', 'uuid', (row) => row.billingEntityId],
+  ['id', 'uuid', (row) => row.id],
+  ['actor', 'text', (row) => row.actor],
+  ['action', 'text', (row) => row.action],
+  ['subject', 'text', (row) => row.subject],
+  ['before', 'json', (row) => row.before && JSON.stringify(row.before)],
+  ['after', 'json', (row) => row.after && JSON.stringify(row.after)],
+  ['reason', 'text', (row) => row.reason],
+  ['created_at', 'timestamptz', (row) => row.createdAt],
 ];
 
-/** A row for each account that the command changed. `before` are the accounts as it found them. */
+const INSERT = insertOne('audit_log_entry', AUDIT_WRITTEN, ['billing_entity_id', 'id']);
+
+/** The row that tells of a change. */
+export function auditRow(change: AuditedChange): AuditRow {
+  return { ...change, id: uuidv7() };
+}
+
+/** Writes a change down where `client` writes. A statement that runs again, since its answer was lost, finds its own row. */
+export async function writeAuditRow(client: SqlClient, change: AuditedChange): Promise<void> {
+  await INSERT(client, auditRow(change));
+}
+
+/** Makes a row for each account that the command changed. `before` are the accounts as it found them. */
 export function auditedOf(
   command: Command,
   { accounts, entries }: Effects,
   before: ReadonlyMap<string, Account>,
-): AuditedChange[] {
+): AuditRow[] {
   return accounts.flatMap((account) => {
     const { billingEntityId } = account;
     if (command.kind === 'policy') return policyChange(command, account, before.get(billingEntityId));
     const entry = entries.find((each) => each.billingEntityId === billingEntityId);
     if (entry === undefined) return [];
-    return {
+    return auditRow({
       billingEntityId,
-      id: uuidv7(),
       actor: command.actor,
       action: `credits.${command.kind}`,
       subject: subjectOf(command, entry),
       before: { available: Number(before.get(billingEntityId)?.available ?? 0n) },
-      after: { available: Number(account.available), ...termsOf(command) },
+      after: { available: Number(account.available), ...detailsOf(command) },
       reason: entry.reason,
       createdAt: entry.createdAt,
-    };
+    });
   });
 }
 
-/** Terms of which no entry tells. */
-function policyChange({ actor }: PolicyCommand, after: Account, before: Account | undefined): AuditedChange {
+/** A change of the overage policy, of which no entry tells. */
+function policyChange({ actor }: PolicyCommand, after: Account, before: Account | undefined): AuditRow {
   const { billingEntityId, touchedAt } = after;
   const stateOf = (account: Account | undefined): Record<string, unknown> => {
     const { enabled = false, cap = null } = account?.overagePolicy ?? {};
     return { enabled, cap: cap === null ? null : Number(cap) };
   };
-  return {
+  return auditRow({
     billingEntityId,
-    id: uuidv7(),
     actor,
     action: 'overage.set',
     subject: billingEntityId,
@@ -74,10 +100,10 @@ function policyChange({ actor }: PolicyCommand, after: Account, before: Account 
     after: stateOf(after),
     reason: null,
     createdAt: touchedAt,
-  };
+  });
 }
 
-/** The grant, the record, the account on the other side; else the entry of the ledger. */
+/** What the command was done to: a grant, a record, the account on the other side; else the entry of the ledger. */
 function subjectOf(command: Command, entry: Entry): string {
   const { billingEntityId } = command;
   if (command.kind === 'grant') return grantId(billingEntityId, command.grantId);
@@ -86,7 +112,8 @@ function subjectOf(command: Command, entry: Entry): string {
   return entryId(entry.billingEntityId, entry.sequence);
 }
 
-function termsOf(command: Command): Record<string, unknown> {
+/** What the log keeps of a command besides the balance. */
+function detailsOf(command: Command): Record<string, unknown> {
   if (command.kind === 'grant') {
     const { amount, source, priority, effectiveAt, expiresAt } = command;
     return { amount: Number(amount), source, priority, effectiveAt, expiresAt };

@@ -200,6 +200,8 @@ const PLAN: readonly Column<Account>[] = [
   ['overage_reported', 'bigint', (account) => account.overageReported],
 ];
 export const ACCOUNT_WRITTEN = checked(ACCOUNT, PLAN);
+/** An account has no checksum until something happens to it. */
+export const ACCOUNT_OPENED: readonly Column<Account>[] = [...ACCOUNT, ...PLAN];
 export const accountChecksum = (account: Account): string => checksumOf(ACCOUNT, account, PLAN);
 
 /** What became of a report: SENT to the meter, or BILLED by an invoice item after its period's invoice was final. */
