@@ -34,6 +34,11 @@ export class Database {
     return whileAway(() => this.#once('begin; set local synchronous_commit = on', write));
   }
 
+  /** A connection of the same pool, for the ORM's own reads. Whoever takes it releases it. */
+  connect(): Promise<pg.PoolClient> {
+    return this.#pool.connect();
+  }
+
   end(): Promise<void> {
     return this.#pool.end();
   }
