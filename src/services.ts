@@ -32,6 +32,7 @@ import { openJobPool, openLedgerPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
 import { openStripe, type StripeSettings } from './stripe/stripe.ts';
+import { InvoiceCredits } from './subscriptions/invoice-credits.ts';
 import { MeterReports } from './subscriptions/meter-reports.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { Exports } from './usage/exports.ts';
@@ -143,7 +144,8 @@ export async function openServices(options: ServicesOptions) {
   });
   const transfers = new Transfers({ ledger, database, entities, members });
   const administration = new ManualChanges({ ledger, history });
-  const subscriptions = new Subscriptions({ database, ledger, accounts, history, clock });
+  const subscriptions = new Subscriptions({ database, ledger, accounts, clock });
+  const invoiceCredits = new InvoiceCredits({ database, ledger, history });
   const meterReports = new MeterReports({ database, ledger });
   const exclusive = new Exclusive(databaseUrl, { max: NAMES_AT_ONCE, onIdleError });
   const audit = auditInto(clock);
@@ -155,6 +157,7 @@ export async function openServices(options: ServicesOptions) {
       exclusive,
       jobs,
       subscriptions,
+      invoiceCredits,
       meterReports,
       transfers,
       history,
@@ -194,6 +197,7 @@ export async function openServices(options: ServicesOptions) {
     failedJobs: jobs.failed,
     history,
     invitations,
+    invoiceCredits,
     invoices: stripe && stripe.invoices,
     keyAuthentication,
     keyUse,

@@ -12,7 +12,7 @@ import { createLog } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { openServices } from '../services.ts';
 import { addressOf } from './set-up-stripe.ts';
-import { StripeRejection } from '../stripe/client.ts';
+import { StripeRejection } from '../stripe/account/client.ts';
 
 /** What looks after things in the background is not started. */
 const NEVER_MS = 3_600_000;

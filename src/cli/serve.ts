@@ -20,8 +20,8 @@ import { PortTakenError } from '../http/server.ts';
 import { createSignInRoute } from '../http/sign-in.ts';
 import { encryptionKeysOf, localJwtSecret } from '../local/secrets.ts';
 import { createLog, type Log } from '../kernel/log.ts';
-import { surveyCatalog } from '../stripe/catalog.ts';
-import { StripeClient } from '../stripe/client.ts';
+import { surveyCatalog } from '../stripe/catalog/survey.ts';
+import { StripeClient } from '../stripe/account/client.ts';
 import { EmulatorStartError, type EmulatorProcess, startEmulatorProcess } from '../local/stripe-emulator.ts';
 
 /** Runs until told to stop. Exits with 1 and one clear line for each mistake that whoever starts it can mend. */

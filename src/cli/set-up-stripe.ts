@@ -5,8 +5,8 @@
 import { ConfigError, loadConfig } from '../config.ts';
 import { createLog } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import { surveyCatalog } from '../stripe/catalog.ts';
-import { type StripeAddress, StripeClient, StripeRejection } from '../stripe/client.ts';
+import { surveyCatalog } from '../stripe/catalog/survey.ts';
+import { type StripeAddress, StripeClient, StripeRejection } from '../stripe/account/client.ts';
 
 /** Gives the exit code. */
 export async function setUpStripe({ repair }: { repair: boolean }): Promise<number> {

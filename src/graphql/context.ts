@@ -10,7 +10,7 @@ import type { Grant } from '../ledger/rules/grants.ts';
 import type { Reservation } from '../ledger/rules/reservations.ts';
 import type { FairTurns } from '../db/fair-turns.ts';
 import type { DomainServices } from '../services.ts';
-import type { PlanState } from '../subscriptions/subscriptions.ts';
+import type { PlanState } from '../subscriptions/plan-state.ts';
 import { PageLoaders } from './page-loaders.ts';
 import { readsOf } from './reads.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';

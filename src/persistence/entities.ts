@@ -14,7 +14,7 @@ import {
   UsageRollupRow,
   UseCounterRow,
 } from '../ledger/store/tables.entity.ts';
-import { StripeCustomerRow } from '../stripe/stripe-customer.entity.ts';
+import { StripeCustomerRow } from '../stripe/account/stripe-customer.entity.ts';
 import { StripeEventRow } from '../stripe/webhooks/stripe-event.entity.ts';
 import { PendingPaymentRow } from '../subscriptions/pending-payment.entity.ts';
 import { UnpaidBaseRow } from '../subscriptions/unpaid-base.entity.ts';

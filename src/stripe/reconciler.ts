@@ -1,4 +1,4 @@
-/** Compares what we know with what Stripe knows, repairs what is safe to repair, and says what differs. */
+/** Compares our state with Stripe's, repairs what is safe to repair, and reports what differs. */
 import type { Clock } from '../kernel/clock.ts';
 import { canonicalJson } from '../ledger/idempotency.ts';
 import type { Jobs } from '../jobs/jobs.ts';
@@ -6,21 +6,22 @@ import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import type { MeterReports, ReportedPeriod } from '../subscriptions/meter-reports.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
-import type { CatalogIds } from './catalog.ts';
-import { AWAY_AFTER, isAway, type StripeClient, StripeRejection } from './client.ts';
-import type { Customers } from './customers.ts';
-import type { Inbox, StripeEvent } from './webhooks/inbox.ts';
-import { countedBy, type MeterReporter } from './overage/meter-reporter.ts';
-import { secondsOf } from './overage/late-overage.ts';
-import { idOf } from './sync/provider-state.ts';
+import { AWAY_AFTER, isAway, type StripeClient, StripeRejection } from './account/client.ts';
+import type { Customers } from './account/customers.ts';
+import { idOf, instantOf, secondsOf } from './account/values.ts';
+import type { CatalogIds } from './catalog/catalog-ids.ts';
+import type { MeterReporter } from './overage/meter-reporter.ts';
+import { countedBy } from './overage/meter-sums.ts';
 import type { CustomerSync } from './sync/sync.ts';
+import type { StripeEvent } from './webhooks/events.ts';
+import type { Inbox } from './webhooks/inbox.ts';
 import { snapshotEvent } from './webhooks/webhooks.ts';
 
-/** One line for each thing. */
+/** The result of a comparison, one line for each difference. */
 export interface Reconciliation {
-  /** Was different, and is right now, or will be when the queue has come to it. */
+  /** Differences that are repaired, or will be when the queue comes to them. */
   readonly repaired: readonly string[];
-  /** Is different, and only people can decide. */
+  /** Differences that only people can resolve. */
   readonly remaining: readonly string[];
 }
 
@@ -40,16 +41,16 @@ interface Options {
 
 const RECONCILE = 'stripe.reconcile';
 
-/** What is younger may be on its way: a webhook, a report, a sum that is not told yet. */
+/** Anything younger may still be on its way: a webhook, a report, a sum of the meter. */
 const SETTLES_MS = 600_000;
-/** Stripe lists events for so long. */
+/** Stripe lists events for 30 days. */
 const EVENTS_MS = 30 * 86_400_000;
-/** How long before the newest event that we know one may have been made that we do not. */
+/** An event that has not arrived may be this much older than the newest one that has. */
 const OVERLAP_MS = 3_600_000;
-/** Reports that are looked at: of this period and the one before. */
+/** Reports that are compared: of this period and the one before. */
 const REPORTS_MS = 62 * 86_400_000;
 
-/** Refunds that are looked at: banks send them back within weeks. */
+/** Refunds that are compared: banks send refunds back within weeks. */
 const REFUNDS_MS = 90 * 86_400_000;
 
 const PAGE = 500;
@@ -71,7 +72,7 @@ export class Reconciler {
     jobs.schedule({ task: RECONCILE, cron: '37 4 * * *' });
   }
 
-  /** @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE when Stripe, or the database, is away: nothing is known then */
+  /** @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE when Stripe or the database is away: the comparison then says nothing */
   async run(): Promise<Reconciliation> {
     const found: Findings = { repaired: [], remaining: [] };
     await this.#noting('events', found, () => this.#events(found));
@@ -83,7 +84,7 @@ export class Reconciler {
     return found;
   }
 
-  /** What cannot be looked at keeps nobody from looking at the rest. */
+  /** Runs one comparison. A failure becomes a line, so that the other comparisons still run. */
   async #noting(what: string, { remaining }: Findings, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -93,7 +94,7 @@ export class Reconciler {
     }
   }
 
-  /** Events of which we were not told. Whatever they are, the inbox knows each once. */
+  /** Takes events that have not arrived. The inbox keeps each event once, so taking too many does no harm. */
   async #events({ repaired }: Findings): Promise<void> {
     const { stripe, inbox } = this.#options;
     const now = this.#options.clock.now().getTime();
@@ -101,25 +102,26 @@ export class Reconciler {
     const newest = (await inbox.newest())?.getTime() ?? oldest;
     const until = secondsOf(new Date(now - SETTLES_MS));
     const since = (ms: number): { gte: number; lte: number } => ({ gte: secondsOf(new Date(ms)), lte: until });
-    // Since the last known one all, because Stripe may have had nowhere to deliver them; before that, those that failed.
-    const wanted = [
+    // Since the newest known event all are listed, because Stripe may have had nowhere to deliver them; before it, only those
+    // whose delivery failed.
+    const queries = [
       { created: since(Math.max(newest - OVERLAP_MS, oldest)) },
       { created: since(oldest), delivery_success: false },
     ];
-    for (const which of wanted) {
+    for (const query of queries) {
       const found: StripeEvent[] = [];
-      // Of each only what is kept: a month of whole events is much.
-      for await (const events of stripe.pages('event', (sdk, page) => sdk.events.list({ ...which, ...page }))) {
+      // Only the fields that are kept stay in memory: a month of whole events is large.
+      for await (const events of stripe.pages('event', (sdk, page) => sdk.events.list({ ...query, ...page }))) {
         found.push(...events.map(snapshotEvent));
       }
-      // Stripe lists the newest first, and of what is taken the newest says where to begin next time: so the oldest first.
+      // Stripe lists the newest first. The oldest is taken first, because the newest one taken says where the next run begins.
       for (const event of found.toReversed()) {
         if (await inbox.take(event)) repaired.push(`event ${event.id} (${event.type}) had not arrived`);
       }
     }
   }
 
-  /** Reports that wait are tried at once, whatever was wrong with them. */
+  /** Tries all waiting reports at once, whatever was wrong with them. */
   async #reports({ remaining, repaired }: Findings): Promise<void> {
     const { reporter, reports, clock } = this.#options;
     const before = await reports.counts();
@@ -140,7 +142,7 @@ export class Reconciler {
     if (after.undelivered > PAGE) remaining.push(`${after.undelivered} reports are not delivered, in all`);
   }
 
-  /** What the meter has, customer by customer and period by period, beside what it was sent. */
+  /** Compares the meter's sums with what was sent, by customer and period. */
   async #sums(found: Findings): Promise<void> {
     const { reports, clock } = this.#options;
     const since = new Date(clock.now().getTime() - REPORTS_MS);
@@ -164,14 +166,14 @@ export class Reconciler {
     if (customer === null) return null;
     const { meter } = await catalog.get();
     const now = clock.now().getTime();
-    // Whole minutes, on both sides of the comparison.
+    // The meter tells sums by the minute, so both sides are compared over whole minutes.
     const from = Math.floor(secondsOf(start) / 60) * 60;
     const to = Math.ceil(Math.min(end.getTime(), now + 60_000) / 60_000) * 60;
     try {
       const has = await countedBy(stripe, { meter, customer, from, to });
       const { sent, lately, unknown } = await reports.sums(billingEntityId, {
-        from: new Date(from * 1_000),
-        to: new Date(to * 1_000),
+        from: instantOf(from),
+        to: instantOf(to),
         lately: new Date(now - SETTLES_MS),
       });
       if (has >= sent - lately && has <= sent + unknown) return null;
@@ -182,7 +184,7 @@ export class Reconciler {
     }
   }
 
-  /** Following Stripe again changes nothing where nothing was missed. */
+  /** Makes every customer's state follow Stripe's again. It changes nothing where nothing was missed. */
   async #customers(found: Findings): Promise<void> {
     await this.#each(this.#options.customers.all(), found, {
       nameOf: ({ customerId }) => customerId,
@@ -199,7 +201,7 @@ export class Reconciler {
     await sync.forgetDeleted(customerId);
   }
 
-  /** Overage that was left behind at the end of a subscription, of which no event told. */
+  /** Bills overage that was left behind at the end of a subscription, if the event of the end was missed. */
   async #ended(found: Findings): Promise<void> {
     const { reports, reporter, clock } = this.#options;
     const since = new Date(clock.now().getTime() - REPORTS_MS);
@@ -209,7 +211,7 @@ export class Reconciler {
     });
   }
 
-  /** A refund that came back from the bank leaves no trace on its charge. */
+  /** Settles refunds that came back from the bank, which leave no trace on their charge. */
   async #refunds(found: Findings): Promise<void> {
     const { stripe, sync, clock } = this.#options;
     const created = { gte: secondsOf(new Date(clock.now().getTime() - REFUNDS_MS)) };
@@ -222,7 +224,7 @@ export class Reconciler {
     await this.#each(charges, found, { nameOf: (id) => id, work: (id) => sync.syncCharge(id) });
   }
 
-  /** One with whom Stripe does not answer keeps nobody else from being looked at, until it is away. */
+  /** Runs `work` for each. A single failure of Stripe's becomes a line; several in a row say that Stripe is away. */
   async #each<T>(
     all: Iterable<T> | AsyncIterable<T>,
     found: Findings,

@@ -1,4 +1,4 @@
-/** Stripe's side of the till, composed. */
+/** Composes everything that talks to Stripe. */
 import type { Audit } from '../billing-entities/audit-log.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Statements } from '../ledger/statements.ts';
@@ -7,18 +7,20 @@ import type { Database } from '../db/database.ts';
 import type { Exclusive } from '../db/advisory-lock.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Log } from '../kernel/log.ts';
+import type { InvoiceCredits } from '../subscriptions/invoice-credits.ts';
 import type { MeterReports } from '../subscriptions/meter-reports.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
+import { PendingPayments } from '../subscriptions/pending-payments.ts';
 import { UnpaidBases } from '../subscriptions/unpaid-bases.ts';
 import { BasePayments } from './sync/base-payments.ts';
-import { CatalogIds } from './catalog.ts';
+import { CatalogIds } from './catalog/catalog-ids.ts';
 import { Checkout } from './purchases/checkout.ts';
 import { Clawbacks } from './sync/clawbacks.ts';
-import { type StripeAddress, StripeClient } from './client.ts';
-import { Customers } from './customers.ts';
+import { type StripeAddress, StripeClient } from './account/client.ts';
+import { Customers } from './account/customers.ts';
 import { Doubles } from './sync/doubles.ts';
 import { StripeEvents } from './webhooks/events.ts';
-import { followEvents } from './webhooks/followed-events.ts';
+import { followEvents } from './sync/followed-events.ts';
 import { Inbox } from './webhooks/inbox.ts';
 import { Invoices } from './purchases/invoices.ts';
 import { MeterReporter } from './overage/meter-reporter.ts';
@@ -30,7 +32,7 @@ import { WebhookVerifier } from './webhooks/webhooks.ts';
 
 export interface StripeSettings extends StripeAddress {
   readonly webhookSecrets: readonly string[];
-  /** Where hosted pages may send people back to, besides the public address. */
+  /** The addresses besides the public one to which hosted pages may send people back. */
   readonly returns: Omit<ReturnRules, 'publicUrl'>;
 }
 
@@ -39,7 +41,7 @@ export interface StripeServices {
   readonly catalog: CatalogIds;
   readonly checkout: Checkout;
   readonly customers: Customers;
-  /** Whoever wants to know of events says so here, before `start`. */
+  /** Subscribers to events register here before `start`. */
   readonly events: StripeEvents;
   readonly inbox: Inbox;
   readonly invoices: Invoices;
@@ -56,6 +58,7 @@ interface Options {
   readonly exclusive: Exclusive;
   readonly jobs: Jobs;
   readonly subscriptions: Subscriptions;
+  readonly invoiceCredits: InvoiceCredits;
   readonly meterReports: MeterReports;
   readonly transfers: Transfers;
   readonly history: Statements;
@@ -65,9 +68,10 @@ interface Options {
   readonly log: Log;
 }
 
-/** Composes it. Stripe is called when somebody needs it, and not before. */
+/** Composes the services. Stripe is first called when something needs it. */
 export function openStripe(options: Options): StripeServices {
-  const { settings, database, exclusive, jobs, subscriptions, transfers, meterReports: reports, clock, log } = options;
+  const { settings, database, exclusive, jobs, subscriptions, transfers, clock, log } = options;
+  const { invoiceCredits: credits, meterReports: reports } = options;
   const stripe = new StripeClient(settings, log);
   const events = new StripeEvents();
   const catalog = new CatalogIds(stripe);
@@ -80,13 +84,16 @@ export function openStripe(options: Options): StripeServices {
     basePayments: new BasePayments({
       subscriptions,
       transfers,
+      credits,
       unpaid: new UnpaidBases({ database }),
       history: options.history,
     }),
-    clawbacks: new Clawbacks({ stripe, subscriptions, transfers }),
+    clawbacks: new Clawbacks({ stripe, credits, transfers }),
     doubles: new Doubles({ stripe, log }),
     exclusive,
     subscriptions,
+    credits,
+    pendingPayments: new PendingPayments({ database }),
     onSynced: (customerId) => invoices.forget(customerId),
     log,
   });

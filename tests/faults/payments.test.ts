@@ -1,6 +1,6 @@
 /** The server killed at each step of what moves money, and the same end each time. */
 import pg from 'pg';
-import { type Catalog, surveyCatalog } from '../../src/stripe/catalog.ts';
+import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts';
 import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
 import { send } from '../support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

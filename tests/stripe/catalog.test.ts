@@ -1,5 +1,7 @@
-import { CatalogIds, OVERAGE_METER, surveyCatalog } from '../../src/stripe/catalog.ts';
-import type { StripeClient } from '../../src/stripe/client.ts';
+import { CatalogIds } from '../../src/stripe/catalog/catalog-ids.ts';
+import { OVERAGE_METER } from '../../src/stripe/catalog/offers.ts';
+import { surveyCatalog } from '../../src/stripe/catalog/survey.ts';
+import type { StripeClient } from '../../src/stripe/account/client.ts';
 import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
 import { contractViolations } from '../support/stripe-contract.ts';
 import { stripeClientOf } from '../support/stripe.ts';

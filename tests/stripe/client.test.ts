@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
 import type { FaultRequest } from '../../src/stripe/emulator/faults.ts';
-import type { StripeClient } from '../../src/stripe/client.ts';
+import type { StripeClient } from '../../src/stripe/account/client.ts';
 import { contractViolations } from '../support/stripe-contract.ts';
 import { stripeClientOf } from '../support/stripe.ts';
 

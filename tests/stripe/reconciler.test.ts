@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { pino } from 'pino';
 import type { DomainServices } from '../../src/services.ts';
-import { CatalogIds } from '../../src/stripe/catalog.ts';
+import { CatalogIds } from '../../src/stripe/catalog/catalog-ids.ts';
 import { Reconciler } from '../../src/stripe/reconciler.ts';
 import { OverageBench, type Process } from '../support/overage.ts';
 import { openTestServices } from '../support/services.ts';

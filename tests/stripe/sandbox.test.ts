@@ -2,7 +2,7 @@
  * What we believe of Stripe, from outside: of the emulator and, with STRIPE_SANDBOX_KEY, of Stripe itself. A claim that
  * holds here and not there is a mistake of the emulator's. Webhooks cannot reach a test, so syncs are asked for.
  */
-import { type Catalog, surveyCatalog } from '../../src/stripe/catalog.ts';
+import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

@@ -186,17 +186,19 @@ describe('credits that an invoice paid for', () => {
       lineId: 'il_1',
       reason: null,
     } as const;
-    const results = await atOnce(8, ({ subscriptions }) => subscriptions.credit(paid));
+    const results = await atOnce(8, ({ invoiceCredits }) => invoiceCredits.credit(paid));
     expect(new Set(results.map(({ grantId }) => grantId)).size).toBe(1);
     expect(results.filter(({ replayed }) => !replayed)).toHaveLength(1);
-    expect(await installation.two.subscriptions.credit({ ...paid, amount: 25_000n })).toMatchObject({ replayed: true });
-    await installation.two.subscriptions.credit({ ...paid, lineId: 'il_2' });
+    expect(await installation.two.invoiceCredits.credit({ ...paid, amount: 25_000n })).toMatchObject({
+      replayed: true,
+    });
+    await installation.two.invoiceCredits.credit({ ...paid, lineId: 'il_2' });
     expect(await installation.one.accounts.balance(person.id)).toMatchObject({ available: 25_000n });
 
     const [{ grantId } = { grantId: '' }] = results;
     const back = { billingEntityId: person.id, grantId, actor: 'system', reason: 'refunded' };
     await installation.one.transfers.clawBack({ ...back, target: 12_500n });
-    await atOnce(4, ({ subscriptions }) => subscriptions.reinstate(person.id, { grantId, reason: 'dispute won' }));
+    await atOnce(4, ({ invoiceCredits }) => invoiceCredits.reinstate(person.id, { grantId, reason: 'dispute won' }));
     expect(await installation.one.accounts.balance(person.id)).toMatchObject({ available: 25_000n, owed: 0n });
     await installation.expectProven(person.id);
   });

@@ -10,7 +10,7 @@ import { PLAN_BY_CODE } from '../../src/plans/plans.ts';
 import { apiKeyId } from '../../src/kernel/public-ids.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import type { DomainServices } from '../../src/services.ts';
-import type { PlanState } from '../../src/subscriptions/subscriptions.ts';
+import type { PlanState } from '../../src/subscriptions/plan-state.ts';
 import type { UsageBucket } from '../../src/usage/usage-summary.ts';
 import type { UsageRecord, Entry } from '../../src/ledger/rules/entries.ts';
 

@@ -1,7 +1,7 @@
 /** An account of Stripe's to buy in: the emulator, or a sandbox of Stripe itself where STRIPE_SANDBOX_KEY names one. */
 import { Stripe } from 'stripe';
 import { createLog } from '../../src/kernel/log.ts';
-import { StripeClient } from '../../src/stripe/client.ts';
+import { StripeClient } from '../../src/stripe/account/client.ts';
 import { startEmulator } from '../../src/stripe/emulator/emulator.ts';
 import { clientOf } from './emulator.ts';
 import { waitFor } from './wait-for.ts';

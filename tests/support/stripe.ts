@@ -3,8 +3,8 @@ import { createHmac } from 'node:crypto';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLog } from '../../src/kernel/log.ts';
-import { surveyCatalog } from '../../src/stripe/catalog.ts';
-import { StripeClient } from '../../src/stripe/client.ts';
+import { surveyCatalog } from '../../src/stripe/catalog/survey.ts';
+import { StripeClient } from '../../src/stripe/account/client.ts';
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/stripe/emulator/emulator.ts';
 import { startTestApp, type TestApp } from './app.ts';
 

@@ -1,12 +1,12 @@
 /** The whole application with an account of Stripe's, both on one clock that stands, and people who buy in it. */
 import pg from 'pg';
 import type { Stripe } from 'stripe';
-import type { Catalog } from '../../src/stripe/catalog.ts';
-import type { StripeClient } from '../../src/stripe/client.ts';
+import type { Catalog } from '../../src/stripe/catalog/survey.ts';
+import type { StripeClient } from '../../src/stripe/account/client.ts';
 import type { EmulatorControl } from '../../src/stripe/emulator/control.ts';
 import type { CardOutcome } from '../../src/stripe/emulator/tables.ts';
 import type { ReleaseOrder } from '../../src/stripe/emulator/webhooks.ts';
-import { countedBy } from '../../src/stripe/overage/meter-reporter.ts';
+import { countedBy } from '../../src/stripe/overage/meter-sums.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
 import { startTestApp, type TestApp } from './app.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';

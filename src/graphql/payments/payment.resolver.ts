@@ -3,7 +3,7 @@ import { requirePrincipal } from '../../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../../billing-entities/billing-entity.entity.ts';
 import { type Page, toPage } from '../../kernel/pagination.ts';
 import { Refusal } from '../../kernel/refusal.ts';
-import type { Subscription } from '../../subscriptions/subscriptions.ts';
+import type { Subscription } from '../../subscriptions/plan-state.ts';
 import { nullUnless, requireAllowed } from '../authorization.ts';
 import { BillingEntityInput } from '../billing-entities/billing-entity.inputs.ts';
 import { BillingEntity } from '../billing-entities/billing-entity.type.ts';

@@ -3,7 +3,7 @@ import { requirePrincipal } from '../../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../../billing-entities/billing-entity.entity.ts';
 import type { OveragePolicy as Policy } from '../../ledger/rules/account.ts';
 import type { PlanTerms } from '../../plans/plans.ts';
-import type { PlanState, Subscription } from '../../subscriptions/subscriptions.ts';
+import type { PlanState, Subscription } from '../../subscriptions/plan-state.ts';
 import { nullUnless, requireAllowed, requireVisible } from '../authorization.ts';
 import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
 import type { RequestContext } from '../context.ts';

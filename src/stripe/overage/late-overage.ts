@@ -1,21 +1,24 @@
-/** Overage that is too late for the meter: billed by an item of its own that names its period (rule 28). */
+/** Bills overage that is too late for the meter: by an invoice item of its own that names its period (rule 28). */
 import type { Stripe } from 'stripe';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Period } from '../../ledger/rules/periods.ts';
 import type { DeliveredReport } from '../../subscriptions/meter-reports.ts';
-import { type CatalogIds, CURRENCY, OVERAGE_CENTS } from '../catalog.ts';
-import { orMissing, type StripeClient, StripeRejection } from '../client.ts';
-import { idOf } from '../sync/provider-state.ts';
+import { orMissing, type StripeClient, StripeRejection } from '../account/client.ts';
+import { idOf, secondsOf } from '../account/values.ts';
+import type { CatalogIds } from '../catalog/catalog-ids.ts';
+import { CURRENCY, OVERAGE_CENTS } from '../catalog/offers.ts';
 
-/** Stripe's clock may be ahead of ours, and what is sent must have been counted when the invoice is finalised. */
+/** Margin before an invoice is finalised: Stripe's clock may be ahead of ours, and the meter needs a moment to count. */
 const MARGIN_S = 60;
 
-/** How far back the meter takes what is reported to it, less an hour for whatever is slow. */
+/** How far back the meter takes reports: 35 days, less an hour for whatever is slow. */
 const METER_TAKES_S = 35 * 86_400 - 3_600;
 
-/** What an item is found again by, when it is not known whether it was made: the subscription and period that it is of, */
+/**
+ * Metadata keys by which an item is found again when it is not known whether it was made. The value of the first is the
+ * subscription and the period, that of the second the subscription that had ended without an invoice.
+ */
 const LATE_KEY = 'tollgate_late_overage';
-/** or the subscription that had ended without an invoice. */
 const ENDED_KEY = 'tollgate_ended_subscription';
 
 interface Options {
@@ -36,14 +39,14 @@ export class LateOverage {
   }
 
   /**
-   * Whether what the meter would take now is on no invoice any more. Asks Stripe only where the period is over, or may be
-   * without our having heard.
-   * @param hasEnded whether the account has its subscription no more
+   * Whether the meter would take the report, but no invoice would bill it any more. Stripe is asked only where the period is
+   * over, or may be over without our having heard.
+   * @param hasEnded whether the account does not have the report's subscription any more
    */
   async isTooLate(report: DeliveredReport, hasEnded: boolean): Promise<boolean> {
     const { subscriptionId, period, stampedAt, createdAt, attempts } = report;
     const [now, stamp] = [secondsOf(this.#clock.now()), secondsOf(stampedAt)];
-    // After the subscription had ended there is nothing that would bill what the meter counts.
+    // Once a subscription has ended, nothing bills what the meter counts.
     if (subscriptionId === null || stamp < now - METER_TAKES_S) return true;
     const isFresh = attempts === 0 && now < secondsOf(createdAt) + MARGIN_S;
     if (!hasEnded && isFresh && now < secondsOf(period.end) - MARGIN_S) return false;
@@ -52,28 +55,29 @@ export class LateOverage {
     const invoices = await this.#stripe.list('invoice', (sdk, page) =>
       sdk.invoices.list({ subscription: subscriptionId, created: { gte: stamp }, ...page }),
     );
-    // An invoice's own period is the one whose use it bills. What was paid in advance is another one.
+    // An invoice's own period is the one whose use it bills. What it charges in advance is the next period.
     const own = invoices.filter(({ period_start: start, period_end: end }) => start <= stamp && stamp < end);
     const isOpen = ({ status, automatically_finalizes_at: finalizesAt }: Stripe.Invoice): boolean =>
       status === 'draft' && (finalizesAt === null || finalizesAt - MARGIN_S > now);
-    // Changes of plan within the period have invoices, too, and leave its use to the one at its end.
+    // Invoices of a change of plan lie within the period too, and leave its use to the invoice at the period's end.
     const last = own.filter(({ billing_reason: reason }) => reason === 'subscription_cycle');
     if (last.length > 0) return !last.every(isOpen);
-    // Somebody may have begun the cycle anew in the middle of a period, which was billed then.
-    const isOver = subscription.ended_at !== null || stamp < begunAt(subscription);
+    // Somebody may have started a new billing cycle in the middle of a period, which was billed then.
+    const isOver = subscription.ended_at !== null || stamp < lastPeriodStart(subscription);
     return isOver && !own.some(isOpen);
   }
 
   /**
-   * Of what the meter has of a subscription that ended: what nobody bills any more. Whoever ends one at once may leave it
-   * without an invoice. One that ends when it was told to gets its last invoice by itself, and use goes on until we hear.
+   * The reports of an ended subscription that the meter has and no invoice bills. A subscription that is ended at once may be
+   * left without a last invoice. A subscription that ends as planned gets its last invoice by itself, but use may go on until
+   * we hear of the end.
    */
   async unbilled(subscriptionId: string, sent: readonly DeliveredReport[]): Promise<DeliveredReport[]> {
     const subscription = await this.#subscription(subscriptionId);
     if (subscription === null || subscription.ended_at === null) return [];
     const { cancel_at: plannedEnd, ended_at: endedAt } = subscription;
     const isPlanned = plannedEnd !== null && endedAt >= plannedEnd;
-    const since = isPlanned ? endedAt : begunAt(subscription);
+    const since = isPlanned ? endedAt : lastPeriodStart(subscription);
     const last = sent.filter(({ stampedAt }) => secondsOf(stampedAt) >= since);
     if (last.length === 0) return [];
     const { overagePrice } = await this.#catalog.get();
@@ -86,7 +90,7 @@ export class LateOverage {
         .filter(({ pricing }) => pricing?.price_details?.price === overagePrice)
         .map(({ period }) => ({ ...period, finalizedAt: finalizedAt ?? Infinity })),
     );
-    // What was sent when an invoice was final is not on it.
+    // A report that was sent after an invoice was final is not on that invoice.
     return last.filter(({ stampedAt, sentAt }) => {
       const [stamp, sent] = [secondsOf(stampedAt), secondsOf(sentAt ?? stampedAt)];
       return !periods.some(({ start, end, finalizedAt }) => start <= stamp && stamp < end && sent <= finalizedAt);
@@ -94,12 +98,14 @@ export class LateOverage {
   }
 
   /**
-   * Bills what of a subscription's period the meter did not take in time, by one item: on the subscription's next invoice
-   * or, where there is none, on one of its own.
-   * @param of any report of the period
-   * @param credits all that such items are to have billed of it: again, and with more, only the difference is added
+   * Bills the reports of a period that the meter did not take in time, by one item: on the subscription's next invoice or,
+   * where there is none, on an invoice of its own.
+   * @param report any report of the period
+   * @param credits the total that such items are to have billed of the period. A repetition with a higher total adds only
+   *   the difference
    */
-  async bill({ subscriptionId, period }: DeliveredReport, credits: bigint, customerId: string): Promise<void> {
+  async bill(report: DeliveredReport, credits: bigint, customerId: string): Promise<void> {
+    const { subscriptionId, period } = report;
     const subscription = subscriptionId === null ? null : await this.#subscription(subscriptionId);
     const mark = { [LATE_KEY]: `${subscriptionId ?? 'none'} ${secondsOf(period.start)}` };
     const nextInvoiceOf = subscription?.ended_at === null ? subscription.id : null;
@@ -107,8 +113,8 @@ export class LateOverage {
   }
 
   /**
-   * Bills what a subscription that ended left behind: again, and with more reports, only what was not billed before.
-   * @param reports all of them that no invoice of the subscription bills
+   * Bills the reports of an ended subscription. A repetition with more reports adds only the difference.
+   * @param reports all reports that no invoice of the subscription bills
    */
   async billEnded(
     subscriptionId: string,
@@ -126,32 +132,32 @@ export class LateOverage {
     });
   }
 
-  /** Of one mark there is one item that waits, so that cents are rounded once; what an invoice has taken stays as it is. */
+  /** Keeps one waiting item per mark, so that cents are rounded once. Items that an invoice has taken stay as they are. */
   async #billUpTo({
     subscription,
-    ...due
-  }: ScheduledEvent & { readonly subscription: Stripe.Subscription | null }): Promise<void> {
-    const made = await this.#itemsOf(due.customerId, due.mark);
+    ...item
+  }: OverageItem & { readonly subscription: Stripe.Subscription | null }): Promise<void> {
+    const made = await this.#itemsOf(item.customerId, item.mark);
     const waiting = made.find(({ invoice }) => invoice === null);
     const invoiced = made
       .filter(({ invoice }) => invoice !== null)
       .reduce((sum, { quantity }) => sum + BigInt(quantity), 0n);
-    const credits = due.credits - invoiced;
+    const credits = item.credits - invoiced;
     if (credits <= 0n) return;
-    const key = ['overage', ...Object.values(due.mark), invoiced, credits, due.nextInvoiceOf ?? 'alone'].join('/');
-    if (waiting === undefined) await this.#createItem({ ...due, credits }, key);
+    const key = ['overage', ...Object.values(item.mark), invoiced, credits, item.nextInvoiceOf ?? 'alone'].join('/');
+    if (waiting === undefined) await this.#createItem({ ...item, credits }, key);
     else if (BigInt(waiting.quantity) !== credits) {
       await this.#stripe.call('invoiceitem', (sdk) =>
         sdk.invoiceItems.update(waiting.id, { quantity: Number(credits) }),
       );
     }
-    if (due.nextInvoiceOf === null) {
-      await this.#invoice({ customerId: due.customerId, subscription, key: `${key}/invoice` });
+    if (item.nextInvoiceOf === null) {
+      await this.#invoice({ customerId: item.customerId, subscription, key: `${key}/invoice` });
     }
   }
 
   #createItem(
-    { customerId, credits, period, nextInvoiceOf, mark }: ScheduledEvent,
+    { customerId, credits, period, nextInvoiceOf, mark }: OverageItem,
     key: string,
   ): Promise<Stripe.InvoiceItem> {
     return this.#stripe.call('invoiceitem', (sdk) =>
@@ -172,8 +178,8 @@ export class LateOverage {
   }
 
   /**
-   * An invoice of its own for what waits. Checkout gave the card to the subscription alone: without naming it nobody
-   * would be charged.
+   * Makes an invoice of the items that wait. It names the subscription's card, because Checkout gives the card only to the
+   * subscription: without a name, nobody would be charged.
    */
   async #invoice({
     customerId,
@@ -201,7 +207,7 @@ export class LateOverage {
     }
   }
 
-  /** The card of the newest subscription that has one: holds are settled after the last one has ended. */
+  /** The card of the newest subscription that has one. Reservations may be settled after the last subscription has ended. */
   async #anyCardOf(customer: string): Promise<string | null> {
     const all = await this.#stripe.list('subscription', (sdk, page) =>
       sdk.subscriptions.list({ customer, status: 'all', ...page }),
@@ -210,44 +216,39 @@ export class LateOverage {
     return method === null ? null : idOf(method);
   }
 
-  /** A list of invoices has the first lines of each. */
+  /** A list of invoices has only the first lines of each. */
   async #linesOf({ id, lines }: Stripe.Invoice): Promise<readonly Stripe.InvoiceLineItem[]> {
     if (!lines.has_more) return lines.data;
     return this.#stripe.list('line_item', (sdk, page) => sdk.invoices.listLineItems(id, page));
   }
 
-  /** Those that bear the mark. Keys are forgotten after a day; items are not. */
+  /** The items that bear the mark. Stripe forgets idempotency keys after a day, and keeps items. */
   async #itemsOf(customer: string, mark: Mark): Promise<Stripe.InvoiceItem[]> {
     const items = await this.#stripe.list('invoiceitem', (sdk, page) => sdk.invoiceItems.list({ customer, ...page }));
     return items.filter(({ metadata }) => Object.entries(mark).every(([key, value]) => metadata?.[key] === value));
   }
 
-  /** null: Stripe knows it no more. */
+  /** null: Stripe does not know it any more. */
   #subscription(id: string): Promise<Stripe.Subscription | null> {
     return orMissing(this.#stripe.call('subscription', (sdk) => sdk.subscriptions.retrieve(id)));
   }
 }
 
-/** What an item is made of. */
-interface ScheduledEvent {
+/** An invoice item for overage. */
+interface OverageItem {
   readonly customerId: string;
   readonly credits: bigint;
   readonly period: Period;
-  /** null: an invoice of its own. */
+  /** The subscription on whose next invoice it goes; null: it gets an invoice of its own. */
   readonly nextInvoiceOf: string | null;
   readonly mark: Mark;
 }
 
 type Mark = Readonly<Record<string, string>>;
 
-/** When the period began that is a subscription's last, or runs. */
-function begunAt({ items }: Stripe.Subscription): number {
+/** Start of a subscription's running period, or of its last one. */
+function lastPeriodStart({ items }: Stripe.Subscription): number {
   return Math.min(...items.data.map((item) => item.current_period_start));
-}
-
-/** Whole seconds, as Stripe counts; what has begun within one belongs to it. */
-export function secondsOf(instant: Date): number {
-  return Math.floor(instant.getTime() / 1_000);
 }
 
 function dayOf(instant: Date): string {

@@ -1,22 +1,25 @@
-/** Hosted pages: where a plan or credits are bought, and where payers look after cards and invoices. */
+/** Stripe's hosted pages: Checkout, where a plan or credits are bought, and the portal, where payers keep cards and invoices. */
 import type { Stripe } from 'stripe';
 import type { Clock } from '../../kernel/clock.ts';
 import { PLAN_BY_CODE, type PlanCode } from '../../plans/plans.ts';
 import { Refusal } from '../../kernel/refusal.ts';
-import { type Subscription, type Subscriptions, withoutSubscription } from '../../subscriptions/subscriptions.ts';
-import { type CatalogIds, CURRENCY, MOST_UNITS } from '../catalog.ts';
-import { orMissing, type StripeClient } from '../client.ts';
-import type { Customers, Payer } from '../customers.ts';
-import { CREDITS_MARK, idOf } from '../sync/provider-state.ts';
-import { checkReturnAddress, type ReturnRules } from './return-addresses.ts';
+import { type Subscription, withoutSubscription } from '../../subscriptions/plan-state.ts';
+import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
+import { orMissing, type StripeClient } from '../account/client.ts';
+import type { Customers, Payer } from '../account/customers.ts';
+import { idOf, instantOf } from '../account/values.ts';
+import type { CatalogIds } from '../catalog/catalog-ids.ts';
+import { CREDITS_MARK, CURRENCY } from '../catalog/offers.ts';
 import type { CustomerSync } from '../sync/sync.ts';
+import { checkReturnAddress, type ReturnRules } from './return-addresses.ts';
+import { checkQuantity } from './subscribed.ts';
 
 interface Options {
   readonly stripe: StripeClient;
   readonly catalog: CatalogIds;
   readonly customers: Customers;
   readonly sync: CustomerSync;
-  readonly subscriptions: Subscriptions;
+  readonly subscriptions: Pick<Subscriptions, 'of'>;
   readonly returns: ReturnRules;
   readonly clock: Clock;
 }
@@ -27,7 +30,7 @@ export interface HostedPage {
   readonly expiresAt: Date | null;
 }
 
-/** A plan, or credits once; exactly one of the two. */
+/** A purchase of a plan, or of credits once. Exactly one of the two is given. */
 export interface CheckoutRequest {
   readonly plan: PlanCode | null;
   readonly quantity: number;
@@ -36,11 +39,11 @@ export interface CheckoutRequest {
   readonly cancelUrl: string;
 }
 
-/** Credits for one cent: what can be bought is a multiple of it (rule 27). */
+/** Credits for one cent. Purchases are multiples of it (rule 27). */
 const CREDITS_PER_CENT = 250n;
-/** Stripe charges 50 cents or more. */
+/** Stripe's least amount is 50 cents. */
 const FEWEST_CREDITS = 12_500n;
-/** Stripe's own bound of an amount, in cents. */
+/** Stripe's greatest amount, in cents. */
 const MOST_CENTS = 99_999_999n;
 
 const SESSION_ID = /^cs_\w{1,250}$/;
@@ -55,7 +58,7 @@ export class Checkout {
   }
 
   /**
-   * A page where a plan or credits are paid for. Nothing is bought by opening it.
+   * Opens a page where a plan or credits are paid for. Opening it buys nothing.
    * @throws Refusal BAD_USER_INPUT; CONFLICT where there is a subscription already; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async open(payer: Payer, request: CheckoutRequest): Promise<HostedPage> {
@@ -74,12 +77,12 @@ export class Checkout {
       }),
     );
     if (session.url === null) throw new Error(`${session.id} has no page`);
-    return { url: session.url, expiresAt: new Date(session.expires_at * 1_000) };
+    return { url: session.url, expiresAt: instantOf(session.expires_at) };
   }
 
   /**
-   * What holds after Checkout, fetched now: whether the webhook came or not, and as often as somebody asks. Who bought
-   * credits and has no subscription is told the free trial's terms.
+   * Makes our state follow Stripe's after Checkout, whether the webhook has come or not. Repeating it changes nothing.
+   * @returns the payer's subscription; for a payer who bought credits without one, the free trial's terms
    * @throws Refusal NOT_FOUND; CONFLICT while nobody has paid; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async complete({ billingEntityId }: Payer, sessionId: string): Promise<Subscription> {
@@ -103,7 +106,7 @@ export class Checkout {
     return subscription ?? withoutSubscription(billingEntityId, clock.now());
   }
 
-  /** The page where a payer sees invoices, cards and the subscription. @throws Refusal BAD_USER_INPUT, PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  /** Opens the page where a payer sees invoices, cards and the subscription. @throws Refusal BAD_USER_INPUT, PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
   async openPortal(payer: Payer, { returnUrl }: { readonly returnUrl: string }): Promise<HostedPage> {
     const { stripe, catalog, returns } = this.#options;
     const address = checkReturnAddress(returns, 'returnUrl', returnUrl);
@@ -115,7 +118,7 @@ export class Checkout {
     return { url: session.url, expiresAt: null };
   }
 
-  /** Under the name that the payer has now. Of one that somebody deleted our state lets go first. */
+  /** The payer's customer, under the payer's present name. A customer that somebody deleted is forgotten first. */
   async #customerOf(payer: Payer): Promise<string> {
     const { customers, sync } = this.#options;
     const known = await customers.of(payer.billingEntityId);
@@ -150,14 +153,7 @@ type Sold = Pick<
   'mode' | 'line_items' | 'subscription_data' | 'invoice_creation' | 'payment_intent_data'
 >;
 
-/** @throws Refusal BAD_USER_INPUT */
-export function checkQuantity(quantity: number): void {
-  if (quantity < 1 || quantity > MOST_UNITS) {
-    throw new Refusal('BAD_USER_INPUT', `quantity must be 1 to ${MOST_UNITS}`);
-  }
-}
-
-/** Sold with an invoice, which says how many credits it was for. */
+/** A sale of credits once. Its invoice says how many credits it sold. */
 function saleOf(credits: bigint): Sold {
   const cents = credits / CREDITS_PER_CENT;
   if (credits < FEWEST_CREDITS || credits % CREDITS_PER_CENT !== 0n || cents > MOST_CENTS) {

@@ -1,12 +1,13 @@
-/** Invoices as Stripe has them, kept for a few seconds. */
+/** Invoices as Stripe has them. Answers are kept for a few seconds. */
 import { LRUCache } from 'lru-cache';
 import type { Stripe } from 'stripe';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../../kernel/pagination.ts';
 import { Refusal } from '../../kernel/refusal.ts';
-import type { CatalogIds } from '../catalog.ts';
-import { isMissing, type StripeClient, StripeRejection } from '../client.ts';
-import type { Customers } from '../customers.ts';
-import { chooseSubscription, idOf } from '../sync/provider-state.ts';
+import { isMissing, type StripeClient, StripeRejection } from '../account/client.ts';
+import type { Customers } from '../account/customers.ts';
+import { idOf, instantOf } from '../account/values.ts';
+import type { CatalogIds } from '../catalog/catalog-ids.ts';
+import { chooseSubscription } from '../sync/affairs.ts';
 
 export interface Invoice {
   readonly id: string;
@@ -34,7 +35,7 @@ interface Options {
   readonly customers: Customers;
 }
 
-/** Long enough for a page that is drawn, short enough for who has just paid on another process. */
+/** Long enough for one page to be drawn, short enough for a payer who has just paid through another process. */
 const KEPT_MS = 10_000;
 const KEPT_CUSTOMERS = 1_000;
 
@@ -42,14 +43,14 @@ const INVOICE_ID = /^in_\w{1,250}$/;
 
 export class Invoices {
   readonly #options: Options;
-  /** Answers by what was asked, for each customer: all of them end with the customer's next change. */
+  /** Answers by customer and question. A customer's next change drops all of that customer's answers. */
   readonly #kept = new LRUCache<string, Map<string, Promise<unknown>>>({ max: KEPT_CUSTOMERS, ttl: KEPT_MS });
 
   constructor(options: Options) {
     this.#options = options;
   }
 
-  /** Newest first. @throws Refusal BAD_USER_INPUT, PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  /** A page of invoices, newest first. @throws Refusal BAD_USER_INPUT, PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
   async list(billingEntityId: string, page: PageRequest): Promise<Page<Invoice>> {
     checkPage(page);
     const [after = null] = decodeCursor(page.after, ['text']) ?? [];
@@ -59,18 +60,18 @@ export class Invoices {
     return this.#once(customer, JSON.stringify(page), async () => {
       const { data, has_more: hasMore } = await this.#page(customer, { first: page.first, after });
       const rows = data.map(toInvoice);
-      // One more than the page has says that more follow.
+      // One row more than the page has says that more follow.
       return toPage(hasMore ? rows.concat(rows.slice(-1)) : rows, page, ({ id }) => [id]);
     });
   }
 
-  /** null: none is to come. @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
+  /** The next invoice; null: none is to come. @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
   async upcoming(billingEntityId: string): Promise<UpcomingInvoice | null> {
     const customer = await this.#options.customers.of(billingEntityId);
     return customer === null ? null : this.#once(customer, 'upcoming', () => this.#preview(customer));
   }
 
-  /** Something of the customer may have changed. */
+  /** Drops the customer's answers, because something of the customer may have changed. */
   forget(customerId: string): void {
     this.#kept.delete(customerId);
   }
@@ -100,7 +101,7 @@ export class Invoices {
       const invoice = await stripe.call('invoice', (sdk) =>
         sdk.invoices.createPreview({
           customer,
-          // A schedule knows what becomes of its subscription by then.
+          // A scheduled change counts for the next invoice, and only the schedule knows it.
           ...(kept.schedule === null ? { subscription: kept.id } : { schedule: idOf(kept.schedule) }),
         }),
       );
@@ -109,7 +110,7 @@ export class Invoices {
         totalCents: invoice.total,
         overageCents: ofOverage.reduce((sum, { amount }) => sum + amount, 0),
         currency: invoice.currency,
-        dueAt: new Date((invoice.next_payment_attempt ?? invoice.period_end) * 1_000),
+        dueAt: instantOf(invoice.next_payment_attempt ?? invoice.period_end),
       };
     } catch (error) {
       if (error instanceof StripeRejection && error.code === 'invoice_upcoming_none') return null;
@@ -117,7 +118,7 @@ export class Invoices {
     }
   }
 
-  /** Asks, unless somebody did a moment ago. What failed is asked again. */
+  /** Asks unless somebody asked a moment ago. A question that failed is asked again. */
   #once<T>(customer: string, key: string, ask: () => Promise<T>): Promise<T> {
     const answers = this.#kept.get(customer) ?? new Map<string, Promise<unknown>>();
     if (!this.#kept.has(customer)) this.#kept.set(customer, answers);
@@ -141,10 +142,10 @@ function toInvoice(invoice: Stripe.Invoice): Invoice {
     status: invoice.status ?? 'draft',
     totalCents: invoice.total,
     currency: invoice.currency,
-    periodStart: new Date(invoice.period_start * 1_000),
-    periodEnd: new Date(invoice.period_end * 1_000),
+    periodStart: instantOf(invoice.period_start),
+    periodEnd: instantOf(invoice.period_end),
     hostedUrl: invoice.hosted_invoice_url ?? null,
     pdfUrl: invoice.invoice_pdf ?? null,
-    createdAt: new Date(invoice.created * 1_000),
+    createdAt: instantOf(invoice.created),
   };
 }

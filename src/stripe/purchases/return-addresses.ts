@@ -1,16 +1,16 @@
-/** Where hosted pages may send people back to: addresses of ours, so that nobody is sent elsewhere in our name. */
+/** Hosted pages may send people back only to our own addresses, so that nobody is sent elsewhere in our name. */
 import { Refusal } from '../../kernel/refusal.ts';
 
 export interface ReturnRules {
-  /** How the world names this installation; asked for each address. */
+  /** The public address of this installation, asked for each time. */
   readonly publicUrl: () => URL;
   readonly origins: readonly string[];
-  /** Local mode: whatever is being developed on this machine. */
+  /** Local mode allows any application that is developed on this machine. */
   readonly anyLoopback: boolean;
 }
 
 const LONGEST = 2_000;
-/** What browsers and parsers read differently: backslashes, spaces and whatever is not printed. */
+/** Characters that browsers and parsers read differently: backslashes, spaces and characters that are not printed. */
 const AMBIGUOUS = /[\\\s\p{Cc}]/u;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
@@ -26,6 +26,6 @@ export function checkReturnAddress(rules: ReturnRules, field: string, address: s
     rules.origins.includes(url.origin) ||
     (rules.anyLoopback && LOOPBACK.test(url.hostname));
   if (!isOurs) throw new Refusal('BAD_USER_INPUT', `${field} must lead back to an origin that is allowed here`);
-  // As it was written: what Stripe fills in stands in braces, which would be escaped.
+  // The address is returned as it was written: Stripe fills in placeholders in braces, which a parser would escape.
   return address;
 }

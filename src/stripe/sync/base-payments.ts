@@ -1,7 +1,7 @@
 /**
- * Base credits come when a period turns, before anybody paid for it (rule 25). Where nobody does they are taken back, and
- * given again when somebody does, be it periods later. Of which ones that holds is noted first: a clawback for another
- * reason is not undone by a payment, and whoever dies in between, anybody goes on from the note.
+ * Base credits are granted when a period begins, before anybody has paid for it (rule 25). If nobody pays, they are clawed
+ * back, and reinstated when somebody pays after all, even periods later. The grant is noted as unpaid before the clawback:
+ * a payment must not undo a clawback for another reason, and any process can go on from the note after a crash.
  */
 import type { Stripe } from 'stripe';
 import type { Grant } from '../../ledger/rules/grants.ts';
@@ -9,27 +9,22 @@ import type { Statements } from '../../ledger/statements.ts';
 import { monthFrom } from '../../ledger/rules/periods.ts';
 import type { SubscriptionState } from '../../ledger/rules/subscription.ts';
 import type { Transfers } from '../../credits/transfers.ts';
-import { baseGrantOf, type Subscriptions } from '../../subscriptions/subscriptions.ts';
+import { baseGrantOf, type InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
+import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
 import type { UnpaidBases } from '../../subscriptions/unpaid-bases.ts';
-import {
-  type Affairs,
-  type BaseLine,
-  failedBasesOf,
-  lateBasesOf,
-  type PaidBase,
-  paidBasesOf,
-  paidSince,
-  periodStartOf,
-} from './provider-state.ts';
+import { instantOf } from '../account/values.ts';
+import { type Affairs, periodStartOf } from './affairs.ts';
+import { type BaseLine, failedBasesOf, lateBasesOf, type PaidBase, paidBasesOf, paidSince } from './paid-lines.ts';
 
 interface Options {
-  readonly subscriptions: Pick<Subscriptions, 'followed' | 'uncredited' | 'credit' | 'reinstate'>;
+  readonly subscriptions: Pick<Subscriptions, 'followed'>;
+  readonly credits: Pick<InvoiceCredits, 'uncredited' | 'credit' | 'reinstate'>;
   readonly unpaid: UnpaidBases;
   readonly transfers: Pick<Transfers, 'clawBack'>;
   readonly history: Pick<Statements, 'grantsByIds'>;
 }
 
-/** For who holds the customer's lock. */
+/** Makes base credits follow their payment. Callers hold the customer's lock. */
 export class BasePayments {
   readonly #options: Options;
 
@@ -38,30 +33,32 @@ export class BasePayments {
   }
 
   /**
-   * Notes what is unpaid of periods that are over: of what the account lets go of now nothing would tell afterwards.
-   * `former`: the subscription as the account has it before it follows; `kept`: the one that it is about to follow.
+   * Notes the unpaid base credits of periods that are over. It runs before the account follows its subscription, because
+   * afterwards nothing tells of a subscription that the account has left.
+   * @param change.former the subscription as the account has it now
+   * @param change.kept the subscription that the account is about to follow
    */
-  async noteLeft(
+  async noteUnpaid(
     billingEntityId: string,
     { former, kept, affairs }: { former: SubscriptionState | null; kept: Stripe.Subscription | null; affairs: Affairs },
   ): Promise<void> {
     const { invoices, subscriptions } = affairs;
     const failed = failedBasesOf(invoices).filter((base) => !isRunning(base, kept));
     const left = failed.map((base) => baseGrantOf(billingEntityId, base));
-    // Where Stripe does not show it any more, it does not show either what was paid for it.
+    // A subscription that Stripe does not list any more is skipped: its payments are not listed either.
     const gone = former?.id === kept?.id ? undefined : subscriptions.find(({ id }) => id === former?.id);
     if (former !== null && gone !== undefined) left.push(...basesUntil(billingEntityId, former, gone));
     const paid = paymentsByGrant(billingEntityId, invoices);
-    const given = await this.#grants(billingEntityId, left);
+    const granted = await this.#grants(billingEntityId, left);
     await this.#options.unpaid.note(
       billingEntityId,
-      given.map(({ id }) => id).filter((id) => !paid.has(id)),
+      granted.map(({ id }) => id).filter((id) => !paid.has(id)),
     );
   }
 
-  /** Makes base credits follow what was paid, where the account has followed its subscription: any number of times. */
+  /** Makes base credits follow their payment, after the account has followed its subscription. Repeating it changes nothing. */
   async settle(billingEntityId: string, affairs: Affairs): Promise<void> {
-    const { subscriptions, unpaid } = this.#options;
+    const { subscriptions, credits, unpaid } = this.#options;
     const followed = await subscriptions.followed(billingEntityId);
     if (followed === null) return;
     const { subscription } = followed;
@@ -75,67 +72,71 @@ export class BasePayments {
       const payment = paid.get(grant.id);
       const isNoted = noted.includes(grant.id);
       if (payment === undefined) {
-        if (isNoted) await this.#takeBack(grant);
+        if (isNoted) await this.#clawBack(grant);
         continue;
       }
       if (isNoted) {
-        await subscriptions.reinstate(billingEntityId, { grantId: grant.id, reason: 'its period was paid' });
+        await credits.reinstate(billingEntityId, { grantId: grant.id, reason: 'its period was paid' });
       }
       await this.#settleUnits({ ...grant, clawed: isNoted ? 0n : grant.clawed }, payment);
-      // Last: until then whoever goes on does all of it again.
+      // The note goes last: after a crash before this line, everything is done again.
       if (isNoted) await unpaid.forget(billingEntityId, grant.id);
     }
-    await this.#giveLate(billingEntityId, { since: paidSince(followed, affairs), affairs });
+    await this.#creditLate(billingEntityId, { since: paidSince(followed, affairs), affairs });
   }
 
   /**
-   * Who does not pay gets no base when the next period turns. What is paid for one that is over counts in the period in
-   * which it is paid. `since`: what was paid before has lapsed.
+   * Credits base credits that were paid after their period. A payer in arrears gets no base credits when the next period
+   * begins; a late payment counts in the period in which it is made.
+   * @param late.since payments before this instant are skipped: their credits have expired
    */
-  async #giveLate(
+  async #creditLate(
     billingEntityId: string,
     { since, affairs }: { readonly since: Date; readonly affairs: Affairs },
   ): Promise<void> {
-    const { subscriptions } = this.#options;
+    const { credits } = this.#options;
     const late = lateBasesOf(affairs)
       .filter(({ paidAt }) => paidAt >= since)
       .map((base) => [baseGrantOf(billingEntityId, base), base] as const);
-    const given = await this.#grants(
+    const granted = await this.#grants(
       billingEntityId,
       late.map(([id]) => id),
     );
-    const due = late
-      .filter(([id]) => !given.some((grant) => grant.id === id))
-      .map(([, { credits, invoiceId, lineId }]) => ({ amount: credits, invoiceId, lineId }));
-    for (const line of await subscriptions.uncredited(billingEntityId, due)) {
-      await subscriptions.credit({ ...line, billingEntityId, source: 'SUBSCRIPTION', reason: null });
+    const paid = late
+      .filter(([id]) => !granted.some((grant) => grant.id === id))
+      .map(([, { credits: amount, invoiceId, lineId }]) => ({ amount, invoiceId, lineId }));
+    for (const line of await credits.uncredited(billingEntityId, paid)) {
+      await credits.credit({ ...line, billingEntityId, source: 'SUBSCRIPTION', reason: null });
     }
   }
 
-  async #takeBack({ billingEntityId, id: grantId, amount, clawed }: Grant): Promise<void> {
+  async #clawBack({ billingEntityId, id: grantId, amount, clawed }: Grant): Promise<void> {
     if (clawed === amount) return;
     const reason = 'its period was not paid';
     await this.#options.transfers.clawBack({ billingEntityId, grantId, target: amount, actor: 'system', reason });
   }
 
-  /** An account that turned before it was told of other units gave a base of the old ones: what was paid for counts. */
+  /**
+   * Makes the grant match the units that were paid. An account whose period began before it heard of a change of units
+   * has granted base credits for the old units.
+   */
   async #settleUnits(
     { billingEntityId, id: grantId, amount, clawed }: Grant,
-    { credits, invoiceId, lineId }: PaidBase,
+    { credits: paid, invoiceId, lineId }: PaidBase,
   ): Promise<void> {
-    const { subscriptions, transfers } = this.#options;
-    if (amount < credits) {
-      const rest = { billingEntityId, source: 'SUBSCRIPTION', amount: credits - amount, invoiceId, lineId } as const;
-      for (const line of await subscriptions.uncredited(billingEntityId, [rest])) {
-        await subscriptions.credit({ ...line, reason: null });
+    const { credits, transfers } = this.#options;
+    if (amount < paid) {
+      const rest = { billingEntityId, source: 'SUBSCRIPTION', amount: paid - amount, invoiceId, lineId } as const;
+      for (const line of await credits.uncredited(billingEntityId, [rest])) {
+        await credits.credit({ ...line, reason: null });
       }
-    } else if (amount - credits > clawed) {
+    } else if (amount - paid > clawed) {
       const reason = 'its period was paid for fewer units';
-      await transfers.clawBack({ billingEntityId, grantId, target: amount - credits, actor: 'system', reason });
+      await transfers.clawBack({ billingEntityId, grantId, target: amount - paid, actor: 'system', reason });
     }
   }
 
-  /** Those of them that were given. */
+  /** Those of the grants that exist. */
   async #grants(billingEntityId: string, ids: readonly string[]): Promise<Grant[]> {
     if (ids.length === 0) return [];
     const found = await this.#options.history.grantsByIds(ids.map((id) => ({ billingEntityId, id })));
@@ -145,18 +146,18 @@ export class BasePayments {
 
 type Invoices = readonly Stripe.Invoice[];
 
-/** The grant of the period that runs; null: none was made yet. */
+/** The grant of the running period's base credits; null: it has not been made yet. */
 function runningBaseOf({ base, periodStart }: SubscriptionState): string | null {
   return base !== null && base.periodStart.getTime() === periodStart.getTime() ? base.grantId : null;
 }
 
-/** Grants that the account may have made since the subscription ended, back from the period that it is in. */
+/** Grants of base credits that the account may have made since the subscription ended, newest first. */
 function basesUntil(
   billingEntityId: string,
   { id: subscriptionId, anchor, periodStart }: SubscriptionState,
   { ended_at: endedAt }: Stripe.Subscription,
 ): string[] {
-  const end = endedAt === null ? periodStart : new Date(endedAt * 1_000);
+  const end = endedAt === null ? periodStart : instantOf(endedAt);
   const starts = [periodStart];
   for (let start = periodStart; start > end; starts.push(start)) {
     start = monthFrom(anchor, new Date(start.getTime() - 1)).start;
@@ -164,7 +165,7 @@ function basesUntil(
   return starts.map((start) => baseGrantOf(billingEntityId, { subscriptionId, periodStart: start }));
 }
 
-/** Whether the period is not over: how the payer stands says then whether it is unpaid. */
+/** Whether the period is not over. The subscription's payment standing then tells whether it is unpaid. */
 function isRunning({ subscriptionId, periodStart }: BaseLine, kept: Stripe.Subscription | null): boolean {
   const start = kept && periodStartOf(kept);
   return start !== null && subscriptionId === kept?.id && periodStart >= start;

@@ -1,30 +1,34 @@
-/** Money that went back, by refund or lost dispute, takes the credits along that it had bought (rule 24). */
+/** Money that goes back, by refund or lost dispute, takes the credits back that it bought (rule 24). */
 import type { Stripe } from 'stripe';
 import type { Transfers } from '../../credits/transfers.ts';
-import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
-import type { StripeClient } from '../client.ts';
-import { baseLineOf, idOf } from './provider-state.ts';
+import type { InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
+import type { StripeClient } from '../account/client.ts';
+import { idOf } from '../account/values.ts';
+import { baseLineOf } from './paid-lines.ts';
 
 interface Options {
   readonly stripe: StripeClient;
-  readonly subscriptions: Pick<Subscriptions, 'grantsFor' | 'reinstate'>;
+  readonly credits: Pick<InvoiceCredits, 'grantsFor' | 'reinstate'>;
   readonly transfers: Pick<Transfers, 'clawBack'>;
 }
 
-/** What of an invoice's money came, and how much of it went back again, in cents. */
+/** How much of an invoice was paid, and how much of that went back, in cents. */
 interface Money {
   readonly paid: number;
   readonly gone: number;
-  /** Some of what had gone came back: a dispute was won, a refund failed. */
+  /** Some of the money that had gone back came again: a dispute was won, or a refund failed. */
   readonly cameBack: boolean;
 }
 
-/** Whether money of the charge went back, or may have gone and come again. */
+/** Whether money of the charge went back, or may have gone back and come again. */
 export function isTouched({ amount_refunded: refunded, disputed }: Stripe.Charge): boolean {
   return refunded > 0 || disputed;
 }
 
-/** For who holds the customer's lock, and has granted what was paid: what is not there cannot be taken back. */
+/**
+ * Claws back and reinstates credits. Callers hold the customer's lock and have granted what was paid: only what was granted
+ * can be clawed back.
+ */
 export class Clawbacks {
   readonly #options: Options;
 
@@ -33,11 +37,11 @@ export class Clawbacks {
   }
 
   /**
-   * Makes credits follow the money of this charge: any number of times, whatever came before.
+   * Makes credits follow the money of this charge. Repeating it changes nothing.
    * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async settle(billingEntityId: string, { payment_intent: intent }: Stripe.Charge): Promise<void> {
-    // Nothing of ours is paid without an invoice.
+    // Everything that we sell has an invoice, and every paid invoice a payment intent.
     if (intent === null) return;
     const payment = { type: 'payment_intent', payment_intent: idOf(intent) } as const;
     const payments = await this.#options.stripe.list('invoice_payment', (sdk, page) =>
@@ -48,12 +52,12 @@ export class Clawbacks {
     }
   }
 
-  /** Stripe does not say which line a refund is of; each gives back its share. */
+  /** Stripe does not tell which line a refund belongs to, so each line gives back its share. */
   async #settleInvoice(billingEntityId: string, invoiceId: string): Promise<void> {
     const { stripe } = this.#options;
     const money = await this.#moneyOf(invoiceId);
     if (money.gone === 0 && !money.cameBack) return;
-    // What a customer had in credit at Stripe paid its part, and stays.
+    // The customer's credit balance at Stripe paid its part, and that part stays.
     const { total } = await stripe.call('invoice', (sdk) => sdk.invoices.retrieve(invoiceId));
     const paid = Math.max(money.paid, total);
     const lines = await stripe.list('line_item', (sdk, page) => sdk.invoices.listLineItems(invoiceId, page));
@@ -64,18 +68,19 @@ export class Clawbacks {
     line: Stripe.InvoiceLineItem,
     { billingEntityId, invoiceId, money }: { billingEntityId: string; invoiceId: string; money: Money },
   ): Promise<void> {
-    const { subscriptions, transfers } = this.#options;
+    const { credits, transfers } = this.#options;
     const { paid, gone, cameBack } = money;
     const base = baseLineOf(line);
-    for (const grant of await subscriptions.grantsFor({ billingEntityId, invoiceId, lineId: line.id, base })) {
+    for (const grant of await credits.grantsFor({ billingEntityId, invoiceId, lineId: line.id, base })) {
       const { grantId, amount, clawed } = grant;
-      // Given for more units than the line charged, because nobody had told of fewer: that is taken back in any case.
+      // The excess was granted for units that the line does not charge, because nobody had told us of fewer units yet. It
+      // is clawed back in any case.
       const excess = base !== null && amount > base.credits ? amount - base.credits : 0n;
       const target = excess + ((amount - excess) * BigInt(gone)) / BigInt(paid);
-      // Other reasons to claw back, such as an unpaid renewal, are not ours to undo.
+      // A clawback for another reason, such as an unpaid renewal, is left as it is.
       const isTooMuch = target < clawed && cameBack;
       if (isTooMuch) {
-        await subscriptions.reinstate(billingEntityId, { grantId, reason: `${invoiceId}: money came back` });
+        await credits.reinstate(billingEntityId, { grantId, reason: `${invoiceId}: money came back` });
       }
       if (target > (isTooMuch ? 0n : clawed)) {
         const reason = `${invoiceId}: ${gone} of ${paid} cents went back`;

@@ -1,18 +1,22 @@
-/** Of two live subscriptions (two Checkouts at once) the older stays; the other one is ended and refunded (rule 26). */
+/** Two Checkouts at once make two live subscriptions. The older one stays; the other one is ended and refunded (rule 26). */
 import type { Stripe } from 'stripe';
 import type { Log } from '../../kernel/log.ts';
-import { orMissing, type StripeClient, StripeRejection } from '../client.ts';
-import { type Affairs, DOUBLE_MARK, idOf, isDouble, subscriptionOf } from './provider-state.ts';
+import { orMissing, type StripeClient, StripeRejection } from '../account/client.ts';
+import { idOf } from '../account/values.ts';
+import { type Affairs, DOUBLE_MARK, isDouble, subscriptionOf } from './affairs.ts';
 
 interface Options {
   readonly stripe: StripeClient;
   readonly log: Log;
 }
 
-/** Why a refund is not needed: there was one, or the bank took the money back. Whoever wins that dispute decides by hand. */
+/**
+ * Stripe's codes that say that no refund is needed: there was one already, or the bank took the money back. People decide
+ * about the money of a dispute that is won.
+ */
 const MONEY_IS_BACK = new Set<string | null>(['charge_already_refunded', 'charge_disputed']);
 
-/** For who holds the customer's lock. */
+/** Ends and refunds second subscriptions. Callers hold the customer's lock. */
 export class Doubles {
   readonly #options: Options;
 
@@ -21,25 +25,26 @@ export class Doubles {
   }
 
   /**
-   * Ends it at once, before it bills anything more, and gives its money back.
-   * @param double the one that goes
-   * @param kept the one that stays; null: it has ended since
+   * Ends a second subscription at once, before it bills anything more, and gives its money back.
+   * @param double the subscription that is undone
+   * @param kept the subscription that stays; null: it has ended since
    * @throws as `refund` does
    */
   async undo(double: Stripe.Subscription, kept: Stripe.Subscription | null, affairs: Affairs): Promise<void> {
     const { stripe, log } = this.#options;
     log.warn({ subscription: double.id, kept: kept?.id }, 'a second subscription is undone');
     for (const { id, status } of affairs.invoices.filter((each) => subscriptionOf(each) === double.id)) {
-      // Or somebody would pay for nothing. One that is paid in this moment is refused, and refunded by who tries again.
+      // A payment of an open invoice would buy nothing. If it is being paid right now, Stripe refuses to void it; the next
+      // sync refunds it.
       if (status === 'open') await stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
     }
-    // Before it ends: whoever goes on from there knows that it is to be refunded.
+    // The mark goes before the end: after a crash in between, the next sync knows that it must refund.
     if (kept !== null) {
       await stripe.call('subscription', (sdk) =>
         sdk.subscriptions.update(double.id, { metadata: { [DOUBLE_MARK]: kept.id } }),
       );
     }
-    // null: it has ended meanwhile.
+    // A subscription that has ended meanwhile is missing here.
     await orMissing(
       stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(double.id, { invoice_now: false, prorate: false })),
     );
@@ -47,9 +52,10 @@ export class Doubles {
   }
 
   /**
-   * Gives back what is left of those that were undone: whoever ended one may have died since, and banks send refunds back.
-   * @throws StripeRejection of a refund; Error where it had been paid period by period, which was nobody's mistake at a
-   *   Checkout: people must decide
+   * Refunds what is left of all subscriptions that were undone. A process may have died between the end and the refund, and
+   * banks send refunds back.
+   * @throws StripeRejection where Stripe refuses a refund; Error where the subscription was paid period by period: that is no
+   *   mistake at a Checkout, and people must decide
    */
   async refund(affairs: Affairs): Promise<void> {
     const undone = affairs.subscriptions.filter((each) => isDouble(each) && each.ended_at !== null);
@@ -77,7 +83,7 @@ export class Doubles {
   async #refund(intent: string): Promise<void> {
     const { stripe, log } = this.#options;
     try {
-      // Without a key of ours, under which Stripe would repeat a refusal for a day. What is refunded is so once.
+      // No idempotency key: under a key, Stripe would repeat a refusal for a day. Stripe itself refunds a payment only once.
       await stripe.call('refund', (sdk) => sdk.refunds.create({ payment_intent: intent, reason: 'duplicate' }));
     } catch (error) {
       if (error instanceof StripeRejection && MONEY_IS_BACK.has(error.code)) return;

@@ -1,30 +1,23 @@
 /**
- * The one way in which our state follows Stripe's: everything of a customer is fetched, and written, under the customer's
- * lock. Events, the success page and whoever reconciles all come here, so that none of them must be right about anything.
+ * The only way in which our state follows Stripe's: everything of a customer is fetched and written under the customer's
+ * lock. Events, the success page and the reconciler all end here, so that none of them has to be right about anything.
  */
 import type { Stripe } from 'stripe';
 import type { Exclusive, Lock } from '../../db/advisory-lock.ts';
 import type { Log } from '../../kernel/log.ts';
+import type { InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
+import type { PendingPayments } from '../../subscriptions/pending-payments.ts';
 import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
 import { tryAll } from '../../kernel/try-all.ts';
 import type { BasePayments } from './base-payments.ts';
 import { type Clawbacks, isTouched } from './clawbacks.ts';
-import { isMissing, orMissing, type StripeClient } from '../client.ts';
-import type { Customers } from '../customers.ts';
+import { isMissing, orMissing, type StripeClient } from '../account/client.ts';
+import type { Customers } from '../account/customers.ts';
+import { idOf } from '../account/values.ts';
+import { type Affairs, chooseSubscription, planItemOf } from './affairs.ts';
 import type { Doubles } from './doubles.ts';
-import {
-  type Affairs,
-  chooseSubscription,
-  idOf,
-  paidBaseOf,
-  type PaidLine,
-  paidLinesOf,
-  paidSince,
-  pendingOf,
-  planItemOf,
-  paymentStandingOf,
-  wantedOf,
-} from './provider-state.ts';
+import { paidBaseOf, type PaidLine, paidLinesOf, paidSince } from './paid-lines.ts';
+import { paymentStandingOf, pendingPaymentOf, providerSubscriptionOf } from './provider-subscription.ts';
 
 interface Options {
   readonly stripe: StripeClient;
@@ -33,14 +26,17 @@ interface Options {
   readonly clawbacks: Clawbacks;
   readonly doubles: Doubles;
   readonly exclusive: Exclusive;
-  readonly subscriptions: Subscriptions;
-  /** Told when something of a customer may have changed. */
+  readonly subscriptions: Pick<Subscriptions, 'follow' | 'followed'>;
+  readonly credits: Pick<InvoiceCredits, 'credit' | 'uncredited'>;
+  readonly pendingPayments: Pick<PendingPayments, 'note'>;
+  /** Called when something of a customer may have changed. */
   readonly onSynced: (customerId: string) => void;
   readonly log: Log;
 }
 
-/** What Stripe says of the subscription that counts, and of everything else. */
+/** What the account is to follow. */
 interface Following {
+  /** The subscription that counts; null: there is none. */
   readonly kept: Stripe.Subscription | null;
   readonly schedule: Stripe.SubscriptionSchedule | null;
   readonly affairs: Affairs;
@@ -54,21 +50,21 @@ export class CustomerSync {
   }
 
   /**
-   * Makes our state what Stripe's says. Customers that are nobody's here are left alone.
+   * Makes our state follow Stripe's. A customer without a billing entity here is left alone.
    * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async sync(customerId: string): Promise<void> {
     await this.holding(customerId, (lock) => this.syncHeld(customerId, lock));
   }
 
-  /** The same, after something happened to the money of a charge, be it only that a refund of it failed. */
+  /** Syncs the customer of a charge whose money moved, for example because a refund of it failed. */
   async syncCharge(chargeId: string): Promise<void> {
     const { stripe, clawbacks, customers } = this.#options;
     const charge = await orMissing(stripe.call('charge', (sdk) => sdk.charges.retrieve(chargeId)));
     const customerId = charge?.customer == null ? null : idOf(charge.customer);
     if (customerId === null) return;
     await this.holding(customerId, async (lock) => {
-      // Also of a customer who was deleted since: what the money had bought goes back with it.
+      // A customer who was deleted since counts too: the credits go back with the money that bought them.
       const billingEntityId = (await customers.entityOf(customerId)) ?? (await customers.ownerOf(customerId));
       if (billingEntityId === null) return;
       await tryAll([
@@ -79,7 +75,7 @@ export class CustomerSync {
     });
   }
 
-  /** Lets go of a customer if it was deleted at Stripe, when our state has followed that. */
+  /** Forgets a customer that was deleted at Stripe, after our state has followed the deletion. */
   async forgetDeleted(customerId: string): Promise<void> {
     const { customers } = this.#options;
     await this.holding(customerId, async (lock) => {
@@ -89,19 +85,19 @@ export class CustomerSync {
     });
   }
 
-  /** Runs `work` when nobody else does anything for this customer: what is fetched and what is written belong together. */
+  /** Runs `work` under the customer's lock, so that what is fetched and what is written belong together. */
   holding<T>(customerId: string, work: (lock: Lock) => Promise<T>): Promise<T> {
     return this.#options.exclusive.run(`customer ${customerId}`, work);
   }
 
-  /** Syncs, for who holds the customer's lock. */
+  /** Syncs a customer. Callers hold the customer's lock. */
   async syncHeld(customerId: string, lock: Lock): Promise<void> {
     await this.#syncHeld(customerId, lock, (undoing) => undoing);
   }
 
   /**
-   * The same, for who waits for an answer: that a second subscription cannot be undone is no failure of theirs. It is told,
-   * and tried again with the next event.
+   * Syncs a customer for a caller who waits for an answer. A second subscription that cannot be undone is logged and tried
+   * again with the next event; it does not fail the caller.
    */
   async answerHeld(customerId: string, lock: Lock): Promise<void> {
     const { log } = this.#options;
@@ -119,7 +115,7 @@ export class CustomerSync {
     const schedule = kept === null ? Promise.resolve(null) : this.#scheduleOf(kept);
     await Promise.allSettled([schedule]);
     await lock.check();
-    // What cannot be followed, or not be refunded, is no reason to keep from a payer what else they paid for.
+    // One step that fails must not keep from a payer what else they paid for.
     await tryAll([
       async () => this.#follow(billingEntityId, { kept, schedule: await schedule, affairs }),
       () => this.#credit(billingEntityId, affairs),
@@ -150,7 +146,8 @@ export class CustomerSync {
       ]);
       return { subscriptions, charges, invoices: await Promise.all(invoices.map((each) => this.#withAllLines(each))) };
     } catch (error) {
-      // Nothing is there of who was deleted. Of whom Stripe does not know at all it was perhaps another account that knew.
+      // A deleted customer has nothing left. A customer whom Stripe does not know at all may belong to another account of
+      // Stripe's, and says nothing about ours.
       if (isMissing(error) && (await customers.isDeleted(customer))) {
         return { subscriptions: [], invoices: [], charges: [] };
       }
@@ -158,7 +155,7 @@ export class CustomerSync {
     }
   }
 
-  /** A list of invoices has the first lines of each. */
+  /** A list of invoices has only the first lines of each. */
   async #withAllLines(invoice: Stripe.Invoice): Promise<Stripe.Invoice> {
     if (!invoice.lines.has_more) return invoice;
     const data = await this.#options.stripe.list('line_item', (sdk, page) =>
@@ -167,7 +164,7 @@ export class CustomerSync {
     return { ...invoice, lines: { ...invoice.lines, data, has_more: false } };
   }
 
-  /** What is to come of the subscription; null: it goes on as it is. */
+  /** The schedule of the subscription; null: the subscription goes on as it is. */
   async #scheduleOf({ schedule }: Stripe.Subscription): Promise<Stripe.SubscriptionSchedule | null> {
     if (schedule === null) return null;
     const id = idOf(schedule);
@@ -175,30 +172,36 @@ export class CustomerSync {
   }
 
   async #follow(billingEntityId: string, { kept, schedule, affairs }: Following): Promise<void> {
-    const { subscriptions, basePayments, log } = this.#options;
+    const { subscriptions, pendingPayments, basePayments, log } = this.#options;
     const { invoices } = affairs;
     const former = (await subscriptions.followed(billingEntityId))?.subscription ?? null;
     if (kept !== null && paymentStandingOf(kept.status) === null) {
-      log.warn({ subscription: kept.id, status: kept.status }, 'a status that is not known here: as it stood before');
+      log.warn(
+        { subscription: kept.id, status: kept.status },
+        'Stripe has a status that is not known here; the payment standing stays as it was',
+      );
     }
-    await basePayments.noteLeft(billingEntityId, { former, kept, affairs });
+    await basePayments.noteUnpaid(billingEntityId, { former, kept, affairs });
     const plan = kept && planItemOf(kept);
-    const providerSubscription = kept && plan && wantedOf(kept, { plan, schedule, invoices, former });
+    const providerSubscription = kept && plan && providerSubscriptionOf(kept, { plan, schedule, invoices, former });
     const paidUnits = (kept && paidBaseOf(kept, invoices))?.units ?? 0;
     await subscriptions.follow(billingEntityId, { providerSubscription, paidUnits });
-    await subscriptions.notePending(billingEntityId, kept && pendingOf(kept, invoices));
+    await pendingPayments.note(billingEntityId, kept && pendingPaymentOf(kept, invoices));
     await basePayments.settle(billingEntityId, affairs);
   }
 
-  /** What was paid besides; of prorations those that were paid in the period that runs, since their credits end with it. */
+  /**
+   * Credits purchases and prorations. A proration counts only in the period in which it was paid, because its credits expire
+   * with that period.
+   */
   async #credit(billingEntityId: string, affairs: Affairs): Promise<void> {
-    const { subscriptions } = this.#options;
+    const { subscriptions, credits } = this.#options;
     const followed = await subscriptions.followed(billingEntityId);
     const since = followed && paidSince(followed, affairs);
     const isOver = ({ paidAt }: PaidLine): boolean => paidAt !== null && (since === null || paidAt < since);
-    const due = paidLinesOf(affairs)
+    const paid = paidLinesOf(affairs)
       .filter((line) => !isOver(line))
       .map((line) => ({ ...line, billingEntityId, reason: null }));
-    for (const line of await subscriptions.uncredited(billingEntityId, due)) await subscriptions.credit(line);
+    for (const line of await credits.uncredited(billingEntityId, paid)) await credits.credit(line);
   }
 }

@@ -1,27 +1,40 @@
-import type { StripeEvent } from './inbox.ts';
+/** An event of Stripe's, as much of it as is kept. */
+export interface StripeEvent {
+  /** Stripe's own id. */
+  readonly id: string;
+  /** For example `invoice.paid`. Stripe may send any type. */
+  readonly type: string;
+  /** An event of v2 is a notification: it names only what it concerns. */
+  readonly thin: boolean;
+  /** The object that the event is about, for example an invoice. */
+  readonly objectId: string | null;
+  readonly customerId: string | null;
+  /** Stripe's time. */
+  readonly createdAt: Date;
+}
 
-/** What is done when Stripe tells of something. Handlers run inside jobs: what throws is tried again, and must bear it. */
+/** Handles an event inside a job. A handler that throws is tried again, so it must bear repetition. */
 export type EventHandler = (event: StripeEvent) => Promise<void>;
 
 /**
- * Who wants to know of which events. An event that nobody wants to know of is handled by that: Stripe invents new types,
- * and none of them may stop the queue.
+ * The subscribers to events. An event without a subscriber counts as handled: Stripe invents new types, and none of them
+ * may stop the queue.
  */
 export class StripeEvents {
   readonly #byType = new Map<string, EventHandler[]>();
   readonly #ofCustomers: ((customerId: string) => Promise<void>)[] = [];
 
-  /** Calls `handler` for events of this very type, thin or not. */
+  /** Subscribes to events of exactly this type, thin or not. */
   on(type: string, handler: EventHandler): void {
     this.#byType.set(type, [...(this.#byType.get(type) ?? []), handler]);
   }
 
-  /** Calls `handler` when something happened to a customer, once for all events that are there by then. */
+  /** Subscribes to customers to whom something happened: one call for all events that are there by then. */
   onCustomer(handler: (customerId: string) => Promise<void>): void {
     this.#ofCustomers.push(handler);
   }
 
-  /** Before `handle` of its events. */
+  /** Callers run it before `handle` of the customer's events. */
   async handleCustomer(customerId: string): Promise<void> {
     for (const handler of this.#ofCustomers) await handler(customerId);
   }

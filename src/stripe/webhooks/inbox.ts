@@ -1,24 +1,10 @@
-/** The inbox of webhooks: every event once, and a job for whom it concerns until it has been handled. */
+/** The inbox of webhooks: each event is kept once, and has a job until it has been handled. */
 import { z } from 'zod';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Database } from '../../db/database.ts';
 import type { Jobs } from '../../jobs/jobs.ts';
 import { tryAll } from '../../kernel/try-all.ts';
-import type { StripeEvents } from './events.ts';
-
-/** What of an event is kept. */
-export interface StripeEvent {
-  /** Stripe's. */
-  readonly id: string;
-  /** Such as `invoice.paid`; Stripe may send any. */
-  readonly type: string;
-  /** Of v2: a notification that says nothing but whom and what it concerns. */
-  readonly thin: boolean;
-  /** What it is about: an invoice, a subscription. */
-  readonly objectId: string | null;
-  readonly customerId: string | null;
-  readonly createdAt: Date;
-}
+import type { StripeEvent, StripeEvents } from './events.ts';
 
 interface Options {
   readonly database: Database;
@@ -33,10 +19,10 @@ const FORGET = 'stripe.forget_events';
 const EVENT = z.object({ event: z.string() });
 const CUSTOMER = z.object({ customer: z.string() });
 
-/** Stripe sends an event again for up to three days by itself, and for thirty when somebody asks for it. */
+/** Stripe repeats an event for up to three days by itself, and for thirty days when somebody asks for it. */
 const REMEMBERED_DAYS = 60;
 
-/** Events without a job that are given one at a time. */
+/** How many events without a job get one in one sweep. */
 const SWEPT_AT_ONCE = 500;
 
 export class Inbox {
@@ -56,9 +42,9 @@ export class Inbox {
   }
 
   /**
-   * Takes an event that is certainly Stripe's. When this resolves it is on disk, and will be handled even if the process
-   * dies now; so Stripe may be told.
-   * @returns whether nobody had told of it before
+   * Takes an event whose signature was checked. When this resolves, the event is on disk and will be handled even if the
+   * process dies now, so Stripe may be told that it arrived.
+   * @returns whether the event is new
    */
   async take(event: StripeEvent): Promise<boolean> {
     const { database, clock } = this.#options;
@@ -69,13 +55,13 @@ export class Inbox {
         values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do nothing`,
       values: [id, type, thin, objectId, customerId, createdAt, clock.now()],
     });
-    // Delivered before; it may still be that no job came of it.
+    // A process may have died between the row and the job, so an event that is repeated gets its job.
     const isNew = rowCount !== 0;
     if (isNew || (await this.#isOpen(id))) await this.#enqueue(event);
     return isNew;
   }
 
-  /** When Stripe made the newest event of which anybody told; null: nobody has told of any. */
+  /** The time at which Stripe made the newest event that arrived; null: none has arrived. */
   async newest(): Promise<Date | null> {
     const { rows } = await this.#options.database.query<{ newest: Date | null }>(
       'select max(created_at) as newest from stripe_event where not thin',
@@ -83,7 +69,7 @@ export class Inbox {
     return rows[0]?.newest ?? null;
   }
 
-  /** Events that nobody has handled yet. */
+  /** The number of events that have not been handled yet. */
   async unprocessed(): Promise<number> {
     const { rows } = await this.#options.database.query<{ count: number }>(
       'select count(*)::int as count from stripe_event where processed_at is null',
@@ -91,7 +77,7 @@ export class Inbox {
     return rows[0]?.count ?? 0;
   }
 
-  /** Gives events a job that have none, because a process died between the two. */
+  /** Adds jobs for events that have none, because a process died between the row and the job. */
   async sweep(): Promise<void> {
     const { rows } = await this.#options.database.query<{ id: string; customer_id: string | null }>(
       `select e.id, e.customer_id from stripe_event e
@@ -110,8 +96,8 @@ export class Inbox {
   }
 
   /**
-   * Of one customer there is one job for all events: they come in swarms, and all of them come to fetching the same
-   * things. One that runs already is done again, because it may have looked before this event was there.
+   * Adds one job for all events of a customer: they come in swarms, and each would fetch the same things. A job that runs
+   * already is run again, because it may have looked before this event was there.
    */
   async #enqueue({ id, customerId }: Pick<StripeEvent, 'id' | 'customerId'>): Promise<void> {
     const { jobs } = this.#options;
@@ -143,8 +129,8 @@ export class Inbox {
   }
 
   /**
-   * What is there when this begins. One event that cannot be handled is in nobody's way; while the customer cannot be
-   * followed, all of them are handled again.
+   * Handles the events that are there when it begins. An event that cannot be handled does not keep the others back. While
+   * the customer cannot be followed, all of its events stay open and are handled again.
    */
   async #handleAllOf(customerId: string): Promise<void> {
     const { rows } = await this.#options.database.query<EventRow>(

@@ -1,9 +1,9 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
 /**
- * The inbox: events that Stripe delivered, so that migrations are checked against it. Written by `inbox.ts`. Of an event it
- * keeps whom and what it concerns and not what it says: state is always fetched, and names and addresses stay at Stripe.
- * Its key is Stripe's, because an event must be known before anybody knows which billing entity it concerns.
+ * The inbox: events that Stripe delivered. A row keeps whom and what an event concerns, but not what it says: state is
+ * always fetched, and names and addresses stay at Stripe. The key is Stripe's, and the table has no billing entity, because
+ * an event must be kept before anybody knows which entity it concerns.
  */
 export const StripeEventRow = defineEntity({
   name: 'StripeEvent',

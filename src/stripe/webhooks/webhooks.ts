@@ -1,18 +1,18 @@
-/** Tells what Stripe sent from what somebody else did. */
+/** Checks that a delivery was sent by Stripe. */
 import { Stripe } from 'stripe';
 import type { Clock } from '../../kernel/clock.ts';
-import type { StripeClient } from '../client.ts';
-import type { StripeEvent } from './inbox.ts';
+import type { StripeClient } from '../account/client.ts';
+import type { StripeEvent } from './events.ts';
 
-/** Seconds that the time of a signature may lie away, in either direction. */
+/** How far the time of a signature may lie from ours, in either direction. */
 const TOLERANCE_S = 300;
 
-/** Why a delivery is turned away, in words for who set the endpoint up. */
+/** A delivery is turned away. The message is for the person who set the endpoint up. */
 export class WebhookRejection extends Error {
   override readonly name = 'WebhookRejection';
 }
 
-/** Which kind of delivery a route takes. */
+/** The kind of delivery that a route takes: events of v1, or thin events of v2. */
 export type WebhookKind = 'snapshot' | 'thin';
 
 export class WebhookVerifier {
@@ -20,7 +20,7 @@ export class WebhookVerifier {
   readonly #secrets: readonly string[];
   readonly #clock: Clock;
 
-  /** @param options.secrets any of them may have signed: one is being replaced by another, and each endpoint has its own */
+  /** @param options.secrets any of them may have signed: each endpoint has its own, and a secret may be in replacement */
   constructor(options: { stripe: StripeClient; secrets: readonly string[]; clock: Clock }) {
     this.#signatures = options.stripe.signatures;
     this.#secrets = options.secrets;
@@ -28,14 +28,14 @@ export class WebhookVerifier {
   }
 
   /**
-   * The event in these very bytes; written anew, the same JSON has another signature.
-   * @throws WebhookRejection when it is not signed by one of our secrets, at about this time, or is of the other kind
+   * The event in a body. The body must be the very bytes that arrived: the same JSON written anew has another signature.
+   * @throws WebhookRejection when it is not signed by one of our secrets at about this time, or is of the other kind
    */
   verify(kind: WebhookKind, body: Buffer, signature: string | undefined): StripeEvent {
     if (signature === undefined) throw new WebhookRejection('there is no Stripe-Signature');
     const now = this.#clock.now().getTime();
     const ageS = now / 1000 - signedAt(signature);
-    // The SDK looks for old signatures only, and for those only when it has hashed the body.
+    // The SDK refuses only old signatures, and only after it has hashed the body.
     if (ageS < -TOLERANCE_S) throw new WebhookRejection('the signature is of the future');
     if (ageS > TOLERANCE_S + 1) throw new WebhookRejection('the signature is too old');
     for (const secret of this.#secrets) {
@@ -46,7 +46,7 @@ export class WebhookVerifier {
               this.#signatures.webhooks.constructEvent(body, signature, secret, TOLERANCE_S, undefined, now),
             );
       } catch (error) {
-        // Signed by another one, perhaps. Whatever else is thrown comes after the signature was found to be good.
+        // Another secret may have signed it. Any other error comes after the signature was found to be good.
         if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) {
           throw new WebhookRejection(`this is no ${kind} event`, { cause: error });
         }
@@ -56,13 +56,13 @@ export class WebhookVerifier {
   }
 }
 
-/** The time that is signed; of several the last, as the SDK takes them. */
+/** The time that is signed. Of several times the last one counts, as in the SDK. */
 function signedAt(signature: string): number {
   const times = signature.split(',').filter((part) => part.startsWith('t='));
   return Number.parseInt(times.at(-1)?.slice(2) ?? '', 10);
 }
 
-/** Read without trust in the SDK's types: any field may be missing from a type of event that Stripe invents tomorrow. */
+/** Reads an event of v1. The SDK's types are not trusted: a type of event that Stripe invents tomorrow may lack any field. */
 export function snapshotEvent(event: Stripe.Event): StripeEvent {
   const { id, object, type, created, data } = event as unknown as Json;
   if (object !== 'event' || typeof id !== 'string' || typeof type !== 'string' || typeof created !== 'number') {
@@ -100,7 +100,7 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-/** An id, or an object that was put in its place. */
+/** The id of a reference, which may be an object in the place of its id. */
 function referenceOf(value: unknown): string | null {
   return textOf(value) ?? textOf(jsonOf(value)['id']);
 }

@@ -1,7 +1,7 @@
-/** Stripe as this process reaches it. Nobody else makes an SDK client, and every call goes through `call` or `list`. */
+/** The only SDK client of Stripe's. Every call goes through `call`, `list` or `pages`. */
 import { Stripe } from 'stripe';
-import type { Log } from '../kernel/log.ts';
-import { Refusal } from '../kernel/refusal.ts';
+import type { Log } from '../../kernel/log.ts';
+import { Refusal } from '../../kernel/refusal.ts';
 
 export interface StripeAddress {
   readonly secretKey: string;
@@ -9,23 +9,23 @@ export interface StripeAddress {
   readonly apiBase: URL | null;
 }
 
-/** What Stripe's objects and the code here agree on. Moving it is a change of its own: read Stripe's changelog first. */
+/** The API version that this code is written for. Read Stripe's changelog before you move it. */
 const API_VERSION = '2026-10-28.endive';
 
-/** Together with the retries well below what a job, or a person at a page, may wait. */
+/** Together with the retries, this stays well below what a job, or a person at a page, may wait. */
 const TIMEOUT_MS = 8_000;
 const NETWORK_RETRIES = 2;
 
 /**
  * Stripe understood a call and said no: a card was declined, an object does not exist, a parameter is wrong. Callers catch
- * the codes they know; whatever they do not know is a bug of theirs.
+ * the codes that they expect; any other code is a bug of theirs.
  */
 export class StripeRejection extends Error {
   override readonly name = 'StripeRejection';
-  /** As Stripe names it: `invalid_request_error`, `card_error`, `idempotency_error`. */
+  /** Stripe's own name: `invalid_request_error`, `card_error`, `idempotency_error`. */
   readonly type: string;
   readonly statusCode: number | null;
-  /** Such as `resource_missing`; null where Stripe gives none. */
+  /** For example `resource_missing`; null where Stripe gives none. */
   readonly code: string | null;
   readonly declineCode: string | null;
   readonly param: string | null;
@@ -42,24 +42,24 @@ export class StripeRejection extends Error {
   }
 }
 
-/** Anything that Stripe answers with. */
+/** Any object of Stripe's. */
 interface Answered {
   readonly object: string;
 }
 
-/** Anything that Stripe has lists of. */
+/** Any object that Stripe has lists of. */
 interface Listed extends Answered {
   readonly id: string;
 }
 
-/** Asks for one page of a list. */
+/** Fetches one page of a list. */
 type PageOf<T> = (sdk: Stripe, page: Page) => Promise<Stripe.ApiList<T>>;
 
-/** The SDK's client behind the checks that it leaves out. */
+/** The SDK's client, with the checks that it lacks. */
 export class StripeClient {
   readonly #sdk: Stripe;
   readonly #log: Log;
-  /** A test key's, or a live one's. */
+  /** Whether the key is a live one, and not a test key. */
   readonly livemode: boolean;
 
   constructor({ secretKey, apiBase }: StripeAddress, log: Log) {
@@ -79,10 +79,10 @@ export class StripeClient {
   }
 
   /**
-   * Makes one call. What comes back must be the `object` that is expected: an error status whose JSON has no `error`, as
-   * proxies answer, resolves in the SDK as if it had succeeded.
-   * @throws Refusal PAYMENT_PROVIDER_ERROR when Stripe is away or does not let us in. Whether it carried the call out is
-   *   then unknown: try again with the same idempotency key.
+   * Makes one call. The answer must be the expected `object`: in the SDK, an error status whose JSON has no `error`, as
+   * proxies answer, resolves as if the call had succeeded.
+   * @throws Refusal PAYMENT_PROVIDER_ERROR when Stripe is away or does not let us in. It is then unknown whether Stripe
+   *   carried the call out: try again with the same idempotency key.
    * @throws StripeRejection when Stripe said no
    */
   async call<T extends Answered>(object: T['object'], work: (sdk: Stripe) => Promise<T>): Promise<T> {
@@ -94,7 +94,7 @@ export class StripeClient {
   }
 
   /**
-   * All objects of a list. `work` asks for one page and passes `page` on to Stripe:
+   * Fetches all objects of a list. `work` asks for one page and passes `page` on to Stripe:
    * `list('price', (sdk, page) => sdk.prices.list({ active: true, ...page }))`. @throws as `call` does
    */
   async list<T extends Listed>(object: T['object'], work: PageOf<T>): Promise<T[]> {
@@ -103,7 +103,7 @@ export class StripeClient {
     return found;
   }
 
-  /** The same a page at a time, of a list that may be long. @throws as `call` does */
+  /** Fetches a list page by page, for lists that may be long. @throws as `call` does */
   async *pages<T extends Listed>(object: T['object'], work: PageOf<T>): AsyncGenerator<T[], void, undefined> {
     for (let page: Page = { limit: MOST_OF_A_PAGE }; ;) {
       const { data, has_more: hasMore } = await this.call('list', async (sdk) => {
@@ -117,14 +117,14 @@ export class StripeClient {
     }
   }
 
-  /** The SDK's checks of webhooks, which call nobody. */
+  /** The SDK's checks of webhooks. They make no call. */
   get signatures(): Pick<Stripe, 'parseEventNotification' | 'webhooks'> {
     return this.#sdk;
   }
 
   /**
-   * Sorted by what can be done about it: try again, or read the answer. What is neither passes. Callers of the API are told
-   * nothing of what went wrong: keys, addresses and the like stand in the log.
+   * Sorts a failure by what can be done about it: try again (a Refusal), or read the answer (a StripeRejection). Any other
+   * error is passed on. A Refusal tells callers of the API no details, because keys and addresses may stand in them.
    */
   #failureOf(error: unknown): unknown {
     if (!isFailureOfStripe(error)) {
@@ -138,7 +138,7 @@ export class StripeClient {
   }
 }
 
-/** What a call answers; null: there is no such thing at Stripe. */
+/** The answer of a call; null: Stripe has no such object. */
 export async function orMissing<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;
@@ -148,20 +148,20 @@ export async function orMissing<T>(answer: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Whether Stripe says that there is no such thing. */
+/** Whether Stripe says that it has no such object. */
 export function isMissing(error: unknown): boolean {
   return error instanceof StripeRejection && error.code === 'resource_missing';
 }
 
-/** Whether Stripe did not answer as it should; whether it carried a call out is then unknown. */
+/** Whether Stripe did not answer as it should. It is then unknown whether it carried the call out. */
 export function isAway(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'PAYMENT_PROVIDER_ERROR';
 }
 
-/** Customers in a row with whom Stripe did not answer: it is away, and not only for them. */
+/** After this many customers in a row for whom Stripe did not answer, Stripe counts as away. */
 export const AWAY_AFTER = 3;
 
-/** Where a page of a list begins, in Stripe's words. */
+/** Length and beginning of a page, in Stripe's words. */
 export interface Page {
   readonly limit: number;
   readonly starting_after?: string;
@@ -176,12 +176,12 @@ function asserted<T extends Answered>(answer: T, object: T['object']): T {
   throw new UnexpectedAnswer(`expected Stripe's ${object}, got ${answer.object} with ${status}`);
 }
 
-/** It was not Stripe that answered. */
+/** Something other than Stripe answered. */
 class UnexpectedAnswer extends Error {
   override readonly name = 'UnexpectedAnswer';
 }
 
-/** Stripe is away, busy, or does not let us in; as opposed to: it answered no. */
+/** Whether Stripe is away, busy, or does not let us in, as opposed to an answer that says no. */
 function isFailureOfStripe(error: unknown): boolean {
   if (error instanceof UnexpectedAnswer) return true;
   if (!(error instanceof Stripe.errors.StripeError)) return false;
@@ -191,9 +191,9 @@ function isFailureOfStripe(error: unknown): boolean {
     error instanceof Stripe.errors.StripeRateLimitError ||
     error instanceof Stripe.errors.StripeAuthenticationError ||
     error instanceof Stripe.errors.StripePermissionError ||
-    // Without one it was no answer of Stripe's: JSON that could not be read, for example.
+    // An answer without a status is not Stripe's, for example JSON that could not be read.
     statusCode === undefined ||
-    // The same key, or the same object, is being worked on by another call.
+    // Another call is working on the same key or the same object.
     statusCode === 409 ||
     statusCode >= 500
   );

@@ -1,8 +1,8 @@
-/** Which events make our state follow Stripe's. None of them is believed: all is fetched. */
-import { orMissing, type StripeClient } from '../client.ts';
-import type { StripeEvents } from './events.ts';
-import { idOf } from '../sync/provider-state.ts';
-import type { CustomerSync } from '../sync/sync.ts';
+/** The events that make our state follow Stripe's. What an event says is not used: everything is fetched. */
+import { orMissing, type StripeClient } from '../account/client.ts';
+import { idOf } from '../account/values.ts';
+import type { StripeEvents } from '../webhooks/events.ts';
+import type { CustomerSync } from './sync.ts';
 
 interface Options {
   readonly events: StripeEvents;
@@ -15,7 +15,7 @@ const DISPUTES = ['created', 'updated', 'closed', 'funds_withdrawn', 'funds_rein
   (what) => `charge.dispute.${what}`,
 );
 
-/** Refunds and disputes name no customer, and only their charge. */
+/** Subscribes the sync to events. Refunds and disputes name only their charge, and no customer. */
 export function followEvents({ events, stripe, sync }: Options): void {
   events.onCustomer((customerId) => sync.sync(customerId));
   events.on('customer.deleted', async ({ customerId }) => {

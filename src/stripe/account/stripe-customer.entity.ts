@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** Which customer of Stripe's an entity is. The directory leads back from the customer (`STRIPE_CUSTOMER`). */
+/** The customer that an entity is at Stripe. The directory leads from the customer to the entity (`STRIPE_CUSTOMER`). */
 export const StripeCustomerRow = defineEntity({
   name: 'StripeCustomer',
   tableName: 'stripe_customer',

@@ -1,8 +1,8 @@
-/** Billing entities as customers of Stripe's: one each, made before anything is bought. */
-import type { Database } from '../db/database.ts';
+/** The customers that billing entities are at Stripe: one each, made before anything is bought. */
+import type { Database } from '../../db/database.ts';
 import { orMissing, type StripeClient } from './client.ts';
 
-/** Who pays, as Stripe is told. */
+/** A billing entity that pays. */
 export interface Payer {
   readonly billingEntityId: string;
   readonly externalId: string;
@@ -16,7 +16,7 @@ interface Options {
 
 const NAMESPACE = 'STRIPE_CUSTOMER';
 const PAGE = 500;
-/** Metadata by which a customer says whose it is: found again when our own note of it was lost. */
+/** The metadata key of a customer that names its billing entity, so that it is found again if our own row was lost. */
 const ENTITY_MARK = 'billing_entity_id';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -37,7 +37,7 @@ export class Customers {
     return rows[0]?.customer_id ?? null;
   }
 
-  /** Every customer there is, in the order of their entities' ids, a page at a time. */
+  /** All customers, in the order of their entities' ids. They are read a page at a time. */
   async *all(): AsyncGenerator<{ billingEntityId: string; customerId: string }, void, undefined> {
     for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
       const { rows } = await this.#options.database.query<{ billing_entity_id: string; customer_id: string }>(
@@ -52,8 +52,8 @@ export class Customers {
   }
 
   /**
-   * The entity's customer, made now if there is none. The key of the call is the entity's, and what is said with it never
-   * changes: however often it is tried, and whatever answer was lost, Stripe makes one.
+   * The entity's customer, made now if there is none. The idempotency key is the entity's, and the parameters never change,
+   * so that Stripe makes one customer however often the call is repeated.
    * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async ensure({ billingEntityId, externalId, name }: Payer): Promise<string> {
@@ -67,9 +67,9 @@ export class Customers {
           { idempotencyKey: key },
         ),
       );
-      // A call of its own, because names change; and before it is known here, so that nobody stays without one.
+      // The name goes in a call of its own, because names change. It goes before our row, so that no customer stays without.
       if (await this.rename(id, name)) return this.#note(billingEntityId, id);
-      // Somebody deleted it since it was made, and Stripe repeats the answer of then.
+      // Somebody has deleted the customer since, and Stripe only repeats its answer under the old key.
       key = `tollgate-customer-${billingEntityId}-after-${id}`;
     }
   }
@@ -82,8 +82,8 @@ export class Customers {
   }
 
   /**
-   * Lets go of a customer that was deleted at Stripe, when our state has followed: who pays again becomes another one. The
-   * directory goes on knowing whose it was, because money may still go back.
+   * Forgets a customer that was deleted at Stripe, after our state has followed: an entity that pays again becomes another
+   * customer. The directory keeps the old one, because its money may still go back.
    */
   async forget(customerId: string): Promise<void> {
     await this.#options.database.query(
@@ -92,7 +92,7 @@ export class Customers {
     );
   }
 
-  /** Whose customer it is, or was; null: nobody's here. */
+  /** The entity whose customer it is, or was; null: there is none here. */
   async ownerOf(customerId: string): Promise<string | null> {
     const { rows } = await this.#options.database.query<{ billing_entity_id: string }>({
       name: 'stripe-customer-find',
@@ -103,8 +103,9 @@ export class Customers {
   }
 
   /**
-   * Whose customer it is; null: nobody's here. One that names an entity without a customer becomes that one's: its answer
-   * was lost when it was made, and Stripe has forgotten the key since.
+   * The entity whose customer it is; null: there is none here. A customer that names an entity without a customer becomes that
+   * entity's: the answer was lost when it was made, and Stripe has forgotten the idempotency key since.
+   * @throws Refusal PAYMENT_PROVIDER_ERROR
    */
   async entityOf(customerId: string): Promise<string | null> {
     const known = await this.ownerOf(customerId);
@@ -120,13 +121,13 @@ export class Customers {
     return (await this.#note(entityId, customerId)) === customerId ? entityId : null;
   }
 
-  /** Gives it the name that its payer has now; false: it is not there. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  /** Renames a customer. @returns false: Stripe does not have it any more. @throws Refusal PAYMENT_PROVIDER_ERROR */
   async rename(customerId: string, name: string): Promise<boolean> {
     const { stripe } = this.#options;
     return (await orMissing(stripe.call('customer', (sdk) => sdk.customers.update(customerId, { name })))) !== null;
   }
 
-  /** The first customer that is noted stays, and only that one leads back to the entity. */
+  /** Notes the entity's customer. The first one that is noted stays, and only that one leads back to the entity. */
   async #note(billingEntityId: string, customerId: string): Promise<string> {
     const { database } = this.#options;
     await database.query(

@@ -1,0 +1,70 @@
+import type { Stripe } from 'stripe';
+import { Refusal } from '../../kernel/refusal.ts';
+import { PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../../plans/plans.ts';
+import type { StripeClient } from '../account/client.ts';
+import { MOST_UNITS } from '../catalog/offers.ts';
+import { chooseSubscription, type PlanItem, planItemOf } from '../sync/affairs.ts';
+
+/** The subscription that counts, as Stripe has it, with the item that is the plan. */
+export interface Subscribed extends PlanItem {
+  readonly customer: string;
+  readonly subscription: Stripe.Subscription;
+}
+
+/** A plan and its units, as callers name them. */
+export interface PlanChange {
+  readonly plan: PlanCode;
+  readonly quantity: number;
+}
+
+/** The plan and units that a change leads to. */
+export interface Target {
+  readonly plan: PlanTerms;
+  readonly quantity: number;
+}
+
+/** The customer's subscription; null: there is none, or nothing of it was ever paid. @throws Refusal PAYMENT_PROVIDER_ERROR */
+export async function findSubscribed(stripe: StripeClient, customer: string): Promise<Subscribed | null> {
+  const all = await stripe.list('subscription', (sdk, page) =>
+    sdk.subscriptions.list({ customer, status: 'all', ...page }),
+  );
+  const { kept } = chooseSubscription(all);
+  const plan = kept && planItemOf(kept);
+  if (kept === null || plan === null || kept.status === 'incomplete') return null;
+  return { customer, subscription: kept, ...plan };
+}
+
+/** @throws Refusal BAD_USER_INPUT */
+export function targetOf({ plan, quantity }: PlanChange): Target {
+  checkQuantity(quantity);
+  return { plan: PLAN_BY_CODE[plan], quantity };
+}
+
+/** @throws Refusal BAD_USER_INPUT */
+export function checkQuantity(quantity: number): void {
+  if (quantity < 1 || quantity > MOST_UNITS) {
+    throw new Refusal('BAD_USER_INPUT', `quantity must be 1 to ${MOST_UNITS}`);
+  }
+}
+
+/** The direction of a change: a target that costs more is up. */
+export function directionOf({ plan, quantity }: Subscribed, target: Target): 'UP' | 'DOWN' | 'SAME' {
+  const difference = target.plan.priceCents * target.quantity - plan.priceCents * quantity;
+  return difference === 0 ? 'SAME' : difference > 0 ? 'UP' : 'DOWN';
+}
+
+/** A payer who owes for the subscription does not get more of it. @throws Refusal CONFLICT */
+export function checkPaid({ subscription: { status } }: Subscribed): void {
+  if (status !== 'active' && status !== 'trialing') {
+    throw new Refusal('CONFLICT', 'an invoice of the subscription is not paid yet');
+  }
+}
+
+/**
+ * A paused subscription has no period at whose end there could be fewer units: it can only end, or be resumed.
+ * @throws Refusal CONFLICT
+ */
+export function checkRunning({ subscription: { status } }: Subscribed, { plan }: Target): void {
+  if (status !== 'paused' || plan.priceCents === 0) return;
+  throw new Refusal('CONFLICT', 'the subscription is paused: resume it, or end it');
+}

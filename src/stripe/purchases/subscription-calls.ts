@@ -1,0 +1,162 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { Refusal } from '../../kernel/refusal.ts';
+import { type StripeClient, StripeRejection } from '../account/client.ts';
+import { idOf } from '../account/values.ts';
+import type { Subscribed } from './subscribed.ts';
+
+interface Options {
+  readonly stripe: StripeClient;
+  readonly clock: Clock;
+}
+
+/**
+ * Changes a subscription at Stripe. Each call starts from the state that was just fetched, so that repeating it after a lost
+ * answer finds the change done. Callers hold the customer's lock.
+ */
+export class SubscriptionCalls {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** Adds units and charges them at once; nothing changes until that is paid. */
+  async upgrade(subscribed: Subscribed, quantity: number): Promise<void> {
+    const { subscription, item } = subscribed;
+    const { pending_update: pending } = subscription;
+    const waiting = pending?.subscription_items?.find(({ id }) => id === item.id)?.quantity;
+    // The same change waits for the payer already: asking again would charge again.
+    if (waiting === quantity) return;
+    await this.#release(subscribed);
+    const isEnding = subscription.cancel_at_period_end;
+    // Beside a payment that may wait, Stripe accepts only `cancel_at_period_end: false`, and no other change of the end.
+    if (!isEnding) await this.setEnding(subscribed, false);
+    const latest = subscription.latest_invoice === null ? 'none' : idOf(subscription.latest_invoice);
+    const hour = Math.floor(this.#options.clock.now().getTime() / 3_600_000);
+    await this.#options.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.update(
+        subscription.id,
+        {
+          items: [{ id: item.id, quantity }],
+          proration_behavior: 'always_invoice',
+          payment_behavior: 'pending_if_incomplete',
+          ...(isEnding && { cancel_at_period_end: false }),
+        },
+        // The key names the state that the change starts from: it happens once from there, however often it is tried, and
+        // each outcome has another latest invoice. It names the hour too, since Stripe repeats its own failure under one key
+        // for a day.
+        {
+          idempotencyKey: [
+            'tollgate-units',
+            subscription.id,
+            latest,
+            subscribed.quantity,
+            quantity,
+            isEnding,
+            hour,
+          ].join('-'),
+        },
+      ),
+    );
+  }
+
+  /** The subscription has these units from the period's end on. */
+  async scheduleUnits(subscribed: Subscribed, quantity: number): Promise<void> {
+    await this.#dropPending(subscribed);
+    const { stripe } = this.#options;
+    const { subscription, item } = subscribed;
+    await this.setEnding(subscribed, false);
+    // Stripe needs two calls: one takes the subscription under a schedule, one says what comes.
+    const { id } =
+      subscription.schedule === null
+        ? await stripe.call('subscription_schedule', (sdk) =>
+            sdk.subscriptionSchedules.create({ from_subscription: subscription.id }),
+          )
+        : { id: idOf(subscription.schedule) };
+    // A phase that names no card would take the card from the subscription.
+    const method = subscription.default_payment_method;
+    const terms = { ...(method !== null && { default_payment_method: idOf(method) }) };
+    const itemsWith = (units: number): { price: string; quantity?: number }[] =>
+      subscription.items.data.map((each) => ({
+        price: each.price.id,
+        ...(each.id === item.id ? { quantity: units } : each.quantity !== undefined && { quantity: each.quantity }),
+      }));
+    await stripe.call('subscription_schedule', (sdk) =>
+      sdk.subscriptionSchedules.update(id, {
+        end_behavior: 'release',
+        phases: [
+          {
+            ...terms,
+            items: itemsWith(subscribed.quantity),
+            start_date: item.current_period_start,
+            end_date: item.current_period_end,
+          },
+          {
+            ...terms,
+            items: itemsWith(quantity),
+            start_date: item.current_period_end,
+            duration: { interval: 'month', interval_count: 1 },
+            proration_behavior: 'none',
+          },
+        ],
+      }),
+    );
+  }
+
+  /** The subscription goes on as it is: changes that wait, are scheduled, or end it are withdrawn. */
+  async keep(subscribed: Subscribed): Promise<void> {
+    await this.#dropPending(subscribed);
+    await this.#release(subscribed);
+    await this.setEnding(subscribed, false);
+  }
+
+  /** The subscription ends with its period; a paused one, now, since it has no period's end and nothing was paid for it. */
+  async end(subscribed: Subscribed): Promise<void> {
+    await this.#dropPending(subscribed);
+    await this.#release(subscribed);
+    if (subscribed.subscription.status === 'paused') await this.#endNow(subscribed);
+    else await this.setEnding(subscribed, true);
+  }
+
+  /** Whether the subscription ends with its period. */
+  async setEnding({ subscription }: Subscribed, isEnding: boolean): Promise<void> {
+    const ends = subscription.cancel_at_period_end || subscription.cancel_at !== null;
+    if (ends === isEnding) return;
+    await this.#options.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.update(
+        subscription.id,
+        !isEnding && !subscription.cancel_at_period_end ? { cancel_at: '' } : { cancel_at_period_end: isEnding },
+      ),
+    );
+  }
+
+  /** A trial that ended without a card goes on where there is a card now: a period begins, and is charged. */
+  async unpause({ subscription }: Subscribed): Promise<void> {
+    if (subscription.status !== 'paused') return;
+    await this.#options.stripe.call('subscription', (sdk) => sdk.subscriptions.resume(subscription.id));
+  }
+
+  async #endNow({ subscription }: Subscribed): Promise<void> {
+    await this.#options.stripe.call('subscription', (sdk) => sdk.subscriptions.cancel(subscription.id));
+  }
+
+  /** Releases the schedule: under one, Stripe lets nobody say whether a subscription ends. */
+  async #release({ subscription }: Subscribed): Promise<void> {
+    if (subscription.schedule === null) return;
+    const id = idOf(subscription.schedule);
+    await this.#options.stripe.call('subscription_schedule', (sdk) => sdk.subscriptionSchedules.release(id));
+  }
+
+  /** Withdraws an upgrade that waits for its payment, by voiding the invoice. @throws Refusal CONFLICT when it was just paid */
+  async #dropPending({ subscription }: Subscribed): Promise<void> {
+    if (subscription.pending_update === null || subscription.latest_invoice === null) return;
+    const id = idOf(subscription.latest_invoice);
+    try {
+      await this.#options.stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
+    } catch (error) {
+      // The payer's page knows nothing of our lock.
+      if (error instanceof StripeRejection) throw new Refusal('CONFLICT', 'the change that waited no longer does');
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/** Plans and subscriptions as callers see them. */
+import { type AccountState, type OveragePolicy } from '../ledger/rules/account.ts';
+import { calendarMonth } from '../ledger/rules/periods.ts';
+import {
+  isUnpaid,
+  planOf,
+  startedSubscription,
+  type SubscriptionState,
+  type SubscriptionStatus,
+} from '../ledger/rules/subscription.ts';
+import { FREE_TRIAL, PLAN_BY_CODE, type PlanTerms } from '../plans/plans.ts';
+
+/** An entity's plan and its terms. */
+export interface PlanState {
+  readonly plan: PlanTerms;
+  /** The features that the plan grants now. */
+  readonly features: readonly string[];
+  readonly subscription: Subscription | null;
+  readonly overagePolicy: OveragePolicy;
+  /** All use is refused until the payer pays. */
+  readonly unpaid: boolean;
+}
+
+export interface Subscription {
+  readonly id: string;
+  readonly plan: PlanTerms;
+  readonly quantity: number;
+  readonly status: SubscriptionStatus;
+  readonly currentPeriodStart: Date;
+  /** null: the subscription has not begun. */
+  readonly currentPeriodEnd: Date | null;
+  readonly cancelAtPeriodEnd: boolean;
+  /** null: the plan stays. */
+  readonly scheduledPlan: PlanTerms | null;
+  /** null: the units stay, or there are none after the period's end. */
+  readonly scheduledQuantity: number | null;
+  readonly pendingPayment: PendingPayment | null;
+  readonly graceEndsAt: Date | null;
+}
+
+/** A change of the subscription that takes effect once the payer has paid. */
+export interface PendingPayment {
+  readonly plan: PlanTerms;
+  readonly quantity: number;
+  /** The provider's page where it is paid. */
+  readonly hostedUrl: string;
+  /** null: the provider waits without an end. */
+  readonly expiresAt: Date | null;
+}
+
+/** @param now the account's time, which never runs back */
+export function toPlanState(account: AccountState, now: Date, pendingPayment: PendingPayment | null): PlanState {
+  const plan = planOf(account);
+  return {
+    plan,
+    features: plan.features,
+    subscription: account.subscription && toSubscription(account, account.subscription, pendingPayment),
+    overagePolicy: account.overagePolicy,
+    unpaid: isUnpaid(account, now),
+  };
+}
+
+/** The free trial's terms in the shape of a subscription, for answers that must show one to a payer who has none. */
+export function withoutSubscription(billingEntityId: string, now: Date): Subscription {
+  const { start, end } = calendarMonth(now);
+  return {
+    id: billingEntityId,
+    plan: FREE_TRIAL,
+    quantity: 1,
+    status: 'ACTIVE',
+    currentPeriodStart: start,
+    currentPeriodEnd: end,
+    cancelAtPeriodEnd: false,
+    scheduledPlan: null,
+    scheduledQuantity: null,
+    pendingPayment: null,
+    graceEndsAt: null,
+  };
+}
+
+function toSubscription(
+  account: AccountState,
+  state: SubscriptionState,
+  pendingPayment: PendingPayment | null,
+): Subscription {
+  const { plan, quantity } = state;
+  const hasStarted = startedSubscription(account) !== null;
+  const next = state.next?.plan === 'FREE_TRIAL' ? null : state.next;
+  const changes = next === null || next.plan !== plan || next.quantity !== quantity;
+  return {
+    id: state.id,
+    plan: PLAN_BY_CODE[plan],
+    quantity,
+    status: state.status,
+    currentPeriodStart: state.periodStart,
+    currentPeriodEnd: hasStarted ? account.period.end : null,
+    cancelAtPeriodEnd: next === null,
+    scheduledPlan: changes ? (next === null ? FREE_TRIAL : PLAN_BY_CODE[next.plan]) : null,
+    scheduledQuantity: next === null || next.quantity === quantity ? null : next.quantity,
+    pendingPayment,
+    graceEndsAt: state.graceEndsAt,
+  };
+}
