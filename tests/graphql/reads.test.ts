@@ -15,7 +15,7 @@ import {
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import { loadConfig } from '../../src/config.ts';
 import { FairTurns } from '../../src/db/fair-turns.ts';
-import { contextFactory } from '../../src/graphql/context.ts';
+import { contextFactory } from '../../src/graphql/request/context.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import type { DomainServices } from '../../src/services.ts';

@@ -8,7 +8,7 @@ import {
   JsonObjectScalar,
   PlanCodeScalar,
   SafeIntScalar,
-} from '../../src/graphql/scalars.ts';
+} from '../../src/graphql/types/scalars.ts';
 import { createLog } from '../../src/kernel/log.ts';
 
 const SCALARS = [CreditsScalar, SafeIntScalar, PlanCodeScalar, DateTimeScalar, JsonObjectScalar] as const;

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { Config } from '../../src/config.ts';
-import type { Rights } from '../../src/graphql/rights.ts';
+import type { Rights } from '../../src/graphql/request/rights.ts';
 import { createAuthenticator } from '../../src/http/authentication.ts';
 import type { AuthenticatorOptions, EnsureUser } from '../../src/http/authentication.ts';
 import type { ReadinessCheck } from '../../src/http/health.ts';

@@ -5,7 +5,7 @@ import type { Limits } from '../../config.ts';
 import { type Log, strikeText } from '../../kernel/log.ts';
 import { costOf, planCost } from './cost.ts';
 import type { CostPlan } from './cost.ts';
-import { brief, codedError, executionError, thrownError } from '../errors.ts';
+import { brief, codedError, executionError, thrownError } from './errors.ts';
 import { mapEvents } from './events.ts';
 import { brokenLimit, isLongerThan } from './limits.ts';
 import { SharedResults } from './shared-results.ts';

@@ -1,72 +1,18 @@
 import DataLoader from 'dataloader';
-import type { ApiKey } from '../api-keys/api-key.ts';
-import type { Operation } from '../billing-entities/authorization.ts';
-import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
-import type { Membership } from '../billing-entities/membership.entity.ts';
-import type { MembershipKey, MemberUse } from '../billing-entities/member-use.ts';
-import type { Principal } from '../billing-entities/principal.ts';
-import type { Balance } from '../ledger/rules/balance.ts';
-import type { Grant } from '../ledger/rules/grants.ts';
-import type { Reservation } from '../ledger/rules/reservations.ts';
-import type { FairTurns } from '../db/fair-turns.ts';
-import type { DomainServices } from '../services.ts';
-import type { PlanState } from '../subscriptions/plan-state.ts';
+import type { ApiKey } from '../../api-keys/api-key.ts';
+import type { BillingEntity } from '../../billing-entities/billing-entity.entity.ts';
+import type { MembershipKey, MemberUse } from '../../billing-entities/member-use.ts';
+import type { Membership } from '../../billing-entities/membership.entity.ts';
+import type { ApiKeyRef } from '../../ledger/rules/attribution.ts';
+import type { Balance } from '../../ledger/rules/balance.ts';
+import type { Entry, UsageRecord } from '../../ledger/rules/entries.ts';
+import type { Grant } from '../../ledger/rules/grants.ts';
+import type { Reservation } from '../../ledger/rules/reservations.ts';
+import type { DomainServices } from '../../services.ts';
+import type { PlanState } from '../../subscriptions/plan-state.ts';
 import { PageLoaders } from './page-loaders.ts';
-import { readsOf } from './reads.ts';
-import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
-import type { UsageRecord, Entry } from '../ledger/rules/entries.ts';
 
-/** What resolvers reach: who asks, the domain, and loaders that live for one operation. */
-export interface RequestContext {
-  /** null: anonymous. */
-  readonly principal: Principal | null;
-  readonly services: DomainServices;
-  readonly loaders: Loaders;
-  /** Told what a subscription opens on, so that it can be ended with the right to it. */
-  readonly onWatch?: OnWatch | undefined;
-}
-
-/** What a subscription's stream is of, and all that it rests on: when any of it is gone, the stream ends. */
-export interface Watched {
-  readonly billingEntityId: string;
-  /** What its watcher might do to the entity when it was opened, and must still be allowed to. */
-  readonly rights: readonly Operation[];
-  readonly suspendedSince: SuspendedSince;
-}
-
-/** Since when its entity, or who watches it, has been suspended; null: it is not. */
-export type SuspendedSince = string | null;
-
-export type OnWatch = (watched: Watched) => void;
-
-export interface EntryKey {
-  readonly billingEntityId: string;
-  readonly sequence: bigint;
-}
-
-export interface GrantKey {
-  readonly billingEntityId: string;
-  readonly id: string;
-}
-
-export interface UsageRecordKey extends EntryKey {
-  readonly line: number;
-}
-
-export type ReservationKey = GrantKey;
-
-/** Makes contexts of one application. What they read waits its turn, if there are turns. */
-export function contextFactory(
-  services: DomainServices,
-  turns?: FairTurns,
-): (principal: Principal | null, onWatch?: OnWatch) => RequestContext {
-  return (principal, onWatch) => {
-    const reads = turns === undefined ? services : readsOf(services, turns, principal);
-    return { principal, services, loaders: new Loaders(reads), onWatch };
-  };
-}
-
-/** One statement for each kind of thing that a list leads to, however long it is. Each is made when first used. */
+/** Loaders that live for one operation: a list of any length costs one statement for each kind of thing it leads to. Each is made when first used. */
 export class Loaders {
   readonly #services: DomainServices;
   #pages: PageLoaders | undefined;
@@ -172,6 +118,22 @@ export class Loaders {
     }));
   }
 }
+
+interface EntryKey {
+  readonly billingEntityId: string;
+  readonly sequence: bigint;
+}
+
+interface GrantKey {
+  readonly billingEntityId: string;
+  readonly id: string;
+}
+
+interface UsageRecordKey extends EntryKey {
+  readonly line: number;
+}
+
+type ReservationKey = GrantKey;
 
 function entryKey({ billingEntityId, sequence }: EntryKey): string {
   return `${billingEntityId} ${sequence}`;

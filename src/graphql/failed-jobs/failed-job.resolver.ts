@@ -2,9 +2,9 @@ import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
 import { requireOperator } from '../../billing-entities/access.ts';
 import type { FailedJob } from '../../jobs/tasks.ts';
 import type { Page } from '../../kernel/pagination.ts';
-import type { RequestContext } from '../context.ts';
+import type { RequestContext } from '../request/context.ts';
+import { PageArgs, pageOf } from '../types/page.args.ts';
 import { FailedJobConnection } from './failed-job.type.ts';
-import { PageArgs, pageOf } from '../page.args.ts';
 
 @Resolver()
 export class FailedJobResolver {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { GraphQLError } from 'graphql';
 import type { GraphQLErrorOptions, GraphQLFormattedError } from 'graphql';
-import type { Log } from '../kernel/log.ts';
-import { Refusal } from '../kernel/refusal.ts';
+import type { Log } from '../../kernel/log.ts';
+import { Refusal } from '../../kernel/refusal.ts';
 
 /** Codes of errors that GraphQL itself defines, with the names that its clients know. */
 export type GraphqlCode =

@@ -1,13 +1,8 @@
 import { Extensions, Query, Resolver } from 'type-graphql';
 import { PLANS } from '../../plans/plans.ts';
-import { COST_PER_CREDIT_USD, type Rate, RATES } from '../../plans/rates.ts';
-import { CreditRate, Plan } from './plan.type.ts';
+import { RATES } from '../../plans/rates.ts';
 import { aListOf } from '../execution/price.ts';
-
-/** A rate with what its credits cost. */
-export function toCreditRate(rate: Rate): CreditRate {
-  return { ...rate, costPerCredit: COST_PER_CREDIT_USD };
-}
+import { CreditRate, Plan, toCreditRate } from './plan.type.ts';
 
 @Resolver()
 export class PlanResolver {

@@ -1,6 +1,6 @@
 /** Connections and edges (Relay cursor specification), made alike for every kind of node. */
 import { type ClassType, Extensions, Field, ObjectType } from 'type-graphql';
-import { itemsOfPage } from './execution/price.ts';
+import { itemsOfPage } from '../execution/price.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'Where a page stands in its list (Relay cursor specification).' })
 class PageInfo {

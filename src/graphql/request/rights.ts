@@ -1,9 +1,10 @@
 /** What became of the rights that open subscriptions and sockets rest on. */
-import { may } from '../billing-entities/authorization.ts';
-import type { ApiKeyPrincipal, Principal } from '../billing-entities/principal.ts';
-import type { DomainServices } from '../services.ts';
+import { may } from '../../billing-entities/authorization.ts';
+import type { ApiKeyPrincipal, Principal } from '../../billing-entities/principal.ts';
+import type { DomainServices } from '../../services.ts';
 import { relationTo, suspensionOf } from './authorization.ts';
-import { Loaders, type RequestContext, type Watched } from './context.ts';
+import type { RequestContext, Watched } from './context.ts';
+import { Loaders } from './loaders.ts';
 
 /** An open subscription, and whose it is. */
 export interface Watch extends Watched {

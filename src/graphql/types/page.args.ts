@@ -1,5 +1,5 @@
 import { ArgsType, Field, Int } from 'type-graphql';
-import type { PageRequest } from '../kernel/pagination.ts';
+import type { PageRequest } from '../../kernel/pagination.ts';
 
 /** A page, as every connection takes it. `after` may be absent: read it by `pageOf`. */
 @ArgsType()
@@ -17,7 +17,7 @@ export function pageOf({ first, after }: PageArgs): PageRequest {
 }
 
 /** The page of this entity that the arguments ask for, to be read with the same page of others. */
-export function wanted<Terms>(
+export function pageKeyOf<Terms>(
   { billingEntityId }: { readonly billingEntityId: string },
   args: PageArgs,
   terms: Terms,

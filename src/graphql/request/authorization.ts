@@ -1,5 +1,5 @@
 /** The order of checks in every resolver: who asks, does the thing exist for them, may they do it. */
-import { ownEntity, requirePrincipal } from '../billing-entities/access.ts';
+import { ownEntity, requirePrincipal } from '../../billing-entities/access.ts';
 import {
   may,
   membershipBetween,
@@ -7,10 +7,10 @@ import {
   type Relation,
   relationOf,
   requireMay,
-} from '../billing-entities/authorization.ts';
-import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
-import { parseEntityId } from '../kernel/public-ids.ts';
-import { Refusal } from '../kernel/refusal.ts';
+} from '../../billing-entities/authorization.ts';
+import type { BillingEntity } from '../../billing-entities/billing-entity.entity.ts';
+import { parseEntityId } from '../../kernel/public-ids.ts';
+import { Refusal } from '../../kernel/refusal.ts';
 import type { RequestContext, SuspendedSince } from './context.ts';
 
 /** What the caller is to the entity. @throws Refusal UNAUTHENTICATED */

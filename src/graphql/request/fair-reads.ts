@@ -1,8 +1,8 @@
 /** The domain as an operation reads it: every answer waits its turn, so that nobody keeps the others from the database. */
-import { ownEntity } from '../billing-entities/access.ts';
-import type { Principal } from '../billing-entities/principal.ts';
-import type { FairTurns } from '../db/fair-turns.ts';
-import type { DomainServices } from '../services.ts';
+import { ownEntity } from '../../billing-entities/access.ts';
+import type { Principal } from '../../billing-entities/principal.ts';
+import type { FairTurns } from '../../db/fair-turns.ts';
+import type { DomainServices } from '../../services.ts';
 
 type Method = (...args: never[]) => unknown;
 

@@ -1,8 +1,8 @@
 import { Extensions, Field, Int, ObjectType } from 'type-graphql';
-import type { Rate } from '../../plans/rates.ts';
-import { UsageResourceEnum } from '../enums.ts';
-import { CreditsScalar, PlanCodeScalar, SafeIntScalar } from '../scalars.ts';
+import { COST_PER_CREDIT_USD, type Rate } from '../../plans/rates.ts';
 import { plainValues } from '../execution/price.ts';
+import { UsageResourceEnum } from '../types/enums.ts';
+import { CreditsScalar, PlanCodeScalar, SafeIntScalar } from '../types/scalars.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'What a plan costs and gives. Anybody may read it.' })
 export class Plan {
@@ -48,4 +48,9 @@ export class CreditRate {
 
   @Field(() => String, { description: 'US dollars per credit, a decimal: 0.00004.' })
   readonly costPerCredit!: string;
+}
+
+/** A rate with what its credits cost. */
+export function toCreditRate(rate: Rate): CreditRate {
+  return { ...rate, costPerCredit: COST_PER_CREDIT_USD };
 }

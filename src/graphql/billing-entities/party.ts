@@ -1,5 +1,5 @@
-import type { RequestContext } from './context.ts';
-import type { Party } from './billing-entities/billing-entity.type.ts';
+import type { RequestContext } from '../request/context.ts';
+import type { Party } from './party.type.ts';
 
 /** A billing entity by id, as others may name it. */
 export async function partyOf(billingEntityId: string, { loaders }: RequestContext): Promise<Party> {

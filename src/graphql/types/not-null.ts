@@ -1,4 +1,4 @@
-import { Refusal } from '../kernel/refusal.ts';
+import { Refusal } from '../../kernel/refusal.ts';
 
 /** The value of an input field that has nothing to clear. @throws Refusal BAD_USER_INPUT for null */
 export function notNull<T>(name: string, value: T | null): T {

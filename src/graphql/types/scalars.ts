@@ -1,5 +1,5 @@
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
-import { PLANS } from '../plans/plans.ts';
+import { PLANS } from '../../plans/plans.ts';
 
 const MAX = BigInt(Number.MAX_SAFE_INTEGER);
 

@@ -1,6 +1,6 @@
 import { Field, ID, Int, ObjectType } from 'type-graphql';
-import { connectionOf } from '../connection.type.ts';
-import { DateTimeScalar } from '../scalars.ts';
+import { connectionOf } from '../types/connection.type.ts';
+import { DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
   simpleResolvers: true,

@@ -1,14 +1,14 @@
 /** Pages that several billing entities of one answer lead to: the same page of each, in one statement. */
 import DataLoader from 'dataloader';
-import type { ApiKey } from '../api-keys/api-key.ts';
-import type { AuditLogEntry, AuditLogFilter } from '../billing-entities/audit-log.ts';
-import type { Membership } from '../billing-entities/membership.entity.ts';
-import type { Grant } from '../ledger/rules/grants.ts';
-import type { LedgerFilter } from '../ledger/statements.ts';
-import type { Reservation, ReservationStatus } from '../ledger/rules/reservations.ts';
-import type { Page, PageRequest } from '../kernel/pagination.ts';
-import type { DomainServices } from '../services.ts';
-import type { Entry } from '../ledger/rules/entries.ts';
+import type { ApiKey } from '../../api-keys/api-key.ts';
+import type { AuditLogEntry, AuditLogFilter } from '../../billing-entities/audit-log.ts';
+import type { Membership } from '../../billing-entities/membership.entity.ts';
+import type { Page, PageRequest } from '../../kernel/pagination.ts';
+import type { Entry } from '../../ledger/rules/entries.ts';
+import type { Grant } from '../../ledger/rules/grants.ts';
+import type { Reservation, ReservationStatus } from '../../ledger/rules/reservations.ts';
+import type { LedgerFilter } from '../../ledger/statements.ts';
+import type { DomainServices } from '../../services.ts';
 
 /** One page of one billing entity, and which. `terms` are what JSON can tell apart. */
 interface Wanted<Terms> {
