@@ -5,7 +5,7 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type AccountState, accountTime, MAX_CREDITS, type OveragePolicy } from '../ledger/rules/account.ts';
 import type { Accounts } from '../ledger/accounts.ts';
-import type { Command, SubscriptionCommand } from '../ledger/rules/commands.ts';
+import type { SubscriptionCommand } from '../ledger/rules/commands.ts';
 import type { Statements } from '../ledger/statements.ts';
 import { systemKey } from '../ledger/idempotency.ts';
 import { calendarMonth, type Period } from '../ledger/rules/periods.ts';
@@ -24,7 +24,7 @@ import {
 import type { Database } from '../db/database.ts';
 import { FREE_TRIAL, PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../plans/plans.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import type { Committed, Replayed } from '../ledger/outcome.ts';
+import { unlessRejected } from '../ledger/outcome.ts';
 
 /** Which plan an entity has, and on what terms. */
 export interface PlanState {
@@ -149,14 +149,16 @@ export class Subscriptions {
       throw new Refusal('BAD_USER_INPUT', 'cap must not be negative');
     }
     const overagePolicy = { enabled, cap };
-    await this.#execute({
-      kind: 'policy',
-      billingEntityId,
-      actor: actorOf(principal),
-      idempotency: null,
-      audited: true,
-      overagePolicy,
-    });
+    unlessRejected(
+      await this.#options.ledger.submit({
+        kind: 'policy',
+        billingEntityId,
+        actor: actorOf(principal),
+        idempotency: null,
+        audited: true,
+        overagePolicy,
+      }),
+    );
     return overagePolicy;
   }
 
@@ -172,8 +174,8 @@ export class Subscriptions {
     { providerSubscription, paidUnits }: Pick<SubscriptionCommand, 'providerSubscription' | 'paidUnits'>,
   ): Promise<SubscriptionState | null> {
     const command = { kind: 'subscription', billingEntityId, ...BY_ITSELF, providerSubscription, paidUnits } as const;
-    const outcome = await this.#execute(command);
-    return outcome.kind === 'committed' ? outcome.subscription : null;
+    const outcome = unlessRejected(await this.#options.ledger.submit(command));
+    return outcome.subscription;
   }
 
   /**
@@ -184,16 +186,18 @@ export class Subscriptions {
   async credit(paid: PaidCredits): Promise<{ grantId: string; replayed: boolean }> {
     const { billingEntityId, source, amount, invoiceId, lineId, reason } = paid;
     if (amount <= 0n) throw new Refusal('BAD_USER_INPUT', 'amount must be above 0');
-    const outcome = await this.#execute({
-      kind: 'credit',
-      billingEntityId,
-      actor: BY_ITSELF.actor,
-      idempotency: systemKey('invoice', invoiceId, lineId),
-      grantId: uuidv7(),
-      source,
-      amount,
-      reason: reason === null ? null : checkReason(reason),
-    });
+    const outcome = unlessRejected(
+      await this.#options.ledger.submit({
+        kind: 'credit',
+        billingEntityId,
+        actor: BY_ITSELF.actor,
+        idempotency: systemKey('invoice', invoiceId, lineId),
+        grantId: uuidv7(),
+        source,
+        amount,
+        reason: reason === null ? null : checkReason(reason),
+      }),
+    );
     const replayed = outcome.kind === 'replayed';
     const entry = replayed
       ? (await this.#options.history.entriesBySequence([{ billingEntityId, sequence: outcome.sequence }]))[0]
@@ -239,13 +243,15 @@ export class Subscriptions {
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
    */
   async reinstate(billingEntityId: string, { grantId, reason }: { grantId: string; reason: string }): Promise<void> {
-    await this.#execute({
-      kind: 'reinstate',
-      billingEntityId,
-      ...BY_ITSELF,
-      grantId,
-      reason: checkReason(reason),
-    });
+    unlessRejected(
+      await this.#options.ledger.submit({
+        kind: 'reinstate',
+        billingEntityId,
+        ...BY_ITSELF,
+        grantId,
+        reason: checkReason(reason),
+      }),
+    );
   }
 
   /** Notes the change that waits for the payer; null: none does. It is shown and decides nothing. */
@@ -287,13 +293,6 @@ export class Subscriptions {
       values: [ids],
     });
     return rows;
-  }
-
-  async #execute(command: Command): Promise<Committed | Replayed> {
-    const outcome = await this.#options.ledger.submit(command);
-    if (outcome.kind === 'committed' || outcome.kind === 'replayed') return outcome;
-    if (outcome.kind === 'rejected') throw new Refusal(outcome.code, outcome.message);
-    throw new Error(`${command.kind} cannot be ${outcome.kind}`);
   }
 }
 
