@@ -1,6 +1,6 @@
 /** Compares our state with Stripe's, repairs what is safe to repair, and reports what differs. */
 import type { Clock } from '../kernel/clock.ts';
-import { canonicalJson } from '../ledger/idempotency.ts';
+import { canonicalJson } from '../kernel/canonical-json.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
