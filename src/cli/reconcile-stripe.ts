@@ -3,7 +3,8 @@
  * what differs; beside a running server or without one. Exits with 1 while something remains that only people can decide.
  */
 import { systemClock } from '../kernel/clock.ts';
-import { ConfigError, loadConfig, publicUrlOf } from '../config.ts';
+import { loadConfig, publicUrlOf } from '../config/config.ts';
+import { ConfigError } from '../config/reader.ts';
 import { EmbeddedPostgresError } from '../db/embedded/errors.ts';
 import { runningEmbeddedPostgres } from '../db/embedded/running.ts';
 import { databaseName, startEmbeddedPostgres } from '../db/embedded/start.ts';

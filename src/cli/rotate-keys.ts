@@ -5,7 +5,8 @@
 import { auditInto } from '../billing-entities/audit-log.ts';
 import { rewrapAll } from '../api-keys/rewrapping.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { ConfigError, loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
+import { ConfigError } from '../config/reader.ts';
 import { Database } from '../db/database.ts';
 import { EmbeddedPostgresError } from '../db/embedded/errors.ts';
 import { runningEmbeddedPostgres } from '../db/embedded/running.ts';

@@ -2,7 +2,8 @@
  * `npm run stripe:setup`: makes Stripe's account hold what Tollgate sells, and says what it changed.
  * `npm run stripe:check`: says what differs, changes nothing, and exits with 1 if anything does.
  */
-import { ConfigError, loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
+import { ConfigError } from '../config/reader.ts';
 import { createLog } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { surveyCatalog } from '../stripe/catalog.ts';

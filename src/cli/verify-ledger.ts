@@ -3,7 +3,8 @@
  * reads, each account on one snapshot, beside a running server or without one.
  */
 import { systemClock } from '../kernel/clock.ts';
-import { ConfigError, loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
+import { ConfigError } from '../config/reader.ts';
 import { LedgerVerification } from '../ledger/proof/verify.ts';
 import { Database } from '../db/database.ts';
 import { EmbeddedPostgresError } from '../db/embedded/errors.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 
 /** Whether a page of `origin` may call us; `host` is the request's Host header. */
 export type OriginCheck = (origin: string | undefined, host: string | undefined) => boolean;

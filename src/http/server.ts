@@ -6,7 +6,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { OnWatch } from '../graphql/context.ts';
 import { Operations } from '../graphql/execution/operations.ts';
 import type { Rights } from '../graphql/rights.ts';

@@ -2,7 +2,7 @@
 import { SignJWT } from 'jose';
 import type { ServicePrincipal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { AuthConfig } from '../config.ts';
+import type { AuthConfig } from '../config/config.ts';
 import type { ConsumeInput } from '../metering/consumption.ts';
 import type { DomainServices } from '../services.ts';
 

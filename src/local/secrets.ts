@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Config, EncryptionKey } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import type { EncryptionKey } from '../config/values.ts';
 
 const ENCRYPTION_KEY_FILE = 'encryption-key';
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { Installation, SERVICE } from './support/installation.ts';
+import { Installation, SERVICE } from '../support/installation.ts';
 
 let installation: Installation;
 

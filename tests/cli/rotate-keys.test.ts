@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { apiKeyId } from '../src/kernel/public-ids.ts';
-import { Installation, OPERATOR } from './support/installation.ts';
+import { apiKeyId } from '../../src/kernel/public-ids.ts';
+import { Installation, OPERATOR } from '../support/installation.ts';
 
 const OLD = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
 const NEW = `k2:${Buffer.alloc(32, 8).toString('base64')}`;
