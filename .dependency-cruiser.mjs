@@ -28,7 +28,7 @@ export default {
       from: { path: pureCore },
       to: {
         reachable: true,
-        path: '(^|/)node_modules/|^src/(db|graphql|http|live|jobs|stripe)/|^src/(app|config|kernel/log)\\.ts$',
+        path: '(^|/)node_modules/|^src/(config|db|graphql|http|live|jobs|stripe)/|^src/(app|kernel/log)\\.ts$',
       },
     },
     {

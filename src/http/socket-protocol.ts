@@ -2,7 +2,7 @@ import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from
 import { makeServer } from 'graphql-ws';
 import type { Context, Server, ServerOptions, SubscribePayload } from 'graphql-ws';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { Limits } from '../config.ts';
+import type { Limits } from '../config/limits.ts';
 import { commandsOf } from '../graphql/execution/commands-of.ts';
 import type { OnWatch } from '../graphql/request/context.ts';
 import { refusalError, thrownError } from '../graphql/execution/errors.ts';

@@ -13,7 +13,7 @@ import {
   isObjectType,
 } from 'graphql';
 import type { Principal } from '../../src/billing-entities/principal.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { FairTurns } from '../../src/db/fair-turns.ts';
 import { contextFactory } from '../../src/graphql/request/context.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';

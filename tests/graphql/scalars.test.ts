@@ -1,6 +1,6 @@
 import { GraphQLNonNull, GraphQLObjectType, type GraphQLScalarType, GraphQLSchema, GraphQLString } from 'graphql';
 import type { ExecutionResult } from 'graphql';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import {
   CreditsScalar,

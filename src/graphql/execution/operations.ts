@@ -1,7 +1,7 @@
 import { createSourceEventStream, execute, GraphQLError, Kind, OperationTypeNode, parse, validate } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import type { Limits } from '../../config.ts';
+import type { Limits } from '../../config/limits.ts';
 import { type Log, strikeText } from '../../kernel/log.ts';
 import { costOf, planCost } from './cost.ts';
 import type { CostPlan } from './cost.ts';

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encryptionKeysOf, localJwtSecret } from '../src/local/secrets.ts';
+import { encryptionKeysOf, localJwtSecret } from '../../src/local/secrets.ts';
 
 let parent: string;
 let dataDir: string;

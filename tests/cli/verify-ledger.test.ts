@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { Installation, SERVICE } from './support/installation.ts';
+import { Installation, SERVICE } from '../support/installation.ts';
 
 let installation: Installation;
 
@@ -13,9 +13,14 @@ afterAll(() => installation.close());
 function run(...named: readonly string[]): Promise<{ code: number | string | null; output: string }> {
   return new Promise((resolve) => {
     const env = { PATH: process.env['PATH'], DATABASE_URL: installation.database.url };
-    execFile(process.execPath, ['scripts/ledger-verify.mjs', ...named], { env }, (error, stdout, stderr) => {
-      resolve({ code: error?.code ?? 0, output: `${stdout}${stderr}`.replace(/^built in .*\n/, '') });
-    });
+    execFile(
+      process.execPath,
+      ['scripts/tollgate.mjs', 'ledger:verify', ...named],
+      { env },
+      (error, stdout, stderr) => {
+        resolve({ code: error?.code ?? 0, output: `${stdout}${stderr}`.replace(/^built in .*\n/m, '') });
+      },
+    );
   });
 }
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { apiKeyId } from '../src/kernel/public-ids.ts';
-import { Installation, OPERATOR } from './support/installation.ts';
+import { apiKeyId } from '../../src/kernel/public-ids.ts';
+import { Installation, OPERATOR } from '../support/installation.ts';
 
 const OLD = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
 const NEW = `k2:${Buffer.alloc(32, 8).toString('base64')}`;
@@ -21,8 +21,8 @@ function run(keys: string | null): Promise<{ code: number | string | null; outpu
       DATABASE_URL: installation.database.url,
       ...(keys !== null && { ENCRYPTION_KEYS: keys }),
     };
-    execFile(process.execPath, ['scripts/keys-rotate.mjs'], { env }, (error, stdout, stderr) => {
-      resolve({ code: error?.code ?? 0, output: `${stdout}${stderr}`.replace(/^built in .*\n/, '') });
+    execFile(process.execPath, ['scripts/tollgate.mjs', 'keys:rotate'], { env }, (error, stdout, stderr) => {
+      resolve({ code: error?.code ?? 0, output: `${stdout}${stderr}`.replace(/^built in .*\n/m, '') });
     });
   });
 }

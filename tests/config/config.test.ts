@@ -1,5 +1,6 @@
-import { ConfigError, loadConfig, publicUrlOf } from '../src/config.ts';
-import type { Mode } from '../src/config.ts';
+import { loadConfig, publicUrlOf } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/reader.ts';
+import type { Mode } from '../../src/config/config.ts';
 
 const key = Buffer.alloc(32, 7).toString('base64');
 const production = {

@@ -1,4 +1,4 @@
-import { createLog } from '../src/kernel/log.ts';
+import { createLog } from '../../src/kernel/log.ts';
 
 function logged(write: (log: ReturnType<typeof createLog>) => void): string {
   const lines: string[] = [];
