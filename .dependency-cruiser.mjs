@@ -1,4 +1,4 @@
-/** Who may import whom. `npm run check` holds every import of src to it; the reasons stand beside the rules. */
+/** Who may import whom. `npm run check` holds every import of src and packages to it; the reasons stand beside the rules. */
 
 const domain = '^src/(ledger|metering|credits|usage|plans|billing-entities|api-keys|subscriptions|alerts)/';
 const pureCore = '^src/ledger/(rules/|proof/replay\\.ts$)';
@@ -108,11 +108,26 @@ export default {
       to: { path: '^src/http/' },
     },
     {
-      name: 'embedded-postgres-stands-alone',
-      comment: 'It is there before anything else is, and may run without the rest.',
+      name: 'packages-stand-alone',
+      comment: 'A package is of use without the rest: it knows nothing of src, nor of the other packages.',
       severity: 'error',
-      from: { path: '^src/db/embedded/' },
-      to: { path: '^src/', pathNot: '^src/db/embedded/' },
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^(src|migrations|tests|bench|scripts|packages)/', pathNot: '^packages/$1/' },
+    },
+    {
+      name: 'only-local-mode-loads-packages',
+      comment: 'An image has no packages: what is served from it must not need one. Types are not there when it runs.',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: '^src/local/' },
+      to: { path: '^packages/', dependencyTypesNot: ['type-only', 'type-import'] },
+    },
+    {
+      name: 'packages-are-loaded-when-used',
+      comment:
+        'As above: local mode shares its files with commands that run in an image, so it loads a package by import().',
+      severity: 'error',
+      from: { path: '^src/local/' },
+      to: { path: '^packages/', dynamic: false, dependencyTypesNot: ['type-only', 'type-import'] },
     },
     {
       name: 'pages-import-no-server',
@@ -138,7 +153,7 @@ export default {
       name: 'runtime-dependencies-only',
       comment: 'An image has no devDependencies.',
       severity: 'error',
-      from: { path: '^(src|migrations)/', pathNot: '^src/(portal|graphiql)/' },
+      from: { path: '^(src|migrations|packages/[^/]+/src)/', pathNot: '^src/(portal|graphiql)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
   ],
@@ -146,6 +161,9 @@ export default {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['@tollgate/source', 'import', 'node', 'default', 'types'],
+    },
   },
 };

@@ -25,14 +25,23 @@ const transpiling = {
   },
 };
 
-/** What is built, each by itself: a change of code does not bundle the page anew. */
+/**
+ * What is built, each by itself: a change of code does not bundle the page anew. A package of our own is built into its own
+ * dist/, from where Node takes it; an image build has none of them.
+ */
 const parts = [
   {
     stampFile: join(root, 'dist/.stamp'),
     inputs: ['package-lock.json', 'tsconfig.json', 'scripts/build.mjs', '{src,migrations}/**/*'],
     isInput: (file) => !isOfPage(file),
-    build: transpile,
+    build: () => transpile({ from: '.', sources: '{src,migrations}/**/*.ts', to: 'dist' }),
   },
+  ...['packages/embedded-postgres'].filter(isThere).map((directory) => ({
+    stampFile: join(root, directory, 'dist/.stamp'),
+    inputs: ['package-lock.json', 'tsconfig.json', 'scripts/build.mjs', `${directory}/src/**/*`],
+    isInput: () => true,
+    build: () => transpile({ from: `${directory}/src`, sources: '**/*.ts', to: `${directory}/dist` }),
+  })),
   {
     stampFile: join(root, 'dist/.page-stamp'),
     inputs: ['package-lock.json', 'src/graphiql/**/*'],
@@ -77,17 +86,19 @@ async function stampOf(inputs, isInput) {
   return hash.digest('hex');
 }
 
-async function transpile() {
-  await removeOrphans();
+/** Makes JavaScript of every TypeScript file below `from` that `sources` names, at the same place below `to`. */
+async function transpile({ from, sources, to }) {
+  const [source, target] = [join(root, from), join(root, to)];
+  await removeOrphans({ source, target, outputs: sources.replace(/\.ts$/, '.js') });
   // Loaded here: an image, which never builds, has no compiler.
   const { transformFile } = await import('@swc/core');
   const files = [];
-  for await (const file of glob('{src,migrations}/**/*.ts', { cwd: root })) if (!isOfPage(file)) files.push(file);
+  for await (const file of glob(sources, { cwd: source })) if (!isOfPage(file)) files.push(file);
   await Promise.all(
     files.map(async (file) => {
-      const output = join(root, 'dist', file.replace(/\.ts$/, '.js'));
-      const sourceFileName = relative(dirname(output), join(root, file));
-      const { code, map } = await transformFile(join(root, file), { ...transpiling, sourceFileName });
+      const output = join(target, file.replace(/\.ts$/, '.js'));
+      const sourceFileName = relative(dirname(output), join(source, file));
+      const { code, map } = await transformFile(join(source, file), { ...transpiling, sourceFileName });
       await mkdir(dirname(output), { recursive: true });
       await writeFile(output, `${code}//# sourceMappingURL=${basename(output)}.map\n`);
       await writeFile(`${output}.map`, map);
@@ -96,12 +107,16 @@ async function transpile() {
 }
 
 /** What was made of files that are gone stays otherwise; a migration that was taken back must not run. */
-async function removeOrphans() {
-  for await (const file of glob('dist/{src,migrations}/**/*.js', { cwd: root })) {
-    if (existsSync(join(root, file.slice('dist/'.length).replace(/\.js$/, '.ts')))) continue;
-    await rm(join(root, file));
-    await rm(join(root, `${file}.map`), { force: true });
+async function removeOrphans({ source, target, outputs }) {
+  for await (const file of glob(outputs, { cwd: target })) {
+    if (existsSync(join(source, file.replace(/\.js$/, '.ts')))) continue;
+    await rm(join(target, file));
+    await rm(join(target, `${file}.map`), { force: true });
   }
+}
+
+function isThere(directory) {
+  return existsSync(join(root, directory));
 }
 
 /** Pages are Vite's. */

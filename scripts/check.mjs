@@ -17,7 +17,7 @@ const steps = [
   },
   {
     name: 'boundaries',
-    command: ['depcruise', '--config', '.dependency-cruiser.mjs', 'src', 'migrations'],
+    command: ['depcruise', '--config', '.dependency-cruiser.mjs', 'src', 'packages', 'migrations'],
     needs: 'migrations',
   },
   { name: 'dead code', command: ['knip'], needs: 'src/cli/serve.ts' },

@@ -4,9 +4,7 @@
  */
 import { systemClock } from '../kernel/clock.ts';
 import { ConfigError, loadConfig, publicUrlOf } from '../config.ts';
-import { EmbeddedPostgresError } from '../db/embedded/errors.ts';
-import { runningEmbeddedPostgres } from '../db/embedded/running.ts';
-import { databaseName, startEmbeddedPostgres } from '../db/embedded/start.ts';
+import { LocalDatabaseError, runningLocalDatabase, startLocalDatabase } from '../local/embedded-postgres.ts';
 import { NewerSchemaError, requireKnownSchema } from '../persistence/known-schema.ts';
 import { createLog } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
@@ -22,8 +20,8 @@ export async function reconcileStripe(): Promise<number> {
   try {
     const config = loadConfig({ ...process.env, STRIPE_WEBHOOK_SECRET: 'not_needed_here' }, 'local');
     const log = createLog({ level: 'error' });
-    const running = config.databaseUrl ?? (await runningEmbeddedPostgres(config.dataDir, databaseName));
-    const embedded = running === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : null;
+    const running = config.databaseUrl ?? (await runningLocalDatabase(config.dataDir));
+    const embedded = running === null ? await startLocalDatabase({ dataDir: config.dataDir, log }) : null;
     const databaseUrl = running ?? (embedded?.databaseUrl as string);
     const services = await openServices({
       databaseUrl,
@@ -56,7 +54,7 @@ export async function reconcileStripe(): Promise<number> {
     const isPlain =
       error instanceof ConfigError ||
       error instanceof NewerSchemaError ||
-      error instanceof EmbeddedPostgresError ||
+      error instanceof LocalDatabaseError ||
       error instanceof Refusal;
     console.error(isPlain || error instanceof StripeRejection ? error.message : error);
     return 1;

@@ -7,9 +7,7 @@ import { rewrapAll } from '../api-keys/rewrapping.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { ConfigError, loadConfig } from '../config.ts';
 import { Database } from '../db/database.ts';
-import { EmbeddedPostgresError } from '../db/embedded/errors.ts';
-import { runningEmbeddedPostgres } from '../db/embedded/running.ts';
-import { databaseName, startEmbeddedPostgres } from '../db/embedded/start.ts';
+import { LocalDatabaseError, runningLocalDatabase, startLocalDatabase } from '../local/embedded-postgres.ts';
 import { NewerSchemaError, requireKnownSchema } from '../persistence/known-schema.ts';
 import { encryptionKeysOf } from '../local/secrets.ts';
 import { createLog } from '../kernel/log.ts';
@@ -22,8 +20,8 @@ export async function rotateKeys(): Promise<number> {
       throw new ConfigError(['ENCRYPTION_KEYS is required with DATABASE_URL: the keys of the servers there']);
     }
     const log = createLog({ level: 'warn' });
-    const running = config.databaseUrl ?? (await runningEmbeddedPostgres(config.dataDir, databaseName));
-    const embedded = running === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : null;
+    const running = config.databaseUrl ?? (await runningLocalDatabase(config.dataDir));
+    const embedded = running === null ? await startLocalDatabase({ dataDir: config.dataDir, log }) : null;
     const databaseUrl = running ?? (embedded?.databaseUrl as string);
     const database = new Database(databaseUrl, {
       max: 2,
@@ -45,7 +43,7 @@ export async function rotateKeys(): Promise<number> {
     }
   } catch (error) {
     const isPlain =
-      error instanceof ConfigError || error instanceof NewerSchemaError || error instanceof EmbeddedPostgresError;
+      error instanceof ConfigError || error instanceof NewerSchemaError || error instanceof LocalDatabaseError;
     console.error(isPlain ? error.message : error);
     return 1;
   }

@@ -10,8 +10,7 @@ import { type App, startApp } from '../app.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { type AuthConfig, type Config, ConfigError, loadConfig, type Mode, publicUrlOf } from '../config.ts';
 import { isTransient } from '../db/errors.ts';
-import { EmbeddedPostgresError } from '../db/embedded/errors.ts';
-import { startEmbeddedPostgres } from '../db/embedded/start.ts';
+import { LocalDatabaseError, startLocalDatabase } from '../local/embedded-postgres.ts';
 import { NewerSchemaError } from '../persistence/known-schema.ts';
 import { migrate } from '../persistence/migrate.ts';
 import { demoPeople, seedDemo } from '../local/demo-data.ts';
@@ -32,7 +31,7 @@ export async function main(mode: Mode): Promise<void> {
     const isMendable =
       error instanceof ConfigError ||
       error instanceof PortTakenError ||
-      error instanceof EmbeddedPostgresError ||
+      error instanceof LocalDatabaseError ||
       error instanceof NewerSchemaError ||
       error instanceof EmulatorStartError;
     console.error(isMendable ? error.message : error);
@@ -47,7 +46,7 @@ async function run(mode: Mode): Promise<void> {
   const given = loadConfig(process.env, mode);
   const log = createLog({ level: given.logLevel });
   const stopping = signalled();
-  const embedded = given.databaseUrl === null ? await startEmbeddedPostgres({ dataDir: given.dataDir, log }) : null;
+  const embedded = given.databaseUrl === null ? await startLocalDatabase({ dataDir: given.dataDir, log }) : null;
   try {
     const databaseUrl = embedded?.databaseUrl ?? (given.databaseUrl as string);
     await migrateWhenReachable(databaseUrl, log);

@@ -6,9 +6,7 @@ import { systemClock } from '../kernel/clock.ts';
 import { ConfigError, loadConfig } from '../config.ts';
 import { LedgerVerification } from '../ledger/proof/verify.ts';
 import { Database } from '../db/database.ts';
-import { EmbeddedPostgresError } from '../db/embedded/errors.ts';
-import { runningEmbeddedPostgres } from '../db/embedded/running.ts';
-import { databaseName, startEmbeddedPostgres } from '../db/embedded/start.ts';
+import { LocalDatabaseError, runningLocalDatabase, startLocalDatabase } from '../local/embedded-postgres.ts';
 import { NewerSchemaError, requireKnownSchema } from '../persistence/known-schema.ts';
 import { parseEntityId } from '../kernel/public-ids.ts';
 import { createLog } from '../kernel/log.ts';
@@ -25,8 +23,8 @@ export async function verifyLedgers(named: readonly string[]): Promise<number> {
   try {
     const config = loadConfig(process.env, 'local');
     const log = createLog({ level: 'warn' });
-    const running = config.databaseUrl ?? (await runningEmbeddedPostgres(config.dataDir, databaseName));
-    const embedded = running === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log }) : null;
+    const running = config.databaseUrl ?? (await runningLocalDatabase(config.dataDir));
+    const embedded = running === null ? await startLocalDatabase({ dataDir: config.dataDir, log }) : null;
     const databaseUrl = running ?? (embedded?.databaseUrl as string);
     const database = new Database(databaseUrl, {
       max: AT_ONCE + 1,
@@ -43,7 +41,7 @@ export async function verifyLedgers(named: readonly string[]): Promise<number> {
     const isPlain =
       error instanceof ConfigError ||
       error instanceof NewerSchemaError ||
-      error instanceof EmbeddedPostgresError ||
+      error instanceof LocalDatabaseError ||
       error instanceof Refusal;
     console.error(isPlain ? error.message : error);
     return 1;

@@ -18,13 +18,13 @@ const immediateShutdownTimeoutMs = 5_000;
 export interface Postmaster {
   readonly pid: number;
   readonly port: number;
-  /** Resolves when the process has ended, whoever ended it. */
+  /** Resolves when the process has ended, for any reason. */
   readonly exited: Promise<void>;
   /** Fast shutdown: sessions are ended, everything committed is on disk. Bounded; a second call waits for the first. */
   stop(): Promise<void>;
 }
 
-/** What it takes to start a server. */
+/** Everything that a start of the server needs. */
 export interface PostmasterOptions {
   readonly installation: Installation;
   readonly cluster: Cluster;
@@ -91,7 +91,7 @@ function exitOf(child: ChildProcess): Promise<void> {
   });
 }
 
-/** The last line of postmaster.pid says so, and needs no connection to be seen. False when the process ended instead. */
+/** Waits for the last line of postmaster.pid, which can be seen without a connection. False: the process ended instead. */
 async function becomesReady(child: ChildProcess, cluster: Cluster): Promise<boolean> {
   const deadline = performance.now() + readyTimeoutMs;
   while (performance.now() < deadline) {
@@ -128,7 +128,7 @@ async function settlesWithin(promise: Promise<void>, timeoutMs: number): Promise
   return settled;
 }
 
-/** Whether the log file exists and has grown beyond what anyone will read. */
+/** True when the log file has grown beyond what anybody will read. */
 export async function logIsLarge(cluster: Cluster, limitBytes: number): Promise<boolean> {
   return ((await stat(join(cluster.directory, 'log')).catch(() => null))?.size ?? 0) > limitBytes;
 }

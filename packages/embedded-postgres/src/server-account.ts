@@ -7,10 +7,10 @@ export interface ServerAccount {
   readonly gid: number;
 }
 
-/** How to start one of PostgreSQL's programs so that it finds its data directory. */
+/** The way in which one of PostgreSQL's programs is started so that it finds its data directory. */
 export interface DirectoryAccess {
   readonly cwd: string;
-  /** What to pass as `-D`. */
+  /** The value of `-D`. */
   readonly argument: string;
 }
 
@@ -26,20 +26,22 @@ export async function chooseServerAccount(dataDirectory: string): Promise<Server
   if (ourUid !== 0) {
     if (owner !== null && owner.uid !== ourUid) {
       throw new EmbeddedPostgresError(
-        `${dataDirectory} belongs to user ${owner.uid}, but this is user ${ourUid}: start as its owner, or set DATA_DIR to another directory.`,
+        `${dataDirectory} belongs to user ${owner.uid}, but this is user ${ourUid}: start as its owner, or choose another data directory.`,
       );
     }
     return null;
   }
   if (process.platform !== 'linux') {
-    throw new EmbeddedPostgresError('PostgreSQL does not run as root: start as an ordinary user, or set DATABASE_URL.');
+    throw new EmbeddedPostgresError(
+      'PostgreSQL does not run as root: start as an ordinary user, or use a PostgreSQL of your own.',
+    );
   }
   if (owner !== null && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
   const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
   const nobody = /^nobody:[^:]*:(\d+):(\d+):/m.exec(passwd);
   if (nobody === null) {
     throw new EmbeddedPostgresError(
-      'PostgreSQL does not run as root, and /etc/passwd has no user "nobody" to run it under: start as an ordinary user, or set DATABASE_URL.',
+      'PostgreSQL does not run as root, and /etc/passwd has no user "nobody" to run it under: start as an ordinary user, or use a PostgreSQL of your own.',
     );
   }
   return { uid: Number(nobody[1]), gid: Number(nobody[2]) };

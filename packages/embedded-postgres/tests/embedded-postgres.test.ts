@@ -4,8 +4,9 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/db/embedded/start.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { runningEmbeddedPostgres } from '../src/running.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../src/start.ts';
+import { waitFor } from './support/wait-for.ts';
 
 const quiet = { info: (): void => undefined, warn: (): void => undefined };
 const running: EmbeddedPostgres[] = [];
@@ -128,7 +129,7 @@ test('killed at any moment of its first start, the next one succeeds', async () 
 test('a second start on the same directory is refused, naming the first, which is unharmed', async () => {
   const { databaseUrl } = await startInChild();
   await expect(start()).rejects.toThrow(
-    `${dataDir} is in use by another running Tollgate (process ${children[0]?.pid}): stop it first, or set DATA_DIR to another directory.`,
+    `${dataDir} is in use by another program (process ${children[0]?.pid}): stop it first, or choose another data directory.`,
   );
   expect(await query(databaseUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
 });
@@ -173,8 +174,23 @@ test('a directory readable by others is made private where secrets lie', async (
   expect((await stat(join(dataDir, 'postgres'))).mode & 0o777).toBe(0o700);
 });
 
-async function start(options: { durable: boolean } = { durable: false }): Promise<EmbeddedPostgres> {
-  const server = await startEmbeddedPostgres({ dataDir, log: quiet, ...options });
+test('database and roles are named as asked, and a name that would need quoting is refused', async () => {
+  await expect(start({ databaseName: 'shop"; --' })).rejects.toThrow('not a name for a database');
+  const { databaseUrl, superuserUrl } = await start({ databaseName: 'shop' });
+  const whoAndWhere = 'SELECT current_user AS role, current_database() AS database';
+  expect(await query(databaseUrl, whoAndWhere)).toEqual([{ role: 'shop_app', database: 'shop' }]);
+  expect(await query(superuserUrl, whoAndWhere)).toEqual([{ role: 'shop', database: 'shop' }]);
+  expect(await runningEmbeddedPostgres(dataDir, 'shop')).toBe(databaseUrl);
+});
+
+async function start(options: { durable?: boolean; databaseName?: string } = {}): Promise<EmbeddedPostgres> {
+  const server = await startEmbeddedPostgres({
+    dataDir,
+    databaseName: 'tollgate',
+    log: quiet,
+    durable: false,
+    ...options,
+  });
   running.push(server);
   return server;
 }
@@ -196,7 +212,7 @@ interface OwnerAnswer {
 }
 
 function forkOwner(options: { detached?: boolean; ignoreInterrupt?: boolean } = {}): ChildProcess {
-  const program = join(import.meta.dirname, 'embedded-owner.js');
+  const program = join(import.meta.dirname, 'support/owner.js');
   const args = [dataDir, ...(options.ignoreInterrupt === true ? ['ignore-interrupt'] : [])];
   const child = fork(program, args, { execArgv: [], stdio: 'inherit', detached: options.detached === true });
   children.push(child);

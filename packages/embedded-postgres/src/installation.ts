@@ -35,7 +35,7 @@ export async function findBinaries(): Promise<Binaries> {
     entry = createRequire(import.meta.url).resolve(packageName);
   } catch (cause) {
     throw new EmbeddedPostgresError(
-      `There is no embedded PostgreSQL for ${platform} (package ${packageName} is not installed): set DATABASE_URL to a PostgreSQL 15 or newer.`,
+      `There is no embedded PostgreSQL for ${platform} (package ${packageName} is not installed): use a PostgreSQL of your own.`,
       { cause },
     );
   }
@@ -71,7 +71,7 @@ export async function prepareInstallation(
     }
   }
   throw new EmbeddedPostgresError(
-    `The embedded PostgreSQL's programs do not run here; set DATABASE_URL instead. ${failures.join('; ')}`,
+    `The embedded PostgreSQL's programs do not run here: use a PostgreSQL of your own. ${failures.join('; ')}`,
   );
 }
 

@@ -15,7 +15,7 @@ export interface DirectoryLock {
  *
  * The lock is a listening local socket named after the directory's inode. The kernel gives a name to one process only
  * and takes it back when that process dies, so there is no stale lock to judge and no pid to mistake for another's.
- * Whoever connects is told the holder's pid, for the message.
+ * A connection is answered with the holder's pid, for the message.
  * @throws EmbeddedPostgresError naming the process that holds the directory.
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
@@ -28,8 +28,8 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     if (leftover) await unlink(address).catch(() => undefined);
     if (!leftover || !(await listen(server, address))) {
       throw new EmbeddedPostgresError(
-        `${directory} is in use by another running Tollgate${holder === null ? '' : ` (process ${holder})`}: ` +
-          'stop it first, or set DATA_DIR to another directory.',
+        `${directory} is in use by another program${holder === null ? '' : ` (process ${holder})`}: ` +
+          'stop it first, or choose another data directory.',
       );
     }
   }
@@ -61,7 +61,7 @@ function listen(server: Server, address: string): Promise<boolean> {
   });
 }
 
-/** The pid of the lock's holder, or null when nobody answers. */
+/** Asks the lock's holder for its pid. Null: nobody answers. */
 function askHolder(address: string): Promise<string | null> {
   return new Promise((resolve) => {
     let answer = '';

@@ -8,9 +8,9 @@ import {
   clusterExists,
   clusterIn,
   createCluster,
+  namesOf,
   readPassword,
-  superuser,
-  applicationUser,
+  type ClusterNames,
 } from './cluster.ts';
 import { findBinaries, prepareInstallation } from './installation.ts';
 import { lockDirectory } from './lock.ts';
@@ -24,25 +24,25 @@ import {
 } from './postmaster.ts';
 import { chooseServerAccount } from './server-account.ts';
 
-/** The only database of a cluster. */
-export const databaseName = 'tollgate';
 const logLimitBytes = 10 * 1024 * 1024;
-/** How long a killed server's last sessions may take to let go of its memory. */
+/** A killed server's last sessions may take so long to let go of its memory. */
 const leftoverTimeoutMs = 15_000;
 const restartPauseMs = 1_000;
 
-/** Where the embedded server says what it does; pino's loggers fit. */
+/** Receives what the embedded server does. pino's loggers fit. */
 export interface EmbeddedLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
 }
 
-/** How to run the embedded server. */
+/** Options of `startEmbeddedPostgres`. */
 export interface EmbeddedPostgresOptions {
-  /** Holds the database (and more of the application's); made if absent. One process at a time. */
+  /** The directory that holds the database, below `postgres/`. It is made if absent, and belongs to one process at a time. */
   readonly dataDir: string;
+  /** The cluster's one database, and what its roles are named after. It must be the same at every start of a data directory. */
+  readonly databaseName: string;
   readonly log: EmbeddedLog;
-  /** Absent: a free one, another at every start. */
+  /** Absent: a free port, another one at every start. */
   readonly port?: number;
   /** False trades safety against power failure for speed. For tests only; a killed process loses nothing either way. */
   readonly durable?: boolean;
@@ -52,7 +52,7 @@ export interface EmbeddedPostgresOptions {
 export interface EmbeddedPostgres {
   /** postgresql://user:password@127.0.0.1:port/database, the same for as long as this runs. The role is no superuser. */
   readonly databaseUrl: string;
-  /** The same for a superuser. For whoever looks after the server, such as tests; never for the application. */
+  /** The same for a superuser. It is for the server's upkeep, such as by tests, and never for the application. */
   readonly superuserUrl: string;
   /** Ends all sessions and the server, within half a minute at worst. Idempotent. */
   stop(): Promise<void>;
@@ -61,14 +61,15 @@ export interface EmbeddedPostgres {
 /**
  * Starts a PostgreSQL of our own: takes the data directory, makes the database on the first start, clears what a killed
  * process left there, and keeps the server running until stopped (one that dies is started again on the same port).
- * @throws EmbeddedPostgresError with one sentence for whoever started the program.
+ * @throws EmbeddedPostgresError with one sentence for the person who started the program.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const names = namesOf(options.databaseName);
   const dataDir = resolve(options.dataDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const lock = await lockDirectory(dataDir);
   try {
-    const server = await startServer(dataDir, options);
+    const server = await startServer(dataDir, names, options);
     return {
       ...server,
       stop: async () => {
@@ -82,7 +83,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-async function startServer(dataDir: string, options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+async function startServer(
+  dataDir: string,
+  names: ClusterNames,
+  options: EmbeddedPostgresOptions,
+): Promise<EmbeddedPostgres> {
   const { log, durable = true } = options;
   const cluster = clusterIn(dataDir);
   const binaries = await findBinaries();
@@ -90,7 +95,7 @@ async function startServer(dataDir: string, options: EmbeddedPostgresOptions): P
   const installation = await prepareInstallation(binaries, account, dataDir);
   if (!(await clusterExists(cluster))) {
     log.info({ dataDir }, 'making the database');
-    await createCluster(dataDir, { installation, account, durable });
+    await createCluster(dataDir, { installation, account, durable, superuser: names.superuser });
   }
   await checkCluster(cluster, installation.major);
   if (await logIsLarge(cluster, logLimitBytes)) {
@@ -99,16 +104,16 @@ async function startServer(dataDir: string, options: EmbeddedPostgresOptions): P
   const postmaster = await startSomewhere({ installation, cluster, account, durable }, options.port, log);
   const password = await readPassword(cluster);
   const urlOf = (user: string): string =>
-    `postgresql://${user}:${password}@127.0.0.1:${postmaster.port}/${databaseName}`;
+    `postgresql://${user}:${password}@127.0.0.1:${postmaster.port}/${names.database}`;
   const stop = keepRunning(postmaster, { installation, cluster, account, durable, port: postmaster.port }, log);
   try {
-    await prepareDatabase(urlOf(superuser), password);
+    await prepareDatabase(urlOf(names.superuser), names, password);
   } catch (error) {
     await stop();
     throw error;
   }
   log.info({ pid: postmaster.pid, port: postmaster.port }, 'the database is ready');
-  return { databaseUrl: urlOf(applicationUser), superuserUrl: urlOf(superuser), stop };
+  return { databaseUrl: urlOf(names.applicationUser), superuserUrl: urlOf(names.superuser), stop };
 }
 
 /** Starts the server on a port that is free, or on the given one, as soon as a predecessor has let go of the data. */
@@ -175,18 +180,22 @@ async function restart(options: PostmasterOptions, log: EmbeddedLog, signal: Abo
 }
 
 /** Makes the application's role and database where they are not there, and gives the role what an earlier version made for the superuser. */
-async function prepareDatabase(superuserUrl: string, password: string): Promise<void> {
+async function prepareDatabase(
+  superuserUrl: string,
+  { database, applicationUser }: ClusterNames,
+  password: string,
+): Promise<void> {
   const server = new URL(superuserUrl);
   server.pathname = '/postgres';
   await onConnection(server.href, async (client) => {
     const roles = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [applicationUser]);
     // A password of ours has no character that would need quoting.
     if (roles.rowCount === 0) await client.query(`CREATE ROLE ${applicationUser} LOGIN PASSWORD '${password}'`);
-    const databases = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [databaseName]);
-    if (databases.rowCount === 0) await client.query(`CREATE DATABASE ${databaseName} OWNER ${applicationUser}`);
+    const databases = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database]);
+    if (databases.rowCount === 0) await client.query(`CREATE DATABASE ${database} OWNER ${applicationUser}`);
   });
   await onConnection(superuserUrl, async (client) => {
-    await client.query(`ALTER DATABASE ${databaseName} OWNER TO ${applicationUser}`);
+    await client.query(`ALTER DATABASE ${database} OWNER TO ${applicationUser}`);
     const { rows } = await client.query<{ statement: string }>(
       `SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, $1::text) AS statement FROM pg_class c
        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relowner <> $1::regrole

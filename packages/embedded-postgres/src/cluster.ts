@@ -6,11 +6,22 @@ import { EmbeddedPostgresError } from './errors.ts';
 import type { Installation } from './installation.ts';
 import { accessTo, serverEnvironment, type ServerAccount } from './server-account.ts';
 
-/** The role that a cluster is made with: a superuser, who is above every rule of the database. */
-export const superuser = 'tollgate';
+/** The names inside a cluster. All follow from the one of its database, so they have to be the same at every start. */
+export interface ClusterNames {
+  readonly database: string;
+  /** The role that the cluster is made with. It is a superuser, who is above every rule of the database. */
+  readonly superuser: string;
+  /** The application's role, which may do no more than an ordinary owner of a database may. */
+  readonly applicationUser: string;
+}
 
-/** The role of the application, which may no more than a role of its own in production may. */
-export const applicationUser = 'tollgate_app';
+/** @throws TypeError for a name that SQL and addresses would have to quote. */
+export function namesOf(databaseName: string): ClusterNames {
+  if (!/^[a-z][a-z\d_]{0,40}$/.test(databaseName)) {
+    throw new TypeError(`not a name for a database: ${databaseName} (small letters, digits and _)`);
+  }
+  return { database: databaseName, superuser: databaseName, applicationUser: `${databaseName}_app` };
+}
 
 /** A PostgreSQL data directory with what belongs to it. */
 export interface Cluster {
@@ -20,7 +31,7 @@ export interface Cluster {
   readonly data: string;
 }
 
-/** Where the cluster of a data directory lies, made or not. */
+/** The place of the cluster in a data directory, made or not. */
 export function clusterIn(dataDir: string): Cluster {
   const directory = join(dataDir, 'postgres');
   return { directory, data: join(directory, 'data') };
@@ -31,7 +42,7 @@ export async function readPassword(cluster: Cluster): Promise<string> {
   return (await readFile(join(cluster.directory, 'password'), 'utf8')).trim();
 }
 
-/** Whether the cluster has been made; half-made ones never have this name. */
+/** True once the cluster has been made: half-made ones never have this name. */
 export async function clusterExists(cluster: Cluster): Promise<boolean> {
   return (await stat(cluster.directory).catch(() => null)) !== null;
 }
@@ -61,7 +72,7 @@ export async function checkCluster(cluster: Cluster, major: number): Promise<voi
  */
 export async function createCluster(
   dataDir: string,
-  options: { installation: Installation; account: ServerAccount | null; durable: boolean },
+  options: { installation: Installation; account: ServerAccount | null; durable: boolean; superuser: string },
 ): Promise<void> {
   const cluster = clusterIn(dataDir);
   const unfinished = `${cluster.directory}.new-`;
@@ -87,6 +98,7 @@ async function runInitdb(options: {
   installation: Installation;
   account: ServerAccount | null;
   durable: boolean;
+  superuser: string;
   data: string;
   passwordFile: string;
 }): Promise<void> {
@@ -98,7 +110,7 @@ async function runInitdb(options: {
   try {
     const args = [
       ['-D', argument],
-      ['--username', superuser],
+      ['--username', options.superuser],
       ['--auth', 'scram-sha-256'],
       ['--pwfile', account === null ? options.passwordFile : '/proc/self/fd/0'],
       ['--encoding', 'UTF8'],
@@ -115,7 +127,7 @@ async function runInitdb(options: {
   }
 }
 
-/** Runs a program to its end; what it wrote is the message when it fails. */
+/** Runs a program to its end. Its last output becomes the message when it fails. */
 function run(
   path: string,
   args: string[],

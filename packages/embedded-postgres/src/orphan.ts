@@ -32,7 +32,7 @@ export async function clearOrphan(cluster: Cluster): Promise<number | null> {
   const kind = Number.isSafeInteger(pid) && pid > 0 ? await identify(pid, cluster) : 'other';
   if (kind === 'unknown-server') {
     throw new EmbeddedPostgresError(
-      `A PostgreSQL that Tollgate did not start (process ${pid}) may be running on ${cluster.data}: stop it, or delete ${file} if it serves other data.`,
+      `A PostgreSQL that this program did not start (process ${pid}) may be running on ${cluster.data}: stop it, or delete ${file} if it serves other data.`,
     );
   }
   if (kind === 'ours') await stopForeignProcess(pid, cluster);
@@ -40,7 +40,7 @@ export async function clearOrphan(cluster: Cluster): Promise<number | null> {
   return kind === 'ours' ? pid : null;
 }
 
-/** What runs under a pid: our server of this cluster, a server that could be of this cluster, or anything else, or nothing. */
+/** Tells our server of this cluster, a server that could be of this cluster, and everything else (also nothing) apart. */
 async function identify(pid: number, cluster: Cluster): Promise<'ours' | 'unknown-server' | 'other'> {
   const commandLine = await commandLineOf(pid);
   if (!basename(commandLine[0] ?? '').startsWith('postgres')) return 'other';
@@ -85,6 +85,6 @@ async function stopForeignProcess(pid: number, cluster: Cluster): Promise<void> 
     }
   }
   throw new EmbeddedPostgresError(
-    `The PostgreSQL that an earlier Tollgate left running (process ${pid}) does not stop: end it, then start again.`,
+    `The PostgreSQL that an earlier run left behind (process ${pid}) does not stop: end it, then start again.`,
   );
 }

@@ -3,8 +3,8 @@ import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { findBinaries, prepareInstallation, type Binaries } from '../../src/db/embedded/installation.ts';
-import { chooseServerAccount } from '../../src/db/embedded/server-account.ts';
+import { findBinaries, prepareInstallation, type Binaries } from '../src/installation.ts';
+import { chooseServerAccount } from '../src/server-account.ts';
 
 const asRoot = process.getuid?.() === 0;
 let home: string;
@@ -84,7 +84,7 @@ test('a platform without binaries is told to bring a database', async () => {
   const { arch } = process;
   Object.defineProperty(process, 'arch', { value: 'mips' });
   try {
-    await expect(findBinaries()).rejects.toThrow(/no embedded PostgreSQL for .*-mips .*: set DATABASE_URL/);
+    await expect(findBinaries()).rejects.toThrow(/no embedded PostgreSQL for .*-mips .*: use a PostgreSQL of your own/);
   } finally {
     Object.defineProperty(process, 'arch', { value: arch });
   }
