@@ -36,7 +36,7 @@ const parts = [
     isInput: (file) => !isOfPage(file),
     build: () => transpile({ from: '.', sources: '{src,migrations}/**/*.ts', to: 'dist' }),
   },
-  ...['packages/embedded-postgres'].filter(isThere).map((directory) => ({
+  ...['packages/embedded-postgres', 'packages/stripe-emulator'].filter(isThere).map((directory) => ({
     stampFile: join(root, directory, 'dist/.stamp'),
     inputs: ['package-lock.json', 'tsconfig.json', 'scripts/build.mjs', `${directory}/src/**/*`],
     isInput: () => true,

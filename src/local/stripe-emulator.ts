@@ -35,7 +35,7 @@ export async function startEmulatorProcess({
   webhooks,
   webhookSecret,
 }: Options): Promise<EmulatorProcess> {
-  const child = fork(fileURLToPath(new URL('../stripe/emulator/main.js', import.meta.url)), [], {
+  const child = fork(programOf(), [], {
     // Nothing of ours but what it needs: no keys, no database.
     env: {
       TOLLGATE_MODE: 'local',
@@ -65,4 +65,15 @@ export async function startEmulatorProcess({
       await ended;
     },
   };
+}
+
+/** The program of the package, which is no part of an image. */
+function programOf(): string {
+  try {
+    return fileURLToPath(import.meta.resolve('@tollgate/stripe-emulator/main'));
+  } catch (cause) {
+    throw new EmulatorStartError('This installation brings no Stripe emulator along: set STRIPE_SECRET_KEY.', {
+      cause,
+    });
+  }
 }
