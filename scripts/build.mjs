@@ -5,7 +5,7 @@ import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const pageConfig = 'src/graphiql/vite.config.ts';
+const pageConfig = 'packages/graphiql/vite.config.ts';
 
 /** As tsconfig.json says, but file by file and without a look at types: those are `npm run check`'s business. */
 const transpiling = {
@@ -33,19 +33,16 @@ const parts = [
   {
     stampFile: join(root, 'dist/.stamp'),
     inputs: ['package-lock.json', 'tsconfig.json', 'scripts/build.mjs', '{src,migrations}/**/*'],
-    isInput: (file) => !isOfPage(file),
     build: () => transpile({ from: '.', sources: '{src,migrations}/**/*.ts', to: 'dist' }),
   },
   ...['packages/embedded-postgres', 'packages/stripe-emulator'].filter(isThere).map((directory) => ({
     stampFile: join(root, directory, 'dist/.stamp'),
     inputs: ['package-lock.json', 'tsconfig.json', 'scripts/build.mjs', `${directory}/src/**/*`],
-    isInput: () => true,
     build: () => transpile({ from: `${directory}/src`, sources: '**/*.ts', to: `${directory}/dist` }),
   })),
   {
     stampFile: join(root, 'dist/.page-stamp'),
-    inputs: ['package-lock.json', 'src/graphiql/**/*'],
-    isInput: () => true,
+    inputs: ['package-lock.json', 'packages/graphiql/*', 'packages/graphiql/src/**/*'],
     build: () => run('vite/bin/vite.js', ['build', '--config', pageConfig, '--logLevel', 'warn']),
   },
 ];
@@ -59,8 +56,8 @@ export async function buildIfStale() {
   if (built.includes(true)) console.log(`built in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 }
 
-async function buildPart({ stampFile, inputs, isInput, build }) {
-  const stamp = await stampOf(inputs, isInput);
+async function buildPart({ stampFile, inputs, build }) {
+  const stamp = await stampOf(inputs);
   if ((await readFile(stampFile, 'utf8').catch(() => '')) === stamp) return false;
   await rm(stampFile, { force: true });
   await build();
@@ -70,12 +67,12 @@ async function buildPart({ stampFile, inputs, isInput, build }) {
 }
 
 /** What a part depends on, in one string: contents rather than times, because checkouts and caches set times at will. */
-async function stampOf(inputs, isInput) {
+async function stampOf(inputs) {
   const files = [];
   for (const pattern of inputs) {
     for await (const entry of glob(pattern, { cwd: root, withFileTypes: true })) {
       const file = join(entry.parentPath, entry.name).slice(root.length + 1);
-      if (entry.isFile() && isInput(file)) files.push(file);
+      if (entry.isFile()) files.push(file);
     }
   }
   const hash = createHash('sha256');
@@ -93,7 +90,7 @@ async function transpile({ from, sources, to }) {
   // Loaded here: an image, which never builds, has no compiler.
   const { transformFile } = await import('@swc/core');
   const files = [];
-  for await (const file of glob(sources, { cwd: source })) if (!isOfPage(file)) files.push(file);
+  for await (const file of glob(sources, { cwd: source })) files.push(file);
   await Promise.all(
     files.map(async (file) => {
       const output = join(target, file.replace(/\.ts$/, '.js'));
@@ -117,11 +114,6 @@ async function removeOrphans({ source, target, outputs }) {
 
 function isThere(directory) {
   return existsSync(join(root, directory));
-}
-
-/** Pages are Vite's. */
-function isOfPage(file) {
-  return /^src.graphiql./.test(file);
 }
 
 /** Runs a tool of node_modules under this Node. */

@@ -12,8 +12,8 @@ const steps = [
   { name: 'types', command: ['tsc', '--noEmit'] },
   {
     name: 'types of GraphiQL',
-    command: ['tsc', '-p', 'src/graphiql/tsconfig.json'],
-    needs: 'src/graphiql/tsconfig.json',
+    command: ['tsc', '-p', 'packages/graphiql/tsconfig.json'],
+    needs: 'packages/graphiql/tsconfig.json',
   },
   {
     name: 'boundaries',
