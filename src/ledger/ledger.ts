@@ -68,7 +68,10 @@ export class Ledger {
     }
   }
 
-  /** Begins a transaction with all scheduled events applied (rule 11). More of them than one transaction takes are committed first, in several. */
+  /**
+   * Begins a transaction with all scheduled events applied (rule 11). If there are more of them than one transaction takes,
+   * the first ones are committed in transactions of their own.
+   */
   async #beginUpToDate(client: PoolClient, commands: readonly Command[]): Promise<Batch> {
     for (;;) {
       const batch = await this.#begin(client, commands);
