@@ -86,8 +86,8 @@ export class Ledger {
     // The clock is read under the lock, so that a later decision also has a later time.
     const wallClock = this.#options.clock.now();
     await loadGivenBases(client, loaded.accounts, commands, wallClock);
-    const withDueReservations = await loadDueReservations(client, [...loaded.accounts.values()], wallClock);
-    return new Batch(loaded, withDueReservations, wallClock);
+    const withExpiredReservations = await loadDueReservations(client, [...loaded.accounts.values()], wallClock);
+    return new Batch(loaded, withExpiredReservations, wallClock);
   }
 }
 
