@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { LedgerFilter } from '../../src/ledger/statements.ts';
 import { Installation } from '../support/installation.ts';
-import { draft } from './commands.ts';
+import { draft } from './rules/commands.ts';
 import type { Entry } from '../../src/ledger/rules/entries.ts';
 
 let installation: Installation;

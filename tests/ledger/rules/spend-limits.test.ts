@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
-import type { ChargedUse, UsageContext } from '../../src/ledger/rules/usage-context.ts';
-import type { Command, Decision } from '../../src/ledger/rules/commands.ts';
-import { reservedBy } from '../../src/ledger/rules/reservations.ts';
-import { counterName, type CounterScope } from '../../src/ledger/rules/spend-limits.ts';
-import { RATES } from '../../src/plans/rates.ts';
+import type { ChargedUse, UsageContext } from '../../../src/ledger/rules/usage-context.ts';
+import type { Command, Decision } from '../../../src/ledger/rules/commands.ts';
+import { reservedBy } from '../../../src/ledger/rules/reservations.ts';
+import { counterName, type CounterScope } from '../../../src/ledger/rules/spend-limits.ts';
+import { RATES } from '../../../src/plans/rates.ts';
 import { PureLedger } from './pure-ledger.ts';
-import type { Entry } from '../../src/ledger/rules/entries.ts';
+import type { Entry } from '../../../src/ledger/rules/entries.ts';
 
 const POOL = '01900000-0000-7000-8000-000000000001';
 const ANN = '01900000-0000-7000-8000-000000000002';

@@ -1,9 +1,9 @@
 /** Random commands: small amounts and near instants, so that limits are met often. */
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
-import type { Command } from '../../src/ledger/rules/commands.ts';
-import type { SubscriptionState } from '../../src/ledger/rules/subscription.ts';
-import { RATES, type Resource } from '../../src/plans/rates.ts';
+import type { Command } from '../../../src/ledger/rules/commands.ts';
+import type { SubscriptionState } from '../../../src/ledger/rules/subscription.ts';
+import { RATES, type Resource } from '../../../src/plans/rates.ts';
 
 const HOUR_MS = 3_600_000;
 

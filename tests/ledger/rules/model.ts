@@ -2,8 +2,8 @@
  * A second, naive account: no carries but totals, no balance but a sum over grants, no order but a sort at every draw, no
  * counters but sums over everything that ever happened. Slow and obvious; what the pure core is held against.
  */
-import type { Command } from '../../src/ledger/rules/commands.ts';
-import type { Resource } from '../../src/plans/rates.ts';
+import type { Command } from '../../../src/ledger/rules/commands.ts';
+import type { Resource } from '../../../src/plans/rates.ts';
 
 interface ModelGrant {
   readonly id: string;

@@ -7,8 +7,8 @@ import { Refusal } from '../../src/kernel/refusal.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openTestServices, TestClock } from '../support/services.ts';
-import { draft, pauseHours } from './commands.ts';
-import { Model } from './model.ts';
+import { draft, pauseHours } from './rules/commands.ts';
+import { Model } from './rules/model.ts';
 import type { Outcome } from '../../src/ledger/outcome.ts';
 
 const SERVICE: ServicePrincipal = { kind: 'SERVICE', subject: 'platform', expiresAt: new Date('2100-01-01') };

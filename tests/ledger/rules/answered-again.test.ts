@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { answering, type EarlierEffect } from '../../src/ledger/rules/answered-again.ts';
+import { answering, type EarlierEffect } from '../../../src/ledger/rules/answered-again.ts';
 
 const ACCOUNTS = ['the pool', 'the user'];
 const PEOPLE = ['ann', 'ben', 'the platform'];

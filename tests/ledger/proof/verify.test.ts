@@ -1,11 +1,11 @@
 import { Client, DatabaseError } from 'pg';
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
-import type { Command } from '../../src/ledger/rules/commands.ts';
-import { apiKeyId, recordId } from '../../src/kernel/public-ids.ts';
-import { Installation, OPERATOR, SERVICE } from '../support/installation.ts';
-import { draft, pauseHours } from './commands.ts';
-import type { Outcome } from '../../src/ledger/outcome.ts';
+import type { Command } from '../../../src/ledger/rules/commands.ts';
+import { apiKeyId, recordId } from '../../../src/kernel/public-ids.ts';
+import { Installation, OPERATOR, SERVICE } from '../../support/installation.ts';
+import { draft, pauseHours } from '../rules/commands.ts';
+import type { Outcome } from '../../../src/ledger/outcome.ts';
 
 let installation: Installation;
 

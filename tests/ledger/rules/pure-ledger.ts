@@ -1,17 +1,17 @@
 /** The pure core as the ledger drives it, in memory: due events, decision, and everything that was ever written. */
-import type { Effects } from '../../src/ledger/rules/effects.ts';
-import { type Account, accountTime, newAccount } from '../../src/ledger/rules/account.ts';
-import { type ChargedUse, NO_CONTEXT, type UsageContext } from '../../src/ledger/rules/usage-context.ts';
-import { type Command, type Decision, touchedBy } from '../../src/ledger/rules/commands.ts';
-import type { RefundEvidence } from '../../src/ledger/rules/ledger-view.ts';
-import { decide } from '../../src/ledger/rules/decide.ts';
-import { applyScheduled } from '../../src/ledger/rules/scheduled-events.ts';
-import type { Grant } from '../../src/ledger/rules/grants.ts';
-import type { Reservation } from '../../src/ledger/rules/reservations.ts';
-import { tally, type UseCounter } from '../../src/ledger/rules/spend-limits.ts';
-import { newId } from '../../src/ledger/store/new-id.ts';
-import { type Stored, type Verification, Replay } from '../../src/ledger/proof/replay.ts';
-import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from '../../src/ledger/rules/entries.ts';
+import type { Effects } from '../../../src/ledger/rules/effects.ts';
+import { type Account, accountTime, newAccount } from '../../../src/ledger/rules/account.ts';
+import { type ChargedUse, NO_CONTEXT, type UsageContext } from '../../../src/ledger/rules/usage-context.ts';
+import { type Command, type Decision, touchedBy } from '../../../src/ledger/rules/commands.ts';
+import type { RefundEvidence } from '../../../src/ledger/rules/ledger-view.ts';
+import { decide } from '../../../src/ledger/rules/decide.ts';
+import { applyScheduled } from '../../../src/ledger/rules/scheduled-events.ts';
+import type { Grant } from '../../../src/ledger/rules/grants.ts';
+import type { Reservation } from '../../../src/ledger/rules/reservations.ts';
+import { tally, type UseCounter } from '../../../src/ledger/rules/spend-limits.ts';
+import { newId } from '../../../src/ledger/store/new-id.ts';
+import { type Stored, type Verification, Replay } from '../../../src/ledger/proof/replay.ts';
+import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from '../../../src/ledger/rules/entries.ts';
 
 export class PureLedger {
   readonly #accounts = new Map<string, Account>();

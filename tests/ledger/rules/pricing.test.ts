@@ -6,8 +6,8 @@ import {
   formatCarry,
   NO_CARRY,
   parseCarry,
-} from '../../src/ledger/rules/pricing.ts';
-import { RATES, type Resource } from '../../src/plans/rates.ts';
+} from '../../../src/ledger/rules/pricing.ts';
+import { RATES, type Resource } from '../../../src/plans/rates.ts';
 
 const resource = fc.constantFrom<Resource>('AI_TOKENS', 'COMPUTE');
 const quantities = fc.array(fc.oneof(fc.bigInt(0n, 100_000n), fc.bigInt(0n, 2n ** 53n - 1n)), { maxLength: 60 });

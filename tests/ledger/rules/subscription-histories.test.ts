@@ -1,11 +1,11 @@
 /** Any history of a subscriber, with a provider that has a clock of its own; what must hold whatever happens. */
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
-import { type Account, balanceOf } from '../../src/ledger/rules/account.ts';
-import type { Command } from '../../src/ledger/rules/commands.ts';
-import { addMonths } from '../../src/ledger/rules/periods.ts';
-import type { PaymentStanding, ProviderSubscription } from '../../src/ledger/rules/subscription.ts';
-import { RATES } from '../../src/plans/rates.ts';
+import { type Account, balanceOf } from '../../../src/ledger/rules/account.ts';
+import type { Command } from '../../../src/ledger/rules/commands.ts';
+import { addMonths } from '../../../src/ledger/rules/periods.ts';
+import type { PaymentStanding, ProviderSubscription } from '../../../src/ledger/rules/subscription.ts';
+import { RATES } from '../../../src/plans/rates.ts';
 import { pauseHours } from './commands.ts';
 import { PureLedger } from './pure-ledger.ts';
 

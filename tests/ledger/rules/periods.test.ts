@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { addMonths, calendarMonth, monthFrom } from '../../src/ledger/rules/periods.ts';
+import { addMonths, calendarMonth, monthFrom } from '../../../src/ledger/rules/periods.ts';
 
 const at = (text: string): Date => new Date(text);
 const instant = fc.date({ min: at('2020-01-01T00:00:00Z'), max: at('2040-01-01T00:00:00Z'), noInvalidDate: true });
