@@ -71,12 +71,14 @@ interface Row {
 
 const LINES = 'lines: [{ resource: AI_TOKENS, quantity: 10 }]';
 const key = (): string => `idempotencyKey: "${uuidv7()}"`;
+
 /** Use by the member alone; or in the organization, by whoever asks or, where nobody does for themselves, by the member. */
 function useOf({ type, externalId }: Target, caller: CallerName): string {
   const { subject = 'member' }: Caller = CALLERS[caller];
   const who = type === 'USER' ? externalId : `${subject}", organizationExternalId: "${externalId}`;
   return `${LINES}, userExternalId: "${who}"`;
 }
+
 /** Of whoever reserved, which is a platform here: who reads reservations sees it, and may not touch it. */
 const OF_OTHERS = {
   needs: 'credits.consume',
@@ -90,6 +92,7 @@ const OF_OTHERS = {
     OWNER: 'FORBIDDEN',
   },
 } as const;
+
 /** A suspended member is told so as data; an organization's key may name its members, whose use the pool pays. */
 const USE = {
   needs: 'credits.consume',
@@ -374,8 +377,10 @@ const SUBSCRIPTION = {
   },
   paidUnits: 0,
 } as const;
+
 /** Null also for who may read them, as long as nobody suspended it, and nothing is to be paid. */
 const OFTEN_NULL = ['suspendedAt', 'suspensionReason', 'upcomingInvoice'];
+
 /** Empty for who may not read them. */
 const NEVER_NULL = ['usage', 'usageSummary'];
 
@@ -384,6 +389,7 @@ let app: TestApp;
 let schema: GraphQLSchema;
 let operations: Operations;
 const tokens = new Map<CallerName, string>();
+
 /** Ids of everybody by their external id. */
 const ids: Record<string, string> = {};
 const targets = {} as Record<TargetKind, Target>;
@@ -493,6 +499,7 @@ async function populate(): Promise<void> {
 
 /** Who used something in the organization. */
 const USERS = ['admin', 'billing', 'member', 'owner'];
+
 /** Ids of the records of what each used in the organization. */
 const inPool = new Map<string, string>();
 

@@ -24,6 +24,7 @@ async function close(): Promise<void> {
 }
 
 let keys = 0;
+
 function items(count: number): object[] {
   return Array.from({ length: count }, () => ({
     idempotencyKey: `item-${(keys += 1)}`,

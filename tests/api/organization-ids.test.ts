@@ -10,6 +10,7 @@ const CONSUME = `mutation ($input: ConsumeCreditsInput!) { consumeCredits(input:
 const MOVE = `mutation ($input: SetOrganizationExternalIdInput!) { setOrganizationExternalId(input: $input) { id externalId } }`;
 
 let database: TestDatabase;
+
 /** Two processes of one installation, and a third that leaves ids open. */
 let app: TestApp;
 let other: TestApp;

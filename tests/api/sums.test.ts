@@ -14,8 +14,10 @@ import { TestClock } from '../support/services.ts';
 /** Most units that a line could have once, and most that it can have. */
 const MOST_ONCE = 2n ** 53n - 1n;
 const MOST = 10n ** 12n;
+
 /** What stands for whatever is larger. */
 const LARGEST = Number.MAX_SAFE_INTEGER;
+
 /** As many consumptions of ten such lines as a bigint can sum up. */
 const CONSUMPTIONS = 102;
 
@@ -24,6 +26,7 @@ let admin: pg.Pool;
 let app: TestApp;
 let ask: Ask;
 let clients: Clients;
+
 /** Owns a PUBLIC organization; a stranger uses it, on a key of their own for which tokens cost nothing. */
 let club: { id: string; externalId: string; owner: string };
 let stranger: { id: string; externalId: string; token: string };

@@ -84,6 +84,21 @@ export class OverageBench {
     return { reporter, events };
   }
 
+  /** A process that dies before it sends its first report, or right after. */
+  dyingProcess(when: 'before sending' | 'after sending'): Process {
+    const { meterReports } = this.installation.one;
+    let notes = 0;
+    return this.process(this.installation.one, {
+      async note(report, delivery) {
+        notes += 1;
+        if (when === 'after sending' && notes > 1) throw new Error('killed');
+        const noted = await meterReports.note(report, delivery);
+        if (when === 'before sending') throw new Error('killed');
+        return noted;
+      },
+    });
+  }
+
   /** Subscribed on both sides, with a card that pays, and with overage allowed; unless told otherwise, all credits are used. */
   async payer({ isFresh = false } = {}): Promise<Payer> {
     const { installation, sdk, catalog, emulator } = this;
@@ -143,6 +158,18 @@ export class OverageBench {
     );
     const reports = rows.map((row) => this.installation.two.meterReports.byId({ billingEntityId: id, id: row.id }));
     return (await Promise.all(reports)) as DeliveredReport[];
+  }
+
+  /** The one report that a payer has. */
+  async onlyReportOf(payer: Person): Promise<DeliveredReport> {
+    const reports = await this.reportsOf(payer);
+    expect(reports).toHaveLength(1);
+    return reports[0] as DeliveredReport;
+  }
+
+  /** Items that wait for an invoice of the payer's, or are on one. */
+  async itemsOf({ customer }: Payer): Promise<Stripe.InvoiceItem[]> {
+    return (await this.sdk.invoiceItems.list({ customer })).data;
   }
 }
 

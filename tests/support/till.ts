@@ -112,8 +112,8 @@ export class Till {
   }
 
   /** Both clocks, ours first: what Stripe tells of is of its time. */
-  async moveTo(instant: string | Date): Promise<void> {
-    this.clock.set(instant);
+  async moveTo(instant: string | number | Date): Promise<void> {
+    this.clock.set(new Date(instant));
     await this.control.moveClock({ to: this.clock.now() });
     await this.settled();
   }
@@ -139,6 +139,19 @@ export class Till {
   /** Pays for PRO by the hosted page, and everybody has heard of it. */
   async subscribe(buyer: Buyer, quantity = 1): Promise<void> {
     await this.control.payCheckout(await this.checkout(buyer, { plan: 'PRO', quantity }));
+    await this.settled();
+  }
+
+  /** Somebody without credits who has bought PRO. */
+  async subscribed(quantity = 1): Promise<Buyer> {
+    const buyer = await this.buyer();
+    await this.subscribe(buyer, quantity);
+    return buyer;
+  }
+
+  /** Buys so many credits by the hosted page, and everybody has heard of it. */
+  async purchase(buyer: Buyer, credits: number): Promise<void> {
+    await this.control.payCheckout(await this.checkout(buyer, { credits }));
     await this.settled();
   }
 

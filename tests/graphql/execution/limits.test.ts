@@ -1,8 +1,8 @@
 import { getIntrospectionQuery } from 'graphql';
-import { loadConfig } from '../../src/config/config.ts';
-import { Operations } from '../../src/graphql/execution/operations.ts';
-import { createLog } from '../../src/kernel/log.ts';
-import { sampleSchema } from '../support/sample-schema.ts';
+import { loadConfig } from '../../../src/config.ts';
+import { Operations } from '../../../src/graphql/execution/operations.ts';
+import { createLog } from '../../../src/kernel/log.ts';
+import { sampleSchema } from '../../support/sample-schema.ts';
 
 const { limits } = loadConfig({}, 'local');
 const base = { schema: sampleSchema, limits, log: createLog({ level: 'silent' }) };

@@ -1,25 +1,22 @@
-import type { Stripe } from 'stripe';
-import type { Exchange } from '@tollgate/stripe-emulator';
-import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
-import { CHECK } from '../support/organizations.ts';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
-import { type Buyer, CANCEL, OPEN_PORTAL, RESUME, type ShownSubscription, Till } from '../support/till.ts';
-
-const MIDDLE = '2027-02-14T00:00:00.000Z';
-const PERIOD_END = '2027-02-28T00:00:00.000Z';
-/** Final invoices are drafts for an hour. */
-const AFTER_DRAFTS = '2027-02-28T02:00:00.000Z';
-/** $0.00004 each: $49.38268, of which cents are asked for. */
-const OVERAGE = 1_234_567;
-const OVERAGE_CENTS = 4_938;
-
-const HAS_FEATURE = 'query ($id: ID!) { hasFeature(billingEntityId: $id, feature: "all_chatflows") }';
-const AUDIT = `query ($id: ID!) { billingEntity(id: $id) {
-  auditLog(first: 100) { edges { node { actor action before after } } } } }`;
+import type { Exchange } from '../../../src/stripe/emulator/api.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '../../support/stripe-contract.ts';
+import { type Buyer, CANCEL, OPEN_PORTAL, RESUME, Till } from '../../support/till.ts';
+import {
+  AFTER_DRAFTS,
+  AUDIT,
+  elsewhere,
+  expectTrial,
+  HAS_FEATURE,
+  MIDDLE,
+  PERIOD_END,
+  refusalOf,
+  subscriptionOf,
+} from './ends.ts';
 
 let till: Till;
 const traffic: Exchange[] = [];
 
+/** Moving the clock renews everybody: each test has a Till of its own. */
 beforeEach(async () => {
   till = await Till.open();
 });
@@ -28,60 +25,6 @@ afterEach(async () => {
   traffic.push(...till.app.emulator.traffic);
   await till.close();
 });
-
-/** At Stripe, as somebody with another key of the account's. */
-const elsewhere = (): Stripe => clientOf(till.app.emulator);
-
-async function subscribed(quantity = 1): Promise<Buyer> {
-  const buyer = await till.buyer();
-  await till.subscribe(buyer, quantity);
-  return buyer;
-}
-
-/** Who has used all credits and so much more. */
-async function inOverage(credits = OVERAGE): Promise<Buyer> {
-  const buyer = await subscribed();
-  await till.allowOverage(buyer);
-  await till.moveTo(MIDDLE);
-  await till.use(buyer, 500_000 + credits);
-  return buyer;
-}
-
-const subscriptionOf = async (buyer: Buyer): Promise<ShownSubscription> =>
-  (await till.shown(buyer)).subscription as ShownSubscription;
-
-const refusalOf = (buyer: Buyer, document: string): Promise<unknown> =>
-  till.codeOf(buyer, document, { input: { billingEntityId: buyer.id } });
-
-/** Of all invoices, in the order in which they were made: what it asks for overage, in cents. */
-async function overageLines(buyer: Buyer): Promise<{ amount: number; description: string | null; period: unknown }[]> {
-  const { overagePrice } = await till.catalog();
-  const invoices = (await till.invoicesOf(buyer)).toReversed();
-  return invoices
-    .flatMap(({ lines }) => lines.data)
-    .filter(
-      ({ pricing, description, amount }) =>
-        amount > 0 &&
-        (pricing?.price_details?.price === overagePrice || description?.startsWith('Overage credits used') === true),
-    )
-    .map(({ amount, description, period }) => ({ amount, description, period }));
-}
-
-async function expectTrial(buyer: Buyer, available: number): Promise<void> {
-  const { plan, credits, subscription } = await till.shown(buyer);
-  expect({ plan: plan.code, credits, subscription }).toEqual({
-    plan: 'FREE_TRIAL',
-    credits: { available, owed: 0 },
-    subscription: null,
-  });
-  expect(await till.ask(buyer.token, HAS_FEATURE, { id: buyer.id })).toBe(false);
-  const asked = { userExternalId: buyer.externalId, feature: 'all_chatflows' };
-  expect(await till.ask(till.clients.service, CHECK, { input: asked })).toMatchObject({
-    allowed: false,
-    refusal: { reason: 'FEATURE_NOT_IN_PLAN' },
-  });
-  await till.expectProven(buyer);
-}
 
 describe('a subscription', () => {
   const ending = {
@@ -98,7 +41,7 @@ describe('a subscription', () => {
     ['is cancelled', (buyer: Buyer) => till.of(buyer, CANCEL)],
     ['is changed to the free trial', (buyer: Buyer) => till.change(buyer, 1, 'FREE_TRIAL')],
   ])('that %s goes on until its period ends, and does not end when it is resumed', async (_how, cancel) => {
-    const ada = await subscribed(2);
+    const ada = await till.subscribed(2);
     expect(await cancel(ada)).toMatchObject(ending);
     expect(await cancel(ada)).toMatchObject(ending);
     await till.settled();
@@ -113,7 +56,7 @@ describe('a subscription', () => {
   });
 
   test('goes on by asking for what there is, too', async () => {
-    const ada = await subscribed(2);
+    const ada = await till.subscribed(2);
     await till.of(ada, CANCEL);
     expect(await till.change(ada, 2)).toMatchObject(goingOn);
     await till.settled();
@@ -121,7 +64,7 @@ describe('a subscription', () => {
   });
 
   test('that was to have fewer units ends instead, and resumed has those that it has', async () => {
-    const ada = await subscribed(2);
+    const ada = await till.subscribed(2);
     await till.change(ada, 1);
     expect(await till.of(ada, CANCEL)).toMatchObject(ending);
     expect((await till.stripeSubscriptionOf(ada)).schedule).toBeNull();
@@ -139,7 +82,7 @@ describe('a subscription', () => {
   });
 
   test('that waits for more units to be paid gives them up when it is cancelled', async () => {
-    const ada = await subscribed(2);
+    const ada = await till.subscribed(2);
     await till.setCard(ada, 'declined');
     const { pendingPayment } = await till.change(ada, 3);
     expect(await till.of(ada, CANCEL)).toMatchObject({ ...ending, pendingPayment: null });
@@ -150,13 +93,13 @@ describe('a subscription', () => {
   });
 
   test('that is to end goes on with more units, as soon as those are paid', async () => {
-    const ada = await subscribed(1);
+    const ada = await till.subscribed(1);
     await till.of(ada, CANCEL);
     await till.setCard(ada, 'requires_action');
     await till.moveTo(MIDDLE);
     const waiting = { ...ending, quantity: 1, pendingPayment: { quantity: 2 } };
     expect(await till.change(ada, 2)).toMatchObject(waiting);
-    await till.submit((await subscriptionOf(ada)).pendingPayment?.hostedUrl as string, { step: 'confirm' });
+    await till.submit((await subscriptionOf(till, ada)).pendingPayment?.hostedUrl as string, { step: 'confirm' });
     expect(await till.shown(ada)).toMatchObject({ credits: { available: 750_000 }, subscription: goingOn });
     await till.setCard(ada, 'accepted');
     await till.of(ada, CANCEL);
@@ -168,35 +111,35 @@ describe('a subscription', () => {
 
   test('that is not there, or has ended, can be neither cancelled nor resumed', async () => {
     const ada = await till.buyer();
-    expect(await refusalOf(ada, CANCEL)).toBe('CONFLICT');
-    expect(await refusalOf(ada, RESUME)).toBe('CONFLICT');
+    expect(await refusalOf(till, ada, CANCEL)).toBe('CONFLICT');
+    expect(await refusalOf(till, ada, RESUME)).toBe('CONFLICT');
     // Nor one whose page was opened and nothing more.
     await till.checkout(ada, { plan: 'PRO' });
-    expect(await refusalOf(ada, CANCEL)).toBe('CONFLICT');
+    expect(await refusalOf(till, ada, CANCEL)).toBe('CONFLICT');
     await till.subscribe(ada);
     await till.of(ada, CANCEL);
     await till.moveTo(AFTER_DRAFTS);
-    expect(await refusalOf(ada, CANCEL)).toBe('CONFLICT');
-    expect(await refusalOf(ada, RESUME)).toBe('CONFLICT');
+    expect(await refusalOf(till, ada, CANCEL)).toBe('CONFLICT');
+    expect(await refusalOf(till, ada, RESUME)).toBe('CONFLICT');
   });
 
   test('cancelled while every answer is lost is cancelled, and asking again finds it so', async () => {
-    const ada = await subscribed(2);
+    const ada = await till.subscribed(2);
     await till.control.addFault({
       kind: 'timeout_after_commit',
       method: 'POST',
       path: '/v1/subscriptions/*',
       times: 0,
     });
-    expect(await refusalOf(ada, CANCEL)).toBe('PAYMENT_PROVIDER_ERROR');
+    expect(await refusalOf(till, ada, CANCEL)).toBe('PAYMENT_PROVIDER_ERROR');
     await till.settled();
-    expect(await subscriptionOf(ada)).toMatchObject(ending);
+    expect(await subscriptionOf(till, ada)).toMatchObject(ending);
     await till.control.clearFaults();
     expect(await till.of(ada, CANCEL)).toMatchObject(ending);
   });
 
   test('that ends takes its own credits and the features along, leaves others, and PRO can be bought again', async () => {
-    const ada = await subscribed();
+    const ada = await till.subscribed();
     await till.control.payCheckout(await till.checkout(ada, { credits: 12_500 }));
     await till.ask(
       till.clients.operator,
@@ -212,9 +155,9 @@ describe('a subscription', () => {
     expect(await till.ask(ada.token, HAS_FEATURE, { id: ada.id })).toBe(true);
     // Before anybody has told of it, and afterwards.
     till.clock.set(PERIOD_END);
-    await expectTrial(ada, 13_500);
+    await expectTrial(till, ada, 13_500);
     await till.moveTo(AFTER_DRAFTS);
-    await expectTrial(ada, 13_500);
+    await expectTrial(till, ada, 13_500);
     expect((await till.stripeSubscriptionOf(ada)).status).toBe('canceled');
     await till.subscribe(ada);
     expect(await till.shown(ada)).toMatchObject({
@@ -227,103 +170,9 @@ describe('a subscription', () => {
   });
 });
 
-describe('overage that was not billed yet', () => {
-  test('of a subscription that was cancelled is on its last invoice, once', async () => {
-    const ada = await inOverage();
-    await till.reported();
-    await till.of(ada, CANCEL);
-    await till.moveTo('2027-02-27T23:00:00.000Z');
-    await till.use(ada, 1_000_000);
-    await till.moveTo(PERIOD_END);
-    await till.reported();
-    await till.moveTo(AFTER_DRAFTS);
-    await expectTrial(ada, 0);
-    expect(await till.metered(ada)).toBe(BigInt(OVERAGE + 1_000_000));
-    expect(await overageLines(ada)).toMatchObject([{ amount: OVERAGE_CENTS + 4_000 }]);
-    expect((await till.chargesOf(ada)).map(({ amount }) => amount)).toEqual([OVERAGE_CENTS + 4_000, 2_000]);
-  });
-
-  test('of a subscription that goes on is on the next invoice, beside the units that it then has', async () => {
-    const ada = await inOverage();
-    await till.change(ada, 3);
-    await till.change(ada, 2);
-    await till.reported();
-    await till.moveTo(AFTER_DRAFTS);
-    expect(await overageLines(ada)).toMatchObject([{ amount: OVERAGE_CENTS }]);
-    expect((await till.chargesOf(ada)).map(({ amount }) => amount)).toEqual([OVERAGE_CENTS + 4_000, 2_000, 2_000]);
-    expect(await till.metered(ada)).toBe(BigInt(OVERAGE));
-    await till.expectProven(ada);
-  });
-
-  const billed = {
-    amount: OVERAGE_CENTS,
-    description: expect.stringMatching(/^Overage credits used from 2027-01-31 to 2027-02-/) as string,
-  };
-
-  test('is billed by an item of its own where somebody ends the subscription at once: what nobody had reported', async () => {
-    await till.control.addFault({ kind: 'error_before_commit', path: '/v1/billing/meter_events', times: 0 });
-    const ada = await inOverage(1_000_000);
-    // One part is frozen and waits, the other is not even that.
-    await till.app.services.stripe?.meterReporter.run();
-    await till.use(ada, OVERAGE - 1_000_000);
-    await elsewhere().subscriptions.cancel((await till.stripeSubscriptionOf(ada)).id);
-    await till.settled();
-    await expectTrial(ada, 0);
-    await till.control.clearFaults();
-    await till.reported();
-    await till.moveTo('2027-02-14T02:00:00.000Z');
-    expect((await overageLines(ada)).reduce((sum, { amount }) => sum + amount, 0)).toBe(OVERAGE_CENTS);
-    expect((await till.chargesOf(ada)).reduce((sum, { amount }) => sum + amount, 0)).toBe(OVERAGE_CENTS + 2_000);
-    expect(await till.metered(ada)).toBe(0n);
-    await till.expectProven(ada);
-  });
-
-  test('is billed, too, where the card of the subscription is gone by then', async () => {
-    const ada = await inOverage();
-    await till.reported();
-    await till.control.addFault({ kind: 'rejected', method: 'POST', path: '/v1/invoices' });
-    await elsewhere().subscriptions.cancel((await till.stripeSubscriptionOf(ada)).id);
-    await till.settled();
-    expect(await overageLines(ada)).toMatchObject([billed]);
-  });
-
-  test('is billed by an item of its own where somebody ends the subscription at once: what the meter had already', async () => {
-    const ada = await inOverage(1_000_000);
-    await till.reported();
-    await till.use(ada, OVERAGE - 1_000_000);
-    await till.reported();
-    const { id } = await till.stripeSubscriptionOf(ada);
-    await elsewhere().subscriptions.cancel(id);
-    await till.settled();
-    await till.reported();
-    await till.moveTo('2027-02-14T02:00:00.000Z');
-    expect(await overageLines(ada)).toMatchObject([billed]);
-    expect((await till.chargesOf(ada)).map(({ amount }) => amount)).toEqual([OVERAGE_CENTS, 2_000]);
-    // However often it is told.
-    const gone = (await till.control.deliveries()).find(({ type }) => type === 'customer.subscription.deleted');
-    await till.control.resend(gone?.event as string, 3);
-    await till.settled();
-    await till.moveTo('2027-02-14T04:00:00.000Z');
-    expect(await overageLines(ada)).toHaveLength(1);
-    await expectTrial(ada, 0);
-  });
-
-  test('is on the invoice that Stripe makes where somebody ends the subscription with it, and on no other', async () => {
-    const ada = await inOverage();
-    await till.reported();
-    await elsewhere().subscriptions.cancel((await till.stripeSubscriptionOf(ada)).id, { invoice_now: true });
-    await till.settled();
-    await till.reported();
-    await till.moveTo('2027-02-14T02:00:00.000Z');
-    expect((await overageLines(ada)).map(({ amount }) => amount)).toEqual([OVERAGE_CENTS]);
-    expect((await till.chargesOf(ada)).map(({ amount }) => amount)).toEqual([OVERAGE_CENTS, 2_000]);
-    await expectTrial(ada, 0);
-  });
-});
-
 describe('what is changed elsewhere is so here', () => {
   test('in the hosted portal: more units, fewer, the end, and not the end', async () => {
-    const ada = await subscribed();
+    const ada = await till.subscribed();
     await till.moveTo(MIDDLE);
     const { prices } = await till.catalog();
     const price = prices.get('PRO') as string;
@@ -332,29 +181,29 @@ describe('what is changed elsewhere is so here', () => {
     await till.submit(url, { action: 'plan', price, quantity: '3' });
     expect(await till.shown(ada)).toMatchObject({ credits: { available: 1_000_000 }, subscription: { quantity: 3 } });
     await till.submit(url, { action: 'plan', price, quantity: '2' });
-    expect(await subscriptionOf(ada)).toMatchObject({ quantity: 3, scheduledQuantity: 2 });
+    expect(await subscriptionOf(till, ada)).toMatchObject({ quantity: 3, scheduledQuantity: 2 });
     await till.submit(url, { action: 'cancel' });
-    expect(await subscriptionOf(ada)).toMatchObject({ cancelAtPeriodEnd: true, scheduledQuantity: null });
+    expect(await subscriptionOf(till, ada)).toMatchObject({ cancelAtPeriodEnd: true, scheduledQuantity: null });
     await till.submit(url, { action: 'renew' });
-    expect(await subscriptionOf(ada)).toMatchObject({ cancelAtPeriodEnd: false, scheduledPlan: null });
+    expect(await subscriptionOf(till, ada)).toMatchObject({ cancelAtPeriodEnd: false, scheduledPlan: null });
     // What was scheduled there can be taken back here.
     await till.submit(url, { action: 'plan', price, quantity: '1' });
     expect(await till.change(ada, 3)).toMatchObject({ quantity: 3, scheduledQuantity: null });
     await till.submit(url, { action: 'card', card: 'declined' });
     await till.submit(url, { action: 'plan', price, quantity: '4' });
-    expect(await subscriptionOf(ada)).toMatchObject({ quantity: 3, pendingPayment: { quantity: 4 } });
+    expect(await subscriptionOf(till, ada)).toMatchObject({ quantity: 3, pendingPayment: { quantity: 4 } });
     await till.submit(url, { action: 'card', card: 'accepted' });
-    await till.submit((await subscriptionOf(ada)).pendingPayment?.hostedUrl as string, { card: 'accepted' });
+    await till.submit((await subscriptionOf(till, ada)).pendingPayment?.hostedUrl as string, { card: 'accepted' });
     expect(await till.shown(ada)).toMatchObject({ credits: { available: 1_250_000 }, subscription: { quantity: 4 } });
     await till.expectProven(ada);
   });
 
   test('at Stripe itself: more units, paid at once or with the next invoice; the end, at a time or now', async () => {
-    const ada = await subscribed();
+    const ada = await till.subscribed();
     await till.moveTo(MIDDLE);
     const { id, items } = await till.stripeSubscriptionOf(ada);
     const units = (quantity: number) => [{ id: items.data[0]?.id as string, quantity }];
-    const { subscriptions } = elsewhere();
+    const { subscriptions } = elsewhere(till);
     await subscriptions.update(id, { items: units(2), proration_behavior: 'always_invoice' });
     await till.settled();
     expect(await till.shown(ada)).toMatchObject({ credits: { available: 750_000 }, subscription: { quantity: 2 } });
@@ -366,18 +215,18 @@ describe('what is changed elsewhere is so here', () => {
     expect(await till.shown(ada)).toMatchObject({ credits: { available: 1_750_000 }, subscription: { quantity: 3 } });
     await subscriptions.update(id, { cancel_at: Date.parse('2027-03-10T00:00:00.000Z') / 1_000 });
     await till.settled();
-    expect(await subscriptionOf(ada)).toMatchObject({ cancelAtPeriodEnd: true });
+    expect(await subscriptionOf(till, ada)).toMatchObject({ cancelAtPeriodEnd: true });
     expect(await till.of(ada, RESUME)).toMatchObject({ cancelAtPeriodEnd: false });
     await till.moveTo('2027-03-10T00:00:00.000Z');
-    expect(await subscriptionOf(ada)).toMatchObject({ status: 'ACTIVE', quantity: 3 });
+    expect(await subscriptionOf(till, ada)).toMatchObject({ status: 'ACTIVE', quantity: 3 });
     await subscriptions.cancel(id);
     await till.settled();
-    await expectTrial(ada, 0);
+    await expectTrial(till, ada, 0);
   });
 });
 
 test('who cancelled and who resumed is in the audit log', async () => {
-  const ada = await subscribed();
+  const ada = await till.subscribed();
   await till.of(ada, CANCEL);
   await till.ask(till.clients.operator, RESUME, { input: { billingEntityId: ada.id } });
   const { auditLog } = await till.ask<{ auditLog: { edges: { node: { action: string } }[] } }>(ada.token, AUDIT, {

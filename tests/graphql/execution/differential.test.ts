@@ -15,14 +15,15 @@ import {
   validate,
   visit,
 } from 'graphql';
-import { loadConfig } from '../../src/config/config.ts';
-import { Operations } from '../../src/graphql/execution/operations.ts';
-import { createLog } from '../../src/kernel/log.ts';
-import { Gate, type SampleContext, sampleSchema } from '../support/sample-schema.ts';
-import { SampleStreams } from '../support/sample-streams.ts';
+import { loadConfig } from '../../../src/config.ts';
+import { Operations } from '../../../src/graphql/execution/operations.ts';
+import { createLog } from '../../../src/kernel/log.ts';
+import { Gate, type SampleContext, sampleSchema } from '../../support/sample-schema.ts';
+import { SampleStreams } from '../../support/sample-streams.ts';
 import { makeDocument, type MadeDocument, type Run } from './documents.ts';
 
 const schema = sampleSchema;
+
 /** What waits, counts across runs, never ends, or has limits of its own. */
 const WITHOUT = new Set([
   'Query.gate',

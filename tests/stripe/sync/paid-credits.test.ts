@@ -1,8 +1,8 @@
 /** Whatever people and cards do for months: every credit that was paid for is given once, and none that was not. */
 import fc from 'fast-check';
 import type { Stripe } from 'stripe';
-import { baseLineOf, prorationsOf } from '../../src/stripe/sync/paid-lines.ts';
-import { type Buyer, CANCEL, CHANGE, RESUME, Till } from '../support/till.ts';
+import { baseLineOf, prorationsOf } from '../../../src/stripe/sync/paid-lines.ts';
+import { type Buyer, CANCEL, CHANGE, RESUME, Till } from '../../support/till.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -1,5 +1,5 @@
 import type { ExecutionResult } from 'graphql';
-import { SharedResults } from '../../src/graphql/execution/shared-results.ts';
+import { SharedResults } from '../../../src/graphql/execution/shared-results.ts';
 
 const operation = {};
 

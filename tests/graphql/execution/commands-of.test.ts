@@ -1,5 +1,5 @@
 import { buildSchema, Kind, type OperationDefinitionNode, parse, validate } from 'graphql';
-import { commandsOf } from '../../src/graphql/execution/commands-of.ts';
+import { commandsOf } from '../../../src/graphql/execution/commands-of.ts';
 
 const schema = buildSchema(`
   input Use { key: String }

@@ -1,6 +1,6 @@
 /** Every order of events that one can think of comes to one state: what Stripe has, when all has been told. */
 import fc from 'fast-check';
-import { type Buyer, CANCEL, type Shown, Till } from '../support/till.ts';
+import { type Buyer, CANCEL, type Shown, Till } from '../../support/till.ts';
 
 /** For many buyers, on a machine that others use, too. */
 const LONG_MS = 180_000;

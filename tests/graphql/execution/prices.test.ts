@@ -11,13 +11,13 @@ import {
   type OperationDefinitionNode,
   parse,
 } from 'graphql';
-import { loadConfig } from '../../src/config/config.ts';
-import { costOf, planCost, priceOf } from '../../src/graphql/execution/cost.ts';
-import { Operations } from '../../src/graphql/execution/operations.ts';
-import { aPage, itemsOfPage } from '../../src/graphql/execution/price.ts';
-import { createLog } from '../../src/kernel/log.ts';
-import { schema } from '../support/ask-resolvers.ts';
-import { Gate, sampleSchema } from '../support/sample-schema.ts';
+import { loadConfig } from '../../../src/config.ts';
+import { costOf, planCost, priceOf } from '../../../src/graphql/execution/cost.ts';
+import { Operations } from '../../../src/graphql/execution/operations.ts';
+import { aPage, itemsOfPage } from '../../../src/graphql/execution/price.ts';
+import { createLog } from '../../../src/kernel/log.ts';
+import { schema } from '../../support/ask-resolvers.ts';
+import { Gate, sampleSchema } from '../../support/sample-schema.ts';
 import { makeDocument } from './documents.ts';
 
 const { limits } = loadConfig({}, 'local');

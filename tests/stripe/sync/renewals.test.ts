@@ -1,13 +1,13 @@
 /** A year of a payer's life, by the movable clock: on both sides of the line every credit is of one period. */
-import { addMonths } from '../../src/ledger/rules/periods.ts';
-import { newId } from '../../src/ledger/store/new-id.ts';
-import { nameOfBase } from '../../src/ledger/rules/period-close.ts';
-import type { ReleaseOrder } from '@tollgate/stripe-emulator';
-import { countedBy } from '../../src/stripe/overage/meter-sums.ts';
-import type { StripeServices } from '../../src/stripe/stripe.ts';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
-import { type Buyer, Till } from '../support/till.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { addMonths } from '../../../src/ledger/rules/periods.ts';
+import { newId } from '../../../src/ledger/store/new-id.ts';
+import { nameOfBase } from '../../../src/ledger/rules/period-close.ts';
+import type { ReleaseOrder } from '../../../src/stripe/emulator/webhooks.ts';
+import { countedBy } from '../../../src/stripe/overage/meter-sums.ts';
+import type { StripeServices } from '../../../src/stripe/stripe.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '../../support/stripe-contract.ts';
+import { type Buyer, Till } from '../../support/till.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const LONG_MS = 180_000;
 const HOUR_MS = 3_600_000;

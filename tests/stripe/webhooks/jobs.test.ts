@@ -1,13 +1,13 @@
 import pg from 'pg';
-import type { DomainServices } from '../../src/services.ts';
-import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { send, startTestApp, tokenOf } from '../support/app.ts';
-import { freePort } from '../support/free-port.ts';
-import { ServerProcess } from '../support/server-process.ts';
-import { openTestServices } from '../support/services.ts';
-import { signatureOf, stripeEnv, WEBHOOK_SECRET } from '../support/stripe.ts';
-import { waitFor } from '../support/wait-for.ts';
+import type { DomainServices } from '../../../src/services.ts';
+import { type Emulator, startEmulator } from '../../../src/stripe/emulator/emulator.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { send, startTestApp, tokenOf } from '../../support/app.ts';
+import { freePort } from '../../support/free-port.ts';
+import { ServerProcess } from '../../support/server-process.ts';
+import { openTestServices } from '../../support/services.ts';
+import { signatureOf, stripeEnv, WEBHOOK_SECRET } from '../../support/stripe.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 /** It knows none of the customers that events here are of. */
 let emulator: Emulator;
