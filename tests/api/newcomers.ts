@@ -1,0 +1,129 @@
+/** Two servers, and people who have just come to them. */
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type GraphqlAnswer, send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
+
+export const CONSUME = /* GraphQL */ `
+  mutation ($input: ConsumeCreditsInput!) {
+    consumeCredits(input: $input) {
+      __typename
+      ... on ConsumeCreditsSuccess {
+        credits
+        replayed
+        balance {
+          available
+          used
+          version
+        }
+        records {
+          id
+          resource
+          quantity
+          credits
+          carriedBefore
+          carriedAfter
+          draws {
+            credits
+            grant {
+              source
+            }
+          }
+        }
+      }
+      ... on UsageRefused {
+        reason
+        scope
+        required
+        available
+        balance {
+          available
+        }
+      }
+    }
+  }
+`;
+export const BATCH = /* GraphQL */ `
+  mutation ($inputs: [ConsumeCreditsInput!]!) {
+    consumeCreditsBatch(inputs: $inputs) {
+      __typename
+      ... on ConsumeCreditsSuccess {
+        credits
+        replayed
+      }
+      ... on UsageRejected {
+        code
+        retryable
+      }
+    }
+  }
+`;
+export const BALANCE = /* GraphQL */ `
+  subscription ($id: ID!) {
+    balanceUpdated(billingEntityId: $id) {
+      available
+      used
+      version
+    }
+  }
+`;
+
+export interface Newcomer {
+  readonly subject: string;
+  readonly token: string;
+  readonly id: string;
+}
+
+export const tokens = (quantity: number) => [{ resource: 'AI_TOKENS', quantity }];
+export const compute = (quantity: number) => [{ resource: 'COMPUTE', quantity }];
+
+export class Newcomers {
+  readonly one: TestApp;
+  readonly two: TestApp;
+  readonly service: string;
+  readonly operator: string;
+  /** How many there are. */
+  count = 0;
+  readonly #database: TestDatabase;
+
+  private constructor(
+    database: TestDatabase,
+    [one, two]: readonly [TestApp, TestApp],
+    service: string,
+    operator: string,
+  ) {
+    this.#database = database;
+    this.one = one;
+    this.two = two;
+    this.service = service;
+    this.operator = operator;
+  }
+
+  static async open(): Promise<Newcomers> {
+    const database = await createTestDatabase();
+    const one = await startTestApp(database.url);
+    const two = await startTestApp(database.url);
+    const service = await tokenOf('platform', { scope: 'billing:usage' });
+    const operator = await tokenOf('root', { scope: 'billing:operator' });
+    return new Newcomers(database, [one, two], service, operator);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.one.stop(), this.two.stop()]);
+    await this.#database.drop();
+  }
+
+  async newcomer(): Promise<Newcomer> {
+    const subject = `person-${(this.count += 1)}`;
+    const token = await tokenOf(subject);
+    const { data } = await send(this.one.url, token, '{ viewer { user { id } } }');
+    return { subject, token, id: (data as never as { viewer: { user: { id: string } } }).viewer.user.id };
+  }
+
+  async consume(
+    token: string,
+    input: Record<string, unknown>,
+    url = this.one.url,
+  ): Promise<{ result: Record<string, unknown> | undefined; errors: GraphqlAnswer['errors'] }> {
+    const { data, errors } = await send(url, token, CONSUME, { input });
+    return { result: (data as never as { consumeCredits: Record<string, unknown> } | null)?.consumeCredits, errors };
+  }
+}
