@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { type Relation } from '../../src/billing-entities/authorization.ts';
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import { loadConfig } from '../../src/config.ts';
-import { contextFactory } from '../../src/graphql/context.ts';
+import { contextFactory } from '../../src/graphql/request/context.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
 import { apiKeyId, parseApiKeyId, recordId, reservationId } from '../../src/kernel/public-ids.ts';

@@ -1,4 +1,4 @@
-import type { StripeEvent } from '../../../src/stripe/webhooks/inbox.ts';
+import type { StripeEvent } from '../../../src/stripe/webhooks/events.ts';
 import { type Receiver, startReceiver } from '../../support/emulator.ts';
 import { OverageBench } from '../../support/overage.ts';
 import { waitFor } from '../../support/wait-for.ts';
