@@ -12,10 +12,8 @@ const swc = {
 
 /** @type {import('jest').Config} */
 export default {
-  testEnvironment: 'node',
-  // The sources of our own packages, so that no test runs against an old build of them.
-  testEnvironmentOptions: { customExportConditions: ['@tollgate/source', 'node', 'node-addons'] },
-  roots: ['<rootDir>/tests', '<rootDir>/packages'],
+  testEnvironment: '<rootDir>/tests/support/environment.js',
+  roots: ['<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': ['@swc/jest', swc] },

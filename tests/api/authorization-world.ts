@@ -9,8 +9,8 @@ import { Operations } from '../../src/graphql/execution/operations.ts';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
 import { apiKeyId, parseApiKeyId, recordId, reservationId } from '../../src/kernel/public-ids.ts';
 import { createLog } from '../../src/kernel/log.ts';
-import { type GraphqlAnswer, send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type GraphqlAnswer, send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 
 export type TargetKind = 'ORGANIZATION' | 'USER';
 
@@ -68,7 +68,7 @@ const SUBSCRIPTION = {
 export const LINES = 'lines: [{ resource: AI_TOKENS, quantity: 10 }]';
 export const key = (): string => `idempotencyKey: "${uuidv7()}"`;
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let operations: Operations;
 export const tokens = new Map<CallerName, string>();
@@ -92,8 +92,8 @@ export function unknown(type: TargetKind): Target {
 
 /** Boots the application and makes everybody. */
 export async function openWorld(): Promise<{ readonly app: TestApp; readonly schema: GraphQLSchema }> {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url);
+  bench = await Bench.open();
+  app = await bench.server();
   const schema = await buildTollgateSchema();
   const { limits } = loadConfig({}, 'local');
   const log = createLog({ level: 'silent' });
@@ -113,7 +113,7 @@ export async function openWorld(): Promise<{ readonly app: TestApp; readonly sch
 export async function closeWorld(): Promise<void> {
   expect(app.services.live.openStreams).toBe(0);
   await app.stop();
-  await database.drop();
+  await bench.close();
 }
 
 async function idOf(token: string): Promise<string> {

@@ -1,6 +1,6 @@
 /** Two servers, and people who have just come to them. */
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type GraphqlAnswer, send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
+import { type GraphqlAnswer, send, type TestApp, tokenOf } from '../support/app.ts';
 
 export const CONSUME = /* GraphQL */ `
   mutation ($input: ConsumeCreditsInput!) {
@@ -82,15 +82,10 @@ export class Newcomers {
   readonly operator: string;
   /** How many there are. */
   count = 0;
-  readonly #database: TestDatabase;
+  readonly #bench: Bench;
 
-  private constructor(
-    database: TestDatabase,
-    [one, two]: readonly [TestApp, TestApp],
-    service: string,
-    operator: string,
-  ) {
-    this.#database = database;
+  private constructor(bench: Bench, [one, two]: readonly [TestApp, TestApp], service: string, operator: string) {
+    this.#bench = bench;
     this.one = one;
     this.two = two;
     this.service = service;
@@ -98,17 +93,16 @@ export class Newcomers {
   }
 
   static async open(): Promise<Newcomers> {
-    const database = await createTestDatabase();
-    const one = await startTestApp(database.url);
-    const two = await startTestApp(database.url);
+    const bench = await Bench.open();
+    const one = await bench.server();
+    const two = await bench.server();
     const service = await tokenOf('platform', { scope: 'billing:usage' });
     const operator = await tokenOf('root', { scope: 'billing:operator' });
-    return new Newcomers(database, [one, two], service, operator);
+    return new Newcomers(bench, [one, two], service, operator);
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.one.stop(), this.two.stop()]);
-    await this.#database.drop();
+  close(): Promise<void> {
+    return this.#bench.close();
   }
 
   async newcomer(): Promise<Newcomer> {

@@ -1,8 +1,8 @@
 /** Streams end with their subscriber, however they go, and those of one account share what they read. */
 import pg from 'pg';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
-import { startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { SocketClient, until } from '../support/edges.ts';
 import { type Ask, asker, Clients, CONSUME, tokensFor } from '../support/organizations.ts';
 
@@ -10,7 +10,7 @@ const schema = await buildTollgateSchema();
 const FIELDS = Object.keys(schema.getSubscriptionType()?.getFields() ?? {});
 const streamOf = (field: string): string => `subscription ($id: ID!) { ${field}(billingEntityId: $id) { __typename } }`;
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let ask: Ask;
 let clients: Clients;
@@ -25,8 +25,8 @@ beforeAll(async () => {
     if ((args[0] as { name?: string }).name === 'records-between') readings += 1;
     return Reflect.apply(query, this, args);
   } as typeof query;
-  database = await createTestDatabase();
-  app = await startTestApp(database.url);
+  bench = await Bench.open();
+  app = await bench.server();
   ask = asker(() => app.url);
   clients = await Clients.open(ask);
 });
@@ -37,8 +37,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   pg.Client.prototype.query = query;
-  await app.stop();
-  await database.drop();
+  await bench.close();
 });
 
 async function connect(token: string): Promise<SocketClient> {

@@ -1,7 +1,6 @@
 import { waitFor } from '../support/wait-for.ts';
 import { get } from 'node:http';
 import { connect } from 'node:net';
-import { startTestApp } from '../support/app.ts';
 import { download, Exporting, MANY, PAGE, type Person, readAll, startReading } from './exporting.ts';
 
 let files: Exporting;
@@ -110,7 +109,7 @@ describe('the stream', () => {
 
   it('is sent to one principal twice at a time, of however many entities, and others have theirs', async () => {
     files.countPages();
-    const at = await startTestApp(files.database.url, { clock: files.clock, env: { EXPORT_STREAMS: '6' } });
+    const at = await files.bench.server({ clock: files.clock, env: { EXPORT_STREAMS: '6' } });
     const owners = await Promise.all(Array.from({ length: 4 }, () => files.newPerson()));
     for (const owner of owners) await files.insertUsage(owner, { count: MANY / 2 });
     // One who may read all of them, and reads none to its end.
@@ -136,7 +135,7 @@ describe('the stream', () => {
   it('is cut off when the client reads, and too slowly; one that is fast enough has all of it', async () => {
     // As much as kernels keep is taken at once, so what is asked for is more than a slow one takes of the rest.
     const env = { EXPORT_STALL_MS: '1000', EXPORT_LEAST_BYTES: '8000000' };
-    const at = await startTestApp(files.database.url, { clock: files.clock, env });
+    const at = await files.bench.server({ clock: files.clock, env });
     const slow = await startReading(await files.usageLink(person, at));
     let read = 0;
     const dripping = setInterval(() => {
@@ -149,7 +148,7 @@ describe('the stream', () => {
     expect(read).toBeGreaterThan(0);
     await expect(readAll(slow)).rejects.toMatchObject({ code: 'ECONNRESET' });
     await at.stop();
-    const patient = await startTestApp(files.database.url, {
+    const patient = await files.bench.server({
       clock: files.clock,
       env: { ...env, EXPORT_LEAST_BYTES: '1000' },
     });
@@ -173,8 +172,8 @@ describe('the stream', () => {
   it('is cut off when the client stops reading, or the server stops', async () => {
     const env = { EXPORT_STALL_MS: '100', EXPORT_STREAMS: '1', DRAIN_TIMEOUT_MS: '200' };
     const [impatient, stopping] = await Promise.all([
-      startTestApp(files.database.url, { clock: files.clock, env }),
-      startTestApp(files.database.url, { clock: files.clock, env: { ...env, EXPORT_STALL_MS: '60000' } }),
+      files.bench.server({ clock: files.clock, env }),
+      files.bench.server({ clock: files.clock, env: { ...env, EXPORT_STALL_MS: '60000' } }),
     ]);
     const stalled = await startReading(await files.usageLink(person, impatient));
     await waitFor(() => impatient.services.exports.openStreams === 0, 'the stalled stream to be cut off');

@@ -4,9 +4,9 @@ import { get, type IncomingMessage } from 'node:http';
 import { parse } from 'csv-parse/sync';
 import pg from 'pg';
 import { UsageHistory } from '../../src/usage/usage-history.ts';
-import { type GraphqlAnswer, send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { TestClock } from '../support/services.ts';
+import { type GraphqlAnswer, send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
+import { TestClock } from '../support/clock.ts';
 
 /** As RFC 4180 has it, and with what spreadsheets take for formulas. */
 export const NASTY = [
@@ -71,7 +71,7 @@ interface Pages {
 }
 
 export class Exporting {
-  readonly database: TestDatabase;
+  readonly bench: Bench;
   readonly client: pg.Client;
   readonly app: TestApp;
   readonly clock: TestClock;
@@ -82,10 +82,10 @@ export class Exporting {
   people = 0;
 
   private constructor(
-    parts: Pick<Exporting, 'database' | 'client' | 'app' | 'clock' | 'logged' | 'service' | 'operator'>,
+    parts: Pick<Exporting, 'bench' | 'client' | 'app' | 'clock' | 'logged' | 'service' | 'operator'>,
   ) {
     ({
-      database: this.database,
+      bench: this.bench,
       client: this.client,
       app: this.app,
       clock: this.clock,
@@ -96,21 +96,20 @@ export class Exporting {
   }
 
   static async open(): Promise<Exporting> {
-    const database = await createTestDatabase();
-    const client = new pg.Client({ connectionString: database.url });
+    const bench = await Bench.open();
+    const client = new pg.Client({ connectionString: bench.database.url });
     await client.connect();
+    bench.onClose(() => client.end());
     const clock = new TestClock();
     const logged: string[] = [];
-    const app = await startTestApp(database.url, { clock, logged, env: { LOG_LEVEL: 'debug' } });
+    const app = await bench.server({ clock, logged, env: { LOG_LEVEL: 'debug' } });
     const service = await tokenOf('platform', { scope: 'billing:usage' });
     const operator = await tokenOf('root', { scope: 'billing:operator' });
-    return new Exporting({ database, client, app, clock, logged, service, operator });
+    return new Exporting({ bench, client, app, clock, logged, service, operator });
   }
 
-  async close(): Promise<void> {
-    await this.app.stop();
-    await this.client.end();
-    await this.database.drop();
+  close(): Promise<void> {
+    return this.bench.close();
   }
 
   async newPerson(externalId = `person-${(this.people += 1)}`): Promise<Person> {

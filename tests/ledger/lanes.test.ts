@@ -6,23 +6,22 @@ import { Ledger } from '../../src/ledger/ledger.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import { openLedgerPool } from '../../src/db/pools.ts';
 import type { DomainServices } from '../../src/services.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { openTestServices, TestClock } from '../support/services.ts';
+import { Bench } from '../support/bench.ts';
+import { TestClock } from '../support/clock.ts';
 import type { Outcome } from '../../src/ledger/outcome.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let services: DomainServices;
 const pools: pg.Pool[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  services = await openTestServices(database.url, { log: pino({ level: 'silent' }) });
+  bench = await Bench.open();
+  services = await bench.services({ log: pino({ level: 'silent' }) });
 });
 
 afterAll(async () => {
-  await services.stop();
   await Promise.all(pools.map((pool) => pool.end()));
-  await database.drop();
+  await bench.close();
 });
 
 let people = 0;
@@ -32,7 +31,7 @@ function newcomer(): Promise<string> {
 
 /** A ledger of one lane, and how many connections it made. */
 function openLedger(): { readonly ledger: Ledger; readonly connections: () => number } {
-  const pool = openLedgerPool(database.url, { max: 1, onIdleError: () => undefined });
+  const pool = openLedgerPool(bench.database.url, { max: 1, onIdleError: () => undefined });
   pools.push(pool);
   let made = 0;
   pool.on('connect', () => (made += 1));
@@ -164,7 +163,7 @@ test('a connection that was lost is not used again', async () => {
 });
 
 async function killed(pid: number): Promise<void> {
-  const other = openLedgerPool(database.url, { max: 1, onIdleError: () => undefined });
+  const other = openLedgerPool(bench.database.url, { max: 1, onIdleError: () => undefined });
   await other.query('select pg_terminate_backend($1)', [pid]);
   await other.end();
 }

@@ -5,15 +5,15 @@ import type { Command } from '../../src/ledger/rules/commands.ts';
 import type { ConsumeInput } from '../../src/metering/consumption.ts';
 import { Refusal } from '../../src/kernel/refusal.ts';
 import type { DomainServices } from '../../src/services.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { openTestServices, TestClock } from '../support/services.ts';
+import { Bench } from '../support/bench.ts';
+import { TestClock } from '../support/clock.ts';
 import { draft, pauseHours } from './rules/commands.ts';
 import { Model } from './rules/model.ts';
 import type { Outcome } from '../../src/ledger/outcome.ts';
 
 const SERVICE: ServicePrincipal = { kind: 'SERVICE', subject: 'platform', expiresAt: new Date('2100-01-01') };
 
-let database: TestDatabase;
+let bench: Bench;
 let clock: TestClock;
 let one: DomainServices;
 let two: DomainServices;
@@ -21,19 +21,16 @@ let admin: pg.Pool;
 let people = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  bench = await Bench.open();
   clock = new TestClock();
-  [one, two] = await Promise.all([
-    openTestServices(database.url, { clock }),
-    openTestServices(database.url, { clock }),
-  ]);
-  admin = new pg.Pool({ connectionString: database.url, max: 2 });
+  [one, two] = await Promise.all([bench.services({ clock }), bench.services({ clock })]);
+  admin = new pg.Pool({ connectionString: bench.database.url, max: 2 });
   admin.on('error', () => undefined);
 });
 
 afterAll(async () => {
-  await Promise.all([one.stop(), two.stop(), admin.end()]);
-  await database.drop();
+  await admin.end();
+  await bench.close();
 });
 
 async function newcomer(withTrial = true): Promise<{ externalId: string; id: string }> {
@@ -225,11 +222,11 @@ describe('the ledger on PostgreSQL', () => {
 
   it('refuses at once when too much is waiting, and when the database is away', async () => {
     const { id } = await newcomer();
-    const narrow = await openTestServices(database.url, {
+    const narrow = await bench.services({
       clock,
       ledger: { lanes: 1, maxBatch: 1, maxQueued: 3, patienceMs: 0 },
     });
-    const lock = new pg.Client({ connectionString: database.url });
+    const lock = new pg.Client({ connectionString: bench.database.url });
     await lock.connect();
     await lock.query('begin');
     await lock.query('select 1 from credit_account where billing_entity_id = $1 for update', [id]);
@@ -251,7 +248,8 @@ describe('the ledger on PostgreSQL', () => {
     for (const outcome of await Promise.all(waiting)) expect(outcome.kind).toBe('committed');
     await narrow.stop();
 
-    const away = await openTestServices('postgres://nobody:nothing@127.0.0.1:1/none', {
+    const away = await bench.services({
+      databaseUrl: 'postgres://nobody:nothing@127.0.0.1:1/none',
       clock,
       ledger: { lanes: 1, maxBatch: 10, maxQueued: 10, patienceMs: 50 },
     });

@@ -2,21 +2,20 @@
 import { execFile } from 'node:child_process';
 import pg from 'pg';
 import { migrate } from '../../src/persistence/migrate.ts';
-import { startTestApp } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { Bench } from '../support/bench.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let client: pg.Client;
 
 beforeEach(async () => {
-  database = await createTestDatabase();
-  client = new pg.Client({ connectionString: database.url });
+  bench = await Bench.open();
+  client = new pg.Client({ connectionString: bench.database.url });
   await client.connect();
 });
 
 afterEach(async () => {
   await client.end();
-  await database.drop();
+  await bench.close();
 });
 
 const fromTheFuture = (): Promise<unknown> =>
@@ -43,7 +42,7 @@ const SERVE = {
 
 function run(command: string): Promise<{ code: number | string | null; output: string }> {
   return new Promise((resolve) => {
-    const env = { PATH: process.env['PATH'], DATABASE_URL: database.url, ...SERVE };
+    const env = { PATH: process.env['PATH'], DATABASE_URL: bench.database.url, ...SERVE };
     execFile(process.execPath, ['scripts/tollgate.mjs', command], { env, timeout: 60_000 }, (error, stdout, stderr) => {
       resolve({ code: error?.code ?? 0, output: `${stdout}${stderr}`.replace(/^built in .*\n/m, '') });
     });
@@ -65,13 +64,13 @@ it.each(['serve', 'start', 'ledger:verify', 'keys:rotate', 'stripe:reconcile'])(
 );
 
 it('is told apart from one of this release, and is found by whoever migrates', async () => {
-  await migrate(database.url);
+  await migrate(bench.database.url);
   await fromTheFuture();
-  await expect(migrate(database.url)).rejects.toThrow(LINE);
+  await expect(migrate(bench.database.url)).rejects.toThrow(LINE);
 }, 60_000);
 
 it('serves on whoever is running already, so that releases can follow one another without a gap', async () => {
-  const app = await startTestApp(database.url);
+  const app = await bench.server();
   await fromTheFuture();
   const ready = await fetch(new URL('/readyz', app.url));
   expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }]);

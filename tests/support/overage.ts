@@ -5,7 +5,7 @@ import { Exclusive } from '../../src/db/advisory-lock.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { CatalogIds } from '../../src/stripe/catalog/catalog-ids.ts';
 import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts';
-import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
+import type { Emulator } from '../../src/stripe/emulator/emulator.ts';
 import { StripeEvents } from '../../src/stripe/webhooks/events.ts';
 import { MeterReporter } from '../../src/stripe/overage/meter-reporter.ts';
 import type { DeliveredReport } from '../../src/subscriptions/meter-reports.ts';
@@ -42,7 +42,11 @@ export class OverageBench {
   static async open(): Promise<OverageBench> {
     const installation = await Installation.open();
     const frozenAt = installation.clock.now().getTime() / 1_000;
-    const emulator = await startEmulator({ frozenAt, recordTraffic: true, deliveries: { retryBaseMs: 1 } });
+    const emulator = await installation.bench.emulator({
+      frozenAt,
+      recordTraffic: true,
+      deliveries: { retryBaseMs: 1 },
+    });
     const { catalog } = await surveyCatalog(stripeClientOf(emulator), { repair: true });
     return new OverageBench(installation, emulator, catalog as Catalog);
   }
@@ -55,7 +59,6 @@ export class OverageBench {
   async close(): Promise<void> {
     await this.endProcesses();
     await this.installation.close();
-    await this.emulator.stop();
   }
 
   exclusive(): Exclusive {

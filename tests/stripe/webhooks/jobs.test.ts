@@ -1,24 +1,23 @@
 import pg from 'pg';
 import type { DomainServices } from '../../../src/services.ts';
 import { type Emulator, startEmulator } from '../../../src/stripe/emulator/emulator.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { send, startTestApp, tokenOf } from '../../support/app.ts';
+import { Bench } from '../../support/bench.ts';
+import { send, tokenOf } from '../../support/app.ts';
 import { freePort } from '../../support/free-port.ts';
 import { ServerProcess } from '../../support/server-process.ts';
-import { openTestServices } from '../../support/services.ts';
 import { signatureOf, stripeEnv, WEBHOOK_SECRET } from '../../support/stripe.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** It knows none of the customers that events here are of. */
 let emulator: Emulator;
-let database: TestDatabase;
+let bench: Bench;
 let admin: pg.Pool;
 const open: DomainServices[] = [];
 
 beforeAll(async () => {
   emulator = await startEmulator();
-  database = await createTestDatabase();
-  admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
+  bench = await Bench.open();
+  admin = new pg.Pool({ connectionString: bench.database.adminUrl, max: 2 });
   admin.on('error', () => undefined);
 });
 
@@ -30,7 +29,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await admin.end();
-  await database.drop();
+  await bench.close();
   await emulator.stop();
 });
 
@@ -42,7 +41,7 @@ async function openProcess(tendIntervalMs = 3_600_000): Promise<DomainServices> 
     webhookSecrets: [WEBHOOK_SECRET],
     returns: { origins: [], anyLoopback: true },
   };
-  const services = await openTestServices(database.url, { stripe, tendIntervalMs });
+  const services = await bench.services({ stripe, tendIntervalMs });
   open.push(services);
   return services;
 }
@@ -160,7 +159,7 @@ describe('an event', () => {
 describe('a process that dies', () => {
   test('between keeping an event and asking for its job: another one finds it', async () => {
     const port = await freePort();
-    const server = await ServerProcess.start(port, { DATABASE_URL: database.url });
+    const server = await ServerProcess.start(port, { DATABASE_URL: bench.database.url });
     const hold = await admin.connect();
     await hold.query('begin');
     await hold.query('lock table graphile_worker._private_jobs in share row exclusive mode');
@@ -180,7 +179,7 @@ describe('a process that dies', () => {
 
   test('after its 2xx, in the middle of the job: another one does it again, soon and not in four hours', async () => {
     const port = await freePort();
-    const server = await ServerProcess.start(port, { DATABASE_URL: database.url });
+    const server = await ServerProcess.start(port, { DATABASE_URL: bench.database.url });
     const hold = await admin.connect();
     await hold.query('select pg_advisory_lock(4)');
     await admin.query(`create function wait_for_four() returns trigger language plpgsql as
@@ -239,7 +238,7 @@ describe('a job that fails', () => {
       edges { cursor node { id task billingEntityId attempts lastError failedAt createdAt } } pageInfo { hasNextPage } } }`;
 
   test('is shown to operators, counted, and done when it is retried', async () => {
-    const app = await startTestApp(database.url, { env: stripeEnv(emulator) });
+    const app = await bench.server({ env: stripeEnv(emulator) });
     const operator = await tokenOf('root', { scope: 'billing:operator' });
     const metric = async (name: string): Promise<string | undefined> => {
       const text = await (await fetch(new URL('/metrics', app.url))).text();

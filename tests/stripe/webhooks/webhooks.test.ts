@@ -1,8 +1,7 @@
 import pg from 'pg';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { startTestApp } from '../../support/app.ts';
-import { TestClock } from '../../support/services.ts';
-import { signatureOf, startStripeApp, type StripeApp, stripeClientOf, WEBHOOK_SECRET } from '../../support/stripe.ts';
+import { Bench, type StripeApp } from '../../support/bench.ts';
+import { TestClock } from '../../support/clock.ts';
+import { signatureOf, stripeClientOf, WEBHOOK_SECRET } from '../../support/stripe.ts';
 import { contractViolations } from '../../support/stripe-contract.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -10,17 +9,17 @@ const OTHER_SECRET = 'whsec_the_next_one';
 const NOW = new Date('2026-03-10T12:00:00.000Z');
 const NOW_S = NOW.getTime() / 1_000;
 
-let database: TestDatabase;
+let bench: Bench;
 let admin: pg.Pool;
 let app: StripeApp;
 const clock = new TestClock(NOW);
 const logged: string[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
+  bench = await Bench.open();
+  admin = new pg.Pool({ connectionString: bench.database.adminUrl, max: 2 });
   admin.on('error', () => undefined);
-  app = await startStripeApp(database.url, {
+  app = await bench.serverWithStripe({
     clock,
     logged,
     env: { STRIPE_WEBHOOK_SECRET: `${WEBHOOK_SECRET}, ${OTHER_SECRET}`, LOG_LEVEL: 'warn' },
@@ -32,9 +31,8 @@ beforeEach(() => {
 });
 
 afterAll(async () => {
-  await app.stop();
   await admin.end();
-  await database.drop();
+  await bench.close();
 });
 
 interface Row {
@@ -267,7 +265,7 @@ describe('what Stripe sends by itself', () => {
 });
 
 test('without Stripe there is no such route', async () => {
-  const without = await startTestApp(database.url);
+  const without = await bench.server();
   const response = await fetch(new URL('/webhooks/stripe', without.url), { method: 'POST', body: '{}' });
   expect(response.status).toBe(404);
   await without.stop();
