@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { pino } from 'pino';
 import { startApp } from '../../src/app.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { type DomainServices, openServices, type ServicesOptions } from '../../src/services.ts';
