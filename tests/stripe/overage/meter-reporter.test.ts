@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { OverageBench, type Payer } from '../../support/overage.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -101,7 +100,7 @@ describe('two processes', () => {
     await waitFor(async () => (await bench.emulator.control.heldCalls()) === 1, 'the call to be under way');
     let hasStopped = false;
     const stopped = reporter.stop().then(() => (hasStopped = true));
-    await delay(0);
+    expect(await bench.emulator.control.heldCalls()).toBe(1);
     expect(hasStopped).toBe(false);
     await bench.emulator.control.releaseCalls();
     await stopped;
