@@ -13,7 +13,9 @@ const swc = {
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: '<rootDir>/tests/support/environment.js',
-  roots: ['<rootDir>/tests'],
+  // The sources of our own packages, so that no test runs against an old build of them.
+  testEnvironmentOptions: { customExportConditions: ['@tollgate/source', 'node', 'node-addons'] },
+  roots: ['<rootDir>/tests', '<rootDir>/packages'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': ['@swc/jest', swc] },

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
+import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
 import { Bench, type StripeApp } from '../support/bench.ts';
-import { clientOf } from '../support/emulator.ts';
+import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
 import { LONGEST_RUN_MS, openStripeCommand, type StripeCommand } from '../support/stripe-cli.ts';
 import { CONTRACT_TIMEOUT_MS, contractViolations } from '@tollgate/stripe-emulator/testing/contract';
 import { waitFor } from '../support/wait-for.ts';

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { type DomainServices, openServices, type ServicesOptions } from '../../src/services.ts';
 import { surveyCatalog } from '../../src/stripe/catalog/survey.ts';
-import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/stripe/emulator/emulator.ts';
+import { type Emulator, type EmulatorOptions, startEmulator } from '@tollgate/stripe-emulator';
 import { JWT_SECRET, type TestApp } from './app.ts';
 import { TestClock } from './clock.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';

@@ -5,7 +5,7 @@ import { Exclusive } from '../../src/db/advisory-lock.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { CatalogIds } from '../../src/stripe/catalog/catalog-ids.ts';
 import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts';
-import type { Emulator } from '../../src/stripe/emulator/emulator.ts';
+import type { Emulator } from '@tollgate/stripe-emulator';
 import { StripeEvents } from '../../src/stripe/webhooks/events.ts';
 import { MeterReporter } from '../../src/stripe/overage/meter-reporter.ts';
 import type { DeliveredReport } from '../../src/subscriptions/meter-reports.ts';

@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { createLog } from '../../src/kernel/log.ts';
 import { StripeClient } from '../../src/stripe/account/client.ts';
-import type { Emulator } from '../../src/stripe/emulator/emulator.ts';
+import type { Emulator } from '@tollgate/stripe-emulator';
 
 /** What deliveries to test apps are signed with. */
 export const WEBHOOK_SECRET = 'whsec_of_the_tests';

@@ -1,5 +1,5 @@
 import type { StripeEvent } from '../../../src/stripe/webhooks/events.ts';
-import { type Receiver, startReceiver } from '../../support/emulator.ts';
+import { type Receiver, startReceiver } from '@tollgate/stripe-emulator/testing/bench';
 import { OverageBench } from '../../support/overage.ts';
 import { waitFor } from '../../support/wait-for.ts';
 

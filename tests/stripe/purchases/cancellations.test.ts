@@ -1,5 +1,5 @@
-import type { Exchange } from '../../../src/stripe/emulator/api.ts';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../../support/stripe-contract.ts';
+import type { Exchange } from '@tollgate/stripe-emulator';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, CANCEL, OPEN_PORTAL, RESUME, Till } from '../../support/till.ts';
 import {
   AFTER_DRAFTS,

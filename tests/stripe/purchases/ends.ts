@@ -1,6 +1,6 @@
 /** Ends of a subscription, with what was used beyond its credits. */
 import type { Stripe } from 'stripe';
-import { clientOf } from '../../support/emulator.ts';
+import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
 import { CHECK } from '../../support/organizations.ts';
 import { type Buyer, type ShownSubscription, type Till } from '../../support/till.ts';
 

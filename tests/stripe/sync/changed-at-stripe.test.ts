@@ -1,7 +1,7 @@
 /** What is ended, changed or given back at Stripe itself, without us. */
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { OPEN_CHECKOUT, RETURNS, Till } from '../../support/till.ts';
-import type { Exchange } from '../../../src/stripe/emulator/api.ts';
+import type { Exchange } from '@tollgate/stripe-emulator';
 import { DAY_MS, FIRST_END, FREE, HOUR_MS, stands, START } from './periods.ts';
 
 let till: Till;

@@ -1,8 +1,8 @@
 /** Renewals that nobody pays at first: what is taken back, what is left to use, and what payment brings (rules 18, 25). */
 import type { Stripe } from 'stripe';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, Till } from '../../support/till.ts';
-import type { Exchange } from '../../../src/stripe/emulator/api.ts';
+import type { Exchange } from '@tollgate/stripe-emulator';
 import { DAY_MS, failRenewal, FIRST_END, FREE, HOUR_MS, payOnPage, stands } from './periods.ts';
 
 let till: Till;

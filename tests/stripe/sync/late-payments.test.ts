@@ -1,8 +1,8 @@
 /** What is paid, or heard of, when its period is over (rules 24, 25). */
 import type { Stripe } from 'stripe';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, Till } from '../../support/till.ts';
-import type { Exchange } from '../../../src/stripe/emulator/api.ts';
+import type { Exchange } from '@tollgate/stripe-emulator';
 import { DAY_MS, FIRST_END, HOUR_MS, stands, START } from './periods.ts';
 
 let till: Till;

@@ -1,8 +1,8 @@
 /** Trials of the plan, and first payments that are not made at once (rules 25, 26). */
 import type { Stripe } from 'stripe';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { CANCEL, CHANGE, OPEN_CHECKOUT, RESUME, RETURNS, Till } from '../../support/till.ts';
-import type { Exchange } from '../../../src/stripe/emulator/api.ts';
+import type { Exchange } from '@tollgate/stripe-emulator';
 import { DAY_MS, FREE, HOUR_MS, payOnPage, stands, START, subscribeAtStripe } from './periods.ts';
 
 let till: Till;

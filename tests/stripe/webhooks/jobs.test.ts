@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { DomainServices } from '../../../src/services.ts';
-import { type Emulator, startEmulator } from '../../../src/stripe/emulator/emulator.ts';
+import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
 import { Bench } from '../../support/bench.ts';
 import { send, tokenOf } from '../../support/app.ts';
 import { freePort } from '../../support/free-port.ts';

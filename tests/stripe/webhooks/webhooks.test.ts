@@ -2,7 +2,7 @@ import pg from 'pg';
 import { Bench, type StripeApp } from '../../support/bench.ts';
 import { TestClock } from '../../support/clock.ts';
 import { signatureOf, stripeClientOf, WEBHOOK_SECRET } from '../../support/stripe.ts';
-import { contractViolations } from '../../support/stripe-contract.ts';
+import { contractViolations } from '@tollgate/stripe-emulator/testing/contract';
 import { waitFor } from '../../support/wait-for.ts';
 
 const OTHER_SECRET = 'whsec_the_next_one';
