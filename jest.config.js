@@ -12,7 +12,7 @@ const swc = {
 
 /** @type {import('jest').Config} */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/tests/support/environment.js',
   // The sources of our own packages, so that no test runs against an old build of them.
   testEnvironmentOptions: { customExportConditions: ['@tollgate/source', 'node', 'node-addons'] },
   roots: ['<rootDir>/tests', '<rootDir>/packages'],

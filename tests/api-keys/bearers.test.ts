@@ -1,15 +1,15 @@
 /** Keys as clients meet them: over HTTP and WebSocket, on two processes of one installation. */
 import pg from 'pg';
 import { WebSocket } from 'ws';
-import { send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { Events, socketClient } from '../support/live-client.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { placesOf } from './secrets-at-rest.ts';
 
 const THEIRS = 'sk-proj-hunter2hunter2hunter2';
 
-let database: TestDatabase;
+let bench: Bench;
 let one: TestApp;
 let two: TestApp;
 let service: string;
@@ -18,18 +18,15 @@ let people = 0;
 const logged: string[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  bench = await Bench.open();
   const options = { env: { LOG_LEVEL: 'trace' }, logged };
-  one = await startTestApp(database.url, options);
-  two = await startTestApp(database.url, options);
+  one = await bench.server(options);
+  two = await bench.server(options);
   service = await tokenOf('platform', { scope: 'billing:usage' });
   operator = await tokenOf('root', { scope: 'billing:operator' });
 });
 
-afterAll(async () => {
-  await Promise.all([one.stop(), two.stop()]);
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 const CREATE = /* GraphQL */ `
   mutation ($input: CreateApiKeyInput!) {
@@ -344,7 +341,7 @@ test('nothing secret is in the database or in the logs of all this, at their mos
   await send(one.url, issued[0]?.secret as string, ME);
   await send(one.url, service, SECRET, { input: { provider: 'OPENAI', userExternalId: person.subject } });
   await send(one.url, `${issued[0]?.secret}x`, ME);
-  const pool = new pg.Pool({ connectionString: database.adminUrl, max: 1 });
+  const pool = new pg.Pool({ connectionString: bench.database.adminUrl, max: 1 });
   pool.on('error', () => undefined);
   try {
     expect(await placesOf(secrets, pool)).toEqual([]);

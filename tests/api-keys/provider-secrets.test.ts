@@ -10,7 +10,6 @@ import { apiKeyId } from '../../src/kernel/public-ids.ts';
 import { createLog, type Log } from '../../src/kernel/log.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
-import { openTestServices } from '../support/services.ts';
 import { placesOf } from './secrets-at-rest.ts';
 
 const OLD: KeyRing = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
@@ -184,7 +183,7 @@ describe('a provider’s secret', () => {
 describe('a ciphertext', () => {
   it('that was moved to another row or changed by one bit is refused and audited, without a word of it', async () => {
     const [victim, thief] = [await custom(await installation.person(0n)), await custom(person)];
-    const services = await openTestServices(installation.database.url, { clock: installation.clock, log });
+    const services = await installation.bench.services({ clock: installation.clock, log });
     const stored = async (key: ApiKey) => {
       const { rows } = await installation.admin.query<{ ciphertext: Buffer; wrapped_data_key: Buffer }>(
         'select ciphertext, wrapped_data_key from api_key where id = $1',
@@ -228,7 +227,7 @@ describe('keys:rotate', () => {
     }
   };
   const withKeys = (encryptionKeys: KeyRing) =>
-    openTestServices(installation.database.url, { clock: installation.clock, encryptionKeys });
+    installation.bench.services({ clock: installation.clock, encryptionKeys });
 
   beforeEach(() => installation.behindItsBack('delete from api_key'));
 

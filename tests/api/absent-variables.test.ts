@@ -1,10 +1,10 @@
 /** What a document leaves open stays open, however often the document was seen: asked of the whole application. */
 import { readFile } from 'node:fs/promises';
 import { Client } from 'pg';
-import { type GraphqlAnswer, send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type GraphqlAnswer, send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let client: Client;
 let app: TestApp;
 let owner: string;
@@ -14,9 +14,9 @@ let organization: string;
 const TIMES = [1, 2, 3, 4, 5];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url);
-  client = new Client({ connectionString: database.url });
+  bench = await Bench.open();
+  app = await bench.server();
+  client = new Client({ connectionString: bench.database.url });
   await client.connect();
   owner = await tokenOf('owner');
   const { id } = await done<{ id: string }>(
@@ -38,9 +38,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await app.stop();
   await client.end();
-  await database.drop();
+  await bench.close();
 });
 
 function ask(query: string, variables: Record<string, unknown> = {}): Promise<GraphqlAnswer> {

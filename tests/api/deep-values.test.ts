@@ -1,24 +1,21 @@
 /** Values as deep or as wide as a client likes to send them: wrong input, on every road and wherever they stand. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
+import { send, type TestApp, tokenOf } from '../support/app.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let token: string;
 let made = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url);
+  bench = await Bench.open();
+  app = await bench.server();
   token = await tokenOf('deep');
 });
 
-afterAll(async () => {
-  await app.stop();
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 /** Within what a document may hold; beyond its tokens, and beyond what any stack holds. */
 const DEPTHS = [65, 400, 900, 30_000, 200_000];

@@ -1,18 +1,18 @@
 /** One caller's heavy reading, and what others feel of it: on the whole application. */
 import { Client } from 'pg';
-import { send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let greedy: string;
 let bystander: string;
 const organizations = 6;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url, { env: { DATABASE_POOL_SIZE: '5', READS_WAITING_PER_CALLER: '200' } });
+  bench = await Bench.open();
+  app = await bench.server({ env: { DATABASE_POOL_SIZE: '5', READS_WAITING_PER_CALLER: '200' } });
   [greedy, bystander] = await Promise.all([tokenOf('greedy'), tokenOf('bystander')]);
   for (let at = 0; at < organizations; at += 1) {
     const create = `mutation { createOrganization(input: { externalId: "o${at}", name: "O" }) { id } }`;
@@ -21,10 +21,7 @@ beforeAll(async () => {
   await look();
 });
 
-afterAll(async () => {
-  await app.stop();
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 const LOOK = '{ viewer { user { credits { available } grants { edges { node { remaining } } } } } }';
 
@@ -36,7 +33,7 @@ async function look(): Promise<void> {
 
 /** Reads that wait for the lock on the table of use, until `let go`. */
 async function whileUseIsLocked(work: () => Promise<void>): Promise<void> {
-  const client = new Client({ connectionString: database.url });
+  const client = new Client({ connectionString: bench.database.url });
   await client.connect();
   try {
     await client.query('begin; lock table usage_record in access exclusive mode');

@@ -1,6 +1,6 @@
 /** What others feel when one caller sends very much: full batches, one after another, by one person. */
-import { send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { type Answer, asker, Clients, CONSUME } from '../support/organizations.ts';
 import { SocketClient } from '../support/edges.ts';
 
@@ -8,22 +8,23 @@ const BATCH = `mutation ($inputs: [ConsumeCreditsInput!]!) { consumeCreditsBatch
   __typename ... on UsageRejected { code }
 } }`;
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let clients: Clients;
 
 async function open(env: Record<string, string>): Promise<void> {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url, { env });
+  bench = await Bench.open();
+  app = await bench.server({ env });
   clients = await Clients.open(asker(() => app.url));
 }
 
 async function close(): Promise<void> {
   await app.stop();
-  await database.drop();
+  await bench.close();
 }
 
 let keys = 0;
+
 function items(count: number): object[] {
   return Array.from({ length: count }, () => ({
     idempotencyKey: `item-${(keys += 1)}`,

@@ -1,21 +1,18 @@
 /** Claims as an identity provider might sign them: nothing in them breaks the requests of whoever they are of. */
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { JWT_SECRET, send, startTestApp, type TestApp } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
+import { JWT_SECRET, send, type TestApp } from '../support/app.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url, { env: { RATE_LIMIT_REFUSED: '0' } });
+  bench = await Bench.open();
+  app = await bench.server({ env: { RATE_LIMIT_REFUSED: '0' } });
 });
 
-afterAll(async () => {
-  await app.stop();
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 function sign(claims: Record<string, unknown>): Promise<string> {
   return new SignJWT({ exp: Math.floor(Date.now() / 1_000) + 3_600, ...claims })

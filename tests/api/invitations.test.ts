@@ -1,6 +1,6 @@
 /** Nobody becomes a member unasked: who is invited accepts or declines, and until then it is as if nothing were. */
-import { type GraphqlAnswer, send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type GraphqlAnswer, send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 
 const SET = `mutation ($input: SetMemberInput!) { setMember(input: $input) {
   id role status creditLimit usedThisPeriod drawnThisPeriod joinedAt user { id type externalId name } } }`;
@@ -19,22 +19,19 @@ interface Shown {
   readonly user: { readonly id: string; readonly externalId: string; readonly name: string };
 }
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let owner: string;
 let operator: string;
 let made = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url);
+  bench = await Bench.open();
+  app = await bench.server();
   [owner, operator] = await Promise.all([tokenOf('owner'), tokenOf('root', { scope: 'billing:operator' })]);
 });
 
-afterAll(async () => {
-  await app.stop();
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 const outcome = ({ data, errors }: GraphqlAnswer): unknown =>
   errors[0]?.extensions['code'] ?? Object.values(data ?? {})[0];

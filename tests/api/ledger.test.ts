@@ -1,23 +1,20 @@
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
+import { send, type TestApp, tokenOf } from '../support/app.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let service: string;
 let operator: string;
 let people = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url);
+  bench = await Bench.open();
+  app = await bench.server();
   service = await tokenOf('platform', { scope: 'billing:usage' });
   operator = await tokenOf('root', { scope: 'billing:operator' });
 });
 
-afterAll(async () => {
-  await app.stop();
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 interface Person {
   readonly subject: string;

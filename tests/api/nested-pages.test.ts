@@ -1,9 +1,9 @@
 /** Pages under a list: the same answers as each page by itself, in a few statements however long the list is. */
-import { send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { Clients, tokensFor } from '../support/organizations.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let clients: Clients;
 let owner: string;
@@ -17,18 +17,15 @@ async function ask<T>(token: string, query: string, variables: Record<string, un
 }
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url, { env: { OPERATION_COST: '1000000' } });
+  bench = await Bench.open();
+  app = await bench.server({ env: { OPERATION_COST: '1000000' } });
   clients = await Clients.open(ask);
   [owner, member] = await Promise.all([tokenOf('owner'), tokenOf('member')]);
   await ask(member, '{ viewer { kind } }');
   for (let at = 0; at < ORGANIZATIONS; at += 1) await populate(`o${at}`, at);
 });
 
-afterAll(async () => {
-  await app.stop();
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 /** An organization that has more of everything the later it comes; the first has next to nothing. */
 async function populate(externalId: string, size: number): Promise<void> {

@@ -1,7 +1,7 @@
 /** Under which external ids organizations are made, by whom, and how an id comes to whom it belongs. */
 import pg from 'pg';
-import { type GraphqlAnswer, send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type GraphqlAnswer, send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 
 const CREATE = `mutation ($input: CreateOrganizationInput!) { createOrganization(input: $input) { id externalId } }`;
 const FIND = `query ($externalId: String!) { billingEntityByExternalId(type: ORGANIZATION, externalId: $externalId) { id credits { available } } }`;
@@ -9,7 +9,8 @@ const CONSUME = `mutation ($input: ConsumeCreditsInput!) { consumeCredits(input:
   __typename ... on ConsumeCreditsSuccess { records { billingEntity { id } } } ... on UsageRefused { reason } } }`;
 const MOVE = `mutation ($input: SetOrganizationExternalIdInput!) { setOrganizationExternalId(input: $input) { id externalId } }`;
 
-let database: TestDatabase;
+let bench: Bench;
+
 /** Two processes of one installation, and a third that leaves ids open. */
 let app: TestApp;
 let other: TestApp;
@@ -21,11 +22,11 @@ let keys = 0;
 const query = pg.Client.prototype.query;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  bench = await Bench.open();
   const env = { ORGANIZATION_IDS: 'claimed', AUTH_ORGANIZATION_CLAIM: 'https://id.example/orgs' };
-  app = await startTestApp(database.url, { env });
-  other = await startTestApp(database.url, { env });
-  open = await startTestApp(database.url);
+  app = await bench.server({ env });
+  other = await bench.server({ env });
+  open = await bench.server();
   service = await tokenOf('platform', { scope: 'billing:usage' });
   operator = await tokenOf('root', { scope: 'billing:operator' });
   pg.Client.prototype.query = function noted(this: pg.Client, ...args: unknown[]): unknown {
@@ -37,8 +38,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   pg.Client.prototype.query = query;
-  await Promise.all([app.stop(), other.stop(), open.stop()]);
-  await database.drop();
+  await bench.close();
 });
 
 const create = (token: string, input: object, url = app.url): Promise<GraphqlAnswer> =>
@@ -154,7 +154,7 @@ describe('an id of ours', () => {
     expect(outcome(await create(service, { externalId: null }))).toBe('BAD_USER_INPUT');
     // One that had such a name before is found by it.
     const { id } = await made(service, { externalId: 'of-before' });
-    const admin = new pg.Client({ connectionString: database.adminUrl });
+    const admin = new pg.Client({ connectionString: bench.database.adminUrl });
     await admin.connect();
     await admin.query(`update entity_key set key = $1 where namespace = 'ORGANIZATION' and key = 'of-before'`, [
       `${prefix}old`,

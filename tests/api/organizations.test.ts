@@ -1,25 +1,22 @@
-import { type GraphqlAnswer, send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type GraphqlAnswer, send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let owner: string;
 let member: string;
 let acme: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url);
+  bench = await Bench.open();
+  app = await bench.server();
   [owner, member] = await Promise.all([tokenOf('owner', { name: 'Olga' }), tokenOf('member', { name: 'Mia' })]);
   const create = `mutation { createOrganization(input: { externalId: "acme", name: "Acme" }) { id } }`;
   acme = ((await send(app.url, owner, create)).data as never as { createOrganization: { id: string } })
     .createOrganization.id;
 });
 
-afterAll(async () => {
-  await app.stop();
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 const codes = ({ errors }: GraphqlAnswer): unknown[] => errors.map(({ extensions }) => extensions['code']);
 

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { send } from '../support/app.ts';
 import { type Ask, type Clients, tokensFor } from '../support/organizations.ts';
 import { startTwoServers, type TwoServers } from '../support/two-servers.ts';
+import { CONSUME, type Input, repeatingOn, type Sent, type Success, VISIBILITY } from './repeating.ts';
 
 let servers: TwoServers;
 let database: TwoServers['database'];
@@ -15,74 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => servers.stop());
 
-const BALANCE = '{ billingEntityId available held used allowance overage owed usedRatio version asOf }';
-const CONSUME = `mutation ($input: ConsumeCreditsInput!) { consumeCredits(input: $input) {
-  __typename
-  ... on ConsumeCreditsSuccess { replayed credits balance ${BALANCE} records { id credits refundedAt } }
-  ... on UsageRefused { reason required available }
-} }`;
-const RESERVE = `mutation ($input: ReserveCreditsInput!) { reserveCredits(input: $input) {
-  __typename
-  ... on ReserveCreditsSuccess { replayed balance ${BALANCE} reservation { id status credits expiresAt } }
-  ... on UsageRefused { reason required available }
-} }`;
-const TRANSFER = `mutation ($input: TransferCreditsInput!) { transferCredits(input: $input) {
-  __typename ... on TransferCreditsSuccess { replayed from { billingEntityId available } to { billingEntityId available } }
-} }`;
-const REMOVE = 'mutation ($input: RemoveMemberInput!) { removeMember(input: $input) }';
-const VISIBILITY = 'mutation ($input: UpdateOrganizationInput!) { updateOrganization(input: $input) { id } }';
-
-type Input = Readonly<Record<string, unknown>>;
-interface Success {
-  readonly balance: Readonly<Record<string, unknown>>;
-  readonly reservation?: { readonly id: string };
-  readonly records?: readonly { readonly id: string }[];
-}
-
-/** A command that was sent before, to be sent again. */
-interface Sent {
-  readonly document: string;
-  readonly input: Input;
-}
-
-/** Everything that is answered: data, or the error's code and message. */
-async function answer(token: string, { document, input }: Sent): Promise<Record<string, unknown>> {
-  const { data, errors } = await send(servers.url(), token, document, { input });
-  const [error] = errors;
-  if (error) return { code: error.extensions['code'], message: error.message };
-  return Object.values(data ?? {})[0] as unknown as Record<string, unknown>;
-}
-
-/** A pool of a thousand, and a member who used it in every way, by themselves or by a service: what they sent, what they were answered. */
-async function usedPool(by: 'themselves' | 'a service') {
-  const user = await clients.user(500);
-  const club = await clients.organization('PRIVATE', 1_000);
-  await clients.setMember(club.owner, club.id, user.externalId);
-  const token = by === 'themselves' ? user.token : clients.service;
-  const use = (credits: number): Input => ({
-    idempotencyKey: clients.next(),
-    lines: tokensFor(credits),
-    userExternalId: user.externalId,
-    organizationExternalId: club.externalId,
-  });
-  const reserved: Sent = { document: RESERVE, input: { ...use(50), ttlSeconds: 900 } };
-  const settledHold = await ask<Success>(token, RESERVE, { input: use(30) });
-  const sent: Sent[] = [
-    { document: CONSUME, input: use(10) },
-    reserved,
-    {
-      document: CONSUME,
-      input: { idempotencyKey: clients.next(), lines: tokensFor(20), reservationId: settledHold.reservation?.id },
-    },
-    { document: CONSUME, input: { ...use(0), metadata: { b: 1, a: 2 } } },
-  ];
-  const first: Record<string, unknown>[] = [];
-  for (const each of sent) first.push(await answer(token, each));
-  return { user, club, token, sent, first };
-}
-
-const remove = (club: { id: string; owner: string }, userExternalId: string) =>
-  ask(club.owner, REMOVE, { input: { billingEntityId: club.id, userExternalId } });
+const { answer, usedPool, remove } = repeatingOn(() => servers);
 
 describe('an answer that is given again', () => {
   it.each(['themselves', 'a service'] as const)(
@@ -297,122 +230,5 @@ describe('an entry that is older than what is kept of commands', () => {
     expect(answers).toEqual(answers.map(() => expect.objectContaining({ replayed: true }) as unknown));
     await clients.setCredits(club.id, 5);
     expect(await Promise.all(sent.map((each) => answer(user.token, each)))).toEqual(answers);
-  });
-});
-
-describe('an organization that the caller does not see', () => {
-  it('is answered like one that does not exist, with any key: fresh, used by them, used in it', async () => {
-    const { club, sent } = await usedPool('themselves');
-    const former = await clients.organization('PRIVATE', 100);
-    for (const kind of ['user', 'key'] as const) {
-      const caller = await clients.user(1_000);
-      const token =
-        kind === 'user' ? caller.token : ((await clients.createKey(caller.token, caller.id)).secret as string);
-      const use = { lines: tokensFor(2) };
-      const usedAlone = clients.next();
-      const usedOnSquare = clients.next();
-      const square = await clients.organization('PUBLIC');
-      await answer(token, { document: CONSUME, input: { ...use, idempotencyKey: usedAlone } });
-      await answer(token, {
-        document: RESERVE,
-        input: { ...use, idempotencyKey: usedOnSquare, organizationExternalId: square.externalId },
-      });
-      const keys = [
-        clients.next(),
-        usedAlone,
-        usedOnSquare,
-        ...sent.map(({ input }) => (input as { idempotencyKey: string }).idempotencyKey),
-      ];
-      for (const document of [CONSUME, RESERVE]) {
-        for (const idempotencyKey of keys) {
-          const of = (organizationExternalId: string) =>
-            answer(token, { document, input: { ...use, idempotencyKey, organizationExternalId } });
-          const nowhere = await of('nowhere');
-          expect({ idempotencyKey, answer: await of(club.externalId) }).toEqual({ idempotencyKey, answer: nowhere });
-          expect(await of(former.externalId)).toEqual(nowhere);
-          const isOwn = idempotencyKey === usedAlone || idempotencyKey === usedOnSquare;
-          expect(nowhere).toMatchObject({ code: isOwn ? 'IDEMPOTENCY_KEY_REUSED' : 'NOT_FOUND' });
-        }
-      }
-    }
-    // A mistake makes nobody known.
-    const unknown = { lines: tokensFor(1), userExternalId: 'never-seen', organizationExternalId: 'nowhere' };
-    expect(
-      await answer(clients.service, { document: CONSUME, input: { ...unknown, idempotencyKey: clients.next() } }),
-    ).toMatchObject({ code: 'NOT_FOUND', message: 'there is no such organization' });
-    expect(
-      await ask(
-        clients.operator,
-        'query ($id: String!) { billingEntityByExternalId(type: USER, externalId: $id) { id } }',
-        {
-          id: 'never-seen',
-        },
-      ),
-    ).toBeNull();
-  });
-});
-
-describe('a transfer that is sent again', () => {
-  it('is answered whatever right was lost since, and tells no balance that is not theirs to read', async () => {
-    const user = await clients.user(0);
-    await ask(clients.operator, 'mutation ($input: GrantCreditsInput!) { grantCredits(input: $input) { replayed } }', {
-      input: {
-        idempotencyKey: clients.next(),
-        billingEntityId: user.id,
-        amount: 100,
-        source: 'PURCHASE',
-        reason: 'test',
-      },
-    });
-    const club = await clients.organization('PRIVATE', 0);
-    await clients.setMember(club.owner, club.id, user.externalId, { role: 'ADMIN' });
-    const gift = {
-      idempotencyKey: clients.next(),
-      fromBillingEntityId: user.id,
-      toBillingEntityId: club.id,
-      amount: 40,
-    };
-    const back = {
-      idempotencyKey: clients.next(),
-      fromBillingEntityId: club.id,
-      toBillingEntityId: user.id,
-      amount: 10,
-    };
-    for (const input of [gift, back]) {
-      expect(await answer(user.token, { document: TRANSFER, input })).toMatchObject({
-        replayed: false,
-        from: { billingEntityId: input.fromBillingEntityId },
-        to: { billingEntityId: input.toBillingEntityId },
-      });
-    }
-    await remove(club, user.externalId);
-    const own = { billingEntityId: user.id, available: 70 };
-    expect(await answer(user.token, { document: TRANSFER, input: gift })).toEqual({
-      __typename: 'TransferCreditsSuccess',
-      replayed: true,
-      from: own,
-      to: null,
-    });
-    expect(await answer(user.token, { document: TRANSFER, input: back })).toMatchObject({
-      replayed: true,
-      from: null,
-      to: own,
-    });
-    const stranger = await clients.user(0);
-    for (const input of [gift, back]) {
-      const fresh = { ...input, idempotencyKey: clients.next() };
-      const refusal = await answer(stranger.token, { document: TRANSFER, input: fresh });
-      expect(refusal).toMatchObject({ code: 'NOT_FOUND' });
-      expect(await answer(stranger.token, { document: TRANSFER, input })).toEqual(refusal);
-      expect(await answer(user.token, { document: TRANSFER, input: { ...input, amount: 1 } })).toMatchObject({
-        code: 'IDEMPOTENCY_KEY_REUSED',
-      });
-      expect(await answer(user.token, { document: TRANSFER, input: fresh })).toEqual(refusal);
-    }
-    expect(
-      await ask(clients.operator, 'query ($id: ID!) { billingEntity(id: $id) { credits { available } } }', {
-        id: user.id,
-      }),
-    ).toEqual({ credits: { available: 70 } });
   });
 });

@@ -1,11 +1,11 @@
 /** Rights that end while something rests on them: two whole servers on one database, what is changed on one is felt on the other. */
 import type { Client } from 'graphql-ws';
-import { startTestApp, type TestApp } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type TestApp } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { Events, socketClient } from '../support/live-client.ts';
 import { type Ask, asker, Clients } from '../support/organizations.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let one: TestApp;
 let two: TestApp;
 let ask: Ask;
@@ -13,9 +13,9 @@ let clients: Clients;
 let sockets: Client[];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  one = await startTestApp(database.url);
-  two = await startTestApp(database.url);
+  bench = await Bench.open();
+  one = await bench.server();
+  two = await bench.server();
   ask = asker(() => one.url);
   clients = await Clients.open(ask);
 });
@@ -28,10 +28,7 @@ afterEach(async () => {
   for (const socket of sockets) await socket.dispose();
 });
 
-afterAll(async () => {
-  await Promise.all([one.stop(), two.stop()]);
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 /** Watches a balance on the other server, once it has its first event. */
 async function watching(token: string, id: string): Promise<Events<unknown>> {

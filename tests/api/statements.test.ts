@@ -1,6 +1,6 @@
 import pg from 'pg';
-import { send, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { send, type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 
 /** As deep as anybody sensible asks: every list with what each of its items leads to. */
 const DEEPEST = `query ($user: String!, $first: Int!) {
@@ -26,14 +26,14 @@ const DEEPEST = `query ($user: String!, $first: Int!) {
   }
 }`;
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let statements = 0;
 const query = pg.Client.prototype.query;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url);
+  bench = await Bench.open();
+  app = await bench.server();
   pg.Client.prototype.query = function counted(this: pg.Client, ...args: unknown[]): unknown {
     statements += 1;
     return Reflect.apply(query, this, args);
@@ -42,8 +42,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   pg.Client.prototype.query = query;
-  await app.stop();
-  await database.drop();
+  await bench.close();
 });
 
 test('the deepest sensible query takes no more statements for fifty of each thing than for two', async () => {

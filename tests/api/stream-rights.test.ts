@@ -2,8 +2,8 @@
 import type { Client } from 'graphql-ws';
 import { may, type Operation, type Relation, RELATIONS } from '../../src/billing-entities/authorization.ts';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type TestApp } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { Events, socketClient } from '../support/live-client.ts';
 import { type Ask, asker, Clients, CONSUME, tokensFor } from '../support/organizations.ts';
 
@@ -49,7 +49,7 @@ interface Watcher {
   events: Events<{ records?: { user: { externalId: string } }[] }>;
 }
 
-let database: TestDatabase;
+let bench: Bench;
 let one: TestApp;
 let two: TestApp;
 let ask: Ask;
@@ -57,17 +57,16 @@ let clients: Clients;
 const sockets: Client[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  one = await startTestApp(database.url);
-  two = await startTestApp(database.url);
+  bench = await Bench.open();
+  one = await bench.server();
+  two = await bench.server();
   ask = asker(() => one.url);
   clients = await Clients.open(ask);
 });
 
 afterAll(async () => {
   for (const socket of sockets) await socket.dispose();
-  await Promise.all([one.stop(), two.stop()]);
-  await database.drop();
+  await bench.close();
 });
 
 /** Makes somebody this to the organization. */

@@ -1,8 +1,8 @@
 /** Streams end with their subscriber, however they go, and those of one account share what they read. */
 import pg from 'pg';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
-import { startTestApp, type TestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type TestApp, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { SocketClient, until } from '../support/edges.ts';
 import { type Ask, asker, Clients, CONSUME, tokensFor } from '../support/organizations.ts';
 
@@ -10,7 +10,7 @@ const schema = await buildTollgateSchema();
 const FIELDS = Object.keys(schema.getSubscriptionType()?.getFields() ?? {});
 const streamOf = (field: string): string => `subscription ($id: ID!) { ${field}(billingEntityId: $id) { __typename } }`;
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let ask: Ask;
 let clients: Clients;
@@ -25,8 +25,8 @@ beforeAll(async () => {
     if ((args[0] as { name?: string }).name === 'records-between') readings += 1;
     return Reflect.apply(query, this, args);
   } as typeof query;
-  database = await createTestDatabase();
-  app = await startTestApp(database.url);
+  bench = await Bench.open();
+  app = await bench.server();
   ask = asker(() => app.url);
   clients = await Clients.open(ask);
 });
@@ -37,8 +37,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   pg.Client.prototype.query = query;
-  await app.stop();
-  await database.drop();
+  await bench.close();
 });
 
 async function connect(token: string): Promise<SocketClient> {
@@ -60,6 +59,10 @@ async function backAt(baseline: Record<string, number>): Promise<void> {
     last = await gauges();
     return JSON.stringify(last) === JSON.stringify(baseline);
   }).catch(() => expect(last).toEqual(baseline));
+}
+
+interface Shown {
+  readonly data?: { readonly usageRecorded: { readonly records: readonly { readonly id: string }[] } };
 }
 
 const STREAMS = 40;
@@ -94,39 +97,47 @@ it('streams of the use of one account read it once a change for each of what the
   const member = await clients.user(0);
   await clients.setMember(club.owner, club.id, member.externalId);
   const service = await tokenOf('platform', { scope: 'billing:usage' });
-  const consume = (): Promise<unknown> =>
-    ask(service, CONSUME, {
-      input: {
-        idempotencyKey: clients.next(),
-        organizationExternalId: club.externalId,
-        userExternalId: member.externalId,
-        lines: tokensFor(1),
-      },
-    });
+  const consume = async (): Promise<string> => {
+    const input = {
+      idempotencyKey: clients.next(),
+      organizationExternalId: club.externalId,
+      userExternalId: member.externalId,
+      lines: tokensFor(1),
+    };
+    const { records } = await ask<{ records: readonly [{ readonly id: string }] }>(service, CONSUME, { input });
+    return records[0].id;
+  };
+  const document = `subscription ($id: ID!) { usageRecorded(billingEntityId: $id) { records { id } } }`;
   const [everybodys, own] = [await connect(club.owner), await connect(member.token)];
   for (const client of [everybodys, own]) {
-    for (let at = 0; at < 25; at += 1) client.subscribe(`s${at}`, streamOf('usageRecorded'), { id: club.id });
+    for (let at = 0; at < 25; at += 1) client.subscribe(`s${at}`, document, { id: club.id });
   }
   const told = (): number => [everybodys, own].reduce((sum, { messages }) => sum + messages.length - 1, 0);
+  /** Streams that have shown the record. */
+  const shownIn = (record: string): number =>
+    [everybodys, own].flatMap(({ messages }) =>
+      messages.filter(({ payload }) => {
+        const records = (payload as Shown | undefined)?.data?.usageRecorded.records ?? [];
+        return records.some(({ id }) => id === record);
+      }),
+    ).length;
   await until(() => app.services.live.openStreams === 50);
-  // The first change may come before a stream has seen how it stands.
+  // A change may come before a stream has seen how it stands, which then does not show it: so again, until all do.
+  const showing = (): number =>
+    [everybodys, own].reduce((sum, { messages }) => sum + new Set(messages.flatMap(({ id }) => id ?? [])).size, 0);
   await until(async () => {
-    if (told() < 50) await consume();
-    return told() >= 50;
+    if (showing() < 50) await consume();
+    return showing() === 50;
   });
   for (let change = 0; change < 3; change += 1) {
-    let before = -1;
-    await until(async () => {
-      // Until what came before has come to everybody.
-      const now = told();
-      await new Promise((resolve) => setTimeout(resolve, 250));
-      before = told();
-      return before === now;
-    });
+    // Once the newest record has come to everybody, nothing before it is on its way.
+    const newest = await consume();
+    await until(() => shownIn(newest) === 50);
+    const before = told();
     readings = 0;
-    await consume();
-    await until(() => told() === before + 50);
-    expect(readings).toBe(2);
+    const next = await consume();
+    await until(() => shownIn(next) === 50);
+    expect({ told: told() - before, readings }).toEqual({ told: 50, readings: 2 });
   }
   for (const client of [everybodys, own]) complete(client);
   await until(() => app.services.live.openStreams === 0);

@@ -6,33 +6,36 @@ import { idempotency } from '../../src/ledger/idempotency.ts';
 import { openReadPool } from '../../src/db/pools.ts';
 import { parseApiKeyId, parseEntityId } from '../../src/kernel/public-ids.ts';
 import { RECORD_COLUMNS, type RecordRow, toRecord } from '../../src/ledger/store/usage-record-row.ts';
-import { send, startTestApp, type TestApp } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { send, type TestApp } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { type Answer, type Ask, asker, CHECK, Clients, codeOf, CONSUME, RESERVE } from '../support/organizations.ts';
-import { TestClock } from '../support/services.ts';
+import { TestClock } from '../support/clock.ts';
 
 /** Most units that a line could have once, and most that it can have. */
 const MOST_ONCE = 2n ** 53n - 1n;
 const MOST = 10n ** 12n;
+
 /** What stands for whatever is larger. */
 const LARGEST = Number.MAX_SAFE_INTEGER;
+
 /** As many consumptions of ten such lines as a bigint can sum up. */
 const CONSUMPTIONS = 102;
 
-let database: TestDatabase;
+let bench: Bench;
 let admin: pg.Pool;
 let app: TestApp;
 let ask: Ask;
 let clients: Clients;
+
 /** Owns a PUBLIC organization; a stranger uses it, on a key of their own for which tokens cost nothing. */
 let club: { id: string; externalId: string; owner: string };
 let stranger: { id: string; externalId: string; token: string };
 let keyId: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  admin = openReadPool(database.adminUrl, { max: 1, onIdleError: () => undefined });
-  app = await startTestApp(database.url, { clock: new TestClock() });
+  bench = await Bench.open();
+  admin = openReadPool(bench.database.adminUrl, { max: 1, onIdleError: () => undefined });
+  app = await bench.server({ clock: new TestClock() });
   ask = asker(() => app.url);
   clients = await Clients.open(ask);
   club = await clients.organization('PUBLIC');
@@ -47,9 +50,8 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await app.stop();
   await admin.end();
-  await database.drop();
+  await bench.close();
 });
 
 function lines(quantity: bigint, count = 10): { resource: string; quantity: number }[] {

@@ -7,8 +7,8 @@
 import type { Client } from 'graphql-ws';
 import { type GraphQLField, type GraphQLSchema, isRequiredArgument } from 'graphql';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
-import { send, startTestApp, type TestApp } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { send, type TestApp } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { Events, socketClient } from '../support/live-client.ts';
 import {
   type Caller,
@@ -38,23 +38,20 @@ const ENV = {
   RATE_LIMIT_ANONYMOUS: '0',
 };
 
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let schema: GraphQLSchema;
 let world: World;
 let made = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await startTestApp(database.url, { env: ENV });
+  bench = await Bench.open();
+  app = await bench.server({ env: ENV });
   schema = await buildTollgateSchema();
   world = await makeWorld(app);
 }, 120_000);
 
-afterAll(async () => {
-  await app.stop();
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 const EVER = 'from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z"';
 

@@ -9,6 +9,7 @@ interface State {
   readonly role: MemberRole;
   readonly status: MembershipStatus;
 }
+
 /** What each of the people is; absent: nothing. The founder owns it. */
 type Model = Map<number, State>;
 

@@ -7,7 +7,7 @@ import { heldOf } from '../../src/ledger/rules/grants.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import type { Refusal } from '../../src/kernel/refusal.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
-import { PureLedger } from './pure-ledger.ts';
+import { PureLedger } from '../ledger/rules/pure-ledger.ts';
 
 const POOL = '01900000-0000-7000-8000-000000000001';
 const MEMBER = '01900000-0000-7000-8000-000000000002';

@@ -1,8 +1,8 @@
 /** docs/operations.md says how many connections a process opens at most: counted while everything that can wait waits. */
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
-import { send, startTestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase } from '../support/database.ts';
+import { send, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { Exclusive } from '../../src/db/advisory-lock.ts';
 
 const [lanes, readers] = [3, 6];
@@ -12,10 +12,10 @@ it('a process opens no more than is said, and that many but for the locks around
     await readFile('docs/operations.md', 'utf8'),
   );
   const most = lanes + readers + Number(said?.[1]);
-  const database = await createTestDatabase();
-  const admin = new pg.Client({ connectionString: database.adminUrl });
+  const bench = await Bench.open();
+  const admin = new pg.Client({ connectionString: bench.database.adminUrl });
   await admin.connect();
-  const app = await startTestApp(database.url, {
+  const app = await bench.server({
     env: { LEDGER_LANES: String(lanes), DATABASE_POOL_SIZE: String(readers), RATE_LIMIT_USER: '0' },
   });
   try {
@@ -61,18 +61,17 @@ it('a process opens no more than is said, and that many but for the locks around
     await admin.query('rollback');
     await settled;
   } finally {
-    await app.stop();
     await admin.end();
-    await database.drop();
+    await bench.close();
   }
 }, 60_000);
 
 it('of which sixteen are locks, when as many names are held', async () => {
-  const database = await createTestDatabase();
+  const bench = await Bench.open();
   const services = await readFile('src/services.ts', 'utf8');
   expect(services).toMatch(/const NAMES_AT_ONCE = 16;/);
-  const exclusive = new Exclusive(database.url, { max: 16, onIdleError: () => undefined });
-  const admin = new pg.Client({ connectionString: database.adminUrl });
+  const exclusive = new Exclusive(bench.database.url, { max: 16, onIdleError: () => undefined });
+  const admin = new pg.Client({ connectionString: bench.database.adminUrl });
   await admin.connect();
   let held = 0;
   let release: () => void = () => undefined;
@@ -93,5 +92,5 @@ it('of which sixteen are locks, when as many names are held', async () => {
   await Promise.all(all);
   await exclusive.end();
   await admin.end();
-  await database.drop();
+  await bench.close();
 }, 60_000);

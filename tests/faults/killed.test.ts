@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '@tollgate/embedded-postgres';
 import { migrate } from '../../src/persistence/migrate.ts';
-import { send, startTestApp, tokenOf } from '../support/app.ts';
-import { createTestDatabase } from '../support/database.ts';
+import { send, tokenOf } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { freePort } from '../support/free-port.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -84,10 +84,10 @@ async function expectEachOnce(url: string, user: string, count: number): Promise
 }
 
 test('a server killed under load, over and over, loses nothing acknowledged and doubles nothing sent again', async () => {
-  const database = await createTestDatabase();
+  const bench = await Bench.open();
   const service = await tokenOf('platform', { scope: 'billing:usage' });
   const port = await freePort();
-  const start = (): Promise<ServerProcess> => ServerProcess.start(port, { DATABASE_URL: database.url });
+  const start = (): Promise<ServerProcess> => ServerProcess.start(port, { DATABASE_URL: bench.database.url });
   let server = await start();
   const keys = Array.from({ length: 3_000 }, (_, index) => `k${index}`);
   const load = consumeAll(keys, 32, () => server.url, service, 'victim');
@@ -99,7 +99,7 @@ test('a server killed under load, over and over, loses nothing acknowledged and 
   await load.done;
   await expectEachOnce(server.url, 'victim', keys.length);
   expect(await server.stop('SIGTERM')).toBe(0);
-  await database.drop();
+  await bench.close();
 }, 120_000);
 
 test('PostgreSQL killed under load: use is refused as UNAVAILABLE meanwhile, then service resumes by itself', async () => {
@@ -107,7 +107,8 @@ test('PostgreSQL killed under load: use is refused as UNAVAILABLE meanwhile, the
   const log = { info: () => undefined, warn: () => undefined };
   const postgres = await startEmbeddedPostgres({ dataDir, databaseName: 'tollgate', log });
   await migrate(postgres.databaseUrl);
-  const app = await startTestApp(postgres.databaseUrl);
+  const bench = await Bench.open();
+  const app = await bench.server({ databaseUrl: postgres.databaseUrl });
   const service = await tokenOf('platform', { scope: 'billing:usage' });
   const ready = async (): Promise<number> => (await fetch(app.url.replace('/graphql', '/readyz'))).status;
 
@@ -124,7 +125,7 @@ test('PostgreSQL killed under load: use is refused as UNAVAILABLE meanwhile, the
   }
   await load.done;
   await expectEachOnce(app.url, 'survivor', keys.length);
-  await app.stop();
+  await bench.close();
   await postgres.stop();
   await rm(dataDir, { recursive: true, force: true });
 }, 120_000);

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts';
 import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
 import { send } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { Bench } from '../support/bench.ts';
 import { freePort } from '../support/free-port.ts';
 import { Clients, CONSUME } from '../support/organizations.ts';
 import { ServerProcess } from '../support/server-process.ts';
@@ -43,7 +43,7 @@ const STATE = `query ($id: ID!) { billingEntity(id: $id) {
 } }`;
 const VERIFY = 'query ($id: ID!) { verifyLedger(billingEntityId: $id) { consistent problems } }';
 
-let database: TestDatabase;
+let bench: Bench;
 let pool: pg.Pool;
 let emulator: Emulator;
 let road: StripeRoad;
@@ -54,7 +54,11 @@ let catalog: Catalog;
 let buyers: Buyer[];
 
 const start = async (): Promise<ServerProcess> =>
-  ServerProcess.start(port, { DATABASE_URL: database.url, STRIPE_API_BASE: road.url, STRIPE_SECRET_KEY: 'sk_test_1' });
+  ServerProcess.start(port, {
+    DATABASE_URL: bench.database.url,
+    STRIPE_API_BASE: road.url,
+    STRIPE_SECRET_KEY: 'sk_test_1',
+  });
 
 const url = (): string => `http://127.0.0.1:${port}/graphql`;
 
@@ -65,8 +69,8 @@ async function ask<T>(token: string, document: string, variables: Record<string,
 }
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  pool = new pg.Pool({ connectionString: database.url, max: 2 });
+  bench = await Bench.open();
+  pool = new pg.Pool({ connectionString: bench.database.url, max: 2 });
   pool.on('error', () => undefined);
   // Its time stands, so that prorations are the same however long this takes.
   emulator = await startEmulator({ frozenAt: Math.floor(Date.now() / 1_000), deliveries: { retryBaseMs: 20 } });
@@ -87,7 +91,7 @@ afterAll(async () => {
   await road.close();
   await emulator.stop();
   await pool.end();
-  await database.drop();
+  await bench.close();
 });
 
 const opening: Step = async (buyer) => {

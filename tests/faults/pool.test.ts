@@ -1,24 +1,24 @@
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { Bench } from '../support/bench.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Answer, type Ask, asker, Clients, CONSUME, RESERVE, tokensFor } from '../support/organizations.ts';
 import { ServerProcess } from '../support/server-process.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let servers: ServerProcess[] = [];
 let ask: Ask;
 let turn = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  bench = await Bench.open();
   servers = await Promise.all(
-    [1, 2].map(async () => ServerProcess.start(await freePort(), { DATABASE_URL: database.url })),
+    [1, 2].map(async () => ServerProcess.start(await freePort(), { DATABASE_URL: bench.database.url })),
   );
   ask = asker(() => (servers[(turn += 1) % 2] as ServerProcess).url);
 }, 120_000);
 
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));
-  await database.drop();
+  await bench.close();
 });
 
 const LIMITS = [100, 250, 777, null] as const;

@@ -1,5 +1,5 @@
 import { send, tokenOf } from '../support/app.ts';
-import { createTestDatabase } from '../support/database.ts';
+import { Bench } from '../support/bench.ts';
 import { freePort } from '../support/free-port.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -23,13 +23,14 @@ interface State {
 }
 
 test('a thousand reservations on two processes, one of them killed over and over, leave nothing held and a ledger that adds up', async () => {
-  const database = await createTestDatabase();
+  const bench = await Bench.open();
   const [service, operator] = await Promise.all([
     tokenOf('platform', { scope: 'billing:usage' }),
     tokenOf('root', { scope: 'billing:operator' }),
   ]);
   const ports = [await freePort(), await freePort()] as const;
-  const start = (port: number): Promise<ServerProcess> => ServerProcess.start(port, { DATABASE_URL: database.url });
+  const start = (port: number): Promise<ServerProcess> =>
+    ServerProcess.start(port, { DATABASE_URL: bench.database.url });
   const servers = await Promise.all(ports.map(start));
   const urlOf = (index: number): string => `http://127.0.0.1:${ports[index % 2]}/graphql`;
 
@@ -98,5 +99,5 @@ test('a thousand reservations on two processes, one of them killed over and over
     verifyLedger: { consistent: true, problems: [] },
   });
   await Promise.all(servers.map((server) => server.stop()));
-  await database.drop();
+  await bench.close();
 }, 120_000);

@@ -1,5 +1,5 @@
 import { send, tokenOf } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { Bench } from '../support/bench.ts';
 import { freePort } from '../support/free-port.ts';
 import { Events, socketClient } from '../support/live-client.ts';
 import { ServerProcess } from '../support/server-process.ts';
@@ -9,19 +9,19 @@ interface Balance {
   readonly version: number;
 }
 
-let database: TestDatabase;
+let bench: Bench;
 let servers: ServerProcess[];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  bench = await Bench.open();
   servers = await Promise.all(
-    [1, 2].map(async () => ServerProcess.start(await freePort(), { DATABASE_URL: database.url })),
+    [1, 2].map(async () => ServerProcess.start(await freePort(), { DATABASE_URL: bench.database.url })),
   );
 }, 60_000);
 
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));
-  await database.drop();
+  await bench.close();
 });
 
 test('of 200 uses racing on two server processes exactly 100 have the trial, and a subscriber of either sees it all', async () => {

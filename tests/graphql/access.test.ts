@@ -82,6 +82,7 @@ const FOR_OPERATORS = [
   'Mutation.suspendBillingEntity',
   'Mutation.reinstateBillingEntity',
 ];
+
 /** Decided by the domain, under its locks; tests/api/authorization.test.ts has all of them. */
 const BY_DOMAIN = [
   'Mutation.transferCredits',
@@ -95,6 +96,7 @@ const BY_DOMAIN = [
 const OF_ONE_ENTITY = Object.keys(ROOT_FIELDS).filter(
   (name) => ROOT_FIELDS[name]?.includes(ANN) && !BY_DOMAIN.includes(name),
 );
+
 /** What names no entity, and so is refused without a look at one. */
 const FOR_OPERATORS_ALONE = ['Query.billingEntities', 'Query.failedJobs', 'Mutation.retryJob'];
 const queryOf = (name: string, id = ANN): string => (ROOT_FIELDS[name] as string).replaceAll(ANN, id);

@@ -223,15 +223,21 @@ describe('messages that are no operations', () => {
 });
 
 it('a key that is refused is so with the same code, however long it is looked at', async () => {
+  const looked = Promise.withResolvers<void>();
   const edges = await edgesWith({
     env: { SOCKET_INIT_TIMEOUT_MS: '100' },
     authenticateKey: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await looked.promise;
       throw new Refusal('UNAUTHENTICATED', 'no');
     },
   });
   const client = socket(edges);
   await client.opened();
   client.send({ type: 'connection_init', payload: { authorization: 'tg_live_x' } });
+  // The time of one that came later is over by then.
+  const later = socket(edges);
+  await later.opened();
+  expect((await later.closed).code).toBe(4408);
+  looked.resolve();
   expect((await client.closed).code).toBe(4403);
 });

@@ -1,8 +1,7 @@
 import pg from 'pg';
 import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { Bench, type StripeApp } from '../support/bench.ts';
 import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
-import { startStripeApp, type StripeApp } from '../support/stripe.ts';
 import { LONGEST_RUN_MS, openStripeCommand, type StripeCommand } from '../support/stripe-cli.ts';
 import { CONTRACT_TIMEOUT_MS, contractViolations } from '@tollgate/stripe-emulator/testing/contract';
 import { waitFor } from '../support/wait-for.ts';
@@ -134,21 +133,20 @@ describe('stripe trigger', () => {
 });
 
 describe('the whole application', () => {
-  let database: TestDatabase;
+  let bench: Bench;
   let admin: pg.Pool;
   let app: StripeApp;
 
   beforeAll(async () => {
-    database = await createTestDatabase();
-    admin = new pg.Pool({ connectionString: database.adminUrl, max: 1 });
+    bench = await Bench.open();
+    admin = new pg.Pool({ connectionString: bench.database.adminUrl, max: 1 });
     admin.on('error', () => undefined);
-    app = await startStripeApp(database.url);
+    app = await bench.serverWithStripe();
   });
 
   afterAll(async () => {
-    await app.stop();
     await admin.end();
-    await database.drop();
+    await bench.close();
   });
 
   test(

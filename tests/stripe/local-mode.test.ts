@@ -5,20 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { EmulatorControl } from '@tollgate/stripe-emulator';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { Bench } from '../support/bench.ts';
 import { freePort } from '../support/free-port.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { stripeClientOf } from '../support/stripe.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-let database: TestDatabase;
+let bench: Bench;
 let dataDir: string;
 let server: ServerProcess;
 let emulatorPort: number;
 
 beforeAll(async () => {
-  [database, dataDir, emulatorPort] = await Promise.all([
-    createTestDatabase(),
+  [bench, dataDir, emulatorPort] = await Promise.all([
+    Bench.open(),
     mkdtemp(join(tmpdir(), 'tollgate-stripe-')),
     freePort(),
   ]);
@@ -28,13 +28,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.stop();
   await rm(dataDir, { recursive: true });
-  await database.drop();
+  await bench.close();
 });
 
 /** Local mode without a key, on the same data each time. */
 async function start(): Promise<ServerProcess> {
   return ServerProcess.start(await freePort(), {
-    DATABASE_URL: database.url,
+    DATABASE_URL: bench.database.url,
     DATA_DIR: dataDir,
     STRIPE_SECRET_KEY: '',
     STRIPE_WEBHOOK_SECRET: '',
@@ -89,7 +89,7 @@ test('hears from it, and forgets neither account nor events when both are killed
   expect(await stripe.call('customer', (sdk) => sdk.customers.retrieve(id))).toMatchObject({ name: 'Ben' });
   await control.releaseDeliveries();
   await control.deliveriesSettled();
-  const client = new pg.Client({ connectionString: database.url });
+  const client = new pg.Client({ connectionString: bench.database.url });
   await client.connect();
   await waitFor(async () => {
     const { rows } = await client.query<{ type: string }>(
@@ -106,7 +106,7 @@ test('a second one on the same port says which setting is in its way', async () 
   const child = spawn(process.execPath, ['scripts/tollgate.mjs', 'start'], {
     env: {
       PORT: String(port),
-      DATABASE_URL: database.url,
+      DATABASE_URL: bench.database.url,
       DATA_DIR: dataDir,
       STRIPE_EMULATOR_PORT: String(emulatorPort),
     },

@@ -5,7 +5,6 @@ import type { DomainServices } from '../../src/services.ts';
 import { CatalogIds } from '../../src/stripe/catalog/catalog-ids.ts';
 import { Reconciler } from '../../src/stripe/reconciler.ts';
 import { OverageBench, type Process } from '../support/overage.ts';
-import { openTestServices } from '../support/services.ts';
 import { stripeClientOf, stripeEnv, WEBHOOK_SECRET } from '../support/stripe.ts';
 
 const DAY = 86_400;
@@ -25,7 +24,7 @@ beforeEach(async () => {
     webhookSecrets: [WEBHOOK_SECRET],
     returns: { origins: [], anyLoopback: true },
   };
-  services = await openTestServices(installation.database.url, { clock: installation.clock, stripe });
+  services = await installation.bench.services({ clock: installation.clock, stripe });
   own = bench.process();
   syncCustomer = async () => undefined;
   const client = stripeClientOf(emulator);

@@ -4,8 +4,8 @@
  */
 import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type TestApp } from '../support/app.ts';
+import { Bench } from '../support/bench.ts';
 import { type Ask, asker, Clients } from '../support/organizations.ts';
 import { openStripeAccount, type StripeAccount } from '../support/stripe-account.ts';
 import {
@@ -30,7 +30,7 @@ interface Buyer {
 
 let account: StripeAccount;
 let catalog: Catalog;
-let database: TestDatabase;
+let bench: Bench;
 let app: TestApp;
 let ask: Ask;
 let clients: Clients;
@@ -39,19 +39,17 @@ let stripe: StripeServices;
 beforeAll(async () => {
   account = await openStripeAccount();
   ({ catalog } = (await surveyCatalog(account.client, { repair: true })) as { catalog: Catalog });
-  database = await createTestDatabase();
-  app = await startTestApp(database.url, { env: account.env });
+  bench = await Bench.open();
+  app = await bench.server({ env: account.env });
   ask = asker(() => app.url);
   clients = await Clients.open(ask);
   stripe = app.services.stripe as StripeServices;
 }, PATIENCE_MS);
 
 afterAll(async () => {
-  await app.stop();
-  await database.drop();
+  await bench.close();
   await account.close();
 }, PATIENCE_MS);
-
 /** Somebody with a card, without credits. */
 async function buyer(): Promise<Buyer> {
   const { id, token } = await clients.user(0);
@@ -60,7 +58,6 @@ async function buyer(): Promise<Buyer> {
   await stripe.sync.sync(customer);
   return { id, token, customer };
 }
-
 /** As Checkout would leave it. */
 async function subscribed(): Promise<Buyer> {
   const somebody = await buyer();

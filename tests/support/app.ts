@@ -1,39 +1,11 @@
 import { SignJWT } from 'jose';
-import { type App, startApp } from '../../src/app.ts';
-import { type Clock, systemClock } from '../../src/kernel/clock.ts';
-import { loadConfig } from '../../src/config/config.ts';
-import { createLog } from '../../src/kernel/log.ts';
+import type { App } from '../../src/app.ts';
 
 export const JWT_SECRET = 'a-secret-of-the-tests-long-enough-for-hs256';
 
 export interface TestApp extends App {
   readonly url: string;
   readonly socketUrl: string;
-}
-
-/** The whole application on a test database and a free port, as main starts it. Log lines go into `logged`, if given. */
-export async function startTestApp(
-  databaseUrl: string,
-  { env = {}, clock = systemClock, logged }: { env?: Record<string, string>; clock?: Clock; logged?: string[] } = {},
-): Promise<TestApp> {
-  const config = loadConfig(
-    {
-      ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
-      DATABASE_URL: databaseUrl,
-      AUTH_JWT_SECRET: JWT_SECRET,
-      PORT: '0',
-      LOG_LEVEL: 'silent',
-      DEMO: '0',
-      ...env,
-    },
-    'local',
-  );
-  const log = createLog({
-    level: config.logLevel,
-    ...(logged && { destination: { write: (line: string) => void logged.push(line) } }),
-  });
-  const app = await startApp({ config, databaseUrl, auth: config.auth, clock, log });
-  return { ...app, url: `http://127.0.0.1:${app.port}/graphql`, socketUrl: `ws://127.0.0.1:${app.port}/graphql` };
 }
 
 /** A bearer token, good for an hour unless said otherwise. */

@@ -1,13 +1,14 @@
 /** One installation as tests need it: a database of its own, a clock that stands, and the domain twice, as two processes would open it. */
-import pg from 'pg';
+import type pg from 'pg';
 import type { OperatorPrincipal, ServicePrincipal, UserPrincipal } from '../../src/billing-entities/principal.ts';
 import type { ConsumeInput } from '../../src/metering/consumption.ts';
 import { monthFrom } from '../../src/ledger/rules/periods.ts';
 import type { ReserveInput } from '../../src/metering/reservations.ts';
 import type { SubscriptionState, ProviderSubscription } from '../../src/ledger/rules/subscription.ts';
 import type { DomainServices, ServicesOptions } from '../../src/services.ts';
-import { createTestDatabase, type TestDatabase } from './database.ts';
-import { openTestServices, TestClock } from './services.ts';
+import { Bench } from './bench.ts';
+import { TestClock } from './clock.ts';
+import type { TestDatabase } from './database.ts';
 
 const expiresAt = new Date('2100-01-01');
 export const SERVICE: ServicePrincipal = { kind: 'SERVICE', subject: 'platform', expiresAt };
@@ -20,7 +21,7 @@ export interface Person {
 }
 
 export class Installation {
-  readonly database: TestDatabase;
+  readonly bench: Bench;
   readonly clock: TestClock;
   readonly one: DomainServices;
   readonly two: DomainServices;
@@ -29,32 +30,33 @@ export class Installation {
   #keys = 0;
 
   private constructor(
-    database: TestDatabase,
+    bench: Bench,
     clock: TestClock,
     services: readonly [DomainServices, DomainServices],
     admin: pg.Pool,
   ) {
-    this.database = database;
+    this.bench = bench;
     this.clock = clock;
     [this.one, this.two] = services;
     this.admin = admin;
   }
 
   static async open(overrides: Partial<ServicesOptions> = {}): Promise<Installation> {
-    const database = await createTestDatabase();
+    const bench = await Bench.open();
     const clock = new TestClock();
     const services = await Promise.all([
-      openTestServices(database.url, { clock, ...overrides }),
-      openTestServices(database.url, { clock, ...overrides }),
+      bench.services({ clock, ...overrides }),
+      bench.services({ clock, ...overrides }),
     ]);
-    const admin = new pg.Pool({ connectionString: database.adminUrl, max: 2 });
-    admin.on('error', () => undefined);
-    return new Installation(database, clock, services, admin);
+    return new Installation(bench, clock, services, bench.admin());
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.one.stop(), this.two.stop(), this.admin.end()]);
-    await this.database.drop();
+  close(): Promise<void> {
+    return this.bench.close();
+  }
+
+  get database(): TestDatabase {
+    return this.bench.database;
   }
 
   /** One of the two, in turn: what is asked often is asked of both. */

@@ -5,7 +5,7 @@ import { Exclusive } from '../../src/db/advisory-lock.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { CatalogIds } from '../../src/stripe/catalog/catalog-ids.ts';
 import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts';
-import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
+import type { Emulator } from '@tollgate/stripe-emulator';
 import { StripeEvents } from '../../src/stripe/webhooks/events.ts';
 import { MeterReporter } from '../../src/stripe/overage/meter-reporter.ts';
 import type { DeliveredReport } from '../../src/subscriptions/meter-reports.ts';
@@ -42,7 +42,11 @@ export class OverageBench {
   static async open(): Promise<OverageBench> {
     const installation = await Installation.open();
     const frozenAt = installation.clock.now().getTime() / 1_000;
-    const emulator = await startEmulator({ frozenAt, recordTraffic: true, deliveries: { retryBaseMs: 1 } });
+    const emulator = await installation.bench.emulator({
+      frozenAt,
+      recordTraffic: true,
+      deliveries: { retryBaseMs: 1 },
+    });
     const { catalog } = await surveyCatalog(stripeClientOf(emulator), { repair: true });
     return new OverageBench(installation, emulator, catalog as Catalog);
   }
@@ -55,7 +59,6 @@ export class OverageBench {
   async close(): Promise<void> {
     await this.endProcesses();
     await this.installation.close();
-    await this.emulator.stop();
   }
 
   exclusive(): Exclusive {
@@ -82,6 +85,21 @@ export class OverageBench {
       log: pino({ level: 'silent' }),
     });
     return { reporter, events };
+  }
+
+  /** A process that dies before it sends its first report, or right after. */
+  dyingProcess(when: 'before sending' | 'after sending'): Process {
+    const { meterReports } = this.installation.one;
+    let notes = 0;
+    return this.process(this.installation.one, {
+      async note(report, delivery) {
+        notes += 1;
+        if (when === 'after sending' && notes > 1) throw new Error('killed');
+        const noted = await meterReports.note(report, delivery);
+        if (when === 'before sending') throw new Error('killed');
+        return noted;
+      },
+    });
   }
 
   /** Subscribed on both sides, with a card that pays, and with overage allowed; unless told otherwise, all credits are used. */
@@ -143,6 +161,18 @@ export class OverageBench {
     );
     const reports = rows.map((row) => this.installation.two.meterReports.byId({ billingEntityId: id, id: row.id }));
     return (await Promise.all(reports)) as DeliveredReport[];
+  }
+
+  /** The one report that a payer has. */
+  async onlyReportOf(payer: Person): Promise<DeliveredReport> {
+    const reports = await this.reportsOf(payer);
+    expect(reports).toHaveLength(1);
+    return reports[0] as DeliveredReport;
+  }
+
+  /** Items that wait for an invoice of the payer's, or are on one. */
+  async itemsOf({ customer }: Payer): Promise<Stripe.InvoiceItem[]> {
+    return (await this.sdk.invoiceItems.list({ customer })).data;
   }
 }
 

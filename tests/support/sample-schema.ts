@@ -235,6 +235,9 @@ function feed(input: FeedArguments): unknown {
 
 let serial = 0;
 
+/** Events that all floods have yielded so far. */
+export const floods = { sent: 0 };
+
 /** Every kind of thing that operations can meet: unions, interfaces, own scalars, pages, failures, events. */
 export const sampleSchema = new GraphQLSchema({
   types: [cat, dog],
@@ -380,7 +383,10 @@ export const sampleSchema = new GraphQLSchema({
         type: new required(GraphQLString),
         async *subscribe() {
           const flood = 'x'.repeat(100_000);
-          for (;;) yield { flood };
+          for (;;) {
+            floods.sent += 1;
+            yield { flood };
+          }
         },
       },
       forbidden: {

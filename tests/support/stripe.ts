@@ -1,12 +1,8 @@
-/** The application against an account of Stripe's, which the emulator plays. */
+/** What an application and an account of Stripe's know of each other; the emulator plays the account. */
 import { createHmac } from 'node:crypto';
-import type { Clock } from '../../src/kernel/clock.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
 import { createLog } from '../../src/kernel/log.ts';
-import { surveyCatalog } from '../../src/stripe/catalog/survey.ts';
 import { StripeClient } from '../../src/stripe/account/client.ts';
-import { type Emulator, type EmulatorOptions, startEmulator } from '@tollgate/stripe-emulator';
-import { startTestApp, type TestApp } from './app.ts';
+import type { Emulator } from '@tollgate/stripe-emulator';
 
 /** What deliveries to test apps are signed with. */
 export const WEBHOOK_SECRET = 'whsec_of_the_tests';
@@ -27,55 +23,6 @@ export function stripeClientOf(emulator: Pick<Emulator, 'url'>, logged?: string[
     ...(logged && { destination: { write: (line: string) => void logged.push(line) } }),
   });
   return new StripeClient({ secretKey: 'sk_test_of_the_tests', apiBase: new URL(emulator.url) }, log);
-}
-
-export interface StripeApp extends TestApp {
-  readonly emulator: Emulator;
-  /** The application ends, and begins again at the same address and on the same database; Stripe goes on meanwhile. */
-  restarted(meanwhile: () => Promise<void>): Promise<StripeApp>;
-}
-
-interface Options {
-  readonly clock?: Clock;
-  readonly env?: Record<string, string>;
-  readonly logged?: string[];
-  readonly emulator?: EmulatorOptions;
-}
-
-/**
- * An emulator with the catalog in it, and the whole application before it; each hears from the other. `stop` ends both.
- * The emulator's clock runs with the application's, unless `emulator.frozenAt` makes it stand.
- */
-export async function startStripeApp(
-  databaseUrl: string,
-  { clock = systemClock, env = {}, logged, emulator: options = {} }: Options = {},
-): Promise<StripeApp> {
-  const emulator = await startEmulator({ clock, recordTraffic: true, deliveries: { retryBaseMs: 20 }, ...options });
-  await surveyCatalog(stripeClientOf(emulator), { repair: true });
-  const start = (port: number): Promise<TestApp> =>
-    startTestApp(databaseUrl, {
-      clock,
-      env: { ...stripeEnv(emulator), PORT: String(port), ...env },
-      ...(logged && { logged }),
-    });
-  const app = await start(0);
-  const base = `http://127.0.0.1:${app.port}/webhooks/stripe`;
-  await emulator.control.addEndpoint({ url: base, secret: WEBHOOK_SECRET, events: ['*'] });
-  await emulator.control.addEndpoint({ url: `${base}/thin`, secret: WEBHOOK_SECRET, events: ['*'], thin: true });
-  const beforeEmulator = (served: TestApp): StripeApp => ({
-    ...served,
-    emulator,
-    async restarted(meanwhile) {
-      await served.stop();
-      await meanwhile();
-      return beforeEmulator(await start(served.port));
-    },
-    async stop() {
-      await served.stop();
-      await emulator.stop();
-    },
-  });
-  return beforeEmulator(app);
 }
 
 /** A `Stripe-Signature`, made by hand so that tests can make it wrong. */

@@ -8,11 +8,11 @@ import type { CardOutcome } from '@tollgate/stripe-emulator';
 import type { ReleaseOrder } from '@tollgate/stripe-emulator';
 import { countedBy } from '../../src/stripe/overage/meter-sums.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
-import { startTestApp, type TestApp } from './app.ts';
-import { createTestDatabase, type TestDatabase } from './database.ts';
+import type { TestApp } from './app.ts';
+import { Bench, type StripeApp } from './bench.ts';
+import { TestClock } from './clock.ts';
 import { type Answer, type Ask, asker, Clients, codeOf, computeFor, CONSUME, RESERVE } from './organizations.ts';
-import { TestClock } from './services.ts';
-import { startStripeApp, type StripeApp, stripeClientOf, stripeEnv } from './stripe.ts';
+import { stripeClientOf, stripeEnv } from './stripe.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface Buyer {
@@ -72,35 +72,32 @@ export class Till {
   readonly clock: TestClock;
   readonly clients: Clients;
   readonly ask: Ask;
-  readonly #database: TestDatabase;
-  readonly #others = new Set<TestApp>();
+  readonly #bench: Bench;
 
-  private constructor(app: StripeApp, clock: TestClock, clients: Clients, ask: Ask, database: TestDatabase) {
+  private constructor(app: StripeApp, clock: TestClock, clients: Clients, ask: Ask, bench: Bench) {
     this.#app = app;
     this.clock = clock;
     this.clients = clients;
     this.ask = ask;
-    this.#database = database;
+    this.#bench = bench;
   }
 
   /** Opens at midnight of 31 January 2027, the hardest day for months. */
   static async open(at = '2027-01-31T00:00:00.000Z'): Promise<Till> {
-    const database = await createTestDatabase();
+    const bench = await Bench.open();
     const clock = new TestClock(new Date(at));
     const frozenAt = clock.now().getTime() / 1_000;
-    const app = await startStripeApp(database.url, {
+    const app = await bench.serverWithStripe({
       clock,
       emulator: { frozenAt, deliveries: { retryBaseMs: 20 } },
     });
     const ask = asker(() => till.app.url);
-    const till: Till = new Till(app, clock, await Clients.open(ask), ask, database);
+    const till: Till = new Till(app, clock, await Clients.open(ask), ask, bench);
     return till;
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#others].map((each) => each.stop()));
-    await this.app.stop();
-    await this.#database.drop();
+  close(): Promise<void> {
+    return this.#bench.close();
   }
 
   get app(): StripeApp {
@@ -112,8 +109,8 @@ export class Till {
   }
 
   /** Both clocks, ours first: what Stripe tells of is of its time. */
-  async moveTo(instant: string | Date): Promise<void> {
-    this.clock.set(instant);
+  async moveTo(instant: string | number | Date): Promise<void> {
+    this.clock.set(new Date(instant));
     await this.control.moveClock({ to: this.clock.now() });
     await this.settled();
   }
@@ -139,6 +136,19 @@ export class Till {
   /** Pays for PRO by the hosted page, and everybody has heard of it. */
   async subscribe(buyer: Buyer, quantity = 1): Promise<void> {
     await this.control.payCheckout(await this.checkout(buyer, { plan: 'PRO', quantity }));
+    await this.settled();
+  }
+
+  /** Somebody without credits who has bought PRO. */
+  async subscribed(quantity = 1): Promise<Buyer> {
+    const buyer = await this.buyer();
+    await this.subscribe(buyer, quantity);
+    return buyer;
+  }
+
+  /** Buys so many credits by the hosted page, and everybody has heard of it. */
+  async purchase(buyer: Buyer, credits: number): Promise<void> {
+    await this.control.payCheckout(await this.checkout(buyer, { credits }));
     await this.settled();
   }
 
@@ -292,14 +302,8 @@ export class Till {
   }
 
   /** Another process of this installation: it hears nothing from Stripe by itself, and does its share of the jobs. */
-  async beside(env: Record<string, string> = {}): Promise<TestApp> {
-    const { clock } = this;
-    const other = await startTestApp(this.#database.url, { clock, env: { ...stripeEnv(this.app.emulator), ...env } });
-    this.#others.add(other);
-    const stop = async (): Promise<void> => {
-      if (this.#others.delete(other)) await other.stop();
-    };
-    return { ...other, stop };
+  beside(env: Record<string, string> = {}): Promise<TestApp> {
+    return this.#bench.server({ clock: this.clock, env: { ...stripeEnv(this.app.emulator), ...env } });
   }
 
   /** The application is away while `meanwhile` happens, and what Stripe could not deliver is tried again afterwards. */
@@ -319,7 +323,7 @@ export class Till {
 
   /** Asks the database behind everybody's back. */
   async sql<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    const client = new pg.Client({ connectionString: this.#database.adminUrl });
+    const client = new pg.Client({ connectionString: this.#bench.database.adminUrl });
     await client.connect();
     try {
       return (await client.query<Row>(text, [...values])).rows;

@@ -1,5 +1,6 @@
-import { startTestApp, type TestApp } from './app.ts';
-import { createTestDatabase, type TestDatabase } from './database.ts';
+import type { TestApp } from './app.ts';
+import { Bench } from './bench.ts';
+import type { TestDatabase } from './database.ts';
 import { type Ask, asker, Clients } from './organizations.ts';
 
 /** Two servers of one installation. */
@@ -17,22 +18,19 @@ export interface TwoServers {
 }
 
 export async function startTwoServers(): Promise<TwoServers> {
-  const database = await createTestDatabase();
-  const one = await startTestApp(database.url);
-  const two = await startTestApp(database.url);
+  const bench = await Bench.open();
+  const one = await bench.server();
+  const two = await bench.server();
   let turn = 0;
   const url = (): string => ((turn += 1) % 2 === 0 ? one : two).url;
   const ask = asker(url);
   return {
-    database,
+    database: bench.database,
     one,
     two,
     url,
     ask,
     clients: await Clients.open(ask),
-    async stop() {
-      await Promise.all([one.stop(), two.stop()]);
-      await database.drop();
-    },
+    stop: () => bench.close(),
   };
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { DomainServices } from '../../src/services.ts';
 import { forecastOf } from '../../src/usage/forecast.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { openTestServices, TestClock } from '../support/services.ts';
+import { Bench } from '../support/bench.ts';
+import { TestClock } from '../support/clock.ts';
 
 const DAY_MS = 86_400_000;
 const NOON = new Date('2026-03-10T12:00:00.000Z');
@@ -58,20 +58,17 @@ describe('a forecast', () => {
 });
 
 describe('the forecast of an account', () => {
-  let database: TestDatabase;
+  let bench: Bench;
   let clock: TestClock;
   let services: DomainServices;
 
   beforeAll(async () => {
-    database = await createTestDatabase();
+    bench = await Bench.open();
     clock = new TestClock(NOON);
-    services = await openTestServices(database.url, { clock });
+    services = await bench.services({ clock });
   });
 
-  afterAll(async () => {
-    await services.stop();
-    await database.drop();
-  });
+  afterAll(() => bench.close());
 
   const consume = async (userExternalId: string, tokens: bigint, occurredAt: Date): Promise<void> => {
     const result = await services.consumption.consume(

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { DomainServices } from '../../src/services.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { openTestServices, TestClock } from '../support/services.ts';
+import { Bench } from '../support/bench.ts';
+import { TestClock } from '../support/clock.ts';
 import { createHousehold, record, refund, type UseDraft } from './recorded-use.ts';
 
 const TOKENS: UseDraft = {
@@ -14,27 +14,27 @@ const TOKENS: UseDraft = {
   minutesAgo: 0,
 };
 
-let database: TestDatabase;
+let bench: Bench;
 let clock: TestClock;
 let services: DomainServices;
 let admin: pg.Client;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  bench = await Bench.open();
   clock = new TestClock();
-  services = await openTestServices(database.url, { clock });
-  admin = new pg.Client({ connectionString: database.url });
+  services = await bench.services({ clock });
+  admin = new pg.Client({ connectionString: bench.database.url });
   await admin.connect();
 });
 
 afterAll(async () => {
-  await Promise.all([services.stop(), admin.end()]);
-  await database.drop();
+  await admin.end();
+  await bench.close();
 });
 
 describe('sums of use', () => {
   it('of an hour lose what a refund gives back, in a transaction of its own or together with new use of that hour', async () => {
-    const household = await createHousehold(services, database.url);
+    const household = await createHousehold(services, bench.database.url);
     const use = (): ReturnType<typeof record> =>
       record(services, household, { drafts: [TOKENS, TOKENS], now: clock.now() });
     const sums = async (): Promise<unknown[]> => {
@@ -55,7 +55,7 @@ describe('sums of use', () => {
   });
 
   it('and by the day are held against each other and the records by verification', async () => {
-    const { billingEntityId, ...rest } = await createHousehold(services, database.url);
+    const { billingEntityId, ...rest } = await createHousehold(services, bench.database.url);
     await record(services, { billingEntityId, ...rest }, { drafts: [TOKENS], now: clock.now() });
     const damages = [
       [`update usage_rollup_day set credits = credits + 1`, /^day’s summary of 2026-03-10T00:00.*its hours say/],

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { DomainServices } from '../../src/services.ts';
 import type { UsageFilter } from '../../src/usage/usage-history.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { openTestServices, TestClock } from '../support/services.ts';
+import { Bench } from '../support/bench.ts';
+import { TestClock } from '../support/clock.ts';
 import { createHousehold, filterDraft, filterOf, fits, type Household, record, useDraft } from './recorded-use.ts';
 import type { UsageRecord } from '../../src/ledger/rules/entries.ts';
 
@@ -17,20 +17,17 @@ const EVERYTHING: UsageFilter = {
   organizationExternalIds: null,
 };
 
-let database: TestDatabase;
+let bench: Bench;
 let clock: TestClock;
 let services: DomainServices;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  bench = await Bench.open();
   clock = new TestClock();
-  services = await openTestServices(database.url, { clock });
+  services = await bench.services({ clock });
 });
 
-afterAll(async () => {
-  await services.stop();
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 /** Walks all pages; `between` may do something before each next one. */
 async function walk(
@@ -68,7 +65,7 @@ describe('pages of use', () => {
           maxLength: 8,
         }),
         async (drafts, questions) => {
-          const household = await createHousehold(services, database.url);
+          const household = await createHousehold(services, bench.database.url);
           const now = clock.now();
           const recorded = await record(services, household, { drafts, now });
           const instant = (ago: number | null): Date | null =>
@@ -89,7 +86,7 @@ describe('pages of use', () => {
   }, 120_000);
 
   it('stay as they were for who turns them while use is recorded, newer and older', async () => {
-    const household = await createHousehold(services, database.url);
+    const household = await createHousehold(services, bench.database.url);
     const drafts = fc.sample(useDraft, { numRuns: 60, seed: 7 });
     const before = await record(services, household, { drafts, now: clock.now() });
     const arrivals = fc.sample(useDraft, { numRuns: 200, seed: 8 });
@@ -106,7 +103,7 @@ describe('pages of use', () => {
   });
 
   it('refuse sizes and cursors that are none', async () => {
-    const household = await createHousehold(services, database.url);
+    const household = await createHousehold(services, bench.database.url);
     for (const page of [
       { first: 0, after: null },
       { first: 101, after: null },

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { DomainServices } from '../../src/services.ts';
 import type { SummaryRequest, UsageBucket, UsageDimension, UsageInterval } from '../../src/usage/usage-summary.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { openTestServices, TestClock } from '../support/services.ts';
+import { Bench } from '../support/bench.ts';
+import { TestClock } from '../support/clock.ts';
 import {
   createHousehold,
   filterDraft,
@@ -41,20 +41,17 @@ const EVERYTHING = {
   organizationExternalIds: null,
 };
 
-let database: TestDatabase;
+let bench: Bench;
 let clock: TestClock;
 let services: DomainServices;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  bench = await Bench.open();
   clock = new TestClock(NOW);
-  services = await openTestServices(database.url, { clock });
+  services = await bench.services({ clock });
 });
 
-afterAll(async () => {
-  await services.stop();
-  await database.drop();
-});
+afterAll(() => bench.close());
 
 function requestOf(request: Partial<SummaryRequest> = {}): SummaryRequest {
   const from = new Date('2026-03-01T00:00:00.000Z');
@@ -140,7 +137,7 @@ describe('summaries of use', () => {
         fc.array(fc.boolean(), { minLength: 20, maxLength: 60 }),
         fc.array(question, { minLength: 1, maxLength: 12 }),
         async (drafts, wentWrong, questions) => {
-          const household = await createHousehold(services, database.url);
+          const household = await createHousehold(services, bench.database.url);
           const recorded = await record(services, household, { drafts, now: clock.now() });
           const refunded = new Set(recorded.filter((_, index) => wentWrong[index] === true));
           await Promise.all([...refunded].map((each) => refund(services, each)));
@@ -164,7 +161,7 @@ describe('summaries of use', () => {
   });
 
   it('begin days at the zone’s midnight when clocks are changed: of 23 hours, of 25, and without a midnight', async () => {
-    const household = await createHousehold(services, database.url);
+    const household = await createHousehold(services, bench.database.url);
     const everyHour = Array.from({ length: 30 * 24 }, (_, index) => tokensAt(index * 60 + 30));
     await record(services, household, { drafts: everyHour, now: clock.now() });
     const records = async (timeZone: string, from: string, to: string): Promise<[string, bigint][]> => {
@@ -190,7 +187,7 @@ describe('summaries of use', () => {
   });
 
   it('have an hour whole that the span begins or ends in', async () => {
-    const household = await createHousehold(services, database.url);
+    const household = await createHousehold(services, bench.database.url);
     const drafts = [tokensAt(0), tokensAt(25), tokensAt(31), tokensAt(91)];
     await record(services, household, { drafts, now: clock.now() });
     const span = { from: new Date('2026-04-10T11:45:00Z'), to: new Date('2026-04-10T12:01:00Z') };
@@ -201,7 +198,7 @@ describe('summaries of use', () => {
   });
 
   it('are empty where nothing was used', async () => {
-    const household = await createHousehold(services, database.url);
+    const household = await createHousehold(services, bench.database.url);
     for (const interval of ['HOUR', 'DAY', 'MONTH', 'TOTAL'] as const) {
       expect(await services.summaries.summarize(household, requestOf({ interval }))).toEqual([]);
     }
@@ -220,14 +217,14 @@ describe('summaries of use', () => {
     ['three quarters of an hour', { timeZone: 'Asia/Kathmandu' }],
     ['whole hours only since', { timeZone: 'Europe/Berlin', from: new Date('1880-01-01T00:00:00Z') }],
   ])('refuse %s, used or not', async (_, request) => {
-    const household = await createHousehold(services, database.url);
+    const household = await createHousehold(services, bench.database.url);
     await expect(services.summaries.summarize(household, requestOf(request))).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
     });
   });
 
   it('have at most 10 000 buckets', async () => {
-    const household = await createHousehold(services, database.url);
+    const household = await createHousehold(services, bench.database.url);
     // Fifteen buckets an hour would be too many for a month; eight are not.
     const drafts = Array.from({ length: 30 * 24 }, (_, hour) =>
       [0, 1, 2, null].flatMap((person) =>

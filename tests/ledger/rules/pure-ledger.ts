@@ -1,0 +1,144 @@
+/** The pure core as the ledger drives it, in memory: due events, decision, and everything that was ever written. */
+import type { Effects } from '../../../src/ledger/rules/effects.ts';
+import { type Account, accountTime, newAccount } from '../../../src/ledger/rules/account.ts';
+import { type ChargedUse, NO_CONTEXT, type UsageContext } from '../../../src/ledger/rules/usage-context.ts';
+import { type Command, type Decision, touchedBy } from '../../../src/ledger/rules/commands.ts';
+import type { RefundEvidence } from '../../../src/ledger/rules/ledger-view.ts';
+import { decide } from '../../../src/ledger/rules/decide.ts';
+import { applyScheduled } from '../../../src/ledger/rules/scheduled-events.ts';
+import type { Grant } from '../../../src/ledger/rules/grants.ts';
+import type { Reservation } from '../../../src/ledger/rules/reservations.ts';
+import { tally, type UseCounter } from '../../../src/ledger/rules/spend-limits.ts';
+import { newId } from '../../../src/ledger/store/new-id.ts';
+import { type Stored, type Verification, Replay } from '../../../src/ledger/proof/replay.ts';
+import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from '../../../src/ledger/rules/entries.ts';
+
+export class PureLedger {
+  readonly #accounts = new Map<string, Account>();
+  readonly #refunded = new Set<string>();
+  readonly entries: Entry[] = [];
+  readonly records: UsageRecord[] = [];
+  readonly refunds: UsageRefund[] = [];
+  readonly grants = new Map<string, Grant>();
+  readonly reservations = new Map<string, Reservation>();
+  readonly reports: MeterReport[] = [];
+  readonly counters = new Map<string, UseCounter>();
+  /** What reservations of those whom use names: nobody, until a test says otherwise. */
+  usageContext: (use: ChargedUse) => UsageContext = () => NO_CONTEXT;
+
+  open(billingEntityId: string, now: Date, changes: Partial<Account> = {}): this {
+    const account = { ...newAccount(billingEntityId, now), ...changes };
+    this.#accounts.set(billingEntityId, account);
+    return this;
+  }
+
+  account(billingEntityId: string): Account {
+    const account = this.#accounts.get(billingEntityId);
+    if (account === undefined) throw new Error(`no account ${billingEntityId}`);
+    return account;
+  }
+
+  /** Applies what is due. */
+  advance(billingEntityId: string, clock: Date): Account {
+    const account = this.#loaded(billingEntityId, clock);
+    const due = applyScheduled(account, accountTime(account, clock), newId);
+    this.#accounts.set(billingEntityId, due.account);
+    this.#keep(due.effects);
+    return due.account;
+  }
+
+  execute(command: Command, clock: Date): Decision {
+    for (const id of touchedBy(command)) if (this.#accounts.has(id)) this.advance(id, clock);
+    const decision = decide(command, {
+      wallClock: clock,
+      account: (id) => this.#accounts.get(id),
+      refundEvidence: (id, key) => this.#evidence(id, key),
+      recipients: (id, rootGrantId) =>
+        this.entriesOf(id).flatMap(({ kind, grantId, counterpartyId }) =>
+          kind === 'TRANSFER_OUT' && this.grants.get(grantId ?? '')?.root.grantId === rootGrantId
+            ? (counterpartyId ?? [])
+            : [],
+        ),
+      usageContext: (use) => this.usageContext(use),
+      newId,
+    });
+    if (decision.kind === 'applied') {
+      for (const account of decision.accounts) this.#accounts.set(account.billingEntityId, account);
+      this.#keep(decision);
+    }
+    return decision;
+  }
+
+  entriesOf(billingEntityId: string): Entry[] {
+    return this.entries.filter((entry) => entry.billingEntityId === billingEntityId);
+  }
+
+  verify(billingEntityId: string): Verification {
+    const replay = new Replay({ checksummedFrom: 1n });
+    const own = <T extends { readonly billingEntityId: string }>(rows: Iterable<T>): T[] =>
+      [...rows].filter((row) => row.billingEntityId === billingEntityId);
+    const records = Map.groupBy(own(this.records), (record) => record.sequence);
+    const refunds = own(this.refunds);
+    for (const entry of this.entriesOf(billingEntityId)) {
+      const { refunded } = entry;
+      const refund = refunds.find((each) => each.sequence === refunded?.sequence && each.line === refunded.line);
+      const evidence = refunded && this.#evidence(billingEntityId, refunded);
+      const reservation = entry.reservationId === null ? undefined : this.reservations.get(entry.reservationId);
+      replay.entry({
+        entry: intact(entry),
+        records: (records.get(entry.sequence) ?? []).map(intact),
+        reservation: reservation ? intact(reservation) : null,
+        refund: refund && evidence ? { ...evidence, refund: intact(refund) } : null,
+      });
+    }
+    const reservations = own(this.reservations.values());
+    return replay.finish({
+      account: intact(this.account(billingEntityId)),
+      nextEventAt: { stored: null, rebuilt: null },
+      grants: own(this.grants.values()).map(intact),
+      openReservations: reservations.filter((reservation) => reservation.status === 'HELD'),
+      reservationCount: BigInt(reservations.length),
+      refundCount: BigInt(refunds.length),
+      counters: own(this.counters.values()),
+      reports: own(this.reports).map(intact),
+      rollupProblems: [],
+    });
+  }
+
+  /** As the database gives it: open grants, those that were drawn, and every reservation. */
+  #loaded(billingEntityId: string, _clock: Date): Account {
+    const account = this.account(billingEntityId);
+    const held = [...this.reservations.values()].filter(
+      (reservation) => reservation.billingEntityId === billingEntityId,
+    );
+    return { ...account, reservations: new Map(held.map((each) => [each.id, each])), otherReservationsEndAt: null };
+  }
+
+  #evidence(billingEntityId: string, { sequence, line }: RecordKey): RefundEvidence | undefined {
+    const isIt = (row: RecordKey & { billingEntityId: string }): boolean =>
+      row.billingEntityId === billingEntityId && row.sequence === sequence && row.line === line;
+    const record = this.records.find(isIt);
+    const entry = this.entries.find((each) => each.billingEntityId === billingEntityId && each.sequence === sequence);
+    if (record === undefined || entry === undefined) return undefined;
+    return { record, periodStart: entry.periodStart, refunded: this.#refunded.has(nameOf(record)) };
+  }
+
+  #keep(applied: Effects): void {
+    this.entries.push(...applied.entries);
+    this.records.push(...applied.records);
+    this.refunds.push(...applied.refunds);
+    this.reports.push(...applied.reports);
+    for (const record of applied.refundedRecords) this.#refunded.add(nameOf(record));
+    for (const grant of applied.grants) this.grants.set(grant.id, grant);
+    for (const reservation of applied.reservations) this.reservations.set(reservation.id, reservation);
+    tally(this.counters, applied.counters);
+  }
+}
+
+function intact<T>(row: T): Stored<T> {
+  return { row, intact: true };
+}
+
+function nameOf({ billingEntityId, sequence, line }: UsageRecord): string {
+  return `${billingEntityId} ${sequence} ${line}`;
+}

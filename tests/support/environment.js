@@ -1,0 +1,59 @@
+import { TestEnvironment } from 'jest-environment-node';
+
+/** What may be open when a file begins and ends, and would keep its process alive. Work on files is of the runner. */
+const HELD = [
+  'TCPSocketWrap',
+  'TCPServerWrap',
+  'TLSWrap',
+  'UDPWrap',
+  'PipeWrap',
+  'ProcessWrap',
+  'MessagePort',
+  'Timeout',
+];
+/** Sockets take a moment to be gone, longer on a busy machine. Reached only by a file that fails. */
+const PATIENCE_MS = 10_000;
+
+/**
+ * Fails a test file that leaves anything open: a pool, a server, a process, a timer. Otherwise the process that ran it
+ * would have to be killed at the end of the run, and nobody would know who left what.
+ */
+export default class ClosingEnvironment extends TestEnvironment {
+  #before = new Map();
+
+  async setup() {
+    await super.setup();
+    this.#before = held();
+  }
+
+  async handleTestEvent({ name }) {
+    if (name !== 'run_finish') return;
+    const deadline = performance.now() + PATIENCE_MS;
+    while (this.#leftOpen().length > 0 && performance.now() < deadline) await pause();
+    const left = this.#leftOpen();
+    if (left.length > 0) throw new Error(`the file left open: ${left.join(', ')}`);
+  }
+
+  #leftOpen() {
+    return [...held()].flatMap(([kind, count]) => {
+      const more = count - (this.#before.get(kind) ?? 0);
+      return more > 0 ? [`${more} ${kind}`] : [];
+    });
+  }
+}
+
+/** How many of each kind keep the process alive now. */
+function held() {
+  const counts = new Map();
+  for (const kind of process.getActiveResourcesInfo()) {
+    if (HELD.includes(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** A timer that has fired is not counted. */
+function pause() {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 20);
+  });
+}
