@@ -27,7 +27,7 @@ import { giveTrial } from './credits/trial.ts';
 import { LedgerVerification } from './ledger/proof/verify.ts';
 import { Database } from './db/database.ts';
 import { Exclusive } from './db/advisory-lock.ts';
-import { openOrm } from './persistence/orm.ts';
+import { openOrm, openRows } from './persistence/orm.ts';
 import { openJobPool, openLedgerPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
@@ -84,6 +84,7 @@ export async function openServices(options: ServicesOptions) {
   const onIdleError = (error: Error): void => log.warn({ err: error }, 'an idle database connection broke');
   const orm = await openOrm(databaseUrl, { poolSize: ORM_CONNECTIONS });
   const database = new Database(databaseUrl, { max: options.readConnections, onIdleError });
+  const rows = await openRows(database);
   const ledgerPool = openLedgerPool(databaseUrl, { max: options.ledger.lanes, onIdleError });
 
   const jobPool = openJobPool(databaseUrl, { max: JOBS_AT_ONCE + 1, onIdleError });
@@ -144,7 +145,7 @@ export async function openServices(options: ServicesOptions) {
   });
   const transfers = new Transfers({ ledger, database, entities, members });
   const administration = new ManualChanges({ ledger, history });
-  const subscriptions = new Subscriptions({ database, ledger, accounts, clock });
+  const subscriptions = new Subscriptions({ database, rows, ledger, accounts, clock });
   const invoiceCredits = new InvoiceCredits({ database, ledger, history });
   const meterReports = new MeterReports({ database, ledger });
   const exclusive = new Exclusive(databaseUrl, { max: NAMES_AT_ONCE, onIdleError });
@@ -154,6 +155,7 @@ export async function openServices(options: ServicesOptions) {
     openStripe({
       settings: options.stripe,
       database,
+      rows,
       exclusive,
       jobs,
       subscriptions,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DeliveredReport } from '../../src/subscriptions/meter-reports.ts';
-import type { StripeEvent } from '../../src/stripe/webhooks/events.ts';
+import type { StripeEvent } from '../../src/stripe/webhooks/stripe-event.entity.ts';
 import { type Receiver, startReceiver } from '../support/emulator.ts';
 import { OverageBench, type Payer } from '../support/overage.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -2,7 +2,7 @@
 import { Stripe } from 'stripe';
 import type { Clock } from '../../kernel/clock.ts';
 import type { StripeClient } from '../account/client.ts';
-import type { StripeEvent } from './events.ts';
+import type { StripeEvent } from './stripe-event.entity.ts';
 
 /** How far the time of a signature may lie from ours, in either direction. */
 const TOLERANCE_S = 300;
