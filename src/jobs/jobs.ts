@@ -35,7 +35,7 @@ interface Options {
 const MAX_ATTEMPTS = 20;
 
 /**
- * How often each worker looks without a notice. A job is passed over while another process adds to its queue, and no
+ * The pause between two looks of a worker without a notice. A job is passed over while another process adds to its queue, and no
  * second notice comes: a burst of events may wait for several of these pauses.
  */
 const POLL_MS = 500;

@@ -167,7 +167,7 @@ export class MeterReports {
     return rows.map((row) => row.subscription_id);
   }
 
-  /** Whether the account has left the report's subscription. */
+  /** True if the account has left the report's subscription. */
   async hasEnded({ billingEntityId, subscriptionId }: MeterReport): Promise<boolean> {
     const { rowCount } = await this.#database.query(
       `select from credit_account where billing_entity_id = $1 and subscription ->> 'id' = $2`,

@@ -28,7 +28,7 @@ export interface Subscription {
   readonly quantity: number;
   readonly status: SubscriptionStatus;
   readonly currentPeriodStart: Date;
-  /** null: the subscription has not begun. */
+  /** null: the subscription has not started. */
   readonly currentPeriodEnd: Date | null;
   readonly cancelAtPeriodEnd: boolean;
   /** null: the plan stays. */

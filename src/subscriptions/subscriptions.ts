@@ -6,17 +6,17 @@ import type { Clock } from '../kernel/clock.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import type { Accounts } from '../ledger/accounts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { unlessRejected } from '../ledger/outcome.ts';
 import { type AccountState, accountTime, MAX_CREDITS, type OveragePolicy } from '../ledger/rules/account.ts';
 import type { SubscriptionCommand } from '../ledger/rules/commands.ts';
 import type { Period } from '../ledger/rules/periods.ts';
 import type { SubscriptionState } from '../ledger/rules/subscription.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/rows.ts';
 import { PLAN_BY_CODE } from '../plans/plans.ts';
+import { BY_ITSELF } from './by-itself.ts';
 import type { PendingPayment as PendingPaymentEntity } from './pending-payment.entity.ts';
 import { deletePendingPayment, findPendingPayments, notePendingPayment } from './pending-payment.repository.ts';
 import { type PendingPayment, type PlanState, toPlanState } from './plan-state.ts';
-import { unlessRejected } from '../ledger/outcome.ts';
-import { BY_ITSELF } from './by-itself.ts';
 
 /** An account's subscription and period, as the ledger has them. */
 export interface Followed {

@@ -14,7 +14,6 @@ export async function noteUnpaidBases(
   billingEntityId: string,
   grantIds: readonly string[],
 ): Promise<void> {
-  if (grantIds.length === 0) return;
   await em.upsertMany(
     UnpaidBaseRow,
     grantIds.map((grantId) => ({ billingEntityId, grantId })),

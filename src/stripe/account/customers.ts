@@ -77,7 +77,7 @@ export class Customers {
     }
   }
 
-  /** Whether somebody deleted the customer at Stripe. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  /** Asks Stripe whether somebody deleted the customer. @throws Refusal PAYMENT_PROVIDER_ERROR */
   async isDeleted(customerId: string): Promise<boolean> {
     const { stripe } = this.#options;
     const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId)));

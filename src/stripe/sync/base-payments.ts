@@ -52,6 +52,7 @@ export class BasePayments {
     const paid = paymentsByGrant(billingEntityId, invoices);
     const granted = await this.#grants(billingEntityId, left);
     const unpaid = granted.map(({ id }) => id).filter((id) => !paid.has(id));
+    if (unpaid.length === 0) return;
     await this.#options.rows.transaction(({ em }) => noteUnpaidBases(em, billingEntityId, unpaid));
   }
 
@@ -137,7 +138,7 @@ export class BasePayments {
     }
   }
 
-  /** Those of the grants that exist. */
+  /** The grants that exist among these ids. */
   async #grants(billingEntityId: string, ids: readonly string[]): Promise<Grant[]> {
     if (ids.length === 0) return [];
     const found = await this.#options.history.grantsByIds(ids.map((id) => ({ billingEntityId, id })));
@@ -166,7 +167,7 @@ function basesUntil(
   return starts.map((start) => baseGrantOf(billingEntityId, { subscriptionId, periodStart: start }));
 }
 
-/** Whether the period is not over. The subscription's payment standing then tells whether it is unpaid. */
+/** True while the period runs. The subscription's payment standing then tells whether it is unpaid. */
 function isRunning({ subscriptionId, periodStart }: BaseLine, kept: Stripe.Subscription | null): boolean {
   const start = kept && periodStartOf(kept);
   return start !== null && subscriptionId === kept?.id && periodStart >= start;

@@ -32,7 +32,7 @@ interface Options {
   readonly log: Log;
 }
 
-/** What the account is to follow. */
+/** Stripe's state that the account is to follow. */
 interface Following {
   /** The subscription that counts; null: there is none. */
   readonly kept: Stripe.Subscription | null;
@@ -100,7 +100,9 @@ export class CustomerSync {
   async answerHeld(customerId: string, lock: Lock): Promise<void> {
     const { log } = this.#options;
     await this.#syncHeld(customerId, lock, (undoing) =>
-      undoing.catch((error: unknown) => log.error({ err: error, customerId }, 'a second subscription is left')),
+      undoing.catch((error: unknown) =>
+        log.error({ err: error, customerId }, 'a second subscription could not be undone; the next event tries again'),
+      ),
     );
   }
 

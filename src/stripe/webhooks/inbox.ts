@@ -33,7 +33,7 @@ const CUSTOMER = z.object({ customer: z.string() });
 /** Stripe repeats an event for up to three days by itself, and for thirty days when somebody asks for it. */
 const REMEMBERED_DAYS = 60;
 
-/** How many events without a job get one in one sweep. */
+/** The most events that get a job in one sweep. */
 const SWEPT_AT_ONCE = 500;
 
 export class Inbox {
