@@ -85,8 +85,8 @@ export class Inbox {
 
   /** Adds jobs for events that have none, because a process died between the row and the job. */
   async sweep(): Promise<void> {
-    const { rows } = await this.#options.database.query<{ id: string; customer_id: string | null }>(
-      `select e.id, e.customer_id from stripe_event e
+    const { rows } = await this.#options.database.query<Pick<StripeEvent, 'id' | 'customerId'>>(
+      `select e.id, e.customer_id as "customerId" from stripe_event e
        where e.processed_at is null and not exists (
          select from graphile_worker._private_jobs j
          where j.key = coalesce($2 || ' ' || e.customer_id, $1 || ' ' || e.id))
@@ -94,7 +94,7 @@ export class Inbox {
       [HANDLE, HANDLE_CUSTOMER, SWEPT_AT_ONCE],
     );
     const customers = new Set<string>();
-    for (const { id, customer_id: customerId } of rows) {
+    for (const { id, customerId } of rows) {
       if (customerId !== null && customers.has(customerId)) continue;
       if (customerId !== null) customers.add(customerId);
       await this.#enqueue({ id, customerId });
