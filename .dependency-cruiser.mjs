@@ -1,4 +1,4 @@
-/** Who may import whom. `npm run check` holds every import of src to it; the reasons stand beside the rules. */
+/** Who may import whom. `npm run check` holds every import of src and packages to it; the reasons stand beside the rules. */
 
 const domain = '^src/(ledger|metering|credits|usage|plans|billing-entities|api-keys|subscriptions|alerts)/';
 const pureCore = '^src/ledger/(rules/|proof/replay\\.ts$)';
@@ -79,7 +79,7 @@ export default {
       comment: 'The domain serves GraphQL, HTTP and Stripe alike and knows none of them.',
       severity: 'error',
       from: { path: domain },
-      to: { path: '^src/(graphql|http|stripe|portal|graphiql)/|^src/(app\\.ts$|cli/)' },
+      to: { path: '^src/(graphql|http|stripe)/|^src/(app\\.ts$|cli/)' },
     },
     {
       name: 'domain-knows-no-delivery-packages',
@@ -108,24 +108,26 @@ export default {
       to: { path: '^src/http/' },
     },
     {
-      name: 'embedded-postgres-stands-alone',
-      comment: 'It is there before anything else is, and may run without the rest.',
+      name: 'packages-stand-alone',
+      comment: 'A package is of use without the rest: it knows nothing of src, nor of the other packages.',
       severity: 'error',
-      from: { path: '^src/db/embedded/' },
-      to: { path: '^src/', pathNot: '^src/db/embedded/' },
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^(src|migrations|tests|bench|scripts|packages)/', pathNot: '^packages/$1/' },
     },
     {
-      name: 'pages-import-no-server',
-      comment: 'What runs in a browser shares generated documents with the server, never code.',
+      name: 'only-local-mode-loads-packages',
+      comment: 'An image has no packages: what is served from it must not need one. Types are not there when it runs.',
       severity: 'error',
-      from: { path: '^src/(portal|graphiql)/' },
-      to: { path: '^src/', pathNot: '^src/(portal|graphiql)/' },
+      from: { path: '^(src|migrations)/', pathNot: '^src/local/' },
+      to: { path: '^packages/', dependencyTypesNot: ['type-only', 'type-import'] },
     },
     {
-      name: 'server-imports-no-page',
+      name: 'packages-are-loaded-when-used',
+      comment:
+        'As above: local mode shares its files with commands that run in an image, so it loads a package by import().',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(portal|graphiql)/' },
-      to: { path: '^src/(portal|graphiql)/' },
+      from: { path: '^src/local/' },
+      to: { path: '^packages/', dynamic: false, dependencyTypesNot: ['type-only', 'type-import'] },
     },
     {
       name: 'nothing-imports-the-root',
@@ -136,16 +138,20 @@ export default {
     },
     {
       name: 'runtime-dependencies-only',
-      comment: 'An image has no devDependencies.',
+      comment: 'An image has no devDependencies. A page is bundled with all that it needs.',
       severity: 'error',
-      from: { path: '^(src|migrations)/', pathNot: '^src/(portal|graphiql)/' },
+      from: { path: '^(src|migrations|packages/[^/]+/src)/', pathNot: '^packages/graphiql/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^packages/[^/]+/dist/' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['@tollgate/source', 'import', 'node', 'default', 'types'],
+    },
   },
 };

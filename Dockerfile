@@ -3,12 +3,15 @@
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY packages/graphiql/package.json ./packages/graphiql/
 # With the optional dependencies: the compilers' and bundlers' own binaries are among them.
 RUN npm ci
 COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY migrations ./migrations
 COPY src ./src
+# The page alone: the other packages are for local mode, which no image has.
+COPY packages/graphiql ./packages/graphiql
 RUN npm run build
 
 FROM node:24-slim AS dependencies

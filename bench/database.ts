@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, DatabaseError } from 'pg';
-import { startEmbeddedPostgres } from '../src/db/embedded/start.ts';
+import { startEmbeddedPostgres } from '@tollgate/embedded-postgres';
 import { postmasterOf } from './processes.ts';
 
 /** A fresh database for this run alone. */
@@ -22,6 +22,7 @@ export async function createBenchDatabase(serverUrl: string | null): Promise<Ben
   try {
     const postgres = await startEmbeddedPostgres({
       dataDir,
+      databaseName: 'tollgate',
       log: { info: () => {}, warn: (_, message) => console.error(message) },
     });
     return {

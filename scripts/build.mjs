@@ -5,7 +5,7 @@ import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const pageConfig = 'src/graphiql/vite.config.ts';
+const pageConfig = 'packages/graphiql/vite.config.ts';
 
 /** As tsconfig.json says, but file by file and without a look at types: those are `npm run check`'s business. */
 const transpiling = {
@@ -25,18 +25,24 @@ const transpiling = {
   },
 };
 
-/** What is built, each by itself: a change of code does not bundle the page anew. */
+/**
+ * What is built, each by itself: a change of code does not bundle the page anew. A package of our own is built into its own
+ * dist/, from where Node takes it; an image build has none of them.
+ */
 const parts = [
   {
     stampFile: join(root, 'dist/.stamp'),
     inputs: ['package-lock.json', 'tsconfig.json', 'scripts/build.mjs', '{src,migrations}/**/*'],
-    isInput: (file) => !isOfPage(file),
-    build: transpile,
+    build: () => transpile({ from: '.', sources: '{src,migrations}/**/*.ts', to: 'dist' }),
   },
+  ...['packages/embedded-postgres', 'packages/stripe-emulator'].filter(isThere).map((directory) => ({
+    stampFile: join(root, directory, 'dist/.stamp'),
+    inputs: ['package-lock.json', 'tsconfig.json', 'scripts/build.mjs', `${directory}/src/**/*`],
+    build: () => transpile({ from: `${directory}/src`, sources: '**/*.ts', to: `${directory}/dist` }),
+  })),
   {
     stampFile: join(root, 'dist/.page-stamp'),
-    inputs: ['package-lock.json', 'src/graphiql/**/*'],
-    isInput: () => true,
+    inputs: ['package-lock.json', 'packages/graphiql/*', 'packages/graphiql/src/**/*'],
     build: () => run('vite/bin/vite.js', ['build', '--config', pageConfig, '--logLevel', 'warn']),
   },
 ];
@@ -48,8 +54,8 @@ export async function buildIfStale() {
   if (built.includes(true)) console.error(`built in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 }
 
-async function buildPart({ stampFile, inputs, isInput, build }) {
-  const stamp = await stampOf(inputs, isInput);
+async function buildPart({ stampFile, inputs, build }) {
+  const stamp = await stampOf(inputs);
   if ((await readFile(stampFile, 'utf8').catch(() => '')) === stamp) return false;
   await rm(stampFile, { force: true });
   await build();
@@ -59,12 +65,12 @@ async function buildPart({ stampFile, inputs, isInput, build }) {
 }
 
 /** What a part depends on, in one string: contents rather than times, because checkouts and caches set times at will. */
-async function stampOf(inputs, isInput) {
+async function stampOf(inputs) {
   const files = [];
   for (const pattern of inputs) {
     for await (const entry of glob(pattern, { cwd: root, withFileTypes: true })) {
       const file = join(entry.parentPath, entry.name).slice(root.length + 1);
-      if (entry.isFile() && isInput(file)) files.push(file);
+      if (entry.isFile()) files.push(file);
     }
   }
   const hash = createHash('sha256');
@@ -75,17 +81,19 @@ async function stampOf(inputs, isInput) {
   return hash.digest('hex');
 }
 
-async function transpile() {
-  await removeOrphans();
+/** Makes JavaScript of every TypeScript file below `from` that `sources` names, at the same place below `to`. */
+async function transpile({ from, sources, to }) {
+  const [source, target] = [join(root, from), join(root, to)];
+  await removeOrphans({ source, target, outputs: sources.replace(/\.ts$/, '.js') });
   // Loaded here: an image, which never builds, has no compiler.
   const { transformFile } = await import('@swc/core');
   const files = [];
-  for await (const file of glob('{src,migrations}/**/*.ts', { cwd: root })) if (!isOfPage(file)) files.push(file);
+  for await (const file of glob(sources, { cwd: source })) files.push(file);
   await Promise.all(
     files.map(async (file) => {
-      const output = join(root, 'dist', file.replace(/\.ts$/, '.js'));
-      const sourceFileName = relative(dirname(output), join(root, file));
-      const { code, map } = await transformFile(join(root, file), { ...transpiling, sourceFileName });
+      const output = join(target, file.replace(/\.ts$/, '.js'));
+      const sourceFileName = relative(dirname(output), join(source, file));
+      const { code, map } = await transformFile(join(source, file), { ...transpiling, sourceFileName });
       await mkdir(dirname(output), { recursive: true });
       await writeFile(output, `${code}//# sourceMappingURL=${basename(output)}.map\n`);
       await writeFile(`${output}.map`, map);
@@ -94,17 +102,16 @@ async function transpile() {
 }
 
 /** What was made of files that are gone stays otherwise; a migration that was taken back must not run. */
-async function removeOrphans() {
-  for await (const file of glob('dist/{src,migrations}/**/*.js', { cwd: root })) {
-    if (existsSync(join(root, file.slice('dist/'.length).replace(/\.js$/, '.ts')))) continue;
-    await rm(join(root, file));
-    await rm(join(root, `${file}.map`), { force: true });
+async function removeOrphans({ source, target, outputs }) {
+  for await (const file of glob(outputs, { cwd: target })) {
+    if (existsSync(join(source, file.replace(/\.js$/, '.ts')))) continue;
+    await rm(join(target, file));
+    await rm(join(target, `${file}.map`), { force: true });
   }
 }
 
-/** Pages are Vite's. */
-function isOfPage(file) {
-  return /^src.graphiql./.test(file);
+function isThere(directory) {
+  return existsSync(join(root, directory));
 }
 
 /** Runs a tool of node_modules under this Node. */

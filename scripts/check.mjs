@@ -11,12 +11,12 @@ const steps = [
   { name: 'types', command: ['tsc', '--noEmit'] },
   {
     name: 'types of GraphiQL',
-    command: ['tsc', '-p', 'src/graphiql/tsconfig.json'],
-    needs: 'src/graphiql/tsconfig.json',
+    command: ['tsc', '-p', 'packages/graphiql/tsconfig.json'],
+    needs: 'packages/graphiql/tsconfig.json',
   },
   {
     name: 'boundaries',
-    command: ['depcruise', '--config', '.dependency-cruiser.mjs', 'src', 'migrations'],
+    command: ['depcruise', '--config', '.dependency-cruiser.mjs', 'src', 'packages', 'migrations'],
     needs: 'migrations',
   },
   { name: 'dead code', command: ['knip'], needs: 'src/cli/serve.ts' },

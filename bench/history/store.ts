@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { startEmbeddedPostgres } from '../../src/db/embedded/start.ts';
+import { startEmbeddedPostgres } from '@tollgate/embedded-postgres';
 import { type BenchDatabase, checkpoint, createBenchDatabase } from '../database.ts';
 
 /**
@@ -14,6 +14,7 @@ export async function openStore(into: string | null, serverUrl: string | null): 
   await mkdir(into, { recursive: true });
   const postgres = await startEmbeddedPostgres({
     dataDir: into,
+    databaseName: 'tollgate',
     log: { info: () => {}, warn: (_, message) => console.error(message) },
   });
   return {

@@ -34,7 +34,7 @@ export async function startEmulatorProcess({
   webhooks,
   webhookSecret,
 }: Options): Promise<EmulatorProcess> {
-  const child = fork(fileURLToPath(new URL('../stripe/emulator/main.js', import.meta.url)), [], {
+  const child = fork(programOf(), [], {
     // The emulator gets what it needs, and neither keys nor the database's address.
     env: {
       TOLLGATE_MODE: 'local',
@@ -64,4 +64,8 @@ export async function startEmulatorProcess({
       await ended;
     },
   };
+}
+
+function programOf(): string {
+  return fileURLToPath(import.meta.resolve('@tollgate/stripe-emulator/main'));
 }

@@ -5,7 +5,7 @@ import { glob, readFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { startBench, type Bench } from '../support/emulator.ts';
+import { startBench, type Bench } from '@tollgate/stripe-emulator/testing/bench';
 import { freePort } from '../support/free-port.ts';
 import { type Image, layOutImage, productionFolders } from '../support/image.ts';
 import { stripeEnv } from '../support/stripe.ts';

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbeddedPostgres } from '../../src/db/embedded/start.ts';
+import { startEmbeddedPostgres } from '@tollgate/embedded-postgres';
 import { migrate } from '../../src/persistence/migrate.ts';
 import { send, startTestApp, tokenOf } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -105,7 +105,7 @@ test('a server killed under load, over and over, loses nothing acknowledged and 
 test('PostgreSQL killed under load: use is refused as UNAVAILABLE meanwhile, then service resumes by itself', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'tollgate-faults-'));
   const log = { info: () => undefined, warn: () => undefined };
-  const postgres = await startEmbeddedPostgres({ dataDir, log });
+  const postgres = await startEmbeddedPostgres({ dataDir, databaseName: 'tollgate', log });
   await migrate(postgres.databaseUrl);
   const app = await startTestApp(postgres.databaseUrl);
   const service = await tokenOf('platform', { scope: 'billing:usage' });

@@ -1,7 +1,7 @@
 /** The server killed at each step of what moves money, and the same end each time. */
 import pg from 'pg';
 import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts';
-import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
+import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
 import { send } from '../support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { freePort } from '../support/free-port.ts';

@@ -1,8 +1,8 @@
 import type { Stripe } from 'stripe';
-import type { Exchange } from '../../src/stripe/emulator/api.ts';
-import { clientOf } from '../support/emulator.ts';
+import type { Exchange } from '@tollgate/stripe-emulator';
+import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
 import { CHECK } from '../support/organizations.ts';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, CANCEL, OPEN_PORTAL, RESUME, type ShownSubscription, Till } from '../support/till.ts';
 
 const MIDDLE = '2027-02-14T00:00:00.000Z';

@@ -2,8 +2,8 @@ import { CatalogIds } from '../../src/stripe/catalog/catalog-ids.ts';
 import { OVERAGE_METER } from '../../src/stripe/catalog/offers.ts';
 import { surveyCatalog } from '../../src/stripe/catalog/survey.ts';
 import type { StripeClient } from '../../src/stripe/account/client.ts';
-import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
-import { contractViolations } from '../support/stripe-contract.ts';
+import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
+import { contractViolations } from '@tollgate/stripe-emulator/testing/contract';
 import { stripeClientOf } from '../support/stripe.ts';
 
 let emulator: Emulator;

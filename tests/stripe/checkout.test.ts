@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import { stripeClientOf } from '../support/stripe.ts';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, OPEN_CHECKOUT, OPEN_PORTAL, COMPLETE, RETURNS, Till } from '../support/till.ts';
 
 let till: Till;

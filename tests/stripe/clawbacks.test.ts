@@ -1,6 +1,6 @@
 import type { StripeServices } from '../../src/stripe/stripe.ts';
 import { stripeClientOf } from '../support/stripe.ts';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, Till } from '../support/till.ts';
 
 let till: Till;

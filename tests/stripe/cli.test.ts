@@ -1,10 +1,10 @@
 import pg from 'pg';
-import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
+import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { clientOf } from '../support/emulator.ts';
+import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
 import { startStripeApp, type StripeApp } from '../support/stripe.ts';
 import { LONGEST_RUN_MS, openStripeCommand, type StripeCommand } from '../support/stripe-cli.ts';
-import { CONTRACT_TIMEOUT_MS, contractViolations } from '../support/stripe-contract.ts';
+import { CONTRACT_TIMEOUT_MS, contractViolations } from '@tollgate/stripe-emulator/testing/contract';
 import { waitFor } from '../support/wait-for.ts';
 
 /** What the command can trigger of what is sent to us, and events that only come along with others. */

@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
-import type { FaultRequest } from '../../src/stripe/emulator/faults.ts';
+import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
+import type { FaultRequest } from '@tollgate/stripe-emulator';
 import type { StripeClient } from '../../src/stripe/account/client.ts';
-import { contractViolations } from '../support/stripe-contract.ts';
+import { contractViolations } from '@tollgate/stripe-emulator/testing/contract';
 import { stripeClientOf } from '../support/stripe.ts';
 
 let emulator: Emulator;

@@ -1,9 +1,9 @@
 import type { Stripe } from 'stripe';
-import type { Exchange } from '../../src/stripe/emulator/api.ts';
+import type { Exchange } from '@tollgate/stripe-emulator';
 import type { Page } from '../../src/kernel/pagination.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
 import { type GraphqlAnswer, send } from '../support/app.ts';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, CANCEL, Till } from '../support/till.ts';
 
 const MIDDLE = '2027-02-14T00:00:00.000Z';

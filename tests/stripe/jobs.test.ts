@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { DomainServices } from '../../src/services.ts';
-import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
+import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { send, startTestApp, tokenOf } from '../support/app.ts';
 import { freePort } from '../support/free-port.ts';

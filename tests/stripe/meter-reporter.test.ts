@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DeliveredReport } from '../../src/subscriptions/meter-reports.ts';
 import type { StripeEvent } from '../../src/stripe/webhooks/stripe-event.entity.ts';
-import { type Receiver, startReceiver } from '../support/emulator.ts';
+import { type Receiver, startReceiver } from '@tollgate/stripe-emulator/testing/bench';
 import { OverageBench, type Payer } from '../support/overage.ts';
 import { waitFor } from '../support/wait-for.ts';
 

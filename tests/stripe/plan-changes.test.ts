@@ -1,6 +1,6 @@
-import type { Exchange } from '../../src/stripe/emulator/api.ts';
-import { clientOf } from '../support/emulator.ts';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
+import type { Exchange } from '@tollgate/stripe-emulator';
+import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, CHANGE, type ShownSubscription, Till } from '../support/till.ts';
 import { waitFor } from '../support/wait-for.ts';
 

@@ -2,10 +2,10 @@
 import { addMonths } from '../../src/ledger/rules/periods.ts';
 import { newId } from '../../src/ledger/store/new-id.ts';
 import { nameOfBase } from '../../src/ledger/rules/period-close.ts';
-import type { ReleaseOrder } from '../../src/stripe/emulator/webhooks.ts';
+import type { ReleaseOrder } from '@tollgate/stripe-emulator';
 import { countedBy } from '../../src/stripe/overage/meter-sums.ts';
 import type { StripeServices } from '../../src/stripe/stripe.ts';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, Till } from '../support/till.ts';
 import { waitFor } from '../support/wait-for.ts';
 

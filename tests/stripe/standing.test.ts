@@ -1,6 +1,6 @@
 /** How payers stand, and what they may use then: trials, arrears, recovery, first payments, ends (rules 18, 25, 26). */
 import type { Stripe } from 'stripe';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, CANCEL, CHANGE, OPEN_CHECKOUT, RESUME, RETURNS, Till } from '../support/till.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,7 +1,7 @@
 import type { TestApp } from '../support/app.ts';
 import { startInterceptor } from '../support/interceptor.ts';
 import { signatureOf } from '../support/stripe.ts';
-import { contractViolations, CONTRACT_TIMEOUT_MS } from '../support/stripe-contract.ts';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, CHANGE, OPEN_CHECKOUT, RETURNS, Till } from '../support/till.ts';
 import { waitFor } from '../support/wait-for.ts';
 

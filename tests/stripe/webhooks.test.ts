@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestApp } from '../support/app.ts';
 import { TestClock } from '../support/services.ts';
 import { signatureOf, startStripeApp, type StripeApp, stripeClientOf, WEBHOOK_SECRET } from '../support/stripe.ts';
-import { contractViolations } from '../support/stripe-contract.ts';
+import { contractViolations } from '@tollgate/stripe-emulator/testing/contract';
 import { waitFor } from '../support/wait-for.ts';
 
 const OTHER_SECRET = 'whsec_the_next_one';

@@ -40,11 +40,11 @@ async function findServer() {
 }
 
 async function startEmbedded() {
-  const { startEmbeddedPostgres } = await import(join(root, 'dist/src/db/embedded/start.js'));
+  const { startEmbeddedPostgres } = await import('@tollgate/embedded-postgres');
   const log = { info: () => undefined, warn: (fields, message) => console.warn(message, fields) };
   // The same directory every time: a run that was interrupted leaves a server there, which the next one clears away.
   // Not durable: the tests kill processes, never the machine.
-  const start = (dataDir) => startEmbeddedPostgres({ dataDir, log, durable: false });
+  const start = (dataDir) => startEmbeddedPostgres({ dataDir, databaseName: 'tollgate', log, durable: false });
   const server = await start(join(root, '.tollgate/tests')).catch(async (error) => {
     if (!String(error).includes('in use by another')) throw error;
     // A second run beside the first.

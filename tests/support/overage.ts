@@ -5,11 +5,11 @@ import { Exclusive } from '../../src/db/advisory-lock.ts';
 import type { DomainServices } from '../../src/services.ts';
 import { CatalogIds } from '../../src/stripe/catalog/catalog-ids.ts';
 import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts';
-import { type Emulator, startEmulator } from '../../src/stripe/emulator/emulator.ts';
+import { type Emulator, startEmulator } from '@tollgate/stripe-emulator';
 import { StripeEvents } from '../../src/stripe/webhooks/events.ts';
 import { MeterReporter } from '../../src/stripe/overage/meter-reporter.ts';
 import type { DeliveredReport } from '../../src/subscriptions/meter-reports.ts';
-import { clientOf } from './emulator.ts';
+import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
 import { Installation, type Person, SERVICE } from './installation.ts';
 import { stripeClientOf } from './stripe.ts';
 

@@ -2,8 +2,8 @@
 import { Stripe } from 'stripe';
 import { createLog } from '../../src/kernel/log.ts';
 import { StripeClient } from '../../src/stripe/account/client.ts';
-import { startEmulator } from '../../src/stripe/emulator/emulator.ts';
-import { clientOf } from './emulator.ts';
+import { startEmulator } from '@tollgate/stripe-emulator';
+import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
 import { waitFor } from './wait-for.ts';
 
 /** What the card of a customer does when it is charged. */

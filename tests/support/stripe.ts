@@ -5,7 +5,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { surveyCatalog } from '../../src/stripe/catalog/survey.ts';
 import { StripeClient } from '../../src/stripe/account/client.ts';
-import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/stripe/emulator/emulator.ts';
+import { type Emulator, type EmulatorOptions, startEmulator } from '@tollgate/stripe-emulator';
 import { startTestApp, type TestApp } from './app.ts';
 
 /** What deliveries to test apps are signed with. */

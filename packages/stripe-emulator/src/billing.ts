@@ -1,0 +1,116 @@
+import type { Attempt } from './payments.ts';
+import { collect } from './collection.ts';
+import { addLines, type BillingReason, createInvoice, finalizeInvoice } from './invoices.ts';
+import { isMetered, itemLine, recurringLine, usageLine } from './invoice-lines.ts';
+import { unitsUsed } from './meters.ts';
+import { waitingItems } from './proration.ts';
+import type { Sandbox } from './sandbox.ts';
+import { type Period, periodOf } from './subscription-items.ts';
+import type { InvoiceNotes } from './tables.ts';
+import type { Customer, Invoice, InvoiceItem, InvoiceLine, Subscription, SubscriptionItem } from './wire.ts';
+
+/** The things that one invoice of a subscription charges for. */
+export interface Bill {
+  readonly reason: BillingReason;
+  /** Licensed prices are charged ahead, for this period; null: not now. */
+  readonly ahead: Period | null;
+  /** Metered prices are charged afterwards, for what was used in this one; null: not now. */
+  readonly behind: Period | null;
+  /** Items to charge; the subscription's own unless others are to be tried first. */
+  readonly items?: readonly SubscriptionItem[];
+  readonly free?: boolean;
+  /** Exactly these instead of everything that waits. */
+  readonly only?: readonly InvoiceItem[];
+  readonly finalizesAt: number | null;
+  readonly pendingUpdateOf?: string | null;
+}
+
+/** Writes an invoice as a draft; null when there is nothing to write on it. */
+export function bill(sandbox: Sandbox, subscription: Subscription, parameters: Bill): Invoice | null {
+  const customer = ownerOf(sandbox, subscription);
+  const waiting = parameters.only ?? waitingItems(sandbox, customer, subscription.id);
+  const { lines, usageLines } = linesOf(sandbox, subscription, parameters);
+  const all = [...waiting.map((item) => itemLine(sandbox, item)), ...lines];
+  if (all.length === 0) return null;
+  const invoice = createInvoice(sandbox, {
+    customer,
+    subscription,
+    reason: parameters.reason,
+    period: parameters.behind ?? { start: sandbox.now(), end: sandbox.now() },
+    lines: all,
+    currency: subscription.currency,
+    finalizesAt: parameters.finalizesAt,
+    usageLines,
+    pendingUpdateOf: parameters.pendingUpdateOf ?? null,
+  });
+  for (const item of waiting) item.invoice = invoice.id;
+  return invoice;
+}
+
+/** The lines of a bill, and which of them count use. */
+export function linesOf(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  { ahead, behind, items = subscription.items.data, free = false }: Bill,
+): { lines: InvoiceLine[]; usageLines: InvoiceNotes['usageLines'] } {
+  const lines: InvoiceLine[] = [];
+  const usageLines: InvoiceNotes['usageLines'] = [];
+  for (const item of items) {
+    const meter = item.price.recurring?.meter ?? null;
+    if (isMetered(item.price) && meter !== null && behind !== null) {
+      const used = { meter, ...behind, customer: subscription.customer };
+      const line = usageLine(sandbox, subscription, { item, period: behind, units: unitsUsed(sandbox, used) });
+      lines.push(line);
+      usageLines.push({ line: line.id, meter, price: item.price.id, ...behind });
+    } else if (!isMetered(item.price) && ahead !== null) {
+      lines.push(recurringLine(sandbox, subscription, { item, period: ahead, free }));
+    }
+  }
+  return { lines, usageLines };
+}
+
+/** A bill that is due at once: finalized and, unless the application wants to do that itself, charged. */
+export function billNow(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  parameters: Bill & {
+    readonly keepStatus?: boolean;
+    readonly authenticated?: boolean;
+    readonly leavePayment?: boolean;
+  },
+): { invoice: Invoice; attempt: Attempt } | null {
+  const invoice = bill(sandbox, subscription, parameters);
+  if (invoice === null) return null;
+  finalizeInvoice(sandbox, invoice);
+  const { keepStatus = false, authenticated = false, leavePayment = false } = parameters;
+  if (leavePayment && invoice.amount_due > 0) return { invoice, attempt: 'requires_payment_method' };
+  return { invoice, attempt: collect(sandbox, invoice, { keepStatus, authenticated }) };
+}
+
+/** The last bill of a subscription that ends: use that nobody has paid for yet, and what waits. */
+export function finalBill(sandbox: Sandbox, subscription: Subscription, draft: boolean): Invoice | null {
+  const { start, end } = periodOf(subscription);
+  const behind = { start, end: Math.min(end, sandbox.now()) };
+  const parameters = { reason: 'subscription_cycle', ahead: null, behind } as const;
+  if (draft) {
+    return bill(sandbox, subscription, { ...parameters, finalizesAt: sandbox.now() + sandbox.behaviour.draftSeconds });
+  }
+  return billNow(sandbox, subscription, { ...parameters, finalizesAt: null })?.invoice ?? null;
+}
+
+/** Puts what has come to wait since on a draft. */
+export function absorbWaiting(sandbox: Sandbox, invoice: Invoice, items: readonly InvoiceItem[]): void {
+  for (const item of items) item.invoice = invoice.id;
+  addLines(
+    sandbox,
+    invoice,
+    items.map((item) => itemLine(sandbox, item)),
+  );
+}
+
+/** The customer of a subscription. */
+export function ownerOf(sandbox: Sandbox, subscription: Subscription): Customer {
+  const customer = sandbox.tables.customers.get(subscription.customer);
+  if (customer === undefined) throw new Error(`subscription ${subscription.id} has no customer`);
+  return customer;
+}

@@ -1,0 +1,156 @@
+import { attachMethod, newCard } from './cards.ts';
+import { priceOf } from './catalog.ts';
+import { detailsOf } from './checkout.ts';
+import { collect } from './collection.ts';
+import { createCustomer, customerOf } from './customers.ts';
+import { invalid } from './errors.ts';
+import { saleLine } from './invoice-lines.ts';
+import { createInvoice, finalizeInvoice } from './invoices.ts';
+import { type Attempt, attempt, createIntent, failAuthentication, intentOf } from './payments.ts';
+import type { Sandbox } from './sandbox.ts';
+import { createSubscription, trialEndOf } from './subscription-create.ts';
+import type { CardOutcome, CheckoutDetails } from './tables.ts';
+import type { CheckoutSession, Customer, PaymentMethod } from './wire.ts';
+
+interface Submission {
+  /** The card's answer. */
+  readonly card: CardOutcome;
+  readonly authenticated: boolean;
+  readonly email?: string | undefined;
+  /** The very card, if there is one already. */
+  readonly method?: PaymentMethod;
+}
+
+/**
+ * The customer submits the page with a card. A declined card leaves the session open; one that asks for 3-D Secure
+ * answers `requires_action` until `authenticated` comes along.
+ */
+export function submitCheckout(
+  sandbox: Sandbox,
+  session: CheckoutSession,
+  { card, authenticated, email, method: brought }: Submission,
+): Attempt {
+  if (session.status !== 'open') throw invalid(`This session is ${session.status}.`);
+  const details = detailsOf(sandbox, session);
+  if (card === 'declined') return 'requires_payment_method';
+  if (card === 'requires_action' && !authenticated) {
+    details.authenticating = true;
+    return 'requires_action';
+  }
+  details.authenticating = false;
+  const customer = buyerOf(sandbox, session, email);
+  const method = brought ?? newCard(sandbox, customer, card);
+  const isKept = session.mode === 'subscription' || details.setupFutureUsage !== null;
+  if (isKept) attachMethod(sandbox, customer, method);
+  const purchase = { customer, details, method: method.id, authenticated };
+  if (session.mode === 'subscription') subscribe(sandbox, session, purchase);
+  else buy(sandbox, session, purchase);
+  session.status = 'complete';
+  session.url = null;
+  session.payment_status = session.amount_total === 0 ? 'no_payment_required' : 'paid';
+  session.customer = customer.id;
+  session.customer_details = {
+    address: customer.address ?? null,
+    business_name: null,
+    email: customer.email,
+    individual_name: null,
+    name: customer.name ?? null,
+    phone: customer.phone ?? null,
+    tax_exempt: 'none',
+    tax_ids: [],
+  };
+  sandbox.emit('checkout.session.completed', session);
+  return 'succeeded';
+}
+
+/** 3-D Secure was refused: the session stays open for another card. */
+export function abandonAuthentication(sandbox: Sandbox, session: CheckoutSession): void {
+  detailsOf(sandbox, session).authenticating = false;
+  const intent = sandbox.tables.paymentIntents.get(session.payment_intent ?? '');
+  if (intent !== undefined) failAuthentication(sandbox, intent);
+  sandbox.onChange();
+}
+
+/** The address that the customer is sent to after paying. */
+export function successUrlOf(session: CheckoutSession): string {
+  return (session.success_url ?? '').replaceAll('{CHECKOUT_SESSION_ID}', session.id);
+}
+
+/** The card becomes the subscription's own. What the customer pays with otherwise stays as it is. */
+function subscribe(
+  sandbox: Sandbox,
+  session: CheckoutSession,
+  { customer, details, method, authenticated }: Purchase,
+): void {
+  const { subscription } = createSubscription(sandbox, {
+    customer,
+    items: details.lines.map((line) => ({ price: priceOf(sandbox, line.price), quantity: line.quantity })),
+    metadata: details.subscriptionMetadata,
+    description: details.subscriptionDescription,
+    defaultPaymentMethod: method,
+    trialEnd: trialEndOf(sandbox, { trialEnd: details.trialEnd, trialDays: details.trialDays }),
+    missingPaymentMethod: details.missingPaymentMethod,
+    paymentBehavior: 'allow_incomplete',
+    cancelAtPeriodEnd: false,
+    cancelAt: null,
+    authenticated,
+  });
+  session.subscription = subscription.id;
+  session.invoice = subscription.latest_invoice;
+}
+
+/** The card pays this once, and is nobody's default. */
+function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, method, authenticated }: Purchase): void {
+  const invoiceData = session.invoice_creation?.enabled === true ? session.invoice_creation.invoice_data : null;
+  if (invoiceData === null) {
+    const intent = createIntent(sandbox, {
+      amount: session.amount_total ?? 0,
+      currency: session.currency ?? 'usd',
+      customer: customer.id,
+      description: details.intentDescription,
+      metadata: details.intentMetadata,
+      setupFutureUsage: details.setupFutureUsage,
+    });
+    session.payment_intent = intent.id;
+    intent.shipping = details.shipping;
+    attempt(sandbox, intent, { method, authenticated });
+    return;
+  }
+  const period = { start: sandbox.now(), end: sandbox.now() };
+  const invoice = createInvoice(sandbox, {
+    customer,
+    subscription: null,
+    reason: 'manual',
+    period,
+    lines: details.lines.map(({ price, quantity }) =>
+      saleLine(sandbox, { price: priceOf(sandbox, price), quantity, period }),
+    ),
+    currency: session.currency ?? 'usd',
+    metadata: invoiceData.metadata ?? {},
+    description: invoiceData.description,
+    finalizesAt: null,
+  });
+  finalizeInvoice(sandbox, invoice);
+  const intent = intentOf(sandbox, invoice.id);
+  if (intent !== null) {
+    intent.metadata = details.intentMetadata;
+    intent.description = details.intentDescription;
+    intent.setup_future_usage = details.setupFutureUsage;
+    intent.shipping = details.shipping;
+  }
+  collect(sandbox, invoice, { method, authenticated });
+  session.invoice = invoice.id;
+  session.payment_intent = intent?.id ?? null;
+}
+
+interface Purchase {
+  readonly customer: Customer;
+  readonly details: CheckoutDetails;
+  readonly method: string;
+  readonly authenticated: boolean;
+}
+
+function buyerOf(sandbox: Sandbox, session: CheckoutSession, email: string | undefined): Customer {
+  if (session.customer !== null) return customerOf(sandbox, session.customer, 'customer');
+  return createCustomer(sandbox, { email: session.customer_email ?? email ?? null });
+}

@@ -1,0 +1,161 @@
+import { billNow } from './billing.ts';
+import { PATIENCE_SECONDS } from './collection.ts';
+import { invalid } from './errors.ts';
+import { isMetered, itemLine, recurringLine } from './invoice-lines.ts';
+import { keepItems, prorate } from './proration.ts';
+import type { Sandbox } from './sandbox.ts';
+import { assertPayable } from './subscription-create.ts';
+import {
+  changedItems,
+  type ItemChange,
+  type Period,
+  periodFrom,
+  periodOf,
+  setItems,
+  setPeriod,
+} from './subscription-items.ts';
+import { changeSubscription, dropPendingUpdate } from './subscription-state.ts';
+import type { InvoiceItem, InvoiceLine, Metadata, Subscription, SubscriptionItem } from './wire.ts';
+
+export interface BillingChange {
+  readonly items: readonly ItemChange[] | undefined;
+  readonly trialEnd: number | 'now' | undefined;
+  readonly anchorNow: boolean;
+  readonly prorationBehavior: 'always_invoice' | 'create_prorations' | 'none';
+  readonly prorationDate: number | undefined;
+  readonly paymentBehavior: PaymentBehavior;
+  /** Fields of a pending update besides its items. */
+  readonly cancelAtPeriodEnd: boolean | undefined;
+  readonly metadata: Metadata | undefined;
+}
+
+export type PaymentBehavior =
+  | 'allow_incomplete'
+  | 'default_incomplete'
+  | 'error_if_incomplete'
+  | 'pending_if_incomplete';
+
+/** A change that costs or saves something, worked out and not yet made. */
+export interface PlannedChange {
+  readonly items: SubscriptionItem[];
+  readonly period: Period;
+  readonly anchor: number;
+  readonly trialEnd: number | null;
+  readonly status: string;
+  /** True: a new period starts now. */
+  readonly restarts: boolean;
+  readonly prorations: InvoiceItem[];
+}
+
+/** Works out what a change would do; `create_preview` stops here. */
+export function planChange(sandbox: Sandbox, subscription: Subscription, change: BillingChange): PlannedChange {
+  const before = subscription.items.data;
+  const items =
+    change.items === undefined ? structuredClone(before) : changedItems(sandbox, subscription, change.items);
+  const now = sandbox.now();
+  const isTrial = subscription.status === 'trialing';
+  const endsTrial = isTrial && change.trialEnd === 'now';
+  const newTrialEnd = typeof change.trialEnd === 'number' ? change.trialEnd : null;
+  if (newTrialEnd !== null && newTrialEnd <= now) {
+    throw invalid('Invalid timestamp: must be an integer Unix timestamp in the future.', { param: 'trial_end' });
+  }
+  const cadenceChanged = items[0]?.price.recurring?.interval !== before[0]?.price.recurring?.interval;
+  const restarts = newTrialEnd === null && (endsTrial || change.anchorNow || (cadenceChanged && !isTrial));
+  const anchor = newTrialEnd ?? (restarts ? now : subscription.billing_cycle_anchor);
+  const running = periodOf(subscription);
+  const restarted = { billing_cycle_anchor: now, items: { ...subscription.items, data: items } };
+  const next = restarts ? periodFrom(restarted, now) : running;
+  const period = newTrialEnd === null ? next : { start: now, end: newTrialEnd };
+  setPeriod(items, period);
+  const at = change.prorationDate ?? now;
+  const isProrated = change.prorationBehavior !== 'none' && !isTrial && newTrialEnd === null;
+  const prorations = isProrated
+    ? prorate(sandbox, subscription, { before, after: restarts ? [] : items, period: running, at })
+    : [];
+  return {
+    items,
+    period,
+    anchor,
+    trialEnd: newTrialEnd ?? (endsTrial ? now : subscription.trial_end),
+    status: newTrialEnd === null ? (endsTrial ? 'active' : subscription.status) : 'trialing',
+    restarts,
+    prorations,
+  };
+}
+
+/** The lines of the invoice that a change brings at once. */
+export function linesOfChange(sandbox: Sandbox, subscription: Subscription, planned: PlannedChange): InvoiceLine[] {
+  const ahead = planned.restarts
+    ? planned.items
+        .filter((item) => !isMetered(item.price))
+        .map((item) => recurringLine(sandbox, subscription, { item, period: planned.period }))
+    : [];
+  return [...planned.prorations.map((item) => itemLine(sandbox, item)), ...ahead];
+}
+
+/** Makes a change, charges for it if it is to be charged at once, and lets it wait if that fails and it may wait. */
+export function changeBilling(sandbox: Sandbox, subscription: Subscription, change: BillingChange): void {
+  const planned = planChange(sandbox, subscription, change);
+  const invoicesNow = change.prorationBehavior === 'always_invoice' || planned.restarts;
+  const due = invoicesNow
+    ? linesOfChange(sandbox, subscription, planned).reduce((sum, line) => sum + line.amount, 0)
+    : 0;
+  if (change.paymentBehavior === 'error_if_incomplete' && due > 0) assertPayable(sandbox, subscription, due);
+  // A later update takes the place of one that still waits.
+  dropPendingUpdate(sandbox, subscription, 'customer.subscription.pending_update_expired');
+  keepItems(sandbox, planned.prorations);
+  const waits = change.paymentBehavior === 'pending_if_incomplete';
+  const before = structuredClone(subscription.items.data);
+  const ending = periodOf(subscription);
+  if (!waits) apply(sandbox, subscription, planned);
+  if (!invoicesNow) return;
+  const licensed = planned.items.filter((item) => !isMetered(item.price));
+  const counted = before.filter((item) => isMetered(item.price));
+  // What was used during a trial is free.
+  const isUseCharged = planned.restarts && subscription.trial_end !== sandbox.now();
+  const parameters = {
+    reason: 'subscription_update',
+    items: planned.restarts ? [...licensed, ...counted] : [],
+    ahead: planned.restarts ? planned.period : null,
+    behind: isUseCharged ? { start: ending.start, end: sandbox.now() } : null,
+    finalizesAt: null,
+    ...(waits && { only: planned.prorations }),
+  } as const;
+  const leavePayment = change.paymentBehavior === 'default_incomplete';
+  const billed = billNow(sandbox, subscription, { ...parameters, keepStatus: waits, leavePayment });
+  if (!waits) return;
+  if (billed === null || billed.attempt === 'succeeded') apply(sandbox, subscription, planned);
+  else postpone(sandbox, subscription, { change, planned, invoice: billed.invoice.id });
+}
+
+function apply(sandbox: Sandbox, subscription: Subscription, planned: PlannedChange): void {
+  changeSubscription(sandbox, subscription, () => {
+    setItems(subscription, planned.items);
+    subscription.billing_cycle_anchor = planned.anchor;
+    subscription.trial_end = planned.trialEnd;
+    subscription.status = planned.status;
+  });
+}
+
+function postpone(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  { change, planned, invoice }: { change: BillingChange; planned: PlannedChange; invoice: string },
+): void {
+  const notes = sandbox.tables.invoiceNotes.get(invoice);
+  if (notes !== undefined) notes.pendingUpdateOf = subscription.id;
+  changeSubscription(sandbox, subscription, () => {
+    subscription.pending_update = {
+      billing_cycle_anchor: planned.restarts ? planned.anchor : null,
+      cancel_at_period_end: change.cancelAtPeriodEnd ?? null,
+      discount: null,
+      discounts: null,
+      // A new period asks for its own money: nothing of the old one waits any longer.
+      expires_at: Math.min(sandbox.now() + PATIENCE_SECONDS, periodOf(subscription).end),
+      metadata: change.metadata ?? null,
+      subscription_items: change.items === undefined ? null : planned.items,
+      trial_end: planned.trialEnd === subscription.trial_end ? null : planned.trialEnd,
+      trial_from_plan: null,
+    };
+  });
+}
