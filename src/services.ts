@@ -27,7 +27,7 @@ import { giveTrial } from './credits/trial.ts';
 import { LedgerVerification } from './ledger/proof/verify.ts';
 import { Database } from './db/database.ts';
 import { Exclusive } from './db/advisory-lock.ts';
-import { openOrm } from './persistence/orm.ts';
+import { openRows } from './persistence/orm.ts';
 import { openJobPool, openLedgerPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
@@ -68,8 +68,8 @@ export type DomainServices = Awaited<ReturnType<typeof openServices>>;
 
 /** How often it is written when keys were last used. */
 const KEY_USE_INTERVAL_MS = 60_000;
-/** Connections of the ORM: it reads and changes billing entities, which happens seldom. */
-const ORM_CONNECTIONS = 4;
+/** Connections besides those that are set for reading, so that changes of rows find some while all readers are at work. */
+const CHANGE_CONNECTIONS = 4;
 
 /** Jobs wait for Stripe most of their time; a few are enough. */
 const JOBS_AT_ONCE = 4;
@@ -82,8 +82,8 @@ const NAMES_AT_ONCE = 16;
 export async function openServices(options: ServicesOptions) {
   const { databaseUrl, clock, log } = options;
   const onIdleError = (error: Error): void => log.warn({ err: error }, 'an idle database connection broke');
-  const orm = await openOrm(databaseUrl, { poolSize: ORM_CONNECTIONS });
-  const database = new Database(databaseUrl, { max: options.readConnections, onIdleError });
+  const database = new Database(databaseUrl, { max: options.readConnections + CHANGE_CONNECTIONS, onIdleError });
+  const rows = await openRows(database);
   const ledgerPool = openLedgerPool(databaseUrl, { max: options.ledger.lanes, onIdleError });
 
   const jobPool = openJobPool(databaseUrl, { max: JOBS_AT_ONCE + 1, onIdleError });
@@ -110,11 +110,11 @@ export async function openServices(options: ServicesOptions) {
   });
   const accounts = new Accounts({ database, ledger, clock });
   const giveTrialTo = (id: string): Promise<void> => giveTrial(ledger, id);
-  const entities = new BillingEntities({ orm, database, clock, giveTrial: giveTrialTo });
+  const entities = new BillingEntities({ rows, database, clock, giveTrial: giveTrialTo });
   const { ids, ...bounds } = options.organizations;
-  const organizations = new Organizations({ orm, database, clock, entities, ids, bounds, giveTrial: giveTrialTo });
-  const members = new Members({ orm, database, clock, entities, bounds });
-  const invitations = new Invitations({ orm, database, clock, entities, bounds });
+  const organizations = new Organizations({ rows, clock, entities, ids, bounds, giveTrial: giveTrialTo });
+  const members = new Members({ rows, database, clock, entities, bounds });
+  const invitations = new Invitations({ rows, clock, entities, bounds });
   const auditLog = new AuditLog(database);
   const routing = new Routing(entities);
   const history = new Statements(database);
@@ -144,7 +144,7 @@ export async function openServices(options: ServicesOptions) {
   });
   const transfers = new Transfers({ ledger, database, entities, members });
   const administration = new ManualChanges({ ledger, history });
-  const subscriptions = new Subscriptions({ database, ledger, accounts, clock });
+  const subscriptions = new Subscriptions({ database, rows, ledger, accounts, clock });
   const invoiceCredits = new InvoiceCredits({ database, ledger, history });
   const meterReports = new MeterReports({ database, ledger });
   const exclusive = new Exclusive(databaseUrl, { max: NAMES_AT_ONCE, onIdleError });
@@ -154,6 +154,7 @@ export async function openServices(options: ServicesOptions) {
     openStripe({
       settings: options.stripe,
       database,
+      rows,
       exclusive,
       jobs,
       subscriptions,
@@ -233,7 +234,7 @@ export async function openServices(options: ServicesOptions) {
     async stop(): Promise<void> {
       await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop(), stripe?.meterReporter.stop()]);
       await live.stop();
-      await Promise.all([jobPool.end(), exclusive.end(), ledgerPool.end(), database.end(), orm.close()]);
+      await Promise.all([jobPool.end(), exclusive.end(), ledgerPool.end(), database.end()]);
     },
   };
 }

@@ -1,11 +1,12 @@
 /** The audit log of an entity, as it is read, and how changes outside the ledger are written into it. */
-import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Clock } from '../kernel/clock.ts';
-import { clientOf, type SqlClient } from '../db/sql-client.ts';
+import type { SqlClient } from '../db/sql-client.ts';
+import { columnsOf } from '../db/columns.ts';
 import { Conditions, ownersOf } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../kernel/pagination.ts';
 import { isStorableText } from '../kernel/text.ts';
+import { AuditLogEntryRow } from '../ledger/store/audit-log.entity.ts';
 import { type AuditedChange, type AuditRow, writeAuditRow } from '../ledger/store/audit-rows.ts';
 
 /** The state that was changed, in words of the API. Never a secret. */
@@ -29,26 +30,6 @@ export type Audit = (change: Omit<AuditedChange, 'createdAt'>, client: SqlClient
 
 export function auditInto(clock: Clock): Audit {
   return (change, client) => writeAuditRow(client, { ...change, createdAt: clock.now() });
-}
-
-/** Writes a change, inside its transaction. */
-export async function record(
-  em: EntityManager,
-  change: AuditedChange & { readonly before: AuditedState | null; readonly after: AuditedState | null },
-): Promise<void> {
-  await writeAuditRow(clientOf(em), change);
-}
-
-interface Row {
-  billing_entity_id: string;
-  id: string;
-  actor: string;
-  action: string;
-  subject: string;
-  before: Record<string, unknown> | null;
-  after: Record<string, unknown> | null;
-  reason: string | null;
-  created_at: Date;
 }
 
 export class AuditLog {
@@ -77,17 +58,16 @@ export class AuditLog {
     if (filter.actions) where.and(`a.action = any(${where.value(filter.actions.filter(isStorableText))})`);
     if (filter.from) where.and(`a.created_at >= ${where.value(filter.from)}`);
     if (filter.to) where.and(`a.created_at < ${where.value(filter.to)}`);
-    const columns =
-      'a.billing_entity_id, a.id, a.actor, a.action, a.subject, a.before, a.after, a.reason, a.created_at';
-    const list = { columns, table: 'audit_log_entry', alias: 'a', order: 'a.id desc' };
-    const { rows } = await this.#database.query<Row>(
+    const list = {
+      columns: columnsOf(AuditLogEntryRow, 'a'),
+      table: 'audit_log_entry',
+      alias: 'a',
+      order: 'a.id desc',
+    };
+    const { rows } = await this.#database.query<AuditLogEntry>(
       owners.list({ ...list, where, limit: page.first + 1 }),
       where.values,
     );
-    return toPages(ids, rows.map(toEntry), { request: page, keyOf: ({ id }) => [id] });
+    return toPages(ids, rows, { request: page, keyOf: ({ id }) => [id] });
   }
-}
-
-function toEntry({ billing_entity_id: billingEntityId, created_at: createdAt, ...row }: Row): AuditLogEntry {
-  return { billingEntityId, createdAt, ...row };
 }

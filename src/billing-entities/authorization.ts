@@ -145,6 +145,11 @@ export function requireMay(relation: Relation, operation: Operation): void {
   throw new Refusal('FORBIDDEN', `this needs the permission ${operation}`);
 }
 
+/** @throws Refusal BAD_USER_INPUT for a user */
+export function requireOrganization({ type }: BillingEntity): void {
+  if (type !== 'ORGANIZATION') throw new Refusal('BAD_USER_INPUT', 'that is a user, not an organization');
+}
+
 /** Whose membership could matter between the two; null: nobody's. */
 export function membershipBetween(
   principal: Principal,

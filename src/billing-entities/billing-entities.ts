@@ -1,17 +1,18 @@
 /** Users and organizations: found, made on first sight, listed, suspended. */
-import { LockMode, type MikroORM } from '@mikro-orm/postgresql';
 import { LRUCache } from 'lru-cache';
 import { v7 as uuidv7 } from 'uuid';
+import { columnsOf } from '../db/columns.ts';
 import type { Database } from '../db/database.ts';
+import type { Rows } from '../db/rows.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { whileAway } from '../db/errors.ts';
 import { openAccount } from '../ledger/store/open-account.ts';
 import { checkReason } from './audit-reason.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../kernel/pagination.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';
 import { type BillingEntity, BillingEntityRow } from './billing-entity.entity.ts';
-import { record } from './audit-log.ts';
+import { lockEntity, updateEntity } from './billing-entity.repository.ts';
+import { writeAuditRow } from '../ledger/store/audit-rows.ts';
 import { checkExternalId } from './entity-input.ts';
 
 export type BillingEntityType = BillingEntity['type'];
@@ -33,7 +34,7 @@ interface Suspension {
 }
 
 interface Options {
-  readonly orm: MikroORM;
+  readonly rows: Rows;
   readonly database: Database;
   readonly clock: Clock;
   /** Gives the account its trial, once in its life. */
@@ -41,9 +42,10 @@ interface Options {
 }
 
 const KNOWN_USERS = 50_000;
+const ENTITY_COLUMNS = columnsOf(BillingEntityRow, 'b');
 
 export class BillingEntities {
-  readonly #orm: MikroORM;
+  readonly #rows: Rows;
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #giveTrial: Options['giveTrial'];
@@ -51,8 +53,8 @@ export class BillingEntities {
   readonly #known = new LRUCache<string, { billingEntityId: string; name: string | null }>({ max: KNOWN_USERS });
   readonly #arriving = new Map<string, Promise<string>>();
 
-  constructor({ orm, database, clock, giveTrial }: Options) {
-    this.#orm = orm;
+  constructor({ rows, database, clock, giveTrial }: Options) {
+    this.#rows = rows;
     this.#database = database;
     this.#clock = clock;
     this.#giveTrial = giveTrial;
@@ -119,9 +121,12 @@ export class BillingEntities {
 
   /** Those of these ids that exist. */
   async byIds(ids: readonly string[]): Promise<Map<string, BillingEntity>> {
-    const rows = await whileAway(() =>
-      this.#orm.em.fork().find(BillingEntityRow, { billingEntityId: { $in: [...ids] } }),
-    );
+    // Whole SQL, prepared once a connection: each use asks who pays, and each list for the entities that its rows name.
+    const { rows } = await this.#database.query<BillingEntity>({
+      name: 'entities-by-ids',
+      text: `select ${ENTITY_COLUMNS} from billing_entity b where b.billing_entity_id = any($1::uuid[])`,
+      values: [ids],
+    });
     return new Map(rows.map((row) => [row.billingEntityId, row]));
   }
 
@@ -149,63 +154,54 @@ export class BillingEntities {
       ...(type && { type }),
       ...(pattern && { $or: [{ externalId: { $ilike: pattern } }, { name: { $ilike: pattern } }] }),
     };
-    const rows = await whileAway(() =>
-      // Ids are made in order of time.
-      this.#orm.em
-        .fork()
-        .find(BillingEntityRow, where, { orderBy: { billingEntityId: 'desc' }, limit: page.first + 1 }),
-    );
+    // Ids are made in order of time.
+    const inOrder = { orderBy: { billingEntityId: 'desc' }, limit: page.first + 1 } as const;
+    const rows = await this.#rows.read((em) => em.find(BillingEntityRow, where, inOrder));
     return toPage(rows, page, (row) => [row.billingEntityId]);
   }
 
   /** From its answer on, every process refuses the entity's use. Again: the first suspension stands. @throws Refusal NOT_FOUND */
   async suspend({ billingEntityId, actor, reason }: Suspension): Promise<BillingEntity> {
     const trimmed = checkReason(reason);
-    return this.#change({ billingEntityId, actor, action: 'entity.suspend', reason: trimmed }, (entity) => {
-      if (entity.suspendedAt !== null) return;
-      entity.suspendedAt = this.#clock.now();
-      entity.suspensionReason = trimmed;
-    });
+    return this.#change(
+      { billingEntityId, actor, action: 'entity.suspend', reason: trimmed },
+      { suspendedAt: this.#clock.now(), suspensionReason: trimmed },
+    );
   }
 
   /** Lifts a suspension; without one, nothing changes. @throws Refusal NOT_FOUND */
   async reinstate({ billingEntityId, actor }: Omit<Suspension, 'reason'>): Promise<BillingEntity> {
-    return this.#change({ billingEntityId, actor, action: 'entity.reinstate', reason: null }, (entity) => {
-      entity.suspendedAt = null;
-      entity.suspensionReason = null;
-    });
-  }
-
-  /** A change of whether it is suspended, and what the audit log says of it. */
-  async #change(
-    { billingEntityId, ...cause }: { billingEntityId: string; actor: string; action: string; reason: string | null },
-    change: (entity: BillingEntity) => void,
-  ): Promise<BillingEntity> {
-    return whileAway(() =>
-      this.#orm.em.fork().transactional(async (em) => {
-        const entity = await em.findOne(
-          BillingEntityRow,
-          { billingEntityId },
-          { lockMode: LockMode.PESSIMISTIC_WRITE },
-        );
-        if (entity === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
-        const wasSuspended = entity.suspendedAt !== null;
-        change(entity);
-        const isSuspended = entity.suspendedAt !== null;
-        if (wasSuspended !== isSuspended) {
-          await record(em, {
-            ...cause,
-            billingEntityId,
-            subject: `${entity.type.toLowerCase()}:${entity.externalId}`,
-            before: { status: wasSuspended ? 'SUSPENDED' : 'ACTIVE' },
-            after: { status: isSuspended ? 'SUSPENDED' : 'ACTIVE' },
-            createdAt: this.#clock.now(),
-          });
-        }
-        return entity;
-      }),
+    return this.#change(
+      { billingEntityId, actor, action: 'entity.reinstate', reason: null },
+      { suspendedAt: null, suspensionReason: null },
     );
   }
+
+  /** Suspends or reinstates under the entity's lock, and audits it. An entity that is already so stays as it is. */
+  #change(
+    { billingEntityId, ...cause }: { billingEntityId: string; actor: string; action: string; reason: string | null },
+    suspension: Pick<BillingEntity, 'suspendedAt' | 'suspensionReason'>,
+  ): Promise<BillingEntity> {
+    return this.#rows.transaction(async ({ em, client }) => {
+      const entity = await lockEntity(em, billingEntityId);
+      const [before, after] = [statusOf(entity), statusOf(suspension)];
+      if (before === after) return entity;
+      await updateEntity(em, billingEntityId, suspension);
+      await writeAuditRow(client, {
+        ...cause,
+        billingEntityId,
+        subject: `${entity.type.toLowerCase()}:${entity.externalId}`,
+        before: { status: before },
+        after: { status: after },
+        createdAt: this.#clock.now(),
+      });
+      return { ...entity, ...suspension };
+    });
+  }
+}
+
+function statusOf({ suspendedAt }: Pick<BillingEntity, 'suspendedAt'>): 'ACTIVE' | 'SUSPENDED' {
+  return suspendedAt === null ? 'ACTIVE' : 'SUSPENDED';
 }
 
 /** Someone named by an administrator is known, but not yet as one who has had the trial. */

@@ -1,7 +1,9 @@
 /** Bounds of what users may bring about: organizations, members, people named. Services and operators have none. */
-import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Transaction } from '../db/rows.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import { BillingEntityRow } from './billing-entity.entity.ts';
+import { lockEntity } from './billing-entity.repository.ts';
+import { countMembers, countOwned } from './membership.repository.ts';
 
 export interface Bounds {
   /** Organizations that one user may own. */
@@ -17,26 +19,18 @@ export interface Bounds {
 const DAY_MS = 86_400_000;
 
 /**
- * That this user may come to own one more organization. Their own row is the lock until the transaction ends: whoever
- * also has an organization's takes that one first.
+ * Refuses one more organization for a user who owns as many as they may. Their own row is the lock until the transaction
+ * ends: whoever also has an organization's takes that one first.
  * @throws Refusal CONFLICT: it is their state that forbids it, and waiting changes nothing
  */
 export async function requireRoomForOwned(em: EntityManager, userId: string, { perOwner }: Bounds): Promise<void> {
-  await em.findOne(BillingEntityRow, { billingEntityId: userId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
-  const places = await em.execute<{ organization_id: string }[]>(
-    `select o.organization_id from user_organization o where o.billing_entity_id = ? and not o.invited`,
-    [userId],
-  );
-  const [row] = await em.execute<[{ owned: number }]>(
-    `select count(*)::int as owned from membership m
-     where m.billing_entity_id = any(?::uuid[]) and m.user_id = ? and m.role = 'OWNER' and m.status <> 'INVITED'`,
-    [`{${places.map((place) => place.organization_id).join(',')}}`, userId],
-  );
-  if (row.owned >= perOwner) throw new Refusal('CONFLICT', `one person owns at most ${perOwner} organizations`);
+  await lockEntity(em, userId);
+  if ((await countOwned(em, userId)) >= perOwner)
+    throw new Refusal('CONFLICT', `one person owns at most ${perOwner} organizations`);
 }
 
 /**
- * That one more person may be invited to this organization, whose row is locked.
+ * Refuses one more invitation to an organization that has as many as it may, or as many members. Its row is locked.
  * @throws Refusal CONFLICT
  */
 export async function requireRoomForInvitation(
@@ -44,15 +38,11 @@ export async function requireRoomForInvitation(
   organizationId: string,
   { membersEach, invitationsEach }: Bounds,
 ): Promise<void> {
-  const [row] = await em.execute<[{ members: number; invited: number }]>(
-    `select count(*)::int as members, (count(*) filter (where m.status = 'INVITED'))::int as invited
-     from membership m where m.billing_entity_id = ?`,
-    [organizationId],
-  );
-  if (row.members >= membersEach) {
+  const { members, invited } = await countMembers(em, organizationId);
+  if (members >= membersEach) {
     throw new Refusal('CONFLICT', `an organization has at most ${membersEach} members and invitations`);
   }
-  if (row.invited >= invitationsEach) {
+  if (invited >= invitationsEach) {
     throw new Refusal('CONFLICT', `an organization has at most ${invitationsEach} invitations that nobody answered`);
   }
 }
@@ -62,22 +52,21 @@ export async function requireRoomForInvitation(
  * @throws Refusal RATE_LIMITED, until the day is over
  */
 export async function countPersonNamed(
-  em: EntityManager,
+  { client }: Transaction,
   { userId, now }: { readonly userId: string; readonly now: Date },
   { newPeopleADay }: Bounds,
 ): Promise<void> {
   const day = new Date(now.getTime() - (now.getTime() % DAY_MS));
   // A process whose clock is behind counts into the day that has begun elsewhere.
-  const counted = await em.execute<unknown[]>(
-    `insert into people_named as n (billing_entity_id, day, named) values (?, ?, 1)
+  const { rowCount } = await client.query(
+    `insert into people_named as n (billing_entity_id, day, named) values ($1, $2, 1)
      on conflict (billing_entity_id) do update set
        named = case when n.day < excluded.day then 1 else n.named + 1 end,
        day = greatest(n.day, excluded.day)
-     where n.day < excluded.day or n.named < ?
-     returning n.named`,
+     where n.day < excluded.day or n.named < $3`,
     [userId, day, newPeopleADay],
   );
-  if (counted.length > 0) return;
+  if (rowCount === 1) return;
   throw new Refusal('RATE_LIMITED', `one person invites at most ${newPeopleADay} people a day`, {
     retryAfterMs: day.getTime() + DAY_MS - now.getTime(),
   });

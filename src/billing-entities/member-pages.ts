@@ -1,11 +1,11 @@
 /** Members of an organization, in pages: who belongs to it in the order in which they were first known, then who is invited. */
+import { columnsOf } from '../db/columns.ts';
 import { Conditions, ownersOf } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage, toPages } from '../kernel/pagination.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';
-import type { Membership } from './membership.entity.ts';
-import { MEMBERSHIP_COLUMNS, type MembershipColumns, toMembership } from './membership-rows.ts';
+import { type Membership, MembershipRow } from './membership.entity.ts';
 
 export interface MemberFilter {
   /** Looked for in their names and external ids, whatever its case; of who is invited only in what the inviter named. */
@@ -36,9 +36,11 @@ export async function pageOfMembers(
   for (let last = after; found.length < limit;) {
     const some = await membersAfter(database, [organizationId], { last, onlyUserId, size, pattern });
     const named = pattern === null ? null : await usersNamed(database, some, pattern);
-    found.push(...some.filter((row) => named === null || row.is_named || named.has(row.user_id)).map(toMembership));
+    for (const { isNamed, ...member } of some) {
+      if (named === null || isNamed || named.has(member.userId)) found.push(member);
+    }
     if (some.length < size) break;
-    last = (some.at(-1) as MembershipColumns).user_id;
+    last = (some.at(-1) as Membership).userId;
   }
   return toPage(found.slice(0, limit), page, ({ userId }) => [userId]);
 }
@@ -53,11 +55,14 @@ export async function pagesOfMembers(
   checkPage(page);
   const [after = null] = decodeCursor(page.after, ['uuid']) ?? [];
   const wanted = { last: after, onlyUserId, size: page.first + 1, pattern: null };
-  const members = (await membersAfter(database, organizationIds, wanted)).map(toMembership);
+  const members = await membersAfter(database, organizationIds, wanted);
   return toPages(organizationIds, members, { request: page, keyOf: ({ userId }) => [userId] });
 }
 
-type Found = MembershipColumns & { readonly is_named: boolean };
+type Found = Membership & {
+  /** The inviter's word for them fits the search. */
+  readonly isNamed: boolean;
+};
 
 async function membersAfter(
   database: Database,
@@ -66,7 +71,8 @@ async function membersAfter(
 ): Promise<Found[]> {
   const { last, onlyUserId, size, pattern } = wanted;
   const where = new Conditions();
-  const columns = `${MEMBERSHIP_COLUMNS}, coalesce(m.external_id ilike ${where.value(pattern)}, false) as is_named`;
+  const isNamed = `coalesce(m.external_id ilike ${where.value(pattern)}, false) as "isNamed"`;
+  const columns = `${columnsOf(MembershipRow, 'm')}, ${isNamed}`;
   const owners = ownersOf(organizationIds, where);
   where.and(owners.condition('m'));
   if (last !== null) where.and(`m.user_id > ${where.value(last)}`);
@@ -79,16 +85,12 @@ async function membersAfter(
 }
 
 /** Members of these whose name or external id fits. Names lie with the people, on whatever shard: a statement of its own. */
-async function usersNamed(
-  database: Database,
-  members: readonly MembershipColumns[],
-  pattern: string,
-): Promise<Set<string>> {
+async function usersNamed(database: Database, members: readonly Membership[], pattern: string): Promise<Set<string>> {
   const { rows } = await database.query<{ billing_entity_id: string }>({
     name: 'members-named',
     text: `select b.billing_entity_id from billing_entity b
       where b.billing_entity_id = any($1::uuid[]) and (b.name ilike $2 or b.external_id ilike $2)`,
-    values: [members.map((row) => row.user_id), pattern],
+    values: [members.map(({ userId }) => userId), pattern],
   });
   return new Set(rows.map((row) => row.billing_entity_id));
 }

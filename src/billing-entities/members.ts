@@ -1,33 +1,47 @@
 /** Who belongs to an organization, in which role and with what limit; who is asked to; and what each of them used. */
-import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Clock } from '../kernel/clock.ts';
 import { checkReason } from './audit-reason.ts';
+import { columnsOf } from '../db/columns.ts';
 import type { Database } from '../db/database.ts';
-import { whileAway } from '../db/errors.ts';
+import type { Rows, Transaction } from '../db/rows.ts';
 import type { Page, PageRequest } from '../kernel/pagination.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';
 import { actorOf } from './access.ts';
-import { record } from './audit-log.ts';
-import { membershipBetween, type Operation, type Relation, relationOf, requireMay } from './authorization.ts';
+import { writeAuditRow } from '../ledger/store/audit-rows.ts';
+import {
+  membershipBetween,
+  type Operation,
+  type Relation,
+  relationOf,
+  requireMay,
+  requireOrganization,
+} from './authorization.ts';
 import type { BillingEntities } from './billing-entities.ts';
 import type { BillingEntity } from './billing-entity.entity.ts';
+import { lockEntity, noEntity } from './billing-entity.repository.ts';
 import { type Bounds, countPersonNamed, requireRoomForInvitation, requireRoomForOwned } from './bounds.ts';
-import { findUserKey, reserveUserKey } from './directory.ts';
+import { findKey, reserveUserKey } from './directory.ts';
 import { checkExternalId } from './entity-input.ts';
 import { inviteeIdOf } from './invitee.ts';
 import { type MemberFilter, pageOfMembers, pagesOfMembers } from './member-pages.ts';
 import { type MembershipKey, type MemberUse, useOfMembers } from './member-use.ts';
-import { type MemberRole, type Membership, MembershipRow, type MembershipStatus } from './membership.entity.ts';
 import {
+  auditedMembership,
+  type MemberRole,
+  type Membership,
+  MembershipRow,
+  type MembershipStatus,
+} from './membership.entity.ts';
+import {
+  countOtherOwners,
   deleteMembership,
-  MEMBERSHIP_COLUMNS,
-  type MembershipColumns,
-  stateOf,
-  toMembership,
+  findMembership,
+  findPerson,
+  organizationsOf,
   writeMembership,
-} from './membership-rows.ts';
-import { lockEntity, requireOrganization } from './organizations.ts';
+} from './membership.repository.ts';
 import type { Principal } from './principal.ts';
 
 export interface MemberChange {
@@ -42,12 +56,14 @@ export interface MemberChange {
 }
 
 interface Options {
-  readonly orm: MikroORM;
+  readonly rows: Rows;
   readonly database: Database;
   readonly clock: Clock;
   readonly entities: BillingEntities;
   readonly bounds: Bounds;
 }
+
+const MEMBERSHIP_COLUMNS = columnsOf(MembershipRow, 'm');
 
 export class Members {
   readonly #options: Options;
@@ -77,13 +93,14 @@ export class Members {
     if (principal.kind === 'OPERATOR') {
       await this.#options.entities.ensureUser({ externalId: userExternalId, name: null, withTrial: true });
     }
-    return this.#underLock(principal, billingEntityId, async (em, relation) => {
+    return this.#underLock(principal, billingEntityId, async (transaction, relation) => {
+      const { em, client } = transaction;
       requireMay(relation, 'members.set');
       const { before, knownId } = await findNamed(em, billingEntityId, userExternalId);
       if (before?.role === 'OWNER' || change.role === 'OWNER') requireMay(relation, 'members.setOwner');
       const status = statusAfter(before, change.status, principal);
       const isAsked = before === null && status === 'INVITED';
-      const personId = isAsked ? await this.#ask(em, principal, change) : (knownId as string);
+      const personId = isAsked ? await this.#ask(transaction, principal, change) : (knownId as string);
       const now = this.#options.clock.now();
       const madeUpId = inviteeIdOf(billingEntityId, userExternalId);
       const isInvited = status === 'INVITED';
@@ -97,20 +114,20 @@ export class Members {
         inviteeId: before === null ? madeUpId : before.inviteeId,
         externalId: isInvited ? userExternalId : null,
       };
-      const beforeState = before && stateOf(before);
-      if (beforeState !== null && JSON.stringify(beforeState) === JSON.stringify(stateOf(after))) return after;
+      const [auditedBefore, auditedAfter] = [before && auditedMembership(before), auditedMembership(after)];
+      if (JSON.stringify(auditedBefore) === JSON.stringify(auditedAfter)) return after;
       if (before !== null && isActiveOwner(before) && !isActiveOwner(after)) await requireAnotherOwner(em, before);
       const isPromoted = before !== null && !isInvited && before.role !== 'OWNER' && after.role === 'OWNER';
       if (isPromoted && principal.kind === 'USER') await requireRoomForOwned(em, personId, this.#options.bounds);
 
       await writeMembership(em, { before, after, personId });
-      await record(em, {
+      await writeAuditRow(client, {
         billingEntityId,
         actor: actorOf(principal),
         action: isAsked ? 'member.invite' : 'member.set',
         subject: `user:${userExternalId}`,
-        before: beforeState,
-        after: stateOf(after),
+        before: auditedBefore,
+        after: auditedAfter,
         reason,
         createdAt: now,
       });
@@ -132,7 +149,7 @@ export class Members {
     await this.#checkBeforehand(principal, billingEntityId, operation);
     // What cannot be stored names nobody.
     if (!isStorableText(userExternalId)) return false;
-    return this.#underLock(principal, billingEntityId, async (em, relation) => {
+    return this.#underLock(principal, billingEntityId, async ({ em, client }, relation) => {
       requireMay(relation, operation);
       const { before, knownId } = await findNamed(em, billingEntityId, userExternalId);
       if (before === null || knownId === null) return false;
@@ -140,12 +157,12 @@ export class Members {
       if (isActiveOwner(before)) await requireAnotherOwner(em, before);
 
       await deleteMembership(em, before, knownId);
-      await record(em, {
+      await writeAuditRow(client, {
         billingEntityId,
         actor: actorOf(principal),
         action: before.status === 'INVITED' ? 'member.withdraw' : 'member.remove',
         subject: `user:${userExternalId}`,
-        before: stateOf(before),
+        before: auditedMembership(before),
         after: null,
         reason: null,
         createdAt: this.#options.clock.now(),
@@ -180,26 +197,21 @@ export class Members {
 
   /** One membership for each key, in their order; null where there is none, or it is no more than an invitation. */
   async byKeys(keys: readonly MembershipKey[]): Promise<(Membership | null)[]> {
-    const { rows } = await this.#options.database.query<MembershipColumns>({
+    const { rows } = await this.#options.database.query<Membership>({
       name: 'memberships-by-keys',
       text: `select ${MEMBERSHIP_COLUMNS} from membership m
         where m.billing_entity_id = any($1::uuid[]) and m.user_id = any($2::uuid[]) and m.status <> 'INVITED'`,
       values: [keys.map((key) => key.organizationId), keys.map((key) => key.userId)],
     });
-    const found = new Map(rows.map((row) => [`${row.billing_entity_id} ${row.user_id}`, toMembership(row)]));
+    const found = new Map(rows.map((row) => [`${row.billingEntityId} ${row.userId}`, row]));
     return keys.map((key) => found.get(`${key.organizationId} ${key.userId}`) ?? null);
   }
 
   /** What this user belongs to. The directory of theirs says where to look; the organization's own row is what counts. */
   async ofUser(userId: string): Promise<Membership[]> {
-    const { rows } = await this.#options.database.query<{ organization_id: string }>({
-      name: 'organizations-of-user',
-      text: `select o.organization_id from user_organization o
-        where o.billing_entity_id = $1 and not o.invited order by 1`,
-      values: [userId],
-    });
-    if (rows.length === 0) return [];
-    const memberships = await this.byKeys(rows.map((row) => ({ organizationId: row.organization_id, userId })));
+    const organizationIds = await this.#options.rows.read((em) => organizationsOf(em, userId, { invited: false }));
+    if (organizationIds.length === 0) return [];
+    const memberships = await this.byKeys(organizationIds.map((organizationId) => ({ organizationId, userId })));
     return memberships.filter((each) => each !== null);
   }
 
@@ -210,19 +222,19 @@ export class Members {
   }
 
   /** Where whoever is invited will look for it, if one more may be. @throws Refusal CONFLICT, RATE_LIMITED */
-  async #ask(em: EntityManager, principal: Principal, change: MemberChange): Promise<string> {
+  async #ask(transaction: Transaction, principal: Principal, change: MemberChange): Promise<string> {
     const { bounds, clock } = this.#options;
     if (principal.kind === 'USER') {
-      await requireRoomForInvitation(em, change.billingEntityId, bounds);
-      await countPersonNamed(em, { userId: principal.billingEntityId, now: clock.now() }, bounds);
+      await requireRoomForInvitation(transaction.em, change.billingEntityId, bounds);
+      await countPersonNamed(transaction, { userId: principal.billingEntityId, now: clock.now() }, bounds);
     }
-    return reserveUserKey(em, change.userExternalId);
+    return reserveUserKey(transaction, change.userExternalId);
   }
 
   /** Whether the caller may, before anybody is made or waited for; decided again under the lock. */
   async #checkBeforehand(principal: Principal, billingEntityId: string, operation: Operation): Promise<void> {
     const entity = (await this.#options.entities.byIds([billingEntityId])).get(billingEntityId);
-    if (entity === undefined) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
+    if (entity === undefined) throw noEntity();
     requireMay(await this.relation(principal, entity), operation);
     requireOrganization(entity);
   }
@@ -231,16 +243,14 @@ export class Members {
   #underLock<T>(
     principal: Principal,
     billingEntityId: string,
-    work: (em: EntityManager, relation: Relation) => Promise<T>,
+    work: (transaction: Transaction, relation: Relation) => Promise<T>,
   ): Promise<T> {
-    return whileAway(() =>
-      this.#options.orm.em.fork().transactional(async (em) => {
-        const organization: BillingEntity = await lockEntity(em, billingEntityId);
-        const key = membershipBetween(principal, organization);
-        const own = key && (await em.findOne(MembershipRow, { billingEntityId, userId: key.userId }));
-        return work(em, relationOf(principal, organization, own));
-      }),
-    );
+    return this.#options.rows.transaction(async (transaction) => {
+      const organization = await lockEntity(transaction.em, billingEntityId);
+      const key = membershipBetween(principal, organization);
+      const own = key && (await findMembership(transaction.em, key));
+      return work(transaction, relationOf(principal, organization, own));
+    });
   }
 }
 
@@ -253,10 +263,9 @@ async function findNamed(
   billingEntityId: string,
   externalId: string,
 ): Promise<{ before: Membership | null; knownId: string | null }> {
-  const knownId = await findUserKey(em, externalId);
-  const madeUpId = inviteeIdOf(billingEntityId, externalId);
-  const userId = { $in: [madeUpId, knownId ?? madeUpId] };
-  return { before: await em.findOne(MembershipRow, { billingEntityId, userId }), knownId };
+  const knownId = await findKey(em, { namespace: 'USER', key: externalId });
+  const found = await findPerson(em, { organizationId: billingEntityId, userId: knownId, externalId });
+  return { before: found.member ?? found.invitation, knownId };
 }
 
 /** @throws Refusal CONFLICT: whether they belong to it is for the person to say, or for an operator */
@@ -276,12 +285,7 @@ function isActiveOwner({ role, status }: Membership): boolean {
 }
 
 /** @throws Refusal CONFLICT */
-async function requireAnotherOwner(em: EntityManager, { billingEntityId, userId }: Membership): Promise<void> {
-  const others = await em.count(MembershipRow, {
-    billingEntityId,
-    userId: { $ne: userId },
-    role: 'OWNER',
-    status: 'ACTIVE',
-  });
-  if (others === 0) throw new Refusal('CONFLICT', 'an organization keeps one active OWNER: make another one first');
+async function requireAnotherOwner(em: EntityManager, owner: Membership): Promise<void> {
+  if ((await countOtherOwners(em, owner)) === 0)
+    throw new Refusal('CONFLICT', 'an organization keeps one active OWNER: make another one first');
 }

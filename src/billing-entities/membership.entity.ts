@@ -1,4 +1,5 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import type { AuditedState } from './audit-log.ts';
 
 export type MemberRole = 'OWNER' | 'ADMIN' | 'BILLING' | 'MEMBER';
 export type MembershipStatus = 'ACTIVE' | 'SUSPENDED' | 'INVITED';
@@ -32,6 +33,11 @@ export const MembershipRow = defineEntity({
 });
 
 export type Membership = InferEntity<typeof MembershipRow>;
+
+/** A membership in the words of the audit log. */
+export function auditedMembership({ role, status, creditLimit }: Membership): AuditedState {
+  return { role, status, creditLimit: creditLimit === null ? null : Number(creditLimit) };
+}
 
 /** The user's side of a membership: which organizations to look into. */
 export const UserOrganizationRow = defineEntity({

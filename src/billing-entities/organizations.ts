@@ -1,23 +1,23 @@
 /** Organizations: made, renamed, changed in who pays inside them, and given other external ids. */
-import { type EntityManager, LockMode, type MikroORM } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import type { Clock } from '../kernel/clock.ts';
 import { checkReason } from './audit-reason.ts';
-import type { Database } from '../db/database.ts';
-import { whileAway } from '../db/errors.ts';
-import { clientOf } from '../db/sql-client.ts';
+import type { Rows, Transaction } from '../db/rows.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { actorOf } from './access.ts';
-import { type AuditedState, record } from './audit-log.ts';
-import { membershipBetween, type Operation, relationOf, requireMay } from './authorization.ts';
+import type { AuditedState } from './audit-log.ts';
+import { writeAuditRow } from '../ledger/store/audit-rows.ts';
+import { membershipBetween, type Operation, relationOf, requireMay, requireOrganization } from './authorization.ts';
 import type { BillingEntities } from './billing-entities.ts';
-import { type BillingEntity, BillingEntityRow } from './billing-entity.entity.ts';
+import { type BillingEntity, BillingEntityRow, EntityKeyRow } from './billing-entity.entity.ts';
+import { lockEntity, noEntity, updateEntity } from './billing-entity.repository.ts';
 import { type Bounds, requireRoomForOwned } from './bounds.ts';
-import { claimKey, releaseKey } from './directory.ts';
+import { claimKey, findKey, releaseKey } from './directory.ts';
 import { checkExternalId, checkName, checkNotOurs, ownExternalId } from './entity-input.ts';
 import { inviteeIdOf } from './invitee.ts';
-import { type Membership, MembershipRow } from './membership.entity.ts';
-import { writeMembership } from './membership-rows.ts';
+import type { Membership } from './membership.entity.ts';
+import { findMembership, writeMembership } from './membership.repository.ts';
 import type { Principal } from './principal.ts';
 import { openAccount } from '../ledger/store/open-account.ts';
 import { useLockOf } from '../ledger/store/organization-lock.ts';
@@ -49,8 +49,7 @@ export interface ExternalIdChange {
 }
 
 interface Options {
-  readonly orm: MikroORM;
-  readonly database: Database;
+  readonly rows: Rows;
   readonly clock: Clock;
   readonly entities: BillingEntities;
   /** Whose external ids are: `claimed`, a user's whose token names them; `open`, whose user names them first. */
@@ -88,13 +87,14 @@ export class Organizations {
       input.externalId === null ? ownExternalId(billingEntityId) : this.#checkNamed(principal, input.externalId);
     const name = checkName(input.name);
     const owner = await this.#ownerOf(principal, input.ownerExternalId);
-    const isOurs = await this.#transact(async (em) => {
-      const claimed = await claimKey(em, { namespace: 'ORGANIZATION', key: externalId, billingEntityId });
+    const isOurs = await this.#options.rows.transaction(async (transaction) => {
+      const { em, client } = transaction;
+      const claimed = await claimKey(transaction, { namespace: 'ORGANIZATION', key: externalId, billingEntityId });
       // A transaction whose answer was lost, run again, finds its own.
       if (claimed !== 'now') return claimed === 'before';
       if (principal.kind === 'USER') await requireRoomForOwned(em, principal.billingEntityId, this.#options.bounds);
-      await this.#make(em, { billingEntityId, externalId, name, visibility }, owner);
-      await record(em, {
+      await this.#make(transaction, { billingEntityId, externalId, name, visibility }, owner);
+      await writeAuditRow(client, {
         billingEntityId,
         actor: actorOf(principal),
         action: 'organization.create',
@@ -119,34 +119,28 @@ export class Organizations {
   async update(principal: Principal, change: OrganizationChange): Promise<BillingEntity> {
     const { billingEntityId, visibility } = change;
     const name = change.name === undefined ? undefined : checkName(change.name);
-    // Beforehand, too: whoever may not change it shall not make its use wait for them.
-    const fork = this.#options.orm.em.fork();
-    const seen = await whileAway(() => fork.findOne(BillingEntityRow, { billingEntityId }));
-    if (seen === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
-    await whileAway(() => requireMayAdminister(fork, principal, seen, 'organization.update'));
-    return this.#transact(async (em) => {
-      if (visibility !== undefined) {
-        await em.execute('select pg_advisory_xact_lock(?::bigint)', [useLockOf(billingEntityId).toString()]);
-      }
+    await this.#checkBeforehand(principal, billingEntityId, 'organization.update');
+    return this.#options.rows.transaction(async (transaction) => {
+      const { em, client } = transaction;
+      if (visibility !== undefined) await waitForUse(transaction, billingEntityId);
       const organization = await lockEntity(em, billingEntityId);
       await requireMayAdminister(em, principal, organization, 'organization.update');
-      const before = stateOf(organization);
-      if (name !== undefined) organization.name = name;
-      if (visibility !== undefined) organization.visibility = visibility;
-      const after = stateOf(organization);
-      if (JSON.stringify(before) !== JSON.stringify(after)) {
-        await record(em, {
-          billingEntityId,
-          actor: actorOf(principal),
-          action: 'organization.update',
-          subject: `organization:${organization.externalId}`,
-          before,
-          after,
-          reason: null,
-          createdAt: this.#options.clock.now(),
-        });
-      }
-      return organization;
+      const terms = { name: name ?? organization.name, visibility: visibility ?? organization.visibility };
+      const changed = { ...organization, ...terms };
+      const [before, after] = [auditedTerms(organization), auditedTerms(changed)];
+      if (JSON.stringify(before) === JSON.stringify(after)) return organization;
+      await updateEntity(em, billingEntityId, terms);
+      await writeAuditRow(client, {
+        billingEntityId,
+        actor: actorOf(principal),
+        action: 'organization.update',
+        subject: `organization:${organization.externalId}`,
+        before,
+        after,
+        reason: null,
+        createdAt: this.#options.clock.now(),
+      });
+      return changed;
     });
   }
 
@@ -158,26 +152,24 @@ export class Organizations {
   async setExternalId(principal: Principal, change: ExternalIdChange): Promise<BillingEntity> {
     const { billingEntityId } = change;
     const reason = checkReason(change.reason);
-    const seen = (await this.#options.entities.byIds([billingEntityId])).get(billingEntityId);
-    if (seen === undefined) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
-    const fork = this.#options.orm.em.fork();
-    await whileAway(() => requireMayAdminister(fork, principal, seen, 'organization.setExternalId'));
+    const seen = await this.#checkBeforehand(principal, billingEntityId, 'organization.setExternalId');
     const externalId =
       change.externalId === null ? ownExternalId(uuidv7()) : this.#checkNamed(principal, change.externalId);
     // A trial that is due is found by the external id that it was claimed with.
     await this.#giveDueTrial(seen.externalId);
-    return this.#transact(async (em) => {
+    return this.#options.rows.transaction(async (transaction) => {
+      const { em, client } = transaction;
       // Use that was begun under the old one is done first.
-      await em.execute('select pg_advisory_xact_lock(?::bigint)', [useLockOf(billingEntityId).toString()]);
+      await waitForUse(transaction, billingEntityId);
       const organization = await lockEntity(em, billingEntityId);
       const before = organization.externalId;
       if (before === externalId) return organization;
-      if ((await claimKey(em, { namespace: 'ORGANIZATION', key: externalId, billingEntityId })) === 'taken') {
+      if ((await claimKey(transaction, { namespace: 'ORGANIZATION', key: externalId, billingEntityId })) === 'taken') {
         throw new Refusal('CONFLICT', 'there is an organization with this external id');
       }
       await releaseKey(em, { namespace: 'ORGANIZATION', key: before, billingEntityId });
-      organization.externalId = externalId;
-      await record(em, {
+      await updateEntity(em, billingEntityId, { externalId });
+      await writeAuditRow(client, {
         billingEntityId,
         actor: actorOf(principal),
         action: 'organization.setExternalId',
@@ -187,17 +179,14 @@ export class Organizations {
         reason,
         createdAt: this.#options.clock.now(),
       });
-      return organization;
+      return { ...organization, externalId };
     });
   }
 
   /** Gives trials that were claimed by processes that died before they gave them. Once at the start is enough. */
   async giveDueTrials(): Promise<void> {
-    const { rows } = await this.#options.database.query<{ key: string }>(
-      `select key from entity_key where namespace = $1`,
-      [TRIAL_DUE],
-    );
-    for (const { key } of rows) await this.#giveDueTrial(key);
+    const due = await this.#options.rows.read((em) => em.find(EntityKeyRow, { namespace: TRIAL_DUE }));
+    for (const { key } of due) await this.#giveDueTrial(key);
   }
 
   /**
@@ -232,12 +221,13 @@ export class Organizations {
   }
 
   async #make(
-    em: EntityManager,
+    transaction: Transaction,
     organization: Pick<BillingEntity, 'billingEntityId' | 'externalId' | 'name' | 'visibility'>,
     owner: { id: string; externalId: string } | null,
   ): Promise<void> {
     const { billingEntityId, externalId } = organization;
     const now = this.#options.clock.now();
+    const { em, client } = transaction;
     await em.insert(BillingEntityRow, {
       ...organization,
       type: 'ORGANIZATION',
@@ -245,7 +235,7 @@ export class Organizations {
       suspendedAt: null,
       suspensionReason: null,
     });
-    await openAccount(clientOf(em), { billingEntityId, now });
+    await openAccount(client, { billingEntityId, now });
     if (owner === null) return;
     const membership: Membership = {
       billingEntityId,
@@ -259,22 +249,31 @@ export class Organizations {
     };
     await writeMembership(em, { before: null, after: membership, personId: owner.id });
     // Whoever races for the owner's one trial waits here, until the first has it or has failed.
-    if ((await claimKey(em, { namespace: TRIAL, key: owner.id, billingEntityId })) === 'now') {
-      await claimKey(em, { namespace: TRIAL_DUE, key: externalId, billingEntityId });
+    if ((await claimKey(transaction, { namespace: TRIAL, key: owner.id, billingEntityId })) === 'now') {
+      await claimKey(transaction, { namespace: TRIAL_DUE, key: externalId, billingEntityId });
     }
   }
 
   /** The claim is durable before the trial is given, and the mark that it is due falls after: given twice, it is one. */
   async #giveDueTrial(externalId: string): Promise<void> {
-    const { database, giveTrial } = this.#options;
-    const { rows } = await database.query<{ billing_entity_id: string }>(
-      `select billing_entity_id from entity_key where namespace = $1 and key = $2`,
-      [TRIAL_DUE, externalId],
-    );
-    const [due] = rows;
-    if (due === undefined) return;
-    await giveTrial(due.billing_entity_id);
-    await database.query(`delete from entity_key where namespace = $1 and key = $2`, [TRIAL_DUE, externalId]);
+    const { rows, giveTrial } = this.#options;
+    const entry = { namespace: TRIAL_DUE, key: externalId };
+    const billingEntityId = await rows.read((em) => findKey(em, entry));
+    if (billingEntityId === null) return;
+    await giveTrial(billingEntityId);
+    await rows.read((em) => releaseKey(em, { ...entry, billingEntityId }));
+  }
+
+  /**
+   * Looks before anybody's use is made to wait; decided again under the lock.
+   * @throws Refusal NOT_FOUND, FORBIDDEN, BAD_USER_INPUT for a user
+   */
+  async #checkBeforehand(principal: Principal, billingEntityId: string, operation: Operation): Promise<BillingEntity> {
+    const { rows, entities } = this.#options;
+    const seen = (await entities.byIds([billingEntityId])).get(billingEntityId);
+    if (seen === undefined) throw noEntity();
+    await rows.read((em) => requireMayAdminister(em, principal, seen, operation));
+    return seen;
   }
 
   async #read(billingEntityId: string): Promise<BillingEntity> {
@@ -282,25 +281,11 @@ export class Organizations {
     if (made === undefined) throw new Error(`organization ${billingEntityId} is missing`);
     return made;
   }
-
-  #transact<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
-    return whileAway(() => this.#options.orm.em.fork().transactional((em) => work(em)));
-  }
 }
 
-/**
- * The entity under its lock, which whatever concerns its members and terms takes first.
- * @throws Refusal NOT_FOUND
- */
-export async function lockEntity(em: EntityManager, billingEntityId: string): Promise<BillingEntity> {
-  const entity = await em.findOne(BillingEntityRow, { billingEntityId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
-  if (entity === null) throw new Refusal('NOT_FOUND', 'there is no such billing entity');
-  return entity;
-}
-
-/** @throws Refusal BAD_USER_INPUT for a user */
-export function requireOrganization({ type }: BillingEntity): void {
-  if (type !== 'ORGANIZATION') throw new Refusal('BAD_USER_INPUT', 'that is a user, not an organization');
+/** Waits for the use of the organization that is under way, and makes use that comes wait for the transaction. */
+async function waitForUse({ client }: Transaction, billingEntityId: string): Promise<void> {
+  await client.query('select pg_advisory_xact_lock($1)', [useLockOf(billingEntityId)]);
 }
 
 /** @throws Refusal NOT_FOUND, FORBIDDEN, BAD_USER_INPUT for a user */
@@ -311,12 +296,12 @@ async function requireMayAdminister(
   operation: Operation,
 ): Promise<void> {
   const key = membershipBetween(principal, entity);
-  const own = key && { billingEntityId: key.organizationId, userId: key.userId };
-  const membership = own && (await em.findOne(MembershipRow, own));
+  const membership = key && (await findMembership(em, key));
   requireMay(relationOf(principal, entity, membership), operation);
   requireOrganization(entity);
 }
 
-function stateOf({ name, visibility }: BillingEntity): AuditedState {
+/** The terms of an organization in the words of the audit log. */
+function auditedTerms({ name, visibility }: BillingEntity): AuditedState {
   return { name, visibility };
 }

@@ -3,8 +3,8 @@
  * descriptions in `*.entity.ts`, on the connections of `Database`, so that whole SQL and the EntityManager share a transaction.
  */
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { Kysely, PostgresDialect } from 'kysely';
-import type pg from 'pg';
+import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
+import pg from 'pg';
 import type { Database } from './database.ts';
 import { whileAway } from './errors.ts';
 
@@ -42,20 +42,25 @@ export class Rows {
   transaction<T>(write: (transaction: Transaction) => Promise<T>): Promise<T> {
     return this.#database.transaction((client) => {
       const em = this.#orm.em.fork();
-      em.setTransactionContext(new Kysely({ dialect: dialectOn(async () => onlyConnection(client)) }));
+      // The ORM takes and gives back the connection for each statement; it goes back to the pool with the commit.
+      const lent = { query: client.query.bind(client), release: () => undefined };
+      em.setTransactionContext(new Kysely({ dialect: dialectOn(async () => lent) }));
       return write({ em, client });
     });
   }
 }
 
-/** What the ORM asks for connections. They are taken where `connect` takes them, and closed by whoever opened them. */
-export function dialectOn(connect: () => Promise<ConnectionForOrm>): PostgresDialect {
-  return new PostgresDialect({ pool: { connect, end: async () => undefined, options: {} } });
+/** The ORM's way to connections that were opened elsewhere. They are closed by whoever opened them. */
+export function dialectOn(connect: () => Promise<Lent>): PostgresDialect {
+  const pool = { connect: async () => forOrm(await connect()), end: async () => undefined, options: {} };
+  return new PostgresDialect({ pool });
 }
 
-type ConnectionForOrm = Pick<pg.PoolClient, 'query' | 'release'>;
+type Lent = Pick<pg.PoolClient, 'query' | 'release'>;
 
-/** The transaction's connection, which the ORM takes and gives back for each statement: it goes back to the pool with the commit. */
-function onlyConnection(client: pg.PoolClient): ConnectionForOrm {
-  return { query: client.query.bind(client) as pg.PoolClient['query'], release: () => undefined };
+function forOrm(client: Lent): PostgresPoolClient {
+  // The ORM makes bigint of text by itself where a description says so, and counts with what it takes for text.
+  const query = (text: string, values: readonly unknown[]): unknown =>
+    client.query({ text, values: [...values], types: pg.types });
+  return { query: query as PostgresPoolClient['query'], release: () => client.release() };
 }

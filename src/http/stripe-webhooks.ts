@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { refusalError } from '../graphql/execution/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import type { StripeEvent } from '../stripe/webhooks/events.ts';
+import type { StripeEvent } from '../stripe/webhooks/stripe-event.entity.ts';
 import { type WebhookKind, WebhookRejection } from '../stripe/webhooks/webhooks.ts';
 import { answerError, answerJson, httpError } from './answers.ts';
 import { BodyTooLong, readBody } from './bodies.ts';

@@ -2,9 +2,10 @@ import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 
 /**
- * Lets go of jobs whose process died. The queue itself waits four hours before it believes that; but a process that
- * lives has a connection that bears its name. One that is missed twice in a row, a look apart, is gone: once may be a
- * connection that broke and is being made again. Should it live after all, a job is done twice, which jobs must bear.
+ * Releases the jobs of processes that died. The queue itself waits four hours before it gives up on a lock, but a process
+ * that lives has a connection that bears its name. A name that is missing in two looks in a row counts as dead; missing
+ * once may be a connection that broke and is being made again. If the process lives after all, a job runs twice, which jobs
+ * must bear.
  */
 export function abandonedLocks(database: Database, log: Logger): () => Promise<void> {
   let suspects: ReadonlySet<string> = new Set();

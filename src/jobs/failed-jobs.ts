@@ -1,12 +1,12 @@
-/** What operators see of the queue, and what they can do about it. */
+/** The operators' view of the queue. Its tables belong to graphile-worker. */
 import type { Database } from '../db/database.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../kernel/pagination.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import type { FailedJob } from './tasks.ts';
 
 /**
- * Tried, and neither done nor under way. The queue's own tables are read, for its view has no payloads; the package is
- * pinned, and a test reads them.
+ * The condition of a failed job: it was tried, and is neither done nor under way. The queue's own tables are read, because
+ * its view has no payloads. The package is pinned, and a test reads the same columns.
  */
 const FAILED = 'j.attempts > 0 and j.last_error is not null and j.locked_at is null';
 
@@ -17,7 +17,7 @@ export class FailedJobs {
     this.#database = database;
   }
 
-  /** The newest job first. @param task of this one only */
+  /** A page of failed jobs, newest first. @param task null: of all tasks */
   async list(request: PageRequest, task: string | null): Promise<Page<FailedJob>> {
     checkPage(request);
     const after = decodeCursor(request.after, ['integer']);
@@ -32,7 +32,7 @@ export class FailedJobs {
     return toPage(rows.map(failedJob), request, ({ id }) => [id]);
   }
 
-  /** Has a failed job tried again at once, with all its attempts before it. @throws Refusal NOT_FOUND */
+  /** Tries a failed job again at once, with its full number of attempts. @throws Refusal NOT_FOUND */
   async retry(id: string): Promise<void> {
     if (!/^\d{1,18}$/.test(id)) throw unknownJob();
     const { rows } = await this.#database.query<{ id: bigint }>(
@@ -44,7 +44,7 @@ export class FailedJobs {
     if (rows.length === 0) throw unknownJob();
   }
 
-  /** How many have failed, and how many are due and wait. */
+  /** The number of failed jobs, and of jobs whose time has come and that wait. */
   async counts(): Promise<{ failed: number; waiting: number }> {
     const { rows } = await this.#database.query<{ failed: number; waiting: number }>(
       `select (count(*) filter (where ${FAILED}))::int as failed,

@@ -1,6 +1,6 @@
 /**
- * Work that is done later, on PostgreSQL: tried again when it fails, and by another process when this one dies. Jobs are
- * never added inside a ledger transaction; what must follow from one is a row that a task finds.
+ * Work that is done later, on PostgreSQL: it is tried again when it fails, and by another process when this one dies. Jobs
+ * are never added inside a ledger transaction; work that follows from one starts from a row that a task finds.
  */
 import { EventEmitter } from 'node:events';
 import {
@@ -22,25 +22,25 @@ import type { JobOptions, Schedule, Task } from './tasks.ts';
 
 interface Options {
   readonly database: Database;
-  /** Of its own: one connection listens, and each job under way may take one. */
+  /** The queue's own connections: one listens, and each job under way may take one. */
   readonly pool: pg.Pool;
-  /** Jobs that this process does at one time. */
+  /** The number of jobs that this process runs at one time. */
   readonly concurrency: number;
-  /** How often what dead processes left, and what `tend` looks after, is looked for. */
+  /** The pause between two rounds of chores: jobs of dead processes, and everything given to `tend`. */
   readonly tendIntervalMs: number;
   readonly log: Logger;
 }
 
-/** Some three days, at intervals that grow to six hours. */
+/** Some three days of attempts, at intervals that grow to six hours. */
 const MAX_ATTEMPTS = 20;
 
 /**
- * How often each worker looks without being told. A job whose queue somebody adds to at that very moment is passed over,
- * and nobody is told of it again: a burst of events would take as many of these pauses as it is unlucky.
+ * The pause between two looks of a worker without a notice. A job is passed over while another process adds to its queue, and no
+ * second notice comes: a burst of events may wait for several of these pauses.
  */
 const POLL_MS = 500;
 
-/** How long after the queue's worker ended by itself another one begins. */
+/** The pause before a new worker begins after the last one ended by itself. */
 const RESTART_MS = 5_000;
 
 export class Jobs {
@@ -61,7 +61,7 @@ export class Jobs {
     this.#chores.push(abandoned);
   }
 
-  /** Says what jobs of this name do. Before `start`. */
+  /** Defines the task of this name. It must be called before `start`. */
   define<Payload>(name: string, task: Task<Payload>): void {
     if (name in this.#tasks) throw new Error(`the task ${name} is defined twice`);
     this.#tasks[name] = async (payload, { job, abortSignal }) => {
@@ -74,23 +74,23 @@ export class Jobs {
         });
       } catch (error) {
         log.warn({ err: error, attempt: job.attempts }, 'a job failed');
-        // What operators are shown is kept in the database: without secrets.
+        // The message is kept in the database and shown to operators, so secrets are struck from it.
         throw new Error(strikeText(error instanceof Error ? error.message : String(error)), { cause: error });
       }
     };
   }
 
-  /** Adds jobs at fixed times. Before `start`. */
+  /** Adds jobs at fixed times. It must be called before `start`. */
   schedule(schedule: Schedule): void {
     this.#schedules.push(schedule);
   }
 
-  /** Has something looked after at start and every few seconds, on every process. Before `start`. */
+  /** Runs a chore at start and every few seconds, on every process. It must be called before `start`. */
   tend(chore: () => Promise<void>): void {
     this.#chores.push(chore);
   }
 
-  /** Adds a job; any process may do it. `payload.billingEntityId`, if there is one, is shown with a failed job. */
+  /** Adds a job, which any process may run. A `billingEntityId` in the payload is shown if the job fails. */
   async add(task: string, payload: Readonly<Record<string, unknown>>, options: JobOptions = {}): Promise<void> {
     const { queue = null, key = null, keep = 'latest', maxAttempts = MAX_ATTEMPTS, runAt = null } = options;
     await this.#options.database.query({
@@ -114,7 +114,7 @@ export class Jobs {
     this.#tend();
   }
 
-  /** Takes nothing new and waits for what is under way. */
+  /** Takes no new jobs and waits for those under way. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
@@ -126,9 +126,9 @@ export class Jobs {
   async #begin(): Promise<void> {
     const { pool, concurrency, log } = this.#options;
     const events: WorkerEvents = new EventEmitter();
-    // The connection that listens bears the name that locks bear, so that others see that who holds them is alive.
+    // The listening connection bears the name that this process's locks bear, so that others see that the holder is alive.
     events.on('pool:listen:success', ({ workerPool, client }) => {
-      // Its first statement, LISTEN, is under way: one after the other.
+      // The connection's first statement, LISTEN, is still under way; the name is set after it.
       client.once('drain', () => {
         client.query(`select set_config('application_name', $1, false)`, [workerPool.id]).catch((error: unknown) => {
           log.warn({ err: error }, 'the queue could not name its connection');
@@ -156,7 +156,7 @@ export class Jobs {
       });
   }
 
-  /** After many failures in a row, such as while the database is away, the queue gives up. This process does not. */
+  /** Starts the queue again. It gives up after many failures in a row, for example while the database is away. */
   #beginAgain(): void {
     setTimeout(() => {
       if (this.#isStopping) return;
@@ -180,7 +180,7 @@ export class Jobs {
   }
 }
 
-/** The queue's own words in our log. Of jobs that fail ours says more; that each job ran is nobody's news. */
+/** The queue's own messages in our log. Failed jobs are left out, because our own line says more about them. */
 function workerLogger(log: Logger): WorkerLogger {
   return new WorkerLogger(() => (level, message) => {
     if (level === 'warning') log.warn(message);

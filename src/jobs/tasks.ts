@@ -1,22 +1,22 @@
 import type { Logger } from 'pino';
 
-/** Work that jobs do, by its name: what a payload must look like, and what is done with it. */
+/** The work of jobs of one name: the shape of their payload, and what is done with it. */
 export interface Task<Payload> {
-  /** Throws for what nobody here enqueued. */
+  /** Throws for a payload that this code did not enqueue. */
   readonly parse: (payload: unknown) => Payload;
-  /** A job that throws is tried again later; one whose process dies is done again. So all of it must bear repetition. */
+  /** A job that throws is tried again later, and one whose process dies runs again, so all of it must bear repetition. */
   readonly run: (payload: Payload, context: TaskContext) => Promise<void>;
 }
 
 export interface TaskContext {
   readonly log: Logger;
-  /** 1 the first time. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
-  /** Aborts when the process stops and has waited for long enough. */
+  /** Aborts when the process stops and has waited long enough. */
   readonly signal: AbortSignal;
 }
 
-/** Does one task at fixed times, once for all processes together. */
+/** A task at fixed times, once for all processes together. */
 export interface Schedule {
   readonly task: string;
   /** A crontab's five fields, in UTC: `17 3 * * *`. */
@@ -30,11 +30,11 @@ export interface JobOptions {
   /** At most one job has this key. */
   readonly key?: string;
   /**
-   * What becomes of a second job with a key. `latest` (the default): of what waits, the newer one is done; what runs
-   * already is done again afterwards. `first`: nothing, whatever became of the first, as long as it is not done.
+   * Decides about a second job with the same key. `latest` (the default): it replaces a job that waits, and runs after one
+   * that runs already. `first`: it is dropped as long as the first one is not done.
    */
   readonly keep?: 'latest' | 'first';
-  /** How often it is tried, at growing intervals, until only `retryJob` starts it again. */
+  /** The number of attempts, at growing intervals. After the last one only `retryJob` starts the job again. */
   readonly maxAttempts?: number;
   readonly runAt?: Date;
 }

@@ -13,7 +13,7 @@ import type { CatalogIds } from './catalog/catalog-ids.ts';
 import type { MeterReporter } from './overage/meter-reporter.ts';
 import { countedBy } from './overage/meter-sums.ts';
 import type { CustomerSync } from './sync/sync.ts';
-import type { StripeEvent } from './webhooks/events.ts';
+import type { StripeEvent } from './webhooks/stripe-event.entity.ts';
 import type { Inbox } from './webhooks/inbox.ts';
 import { snapshotEvent } from './webhooks/webhooks.ts';
 

@@ -4,14 +4,13 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Statements } from '../ledger/statements.ts';
 import type { Transfers } from '../credits/transfers.ts';
 import type { Database } from '../db/database.ts';
+import type { Rows } from '../db/rows.ts';
 import type { Exclusive } from '../db/advisory-lock.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Log } from '../kernel/log.ts';
 import type { InvoiceCredits } from '../subscriptions/invoice-credits.ts';
 import type { MeterReports } from '../subscriptions/meter-reports.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
-import { PendingPayments } from '../subscriptions/pending-payments.ts';
-import { UnpaidBases } from '../subscriptions/unpaid-bases.ts';
 import { BasePayments } from './sync/base-payments.ts';
 import { CatalogIds } from './catalog/catalog-ids.ts';
 import { Checkout } from './purchases/checkout.ts';
@@ -55,6 +54,7 @@ export interface StripeServices {
 interface Options {
   readonly settings: StripeSettings;
   readonly database: Database;
+  readonly rows: Rows;
   readonly exclusive: Exclusive;
   readonly jobs: Jobs;
   readonly subscriptions: Subscriptions;
@@ -70,13 +70,13 @@ interface Options {
 
 /** Composes the services. Stripe is first called when something needs it. */
 export function openStripe(options: Options): StripeServices {
-  const { settings, database, exclusive, jobs, subscriptions, transfers, clock, log } = options;
+  const { settings, database, rows, exclusive, jobs, subscriptions, transfers, clock, log } = options;
   const { invoiceCredits: credits, meterReports: reports } = options;
   const stripe = new StripeClient(settings, log);
   const events = new StripeEvents();
   const catalog = new CatalogIds(stripe);
-  const customers = new Customers({ stripe, database });
-  const inbox = new Inbox({ database, jobs, events, clock });
+  const customers = new Customers({ stripe, rows });
+  const inbox = new Inbox({ database, rows, jobs, events, clock });
   const invoices = new Invoices({ stripe, catalog, customers });
   const sync = new CustomerSync({
     stripe,
@@ -85,7 +85,7 @@ export function openStripe(options: Options): StripeServices {
       subscriptions,
       transfers,
       credits,
-      unpaid: new UnpaidBases({ database }),
+      rows,
       history: options.history,
     }),
     clawbacks: new Clawbacks({ stripe, credits, transfers }),
@@ -93,7 +93,6 @@ export function openStripe(options: Options): StripeServices {
     exclusive,
     subscriptions,
     credits,
-    pendingPayments: new PendingPayments({ database }),
     onSynced: (customerId) => invoices.forget(customerId),
     log,
   });

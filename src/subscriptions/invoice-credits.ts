@@ -4,10 +4,10 @@ import type { Database } from '../db/database.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { systemKey } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { unlessRejected } from '../ledger/outcome.ts';
 import { nameOfBase } from '../ledger/rules/period-close.ts';
 import type { Statements } from '../ledger/statements.ts';
 import { newId } from '../ledger/store/new-id.ts';
-import { unlessRejected } from '../ledger/outcome.ts';
 import { BY_ITSELF } from './by-itself.ts';
 
 /** Credits that an invoice's line paid for, other than a period's base credits (rule 26). */

@@ -1,4 +1,4 @@
-/** Overage on its way to the meter: frozen by the ledger, delivered by whoever knows the provider (rule 28). */
+/** Reports of overage: frozen by the ledger, and delivered to the payment provider by others (rule 28). */
 import { v7 as uuidv7 } from 'uuid';
 import type { Ledger } from '../ledger/ledger.ts';
 import { unlessRejected } from '../ledger/outcome.ts';
@@ -27,8 +27,8 @@ export class MeterReports {
   }
 
   /**
-   * Accounts with overage that no report has yet, and none of whose reports of the period waits: what is used while the
-   * provider is away makes one report, and not one every few seconds. In the order of their ids; found without locks.
+   * Accounts with unreported overage, in the order of their ids, found without locks. Accounts with a waiting report of the
+   * same period are left out, so that use while the provider is away makes one report, and not one every few seconds.
    */
   async unreported({ after, limit }: { readonly after: string | null; readonly limit: number }): Promise<string[]> {
     const { rows } = await this.#database.query<{ billing_entity_id: string }>(
@@ -44,8 +44,8 @@ export class MeterReports {
   }
 
   /**
-   * Freezes what an account has not reported yet; null: there was nothing. Turns and ended subscriptions freeze theirs by
-   * themselves, so that `undelivered` has more than what this gives.
+   * Freezes an account's unreported overage into a report; null: there was none. The end of a period or subscription freezes
+   * its overage by itself, so `undelivered` has more reports than this makes.
    */
   async freeze(billingEntityId: string): Promise<MeterReport | null> {
     const command = { billingEntityId, actor: 'system', idempotency: null, reportId: uuidv7() } as const;
@@ -53,7 +53,7 @@ export class MeterReports {
     return outcome.reports[0] ?? null;
   }
 
-  /** Reports that are neither SENT nor BILLED, oldest first, whosever they are. */
+  /** Reports of all accounts that are neither SENT nor BILLED, oldest first. */
   async undelivered({
     after,
     limit,
@@ -70,7 +70,7 @@ export class MeterReports {
     return rows.map(toReport);
   }
 
-  /** Those of one account, in the order in which they were frozen. */
+  /** One account's reports that are neither SENT nor BILLED, in the order in which they were frozen. */
   async undeliveredOf(billingEntityId: string): Promise<DeliveredReport[]> {
     const { rows } = await this.#database.query<ReportRow>(
       `select ${REPORT_COLUMNS} from meter_report m
@@ -80,7 +80,7 @@ export class MeterReports {
     return rows.map(toReport);
   }
 
-  /** Accounts and their periods that have reports made since then, a page at a time. Reads all there is, for what happens seldom. */
+  /** Periods of accounts with reports made since then, a page at a time. It reads the whole table, once a day. */
   async periods({
     since,
     after,
@@ -99,7 +99,7 @@ export class MeterReports {
     return rows.map(({ billing_entity_id: billingEntityId, start, end }) => ({ billingEntityId, start, end }));
   }
 
-  /** How many are neither SENT nor BILLED, and how many of these were refused. */
+  /** The number of reports that are neither SENT nor BILLED, and how many of them were refused. */
   async counts(): Promise<{ undelivered: number; failed: number }> {
     const { rows } = await this.#database.query<{ undelivered: number; failed: number }>(
       `select count(*)::int as undelivered, (count(*) filter (where state = 'FAILED'))::int as failed
@@ -109,8 +109,9 @@ export class MeterReports {
   }
 
   /**
-   * What the meter should have of an account that is stamped within [from, to): what it took for certain, what of it was
-   * sent after `lately` and may not be counted yet, and what it may have or not.
+   * Credits that an account reported with a stamp within [from, to).
+   * @returns `sent`: the meter took them; `lately`: the part of them sent after `lately`, which may not be counted yet;
+   *   `unknown`: the meter may have them or not
    */
   async sums(
     billingEntityId: string,
@@ -126,7 +127,7 @@ export class MeterReports {
     return rows[0] ?? { sent: 0n, lately: 0n, unknown: 0n };
   }
 
-  /** By their ids alone, wherever they are: reads all there is, for what happens seldom. */
+  /** Reports by their ids alone, of any account. It reads the whole table, which happens seldom. */
   async byIds(ids: readonly string[]): Promise<DeliveredReport[]> {
     const { rows } = await this.#database.query<ReportRow>(
       `select ${REPORT_COLUMNS} from meter_report m where m.id = any($1::uuid[])`,
@@ -135,7 +136,7 @@ export class MeterReports {
     return rows.map(toReport);
   }
 
-  /** All of a subscription, in the order in which they were frozen: reads all there is, for what happens seldom. */
+  /** A subscription's reports, in the order in which they were frozen. It reads the whole table, which happens seldom. */
   async ofSubscription(subscriptionId: string): Promise<DeliveredReport[]> {
     const { rows } = await this.#database.query<ReportRow>(
       `select ${REPORT_COLUMNS} from meter_report m where m.subscription_id = $1 order by m.created_at, m.id`,
@@ -144,7 +145,7 @@ export class MeterReports {
     return rows.map(toReport);
   }
 
-  /** Credits of a report's own period that were billed by items of their own. */
+  /** Credits of the report's period that were billed by invoice items. */
   async billed({ billingEntityId, subscriptionId, period }: MeterReport): Promise<bigint> {
     const { rows } = await this.#database.query<{ credits: bigint }>(
       `select coalesce(sum(credits), 0)::bigint as credits from meter_report
@@ -154,7 +155,7 @@ export class MeterReports {
     return rows[0]?.credits ?? 0n;
   }
 
-  /** Subscriptions that accounts have no more, with reports made since then that the meter took. Reads all there is, once a day. */
+  /** Subscriptions that accounts have left, with reports made since then that the meter took. It reads the whole table, once a day. */
   async endedSince(since: Date): Promise<string[]> {
     const { rows } = await this.#database.query<{ subscription_id: string }>(
       `select distinct m.subscription_id from meter_report m
@@ -166,7 +167,7 @@ export class MeterReports {
     return rows.map((row) => row.subscription_id);
   }
 
-  /** Whether the account has the report's subscription no more. */
+  /** True if the account has left the report's subscription. */
   async hasEnded({ billingEntityId, subscriptionId }: MeterReport): Promise<boolean> {
     const { rowCount } = await this.#database.query(
       `select from credit_account where billing_entity_id = $1 and subscription ->> 'id' = $2`,
@@ -175,7 +176,7 @@ export class MeterReports {
     return rowCount === 0;
   }
 
-  /** null: there is none. */
+  /** The report; null: there is none. */
   async byId({ billingEntityId, id }: Pick<MeterReport, 'billingEntityId' | 'id'>): Promise<DeliveredReport | null> {
     const { rows } = await this.#database.query<ReportRow>(
       `select ${REPORT_COLUMNS} from meter_report m where m.billing_entity_id = $1 and m.id = $2`,

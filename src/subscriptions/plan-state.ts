@@ -9,6 +9,7 @@ import {
   type SubscriptionStatus,
 } from '../ledger/rules/subscription.ts';
 import { FREE_TRIAL, PLAN_BY_CODE, type PlanTerms } from '../plans/plans.ts';
+import type { PendingPayment as PendingPaymentEntity } from './pending-payment.entity.ts';
 
 /** An entity's plan and its terms. */
 export interface PlanState {
@@ -27,7 +28,7 @@ export interface Subscription {
   readonly quantity: number;
   readonly status: SubscriptionStatus;
   readonly currentPeriodStart: Date;
-  /** null: the subscription has not begun. */
+  /** null: the subscription has not started. */
   readonly currentPeriodEnd: Date | null;
   readonly cancelAtPeriodEnd: boolean;
   /** null: the plan stays. */
@@ -39,13 +40,8 @@ export interface Subscription {
 }
 
 /** A change of the subscription that takes effect once the payer has paid. */
-export interface PendingPayment {
+export interface PendingPayment extends Readonly<Pick<PendingPaymentEntity, 'quantity' | 'hostedUrl' | 'expiresAt'>> {
   readonly plan: PlanTerms;
-  readonly quantity: number;
-  /** The provider's page where it is paid. */
-  readonly hostedUrl: string;
-  /** null: the provider waits without an end. */
-  readonly expiresAt: Date | null;
 }
 
 /** @param now the account's time, which never runs back */

@@ -1,19 +1,22 @@
 import { actorOf } from '../billing-entities/access.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Database } from '../db/database.ts';
+import type { Rows } from '../db/rows.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import type { Accounts } from '../ledger/accounts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { accountTime, MAX_CREDITS, type OveragePolicy } from '../ledger/rules/account.ts';
+import { unlessRejected } from '../ledger/outcome.ts';
+import { type AccountState, accountTime, MAX_CREDITS, type OveragePolicy } from '../ledger/rules/account.ts';
 import type { SubscriptionCommand } from '../ledger/rules/commands.ts';
 import type { Period } from '../ledger/rules/periods.ts';
 import type { SubscriptionState } from '../ledger/rules/subscription.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/rows.ts';
-import { PLAN_BY_CODE, type PlanCode } from '../plans/plans.ts';
-import { type PendingPayment, type PlanState, toPlanState } from './plan-state.ts';
-import { unlessRejected } from '../ledger/outcome.ts';
+import { PLAN_BY_CODE } from '../plans/plans.ts';
 import { BY_ITSELF } from './by-itself.ts';
+import type { PendingPayment as PendingPaymentEntity } from './pending-payment.entity.ts';
+import { deletePendingPayment, findPendingPayments, notePendingPayment } from './pending-payment.repository.ts';
+import { type PendingPayment, type PlanState, toPlanState } from './plan-state.ts';
 
 /** An account's subscription and period, as the ledger has them. */
 export interface Followed {
@@ -24,6 +27,7 @@ export interface Followed {
 
 interface Options {
   readonly database: Database;
+  readonly rows: Rows;
   readonly ledger: Ledger;
   readonly accounts: Accounts;
   readonly clock: Clock;
@@ -47,10 +51,12 @@ export class Subscriptions {
   /** The plans of those of these entities that have an account. */
   async byIds(ids: readonly string[]): Promise<Map<string, PlanState>> {
     const now = this.#options.clock.now();
+    const accounts = (await this.#current(ids, now)).map(toAccountState);
+    const pending = await this.#pendingPayments(accounts, now);
     return new Map(
-      (await this.#current(ids, now)).map((row) => {
-        const account = toAccountState(row);
-        return [row.billing_entity_id, toPlanState(account, accountTime(account, now), pendingPaymentOf(row, now))];
+      accounts.map((account) => {
+        const { billingEntityId } = account;
+        return [billingEntityId, toPlanState(account, accountTime(account, now), pending.get(billingEntityId) ?? null)];
       }),
     );
   }
@@ -105,6 +111,23 @@ export class Subscriptions {
     return outcome.kind === 'committed' ? outcome.subscription : null;
   }
 
+  /** Notes the change that waits for the payer; null: none does. It is shown to callers and decides nothing. */
+  async notePending(billingEntityId: string, pending: PendingPayment | null): Promise<void> {
+    await this.#options.rows.transaction(({ em }) =>
+      pending === null
+        ? deletePendingPayment(em, billingEntityId)
+        : notePendingPayment(em, { ...pending, billingEntityId, plan: pending.plan.code }),
+    );
+  }
+
+  /** Changes that wait, by entity. Only a subscription can have one. */
+  async #pendingPayments(accounts: readonly AccountState[], now: Date): Promise<Map<string, PendingPayment | null>> {
+    const ids = accounts.filter(({ subscription }) => subscription !== null).map((account) => account.billingEntityId);
+    if (ids.length === 0) return new Map();
+    const found = await this.#options.rows.read((em) => findPendingPayments(em, ids));
+    return new Map(found.map((row) => [row.billingEntityId, toPendingPayment(row, now)]));
+  }
+
   /** Rows of accounts, after the scheduled events whose time has come were applied. */
   async #current(ids: readonly string[], now: Date): Promise<PlanRow[]> {
     const rows = await this.#read(ids);
@@ -119,11 +142,8 @@ export class Subscriptions {
   async #read(ids: readonly string[]): Promise<PlanRow[]> {
     const { rows } = await this.#options.database.query<PlanRow>({
       name: 'plans-of-accounts',
-      text: `select ${ACCOUNT_COLUMNS}, a.due_at as next_event_at, p.plan as pending_plan,
-          p.quantity as pending_quantity, p.hosted_url as pending_url, p.expires_at as pending_expires_at
-        from credit_account a left join pending_payment p
-          on p.billing_entity_id = a.billing_entity_id and p.billing_entity_id = any($1::uuid[])
-        where a.billing_entity_id = any($1::uuid[])`,
+      text: `select ${ACCOUNT_COLUMNS}, a.due_at as next_event_at
+        from credit_account a where a.billing_entity_id = any($1::uuid[])`,
       values: [ids],
     });
     return rows;
@@ -132,15 +152,13 @@ export class Subscriptions {
 
 interface PlanRow extends AccountRow {
   next_event_at: Date | null;
-  pending_plan: PlanCode | null;
-  pending_quantity: number;
-  pending_url: string;
-  pending_expires_at: Date | null;
 }
 
 /** The change that waits for the payer, until its time is over. */
-function pendingPaymentOf(row: PlanRow, now: Date): PendingPayment | null {
-  const { pending_plan: plan, pending_quantity: quantity, pending_url: hostedUrl, pending_expires_at: expiresAt } = row;
-  if (plan === null || (expiresAt !== null && expiresAt <= now)) return null;
+function toPendingPayment(
+  { plan, quantity, hostedUrl, expiresAt }: PendingPaymentEntity,
+  now: Date,
+): PendingPayment | null {
+  if (expiresAt !== null && expiresAt <= now) return null;
   return { plan: PLAN_BY_CODE[plan], quantity, hostedUrl, expiresAt };
 }

@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** Base credits whose period nobody paid: they are taken back, and given again when somebody does (rule 25). */
+/** Base credits whose period nobody has paid for. They are clawed back, and reinstated when somebody pays (rule 25). */
 export const UnpaidBaseRow = defineEntity({
   name: 'UnpaidBase',
   tableName: 'unpaid_base',

@@ -106,8 +106,8 @@ it('a row that is locked by the EntityManager is locked for whole SQL of others'
 });
 
 it('is on disk before it is answered, whatever the server’s default', async () => {
-  const told = await rows.transaction(async ({ client }) => (await client.query('show synchronous_commit')).rows);
-  expect(told).toEqual([{ synchronous_commit: 'on' }]);
+  const told = await rows.transaction(({ client }) => client.query('show synchronous_commit'));
+  expect(told.rows).toEqual([{ synchronous_commit: 'on' }]);
 });
 
 it('runs again on a new EntityManager when its connection is cut midway, and is done once', async () => {
@@ -149,4 +149,11 @@ it('every value comes back as it went in: instants, amounts, bytes, text that lo
   const where = { billingEntityId: key.billingEntityId, id: key.id };
   await rows.transaction(({ em }) => em.insert(ApiKeyRow, key));
   expect({ ...(await rows.read((em) => em.findOne(ApiKeyRow, where))) }).toEqual(key);
+});
+
+it('rows are counted as numbers', async () => {
+  const people = [person(), person()];
+  await rows.transaction(({ em }) => em.insertMany(BillingEntityRow, people));
+  const billingEntityId = { $in: people.map((each) => each.billingEntityId) };
+  expect(await rows.read((em) => em.count(BillingEntityRow, { billingEntityId }))).toBe(2);
 });

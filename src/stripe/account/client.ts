@@ -59,7 +59,7 @@ type PageOf<T> = (sdk: Stripe, page: Page) => Promise<Stripe.ApiList<T>>;
 export class StripeClient {
   readonly #sdk: Stripe;
   readonly #log: Log;
-  /** Whether the key is a live one, and not a test key. */
+  /** True for a live key, false for a test key. */
   readonly livemode: boolean;
 
   constructor({ secretKey, apiBase }: StripeAddress, log: Log) {
@@ -148,12 +148,12 @@ export async function orMissing<T>(answer: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Whether Stripe says that it has no such object. */
+/** True if Stripe says that it has no such object. */
 export function isMissing(error: unknown): boolean {
   return error instanceof StripeRejection && error.code === 'resource_missing';
 }
 
-/** Whether Stripe did not answer as it should. It is then unknown whether it carried the call out. */
+/** True if Stripe did not answer as it should. It is then unknown whether it carried the call out. */
 export function isAway(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'PAYMENT_PROVIDER_ERROR';
 }
@@ -181,7 +181,7 @@ class UnexpectedAnswer extends Error {
   override readonly name = 'UnexpectedAnswer';
 }
 
-/** Whether Stripe is away, busy, or does not let us in, as opposed to an answer that says no. */
+/** True if Stripe is away, busy, or does not let us in; false for an answer that says no. */
 function isFailureOfStripe(error: unknown): boolean {
   if (error instanceof UnexpectedAnswer) return true;
   if (!(error instanceof Stripe.errors.StripeError)) return false;

@@ -1,6 +1,15 @@
 /** The customers that billing entities are at Stripe: one each, made before anything is bought. */
-import type { Database } from '../../db/database.ts';
+import type { Rows } from '../../db/rows.ts';
 import { orMissing, type StripeClient } from './client.ts';
+import type { StripeCustomer } from './stripe-customer.entity.ts';
+import {
+  deleteCustomer,
+  findCustomer,
+  findCustomers,
+  findOwner,
+  isEntity,
+  noteCustomer,
+} from './stripe-customer.repository.ts';
 
 /** A billing entity that pays. */
 export interface Payer {
@@ -11,10 +20,9 @@ export interface Payer {
 
 interface Options {
   readonly stripe: StripeClient;
-  readonly database: Database;
+  readonly rows: Rows;
 }
 
-const NAMESPACE = 'STRIPE_CUSTOMER';
 const PAGE = 500;
 /** The metadata key of a customer that names its billing entity, so that it is found again if our own row was lost. */
 const ENTITY_MARK = 'billing_entity_id';
@@ -28,26 +36,21 @@ export class Customers {
   }
 
   /** The entity's customer; null: none was made yet. */
-  async of(billingEntityId: string): Promise<string | null> {
-    const { rows } = await this.#options.database.query<{ customer_id: string }>({
-      name: 'stripe-customer-of',
-      text: 'select customer_id from stripe_customer where billing_entity_id = $1',
-      values: [billingEntityId],
-    });
-    return rows[0]?.customer_id ?? null;
+  of(billingEntityId: string): Promise<string | null> {
+    return this.#options.rows.read((em) => findCustomer(em, billingEntityId));
   }
 
   /** All customers, in the order of their entities' ids. They are read a page at a time. */
-  async *all(): AsyncGenerator<{ billingEntityId: string; customerId: string }, void, undefined> {
-    for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
-      const { rows } = await this.#options.database.query<{ billing_entity_id: string; customer_id: string }>(
-        `select billing_entity_id, customer_id from stripe_customer
-         where billing_entity_id > $1 order by billing_entity_id limit $2`,
-        [after, PAGE],
+  async *all(): AsyncGenerator<StripeCustomer, void, undefined> {
+    for (let after: string | null = null; ;) {
+      const from: string | null = after;
+      const page: StripeCustomer[] = await this.#options.rows.read((em) =>
+        findCustomers(em, { after: from, limit: PAGE }),
       );
-      for (const row of rows) yield { billingEntityId: row.billing_entity_id, customerId: row.customer_id };
-      if (rows.length < PAGE) return;
-      after = (rows.at(-1) as { billing_entity_id: string }).billing_entity_id;
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) return;
+      after = last.billingEntityId;
     }
   }
 
@@ -74,7 +77,7 @@ export class Customers {
     }
   }
 
-  /** Whether somebody deleted the customer at Stripe. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  /** Asks Stripe whether somebody deleted the customer. @throws Refusal PAYMENT_PROVIDER_ERROR */
   async isDeleted(customerId: string): Promise<boolean> {
     const { stripe } = this.#options;
     const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId)));
@@ -86,20 +89,14 @@ export class Customers {
    * customer. The directory keeps the old one, because its money may still go back.
    */
   async forget(customerId: string): Promise<void> {
-    await this.#options.database.query(
-      'delete from stripe_customer where customer_id = $1 and billing_entity_id = $2',
-      [customerId, await this.ownerOf(customerId)],
-    );
+    const billingEntityId = await this.ownerOf(customerId);
+    if (billingEntityId === null) return;
+    await this.#options.rows.transaction(({ em }) => deleteCustomer(em, { billingEntityId, customerId }));
   }
 
   /** The entity whose customer it is, or was; null: there is none here. */
-  async ownerOf(customerId: string): Promise<string | null> {
-    const { rows } = await this.#options.database.query<{ billing_entity_id: string }>({
-      name: 'stripe-customer-find',
-      text: 'select billing_entity_id from entity_key where namespace = $1 and key = $2',
-      values: [NAMESPACE, customerId],
-    });
-    return rows[0]?.billing_entity_id ?? null;
+  ownerOf(customerId: string): Promise<string | null> {
+    return this.#options.rows.read((em) => findOwner(em, customerId));
   }
 
   /**
@@ -114,10 +111,7 @@ export class Customers {
     const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId)));
     const entityId = customer === null || customer.deleted === true ? undefined : customer.metadata[ENTITY_MARK];
     if (entityId === undefined || !UUID.test(entityId)) return null;
-    const { rows } = await this.#options.database.query('select from billing_entity where billing_entity_id = $1', [
-      entityId,
-    ]);
-    if (rows.length === 0) return null;
+    if (!(await this.#options.rows.read((em) => isEntity(em, entityId)))) return null;
     return (await this.#note(entityId, customerId)) === customerId ? entityId : null;
   }
 
@@ -127,20 +121,7 @@ export class Customers {
     return (await orMissing(stripe.call('customer', (sdk) => sdk.customers.update(customerId, { name })))) !== null;
   }
 
-  /** Notes the entity's customer. The first one that is noted stays, and only that one leads back to the entity. */
-  async #note(billingEntityId: string, customerId: string): Promise<string> {
-    const { database } = this.#options;
-    await database.query(
-      `insert into stripe_customer (billing_entity_id, customer_id) values ($1, $2)
-       on conflict (billing_entity_id) do nothing`,
-      [billingEntityId, customerId],
-    );
-    const noted = (await this.of(billingEntityId)) as string;
-    await database.query(
-      `insert into entity_key (namespace, key, billing_entity_id) values ($1, $2, $3)
-       on conflict (namespace, key) do nothing`,
-      [NAMESPACE, noted, billingEntityId],
-    );
-    return noted;
+  #note(billingEntityId: string, customerId: string): Promise<string> {
+    return this.#options.rows.transaction(({ em }) => noteCustomer(em, { billingEntityId, customerId }));
   }
 }

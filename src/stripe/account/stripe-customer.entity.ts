@@ -1,4 +1,4 @@
-import { defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 
 /** The customer that an entity is at Stripe. The directory leads from the customer to the entity (`STRIPE_CUSTOMER`). */
 export const StripeCustomerRow = defineEntity({
@@ -9,3 +9,5 @@ export const StripeCustomerRow = defineEntity({
     customerId: p.text(),
   },
 });
+
+export type StripeCustomer = InferEntity<typeof StripeCustomerRow>;

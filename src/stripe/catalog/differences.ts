@@ -9,7 +9,7 @@ export class Differences {
     this.#repair = repair;
   }
 
-  /** One line for each thing that differs, or that was changed. */
+  /** Lines, one for each thing that differs or was changed. */
   get lines(): readonly string[] {
     return this.#lines;
   }

@@ -83,7 +83,7 @@ function portalFeatures(
   };
 }
 
-/** Whether `actual` has all that `expected` has. Lists are compared as sets, because Stripe keeps no order of them. */
+/** True if `actual` has all that `expected` has. Lists are compared as sets, because Stripe keeps no order of them. */
 function includes(actual: unknown, expected: unknown): boolean {
   if (Array.isArray(expected)) {
     return (

@@ -23,7 +23,7 @@ export interface Catalog {
 /** `catalog` is null while something is missing. */
 export interface Survey {
   readonly catalog: Catalog | null;
-  /** One line for each thing that differs, or that was changed. */
+  /** Lines, one for each thing that differs or was changed. */
   readonly differences: readonly string[];
 }
 

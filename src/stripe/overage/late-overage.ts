@@ -11,7 +11,7 @@ import { CURRENCY, OVERAGE_CENTS } from '../catalog/offers.ts';
 /** Margin before an invoice is finalised: Stripe's clock may be ahead of ours, and the meter needs a moment to count. */
 const MARGIN_S = 60;
 
-/** How far back the meter takes reports: 35 days, less an hour for whatever is slow. */
+/** The meter takes reports 35 days back; an hour less leaves room for whatever is slow. */
 const METER_TAKES_S = 35 * 86_400 - 3_600;
 
 /**
@@ -39,7 +39,7 @@ export class LateOverage {
   }
 
   /**
-   * Whether the meter would take the report, but no invoice would bill it any more. Stripe is asked only where the period is
+   * Tells whether no invoice would bill the report any more, although the meter may take it. Stripe is asked only where the period is
    * over, or may be over without our having heard.
    * @param hasEnded whether the account does not have the report's subscription any more
    */

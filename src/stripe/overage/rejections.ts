@@ -13,7 +13,7 @@ interface Options {
 /** A report that Stripe rejected. */
 interface Rejection {
   readonly id: string;
-  /** How often it had been rejected before. */
+  /** The number of earlier rejections. */
   readonly times: number;
   readonly reason: string;
 }

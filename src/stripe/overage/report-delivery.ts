@@ -38,7 +38,7 @@ const LONGEST_REST_MS = 6 * 3_600_000;
 export class ReportDelivery {
   readonly #options: Options;
   readonly #late: LateOverage;
-  /** When this process tries a refused report again, by its id. */
+  /** The instant at which this process tries a refused report again, by the report's id. */
   readonly #restsUntil = new Map<string, Date>();
 
   constructor(options: Options) {
@@ -102,7 +102,7 @@ export class ReportDelivery {
         return [];
       }
       if (found !== 'absent') {
-        log.error({ report: report.id, found }, 'whether the meter has a report cannot be told: decide by hand');
+        log.error({ report: report.id, found }, 'it cannot be told whether the meter has a report: decide by hand');
         await this.#note(report, { state: 'FAILED', error: found });
         return [];
       }
@@ -197,7 +197,7 @@ export class ReportDelivery {
     });
   }
 
-  /** Whether a refused report is left alone for now: trying it at once would only make noise at Stripe, from every process. */
+  /** True while a refused report is left alone. Trying it at once would only make noise at Stripe, from every process. */
   #rests(report: DeliveredReport): boolean {
     const now = this.#options.clock.now();
     const restMs = Math.min(REST_MS * 2 ** timesRejected(report), LONGEST_REST_MS);
@@ -208,7 +208,7 @@ export class ReportDelivery {
     return false;
   }
 
-  /** Whether Stripe may have forgotten an identifier that was sent at the report's creation. */
+  /** True if Stripe may have forgotten an identifier that was sent at the report's creation. */
   #isForgotten({ createdAt }: DeliveredReport): boolean {
     return this.#options.clock.now().getTime() - createdAt.getTime() > REMEMBERED_MS;
   }

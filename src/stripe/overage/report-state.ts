@@ -6,7 +6,7 @@ export const UNDECIDED = 'undecided: ';
 /** The error of a report that the meter has, and that an item of its own billed, because no invoice of the meter's was to come. */
 export const BILLED_APART = 'billed apart';
 
-/** Whether Stripe may have the report without our knowing. */
+/** True if Stripe may have the report without our knowing. */
 export function isUnknown({ state, attempts, error }: DeliveredReport): boolean {
   return attempts > 0 && (state === 'PENDING' || (error ?? '').includes(UNDECIDED));
 }
@@ -15,7 +15,7 @@ export function isBilledApart({ error }: DeliveredReport): boolean {
   return (error ?? '').includes(BILLED_APART);
 }
 
-/** How often Stripe rejected the report after it had taken it. */
+/** The number of times that Stripe rejected the report after it had taken it. */
 export function timesRejected({ error }: DeliveredReport): number {
   return Number(/^rejected (\d+): /.exec(error ?? '')?.[1] ?? 0);
 }
@@ -34,7 +34,7 @@ export function identifierOf(report: DeliveredReport): string {
   return times === 0 ? report.id : `${report.id}/${times}`;
 }
 
-/** Whether a report is of the same period as another one, and was never tried. */
+/** True for a report that was never tried and is of the same period as another one. */
 export function isUntriedOfPeriod(report: DeliveredReport, { subscriptionId, period }: DeliveredReport): boolean {
   const isSame = report.subscriptionId === subscriptionId && report.period.start.getTime() === period.start.getTime();
   return isSame && report.attempts === 0 && report.state === 'PENDING';

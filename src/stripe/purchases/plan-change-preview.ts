@@ -3,7 +3,7 @@ import { instantOf } from '../account/values.ts';
 import { prorationsOf } from '../sync/paid-lines.ts';
 import { checkPaid, checkRunning, directionOf, type Subscribed, type Target } from './subscribed.ts';
 
-/** What a change of plan or units would come to. */
+/** The effect that a change of plan or units would have. */
 export interface PlanChangePreview {
   readonly timing: 'NOW' | 'WHEN_PAID' | 'PERIOD_END';
   readonly effectiveAt: Date;

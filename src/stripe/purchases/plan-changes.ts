@@ -55,7 +55,7 @@ export class PlanChanges {
   }
 
   /**
-   * What `change` would do now.
+   * Previews `change`.
    * @throws Refusal BAD_USER_INPUT; CONFLICT while an invoice is open; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async preview(billingEntityId: string, change: PlanChange): Promise<PlanChangePreview> {

@@ -118,7 +118,7 @@ export class SubscriptionCalls {
     else await this.setEnding(subscribed, true);
   }
 
-  /** Whether the subscription ends with its period. */
+  /** Makes the subscription end with its period, or go on after it. */
   async setEnding({ subscription }: Subscribed, isEnding: boolean): Promise<void> {
     const ends = subscription.cancel_at_period_end || subscription.cancel_at !== null;
     if (ends === isEnding) return;
@@ -155,7 +155,8 @@ export class SubscriptionCalls {
       await this.#options.stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
     } catch (error) {
       // The payer's page knows nothing of our lock.
-      if (error instanceof StripeRejection) throw new Refusal('CONFLICT', 'the change that waited no longer does');
+      if (error instanceof StripeRejection)
+        throw new Refusal('CONFLICT', 'the pending change has just been paid: look at the subscription again');
       throw error;
     }
   }

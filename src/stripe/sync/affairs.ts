@@ -63,7 +63,7 @@ function hasEnded({ status }: Stripe.Subscription): boolean {
   return status === 'canceled' || status === 'incomplete_expired';
 }
 
-/** Whether the subscription is undone because it was the second one: what was paid for it is given back. */
+/** True for a second subscription that is undone. Money that was paid for it is given back. */
 export function isDouble({ metadata }: Stripe.Subscription): boolean {
   return metadata[DOUBLE_MARK] !== undefined;
 }

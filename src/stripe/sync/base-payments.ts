@@ -4,6 +4,7 @@
  * a payment must not undo a clawback for another reason, and any process can go on from the note after a crash.
  */
 import type { Stripe } from 'stripe';
+import type { Rows } from '../../db/rows.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
 import type { Statements } from '../../ledger/statements.ts';
 import { monthFrom } from '../../ledger/rules/periods.ts';
@@ -11,7 +12,7 @@ import type { SubscriptionState } from '../../ledger/rules/subscription.ts';
 import type { Transfers } from '../../credits/transfers.ts';
 import { baseGrantOf, type InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
 import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
-import type { UnpaidBases } from '../../subscriptions/unpaid-bases.ts';
+import { deleteUnpaidBase, findUnpaidBases, noteUnpaidBases } from '../../subscriptions/unpaid-base.repository.ts';
 import { instantOf } from '../account/values.ts';
 import { type Affairs, periodStartOf } from './affairs.ts';
 import { type BaseLine, failedBasesOf, lateBasesOf, type PaidBase, paidBasesOf, paidSince } from './paid-lines.ts';
@@ -19,7 +20,7 @@ import { type BaseLine, failedBasesOf, lateBasesOf, type PaidBase, paidBasesOf, 
 interface Options {
   readonly subscriptions: Pick<Subscriptions, 'followed'>;
   readonly credits: Pick<InvoiceCredits, 'uncredited' | 'credit' | 'reinstate'>;
-  readonly unpaid: UnpaidBases;
+  readonly rows: Rows;
   readonly transfers: Pick<Transfers, 'clawBack'>;
   readonly history: Pick<Statements, 'grantsByIds'>;
 }
@@ -50,23 +51,24 @@ export class BasePayments {
     if (former !== null && gone !== undefined) left.push(...basesUntil(billingEntityId, former, gone));
     const paid = paymentsByGrant(billingEntityId, invoices);
     const granted = await this.#grants(billingEntityId, left);
-    await this.#options.unpaid.note(
-      billingEntityId,
-      granted.map(({ id }) => id).filter((id) => !paid.has(id)),
-    );
+    const unpaid = granted.map(({ id }) => id).filter((id) => !paid.has(id));
+    if (unpaid.length === 0) return;
+    await this.#options.rows.transaction(({ em }) => noteUnpaidBases(em, billingEntityId, unpaid));
   }
 
   /** Makes base credits follow their payment, after the account has followed its subscription. Repeating it changes nothing. */
   async settle(billingEntityId: string, affairs: Affairs): Promise<void> {
-    const { subscriptions, credits, unpaid } = this.#options;
+    const { subscriptions, credits, rows } = this.#options;
     const followed = await subscriptions.followed(billingEntityId);
     if (followed === null) return;
     const { subscription } = followed;
     const paid = paymentsByGrant(billingEntityId, affairs.invoices);
     const running = subscription && runningBaseOf(subscription);
     const isInArrears = subscription?.paymentStanding === 'PAST_DUE' || subscription?.paymentStanding === 'UNPAID';
-    if (running !== null && isInArrears && !paid.has(running)) await unpaid.note(billingEntityId, [running]);
-    const noted = await unpaid.of(billingEntityId);
+    if (running !== null && isInArrears && !paid.has(running)) {
+      await rows.transaction(({ em }) => noteUnpaidBases(em, billingEntityId, [running]));
+    }
+    const noted = await rows.read((em) => findUnpaidBases(em, billingEntityId));
     const concerned = running === null || noted.includes(running) ? noted : [...noted, running];
     for (const grant of await this.#grants(billingEntityId, concerned)) {
       const payment = paid.get(grant.id);
@@ -80,7 +82,7 @@ export class BasePayments {
       }
       await this.#settleUnits({ ...grant, clawed: isNoted ? 0n : grant.clawed }, payment);
       // The note goes last: after a crash before this line, everything is done again.
-      if (isNoted) await unpaid.forget(billingEntityId, grant.id);
+      if (isNoted) await rows.transaction(({ em }) => deleteUnpaidBase(em, billingEntityId, grant.id));
     }
     await this.#creditLate(billingEntityId, { since: paidSince(followed, affairs), affairs });
   }
@@ -136,7 +138,7 @@ export class BasePayments {
     }
   }
 
-  /** Those of the grants that exist. */
+  /** The grants that exist among these ids. */
   async #grants(billingEntityId: string, ids: readonly string[]): Promise<Grant[]> {
     if (ids.length === 0) return [];
     const found = await this.#options.history.grantsByIds(ids.map((id) => ({ billingEntityId, id })));
@@ -165,7 +167,7 @@ function basesUntil(
   return starts.map((start) => baseGrantOf(billingEntityId, { subscriptionId, periodStart: start }));
 }
 
-/** Whether the period is not over. The subscription's payment standing then tells whether it is unpaid. */
+/** True while the period runs. The subscription's payment standing then tells whether it is unpaid. */
 function isRunning({ subscriptionId, periodStart }: BaseLine, kept: Stripe.Subscription | null): boolean {
   const start = kept && periodStartOf(kept);
   return start !== null && subscriptionId === kept?.id && periodStart >= start;

@@ -12,7 +12,7 @@ interface Options {
   readonly transfers: Pick<Transfers, 'clawBack'>;
 }
 
-/** How much of an invoice was paid, and how much of that went back, in cents. */
+/** An invoice's money in cents: the part that was paid, and the part of it that went back. */
 interface Money {
   readonly paid: number;
   readonly gone: number;
@@ -20,7 +20,7 @@ interface Money {
   readonly cameBack: boolean;
 }
 
-/** Whether money of the charge went back, or may have gone back and come again. */
+/** True if money of the charge went back, or may have gone back and come again. */
 export function isTouched({ amount_refunded: refunded, disputed }: Stripe.Charge): boolean {
   return refunded > 0 || disputed;
 }

@@ -11,14 +11,15 @@ import type { PendingPayment } from '../../subscriptions/plan-state.ts';
 import { idOf, instantOf } from '../account/values.ts';
 import { type PlanItem, planItemOf, subscriptionOf } from './affairs.ts';
 
-/** How long use goes on after a payment failed. */
+/** Grace: use goes on for this long after a payment failed. */
 const GRACE_MS = 7 * 86_400_000;
-/** How long Stripe waits for a first payment. */
+/** Stripe waits for this long for a first payment. */
 const FIRST_PAYMENT_MS = 23 * 3_600_000;
 
 /**
  * The subscription as the account is to follow it.
- * @param facts.former the subscription as the account has it now: its standing stays where Stripe has a status that is not known here
+ * @param facts.former the subscription as the account has it now. Its payment standing stays where Stripe has a status that
+ *   is not known here
  */
 export function providerSubscriptionOf(
   subscription: Stripe.Subscription,

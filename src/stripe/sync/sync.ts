@@ -6,7 +6,6 @@ import type { Stripe } from 'stripe';
 import type { Exclusive, Lock } from '../../db/advisory-lock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
-import type { PendingPayments } from '../../subscriptions/pending-payments.ts';
 import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
 import { tryAll } from '../../kernel/try-all.ts';
 import type { BasePayments } from './base-payments.ts';
@@ -26,15 +25,14 @@ interface Options {
   readonly clawbacks: Clawbacks;
   readonly doubles: Doubles;
   readonly exclusive: Exclusive;
-  readonly subscriptions: Pick<Subscriptions, 'follow' | 'followed'>;
+  readonly subscriptions: Pick<Subscriptions, 'follow' | 'followed' | 'notePending'>;
   readonly credits: Pick<InvoiceCredits, 'credit' | 'uncredited'>;
-  readonly pendingPayments: Pick<PendingPayments, 'note'>;
   /** Called when something of a customer may have changed. */
   readonly onSynced: (customerId: string) => void;
   readonly log: Log;
 }
 
-/** What the account is to follow. */
+/** Stripe's state that the account is to follow. */
 interface Following {
   /** The subscription that counts; null: there is none. */
   readonly kept: Stripe.Subscription | null;
@@ -102,7 +100,9 @@ export class CustomerSync {
   async answerHeld(customerId: string, lock: Lock): Promise<void> {
     const { log } = this.#options;
     await this.#syncHeld(customerId, lock, (undoing) =>
-      undoing.catch((error: unknown) => log.error({ err: error, customerId }, 'a second subscription is left')),
+      undoing.catch((error: unknown) =>
+        log.error({ err: error, customerId }, 'a second subscription could not be undone; the next event tries again'),
+      ),
     );
   }
 
@@ -172,7 +172,7 @@ export class CustomerSync {
   }
 
   async #follow(billingEntityId: string, { kept, schedule, affairs }: Following): Promise<void> {
-    const { subscriptions, pendingPayments, basePayments, log } = this.#options;
+    const { subscriptions, basePayments, log } = this.#options;
     const { invoices } = affairs;
     const former = (await subscriptions.followed(billingEntityId))?.subscription ?? null;
     if (kept !== null && paymentStandingOf(kept.status) === null) {
@@ -186,7 +186,7 @@ export class CustomerSync {
     const providerSubscription = kept && plan && providerSubscriptionOf(kept, { plan, schedule, invoices, former });
     const paidUnits = (kept && paidBaseOf(kept, invoices))?.units ?? 0;
     await subscriptions.follow(billingEntityId, { providerSubscription, paidUnits });
-    await pendingPayments.note(billingEntityId, kept && pendingPaymentOf(kept, invoices));
+    await subscriptions.notePending(billingEntityId, kept && pendingPaymentOf(kept, invoices));
     await basePayments.settle(billingEntityId, affairs);
   }
 

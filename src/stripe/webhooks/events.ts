@@ -1,17 +1,4 @@
-/** An event of Stripe's, as much of it as is kept. */
-export interface StripeEvent {
-  /** Stripe's own id. */
-  readonly id: string;
-  /** For example `invoice.paid`. Stripe may send any type. */
-  readonly type: string;
-  /** An event of v2 is a notification: it names only what it concerns. */
-  readonly thin: boolean;
-  /** The object that the event is about, for example an invoice. */
-  readonly objectId: string | null;
-  readonly customerId: string | null;
-  /** Stripe's time. */
-  readonly createdAt: Date;
-}
+import type { StripeEvent } from './stripe-event.entity.ts';
 
 /** Handles an event inside a job. A handler that throws is tried again, so it must bear repetition. */
 export type EventHandler = (event: StripeEvent) => Promise<void>;

@@ -2,12 +2,23 @@
 import { z } from 'zod';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Database } from '../../db/database.ts';
+import type { Rows } from '../../db/rows.ts';
 import type { Jobs } from '../../jobs/jobs.ts';
 import { tryAll } from '../../kernel/try-all.ts';
-import type { StripeEvent, StripeEvents } from './events.ts';
+import type { StripeEvents } from './events.ts';
+import type { StripeEvent } from './stripe-event.entity.ts';
+import {
+  countOpenEvents,
+  deleteHandledBefore,
+  findNewestTime,
+  findOpenEvent,
+  findOpenEventsOf,
+  markHandled,
+} from './stripe-event.repository.ts';
 
 interface Options {
   readonly database: Database;
+  readonly rows: Rows;
   readonly jobs: Jobs;
   readonly events: StripeEvents;
   readonly clock: Clock;
@@ -22,7 +33,7 @@ const CUSTOMER = z.object({ customer: z.string() });
 /** Stripe repeats an event for up to three days by itself, and for thirty days when somebody asks for it. */
 const REMEMBERED_DAYS = 60;
 
-/** How many events without a job get one in one sweep. */
+/** The most events that get a job in one sweep. */
 const SWEPT_AT_ONCE = 500;
 
 export class Inbox {
@@ -49,6 +60,7 @@ export class Inbox {
   async take(event: StripeEvent): Promise<boolean> {
     const { database, clock } = this.#options;
     const { id, type, thin, objectId, customerId, createdAt } = event;
+    // Whole SQL, because only the number of rows tells whether the event is new.
     const { rowCount } = await database.query({
       name: 'stripe-event-take',
       text: `insert into stripe_event (id, type, thin, object_id, customer_id, created_at, received_at)
@@ -57,30 +69,24 @@ export class Inbox {
     });
     // A process may have died between the row and the job, so an event that is repeated gets its job.
     const isNew = rowCount !== 0;
-    if (isNew || (await this.#isOpen(id))) await this.#enqueue(event);
+    if (isNew || (await this.#find(id)) !== null) await this.#enqueue(event);
     return isNew;
   }
 
   /** The time at which Stripe made the newest event that arrived; null: none has arrived. */
   async newest(): Promise<Date | null> {
-    const { rows } = await this.#options.database.query<{ newest: Date | null }>(
-      'select max(created_at) as newest from stripe_event where not thin',
-    );
-    return rows[0]?.newest ?? null;
+    return this.#options.rows.read(findNewestTime);
   }
 
   /** The number of events that have not been handled yet. */
   async unprocessed(): Promise<number> {
-    const { rows } = await this.#options.database.query<{ count: number }>(
-      'select count(*)::int as count from stripe_event where processed_at is null',
-    );
-    return rows[0]?.count ?? 0;
+    return this.#options.rows.read(countOpenEvents);
   }
 
   /** Adds jobs for events that have none, because a process died between the row and the job. */
   async sweep(): Promise<void> {
-    const { rows } = await this.#options.database.query<{ id: string; customer_id: string | null }>(
-      `select e.id, e.customer_id from stripe_event e
+    const { rows } = await this.#options.database.query<Pick<StripeEvent, 'id' | 'customerId'>>(
+      `select e.id, e.customer_id as "customerId" from stripe_event e
        where e.processed_at is null and not exists (
          select from graphile_worker._private_jobs j
          where j.key = coalesce($2 || ' ' || e.customer_id, $1 || ' ' || e.id))
@@ -88,7 +94,7 @@ export class Inbox {
       [HANDLE, HANDLE_CUSTOMER, SWEPT_AT_ONCE],
     );
     const customers = new Set<string>();
-    for (const { id, customer_id: customerId } of rows) {
+    for (const { id, customerId } of rows) {
       if (customerId !== null && customers.has(customerId)) continue;
       if (customerId !== null) customers.add(customerId);
       await this.#enqueue({ id, customerId });
@@ -108,24 +114,15 @@ export class Inbox {
     }
   }
 
-  async #isOpen(id: string): Promise<boolean> {
-    const { rowCount } = await this.#options.database.query(
-      'select from stripe_event where id = $1 and processed_at is null',
-      [id],
-    );
-    return rowCount !== 0;
+  #find(id: string): Promise<StripeEvent | null> {
+    return this.#options.rows.read((em) => findOpenEvent(em, id));
   }
 
   async #handle(id: string): Promise<void> {
-    const { rows } = await this.#options.database.query<EventRow>(
-      `select ${COLUMNS} from stripe_event where id = $1 and processed_at is null`,
-      [id],
-    );
-    for (const row of rows) {
-      const event = toEvent(row);
-      if (event.customerId !== null) await this.#options.events.handleCustomer(event.customerId);
-      await this.#handleOne(event);
-    }
+    const event = await this.#find(id);
+    if (event === null) return;
+    if (event.customerId !== null) await this.#options.events.handleCustomer(event.customerId);
+    await this.#handleOne(event);
   }
 
   /**
@@ -133,47 +130,28 @@ export class Inbox {
    * the customer cannot be followed, all of its events stay open and are handled again.
    */
   async #handleAllOf(customerId: string): Promise<void> {
-    const { rows } = await this.#options.database.query<EventRow>(
-      `select ${COLUMNS} from stripe_event where processed_at is null and customer_id = $1 order by received_at, id`,
-      [customerId],
-    );
-    if (rows.length === 0) return;
-    const { events } = this.#options;
+    const { events, rows } = this.#options;
+    const open = await rows.read((em) => findOpenEventsOf(em, customerId));
+    if (open.length === 0) return;
     let isFollowed = false;
     await tryAll([
       async () => {
         await events.handleCustomer(customerId);
         isFollowed = true;
       },
-      ...rows.map(toEvent).map((event) => () => (isFollowed ? this.#handleOne(event) : events.handle(event))),
+      ...open.map((event) => () => (isFollowed ? this.#handleOne(event) : events.handle(event))),
     ]);
   }
 
   async #handleOne(event: StripeEvent): Promise<void> {
-    const { database, events, clock } = this.#options;
+    const { rows, events, clock } = this.#options;
     await events.handle(event);
-    await database.query('update stripe_event set processed_at = $2 where id = $1', [event.id, clock.now()]);
+    await rows.transaction(({ em }) => markHandled(em, event.id, clock.now()));
   }
 
   async #forget(): Promise<void> {
-    const { database, clock } = this.#options;
+    const { rows, clock } = this.#options;
     const before = new Date(clock.now().getTime() - REMEMBERED_DAYS * 86_400_000);
-    await database.query('delete from stripe_event where processed_at < $1', [before]);
+    await rows.transaction(({ em }) => deleteHandledBefore(em, before));
   }
-}
-
-const COLUMNS = 'id, type, thin, object_id, customer_id, created_at';
-
-interface EventRow {
-  id: string;
-  type: string;
-  thin: boolean;
-  object_id: string | null;
-  customer_id: string | null;
-  created_at: Date;
-}
-
-function toEvent(row: EventRow): StripeEvent {
-  const { id, type, thin, object_id: objectId, customer_id: customerId, created_at: createdAt } = row;
-  return { id, type, thin, objectId, customerId, createdAt };
 }

@@ -1,4 +1,4 @@
-import { defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 
 /**
  * The inbox: events that Stripe delivered. A row keeps whom and what an event concerns, but not what it says: state is
@@ -9,14 +9,19 @@ export const StripeEventRow = defineEntity({
   name: 'StripeEvent',
   tableName: 'stripe_event',
   properties: {
+    /** Stripe's own id. */
     id: p.text().primary(),
+    /** For example `invoice.paid`. Stripe may send any type. */
     type: p.text(),
+    /** An event of v2 is a notification: it names only what it concerns. */
     thin: p.boolean(),
+    /** The object that the event is about, for example an invoice. */
     objectId: p.text().strictNullable(),
     customerId: p.text().strictNullable(),
     /** Stripe's time. */
     createdAt: p.datetime(3),
     receivedAt: p.datetime(3),
+    /** null: the event has not been handled. */
     processedAt: p.datetime(3).strictNullable(),
   },
   indexes: [
@@ -26,3 +31,8 @@ export const StripeEventRow = defineEntity({
     },
   ],
 });
+
+type KeptEvent = InferEntity<typeof StripeEventRow>;
+
+/** An event of Stripe's, as it arrives. */
+export type StripeEvent = Pick<KeptEvent, 'id' | 'type' | 'thin' | 'objectId' | 'customerId' | 'createdAt'>;

@@ -2,9 +2,9 @@
 import { Stripe } from 'stripe';
 import type { Clock } from '../../kernel/clock.ts';
 import type { StripeClient } from '../account/client.ts';
-import type { StripeEvent } from './events.ts';
+import type { StripeEvent } from './stripe-event.entity.ts';
 
-/** How far the time of a signature may lie from ours, in either direction. */
+/** The greatest difference between the time of a signature and ours, in either direction. */
 const TOLERANCE_S = 300;
 
 /** A delivery is turned away. The message is for the person who set the endpoint up. */
@@ -36,7 +36,7 @@ export class WebhookVerifier {
     const now = this.#clock.now().getTime();
     const ageS = now / 1000 - signedAt(signature);
     // The SDK refuses only old signatures, and only after it has hashed the body.
-    if (ageS < -TOLERANCE_S) throw new WebhookRejection('the signature is of the future');
+    if (ageS < -TOLERANCE_S) throw new WebhookRejection('the time of the signature lies in the future');
     if (ageS > TOLERANCE_S + 1) throw new WebhookRejection('the signature is too old');
     for (const secret of this.#secrets) {
       try {
@@ -48,7 +48,7 @@ export class WebhookVerifier {
       } catch (error) {
         // Another secret may have signed it. Any other error comes after the signature was found to be good.
         if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) {
-          throw new WebhookRejection(`this is no ${kind} event`, { cause: error });
+          throw new WebhookRejection(`this is not a ${kind} event`, { cause: error });
         }
       }
     }

@@ -1,5 +1,5 @@
 import type { DeliveredReport } from '../../../src/subscriptions/meter-reports.ts';
-import type { StripeEvent } from '../../../src/stripe/webhooks/events.ts';
+import type { StripeEvent } from '../../../src/stripe/webhooks/stripe-event.entity.ts';
 import { OverageBench, type Payer } from '../../support/overage.ts';
 
 const DAY = 86_400;

@@ -1,4 +1,4 @@
-import type { StripeEvent } from '../../../src/stripe/webhooks/events.ts';
+import type { StripeEvent } from '../../../src/stripe/webhooks/stripe-event.entity.ts';
 import { type Receiver, startReceiver } from '@tollgate/stripe-emulator/testing/bench';
 import { OverageBench } from '../../support/overage.ts';
 import { waitFor } from '../../support/wait-for.ts';
