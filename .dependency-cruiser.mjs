@@ -1,157 +1,160 @@
-/** Who may import whom. `npm run check` holds every import of src and packages to it; the reasons stand beside the rules. */
+/** Who may import whom. `npm run check` holds every import of src, migrations and packages to it. */
 
-const domain = '^src/(ledger|metering|credits|usage|plans|billing-entities|api-keys|subscriptions|alerts)/';
-const pureCore = '^src/ledger/(rules/|proof/replay\\.ts$)';
-const stripePackage = '(^|/)node_modules/stripe/';
+/**
+ * The rooms of src from the ground up: [room, what it may import besides itself, why]. A room is a folder or one of the
+ * files on top; it may import nothing that its line does not name, types included. `cli` and `local` start everything, so
+ * they have no line, and since no line names them, nobody imports them.
+ */
+const ground = ['db', 'plans', 'kernel'];
+const domain = ['api-keys', 'credits', 'metering', 'subscriptions', 'usage', 'billing-entities', 'ledger', ...ground];
+/** @type {[string, string[], string][]} */
+const rooms = [
+  ['kernel', [], 'The ground: clock, refusals, log, ids, pages.'],
+  ['plans', [], 'Rates and plans are constants, which rules and prices read alike.'],
+  ['db', ['kernel'], 'Connections and statements know no table.'],
+  ['ledger/rules', ['plans', 'kernel'], 'The rules of credits can be read, and proved, without anything else.'],
+  ['ledger', ground, 'The heart knows none of those who use it.'],
+  ['billing-entities', ['ledger', ...ground], 'A new entity opens its account.'],
+  [
+    'api-keys',
+    ['billing-entities', 'ledger', ...ground],
+    'A key belongs to an entity, and its use is counted by the ledger.',
+  ],
+  // They meet in the ledger and never each other, so that each can be read, changed and tested alone.
+  ...['alerts', 'credits', 'metering', 'subscriptions', 'usage'].map((room) => [
+    room,
+    ['billing-entities', 'ledger', ...ground],
+    'Neighbours on the ledger keep apart.',
+  ]),
+  ['jobs', ['db', 'kernel'], 'The queue runs tasks and does not know what they do.'],
+  ['live', ['ledger', ...ground], 'What is published is the ledger’s balances.'],
+  [
+    'stripe',
+    ['credits', 'subscriptions', 'billing-entities', 'ledger', 'jobs', ...ground],
+    'Stripe is followed and paid for; what it means is decided below.',
+  ],
+  ['persistence', ['jobs', 'stripe', ...domain], 'The one room that sees every table.'],
+  ['services', ['persistence', 'live', 'jobs', 'stripe', ...domain], 'Composes the domain, without the edges.'],
+  ['config', ['billing-entities', 'kernel'], 'Names settings in the words of those who read them.'],
+  [
+    'graphql',
+    ['services', 'config', 'jobs', ...domain.filter((room) => room !== 'db')],
+    'Resolvers translate: no query.',
+  ],
+  ['http', ['graphql', 'stripe', 'usage', 'api-keys', 'billing-entities', 'config', 'kernel'], 'The roads in.'],
+  ['app', ['http', 'graphql', 'services', 'stripe', 'config', 'db', 'kernel'], 'The composition root.'],
+  ['graphiql', [], 'What runs in a browser shares the schema with the server, never code.'],
+];
+
+const isIn = (names) => `^src/(${names.join('|')})(/|\\.ts$)`;
+const roomRules = rooms.map(([room, others, why]) => ({
+  name: `${room.replace('/', '-')}-keeps-to-its-line`,
+  comment: why,
+  severity: 'error',
+  from: { path: isIn([room]) },
+  to: { path: '^src/', pathNot: isIn([room, ...others]) },
+}));
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
+    ...roomRules,
+    {
+      name: 'every-room-has-a-line',
+      comment: 'A new folder imports nothing until somebody has decided where it stands.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: isIn([...rooms.map(([room]) => room), 'cli', 'local']) },
+      to: { path: '^src/' },
+    },
     {
       name: 'no-cycles',
-      comment: 'Two files that need each other are one file, or three.',
+      comment:
+        'Two files that need each other are one file, or three. A type counts: whoever reads one needs the other.',
       severity: 'error',
+      from: { pathNot: '^src/stripe/' },
+      to: { circular: true },
+    },
+    {
+      name: 'no-cycles-of-folders',
+      comment: 'Folders that need each other are one room with a wall in it.',
+      severity: 'error',
+      scope: 'folder',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
+    },
+    {
+      name: 'a-folder-stands-on-its-subfolders',
+      comment:
+        'The same for a folder and what is in it, where the rule above does not look: files on top use the subfolders, and these only each other.',
+      severity: 'error',
+      from: { path: '^(src/.+)/[^/]+/[^/]+$', pathNot: '^src/(stripe|ledger)/' },
+      to: { path: '^$1/[^/]+$' },
+    },
+    {
+      name: 'pure-core',
+      comment:
+        'The rules of credits and the replay are functions of account, command and time: no package, no I/O, not through anything else either.',
+      severity: 'error',
+      from: { path: '^src/ledger/(rules/|proof/replay\\.ts$)' },
+      to: {
+        reachable: true,
+        path: '(^|/)node_modules/|^(node:)?(fs|net|http|https|dns|child_process|worker_threads|crypto|timers|process)(/|$)',
+      },
+    },
+    {
+      name: 'delivery-packages-stay-at-the-edge',
+      comment: 'The domain serves GraphQL, HTTP and Stripe alike, and so speaks the language of none.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: isIn(['graphql', 'http', 'graphiql', 'cli']) },
+      to: { path: '(^|/)node_modules/(graphql|graphql-ws|graphql-scalars|type-graphql|@apollo/server|fastify|ws)/' },
+    },
+    {
+      name: 'only-stripe-knows-the-sdk',
+      comment: 'Stripe’s objects become ours in one room.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: isIn(['stripe']) },
+      to: { path: '(^|/)node_modules/stripe/' },
+    },
+    {
+      name: 'no-query-above-the-domain',
+      comment: 'A statement stands in the room whose table it is about.',
+      severity: 'error',
+      from: { path: isIn(['app', 'config', 'graphql', 'http', 'kernel', 'plans']) },
+      to: { path: '(^|/)node_modules/(pg|@mikro-orm/[^/]+)/' },
+    },
+    {
+      name: 'packages-stand-alone',
+      comment: 'Each could be published today: it imports nothing of src, and no other package’s inside.',
+      severity: 'error',
+      from: { path: '^(packages/[^/]+|src/db/embedded)/' },
+      to: { path: '^(src|packages)/', pathNot: '^$1/' },
+    },
+    {
+      name: 'packages-are-for-local-mode',
+      comment: 'Production has its own PostgreSQL and the real Stripe: the image needs no package of ours.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: isIn(['cli', 'local']) },
+      to: { path: '^packages/|(^|/)node_modules/@tollgate/' },
     },
     {
       name: 'resolvable',
+      comment: 'An import that leads nowhere is found here and not in production.',
       severity: 'error',
       from: {},
       to: { couldNotResolve: true },
     },
     {
-      name: 'pure-core',
-      comment:
-        'The rules of credits are a function of account, command and time: no I/O, not through anything else either.',
-      severity: 'error',
-      from: { path: pureCore },
-      to: {
-        reachable: true,
-        path: '(^|/)node_modules/|^src/(config|db|graphql|http|live|jobs|stripe)/|^src/(app|kernel/log)\\.ts$',
-      },
-    },
-    {
-      name: 'pure-core-without-platform',
-      comment: 'As above: nothing of Node either.',
-      severity: 'error',
-      from: { path: pureCore },
-      to: {
-        reachable: true,
-        path: '^(node:)?(fs|net|http|https|dns|child_process|worker_threads|crypto|timers|process)(/|$)',
-      },
-    },
-    {
-      name: 'rules-import-rules',
-      comment: 'The rules of credits know plans, the kernel and each other.',
-      severity: 'error',
-      from: { path: '^src/ledger/rules/' },
-      to: { path: '^src/', pathNot: '^src/(ledger/rules|plans|kernel)/' },
-    },
-    {
-      name: 'the-ledger-stands-below',
-      comment: 'The heart knows the database, plans and the kernel; who uses it knows it.',
-      severity: 'error',
-      from: { path: '^src/ledger/' },
-      to: { path: '^src/', pathNot: '^src/(ledger|db|plans|kernel)/' },
-    },
-    {
-      name: 'neighbours-keep-apart',
-      comment: 'What stands on the ledger knows it and the billing entities, and none of its neighbours.',
-      severity: 'error',
-      from: { path: '^src/(metering|credits|usage|subscriptions|alerts)/' },
-      to: { path: '^src/', pathNot: '^src/($1|ledger|billing-entities|db|plans|kernel)/' },
-    },
-    {
-      name: 'entities-and-keys-stand-on-the-ledger',
-      severity: 'error',
-      from: { path: '^src/(billing-entities|api-keys)/' },
-      to: { path: '^src/', pathNot: '^src/($1|billing-entities|ledger|db|plans|kernel)/' },
-    },
-    {
-      name: 'the-ground-imports-nothing-above-it',
-      severity: 'error',
-      from: { path: '^src/(db|kernel)/' },
-      to: { path: '^src/', pathNot: '^src/(db|kernel)/' },
-    },
-    {
-      name: 'domain-knows-no-delivery',
-      comment: 'The domain serves GraphQL, HTTP and Stripe alike and knows none of them.',
-      severity: 'error',
-      from: { path: domain },
-      to: { path: '^src/(graphql|http|stripe)/|^src/(app\\.ts$|cli/)' },
-    },
-    {
-      name: 'domain-knows-no-delivery-packages',
-      severity: 'error',
-      from: { path: domain },
-      to: { path: '(^|/)node_modules/(graphql|graphql-ws|graphql-scalars|type-graphql|@apollo/server|ws|stripe)/' },
-    },
-    {
-      name: 'only-stripe-knows-the-sdk',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/stripe/' },
-      to: { path: stripePackage },
-    },
-    {
-      name: 'graphql-holds-no-query',
-      comment: 'Resolvers translate: identity in, one service call, map out.',
-      severity: 'error',
-      from: { path: '^src/graphql/' },
-      to: { path: '^src/(db|stripe)/|(^|/)node_modules/(pg|@mikro-orm/[^/]+)/', dependencyTypesNot: ['type-only'] },
-    },
-    {
-      name: 'http-stays-at-the-edge',
-      comment: 'http/ knows graphql/ and the webhook route of stripe/; nobody but the composition root knows http/.',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/http/|^src/(app\\.ts$|cli/)' },
-      to: { path: '^src/http/' },
-    },
-    {
-      name: 'packages-stand-alone',
-      comment: 'A package is of use without the rest: it knows nothing of src, nor of the other packages.',
-      severity: 'error',
-      from: { path: '^packages/([^/]+)/' },
-      to: { path: '^(src|migrations|tests|bench|scripts|packages)/', pathNot: '^packages/$1/' },
-    },
-    {
-      name: 'only-local-mode-loads-packages',
-      comment: 'An image has no packages: what is served from it must not need one. Types are not there when it runs.',
-      severity: 'error',
-      from: { path: '^(src|migrations)/', pathNot: '^src/local/' },
-      to: { path: '^packages/', dependencyTypesNot: ['type-only', 'type-import'] },
-    },
-    {
-      name: 'packages-are-loaded-when-used',
-      comment:
-        'As above: local mode shares its files with commands that run in an image, so it loads a package by import().',
-      severity: 'error',
-      from: { path: '^src/local/' },
-      to: { path: '^packages/', dynamic: false, dependencyTypesNot: ['type-only', 'type-import'] },
-    },
-    {
-      name: 'nothing-imports-the-root',
-      comment: 'The composition root sees all and is seen by none but the entry.',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(cli|local)/' },
-      to: { path: '^src/(app\\.ts$|cli/)' },
-    },
-    {
       name: 'runtime-dependencies-only',
-      comment: 'An image has no devDependencies. A page is bundled with all that it needs.',
+      comment: 'The image has no devDependencies.',
       severity: 'error',
-      from: { path: '^(src|migrations|packages/[^/]+/src)/', pathNot: '^packages/graphiql/' },
+      from: { path: '^(src|migrations)/', pathNot: isIn(['graphiql']) },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^packages/[^/]+/dist/' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: {
-      exportsFields: ['exports'],
-      conditionNames: ['@tollgate/source', 'import', 'node', 'default', 'types'],
-    },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
   },
 };

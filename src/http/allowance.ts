@@ -1,4 +1,4 @@
-import type { Scheduler } from '../live/scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 
 export interface AllowanceOptions {
   readonly most: number;

@@ -1,5 +1,5 @@
 /** Tells of what anybody can make happen as often as they like, without letting them fill the log. */
-import type { Scheduler } from '../live/scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 
 interface Kind {
   /** Since the window began, and told of by itself. */

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Scheduler } from '../live/scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 import { textFrame } from './fan-out.ts';
 import type { Holder, UnreadBytes } from './unread-bytes.ts';
 

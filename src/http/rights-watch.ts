@@ -1,6 +1,6 @@
 import type { ApiKeyPrincipal } from '../billing-entities/principal.ts';
 import type { Rights, Watch } from '../graphql/request/rights.ts';
-import type { Scheduler } from '../live/scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 import type { Log } from '../kernel/log.ts';
 import { closeCodes, type SocketSession } from './socket-session.ts';
 import type { Start } from './starts.ts';

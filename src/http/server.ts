@@ -10,7 +10,7 @@ import type { Config } from '../config/config.ts';
 import type { OnWatch } from '../graphql/request/context.ts';
 import { Operations } from '../graphql/execution/operations.ts';
 import type { Rights } from '../graphql/request/rights.ts';
-import { type Scheduler, systemScheduler } from '../live/scheduler.ts';
+import { type Scheduler, systemScheduler } from '../kernel/scheduler.ts';
 import type { Log } from '../kernel/log.ts';
 import { MendableError } from '../kernel/mendable-error.ts';
 import { answerError, httpError } from './answers.ts';

@@ -7,7 +7,7 @@ import type { RawData, ServerOptions, WebSocket } from 'ws';
 import type { Clock } from '../kernel/clock.ts';
 import { refusalBody, refusalError } from '../graphql/execution/errors.ts';
 import type { Rights } from '../graphql/request/rights.ts';
-import type { Scheduler } from '../live/scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { httpError } from './answers.ts';
 import type { OriginCheck } from './origins.ts';

@@ -7,7 +7,7 @@ import { Neighbours } from './neighbours.ts';
 import { Outbox } from './outbox.ts';
 import { PostgresTransport } from './postgres-transport.ts';
 import { RedisTransport } from './redis-transport.ts';
-import { backoffMs, systemScheduler, type Scheduler } from './scheduler.ts';
+import { backoffMs, systemScheduler, type Scheduler } from '../kernel/scheduler.ts';
 import type { Transport } from './transport.ts';
 
 export interface LiveEventsOptions {

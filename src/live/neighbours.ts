@@ -1,4 +1,4 @@
-import type { Scheduler } from './scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 
 /** More neighbours than this are not watched; nobody runs so many, but anyone with a connection may pretend to. */
 const maxWatched = 1_000;

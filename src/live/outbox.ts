@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Balance } from '../ledger/rules/balance.ts';
 import { encodeMessages } from './message.ts';
-import { backoffMs, type Scheduler } from './scheduler.ts';
+import { backoffMs, type Scheduler } from '../kernel/scheduler.ts';
 
 export interface OutboxOptions {
   readonly processId: string;

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import type { Logger } from 'pino';
-import { backoffMs, type Scheduler } from './scheduler.ts';
+import { backoffMs, type Scheduler } from '../kernel/scheduler.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 const channel = 'tollgate_balance';

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { backoffMs } from './scheduler.ts';
+import { backoffMs } from '../kernel/scheduler.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 const channel = 'tollgate_balance';

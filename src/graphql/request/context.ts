@@ -1,8 +1,7 @@
 import type { Operation } from '../../billing-entities/authorization.ts';
 import type { Principal } from '../../billing-entities/principal.ts';
-import type { FairTurns } from '../../db/fair-turns.ts';
 import type { DomainServices } from '../../services.ts';
-import { readsOf } from './fair-reads.ts';
+import { readsOf, type Turns } from './fair-reads.ts';
 import { Loaders } from './loaders.ts';
 
 /** What resolvers reach: who asks, the domain, and loaders that live for one operation. */
@@ -31,7 +30,7 @@ export type OnWatch = (watched: Watched) => void;
 /** Makes contexts of one application. What they read waits its turn, if there are turns. */
 export function contextFactory(
   services: DomainServices,
-  turns?: FairTurns,
+  turns?: Turns,
 ): (principal: Principal | null, onWatch?: OnWatch) => RequestContext {
   return (principal, onWatch) => {
     const reads = turns === undefined ? services : readsOf(services, turns, principal);
