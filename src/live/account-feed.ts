@@ -169,7 +169,7 @@ export class AccountFeed {
 interface StreamOwner {
   /** The consumer waits for a state. */
   wanted(): void;
-  /** The stream ended, by whichever side. */
+  /** The stream ended, on either side. */
   ended(): void;
 }
 
