@@ -53,9 +53,9 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       UsageRecordResolver,
       ViewerResolver,
     ],
-    // Inputs are checked by their scalars and by the domain, where every road meets them.
+    // Scalars check inputs, and the domain checks them again for every caller.
     validate: false,
-    // Subscriptions bring their own sources.
+    // Each subscription brings its own source.
     pubSub: NO_PUB_SUB,
   });
   for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
@@ -65,8 +65,8 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
 }
 
 /**
- * Lets values of unions and interfaces say their own type in `__typename`, and only there. type-graphql's own
- * `resolveType` is async: it would make a promise of every answer that leads through one.
+ * Resolves unions and interfaces by the value's own `__typename`. type-graphql's `resolveType` is async: it would turn
+ * every answer that leads through one into a promise.
  */
 function resolveTypesByTypename(schema: GraphQLSchema): GraphQLSchema {
   for (const type of Object.values(schema.getTypeMap())) {
@@ -81,8 +81,8 @@ function typenameOf(value: unknown): string | undefined {
 }
 
 const ROOTS = {
-  Query: 'Reading. What the caller may not see does not exist for them: null or NOT_FOUND.',
-  Mutation: 'Changing. Commands with an idempotency key take effect once, forever.',
+  Query: 'Reads. Things that the caller may not see do not exist for them: null or NOT_FOUND.',
+  Mutation: 'Changes. A command with an idempotency key takes effect once, forever.',
   Subscription: 'Live, over the WebSocket `/graphql` (protocol graphql-transport-ws).',
 } as const;
 

@@ -1,4 +1,4 @@
-import type { Scheduler } from '../live/scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 
 export interface AllowanceOptions {
   readonly most: number;
@@ -6,7 +6,7 @@ export interface AllowanceOptions {
   readonly scheduler: Pick<Scheduler, 'nowMs'>;
 }
 
-/** How many of something one caller may have within a window. */
+/** An amount that one caller may use up within each window. */
 export class Allowance {
   readonly #options: AllowanceOptions;
   #windowEndsAtMs = Number.NEGATIVE_INFINITY;

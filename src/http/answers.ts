@@ -1,4 +1,4 @@
-/** The forms that answers take, on every route. */
+/** The forms of answers, the same on every route. */
 import type { FastifyReply } from 'fastify';
 import { GraphQLError } from 'graphql';
 import { refusalBody } from '../graphql/execution/errors.ts';
@@ -35,7 +35,7 @@ export function answerError(
   return answer(reply, status, contentType, JSON.stringify(refusalBody(error)), headers);
 }
 
-/** A request that is wrong as HTTP, before GraphQL has a say. */
+/** A request that is wrong as HTTP, before GraphQL reads it. */
 export function httpError(
   code:
     | 'BAD_REQUEST'

@@ -23,9 +23,9 @@ export interface AuthenticatorOptions {
   /** `jwtSecret` or `jwksUrl` must be set; in local mode the caller fills the secret in. */
   readonly auth: AuthConfig;
   readonly ensureUser: EnsureUser;
-  /** Whom one of our own keys acts for. Rejects with UNAUTHENTICATED, or UNAVAILABLE. */
+  /** Finds the principal of one of our own keys. Rejects with UNAUTHENTICATED, or UNAVAILABLE. */
   readonly authenticateKey: (key: string) => Promise<Principal>;
-  /** How many tokens and keys of one peer may be refused before it is not listened to; absent: any number. */
+  /** The number of refused tokens and keys after which a peer is no longer listened to; absent: there is no limit. */
   readonly refusedPeers?: RefusedPeersOptions;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,9 +35,9 @@ export interface AuthenticatorOptions {
 export interface Authenticator {
   /**
    * The principal of an Authorization header; null without one: resolvers decide what an anonymous caller may.
-   * Tokens that were verified before are answered at once, without a promise; those of an identity provider's keys for two
-   * minutes, after which they are verified again.
-   * `peer` is the address that it came from, whose refusals are counted; absent: nobody's.
+   * A token that was verified before is answered at once, without a promise. One that an identity provider's key signed is
+   * verified again after two minutes.
+   * Refusals are counted for `peer`, the address that the token came from; absent: they are not counted.
    * @throws or rejects with {@link Refusal} UNAUTHENTICATED, RATE_LIMITED when the peer was refused too often, or
    *   UNAVAILABLE when keys or users cannot be looked up.
    */
@@ -47,11 +47,11 @@ export interface Authenticator {
 const longestToken = 8192;
 const longestSubject = 255;
 const longestName = 255;
-/** An external id, and how many of them one token may claim; what is beyond is not claimed. */
+/** The length of an external id, and how many of them one token may claim; the rest is ignored. */
 const longestOrganization = 255;
 const mostOrganizations = 256;
 const rememberedTokens = 20_000;
-/** A token whose key left the address ends within this and the age that keys may have: three minutes in all. */
+/** A token ends within this time, plus the age that keys may have, after its key left the address: three minutes in all. */
 const rememberedMs = 120_000;
 const symmetric = ['HS256', 'HS384', 'HS512'];
 const asymmetric = [
@@ -77,13 +77,13 @@ class TokenAuthenticator implements Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #verify: VerifyToken;
   readonly #refused: RefusedPeers;
-  /** By the hash of the token, so that a dump of memory holds few of them. */
+  /** Keyed by the hash of the token, so that a dump of memory holds few tokens. */
   readonly #known = new LRUCache<string, Known>({ max: rememberedTokens });
-  /** Hashes of our own keys that were good: they are looked up each time, but no peer's refusals keep them out. */
+  /** Hashes of our own keys that were valid: each use is looked up, but refusals of the peer do not keep them out. */
   readonly #goodKeys = new LRUCache<string, true>({ max: rememberedTokens });
-  /** Requests that come together with the same new token verify it, and make its user, once. */
+  /** Requests that arrive together with the same new token verify it, and create its user, once. */
   readonly #underWay = new Map<string, Promise<Principal>>();
-  /** Hashing costs more than a look-up; the few tokens in use now are found by themselves. */
+  /** Hashing costs more than a look-up, so the few tokens in use now are found by their own text. */
   readonly #recent = new LRUCache<string, Known>({ max: 256 });
 
   constructor(options: AuthenticatorOptions) {
@@ -125,7 +125,7 @@ class TokenAuthenticator implements Authenticator {
     });
   }
 
-  /** A key's principal is never remembered: a revocation holds at once. */
+  /** A key's principal is never remembered, so that a revocation takes effect at once. */
   #ofKey(key: string, hash: string, peer: string | undefined): Promise<Principal> {
     return this.#counting(peer, { wasGood: this.#goodKeys.has(hash) }, async () => {
       try {
@@ -139,7 +139,7 @@ class TokenAuthenticator implements Authenticator {
     });
   }
 
-  /** Finds out who it is, unless too much from there was refused; what was good before is not held up by that. */
+  /** Identifies the caller, unless the peer was refused too often. A token that was valid before is never held up by that. */
   async #counting(
     peer: string | undefined,
     { wasGood }: { wasGood: boolean },
@@ -154,7 +154,7 @@ class TokenAuthenticator implements Authenticator {
     }
   }
 
-  /** What a secret verified stays true; a key may have left its address. */
+  /** A token that a secret verified stays valid; a key may have left its address since. */
   #isFresh({ verifiedAt }: Known): boolean {
     return this.#options.auth.jwksUrl === null || this.#options.clock.now().getTime() - verifiedAt < rememberedMs;
   }
@@ -195,7 +195,7 @@ class TokenAuthenticator implements Authenticator {
       throw this.#refusalFor(error);
     }
     const { sub: subject, exp } = claims;
-    // Whoever it is, they are named by it in what is kept.
+    // Everything that is stored about the caller names them by it.
     const isSubject =
       typeof subject === 'string' && subject !== '' && subject.length <= longestSubject && isStorableText(subject);
     if (!isSubject || typeof exp !== 'number') {
@@ -204,7 +204,7 @@ class TokenAuthenticator implements Authenticator {
         `The token's sub must have 1 to ${longestSubject} characters of well-formed text.`,
       );
     }
-    // An exp beyond what a Date can hold is as good as never.
+    // An exp that no Date can hold means never.
     const bearer = { subject, expiresAt: new Date(Math.min(exp * 1000, 8.64e15)) };
     const scopes = typeof claims['scope'] === 'string' ? claims['scope'].split(' ') : [];
     if (scopes.includes('billing:operator')) return { kind: 'OPERATOR', ...bearer } satisfies OperatorPrincipal;
@@ -226,7 +226,7 @@ class TokenAuthenticator implements Authenticator {
     } satisfies UserPrincipal;
   }
 
-  /** A token that fails is the caller's fault; keys that cannot be fetched are not, and trying again may help. */
+  /** A token that fails is the caller's fault. Keys that cannot be fetched are not, and a retry may help. */
   #refusalFor(error: unknown): Refusal {
     if (error instanceof errors.JWTExpired) return new Refusal('UNAUTHENTICATED', 'The token has expired.');
     const isAboutToken =
@@ -256,16 +256,16 @@ function isRefused(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'UNAUTHENTICATED';
 }
 
-/** What of a text claim can be kept: without what the database has no place for, and not beyond its length. */
+/** A text claim as the database can store it: without characters that it cannot hold, and cut to its length. */
 function textClaim(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
   const kept = value.replaceAll('\0', '').toWellFormed().slice(0, longestName);
-  // The cut may have gone through the middle of a character.
+  // The cut may have split a character.
   const text = (kept.isWellFormed() ? kept : kept.slice(0, -1)).trim();
   return text === '' ? undefined : text;
 }
 
-/** The organizations that a claim names, as a text or a list of texts. What could be no external id names none. */
+/** The organizations that a claim names, as a text or a list of texts. Texts that cannot be external ids are ignored. */
 function organizationsIn(claim: unknown): string[] {
   const values: unknown[] = Array.isArray(claim) ? claim : [claim];
   return values

@@ -1,7 +1,7 @@
 /** Bodies as bytes, bounded while they are read: nothing parses or hashes one before all of it is known to be short enough. */
 import type { IncomingMessage } from 'node:http';
 
-/** The body is longer than this caller's may be. Answered 413, after which the connection closes. */
+/** The body is too long for this caller. The answer is 413, after which the connection closes. */
 export class BodyTooLong extends Error {
   override readonly name = 'BodyTooLong';
   readonly mostBytes: number;
@@ -18,8 +18,8 @@ export class ClientGone extends Error {
 }
 
 /**
- * The whole body. One that says that it is too long, or turns out to be, is thrown away as it comes, and read on for a while:
- * a client that is cut off while it still writes never sees why.
+ * Reads the whole body. A body that is too long, by its header or in fact, is thrown away as it arrives and read on for a
+ * while: a client that is cut off while it still writes never sees the reason.
  * @throws by rejecting with {@link BodyTooLong}, {@link ClientGone}
  */
 export function readBody(request: IncomingMessage, mostBytes: number): Promise<Buffer> {
@@ -47,7 +47,7 @@ export function readBody(request: IncomingMessage, mostBytes: number): Promise<B
     });
     request.on('error', reject);
     request.on('close', () => {
-      // Making an error costs more than all the rest here: only for a client that really went away.
+      // An error costs more than all the rest here, so it is made only for a client that really went away.
       if (!request.complete) reject(new ClientGone('the client went away'));
     });
   });

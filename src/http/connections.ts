@@ -1,15 +1,15 @@
-/** Open connections, and what each of them was handed and has not read. */
+/** Open connections, and the bytes that each of them was handed and has not read. */
 import type { Socket } from 'node:net';
 import type { Holder, UnreadBytes } from './unread-bytes.ts';
 
 interface Connection {
-  /** How long bytes may wait without any being taken. */
+  /** The time that bytes may wait without any being taken, in milliseconds. */
   stallMs: number;
   /** Bytes that the kernel had taken when it was last looked at. */
   taken: number;
-  /** Since when it has not taken any although some wait; null: none wait, or some were taken. */
+  /** When it stopped taking bytes although some wait; null: none wait, or some were taken since. */
   stalledSince: number | null;
-  /** What was counted for it and not released yet. */
+  /** Counts that were taken for it and not released yet. */
   readonly unread: Set<() => void>;
 }
 
@@ -60,7 +60,7 @@ export class Connections {
     return release;
   }
 
-  /** The connection is watched by somebody else from now on, or (again) by this. */
+  /** Hands the watch over the connection to somebody else, or takes it back. */
   setWatched(socket: Socket, isWatched: boolean): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
@@ -84,5 +84,5 @@ export class Connections {
   }
 }
 
-/** Looks within the time that bytes may wait: who stalls is cut at most a part of it later. */
+/** Looks more often than bytes may wait, so that a stalled peer is cut soon after its time is over. */
 const SWEEPS = 8;

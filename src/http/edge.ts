@@ -1,4 +1,4 @@
-/** What holds for every request, on whatever route: its id, who may call, the headers that every answer bears, and what is counted. */
+/** Rules for every request on every route: its id, allowed callers, the headers of every answer, and counting. */
 import { Readable } from 'node:stream';
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -24,7 +24,7 @@ interface Options {
   readonly isDraining: () => boolean;
 }
 
-/** Must come before the routes, which it holds to all of this. */
+/** Applies the rules to all routes that are registered after it. */
 export async function registerEdge(app: FastifyInstance, options: Options): Promise<void> {
   const paths = new Paths();
   app.decorate('connections', options.connections);
@@ -32,7 +32,7 @@ export async function registerEdge(app: FastifyInstance, options: Options): Prom
   app.decorateRequest('holder', null);
   app.decorateRequest('release', null);
   app.addHook('onRoute', ({ url, method }) => paths.add(url, method));
-  // Bodies are the routes' business: there is none that all of them would read alike.
+  // Each route reads its own body: no form of it fits them all.
   app.removeAllContentTypeParsers();
   receive(app, options, paths);
   await app.register(cors, { delegator: (request, done) => done(null, corsOptionsOf(request, paths)) });
@@ -40,7 +40,7 @@ export async function registerEdge(app: FastifyInstance, options: Options): Prom
   app.setNotFoundHandler((request, reply) => answerNotFound(request, reply, paths));
 }
 
-/** The request's Host, Origin and path are looked at, in this order, before anybody reads more of it. */
+/** Host, Origin and path are checked, in this order, before anything else of the request is read. */
 function receive(app: FastifyInstance, options: Options, paths: Paths): void {
   const allowsHost = createHostCheck(options.config);
   const allowsOrigin = createOriginCheck(options.config);
@@ -75,7 +75,7 @@ function isServed(request: FastifyRequest, reply: FastifyReply, paths: Paths): b
   return methods.length > 0;
 }
 
-/** Who has come this far may call, from wherever. */
+/** A caller that passed the checks may call, from any origin. */
 function corsOptionsOf(request: FastifyRequest, paths: Paths): FastifyCorsOptions {
   if (request.method === 'OPTIONS') return { ...CORS, methods: [...paths.methodsAt(pathOf(request.url))] };
   return request.headers.origin === undefined ? NO_CORS : CORS;
@@ -87,7 +87,7 @@ const CORS: FastifyCorsOptions = {
   allowedHeaders:
     'authorization, content-type, accept, x-request-id, apollo-require-preflight, x-apollo-operation-name',
   maxAge: 7200,
-  // Whoever asks without being a browser is told as well.
+  // Callers that are no browsers get these headers too.
   strictPreflight: false,
 };
 const NO_CORS: FastifyCorsOptions = { origin: false };
@@ -103,8 +103,8 @@ function answerNotFound(request: FastifyRequest, reply: FastifyReply, paths: Pat
 }
 
 /**
- * Every answer is counted as unread from here until the kernel has it or its connection is gone. A long one goes out piece by
- * piece, so that a slow reader and one that does not read at all can be told apart.
+ * Counts every answer as unread until the kernel has it or its connection is gone. A long one goes out in pieces, so that a
+ * slow reader can be told from one that does not read at all.
  */
 function send(app: FastifyInstance, { connections, unread }: Options): void {
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -130,7 +130,7 @@ function send(app: FastifyInstance, { connections, unread }: Options): void {
 /** What of a stream waits in memory while its reader does not read. */
 const STREAM_BYTES = 2 * PIECE_BYTES;
 
-/** Counts and logs what was answered, once the answer has gone out or its connection has. */
+/** Counts and logs the answer, once it has gone out or its connection is gone. */
 function createObserver({ metrics, log, isDraining }: Options): (request: FastifyRequest, reply: FastifyReply) => void {
   const counters = new Map<string, Map<number, { inc(): void }>>();
   const counterOf = (route: string, status: number): { inc(): void } => {

@@ -1,10 +1,10 @@
-/** How fast a file must be read, so that few slow readers do not keep everybody else from theirs. */
+/** The least pace of reading a file, so that a few slow readers do not take the places of all others. */
 
 interface Options {
-  /** What is looked at together. Only the time in which something waits for the reader counts. */
+  /** The window in which the pace is measured. Only time in which bytes wait for the reader counts. */
   readonly windowMs: number;
   readonly leastBytesPerSecond: number;
-  /** Called once, when a window has passed in which the reader took less. */
+  /** Called once, after a window in which the reader took too little. */
   readonly onTooSlow: () => void;
 }
 

@@ -1,4 +1,4 @@
-/** `/exports/*.csv`: files of any length, streamed to whoever brings a link's token. */
+/** `/exports/*.csv`: files of any length, streamed to the bearer of a link's token. */
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { refusalError } from '../graphql/execution/errors.ts';
@@ -57,7 +57,7 @@ async function send(
 ): Promise<void> {
   const { socket } = request.raw;
   const { connections } = reply.server;
-  // What fails before the first rows are there still has a status to say so.
+  // A failure before the first rows can still be told by the status.
   const first = await text.next();
   if (socket.destroyed) {
     await text.return();
@@ -76,7 +76,7 @@ async function send(
       log.error({ requestId: request.id, err: error }, 'an export broke off');
       throw error;
     } finally {
-      // What is left has been written; who does not read the rest is cut like anybody else.
+      // Everything is written by now; the general watch cuts a reader that does not read the rest.
       connections.setWatched(socket, true);
     }
   }
@@ -98,7 +98,7 @@ function headersOf(name: string): Record<string, string> {
 /** The page's address holds the token. */
 const NO_REFERRER = { 'referrer-policy': 'no-referrer' };
 
-/** All links that do not work are alike, so that an answer says nothing about what there is. */
+/** All links that do not work get the same answer, so that it tells nothing about existing links. */
 function answerRefusal(reply: FastifyReply, refusal: Refusal): void {
   if (refusal.code === 'UNAVAILABLE') answerError(reply, 503, refusalError(refusal));
   else answerError(reply, 404, httpError('NOT_FOUND', 'This link was used, has expired, or never was.'));

@@ -1,4 +1,4 @@
-/** What becomes of a request that some part of the edge would not take, or that broke. */
+/** Answers to requests that a part of the edge refused, or that failed. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { internalError, refusalError } from '../graphql/execution/errors.ts';
 import type { Log } from '../kernel/log.ts';

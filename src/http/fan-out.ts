@@ -13,8 +13,8 @@ export interface FrameRoad {
 /**
  * Sends a subscription's results as `next` messages, in place of graphql-ws, which would copy, check and serialise
  * every message for every subscriber. For its hook `onOperation`: what comes back is a stream for graphql-ws to run
- * that never yields anything. So graphql-ws still does all the rest: `complete` when the results end, `error` when
- * they fail, and `return()`, which ends them at once, when the client or the socket goes. (`onNext` is not called.)
+ * that never yields anything. graphql-ws still does the rest: `complete` when the results end, `error` when they fail, and
+ * `return()`, which ends them at once, when the client or the socket goes. (`onNext` is not called.)
  */
 export function sendFrames(results: AsyncIterator<ExecutionResult, unknown>, road: FrameRoad): AsyncGenerator<never> {
   return new FrameStream(results, road);

@@ -1,15 +1,15 @@
-/** Tells of what anybody can make happen as often as they like, without letting them fill the log. */
-import type { Scheduler } from '../live/scheduler.ts';
+/** Logs events that anybody can cause as often as they like, without letting them fill the log. */
+import type { Scheduler } from '../kernel/scheduler.ts';
 
 interface Kind {
-  /** Since the window began, and told of by itself. */
+  /** Events since the window began that were logged one by one. */
   told: number;
-  /** Since the window began, and to be told of at its end. */
+  /** Events since the window began that are logged together at its end. */
   more: number;
   latest: object;
 }
 
-/** A line of it: how many it stands for, and what is known of the latest of them. */
+/** A line of the log: the number of events that it stands for, and the details of the latest. */
 export type WriteFlood = (line: { readonly count: number; readonly latest: object }) => void;
 
 export class FloodLog {
@@ -25,7 +25,7 @@ export class FloodLog {
     this.#windowMs = windowMs;
   }
 
-  /** It happened once more. `kind` is one of few, and not the caller's to choose. */
+  /** Notes one more event. `kind` is one of a few, and callers cannot choose it. */
   note(kind: string, latest: object): void {
     const known = this.#kinds.get(kind) ?? this.#open(kind, { told: 0, more: 0, latest });
     known.latest = latest;
@@ -44,7 +44,7 @@ export class FloodLog {
       this.#kinds.delete(kind);
       if (more === 0) return;
       this.#write({ count: more, latest });
-      // While it goes on it is told of once a window.
+      // While events go on, each window logs them once.
       this.#open(kind, { told: TOLD_AT_ONCE, more: 0, latest });
     });
     return state;

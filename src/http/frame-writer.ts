@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Scheduler } from '../live/scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 import { textFrame } from './fan-out.ts';
 import type { Holder, UnreadBytes } from './unread-bytes.ts';
 
@@ -7,20 +7,20 @@ export interface FrameWriterOptions {
   /** The connection under the WebSocket. */
   readonly connection: Duplex;
   readonly unread: UnreadBytes;
-  /** For whom it writes, until {@link FrameWriter.writeFor} names another. */
+  /** The holder that it writes for, until {@link FrameWriter.writeFor} names another. */
   readonly holder: Holder;
-  /** How long what was written may wait to be taken by the peer's side. */
+  /** The time that written bytes may wait for the peer to take them, in milliseconds. */
   readonly stallMs: number;
   readonly scheduler: Scheduler;
-  /** Something has waited for so long. */
+  /** Called when bytes have waited for that time. */
   readonly onStalled: () => void;
-  /** More waits than may, of this holder's or in all, and of this connection's more than a little. */
+  /** Called when too much waits, for this holder or in all, and more than a little of it on this connection. */
   readonly onOverflow: () => void;
 }
 
 /**
- * Writes text frames to one connection, beneath ws, and knows what of them waits. Where the peer reads as fast as we write,
- * which is nearly always, nothing is counted and no timer runs.
+ * Writes text frames to one connection, beneath ws, and knows how much of them waits. A peer nearly always reads as fast as
+ * we write: then nothing is counted and no timer runs.
  */
 export class FrameWriter {
   readonly #options: FrameWriterOptions;
@@ -40,8 +40,8 @@ export class FrameWriter {
   }
 
   /**
-   * Writes a frame. The promise, when there is one, resolves when a reader that had fallen behind has caught up: whoever
-   * awaits it before producing more never fills the buffer.
+   * Writes a frame. The promise, when there is one, resolves when a reader that had fallen behind has caught up; a producer
+   * that awaits it never fills the buffer.
    */
   write(text: string): Promise<void> | undefined {
     this.#cork();
@@ -50,14 +50,14 @@ export class FrameWriter {
     return this.#connection.writableNeedDrain ? this.#whenDrained() : undefined;
   }
 
-  /** What waits, and what is written from now on, counts as this holder's. */
+  /** Counts waiting bytes, and those written from now on, as this holder's. */
   writeFor(holder: Holder): void {
     this.#account(0);
     this.#holder = holder;
     this.look();
   }
 
-  /** Counts what waits to be taken, and watches that it is. ws writes too (pings, pongs), so this is also asked from time to time. */
+  /** Counts the bytes that wait, and watches that they are taken. ws writes too (pings, pongs), so this also runs from time to time. */
   look(): void {
     if (this.#isDisposed) return;
     const waiting = this.#connection.writableLength;
@@ -73,14 +73,14 @@ export class FrameWriter {
     }
   }
 
-  /** The connection is closed: what waited is thrown away. */
+  /** The connection is closed, and waiting bytes are gone. */
   dispose(): void {
     this.#account(0);
     this.#isDisposed = true;
     this.#cancelStall?.();
   }
 
-  /** Nothing written behind all that waits is taken later than the newest of it. */
+  /** Bytes are taken in order: once the newest waiting ones are taken, all before them are. */
   #probe(): void {
     const { scheduler, stallMs, onStalled } = this.#options;
     this.#isProbing = true;

@@ -9,7 +9,7 @@ import type { Route } from './route.ts';
 const PREFIX = '/graphiql';
 
 /**
- * Nothing from elsewhere, no script in the page. The code editor writes style attributes and elements, hence
+ * The page loads nothing from elsewhere and has no inline script. The code editor writes style attributes and elements, hence
  * 'unsafe-inline' for styles alone; its fonts and cursors come as data: addresses inside its style sheet.
  */
 const CONTENT_SECURITY_POLICY = {
@@ -38,7 +38,7 @@ export function createGraphiqlRoutes(directory: string): readonly Route[] {
       await app.register(helmet, {
         contentSecurityPolicy: CONTENT_SECURITY_POLICY,
         referrerPolicy: { policy: 'no-referrer' },
-        // Whether there is TLS in front is the proxy's to say.
+        // The proxy says if there is TLS in front.
         strictTransportSecurity: false,
       });
       const method = ['GET', 'HEAD'];
@@ -48,7 +48,7 @@ export function createGraphiqlRoutes(directory: string): readonly Route[] {
         for (const url of [PREFIX, `${PREFIX}/*`]) app.route({ method, url, handler: missing });
         return;
       }
-      // A path that leads elsewhere is no file of ours, like any other that is not there.
+      // A path that leads out of the directory is answered like a missing file.
       app.setErrorHandler((_error, _request, reply) => reply.callNotFound());
       await app.register(serveStatic, {
         root: directory,

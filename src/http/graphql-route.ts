@@ -41,7 +41,7 @@ export async function createGraphqlRoute(options: GraphqlRouteOptions): Promise<
   const apollo = createApollo(options);
   await apollo.start();
   return async (app) => {
-    // Before all of it is there, and known to be short enough for who sent it, nothing looks at the body.
+    // Nothing looks at the body before all of it is there and known to be short enough for its sender.
     // The first is found without a search, the other is for how else a client may write it.
     app.addContentTypeParser(['application/json', '*'], (request: FastifyRequest, payload: IncomingMessage) =>
       readBody(payload, mostBytesOf(request, options)),
@@ -55,20 +55,20 @@ export async function createGraphqlRoute(options: GraphqlRouteOptions): Promise<
   };
 }
 
-/** What Apollo hands through as its context: ours, and what the document of this request turned out to be. */
+/** The context that Apollo hands through: our own, and the prepared document of this request. */
 interface ApolloContext {
   readonly context: object;
-  /** Counts the operation as so many. */
+  /** Counts the operation as this many commands. */
   readonly weigh: (operations: number) => Promise<void> | undefined;
   /** An object of its own, since Apollo copies the one around it. */
   readonly found: {
     prepared: Prepared | undefined;
-    /** Why the operation may not run now, though nothing is wrong with it. */
+    /** The reason that the operation may not run now, though nothing is wrong with it. */
     refusal: Error | undefined;
   };
 }
 
-/** Who asks, and whether they may ask for more now: known before any of the body is read. */
+/** Identifies the caller and checks their limits, before any of the body is read. */
 function createAdmission({ authenticator, rateLimit, unread }: GraphqlRouteOptions): onRequestHookHandler {
   const admit = (request: FastifyRequest, principal: Principal | null): Promise<void> | undefined => {
     const { remoteAddress } = request.socket;
@@ -137,7 +137,7 @@ async function handle(
   }
   if (response.body.kind !== 'complete') throw new Error('incremental delivery is not supported');
   const text = response.body.string;
-  // Others may have been handed much in the meantime. What a mutation did is told all the same: it was done.
+  // Other requests may have been handed much meanwhile. The result of a mutation is sent all the same: it was done.
   if (prepared?.operation?.kind !== 'mutation') {
     const refusal = unread.refusal(request.holder as Holder, Buffer.byteLength(text));
     if (refusal !== null) throw refusal;
@@ -202,8 +202,8 @@ function createApollo(options: GraphqlRouteOptions): ApolloServer<ApolloContext>
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     allowBatchedHttpRequests: false,
-    // Nothing here is authorised by cookies, POST must be application/json, GET only reads, and foreign origins are
-    // turned away before: there is nothing to forge, and GET stays usable without a magic header.
+    // Cookies authorise nothing here, POST must be application/json, GET only reads, and foreign origins are turned
+    // away before: there is nothing to forge, and GET stays usable without a magic header.
     csrfPrevention: false,
     stringifyResult: JSON.stringify,
     nodeEnv: 'production',
@@ -229,7 +229,7 @@ const notOverHttp: Prepared = {
   ],
 };
 
-/** Counts the commands of the operation. One that its caller may not run now is not run; the reason is kept for the answer. */
+/** Counts the commands of the operation. When its caller may not run it now, the reason is kept for the answer. */
 function weigh(context: ApolloContext, variables: Record<string, unknown> | undefined): Promise<void> | undefined {
   const { found } = context;
   const operation = found.prepared?.operation;
@@ -244,12 +244,12 @@ function refuseSubscription(prepared: Prepared): Prepared {
   return prepared.operation?.kind === 'subscription' ? notOverHttp : prepared;
 }
 
-/** Of the headers, those that Apollo looks at. */
+/** The headers that Apollo reads. */
 function apolloRequest(request: FastifyRequest, body: unknown): HTTPGraphQLRequest {
   const headers = new HeaderMap();
   const { accept } = request.headers;
   const contentType = request.headers['content-type'];
-  // Negotiating over an answer that is known costs several times as much as the answer.
+  // Negotiating the form of an answer that is known costs several times as much as the answer.
   if (accept !== undefined && accept !== '*/*' && accept !== 'application/json') headers.set('accept', accept);
   if (contentType !== undefined) headers.set('content-type', contentType);
   return { method: request.method, headers, search: searchOf(request.url), body };

@@ -17,7 +17,7 @@ export interface HealthOptions {
   readonly readiness: readonly ReadinessCheck[];
   readonly registry: Registry;
   readonly isDraining: () => boolean;
-  /** How long a check may take. */
+  /** The time that a check may take, in milliseconds. */
   readonly checkTimeoutMs?: number;
 }
 

@@ -1,13 +1,13 @@
 import type { Config } from '../config/config.ts';
 import { isLoopbackHost } from '../kernel/loopback.ts';
 
-/** Whether a request for this Host header is meant for us. */
+/** True when a request with this Host header is meant for us. */
 export type HostCheck = (host: string | undefined) => boolean;
 
 /**
- * Local mode hands out tokens to whoever asks, so it answers only for names that lead to this machine whatever a name server
- * says: a page of `evil.example` whose name is made to lead here is of one origin with itself, and no check of origins stops it.
- * PUBLIC_URL's host and a HOST that was named on purpose are answered for as well. In production names are the proxy's business.
+ * Local mode gives tokens to anybody who asks, so it answers only to names that lead to this machine whatever a name server
+ * says. Otherwise the owner of `evil.example` could make that name lead here, and no check of origins would stop their page.
+ * PUBLIC_URL's host and an explicit HOST are accepted too. In production the proxy checks names.
  */
 export function createHostCheck({ mode, host, publicUrl }: Pick<Config, 'mode' | 'host' | 'publicUrl'>): HostCheck {
   if (mode !== 'local') return () => true;

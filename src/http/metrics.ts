@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { OperationObserver } from '../graphql/execution/operations.ts';
 
-/** What the edges measure. Everyone with figures of their own registers them on `registry`. */
+/** The metrics of the edges. Other parts register their own on `registry`. */
 export interface EdgeMetrics {
   readonly registry: Registry;
   readonly observeOperation: OperationObserver;
@@ -9,9 +9,9 @@ export interface EdgeMetrics {
   readonly refusals: Counter<'code'>;
   readonly socketsOpen: Gauge;
   readonly subscriptionsOpen: Gauge;
-  /** Says where the number of sockets comes from that nobody has been admitted on. */
+  /** Sets the source of the number of sockets without an admitted principal. */
   observeUnadmitted(count: () => number): void;
-  /** Where the bytes of answers that wait to be read are counted. */
+  /** Sets the counter of answers' bytes that wait to be read. */
   readonly unreadBytes: (count: () => number) => void;
 }
 

@@ -1,9 +1,9 @@
-/** What is served where: for 404 and 405, and for what a preflight is told. */
+/** The methods of each path, for 404 and 405 and for preflights. */
 export class Paths {
   readonly #exact = new Map<string, readonly string[]>();
   readonly #below: { readonly prefix: string; readonly methods: readonly string[] }[] = [];
 
-  /** A route was made. `*` alone is nothing that is served. */
+  /** Notes a new route. A route `*` serves no path. */
   add(url: string, method: string | readonly string[]): void {
     const methods = typeof method === 'string' ? [method] : method;
     if (url === '*') return;
@@ -11,7 +11,7 @@ export class Paths {
     else this.#exact.set(url, methods);
   }
 
-  /** The methods that may be used; none: there is nothing at this path. */
+  /** The methods of this path; none: it does not exist. */
   methodsAt(path: string): readonly string[] {
     return this.#exact.get(path) ?? this.#below.find(({ prefix }) => path.startsWith(prefix))?.methods ?? [];
   }
@@ -23,7 +23,7 @@ export function pathOf(url: string): string {
   return query === -1 ? url : url.slice(0, query);
 }
 
-/** What follows the question mark; empty without one. */
+/** The query, without its question mark; empty when there is none. */
 export function searchOf(url: string): string {
   return url.slice(pathOf(url).length + 1);
 }

@@ -1,4 +1,4 @@
-/** What a reader is given at one time, and must take within WRITE_STALL_MS. */
+/** The bytes that a reader is given at one time and must take within WRITE_STALL_MS. */
 export const PIECE_BYTES = 65_536;
 
 /** Views of the buffer, in order. */

@@ -8,11 +8,11 @@ import { Refusal } from '../kernel/refusal.ts';
  * @throws by rejecting with {@link Refusal} RATE_LIMITED, which says when to try again.
  */
 export interface RateLimit {
-  /** One operation, of which nothing is known yet. */
+  /** Counts one operation before anything is known of it. */
   (principal: Principal | null, remoteAddress: string | undefined): Promise<void> | undefined;
   /**
-   * That the operation just counted is worth so many: the rest is counted, or nothing of it. What is worth more than a
-   * window holds takes the whole of one, so that the largest batch is never refused for ever.
+   * Counts the rest of an operation that is worth this many, or nothing of it. One that is worth more than a window takes
+   * a whole one, so that the largest batch is not refused for ever.
    */
   weigh(principal: Principal | null, remoteAddress: string | undefined, operations: number): Promise<void> | undefined;
 }
@@ -50,7 +50,7 @@ async function take(limiter: RateLimiterMemory, key: string, operations: number)
     await limiter.consume(key, operations);
   } catch (reason) {
     if (!(reason instanceof RateLimiterRes)) throw reason;
-    // Of many that were refused together none was begun: they take nothing from what is left.
+    // Operations that are refused were not begun, so they take nothing from the rest of the window.
     if (operations > 1) await limiter.reward(key, operations);
     throw new Refusal('RATE_LIMITED', 'Too many operations: slow down.', {
       retryAfterMs: Math.max(1, reason.msBeforeNext),

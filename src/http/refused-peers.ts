@@ -8,9 +8,9 @@ export interface RefusedPeersOptions {
 }
 
 /**
- * Counts refused tokens and keys by the address that they came from. Whoever caused too many is not listened to any more
- * until the window is over: their tokens are neither verified nor looked up. The address is that of the connection; behind
- * a proxy or a shared exit everybody there has one, which is why tokens that were found good before never come here.
+ * Counts refused tokens and keys by the address that they came from. After too many, the
+ * address is not listened to until the window is over: its tokens are neither verified nor looked up. It is the address of
+ * the connection. Callers behind one proxy share it, so tokens that were valid before never come here.
  */
 export class RefusedPeers {
   readonly #limiter: RateLimiterMemory | null;
@@ -30,7 +30,7 @@ export class RefusedPeers {
     }
   }
 
-  /** One more was refused. */
+  /** Counts one more refusal. */
   async count(peer: string | undefined): Promise<void> {
     await this.#limiter?.penalty(peer ?? '');
   }

@@ -1,4 +1,4 @@
-/** What the edge knows besides what the client sent. */
+/** Facts about a request that the edge adds to it. */
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Connections } from './connections.ts';
 import type { Holder } from './unread-bytes.ts';
@@ -9,11 +9,11 @@ declare module 'fastify' {
   }
 
   interface FastifyRequest {
-    /** Who asks; null: nobody who said so, or on a route that does not ask. */
+    /** The caller; null: anonymous, or the route does not ask. */
     principal: Principal | null;
     /** Whose answer it is, where that is not all strangers of the address. */
     holder: Holder | null;
-    /** Ends the counting of the answer as unread. */
+    /** Stops counting the answer as unread. */
     release: (() => void) | null;
   }
 }

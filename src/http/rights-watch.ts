@@ -1,6 +1,6 @@
 import type { ApiKeyPrincipal } from '../billing-entities/principal.ts';
 import type { Rights, Watch } from '../graphql/request/rights.ts';
-import type { Scheduler } from '../live/scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 import type { Log } from '../kernel/log.ts';
 import { closeCodes, type SocketSession } from './socket-session.ts';
 import type { Start } from './starts.ts';
@@ -16,9 +16,9 @@ export interface RightsWatchOptions {
 const INTERVAL_MS = 400;
 
 /**
- * Ends what rests on rights that are gone: subscriptions of entities that may no longer be seen or are suspended, and
- * sockets of keys that were revoked. It asks the database for all that this process has open together, a few times a
- * second, so that it holds on every process without messages between them; where nothing is open, nothing is asked.
+ * Ends subscriptions and sockets whose rights are gone: those of entities that their subscriber may no longer see or that
+ * are suspended, and those of revoked keys. It asks the database a few times a second, for all that this process has open
+ * together. So it works on every process without messages between them; with nothing open, nothing is asked.
  */
 export class RightsWatch {
   readonly #options: RightsWatchOptions;
@@ -29,7 +29,7 @@ export class RightsWatch {
     this.#options = options;
   }
 
-  /** A session has opened. */
+  /** Watches a session that has opened. */
   start(): void {
     if (this.#isStopped) return;
     this.#cancel ??= this.#options.scheduler.after(INTERVAL_MS, () => void this.#tick());
@@ -44,7 +44,7 @@ export class RightsWatch {
     try {
       await this.check();
     } catch (error) {
-      // Nothing new is shown while the database is away; it is asked again.
+      // While the database is away no stream shows anything new; the next check asks again.
       this.#options.log.warn({ err: error }, 'rights of open sockets could not be checked');
     }
     this.#cancel = null;

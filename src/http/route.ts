@@ -1,4 +1,4 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Some paths and who answers them: a plugin, with hooks, parsers and a view of errors of its own if it wants them. */
+/** A plugin that answers some paths. It may have hooks, parsers and an error handler of its own. */
 export type Route = (app: FastifyInstance) => Promise<void>;

@@ -10,7 +10,7 @@ import type { Config } from '../config/config.ts';
 import type { OnWatch } from '../graphql/request/context.ts';
 import { Operations } from '../graphql/execution/operations.ts';
 import type { Rights } from '../graphql/request/rights.ts';
-import { type Scheduler, systemScheduler } from '../live/scheduler.ts';
+import { type Scheduler, systemScheduler } from '../kernel/scheduler.ts';
 import type { Log } from '../kernel/log.ts';
 import { MendableError } from '../kernel/mendable-error.ts';
 import { answerError, httpError } from './answers.ts';
@@ -38,7 +38,7 @@ export interface HttpServerOptions {
   readonly authenticator: Authenticator;
   /** A fresh context for one operation, or for one event of a subscription. */
   readonly contextFor: (principal: Principal | null, onWatch?: OnWatch) => object;
-  /** Whether what sockets were opened with still holds; without it nobody asks. */
+  /** Checks that open sockets still have their rights; absent: nothing is checked. */
   readonly rights?: Rights;
   readonly readiness: readonly ReadinessCheck[];
   readonly metrics: EdgeMetrics;
@@ -70,7 +70,7 @@ export class PortTakenError extends MendableError {
   }
 }
 
-/** Puts the roads together: HTTP routes and the WebSocket, on one port, with one set of checks. */
+/** Composes HTTP routes and the WebSocket on one port, with one set of checks. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { config, schema, log, metrics } = options;
   const { limits } = config;
@@ -135,14 +135,14 @@ function createApplication({ limits }: Config): FastifyInstance {
     clientErrorHandler: answerClientError,
     genReqId: requestIdOf,
     exposeHeadRoutes: false,
-    // What was sent on an open connection before its client could know is answered, and the connection closed then.
+    // A request that its client sent before it could know is still answered; then its connection closes.
     return503OnClosing: false,
     frameworkErrors: (_error, _request, reply) =>
       void answerError(reply, 404, httpError('NOT_FOUND', 'There is nothing at this path.')),
   });
 }
 
-/** The client's x-request-id, if it is a decent one, or ours; sent back and found in the logs. */
+/** The request's id: the client's x-request-id if it is well formed, else ours. It is sent back and logged. */
 function requestIdOf({ headers }: { readonly headers: IncomingMessage['headers'] }): string {
   const given = headers['x-request-id'];
   return typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID();
@@ -155,7 +155,7 @@ function routeUpgrades(
 ): void {
   const allowsHost = createHostCheck(config);
   app.server.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
-    // From here on the socket's own session minds its reader.
+    // From here on the socket's own session watches its reader.
     connections.setWatched(connection as Socket, false);
     if (!allowsHost(request.headers.host)) refuseUpgrade(connection, '403 Forbidden', foreignHost());
     else if (pathOf(request.url ?? '/') === '/graphql') sockets.upgrade(request, connection, head);

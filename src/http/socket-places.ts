@@ -7,25 +7,25 @@ export interface PlaceLimits {
   readonly ofPrincipal: Readonly<Record<Principal['kind'], number>>;
   /** Sockets that nobody has been admitted on. */
   readonly unadmitted: number;
-  /** The same, of one address. */
+  /** The same, for one address. */
   readonly unadmittedOfPeer: number;
 }
 
-/** Who takes a place. */
+/** A socket that takes a place. */
 export interface Guest {
   readonly remoteAddress: string | undefined;
-  /** It has to go, at once: newer ones need the place. */
+  /** Closes it at once, because a newer socket needs the place. */
   evict(): void;
 }
 
 /**
- * The places that sockets take. Whoever has not introduced themselves waits in a room of its own, which is small, and so
- * never stands in the way of those who have. Nobody is turned away from it: where it is full, whoever has waited longest goes,
- * of the peer that has most there, and an honest client waits for no longer than its token takes to come.
+ * The places of sockets. Sockets without an admitted principal have a small room of their own, so they never take a place
+ * of admitted ones. None is refused there: when it is full, the peer with most sockets loses its longest waiting one, and
+ * an honest client waits no longer than its token takes to arrive.
  */
 export class SocketPlaces<G extends Guest> {
   readonly #limits: PlaceLimits;
-  /** By peer, the longest waiting first. */
+  /** Sockets by peer, the longest waiting first. */
   readonly #unadmitted = new Map<string, Set<G>>();
   #unadmittedCount = 0;
   readonly #admitted = new Map<G, string>();
@@ -39,12 +39,12 @@ export class SocketPlaces<G extends Guest> {
     return this.#unadmittedCount;
   }
 
-  /** Whether nobody more can be admitted. */
+  /** True when no more sockets can be admitted. */
   get isFull(): boolean {
     return this.#admitted.size >= this.#limits.all;
   }
 
-  /** A socket has opened. */
+  /** Takes a waiting place for a socket that has opened. */
   enter(guest: G): void {
     const peer = peerOf(guest);
     if ((this.#unadmitted.get(peer)?.size ?? 0) >= this.#limits.unadmittedOfPeer) this.#evictOneOf(peer);
@@ -54,7 +54,7 @@ export class SocketPlaces<G extends Guest> {
     this.#unadmittedCount += 1;
   }
 
-  /** Gives whoever was recognised a lasting place; else says which bound forbids it. */
+  /** Gives a socket with a principal a lasting place, or names the limit that forbids it. */
   admit(guest: G, principal: Principal): 'admitted' | 'full' | 'tooManyOfPrincipal' {
     if (this.isFull) return 'full';
     const name = `${principal.kind} ${principal.subject}`;
@@ -67,7 +67,7 @@ export class SocketPlaces<G extends Guest> {
     return 'admitted';
   }
 
-  /** A socket has closed, wherever it was. */
+  /** Frees the place of a socket that has closed. */
   leave(guest: G): void {
     this.#leaveRoom(guest);
     const name = this.#admitted.get(guest);

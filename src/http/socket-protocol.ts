@@ -32,18 +32,18 @@ export interface SocketProtocolOptions {
   readonly log: Log;
 }
 
-/** Said to whom there is no place for. */
+/** The reason given when there is no place for a socket. */
 export const NO_ROOM = 'No more sockets here at the moment.';
 
 /**
- * graphql-ws with our decisions: who is admitted, and what is executed. It is given the keys of {@link Start}s in place of
+ * graphql-ws with our decisions on admission and execution. It is given the keys of {@link Start}s in place of
  * the client's ids, and messages that were parsed already.
  */
 export function createSocketProtocol(options: SocketProtocolOptions): Server<SocketSession> {
   return makeServer(new SocketProtocol(options).hooks());
 }
 
-/** What of graphql-ws's arguments is ours: the operation that was prepared, next to what graphql-ws wants to see. */
+/** Our prepared operation, inside the arguments that graphql-ws wants to see. */
 interface SocketExecution extends ExecutionArgs {
   readonly operation: Operation;
   readonly principal: Principal;
@@ -114,7 +114,7 @@ class SocketProtocol {
   }
 
   #admitted(session: SocketSession, principal: Principal): boolean {
-    // It may have gone, or been sent away, while its token was looked at.
+    // The socket may have closed, or been closed, while its token was checked.
     if (!session.isOpen) return false;
     switch (this.#options.places.admit(session, principal)) {
       case 'admitted':
@@ -230,5 +230,5 @@ class SocketProtocol {
   }
 }
 
-/** So many documents of the greatest length may the subscriptions of a socket have together. */
+/** The subscriptions of a socket may together be as long as this many documents of the greatest length. */
 const STREAM_DOCUMENTS = 4;

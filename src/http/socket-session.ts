@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Limits } from '../config/limits.ts';
-import type { Scheduler } from '../live/scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 import { Allowance } from './allowance.ts';
 import { FrameWriter } from './frame-writer.ts';
 import type { Guest } from './socket-places.ts';
@@ -24,7 +24,7 @@ export const closeCodes = {
   internalError: 4500,
 } as const;
 
-/** How long a peer may take to answer our close frame before its connection is cut. */
+/** The time that a peer has to answer our close frame before its connection is cut. */
 export const CLOSE_PATIENCE_MS = 1000;
 
 export interface SessionOptions {
@@ -38,11 +38,11 @@ export interface SessionOptions {
   readonly clock: Clock;
 }
 
-/** One WebSocket: who is on it, what runs on it, and what it may still send and be sent. */
+/** One WebSocket: its principal, its operations, and its limits on both directions. */
 export class SocketSession implements Guest {
   readonly remoteAddress: string | undefined;
   readonly starts = new Starts();
-  /** What proved who is on it, which may cease to. */
+  /** The proof of its principal, which can expire. */
   authorization: string | null = null;
   readonly #options: SessionOptions;
   readonly #socket: WebSocket;
@@ -82,12 +82,12 @@ export class SocketSession implements Guest {
     return this.#principal;
   }
 
-  /** By whom what waits to be read is counted. */
+  /** The holder that waiting bytes count for. */
   get holder(): Holder {
     return this.#holder;
   }
 
-  /** Neither side has begun to close it. */
+  /** True until one side begins to close it. */
   get isOpen(): boolean {
     return this.#socket.readyState === this.#socket.OPEN;
   }
@@ -108,7 +108,7 @@ export class SocketSession implements Guest {
     return true;
   }
 
-  /** Counts what came and is no operation; closes the socket where that is too much. False: it is. */
+  /** Counts a message that is no operation. False: there were too many, and the socket is closed. */
   allowsMessage(): boolean {
     if (this.#allowance.take()) return true;
     this.close(closeCodes.policyViolation, 'Too many messages that are no operations');
@@ -123,10 +123,10 @@ export class SocketSession implements Guest {
 
   /**
    * Sends a text frame. The promise, when there is one, resolves when a reader that had fallen behind has caught up:
-   * whoever awaits it before producing more never fills the buffer. A reader that is too far behind is cut off.
+   * a producer that awaits it never fills the buffer. A reader that is too far behind is cut off.
    */
   send(text: string): Promise<void> | undefined {
-    // A source that always has more would otherwise spin on a closing socket, and the news that it closed never come.
+    // Otherwise a source that always has more would spin on a closing socket, whose close event would never run.
     if (!this.isOpen) return new Promise((resolve) => setImmediate(resolve));
     const caughtUp = this.#writer.write(text);
     if (this.#socket.bufferedAmount > this.#options.limits.socketBufferBytes) {
@@ -135,7 +135,7 @@ export class SocketSession implements Guest {
     return caughtUp;
   }
 
-  /** Ends what streams and closes the socket; the peer has {@link CLOSE_PATIENCE_MS} to answer. */
+  /** Ends its streams and closes the socket; the peer has {@link CLOSE_PATIENCE_MS} to answer. */
   close(code: number, reason: string): void {
     this.#socket.close(code, reason);
     this.starts.endAll();

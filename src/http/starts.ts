@@ -6,14 +6,14 @@ import type { Watch } from '../graphql/request/rights.ts';
  * on the same id may name another one, while this one may still be on its way.
  */
 export class Start {
-  /** What graphql-ws knows it by: never the same twice on a socket. */
+  /** Its name for graphql-ws, which never comes twice on a socket. */
   readonly key: string;
   readonly id: string;
-  /** What it keeps in memory for as long as it runs, by the length of its message. */
+  /** The memory that it takes while it runs, measured by the length of its message. */
   readonly length: number;
-  /** null until it was admitted. */
+  /** null until it is admitted. */
   kind: Operation['kind'] | null = null;
-  /** What its stream shows, and by which right. */
+  /** The entity that its stream shows, and the rights that it needs. */
   watch: Watch | null = null;
   #isOpen = true;
   #mustEnd = false;
@@ -25,12 +25,12 @@ export class Start {
     this.length = length;
   }
 
-  /** Whether the client still wants to hear of it: neither side has said that it is complete. */
+  /** True until either side says that it is complete. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
 
-  /** One of the sides says that it is complete. */
+  /** Notes that one side said `complete`. */
   complete(): void {
     this.#isOpen = false;
   }
@@ -49,23 +49,23 @@ export class Start {
 }
 
 /**
- * What runs on one socket. graphql-ws keeps its books by id alone, and so takes two starts under one id for the same:
- * between them and the client each start bears a key of its own.
+ * The operations that run on one socket. graphql-ws tells starts apart by id alone, and so takes two starts under one id
+ * for the same. Here each start has a key of its own, which stands between graphql-ws and the client's id.
  */
 export class Starts {
-  /** All that have not settled yet. */
+  /** All starts that have not settled yet. */
   readonly #running = new Map<string, Start>();
-  /** Those that the client holds for open, by its ids. */
+  /** The starts that the client takes for open, by its ids. */
   readonly #named = new Map<string, Start>();
   #lastKey = 0;
   #subscriptions = 0;
   #subscriptionsLength = 0;
   #operations = 0;
-  /** Ended by us, and so perhaps completed by the client before it heard of that. */
+  /** The number of `complete`s of ours that one of the client's may still cross. */
   #crossing = 0;
   #onIdle: (() => void) | null = null;
 
-  /** A client starts something; null: what it calls so runs already. */
+  /** Adds a start of the client's; null: its id is open already. */
   begin(id: string, length: number): Start | null {
     if (this.#named.has(id)) return null;
     const start = new Start({ key: String((this.#lastKey += 1)), id, length });
@@ -81,27 +81,27 @@ export class Starts {
     return start;
   }
 
-  /** It was admitted, and counts until it has settled. */
+  /** Notes that it was admitted; it counts until it has settled. */
   admitted(start: Start, kind: Operation['kind']): void {
     start.kind = kind;
     this.#count(start, 1);
   }
 
-  /** The client says that this is complete; null: nothing that it holds for open is called so. */
+  /** Takes the client's `complete`; null: it has nothing open under this id. */
   completed(id: string): Start | null {
     const start = this.#named.get(id) ?? null;
     if (start !== null) this.#complete(start);
     return start;
   }
 
-  /** Whether a `complete` for what is not open may have crossed ours on its way: each of ours may cross one. */
+  /** True when a `complete` for an id that is not open may have crossed ours on its way: each of ours may cross one. */
   mayHaveCrossed(): boolean {
     if (this.#crossing === 0) return false;
     this.#crossing -= 1;
     return true;
   }
 
-  /** What graphql-ws sends, with the client's id in place of the key; null: the client does not want to hear of it any more. */
+  /** A message of graphql-ws with the client's id in place of the key; null: the client no longer wants it. */
   outgoing(text: string): string | null {
     if (!text.startsWith(ID_HEAD)) return text;
     const end = text.indexOf('"', ID_HEAD.length);
@@ -115,7 +115,7 @@ export class Starts {
     return `{"id":${JSON.stringify(start.id)}${rest}`;
   }
 
-  /** Nothing of it runs any more. */
+  /** Forgets a start that has settled. */
   settled(start: Start): void {
     if (!this.#running.delete(start.key)) return;
     this.#complete(start);
@@ -137,17 +137,17 @@ export class Starts {
     return this.#subscriptions;
   }
 
-  /** Of the messages of all subscriptions together. */
+  /** The length of all subscriptions' messages together. */
   get subscriptionsLength(): number {
     return this.#subscriptionsLength;
   }
 
-  /** Queries and mutations. */
+  /** The number of queries and mutations that run. */
   get operations(): number {
     return this.#operations;
   }
 
-  /** Those that show something by a right. */
+  /** The subscriptions that need a right. */
   *watched(): Generator<[Watch, Start], void, undefined> {
     for (const start of this.#running.values()) if (start.watch !== null) yield [start.watch, start];
   }
@@ -167,6 +167,6 @@ export class Starts {
   }
 }
 
-/** How graphql-ws's messages about an operation begin, with the key behind it; and how such a message that is not the last goes on. */
+/** The beginning of graphql-ws's messages about an operation, before the key, and the rest of one that is not the last. */
 const ID_HEAD = '{"id":"';
 const NEXT_REST = ',"type":"next"';

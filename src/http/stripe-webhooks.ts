@@ -1,4 +1,4 @@
-/** Where Stripe delivers: raw bytes, checked, put down and acknowledged. What they mean is found out by jobs. */
+/** The routes that Stripe delivers to: bytes are checked, stored and acknowledged. Jobs find out what they mean. */
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { refusalError } from '../graphql/execution/errors.ts';
@@ -18,19 +18,19 @@ interface Options {
 }
 
 /**
- * The longest event that is looked at. Stripe publishes no bound for webhooks; its other way of delivering the same events, to
- * Amazon EventBridge, takes entries of at most 256 KB. An event holds one object, of whose lists ten are in it, and whose metadata
- * has at most 50 values of 500 characters: what is longer is not Stripe's, and is not worth hashing.
+ * The longest event that is accepted. Stripe publishes no bound for webhooks; its other way of delivering the same events, to
+ * Amazon EventBridge, takes entries of at most 256 KB. An event holds one object, with at most ten
+ * items of each of its lists and 50 metadata values of 500 characters. A longer body is not Stripe's and not worth hashing.
  */
 const MOST_BYTES = 256 * 1024;
 
-/** How long rejected deliveries are counted before they are told of again. */
+/** The window in which rejected deliveries are counted before they are logged again. */
 const FLOOD_WINDOW_MS = 60_000;
 
 /** Snapshot and thin events have a route each: their forms and their secrets differ. */
 export function createStripeWebhookRoutes(options: Options): readonly Route[] {
   const { log } = options;
-  // Anybody can send what Stripe did not sign.
+  // Anybody can send deliveries that Stripe did not sign.
   const rejected = new FloodLog(
     ({ count, latest }) =>
       log.warn({ ...latest, count }, count === 1 ? 'a webhook was turned away' : 'webhooks were turned away'),

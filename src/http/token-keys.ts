@@ -8,14 +8,14 @@ import type { Log } from '../kernel/log.ts';
 /** Verifies one token; rejects with jose's errors. */
 export type VerifyToken = (token: string, checks: JWTVerifyOptions) => Promise<JWTPayload>;
 
-/** How old keys behind an address may be before they are fetched again. */
+/** The age at which keys behind an address are fetched again. */
 const FRESH_MS = 60_000;
-/** While the address does not answer, the last keys serve on for so long: nobody knows of any that they were taken back. */
+/** The time that the last keys go on serving while the address does not answer: none is known to be withdrawn. */
 const STALE_MS = 3_600_000;
-/** How long after a failed fetch nobody waits for another. */
+/** The time after a failed fetch in which no request waits for another one. */
 const PAUSE_MS = 10_000;
 
-/** What verifies tokens: a shared secret, or the keys behind an address, never older than a minute while it answers. */
+/** Makes the verifier of tokens: by a shared secret, or by the keys behind an address, at most a minute old while it answers. */
 export function tokenVerifier(auth: AuthConfig, { clock, log }: { clock: Clock; log: Log }): VerifyToken {
   if (auth.jwksUrl !== null) {
     const keys = new RemoteKeys(auth.jwksUrl, { clock, log });
@@ -35,7 +35,7 @@ class RemoteKeys {
   #pausedUntil = 0;
 
   constructor(url: URL, { clock, log }: { clock: Clock; log: Log }) {
-    // How old keys may be is ours to say, by the one clock; an unknown key has them fetched at once, once in ten seconds.
+    // The one clock decides the age of keys, not jose. An unknown key makes jose fetch them at once, once in ten seconds.
     this.#keys = createRemoteJWKSet(url, {
       timeoutDuration: 5000,
       cooldownDuration: 10_000,

@@ -1,24 +1,23 @@
 import type { Principal } from '../billing-entities/principal.ts';
 import { Refusal } from '../kernel/refusal.ts';
 
-/** Bytes of answers that may wait to be read by those whom they were written for. */
+/** Limits on bytes of answers that wait for their readers. */
 export interface UnreadLimits {
-  /** Of one principal, over all of its connections. */
+  /** For one principal, over all of its connections. */
   readonly principal: number;
-  /** Of all anonymous callers of one address. */
+  /** For all anonymous callers of one address. */
   readonly anonymous: number;
-  /** Of everybody. */
+  /** For all callers together. */
   readonly all: number;
 }
 
-/** Whose bytes they are: made by {@link UnreadBytes.holderOf}, and the same text for the same caller. */
+/** A caller whose unread bytes are counted: made by {@link UnreadBytes.holderOf}, the same text for the same caller. */
 export type Holder = string & { readonly brand: 'Holder' };
 
 /**
- * Counts what was handed to connections and was not taken by the kernel yet, on every road. Who does not read, keeps it in
- * this process's memory: beyond its bound a caller is refused before anything is executed, until it has read or its connection
- * was cut. A caller that has nothing unread is admitted whatever it may be going to get, or an answer above the bound
- * could never be had.
+ * Counts what was handed to connections and was not taken by the kernel yet, on every road. A caller that does not read
+ * keeps them in this process's memory: beyond its bound it is refused before anything is executed, until it has read or its
+ * connection is cut. A caller with nothing unread is always admitted, or an answer above the bound could never be had.
  */
 export class UnreadBytes {
   readonly #limits: UnreadLimits;
@@ -34,7 +33,7 @@ export class UnreadBytes {
     return this.#all;
   }
 
-  /** Those who have bytes waiting. */
+  /** Waiting bytes by holder. */
   get holders(): number {
     return this.#byHolder.size;
   }
@@ -51,8 +50,8 @@ export class UnreadBytes {
   }
 
   /**
-   * Why `holder` may not be given `bytes` more (0: why nothing may be begun for it): RATE_LIMITED by its own bound, UNAVAILABLE
-   * by everybody's. null when it may.
+   * The reason that `holder` may not be given `bytes` more (0: that nothing may begin for it): RATE_LIMITED by its own bound,
+   * UNAVAILABLE by that of all. null: it may.
    */
   refusal(holder: Holder, bytes = 0): Refusal | null {
     const held = this.of(holder);
@@ -63,7 +62,7 @@ export class UnreadBytes {
         retryAfterMs: RETRY_MS,
       });
     }
-    // What is kept for those who owe nothing: a crowd that does not read shuts out only itself.
+    // A part is kept for callers with nothing unread, so that a crowd that does not read shuts out only itself.
     const mostOfAll = held > 0 ? all - all / 4 : all;
     if (this.#all > 0 && this.#all + bytes > mostOfAll) {
       return new Refusal('UNAVAILABLE', 'Too many answers wait to be read at the moment.', { retryAfterMs: RETRY_MS });
@@ -78,7 +77,7 @@ export class UnreadBytes {
     this.#byHolder.set(holder, this.of(holder) + bytes);
   }
 
-  /** They were taken by the kernel, or thrown away with their connection. */
+  /** Releases bytes that the kernel took, or that were thrown away with their connection. */
   release(holder: Holder, bytes: number): void {
     if (bytes === 0) return;
     this.#all -= bytes;

@@ -7,7 +7,7 @@ import type { RawData, ServerOptions, WebSocket } from 'ws';
 import type { Clock } from '../kernel/clock.ts';
 import { refusalBody, refusalError } from '../graphql/execution/errors.ts';
 import type { Rights } from '../graphql/request/rights.ts';
-import type { Scheduler } from '../live/scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { httpError } from './answers.ts';
 import type { OriginCheck } from './origins.ts';
@@ -23,7 +23,7 @@ export interface SocketRoadOptions extends Omit<SocketProtocolOptions, 'places' 
   readonly clock: Clock;
 }
 
-/** Takes a message that was parsed; settles when all that it began has ended. */
+/** Takes a parsed message; settles when everything that it began has ended. */
 type Handle = (message: unknown) => Promise<void>;
 
 /** GraphQL over WebSocket, protocol graphql-transport-ws: subscriptions, and the fast road for everything else. */
@@ -45,7 +45,7 @@ export class SocketRoad {
       noServer: true,
       clientTracking: false,
       maxPayload: limits.frameBytes,
-      // A peer that does not answer a close frame, whoever sent the first one.
+      // The time for a peer to answer a close frame, whichever side sent the first.
       closeTimeout: CLOSE_PATIENCE_MS,
       // Compression costs memory per socket and time per message; our messages are small.
       perMessageDeflate: false,
@@ -107,7 +107,7 @@ export class SocketRoad {
     await Promise.race([leaving, new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)))]);
     clearTimeout(timer);
     for (const session of this.#sessions) session.close(closeCodes.goingAway, 'Shutting down');
-    // Whoever does not answer the closing handshake soon is not waited for.
+    // A peer that does not answer the closing handshake soon is cut.
     setTimeout(() => this.#terminateAll(), Math.min(timeoutMs, CLOSE_PATIENCE_MS)).unref();
   }
 
@@ -132,13 +132,13 @@ export class SocketRoad {
           return outgoing === null ? undefined : session.send(outgoing);
         },
         close: (code, reason) => session.close(code ?? closeCodes.internalError, reason ?? ''),
-        // graphql-ws parses what is text, and takes what was parsed as it is.
+        // graphql-ws parses text, and takes a parsed message as it is.
         onMessage: (callback) => (handle = callback as Handle),
       },
       session,
     );
     socket.on('message', (data: RawData, isBinary: boolean) => {
-      // What comes behind a close frame, ours or theirs, is not looked at.
+      // Messages behind a close frame, ours or the peer's, are ignored.
       if (!session.isOpen) return;
       if (isBinary) session.close(closeCodes.unsupportedData, 'Text frames only');
       else this.#receive(session, handle, (data as Buffer).toString());
@@ -176,11 +176,11 @@ export class SocketRoad {
       else if (!session.starts.mayHaveCrossed()) session.allowsMessage();
       return;
     }
-    // Of these, graphql-ws closes the socket for all but connection_init, ping and pong.
+    // graphql-ws closes the socket for any of these but connection_init, ping and pong.
     if (session.allowsMessage()) this.#hand(session, handle, message);
   }
 
-  /** Ends a socket whose token is good no longer, such as one whose key was taken back. Of API keys others see to that. */
+  /** Ends a socket whose token is no longer valid, for one because its signing key was withdrawn. API keys are watched elsewhere. */
   async #verifyAgain(session: SocketSession): Promise<void> {
     if (session.authorization === null || session.principal?.kind === 'API_KEY') return;
     try {
@@ -222,10 +222,10 @@ export class SocketRoad {
   }
 }
 
-/** It is kept, and sent back with every message. */
+/** The longest id of a client's: it is kept, and sent back with every message. */
 const MOST_ID_LENGTH = 255;
 
-/** null: not JSON, or no object. */
+/** The message as an object; null: it is not JSON, or no object. */
 function parseObject(text: string): { readonly type?: unknown; readonly id?: unknown } | null {
   try {
     const value: unknown = JSON.parse(text);

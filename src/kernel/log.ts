@@ -41,7 +41,7 @@ const struckOut = '[redacted]';
 const deepest = 6;
 const secretName =
   /authorization|cookie|password|passwd|secret|token|credential|connection_?params|jwt|api_?key|private_?key|encryption_?key|database_?url|smtp_?url|redis_?url|connection_?string/i;
-/** `tokens`, `documentTokens` and the like count things and give nothing away. */
+/** Names such as `documentTokens` are counts, not secrets. */
 const countName = /tokens$/i;
 
 const secretTexts: readonly [RegExp, string][] = [
@@ -76,7 +76,7 @@ function strike(value: unknown, depth: number): unknown {
   return strikeFields(Object.entries(value), depth);
 }
 
-/** Name, message, stack, code and cause; not the other fields, for drivers hang whole statements and their values there. */
+/** Name, message, stack, code and cause; not the other fields, where drivers put whole statements with their values. */
 function strikeError(error: Error, depth: number): Record<string, unknown> {
   const { code } = error as { code?: unknown };
   return {

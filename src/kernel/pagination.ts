@@ -24,10 +24,10 @@ export interface Page<T> {
   };
 }
 
-/** A row's place in its order: what the next page starts behind. */
+/** A row's place in its order; the next page starts behind it. */
 export type Key = readonly (string | number | boolean | null)[];
 
-/** Most rows of a page. */
+/** The largest page. */
 const MAX_PAGE = 100;
 
 /**
@@ -58,8 +58,8 @@ export function toPages<T extends { readonly billingEntityId: string }>(
 }
 
 /**
- * Every row of a list, so many at a time. The next page is read when it is asked for and not before, so that who reads
- * slowly waits for nobody and nothing waits in memory. `read` takes sizes beyond what callers may ask for.
+ * Every row of a list, in pages. A page is read only when it is asked for, so a slow reader leaves nothing waiting in memory.
+ * `read` takes sizes beyond those that callers may ask for.
  */
 export async function* everyPage<T>(
   first: number,

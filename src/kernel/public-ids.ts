@@ -33,7 +33,7 @@ export function recordId(billingEntityId: string, sequence: bigint, line: number
   return RECORD + encode(parse(billingEntityId), eightBytes(sequence), Uint8Array.of(line));
 }
 
-/** What a usage record's id names. @throws Refusal NOT_FOUND when malformed */
+/** The usage record that an id names. @throws Refusal NOT_FOUND when malformed */
 export function parseRecordId(id: string): { billingEntityId: string; sequence: bigint; line: number } {
   const bytes = decode(id, RECORD, 25);
   return { billingEntityId: entityOf(bytes), sequence: bytes.readBigInt64BE(16), line: bytes.readUInt8(24) };
@@ -44,7 +44,7 @@ export function reservationId(billingEntityId: string, id: string): string {
   return RESERVATION + encode(parse(billingEntityId), parse(id));
 }
 
-/** What a reservation's id names. @throws Refusal NOT_FOUND when malformed */
+/** The reservation that an id names. @throws Refusal NOT_FOUND when malformed */
 export function parseReservationId(id: string): { billingEntityId: string; id: string } {
   const bytes = decode(id, RESERVATION, 32);
   return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
@@ -55,13 +55,13 @@ export function apiKeyId(billingEntityId: string, id: string): string {
   return API_KEY + encode(parse(billingEntityId), parse(id));
 }
 
-/** What an API key's id names. @throws Refusal NOT_FOUND when malformed */
+/** The API key that an id names. @throws Refusal NOT_FOUND when malformed */
 export function parseApiKeyId(id: string): { billingEntityId: string; id: string } {
   const bytes = decode(id, API_KEY, 32);
   return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
 }
 
-/** Public id of a membership: a user's in an organization. */
+/** Public id of a user's membership in an organization. */
 export function membershipId(organizationId: string, userId: string): string {
   return MEMBERSHIP + encode(parse(organizationId), parse(userId));
 }
@@ -76,7 +76,7 @@ export function exportToken({ billingEntityId, id, secret }: ExportTokenParts): 
   return EXPORT_TOKEN + encode(parse(billingEntityId), parse(id), secret);
 }
 
-/** What an export link's token says. @throws Refusal NOT_FOUND when malformed */
+/** The link and the secret in an export link's token. @throws Refusal NOT_FOUND when malformed */
 export function parseExportToken(token: string): ExportTokenParts {
   const bytes = decode(token, EXPORT_TOKEN, 32 + EXPORT_SECRET_BYTES);
   return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16, 32)), secret: bytes.subarray(32) };

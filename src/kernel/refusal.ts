@@ -1,6 +1,6 @@
 /**
- * Why a request was turned away before it could have an outcome. Outcomes that a caller acts on are data and stand
- * in the schema; these become GraphQL errors with the same `extensions.code`.
+ * Codes of requests that were turned away before they had an outcome. They become GraphQL errors with the same
+ * `extensions.code`; outcomes that a caller acts on are data, and stand in the schema.
  */
 export type RefusalCode =
   | 'UNAUTHENTICATED'
@@ -17,7 +17,7 @@ export type RefusalCode =
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly code: RefusalCode;
-  /** Where `retryable`: when it is worth trying again, in milliseconds. */
+  /** For `retryable` ones, the time after which a retry is useful, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: RefusalCode, message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {

@@ -1,8 +1,8 @@
 import { Refusal } from './refusal.ts';
 
 /**
- * Does these one after another, also those that come after one that fails: none is in another's way. What somebody who is
- * away makes fail would fail for all, so that ends it.
+ * Does these one after another; one that fails does not stop those behind it. A failure because another system is away
+ * would come back for each, so it ends the run.
  * @throws the first failure, at the end
  */
 export async function tryAll(works: Iterable<() => Promise<unknown>>): Promise<void> {

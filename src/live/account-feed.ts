@@ -1,5 +1,5 @@
 import type { Balance } from '../ledger/rules/balance.ts';
-import type { Scheduler } from './scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 
 /** A stream of an account's states. `return()` ends it at once, also while a `next()` is waiting. */
 export type BalanceStream = AsyncIterableIterator<Balance, undefined> & AsyncDisposable;
@@ -169,7 +169,7 @@ export class AccountFeed {
 interface StreamOwner {
   /** The consumer waits for a state. */
   wanted(): void;
-  /** The stream ended, by whichever side. */
+  /** The stream ended, on either side. */
   ended(): void;
 }
 

@@ -7,24 +7,24 @@ import { Neighbours } from './neighbours.ts';
 import { Outbox } from './outbox.ts';
 import { PostgresTransport } from './postgres-transport.ts';
 import { RedisTransport } from './redis-transport.ts';
-import { backoffMs, systemScheduler, type Scheduler } from './scheduler.ts';
+import { backoffMs, systemScheduler, type Scheduler } from '../kernel/scheduler.ts';
 import type { Transport } from './transport.ts';
 
 export interface LiveEventsOptions {
   readonly databaseUrl: string;
-  /** Carries the events between processes when given; PostgreSQL does otherwise. */
+  /** Redis carries events between processes when this is given; else PostgreSQL does. */
   readonly redisUrl: string | null;
   /** The account's committed state, or null when there is no such account. */
   readonly loadBalance: (billingEntityId: string) => Promise<Balance | null>;
   readonly log: Logger;
   /** Per stream; 10 when absent. */
   readonly maxEventsPerSecond?: number;
-  /** How often a process gives a sign of life, in milliseconds; 2 000 when absent. Three missed ones are a death. */
+  /** Interval of a process's signs of life, in milliseconds; 2 000 when absent. After three missed ones it counts as dead. */
   readonly heartbeatMs?: number;
   readonly scheduler?: Scheduler;
 }
 
-/** Tells whoever watches an account, in whatever process of the installation, of its newest state. */
+/** Tells every watcher of an account, in any process of the installation, its newest state. */
 export interface LiveEvents {
   /** Tells of committed states, the newest of each account. Cheap, never throws and never blocks. */
   publish(balances: readonly Balance[]): void;
@@ -36,7 +36,7 @@ export interface LiveEvents {
   balances(billingEntityId: string): BalanceStream;
   /** The same, but only when the ledger's sequence has risen: something was recorded, up to `sequence`. */
   changes(billingEntityId: string): BalanceStream;
-  /** Ends this process' streams of an account: a right to see it was lost. Those who keep it open new ones. */
+  /** Ends this process' streams of an account after a right to it was lost. Clients that still have the right open new ones. */
   end(billingEntityId: string): void;
   /** Connects to the other processes. Resolves when done or after the first attempt failed; goes on trying. */
   start(): Promise<void>;
@@ -55,7 +55,7 @@ export function createLiveEvents(options: LiveEventsOptions): LiveEvents {
   return new ConnectedLiveEvents({ ...options, scheduler, transport });
 }
 
-/** So many accounts are read at a time when all must be read again: the database has other callers. */
+/** The number of accounts read at one time when all must be read again: the database has other callers. */
 const parallelReloads = 8;
 
 class ConnectedLiveEvents implements LiveEvents {

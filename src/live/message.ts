@@ -4,7 +4,7 @@ import type { Balance } from '../ledger/rules/balance.ts';
 const maxMessageBytes = 7_900;
 
 /**
- * What processes tell each other. Balances are arrays in a fixed order, whole numbers as strings (JSON's are floats).
+ * Messages between processes. Balances are arrays in a fixed order, whole numbers as strings (JSON's are floats).
  * `from` stands first, so that a process knows its own messages without parsing them.
  */
 export interface Message {
@@ -45,12 +45,12 @@ export function encodeMessages(
   return messages;
 }
 
-/** How every message of this process begins. */
+/** The beginning of every message of this process. */
 export function messageHead(from: string): string {
   return `{"from":${JSON.stringify(from)},`;
 }
 
-/** Reads a message's envelope; null when it is not one of ours. Whoever may connect may send, so nothing is taken on trust. */
+/** Reads a message's envelope; null when it is not one of ours. Anybody who can connect can send, so everything is checked. */
 export function decodeMessage(text: string): Message | null {
   if (text.length > maxMessageBytes) return null;
   let value: unknown;
@@ -71,7 +71,7 @@ export function accountOf(entry: unknown): string | null {
   return typeof id === 'string' ? id : null;
 }
 
-/** Reads one state; null when anything about it is not as this process would have written it. */
+/** Reads one state; null when any of it differs from what this process would have written. */
 export function decodeBalance(entry: unknown): Balance | null {
   if (!Array.isArray(entry) || entry.length !== 11) return null;
   const [id, ...rest] = entry as unknown[];

@@ -1,11 +1,11 @@
-import type { Scheduler } from './scheduler.ts';
+import type { Scheduler } from '../kernel/scheduler.ts';
 
 /** More neighbours than this are not watched; nobody runs so many, but anyone with a connection may pretend to. */
 const maxWatched = 1_000;
 
 /**
  * The other processes, by when they were last heard. One that falls silent without a goodbye may have died between
- * a commit and the telling of it, so whoever listens must look for themselves.
+ * a commit and the telling of it, so its listeners must read for themselves.
  */
 export class Neighbours {
   readonly #scheduler: Scheduler;
@@ -28,7 +28,7 @@ export class Neighbours {
     this.#lastHeardAtMs.delete(processId);
   }
 
-  /** Nobody can be heard at present, so silence means nothing. */
+  /** This process hears no messages at present, so silence means nothing. */
   clear(): void {
     this.#lastHeardAtMs.clear();
   }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Balance } from '../ledger/rules/balance.ts';
 import { encodeMessages } from './message.ts';
-import { backoffMs, type Scheduler } from './scheduler.ts';
+import { backoffMs, type Scheduler } from '../kernel/scheduler.ts';
 
 export interface OutboxOptions {
   readonly processId: string;
@@ -10,16 +10,16 @@ export interface OutboxOptions {
   readonly log: Logger;
   /** Least time between two sendings while busy, in milliseconds. */
   readonly intervalMs?: number;
-  /** Beyond so many accounts waiting (the way out is broken), states are dropped and the others told to read for themselves. */
+  /** The most accounts that may wait. Beyond it the way out is broken: states are dropped, and the others told to read for themselves. */
   readonly maxAccounts?: number;
 }
 
-/** So many accounts go out together: packing them takes about a millisecond of this thread. */
+/** The number of accounts sent together: packing them takes about a millisecond of this thread. */
 const accountsPerSending = 1_000;
 
 /**
  * States on their way to the other processes: the newest per account, sent at once when idle and every `intervalMs`
- * while busy. What could not be sent stays, unless something newer takes its place, and is tried again.
+ * while busy. A state that could not be sent stays and is tried again, unless a newer one takes its place.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -59,7 +59,7 @@ export class Outbox {
     this.#arm();
   }
 
-  /** Sends what is left, once, and says goodbye. What fails now is told by silence: the others read for themselves. */
+  /** Sends the rest, once, and says goodbye. If that fails, the silence tells the others to read for themselves. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import type { Logger } from 'pino';
-import { backoffMs, type Scheduler } from './scheduler.ts';
+import { backoffMs, type Scheduler } from '../kernel/scheduler.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 const channel = 'tollgate_balance';
@@ -45,7 +45,7 @@ export class PostgresTransport implements Transport {
         values: [channel, messages],
       });
     } catch (error) {
-      // Whatever it was (a late answer too), the next attempt deserves a fresh connection.
+      // After any failure, a late answer too, the next attempt gets a fresh connection.
       if (this.#sending === connecting) this.#sending = null;
       close(client);
       throw error;

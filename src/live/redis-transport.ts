@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { backoffMs } from './scheduler.ts';
+import { backoffMs } from '../kernel/scheduler.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 const channel = 'tollgate_balance';
@@ -17,7 +17,7 @@ export class RedisTransport implements Transport {
     this.#log = options.log;
     const settings = {
       lazyConnect: true,
-      // What cannot be sent now is refused at once; the outbox keeps the newest and tries again.
+      // A message that cannot be sent now fails at once; the outbox keeps the newest state and tries again.
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,

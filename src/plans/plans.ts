@@ -2,13 +2,13 @@ import { COST_PER_CREDIT_USD } from './rates.ts';
 
 export type PlanCode = 'FREE_TRIAL' | 'PRO';
 
-/** What a plan costs and gives (rule 3). */
+/** A plan: its price, credits and features (rule 3). */
 export interface PlanTerms {
   readonly code: PlanCode;
   readonly name: string;
   /** US cents a month for one unit. */
   readonly priceCents: number;
-  /** Credits each period for one unit; of FREE_TRIAL, once. */
+  /** Credits each period for one unit; for FREE_TRIAL, once. */
   readonly credits: bigint;
   readonly features: readonly string[];
   readonly overageAllowed: boolean;
@@ -36,7 +36,7 @@ const PRO: PlanTerms = {
   overageCostPerCredit: COST_PER_CREDIT_USD,
 };
 
-/** Every plan there is, cheapest first. */
+/** All plans, cheapest first. */
 export const PLANS: readonly PlanTerms[] = [FREE_TRIAL, PRO];
 
 export const PLAN_BY_CODE: Readonly<Record<PlanCode, PlanTerms>> = { FREE_TRIAL, PRO };

@@ -14,5 +14,5 @@ export const RATES: Readonly<Record<Resource, Rate>> = {
   COMPUTE: { resource: 'COMPUTE', units: 60_000n, credits: 50n },
 };
 
-/** What one credit costs, in US dollars, as an exact decimal (rule 1). */
+/** The price of one credit in US dollars, an exact decimal (rule 1). */
 export const COST_PER_CREDIT_USD = '0.00004';

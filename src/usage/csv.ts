@@ -5,10 +5,10 @@ import { stringify } from 'csv-stringify/sync';
 /** Text, a number of ours, an instant, or nothing. */
 type Cell = string | bigint | number | Date | null;
 
-/** The columns of a file by their names, in order: what each shows of a row. */
+/** The columns of a file, in order: the name of each, and its value for a row. */
 export type Columns<Row> = Readonly<Record<string, (row: Row) => Cell>>;
 
-/** Rows that are written before others of this process have their turn: some two milliseconds' work. */
+/** Rows written before other work of this process has its turn: about two milliseconds. */
 const SLICE = 125;
 
 /**
@@ -40,8 +40,8 @@ function write(rows: Cell[][]): string {
 }
 
 /**
- * What a spreadsheet would take for a formula begins with one of these signs, or with their full-width forms, perhaps
- * after white space. (The library's own protection knows neither line feed nor white space before the sign.)
+ * A text that a spreadsheet takes for a formula begins with one of these signs, or its full-width form, perhaps after white
+ * space. (The library's own protection knows neither line feed nor white space before the sign.)
  */
 const FORMULA = /^(?:\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|[\t\r\n])/;
 

@@ -4,13 +4,13 @@ import type { Columns } from './csv.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 import type { Entry, UsageRecord } from '../ledger/rules/entries.ts';
 
-/** A usage record with what other tables say of it. */
+/** A usage record, joined with names from other tables. */
 export interface UsageRow {
   readonly record: UsageRecord;
   readonly payerExternalId: string | null;
   readonly userExternalId: string | null;
   readonly organizationExternalId: string | null;
-  /** The key that it ran on, if whoever asked for the file may know it. */
+  /** The key that it ran on, if the maker of the link may know it. */
   readonly apiKey: ApiKeyRef | null;
   readonly refundedAt: Date | null;
 }

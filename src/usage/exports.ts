@@ -1,6 +1,6 @@
 /**
- * Usage and ledger as files of any length: a single-use link is made by who may read them, and streams one file. The right is
- * asked for when a link is made, and again when it is used, for it can be lost in between.
+ * Usage and ledger as files of any length. A caller who may read them makes a single-use link, which streams one file. The
+ * right is checked when the link is made, and again when it is used, because it can be lost in between.
  */
 import { may, requireMay } from '../billing-entities/authorization.ts';
 import type { BillingEntities } from '../billing-entities/billing-entities.ts';
@@ -32,21 +32,21 @@ interface Options {
   readonly history: Statements;
   readonly database: Database;
   readonly clock: Clock;
-  /** How the world names this installation. */
+  /** The public address of this installation. */
   readonly publicUrl: () => URL;
-  /** Files that this process sends at one time: to everybody, and of the links that one principal made. */
+  /** The files that this process may send at one time: in all, and for the links of one principal. */
   readonly streams: { readonly all: number; readonly principal: number };
 }
 
 /** Rows read by one statement. Larger pages were no faster, and kept others of this process waiting for longer. */
 const PAGE = 500;
-/** So that one customer cannot keep the files of all others waiting. */
+/** The files of one billing entity at one time, so that one customer cannot block all others. */
 const STREAMS_PER_ENTITY = 2;
 
-/** What it takes to have the file. */
+/** The right that each kind of file needs. */
 const PERMISSIONS = { USAGE: 'usage.export', LEDGER: 'ledger.read' } as const;
 
-/** Where under the public address the files of this kind are. */
+/** The path of this kind of file under the public address. */
 export function exportPath(kind: ExportKind): string {
   return `exports/${kind.toLowerCase()}.csv`;
 }
@@ -67,7 +67,7 @@ export class Exports {
   }
 
   /**
-   * A link to the file, for one use within five minutes by whoever has it.
+   * A link to the file. Anybody who has it can use it once, within five minutes.
    * @throws Refusal FORBIDDEN, BAD_USER_INPUT, RATE_LIMITED
    */
   async createLink(
@@ -82,7 +82,7 @@ export class Exports {
     return { url: url.href, expiresAt };
   }
 
-  /** What a link leads to, without using it up. @throws Refusal NOT_FOUND, UNAVAILABLE */
+  /** The file that a link leads to, without using the link up. @throws Refusal NOT_FOUND, UNAVAILABLE */
   async peek(token: string, kind: ExportKind): Promise<Pick<ExportFile, 'name'>> {
     const { entity } = await this.#find(token, kind);
     return { name: this.#nameOf(entity, kind) };
@@ -90,8 +90,8 @@ export class Exports {
 
   /**
    * Uses a link up and hands its file to `send`; resolves when that does. A link that cannot be served now stays unused.
-   * @throws Refusal NOT_FOUND for a link that is used, expired, unknown or whose maker has lost the right to it;
-   *   UNAVAILABLE while as many files as may be are being sent, in all, of the entity or to the link's maker
+   * @throws Refusal NOT_FOUND for a link that is used, expired or unknown, or whose maker has lost the right to it;
+   *   UNAVAILABLE while too many files are being sent: in all, of the entity, or for the link's maker
    */
   async deliver(token: string, kind: ExportKind, send: (file: ExportFile) => Promise<void>): Promise<void> {
     const { link, entity } = await this.#find(token, kind);
@@ -105,7 +105,7 @@ export class Exports {
     }
   }
 
-  /** The link, if it may still be used by who made it. @throws Refusal NOT_FOUND */
+  /** The link, if its maker still has the right to it. @throws Refusal NOT_FOUND */
   async #find(token: string, kind: ExportKind): Promise<{ link: ExportLink; entity: BillingEntity }> {
     const link = await this.#links.find(token, kind);
     const entity = (await this.#options.entities.byIds([link.billingEntityId])).get(link.billingEntityId) ?? null;
@@ -123,7 +123,7 @@ export class Exports {
   /** @throws Refusal NOT_FOUND, UNAVAILABLE */
   #makeRoom({ billingEntityId, id, principal }: ExportLink): void {
     const streams = [...this.#streams];
-    // Looked at while somebody else was about to use it up: that it stays good would be untrue, and a place wasted.
+    // Somebody else is using the link up at this moment, so it must not be promised to stay valid, nor take a place.
     if (streams.some((link) => link.id === id)) throw new Refusal('NOT_FOUND', 'there is no such link');
     const ofEntity = streams.filter((link) => link.billingEntityId === billingEntityId).length;
     const ofPrincipal = streams.filter(
@@ -131,7 +131,7 @@ export class Exports {
     ).length;
     const { all, principal: most } = this.#options.streams;
     if (streams.length >= all || ofEntity >= STREAMS_PER_ENTITY || ofPrincipal >= most) {
-      throw new Refusal('UNAVAILABLE', 'too many exports are running: the link stays good', { retryAfterMs: 10_000 });
+      throw new Refusal('UNAVAILABLE', 'too many exports are running: the link stays valid', { retryAfterMs: 10_000 });
     }
   }
 
@@ -168,7 +168,7 @@ export class Exports {
     }
   }
 
-  /** Those whose keys these records ran on and whose keys the caller may know: services know all that use names. */
+  /** The owners whose keys the caller may know, among those of these records' keys. Services know every key that use names. */
   async #keyOwners(principal: ExportLink['principal'], records: readonly UsageRecord[]): Promise<ReadonlySet<string>> {
     const owners = [...new Set(records.flatMap(({ apiKey }) => apiKey?.billingEntityId ?? []))];
     if (owners.length === 0 || principal.kind === 'SERVICE') return new Set(owners);

@@ -1,4 +1,4 @@
-/** How fast credits go, and when they will be gone. */
+/** The pace at which credits are used, and the instant at which they run out at that pace. */
 import type { Clock } from '../kernel/clock.ts';
 import { accountTime } from '../ledger/rules/account.ts';
 import type { Accounts } from '../ledger/accounts.ts';
@@ -11,9 +11,9 @@ export interface BalanceForecast {
   readonly exhaustsAt: Date | null;
 }
 
-/** What a forecast follows from. */
+/** The facts that a forecast is computed from. */
 export interface Pace {
-  /** Of this moment, with everything due applied. */
+  /** The balance now, with every scheduled event applied. */
   readonly available: bigint;
   readonly periodEnd: Date;
   /** Credits of the last seven days, net of refunds; never negative. */
@@ -38,7 +38,7 @@ export class Forecasts {
     this.#options = options;
   }
 
-  /** Of this account, as use went in the last seven days; null when there is no account. */
+  /** The forecast of this account, from its use in the last seven days; null when there is no account. */
   async forecast(billingEntityId: string): Promise<BalanceForecast | null> {
     const { accounts, clock } = this.#options;
     const account = await accounts.peek(billingEntityId);
@@ -58,7 +58,7 @@ export class Forecasts {
   }
 }
 
-/** The forecast at this pace (pure). What is gone already is gone now, whatever the pace. */
+/** The forecast at this pace (pure). Credits that are used up are used up now, at any pace. */
 export function forecastOf({ available, periodEnd, burnt, now }: Pace): BalanceForecast {
   const dailyBurn = (2n * burnt + WINDOW_DAYS) / (2n * WINDOW_DAYS);
   if (available === 0n) return { dailyBurn, exhaustsAt: now };

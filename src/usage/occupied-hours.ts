@@ -1,8 +1,8 @@
-/** Where in time selected use lies, as its sums tell: what is seldom used is found without reading what lies between. */
+/** Finds the hours that hold selected use, from its sums: rare use is found without reading all that lies between. */
 import type { Conditions } from '../db/where.ts';
 import { addSelection, type Selection } from './use-filter.ts';
 
-/** Whose the sums are: a condition on such a table or its alias. */
+/** A condition that selects the owner's sums, on a table of sums or its alias. */
 export type OwnedBy = (table: string, where: Conditions) => string;
 
 interface Wanted {
@@ -12,18 +12,19 @@ interface Wanted {
   readonly from: Date | null;
   /** Inclusive: records of this very instant may be wanted. */
   readonly until: Date | null;
-  /** How many records are wanted. */
+  /** The number of records wanted. */
   readonly count: number;
 }
 
 /**
- * A common table expression `place` of the newest hours that have as many of these records as are wanted: the newest days
- * first, and the hours of those. What `until` cuts through may have less than its sums say, and is not counted upon.
- * @param statement whose values its own are added to
+ * A common table expression `place` of the newest hours that together hold the number of records wanted. It finds their
+ * days first, then the hours of those. The hour and the day that contain `until` are included but not counted, because a
+ * part of their sums lies behind it.
+ * @param statement the statement that its values are added to
  */
 export function placesOf({ own, selection, from, until, count }: Wanted, statement: Conditions): string {
   const wanted = statement.value(count);
-  /** Beginnings of hours or days, newest first, as far as what is counted upon before them is too little. */
+  /** Starts of hours or days, newest first, until those before hold the number wanted. */
   const newest = (source: string, countedUpon: string): string => `(
       select start from (
         select start, sum(records) over (order by start desc) - records as before from (

@@ -1,11 +1,11 @@
-/** Days and months as the clocks of a place have them, in instants (pure). Only whole hours: use is summed up by the hour. */
+/** Days and months of a time zone, as instants (pure). Offsets must be whole hours, because use is summed up by the hour. */
 import { Refusal } from '../kernel/refusal.ts';
 
-/** A day or a month of some place, and how much of it is asked for. */
+/** A day or a month of a time zone, and the part of it that is asked for. */
 export interface CalendarSpan {
   /** Its first instant. */
   readonly start: Date;
-  /** What is asked for of it: inclusive. */
+  /** The start of the part that is asked for, inclusive. */
   readonly since: Date;
   /** Exclusive. */
   readonly until: Date;
@@ -13,9 +13,9 @@ export interface CalendarSpan {
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** How long before an instant its day or month may have begun, at most. */
+/** The longest time by which a day or month may begin before an instant in it. */
 const LONGEST_MS = { DAY: 2 * DAY_MS, MONTH: 33 * DAY_MS } as const;
-/** Offsets are looked up so often: no place changes its clocks there and back within a week. */
+/** The step in which offsets are looked up: no zone changes its clocks there and back within a week. */
 const STEP_MS = 7 * DAY_MS;
 
 /** `GMT`, `GMT+02:00`, or long ago `GMT+00:53:28`. */
@@ -37,12 +37,12 @@ export class TimeZone {
     }
   }
 
-  /** How far its clocks are ahead of UTC at this instant, in milliseconds. @throws Refusal BAD_USER_INPUT where that is not in whole hours */
+  /** The zone's offset from UTC at this instant, in milliseconds. @throws Refusal BAD_USER_INPUT when it is not whole hours */
   offsetMs(at: Date): number {
     const text = this.#format.formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value ?? '';
     const [, sign, hours = 0, minutes = 0, seconds = 0] = OFFSET.exec(text) ?? [];
     if (Number(minutes) !== 0 || Number(seconds) !== 0) {
-      throw new Refusal('BAD_USER_INPUT', `${this.#name} is not whole hours from UTC, as summaries of hours need it`);
+      throw new Refusal('BAD_USER_INPUT', `${this.#name} is not whole hours from UTC, which summaries need`);
     }
     return (sign === '-' ? -1 : 1) * Number(hours) * HOUR_MS;
   }
@@ -63,7 +63,7 @@ export class TimeZone {
     });
   }
 
-  /** Each hour, and what the clocks show then as if it were UTC. */
+  /** Each hour, and the local time at its start as if it were UTC. */
   *#hours(fromMs: number, toMs: number): Generator<{ hourMs: number; localMs: number }> {
     for (let stepMs = fromMs; stepMs < toMs; stepMs += STEP_MS) {
       const endMs = Math.min(stepMs + STEP_MS, toMs);
@@ -75,7 +75,7 @@ export class TimeZone {
     }
   }
 
-  /** When the clocks were changed, between an hour before it and one that has the new offset. */
+  /** The first hour with this offset, between an hour before the change of clocks and one after it. */
   #firstHourWith(offsetMs: number, beforeMs: number, afterMs: number): number {
     let [low, high] = [beforeMs, afterMs];
     while (high - low > HOUR_MS) {

@@ -1,4 +1,4 @@
-/** What was used: records read in pages, and watched as they come. */
+/** Usage records: read in pages, and watched as they arrive. */
 import { Conditions } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import { sooner } from '../ledger/rules/account.ts';
@@ -49,7 +49,7 @@ export class UsageHistory {
     return this.#page(of, page, filter);
   }
 
-  /** All of them in the order of `records`, `size` at a time. What is recorded meanwhile moves nothing. */
+  /** All records in the order of `records`, `size` at a time. New records do not move the pages. */
   everyRecord(of: UseOf, filter: UsageFilter, size: number): AsyncGenerator<readonly UsageRecord[], void, undefined> {
     return everyPage(size, (page) => this.#page(of, page, filter));
   }
@@ -93,7 +93,7 @@ export class UsageHistory {
     return keys.map((key) => found.get(entryKey(key)) ?? []);
   }
 
-  /** When each of these records was refunded, in their order; null where it was not. */
+  /** The time at which each of these records was refunded, in their order; null: it was not. */
   async refundedAt(keys: readonly (EntryKey & { readonly line: number })[]): Promise<(Date | null)[]> {
     const { rows } = await this.#database.query<EntryRow & { line: number; refunded_at: Date }>({
       name: 'refunds-of-records',
@@ -108,7 +108,7 @@ export class UsageHistory {
   }
 
   /**
-   * Records as they come: at most ten events a second, beginning with what is recorded after subscribing. `onlyUserId`: only
+   * Records as they arrive: at most ten events a second, beginning with what is recorded after subscribing. `onlyUserId`: only
    * that person's. Counts from the call on, so end it (`return()`) in any case.
    */
   watch(billingEntityId: string, { onlyUserId }: { readonly onlyUserId: string | null }): UsageStream {
@@ -141,7 +141,7 @@ interface PageParts {
   readonly limit: number;
 }
 
-/** The statement of a page of what one account paid. */
+/** The statement of a page of use that one account paid for. */
 function paidBy(billingEntityId: string, where: Conditions, parts: PageParts): string {
   const { after, filter, selection } = parts;
   const own: OwnedBy = (table, conditions) => `${table}.billing_entity_id = ${conditions.value(billingEntityId)}`;
@@ -156,7 +156,7 @@ function paidBy(billingEntityId: string, where: Conditions, parts: PageParts): s
   }
   addSpan(part, filter);
   addSelection(part, 'u', selection);
-  // True of everybody but the payer, and what lets the index by user serve: it has nobody's use of their own account.
+  // This holds for every user but the payer, and lets the index by user serve: it leaves out use on one's own account.
   if (selection.userIds?.includes(billingEntityId) === false) part.and('u.user_id <> u.billing_entity_id');
   const order = 'u.occurred_at desc, u.sequence desc, u.line desc';
   return isOneRangeOfAnIndex(selection, billingEntityId)
@@ -165,8 +165,8 @@ function paidBy(billingEntityId: string, where: Conditions, parts: PageParts): s
 }
 
 /**
- * The statement of a page of what an organization's people paid there themselves: the one list that lies in many accounts,
- * read through an index by organization. On a distributed database it asks every shard for its first few.
+ * The statement of a page of use that an organization's people paid for themselves: the one list that lies in many accounts.
+ * It is read through an index by organization; a distributed database asks every shard for its first few rows.
  */
 function paidByOthersIn(organizationId: string, where: Conditions, parts: PageParts): string {
   const { after, filter, selection } = parts;
@@ -190,7 +190,7 @@ function inOneGo(where: Conditions, order: string, { limit }: PageParts): string
   return `select ${RECORD_COLUMNS} from usage_record u ${where.clause} order by ${order} limit ${limit}`;
 }
 
-/** What is not side by side in an index might be looked for through all of history: sums tell in which hours it is. */
+/** Records that are not adjacent in an index could need a search through all of history; sums tell the hours that hold them. */
 function byPlace(
   where: Conditions,
   order: string,
@@ -205,8 +205,8 @@ function byPlace(
 }
 
 /**
- * Whether these records stand side by side in an index, in the order of the page: all of them, one feature's, one
- * key's, one person's.
+ * True when these records are adjacent in an index, in the order of the page: all records, or those of one feature, one key
+ * or one person.
  */
 function isOneRangeOfAnIndex(selection: Selection, payer: string): boolean {
   const { resources, userIds, billingModes, features, apiKeyIds, organizationIds } = selection;

@@ -12,10 +12,10 @@ export type UsageStream = AsyncIterableIterator<UsageEvent, undefined>;
 /** The newest state of an account, whenever its ledger grew: at most ten a second, the state at once first. */
 export type Changes = (billingEntityId: string) => AsyncIterableIterator<{ readonly sequence: bigint }, undefined>;
 
-/** Which records an event is of: of one account, after one entry, through another. */
+/** The records of one event: those of one account, after one entry and through another. */
 export interface Reading {
   readonly billingEntityId: string;
-  /** Only this person's; null: everybody's. */
+  /** The only user whose records are shown; null: all users. */
   readonly onlyUserId: string | null;
   readonly after: bigint;
   readonly through: bigint;
@@ -25,8 +25,8 @@ export interface Reading {
 export type ReadRecords = (reading: Reading) => Promise<UsageEvent>;
 
 /**
- * All open streams of use. Those of one account and one restriction are told of a change together, and so read what it
- * brought together: one statement, however many they are.
+ * All open streams of use. Streams of one account with the same restriction hear of a change together and read its records
+ * together: one statement, whatever their number.
  */
 export class UsageStreams {
   readonly #changes: Changes;
@@ -62,11 +62,11 @@ export class UsageStreams {
   }
 }
 
-/** What streams of one account and one restriction share. */
+/** The state that streams of one account with the same restriction share. */
 class Feed {
   readonly streams = new Set<UsageStream>();
   readonly #read: ReadRecords;
-  /** What was read through the newest entry, by the entry that it begins after: a stream that lagged has another one. */
+  /** Records read through the newest entry, by the entry that they begin after: a stream that lagged begins after another. */
   readonly #newest = new Map<bigint, Promise<UsageEvent>>();
   #through = -1n;
 
@@ -85,7 +85,7 @@ class Feed {
     if (event === undefined) {
       event = this.#read(reading);
       this.#newest.set(after, event);
-      // Those who asked fail with it; whoever asks next may have more luck.
+      // The streams that asked fail with it; the next one reads again.
       event.catch(() => this.#newest.delete(after));
     }
     return event;
@@ -98,7 +98,7 @@ interface StreamParts {
   readonly onEnded: () => void;
 }
 
-/** Not an async generator, whose `return()` would wait for the next change of the account, which may never come. */
+/** This is no async generator, whose `return()` would wait for the account's next change, which may never come. */
 class FollowingStream implements AsyncIterableIterator<UsageEvent, undefined> {
   readonly #parts: StreamParts;
   #seen: bigint | null = null;
@@ -152,7 +152,7 @@ class FollowingStream implements AsyncIterableIterator<UsageEvent, undefined> {
     return ENDED;
   }
 
-  /** What came since the last time; null: nothing that this stream shows. */
+  /** The records since the last event; null: there are none that this stream shows. */
   async #since(sequence: bigint): Promise<UsageEvent | null> {
     const after = this.#seen;
     if (after !== null && sequence <= after) return null;

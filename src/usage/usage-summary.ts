@@ -16,10 +16,10 @@ export interface SummaryRequest {
   /** Exclusive. */
   readonly to: Date;
   readonly interval: UsageInterval;
-  /** What is told apart besides time. */
+  /** Dimensions besides time. */
   readonly groupBy: readonly UsageDimension[];
   readonly filter: UseFilter;
-  /** Whose midnights days and months begin at: a name of the IANA database. */
+  /** The time zone of days and months: a name of the IANA database. */
   readonly timeZone: string;
 }
 
@@ -27,19 +27,19 @@ export interface SummaryRequest {
 export interface UsageBucket {
   /** When its hour, day or month begins; of a total, when the first hour asked for does. */
   readonly start: Date;
-  /** null also for use by nobody in particular. */
+  /** null also for use without a named user. */
   readonly userId: string | null;
-  /** null also for use on no key. */
+  /** null also for use without a key. */
   readonly apiKey: ApiKeyRef | null;
   readonly resource: Resource | null;
   readonly billingMode: BillingMode | null;
-  /** null also for use for no feature. */
+  /** null also for use without a feature. */
   readonly feature: string | null;
   /** In units of the resource; of several resources a sum of unlike things. */
   readonly quantity: bigint;
-  /** Net of what was refunded (rule 22). */
+  /** Credits charged, less those refunded (rule 22). */
   readonly credits: bigint;
-  /** Of those, beyond the allowance and billed. */
+  /** The part of the credits that was overage. */
   readonly overage: bigint;
   readonly records: bigint;
 }
@@ -49,7 +49,7 @@ export const MAX_BUCKETS = 10_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** In the order in which buckets of one time stand. */
+/** Dimensions, in the order that sorts buckets of one time. */
 const COLUMNS: Readonly<Record<UsageDimension, readonly string[]>> = {
   USER: ['user_id'],
   API_KEY: ['api_key_entity_id', 'api_key_id'],
@@ -98,13 +98,13 @@ export class UsageSummaries {
     return rows.map(toBucket);
   }
 
-  /** From the first to the last hour of these that has any use; null when none has. Calendars need not go further. */
+  /** The first and the last hour with use in the request; null: there is none. Calendars need not go further. */
   async #usedWithin(of: UseOf, { from, to }: Span): Promise<Span | null> {
     const hourAt = (condition: string, end: 'asc' | 'desc'): string => `(select r.hour from usage_rollup r
       where ${condition} and r.hour >= $2 and r.hour < $3 order by r.hour ${end} limit 1)`;
     const first = conditionsOf(of, '$1').map((condition) => hourAt(condition, 'asc'));
     const last = conditionsOf(of, '$1').map((condition) => hourAt(condition, 'desc'));
-    // Not prepared by name: a plan for whatever span would read all of it.
+    // This statement is not prepared: one plan for every span would read the whole table.
     const { rows } = await this.#database.query<{ first: Date | null; last: Date | null }>(
       `select least(${first.join(', ')}) as first, greatest(${last.join(', ')}) as last`,
       [of.billingEntityId, from, to],
@@ -144,20 +144,20 @@ interface Statement {
   readonly values: unknown[];
 }
 
-/** What is summed up: what the account paid, and of an organization what its people paid there themselves. */
+/** The use to sum up: what the account paid for, and for an organization also what its people paid for there themselves. */
 function conditionsOf({ type }: UseOf, id: string): string[] {
   const paid = `r.billing_entity_id = ${id}`;
   if (type === 'USER') return [paid];
   return [paid, othersIn('r', id)];
 }
 
-/** A table of sums, as far as it is theirs: each part is read through an index of its own. */
+/** The rows of a table of sums that belong to the owner. Each part is read through an index of its own. */
 function sumsOf(table: string, of: UseOf, id: string): string {
   const parts = conditionsOf(of, id).map((condition) => `select r.* from ${table} r where ${condition}`);
   return `(${parts.join(' union all ')}) r`;
 }
 
-/** Grouped and ordered as the primary key is, so that it can stop at the first bucket too many. */
+/** The order of the primary key, so that the statement can stop at the first bucket too many. */
 function byHour(of: UseOf, { from, to }: Span, { dimensions, selection }: What): Statement {
   const where = new Conditions();
   const sums = sumsOf('usage_rollup', of, where.value(of.billingEntityId));
@@ -170,8 +170,8 @@ function byHour(of: UseOf, { from, to }: Span, { dimensions, selection }: What):
 }
 
 /**
- * Spans are put together of whole days (UTC) and the hours at their ends: a month of an hour's sums is tens of thousands of
- * rows, of a day's a thousand or two. Each part is a range of an index, so that no row's time is computed with.
+ * Spans are composed of whole days (UTC) and the hours at their ends: a month has tens of thousands of hourly rows, but one
+ * or two thousand daily ones. Each part is a range of an index, so that no row's time is computed.
  */
 function bySpan(of: UseOf, spans: readonly CalendarSpan[], { dimensions, selection }: What): Statement {
   const where = new Conditions();
@@ -219,7 +219,7 @@ interface SpanEnd {
   readonly until: Date;
 }
 
-/** What such hours are to a span: missing, or too many. */
+/** The sign of such hours for a span: they are missing from it, or too many in it. */
 interface Share {
   readonly start: Date;
   readonly number: number;
@@ -227,8 +227,8 @@ interface Share {
 }
 
 /**
- * Each span as the days between the midnights (UTC) that are nearest to its ends; the hours that are missing there are
- * added, those that are too many are taken off. So a day in Berlin costs an hour or two besides, one in Tokyo nine.
+ * Each span as the days between the midnights (UTC) nearest to its ends. Missing hours are added, surplus hours subtracted:
+ * a day in Berlin costs one or two hours besides, a day in Tokyo nine.
  */
 function takeApart(spans: readonly CalendarSpan[]): { days: Days[]; ends: SpanEnd[]; shares: Share[] } {
   const days: Days[] = [];

@@ -6,7 +6,7 @@ import type { Resource } from '../plans/rates.ts';
 import { isStorableText } from '../kernel/text.ts';
 import type { BillingMode } from '../ledger/rules/attribution.ts';
 
-/** Conditions that hold together; null: any. Of a list, each may hold. */
+/** Conditions that must all hold; null: no condition. One item of a list is enough. */
 export interface UseFilter {
   readonly resources: readonly Resource[] | null;
   readonly userExternalIds: readonly string[] | null;
@@ -15,17 +15,17 @@ export interface UseFilter {
   /** Public ids of keys. */
   readonly apiKeyIds: readonly string[] | null;
   readonly organizationExternalIds: readonly string[] | null;
-  /** Only this person's, whoever else is asked for: what the caller may read. */
+  /** The only user whose use the caller may read, whatever the filter asks for. */
   readonly onlyUserId?: string | null;
 }
 
-/** Whose use: what they paid; of an organization also what its people paid themselves there. */
+/** The owner of the use: what they paid for, and for an organization also what its people paid for there themselves. */
 export interface UseOf {
   readonly billingEntityId: string;
   readonly type: 'USER' | 'ORGANIZATION';
 }
 
-/** A filter in the tables' own words. No list is empty. */
+/** A filter in the tables' own ids. No list is empty. */
 export interface Selection {
   readonly resources: readonly Resource[] | null;
   readonly userIds: readonly string[] | null;
@@ -35,10 +35,10 @@ export interface Selection {
   readonly organizationIds: readonly string[] | null;
 }
 
-/** What the filter selects; null when nothing can fit it: names that nobody has fit nothing. */
+/** The selection of a filter; null when nothing can fit it, because its names do not exist. */
 export async function selectionOf(filter: UseFilter, database: Database): Promise<Selection | null> {
   const { resources, userExternalIds, billingModes, onlyUserId = null } = filter;
-  // An empty text is how sums say «no feature»; nothing is named so.
+  // Sums store «no feature» as an empty text, which is the name of none.
   const features = filter.features?.filter((name) => name !== '' && isStorableText(name)) ?? null;
   const named = userExternalIds && (await findIds('USER', userExternalIds, database));
   const userIds = onlyUserId === null ? named : named === null || named.includes(onlyUserId) ? [onlyUserId] : [];
@@ -66,7 +66,7 @@ export function othersIn(table: string, organizationId: string): string {
     and ${table}.organization_id not in (${table}.billing_entity_id, '${NIL_UUID}')`;
 }
 
-/** Nobody has a key whose id is malformed. */
+/** The key that a public id names; a malformed id names none. */
 function toKeyId(publicId: string): string[] {
   try {
     return [parseApiKeyId(publicId).id];
@@ -75,7 +75,7 @@ function toKeyId(publicId: string): string[] {
   }
 }
 
-/** Those who are called so, resolved in the directory first and by itself. */
+/** The entities with these external ids, resolved in the directory by a statement of its own. */
 async function findIds(
   namespace: UseOf['type'],
   externalIds: readonly string[],

@@ -2,7 +2,7 @@
 import { createServer, connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { systemScheduler } from '../../src/live/scheduler.ts';
+import { systemScheduler } from '../../src/kernel/scheduler.ts';
 import { FrameWriter } from '../../src/http/frame-writer.ts';
 import { UnreadBytes } from '../../src/http/unread-bytes.ts';
 import { post, sampleToken, SocketClient, startEdges, until } from '../support/edges.ts';

@@ -1,4 +1,4 @@
-import type { Scheduler } from '../../src/live/scheduler.ts';
+import type { Scheduler } from '../../src/kernel/scheduler.ts';
 
 /** Time that stands still until it is moved. */
 export class ManualScheduler implements Scheduler {

@@ -12,7 +12,7 @@ import { createMetrics } from '../../src/http/metrics.ts';
 import type { EdgeMetrics } from '../../src/http/metrics.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
-import type { Scheduler } from '../../src/live/scheduler.ts';
+import type { Scheduler } from '../../src/kernel/scheduler.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { Refusal } from '../../src/kernel/refusal.ts';
 import { Gate, sampleSchema } from './sample-schema.ts';

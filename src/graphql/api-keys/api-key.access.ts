@@ -1,12 +1,12 @@
-/** Which keys of use a caller may know. */
+/** Keys that use ran on, as far as a caller may know them. */
 import type { ApiKey } from '../../api-keys/api-key.ts';
 import type { ApiKeyRef } from '../../ledger/rules/attribution.ts';
 import { mayOf } from '../request/authorization.ts';
 import type { RequestContext } from '../request/context.ts';
 
 /**
- * The key that use ran on, as far as the caller may know it: services name keys with use, and a key knows itself; of
- * everybody else's keys only that there was one would be news.
+ * The key that use ran on; null for a caller who may not know it. Services name keys with use, and a key knows itself. For
+ * everybody else, that somebody has this key would already be news.
  */
 export async function keyOfUse(ref: ApiKeyRef | null, context: RequestContext): Promise<ApiKey | null> {
   const { principal, loaders } = context;
@@ -18,7 +18,7 @@ export async function keyOfUse(ref: ApiKeyRef | null, context: RequestContext): 
   return mayKnow ? loaders.apiKey.load(ref) : null;
 }
 
-/** Those of these keys that the caller may know, each asked for once; by their ids. */
+/** These keys by id, each asked for once; null where the caller may not know it. */
 export async function keysOfUse(
   refs: readonly (ApiKeyRef | null)[],
   context: RequestContext,

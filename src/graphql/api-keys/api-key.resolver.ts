@@ -32,10 +32,10 @@ import {
 export class ApiKeyResolver {
   @Mutation(() => ApiKeySecretPayload, {
     description:
-      'Makes a key. The secret of a PLATFORM key is in this answer, and never again. More than 1000 that are not revoked: CONFLICT. Who administers the entity.',
+      'Makes a key. The secret of a PLATFORM key is in this answer, and never again. CONFLICT: the entity has 1000 that are not revoked. Administrators of the entity.',
   })
   async createApiKey(
-    @Arg('input', () => CreateApiKeyInput, { description: 'What key, and whose.' }) input: CreateApiKeyInput,
+    @Arg('input', () => CreateApiKeyInput, { description: 'The key, and its owner.' }) input: CreateApiKeyInput,
     @Ctx() context: RequestContext,
   ): Promise<IssuedKey> {
     const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'apiKeys.create');
@@ -51,10 +51,10 @@ export class ApiKeyResolver {
   }
 
   @Mutation(() => ApiKey, {
-    description: 'Changes what is given of a key. A revoked one: CONFLICT. Who administers its entity.',
+    description: 'Changes the given fields of a key. CONFLICT: the key is revoked. Administrators of its entity.',
   })
   async updateApiKey(
-    @Arg('input', () => UpdateApiKeyInput, { description: 'Which key, and what of it.' })
+    @Arg('input', () => UpdateApiKeyInput, { description: 'The key, and the fields that change.' })
     { id, ...input }: UpdateApiKeyInput,
     @Ctx() context: RequestContext,
   ): Promise<DomainKey> {
@@ -64,10 +64,10 @@ export class ApiKeyResolver {
 
   @Mutation(() => ApiKeySecretPayload, {
     description:
-      'Gives a key a new secret; the key, its limit and its use stay. A second rotation during an overlap ends the oldest secret. A revoked key: CONFLICT. Who administers its entity.',
+      'Gives a key a new secret; the key, its limit and its use stay. A second rotation during an overlap ends the oldest secret. CONFLICT: the key is revoked. Administrators of its entity.',
   })
   async rotateApiKey(
-    @Arg('input', () => RotateApiKeyInput, { description: 'Which key, and how.' }) input: RotateApiKeyInput,
+    @Arg('input', () => RotateApiKeyInput, { description: 'The key, and its new secret.' }) input: RotateApiKeyInput,
     @Ctx() context: RequestContext,
   ): Promise<IssuedKey> {
     const { principal, ref } = await requireKey(context, input.id, 'apiKeys.rotate');
@@ -77,7 +77,7 @@ export class ApiKeyResolver {
 
   @Mutation(() => ApiKey, {
     description:
-      'Ends a key from the answer on; sockets that it opened close within a second. Again: the same answer. Who administers its entity.',
+      'Ends a key from the answer on; sockets that it opened close within a second. A second call has the same answer. Administrators of its entity.',
   })
   async revokeApiKey(
     @Arg('id', () => ID, { description: 'The key’s id.' }) id: string,
@@ -93,7 +93,8 @@ export class ApiKeyResolver {
       'The customer’s own provider key for this use. SERVICE only; audited. null: no CUSTOM key applies, use the platform’s own. CONFLICT: the key is expired, revoked or unreadable, or the use would be refused.',
   })
   providerSecret(
-    @Arg('input', () => ProviderSecretInput, { description: 'For whose use.' }) input: ProviderSecretInput,
+    @Arg('input', () => ProviderSecretInput, { description: 'The use that the key is for.' })
+    input: ProviderSecretInput,
     @Ctx() { principal, services }: RequestContext,
   ): Promise<DomainSecret | null> {
     return services.providerSecrets.read(requirePrincipal(principal), {
@@ -104,13 +105,13 @@ export class ApiKeyResolver {
     });
   }
 
-  @FieldResolver(() => Party, { description: 'Whose key it is.' })
+  @FieldResolver(() => Party, { description: 'The billing entity that the key belongs to.' })
   billingEntity(@Root() apiKey: DomainKey, @Ctx() context: RequestContext): Promise<Party> {
     return partyOf(apiKey.billingEntityId, context);
   }
 
   @FieldResolver(() => CreditsScalar, {
-    description: 'Credits charged for its use in the current period of whoever paid, overage included.',
+    description: 'Credits charged for its use in the payer’s current period, overage included.',
   })
   usedThisPeriod(@Root() { billingEntityId, id }: DomainKey, @Ctx() { loaders }: RequestContext): Promise<bigint> {
     return loaders.usedByApiKey.load({ billingEntityId, id });
@@ -151,7 +152,7 @@ async function keyOf({ billingEntityId }: Row, id: string, { loaders }: RequestC
   return ref.billingEntityId === billingEntityId ? loaders.apiKey.load(ref) : null;
 }
 
-/** The key, for who may do this to it. @throws Refusal UNAUTHENTICATED, NOT_FOUND, FORBIDDEN */
+/** The caller and the key, if the caller may do this to it. @throws Refusal UNAUTHENTICATED, NOT_FOUND, FORBIDDEN */
 async function requireKey(
   context: RequestContext,
   id: string,

@@ -22,19 +22,19 @@ export class ApiKey {
     return apiKeyId(this.billingEntityId, this.id);
   }
 
-  @Field(() => String, { simple: true, description: 'What its owner calls it.' })
+  @Field(() => String, { simple: true, description: 'Its name, for people.' })
   readonly name!: string;
 
-  @Field(() => ApiKeyTypeEnum, { simple: true, description: 'What kind of key it is.' })
+  @Field(() => ApiKeyTypeEnum, { simple: true, description: 'The kind of key.' })
   readonly type!: ApiKeyType;
 
-  @Field(() => ApiKeyProviderEnum, { simple: true, description: 'Whose models it is for.' })
+  @Field(() => ApiKeyProviderEnum, { simple: true, description: 'The provider whose models it is for.' })
   readonly provider!: ApiKeyProvider;
 
   @Field(() => BillingModeEnum, {
     simple: true,
     description:
-      'FULL: tokens and compute are charged. COMPUTE_ONLY: tokens are recorded, only compute is charged. A change holds for new use.',
+      'FULL: tokens and compute are charged. COMPUTE_ONLY: tokens are recorded, only compute is charged. A change applies to new use.',
   })
   readonly billingMode!: BillingMode;
 
@@ -44,7 +44,7 @@ export class ApiKey {
   })
   readonly hint!: string;
 
-  @Field(() => ApiKeyStatusEnum, { simple: true, description: 'Whether it may be used now.' })
+  @Field(() => ApiKeyStatusEnum, { simple: true, description: 'The status, which says if it can be used now.' })
   readonly status!: ApiKeyStatus;
 
   @Field(() => CreditsScalar, {
@@ -54,7 +54,7 @@ export class ApiKey {
   })
   readonly creditLimit!: bigint | null;
 
-  @Field(() => String, { simple: true, description: 'Who made it, as the ledger names them.' })
+  @Field(() => String, { simple: true, description: 'The actor that made it, as the ledger names them.' })
   readonly createdBy!: string;
 
   @Field(() => DateTimeScalar, { simple: true, description: 'When it was made.' })
@@ -111,16 +111,16 @@ export class ProviderSecret {
 
 @InputType({ description: 'A new key.' })
 export class CreateApiKeyInput {
-  @Field(() => ID, { description: 'Whose key it will be.' })
+  @Field(() => ID, { description: 'The billing entity that it will belong to.' })
   readonly billingEntityId!: string;
 
   @Field(() => String, { description: '1 to 100 characters, for people.' })
   readonly name!: string;
 
-  @Field(() => ApiKeyTypeEnum, { description: 'What kind of key.' })
+  @Field(() => ApiKeyTypeEnum, { description: 'The kind of key.' })
   readonly type!: ApiKeyType;
 
-  @Field(() => ApiKeyProviderEnum, { description: 'Whose models it is for.' })
+  @Field(() => ApiKeyProviderEnum, { description: 'The provider whose models it is for.' })
   readonly provider!: ApiKeyProvider;
 
   @Field(() => BillingModeEnum, {
@@ -144,12 +144,12 @@ export class CreateApiKeyInput {
 
   @Field(() => DateTimeScalar, {
     nullable: true,
-    description: 'When it shall end by itself, in the future; absent or null: never.',
+    description: 'The end, in the future; absent or null: never.',
   })
   readonly expiresAt?: Date | null;
 }
 
-@InputType({ description: 'What shall change about a key; an absent field is left as it is.' })
+@InputType({ description: 'Changes of a key; an absent field stays as it is.' })
 export class UpdateApiKeyInput {
   @Field(() => ID, { description: 'The key’s id.' })
   readonly id!: string;
@@ -165,7 +165,7 @@ export class UpdateApiKeyInput {
 
   @Field(() => DateTimeScalar, {
     nullable: true,
-    description: 'When it shall end by itself, in the future; null: never. An expired key lives again by it.',
+    description: 'The new end, in the future; null: never. It makes an expired key valid again.',
   })
   readonly expiresAt?: Date | null;
 
@@ -194,10 +194,10 @@ export class RotateApiKeyInput {
 
 @InputType({ description: 'For whose use a provider will be called.' })
 export class ProviderSecretInput {
-  @Field(() => ApiKeyProviderEnum, { description: 'Which provider.' })
+  @Field(() => ApiKeyProviderEnum, { description: 'The provider.' })
   readonly provider!: ApiKeyProvider;
 
-  @Field(() => String, { nullable: true, description: 'Who uses it; needed unless a private organization pays.' })
+  @Field(() => String, { nullable: true, description: 'The user; required unless a private organization pays.' })
   readonly userExternalId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'The organization it is used in; unknown: NOT_FOUND.' })

@@ -12,7 +12,7 @@ import { AuditLogArgs, AuditLogConnection, toAuditLogFilter } from './audit-log.
 export class AuditLogResolver {
   @FieldResolver(() => AuditLogConnection, {
     nullable: true,
-    description: 'What administrators and operators did to it, newest first. null: the caller may not read it.',
+    description: 'The acts of administrators and operators on it, newest first. null: the caller may not read it.',
   })
   auditLog(
     @Root() entity: Row,

@@ -7,7 +7,7 @@ import { DateTimeScalar, JsonObjectScalar } from '../types/scalars.ts';
 
 @ObjectType({
   description:
-    'What somebody did to a billing entity, for good. Read by who it belongs to, by OWNER, ADMIN and BILLING, and by operators.',
+    'An act on a billing entity, recorded for good. Read by the user it belongs to, by OWNER, ADMIN and BILLING, and by operators.',
 })
 class AuditLogEntry {
   /** Not a field: part of the public id. */
@@ -23,48 +23,52 @@ class AuditLogEntry {
 
   @Field(() => String, {
     simple: true,
-    description: 'Who did it: `user:…`, `service:…` or `operator:…`, with their `sub`.',
+    description: 'The actor: `user:…`, `service:…` or `operator:…`, with their `sub`.',
   })
   readonly actor!: string;
 
-  @Field(() => String, { simple: true, description: 'What they did, such as member.set.' })
+  @Field(() => String, { simple: true, description: 'The act, such as member.set.' })
   readonly action!: string;
 
   @Field(() => String, {
     simple: true,
-    description: 'What they did it to: a person as `user:…`, an organization as `organization:…`, or an id.',
+    description: 'The object of the act: a person as `user:…`, an organization as `organization:…`, or an id.',
   })
   readonly subject!: string;
 
   @Field(() => JsonObjectScalar, {
     simple: true,
     nullable: true,
-    description: 'How it was; null: it was not there. Never a secret.',
+    description: 'The state before; null: it did not exist. Never a secret.',
   })
   readonly before!: Readonly<Record<string, unknown>> | null;
 
   @Field(() => JsonObjectScalar, {
     simple: true,
     nullable: true,
-    description: 'How it is since then; null: it is gone. Never a secret.',
+    description: 'The state after; null: it no longer exists. Never a secret.',
   })
   readonly after!: Readonly<Record<string, unknown>> | null;
 
-  @Field(() => String, { simple: true, nullable: true, description: 'Why, if they said so.' })
+  @Field(() => String, { simple: true, nullable: true, description: 'The reason, if one was given.' })
   readonly reason!: string | null;
 
-  @Field(() => DateTimeScalar, { simple: true, description: 'When.' })
+  @Field(() => DateTimeScalar, { simple: true, description: 'The time of the act.' })
   readonly createdAt!: Date;
 }
 
-export const AuditLogConnection = connectionOf('AuditLog', () => AuditLogEntry, 'what was done to it, newest first');
+export const AuditLogConnection = connectionOf(
+  'AuditLog',
+  () => AuditLogEntry,
+  'entries of the audit log, newest first',
+);
 
-@InputType({ description: 'Which entries of the audit log; conditions hold together.' })
+@InputType({ description: 'A filter of the audit log; every condition must hold.' })
 class AuditLogFilter {
   @Field(() => [String], { nullable: true, description: 'By these actors, such as `user:ann`.' })
   readonly actors?: string[] | null;
 
-  @Field(() => [String], { nullable: true, description: 'Of these actions, such as member.set.' })
+  @Field(() => [String], { nullable: true, description: 'These acts, such as member.set.' })
   readonly actions?: string[] | null;
 
   @Field(() => DateTimeScalar, { nullable: true, description: 'Done at or after this.' })
@@ -76,7 +80,7 @@ class AuditLogFilter {
 
 @ArgsType()
 export class AuditLogArgs extends PageArgs {
-  @Field(() => AuditLogFilter, { nullable: true, description: 'Which entries; absent: all.' })
+  @Field(() => AuditLogFilter, { nullable: true, description: 'The entries to show; absent: all.' })
   readonly filter?: AuditLogFilter | null;
 }
 

@@ -10,7 +10,10 @@ export class BillingEntityInput {
 
 @ArgsType()
 export class BillingEntitiesArgs extends PageArgs {
-  @Field(() => String, { nullable: true, description: 'Looked for in names and external ids, whatever their case.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Text to find in names and external ids, in upper or lower case.',
+  })
   readonly search?: string | null;
 
   @Field(() => BillingEntityTypeEnum, { nullable: true, description: 'Only users, or only organizations.' })

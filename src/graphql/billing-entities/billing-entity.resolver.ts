@@ -29,7 +29,7 @@ export class BillingEntityResolver {
 
   @Query(() => BillingEntity, {
     nullable: true,
-    description: 'The billing entity that the identity provider calls so; null when there is none for the caller.',
+    description: 'The billing entity with this id of the identity provider; null when there is none for the caller.',
   })
   async billingEntityByExternalId(
     @Arg('type', () => BillingEntityTypeEnum, { description: 'A user or an organization.' }) type:
@@ -56,11 +56,11 @@ export class BillingEntityResolver {
 
   @Mutation(() => BillingEntity, {
     description:
-      'Refuses all new use of the entity from the answer on. Operators only. Again: the first suspension stands.',
+      'Refuses all new use of the entity from the answer on. Operators only. A second call leaves the first suspension as it is.',
   })
   async suspendBillingEntity(
-    @Arg('input', () => BillingEntityInput, { description: 'Which entity.' }) { billingEntityId }: BillingEntityInput,
-    @Arg('reason', () => String, { description: 'Why: 1 to 1000 characters.' }) reason: string,
+    @Arg('input', () => BillingEntityInput, { description: 'The entity.' }) { billingEntityId }: BillingEntityInput,
+    @Arg('reason', () => String, { description: 'The reason: 1 to 1000 characters.' }) reason: string,
     @Ctx() context: RequestContext,
   ): Promise<Row> {
     const actor = actorOf(requirePrincipal(context.principal));
@@ -70,7 +70,7 @@ export class BillingEntityResolver {
 
   @Mutation(() => BillingEntity, { description: 'Lifts a suspension. Operators only. Without one, nothing changes.' })
   async reinstateBillingEntity(
-    @Arg('input', () => BillingEntityInput, { description: 'Which entity.' }) { billingEntityId }: BillingEntityInput,
+    @Arg('input', () => BillingEntityInput, { description: 'The entity.' }) { billingEntityId }: BillingEntityInput,
     @Ctx() context: RequestContext,
   ): Promise<Row> {
     const actor = actorOf(requirePrincipal(context.principal));
@@ -81,7 +81,7 @@ export class BillingEntityResolver {
   @Extensions({ price: plainValues })
   @FieldResolver(() => [String], {
     description:
-      'What the caller may do here, such as credits.consume: for showing a control disabled with its reason.',
+      'The operations that the caller may do here, such as credits.consume. A page can show a control disabled with its reason.',
   })
   async viewerPermissions(@Root() entity: Row, @Ctx() context: RequestContext): Promise<string[]> {
     return permissionsOf(await relationTo(context, entity));

@@ -4,7 +4,7 @@ import { DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
   description:
-    'A user or an organization: whoever holds credits and pays. What the caller may not see does not exist for them.',
+    'A user or an organization, which holds credits and pays. What the caller may not see does not exist for them.',
 })
 export class BillingEntity {
   @Field(() => ID, { name: 'id', description: 'Our id: opaque and stable.' })
@@ -32,7 +32,7 @@ export class BillingEntity {
   })
   readonly suspendedAt!: Date | null;
 
-  @Field(() => String, { simple: true, nullable: true, description: 'Why it is suspended.' })
+  @Field(() => String, { simple: true, nullable: true, description: 'The reason of the suspension.' })
   readonly suspensionReason!: string | null;
 
   @Field(() => OrganizationVisibilityEnum, {
@@ -42,7 +42,10 @@ export class BillingEntity {
   })
   readonly visibility?: 'PRIVATE' | 'PUBLIC' | null;
 
-  @Field(() => BillingEntityStatusEnum, { name: 'status', description: 'Whether it may use credits.' })
+  @Field(() => BillingEntityStatusEnum, {
+    name: 'status',
+    description: 'The status, which says if it can use credits.',
+  })
   get status(): 'ACTIVE' | 'SUSPENDED' {
     return this.suspendedAt === null ? 'ACTIVE' : 'SUSPENDED';
   }

@@ -1,14 +1,14 @@
 import type { RequestContext } from '../request/context.ts';
 import type { Party } from './party.type.ts';
 
-/** A billing entity by id, as others may name it. */
+/** The public view of a billing entity, which anybody may see who sees its id. */
 export async function partyOf(billingEntityId: string, { loaders }: RequestContext): Promise<Party> {
   const entity = await loaders.entity.load(billingEntityId);
   if (entity === null) throw new Error(`billing entity ${billingEntityId} is missing`);
   return { id: entity.billingEntityId, type: entity.type, externalId: entity.externalId, name: entity.name };
 }
 
-/** Those of these billing entities that are somebody, each once. */
+/** The parties of these ids, each loaded once; null ids are left out. */
 export async function partiesOf(
   ids: readonly (string | null)[],
   context: RequestContext,

@@ -16,7 +16,7 @@ import {
 export class AdministrationResolver {
   @Mutation(() => CreditsPayload, { description: 'Gives credits. Operators only.' })
   async grantCredits(
-    @Arg('input', () => GrantCreditsInput, { description: 'To whom and how much.' }) input: GrantCreditsInput,
+    @Arg('input', () => GrantCreditsInput, { description: 'The account, and the credits.' }) input: GrantCreditsInput,
     @Ctx() context: RequestContext,
   ): Promise<CreditsChange> {
     const principal = requirePrincipal(context.principal);
@@ -28,7 +28,7 @@ export class AdministrationResolver {
 
   @Mutation(() => CreditsPayload, { description: 'Corrects a balance. Operators only.' })
   async adjustCredits(
-    @Arg('input', () => AdjustCreditsInput, { description: 'Whose and by how much.' }) input: AdjustCreditsInput,
+    @Arg('input', () => AdjustCreditsInput, { description: 'The account, and the change.' }) input: AdjustCreditsInput,
     @Ctx() context: RequestContext,
   ): Promise<CreditsChange> {
     const principal = requirePrincipal(context.principal);
@@ -39,13 +39,13 @@ export class AdministrationResolver {
 
   @Mutation(() => CreditsPayload, {
     description:
-      'Gives back what a usage record charged, once: to the grants that were drawn, or to one like it where that has lapsed. Refunded before: CONFLICT. Operators only.',
+      'Gives back the credits of a usage record, once: to the grants that were drawn, or to a new one like it where a grant has expired. CONFLICT: it was refunded before. Operators only.',
   })
   async refundUsage(
     @Arg('recordId', () => ID, { description: 'The usage record’s id.' }) recordId: string,
     @Arg('idempotencyKey', () => String, { description: '1 to 200 characters, unique per payer over all commands.' })
     idempotencyKey: string,
-    @Arg('reason', () => String, { description: 'Why: 1 to 1000 characters.' }) reason: string,
+    @Arg('reason', () => String, { description: 'The reason: 1 to 1000 characters.' }) reason: string,
     @Ctx() context: RequestContext,
   ): Promise<CreditsChange> {
     const principal = requirePrincipal(context.principal);
@@ -56,10 +56,10 @@ export class AdministrationResolver {
 
   @Mutation(() => TransferCreditsResult, {
     description:
-      'Moves credits to another account; they keep their expiry and priority. Credits of a trial or a promotion stay where they are. From an organization to its members, and back what came from it and is left: its OWNER or ADMIN. From a person’s own account to an organization they belong to: that person. Anywhere: operators.',
+      'Moves credits to another account; they keep their expiry and priority. Credits of a trial or a promotion stay where they are. OWNER and ADMIN move credits from their organization to its members, and take back what is left of them. A person moves their own credits to an organization that they belong to. Operators move any.',
   })
   async transferCredits(
-    @Arg('input', () => TransferCreditsInput, { description: 'From whom to whom, and how much.' })
+    @Arg('input', () => TransferCreditsInput, { description: 'Both accounts, and the credits.' })
     input: TransferCreditsInput,
     @Ctx() context: RequestContext,
   ): Promise<object> {

@@ -16,7 +16,7 @@ export class GrantCreditsInput {
   @Field(() => String, { description: KEY })
   readonly idempotencyKey!: string;
 
-  @Field(() => ID, { description: 'To whom.' })
+  @Field(() => ID, { description: 'The account that receives.' })
   readonly billingEntityId!: string;
 
   @Field(() => CreditsScalar, { description: 'Credits, above 0.' })
@@ -24,20 +24,20 @@ export class GrantCreditsInput {
 
   @Field(() => CreditGrantSourceEnum, {
     defaultValue: 'PROMOTION',
-    description: 'Where they come from. SUBSCRIPTION and TRANSFER are not given by hand: BAD_USER_INPUT.',
+    description: 'The source. SUBSCRIPTION and TRANSFER are not given by hand: BAD_USER_INPUT.',
   })
   readonly source!: GrantSource;
 
   @Field(() => Int, { defaultValue: DEFAULT_PRIORITY, description: 'Lower is drawn first: 0 to 1000.' })
   readonly priority!: number;
 
-  @Field(() => DateTimeScalar, { nullable: true, description: 'From when they count; now when absent.' })
+  @Field(() => DateTimeScalar, { nullable: true, description: 'When they take effect; absent: now.' })
   readonly effectiveAt?: Date | null;
 
-  @Field(() => DateTimeScalar, { nullable: true, description: 'When what is left lapses; never when absent.' })
+  @Field(() => DateTimeScalar, { nullable: true, description: 'When the rest expires; absent: never.' })
   readonly expiresAt?: Date | null;
 
-  @Field(() => String, { description: 'Why: 1 to 1000 characters.' })
+  @Field(() => String, { description: 'The reason: 1 to 1000 characters.' })
   readonly reason!: string;
 }
 
@@ -46,13 +46,13 @@ export class AdjustCreditsInput {
   @Field(() => String, { description: KEY })
   readonly idempotencyKey!: string;
 
-  @Field(() => ID, { description: 'Whose balance.' })
+  @Field(() => ID, { description: 'The billing entity whose balance changes.' })
   readonly billingEntityId!: string;
 
   @Field(() => CreditsScalar, { description: 'Credits, not 0. Negative takes away; more than is available: CONFLICT.' })
   readonly amount!: bigint;
 
-  @Field(() => String, { description: 'Why: 1 to 1000 characters.' })
+  @Field(() => String, { description: 'The reason: 1 to 1000 characters.' })
   readonly reason!: string;
 }
 
@@ -61,16 +61,16 @@ export class TransferCreditsInput {
   @Field(() => String, { description: KEY })
   readonly idempotencyKey!: string;
 
-  @Field(() => ID, { description: 'Whose credits.' })
+  @Field(() => ID, { description: 'The account that gives.' })
   readonly fromBillingEntityId!: string;
 
-  @Field(() => ID, { description: 'To whom.' })
+  @Field(() => ID, { description: 'The account that receives.' })
   readonly toBillingEntityId!: string;
 
   @Field(() => CreditsScalar, { description: 'Credits, above 0.' })
   readonly amount!: bigint;
 
-  @Field(() => String, { nullable: true, description: 'Why: 1 to 1000 characters.' })
+  @Field(() => String, { nullable: true, description: 'The reason: 1 to 1000 characters.' })
   readonly reason?: string | null;
 }
 
@@ -92,16 +92,16 @@ class TransferCreditsSuccess {
   readonly replayed!: boolean;
 }
 
-@ObjectType({ simpleResolvers: true, description: 'Nothing was moved.' })
+@ObjectType({ simpleResolvers: true, description: 'The account had too little; no credits moved.' })
 class InsufficientCredits {
-  @Field(() => String, { description: 'The same, for people.' })
+  @Field(() => String, { description: 'An explanation for people.' })
   readonly message!: string;
 
   @Field(() => CreditsScalar, { description: 'Credits that were to be moved.' })
   readonly required!: bigint;
 
   @Field(() => CreditsScalar, {
-    description: 'Credits that may be moved: available, and neither of a trial nor of a promotion.',
+    description: 'Credits that can be moved: the available ones that come neither from a trial nor from a promotion.',
   })
   readonly available!: bigint;
 }
@@ -109,15 +109,15 @@ class InsufficientCredits {
 /** Members say their own type in `__typename`. */
 export const TransferCreditsResult = createUnionType({
   name: 'TransferCreditsResult',
-  description: 'What a transfer came to. May gain members: keep a default branch.',
+  description: 'The result of a transfer. May gain members: keep a default branch.',
   types: () => [TransferCreditsSuccess, InsufficientCredits] as const,
 });
 
-@ObjectType({ simpleResolvers: true, description: 'What a change by hand did.' })
+@ObjectType({ simpleResolvers: true, description: 'The result of a change by hand.' })
 export class CreditsPayload {
   @Field(() => CreditGrant, {
     nullable: true,
-    description: 'The grant that it made or gave back to; null when it took credits away.',
+    description: 'The grant that it made or refilled; null when it took credits away.',
   })
   readonly grant!: Grant | null;
 

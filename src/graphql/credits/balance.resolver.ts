@@ -5,11 +5,11 @@ import { CreditBalance } from './balance.type.ts';
 
 @Resolver()
 export class BalanceResolver {
-  // Whoever may see a balance sees the same: it is executed and serialised once for all subscribers.
+  // A balance looks the same to everybody who may see it: it is executed and serialised once for all subscribers.
   @Extensions({ sameForAll: true })
   @Subscription(() => CreditBalance, {
     description:
-      'The balance as it is, at once; then each change, newest state only: at most ten events a second, and always the last.',
+      'The balance now, then each change. At most ten events a second, each with the newest state; the last state is always sent.',
     async subscribe(request) {
       const { entity, context } = await requireWatchable(request, { needs: 'credits.read' });
       return context.services.live.balances(entity.billingEntityId);
@@ -17,7 +17,7 @@ export class BalanceResolver {
   })
   balanceUpdated(
     @Root() balance: Balance,
-    @Arg('billingEntityId', () => ID, { description: 'Whose balance.' }) _billingEntityId: string,
+    @Arg('billingEntityId', () => ID, { description: 'The billing entity to watch.' }) _billingEntityId: string,
   ): Balance {
     return balance;
   }

@@ -3,14 +3,14 @@ import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../types/scalars.t
 
 @ObjectType({
   simpleResolvers: true,
-  description: 'A billing entity’s credits at one moment. Whoever sees the entity may read it.',
+  description: 'A billing entity’s credits at one moment. Everybody who sees the entity may read it.',
 })
 export class CreditBalance {
-  @Field(() => ID, { description: 'Whose balance it is.' })
+  @Field(() => ID, { description: 'The billing entity that it belongs to.' })
   readonly billingEntityId!: string;
 
   @Field(() => CreditsScalar, {
-    description: 'Can be spent now: granted and unexpired, less used, less held. Never negative.',
+    description: 'Credits to spend now: granted and unexpired, less used, less held. Never negative.',
   })
   readonly available!: bigint;
 
@@ -22,7 +22,7 @@ export class CreditBalance {
 
   @Field(() => CreditsScalar, {
     description:
-      'What used is measured against: available when the period began, plus all that came since, less all that left other than by use. Saturates at 2^53−1.',
+      'The measure for used: available at the start of the period, plus credits that came since, less credits that left other than by use. Saturates at 2^53−1.',
   })
   readonly allowance!: bigint;
 
@@ -33,7 +33,7 @@ export class CreditBalance {
 
   @Field(() => CreditsScalar, {
     description:
-      'Used by work that was already admitted, beyond everything allowed. New use is refused while it is above 0; the next grant pays it first.',
+      'Credits that admitted work used beyond every limit. New use is refused while it is above 0; the next grant pays it first.',
   })
   readonly owed!: bigint;
 
@@ -47,6 +47,6 @@ export class CreditBalance {
   })
   readonly version!: bigint;
 
-  @Field(() => DateTimeScalar, { description: 'When this was so.' })
+  @Field(() => DateTimeScalar, { description: 'The time of this state.' })
   readonly asOf!: Date;
 }

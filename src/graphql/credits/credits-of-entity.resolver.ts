@@ -24,7 +24,7 @@ export class CreditsOfEntityResolver {
 
   @FieldResolver(() => CreditGrantConnection, {
     nullable: true,
-    description: 'In the order in which they are drawn. null: the caller may not read it.',
+    description: 'Its grants, in the order in which they are drawn. null: the caller may not read it.',
   })
   grants(
     @Root() entity: Row,

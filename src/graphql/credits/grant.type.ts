@@ -7,7 +7,7 @@ import { PageArgs } from '../types/page.args.ts';
 import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
-  description: 'Credits that were given, and what remains of them. Read by whoever reads all of the billing entity.',
+  description: 'Credits that were given, and their rest. Read by callers who may read all of the billing entity.',
 })
 export class CreditGrant implements Pick<Grant, 'billingEntityId' | 'source' | 'amount' | 'remaining'> {
   /** Not a field: part of the public id. */
@@ -21,36 +21,37 @@ export class CreditGrant implements Pick<Grant, 'billingEntityId' | 'source' | '
   /** Not a field: unique within its billing entity alone. */
   readonly id!: string;
 
-  @Field(() => CreditGrantSourceEnum, { simple: true, description: 'Where the credits come from.' })
+  @Field(() => CreditGrantSourceEnum, { simple: true, description: 'The source of the credits.' })
   readonly source!: Grant['source'];
 
   @Field(() => CreditsScalar, { simple: true, description: 'Credits granted.' })
   readonly amount!: bigint;
 
-  @Field(() => CreditsScalar, { simple: true, description: 'Credits left: neither used nor lapsed.' })
+  @Field(() => CreditsScalar, { simple: true, description: 'Credits left: neither used nor expired.' })
   readonly remaining!: bigint;
 
   @Field(() => Int, {
     simple: true,
     description:
-      'Drawn first to last: lower priority number, then sooner expiry (never last), then promotional before paid, then older.',
+      'Order of drawing: lower priority number, then sooner expiry (never last), then promotional before paid, then older.',
   })
   readonly priority!: number;
 
-  @Field(() => DateTimeScalar, { simple: true, description: 'From when the credits count.' })
+  @Field(() => DateTimeScalar, { simple: true, description: 'When the credits take effect.' })
   readonly effectiveAt!: Date;
 
-  @Field(() => DateTimeScalar, { simple: true, nullable: true, description: 'When what is left lapses; null: never.' })
+  @Field(() => DateTimeScalar, { simple: true, nullable: true, description: 'When the rest expires; null: never.' })
   readonly expiresAt!: Date | null;
 
   @Field(() => DateTimeScalar, {
     simple: true,
     nullable: true,
-    description: 'When all of it had been clawed back: its payment was refunded or a dispute lost. null: it was not.',
+    description:
+      'When the last of it was clawed back, after a refund of its payment or a lost dispute; null: it was not.',
   })
   readonly voidedAt!: Date | null;
 
-  @Field(() => String, { simple: true, nullable: true, description: 'Why it was given.' })
+  @Field(() => String, { simple: true, nullable: true, description: 'The reason it was given.' })
   readonly reason!: string | null;
 }
 

@@ -4,9 +4,9 @@ import { LedgerEntryKindEnum } from '../types/enums.ts';
 import { PageArgs } from '../types/page.args.ts';
 import { DateTimeScalar } from '../types/scalars.ts';
 
-@InputType({ description: 'Which entries of the ledger; conditions hold together.' })
+@InputType({ description: 'A filter of the ledger; every condition must hold.' })
 export class LedgerFilter {
-  @Field(() => [LedgerEntryKindEnum], { nullable: true, description: 'Of these kinds.' })
+  @Field(() => [LedgerEntryKindEnum], { nullable: true, description: 'These kinds.' })
   readonly kinds?: string[] | null;
 
   @Field(() => DateTimeScalar, { nullable: true, description: 'Committed at or after this.' })
@@ -18,11 +18,11 @@ export class LedgerFilter {
 
 @ArgsType()
 export class LedgerArgs extends PageArgs {
-  @Field(() => LedgerFilter, { nullable: true, description: 'Which entries; absent: all.' })
+  @Field(() => LedgerFilter, { nullable: true, description: 'The entries to show; absent: all.' })
   readonly filter?: LedgerFilter | null;
 }
 
-/** The filter with nothing left open. */
+/** The filter in the domain’s form, where null means no condition. */
 export function toLedgerFilter(filter: LedgerFilter | null | undefined): DomainLedgerFilter {
   return { kinds: filter?.kinds ?? null, from: filter?.from ?? null, to: filter?.to ?? null };
 }

@@ -15,10 +15,10 @@ export class LedgerEntryResolver {
   @Extensions({ price: aShare(1 / 4) })
   @Query(() => LedgerVerification, {
     description:
-      'Recomputes the account from the ledger and compares. Operators, and who may read the whole entity. One at a time per entity: a second caller shares the running one.',
+      'Recomputes the account from the ledger and compares. Operators, and callers who may read the whole entity. One runs at a time per entity; a second caller shares it.',
   })
   async verifyLedger(
-    @Arg('billingEntityId', () => ID, { description: 'Whose ledger.' }) billingEntityId: string,
+    @Arg('billingEntityId', () => ID, { description: 'The billing entity to verify.' }) billingEntityId: string,
     @Ctx() context: RequestContext,
   ): Promise<Verification> {
     const entity = await requireAllowed(context, billingEntityId, 'ledger.verify');
@@ -27,7 +27,7 @@ export class LedgerEntryResolver {
 
   @FieldResolver(() => Party, {
     nullable: true,
-    description: 'TRANSFER_IN and TRANSFER_OUT: whose account is on the other side.',
+    description: 'The other account of TRANSFER_IN and TRANSFER_OUT.',
   })
   counterparty(@Root() { counterpartyId }: Entry, @Ctx() context: RequestContext): Promise<Party> | null {
     return counterpartyId === null ? null : partyOf(counterpartyId, context);

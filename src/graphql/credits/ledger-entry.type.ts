@@ -6,7 +6,9 @@ import { connectionOf } from '../types/connection.type.ts';
 import { LedgerEntryKindEnum } from '../types/enums.ts';
 import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../types/scalars.ts';
 
-@ObjectType({ description: 'One line of the append-only ledger. Read by whoever reads all of the billing entity.' })
+@ObjectType({
+  description: 'One line of the append-only ledger. Read by callers who may read all of the billing entity.',
+})
 export class LedgerEntry {
   /** Not fields: the entity is part of the public id, the grant is a field of its own. */
   readonly billingEntityId!: string;
@@ -23,18 +25,18 @@ export class LedgerEntry {
   @Field(() => SafeIntScalar, { simple: true, description: '1, 2, 3 … without gaps within one billing entity.' })
   readonly sequence!: bigint;
 
-  @Field(() => LedgerEntryKindEnum, { simple: true, description: 'What happened.' })
+  @Field(() => LedgerEntryKindEnum, { simple: true, description: 'The kind of change.' })
   readonly kind!: EntryKind;
 
   @Field(() => CreditsScalar, { simple: true, description: 'Change of available: negative when credits leave it.' })
   readonly amount!: bigint;
 
-  @Field(() => CreditsScalar, { description: 'Available before it.' })
+  @Field(() => CreditsScalar, { description: 'Available before the entry.' })
   get availableBefore(): bigint {
     return this.availableAfter - this.amount;
   }
 
-  @Field(() => CreditsScalar, { simple: true, description: 'Available after it.' })
+  @Field(() => CreditsScalar, { simple: true, description: 'Available after the entry.' })
   readonly availableAfter!: bigint;
 
   @Field(() => CreditsScalar, { simple: true, description: 'Change of held.' })
@@ -48,11 +50,11 @@ export class LedgerEntry {
 
   @Field(() => String, {
     simple: true,
-    description: 'Who caused it: `user:…`, `service:…`, `operator:…` with their subject, or `system`.',
+    description: 'The actor: `user:…`, `service:…`, `operator:…` with their subject, or `system`.',
   })
   readonly actor!: string;
 
-  @Field(() => String, { simple: true, nullable: true, description: 'Why, where somebody said.' })
+  @Field(() => String, { simple: true, nullable: true, description: 'The reason, if one was given.' })
   readonly reason!: string | null;
 
   @Field(() => DateTimeScalar, { simple: true, description: 'When it was committed.' })
@@ -66,13 +68,13 @@ export const LedgerEntryConnection = connectionOf('LedgerEntry', () => LedgerEnt
   description: 'An account recomputed from its ledger and compared with what is stored.',
 })
 export class LedgerVerification {
-  @Field(() => Boolean, { description: 'Whether nothing differs.' })
+  @Field(() => Boolean, { description: 'True when nothing differs.' })
   readonly consistent!: boolean;
 
   @Field(() => SafeIntScalar, { description: 'Entries that were read.' })
   readonly entriesChecked!: bigint;
 
-  @Field(() => SafeIntScalar, { description: 'Sequence of the last of them.' })
+  @Field(() => SafeIntScalar, { description: 'Sequence of the last entry that was read.' })
   readonly throughSequence!: bigint;
 
   @Field(() => SafeIntScalar, { description: 'Differences found.' })

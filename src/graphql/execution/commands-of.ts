@@ -3,10 +3,10 @@ import type { DocumentNode, FieldNode, OperationDefinitionNode, SelectionSetNode
 
 type Variables = Readonly<Record<string, unknown>>;
 
-/** The argument that a batch has its items in. */
+/** The argument that holds the items of a batch. */
 const ITEMS = 'inputs';
 
-/** How many commands each root field of a mutation carries. */
+/** Counts the commands that one root field of a mutation carries. */
 type Field = (variables: Variables) => number;
 const one: Field = () => 1;
 
@@ -14,8 +14,8 @@ const one: Field = () => 1;
 const known = new WeakMap<OperationDefinitionNode, readonly Field[]>();
 
 /**
- * How many commands a request carries: a mutation as many as it has root fields, and of a batch its items; anything else
- * is one. Counted of what the client sends, before anything is executed: what is wrong with it, execution refuses.
+ * The number of commands in a request: one for each root field of a mutation, or for each item of a batch; any other
+ * request counts as one. The count takes the client's word, before anything is executed; execution refuses what is wrong.
  */
 export function commandsOf(
   { document, node }: { readonly document: DocumentNode; readonly node: OperationDefinitionNode },

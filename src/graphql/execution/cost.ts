@@ -27,11 +27,11 @@ import { anObject, aPage, type Price, unknownList } from './price.ts';
 type Variables = Readonly<Record<string, unknown>>;
 
 /**
- * What an operation may cost, worked out once per document: the prices of its fields, each times whatever lists they stand
- * under. What depends on variables is left open.
+ * The cost of an operation as far as its document tells, computed once: the prices of its fields, each multiplied by the
+ * lists above it. Parts that depend on variables stay open.
  */
 export interface CostPlan {
-  /** What it costs in any case. */
+  /** The cost that does not depend on variables. */
   readonly fixed: number;
   readonly parts: readonly Part[];
 }
@@ -43,15 +43,15 @@ interface Part {
   readonly inner: CostPlan;
 }
 
-/** The cost of one request in objects; or, as a text, what is wrong with what it asks for. */
+/** The cost of one request in objects; or a text that says why the request is wrong. */
 export type Cost = number | string;
 
-/** The price that a field says it has; undefined: none. */
+/** The price that a field declares; undefined: it declares none. */
 export function priceOf(field: Pick<GraphQLField<unknown, unknown>, 'extensions'>): Price | undefined {
   return field.extensions['price'] as Price | undefined;
 }
 
-/** Works out the plan of a valid operation, in time linear in its fields, fragments expanded. */
+/** Plans the cost of a valid operation, in time linear in its fields with fragments expanded. */
 export function planCost(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): CostPlan {
   const rootType = schema.getRootType(operation.operation);
   return rootType
@@ -59,7 +59,7 @@ export function planCost(schema: GraphQLSchema, document: DocumentNode, operatio
     : { fixed: 0, parts: [] };
 }
 
-/** Applies variables, as the client sent them, to a plan. `most`: what an operation may cost. */
+/** Applies the client's variables to a plan. `most`: the limit for one operation. */
 export function costOf(plan: CostPlan, variables: Variables | null | undefined, most: number): Cost {
   const cost = sumOf(plan, variables ?? {}, most);
   return typeof cost === 'string' ? cost : Math.ceil(cost);

@@ -12,10 +12,10 @@ export type GraphqlCode =
   | 'BAD_USER_INPUT'
   | 'INTERNAL_SERVER_ERROR';
 
-/** What every masked error says; the log, found by the correlation id, says the rest. */
+/** The text of every masked error. The log has the rest, under the correlation id. */
 const maskedMessage = 'Internal server error';
 
-/** An error with a code, at the place in the document where `at` was. */
+/** An error with a code, at the place of `at` in the document. */
 export function codedError(code: GraphqlCode, message: string, at?: GraphQLError): GraphQLError {
   return new GraphQLError(message, { ...placeOf(at), extensions: { code } });
 }
@@ -32,12 +32,12 @@ export function refusalError(refusal: Refusal, at?: GraphQLError): GraphQLError 
   });
 }
 
-/** As much of a message as anybody reads: GraphQL repeats values that it could not use, however large. */
+/** A message, shortened: GraphQL repeats values that it could not use, however large. */
 export function brief(message: string): string {
   return message.length > 2_000 ? `${message.slice(0, 2_000)}…` : message;
 }
 
-/** Bugs: logged under a correlation id, which is all that the client is told. */
+/** A bug, logged under a correlation id. The client is told that id and nothing else. */
 export function internalError(error: unknown, log: Log, at?: GraphQLError): GraphQLError {
   const correlationId = randomUUID();
   log.error({ correlationId, path: at?.path?.join('.'), err: error }, 'an operation failed unexpectedly');
@@ -75,7 +75,7 @@ export function refusalBody(error: GraphQLError): { errors: readonly GraphQLForm
   return { errors: [error.toJSON()] };
 }
 
-/** Without the original error, whose stack and fields are nobody's business. */
+/** The error without its cause, whose stack and fields are not for clients. */
 function plainCopy(error: GraphQLError): GraphQLError {
   const { stacktrace: _stacktrace, http: _http, ...extensions } = error.extensions;
   return new GraphQLError(error.message, {

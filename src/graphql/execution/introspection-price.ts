@@ -1,4 +1,4 @@
-/** What introspection costs: objects of the schema itself, counted. */
+/** Prices of introspection: it answers with objects of the schema itself, and these are counted. */
 import {
   type GraphQLCompositeType,
   type GraphQLField,
@@ -13,12 +13,12 @@ import {
 } from 'graphql';
 import { aListOf, anObject, type Price } from './price.ts';
 
-/** Types within types end soon: half of them hold another. */
+/** A type within a type: half of them hold another one. */
 const aWrappedType: Price = ({ inner }) => (1 + inner) / 2;
 
 const known = new WeakMap<GraphQLSchema, ReadonlyMap<string, Price>>();
 
-/** The price of a field that tells of the schema; undefined for all others. */
+/** The price of an introspection field; undefined for any other field. */
 export function introspectionPrices(
   schema: GraphQLSchema,
   parent: GraphQLCompositeType,
@@ -31,7 +31,7 @@ export function introspectionPrices(
   return prices.get(`${parent.name}.${field.name}`);
 }
 
-/** Lists are as long as they are in this schema, on the average. */
+/** Each list has its average length in this schema. */
 function pricesOf(schema: GraphQLSchema): Map<string, Price> {
   const types = Object.values(schema.getTypeMap());
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);

@@ -10,14 +10,14 @@ import { mapEvents } from './events.ts';
 import { brokenLimit, isLongerThan } from './limits.ts';
 import { SharedResults } from './shared-results.ts';
 
-/** What a client asks for, the same on every road. */
+/** A client's request, the same over HTTP and WebSocket. */
 export interface OperationRequest {
   readonly query: string;
   readonly operationName?: string | null | undefined;
   readonly variables?: Record<string, unknown> | null | undefined;
 }
 
-/** An operation that passed every check; good for any number of executions. */
+/** An operation that passed every check. It can be executed any number of times. */
 export interface Operation {
   readonly kind: 'query' | 'mutation' | 'subscription';
   readonly name: string | null;
@@ -25,12 +25,12 @@ export interface Operation {
   readonly node: OperationDefinitionNode;
 }
 
-/** Either the operation, or why it is refused. Errors are fit for clients. */
+/** The operation, or the errors that refuse it, which are fit for clients. */
 export type Prepared =
   | { readonly operation: Operation; readonly errors: null }
   | { readonly operation: null; readonly errors: readonly GraphQLError[] };
 
-/** How an execution went, for metrics. */
+/** Hears how each execution went, for metrics. */
 export type OperationObserver = (kind: Operation['kind'], outcome: 'ok' | 'error', seconds: number) => void;
 
 export interface OperationsOptions {
@@ -44,7 +44,7 @@ export interface OperationsOptions {
 
 interface KnownOperation extends Operation {
   readonly costPlan: CostPlan;
-  /** A subscription whose events look alike to whoever may see them. */
+  /** True for a subscription whose events look the same to all who may see them. */
   readonly isSameForAll: boolean;
 }
 
@@ -173,7 +173,7 @@ export class Operations {
     }
   }
 
-  /** What is nested so deeply that reading it takes more stack than there is, is wrong input like any other. */
+  /** A document nested so deeply that reading it overflows the stack is wrong input like any other. */
   #checkWithinStack(query: string): KnownDocument {
     try {
       return this.#check(query);
@@ -274,7 +274,7 @@ function isAsyncIterable(value: ExecutionResult | AsyncIterable<unknown>): value
   return Symbol.asyncIterator in value;
 }
 
-/** Whether every root field of a subscription says so of itself by its extension `sameForAll`. */
+/** True when every root field of a subscription declares the extension `sameForAll`. */
 function isSameForAll(schema: GraphQLSchema, node: OperationDefinitionNode): boolean {
   const fields = schema.getSubscriptionType()?.getFields();
   return (

@@ -1,6 +1,6 @@
 /**
- * What fields cost, in objects: what an answer holds, or work that is worth as many. A field says so by its extension
- * `price`; without one it costs 1 and what stands under it, and a connection a page of that.
+ * Prices of fields, in objects: those in the answer, or work that is worth as many. A field declares its price in the
+ * extension `price`. Without one it costs 1 plus its selection, and a connection costs a page of that.
  */
 import { MAX_BUCKETS } from '../../usage/usage-summary.ts';
 
@@ -8,49 +8,49 @@ import { MAX_BUCKETS } from '../../usage/usage-summary.ts';
 export interface Asked {
   /** Its arguments as the client gives them, defaults included. Not checked: what is wrong is refused by the execution. */
   readonly args: Readonly<Record<string, unknown>>;
-  /** What stands under it, of one item where it is a list. */
+  /** The cost of its selection, for one item where it is a list. */
   readonly inner: number;
-  /** Most that an operation may cost. */
+  /** The limit for one operation. */
   readonly most: number;
 }
 
-/** What a field costs; or, as a text, what is wrong with what is asked for. */
+/** The cost of a field; or a text that says why the request is wrong. */
 export type Price = (asked: Asked) => number | string;
 
-/** Items of one page. */
+/** The largest `first`. */
 const LARGEST_PAGE = 100;
-/** Items of a list that nobody said the size of: none is for nothing because it was forgotten. */
+/** Items assumed for a list without a declared size, so that a forgotten price is never 0. */
 const UNKNOWN_ITEMS = 100;
 
 /** An object. */
 export const anObject: Price = ({ inner }) => 1 + inner;
 
-/** Plain values, however many. */
+/** A list of plain values, of any length. */
 export const plainValues: Price = () => 1;
 
 /** Items of a page, which the page counts. */
 export const itemsOfPage: Price = ({ inner }) => 1 + inner;
 
-/** A connection: as many as `first` says, and no page is for nothing because little of it is looked at. */
+/** A connection: `first` items, each of which costs at least 1, so that an empty selection is not free. */
 export const aPage: Price = ({ args, inner }) => {
   const first = typeof args['first'] === 'number' ? args['first'] : LARGEST_PAGE;
   if (first < 1 || first > LARGEST_PAGE) return `must be from 1 to ${LARGEST_PAGE}.`;
   return 1 + first * Math.max(1, inner);
 };
 
-/** A list without pages that has so many items, as a rule. */
+/** A list without pages that usually has this many items. */
 export function aListOf(items: number): Price {
   return ({ inner }) => items * (1 + inner);
 }
 
 export const unknownList: Price = aListOf(UNKNOWN_ITEMS);
 
-/** The work of a command that the ledger decides, by itself or in a batch. */
+/** The work of one command of the ledger, alone or in a batch. */
 export const COMMAND = 10;
-/** The work of asking the payment provider. */
+/** The work of one call of the payment provider. */
 export const PROVIDER_CALL = 200;
 
-/** A field that takes more work than its answer shows: worth so many objects. */
+/** A field that takes more work than its answer shows, worth this many objects. */
 export function withWork(objects: number, price: Price = anObject): Price {
   return (asked) => {
     const rest = price(asked);
@@ -69,7 +69,7 @@ export function aShare(share: number): Price {
   return ({ inner, most }) => most * share + inner;
 }
 
-/** What an item of a batch may show without being paid for again. */
+/** Objects that an item of a batch may show at no extra cost. */
 const SHOWN_OF_ITEM = 50;
 
 /**
@@ -85,9 +85,9 @@ export function aBatch({ argument, most: largest }: { readonly argument: string;
 }
 
 const DAY_MS = 86_400_000;
-/** At least so long is each. */
+/** The least length of each. */
 const INTERVALS_MS: Readonly<Record<string, number>> = { HOUR: DAY_MS / 24, DAY: DAY_MS, MONTH: 28 * DAY_MS };
-/** How many there are to tell apart, as a rule. */
+/** The usual number of groups for each dimension. */
 const GROUPS: Readonly<Record<string, number>> = { USER: 20, API_KEY: 20, RESOURCE: 2, BILLING_MODE: 2, FEATURE: 10 };
 
 /**

@@ -2,7 +2,7 @@ import type { ExecutionResult } from 'graphql';
 
 type MaybePromise<T> = T | Promise<T>;
 
-/** Which subscriptions ask the same: equal operations with equal variables. */
+/** Subscriptions ask the same question when their operations and variables are equal. */
 export interface Question {
   /** The prepared operation; one object for all who sent the same document and operation name. */
   readonly operation: object;
@@ -44,7 +44,7 @@ export class SharedResults {
   }
 }
 
-/** null: nested too deeply to be written, and so like nobody else's. */
+/** The variables as JSON; null when they nest too deeply for that, so that nobody shares them. */
 function textOf(variables: object): string | null {
   try {
     return JSON.stringify(variables);

@@ -9,10 +9,10 @@ import { CreateExportInput, toExport } from './export.type.ts';
 export class ExportResolver {
   @Mutation(() => HostedSession, {
     description:
-      'A single-use link to a CSV file, valid five minutes. USAGE: who may read the entity’s usage; LEDGER: who may read the whole entity.',
+      'A single-use link to a CSV file, valid five minutes. USAGE: callers who may read the entity’s usage. LEDGER: callers who may read the whole entity.',
   })
   async createExport(
-    @Arg('input', () => CreateExportInput, { description: 'What the file shall hold.' }) input: CreateExportInput,
+    @Arg('input', () => CreateExportInput, { description: 'The contents of the file.' }) input: CreateExportInput,
     @Ctx() context: RequestContext,
   ): Promise<HostedSession> {
     const principal = requirePrincipal(context.principal);

@@ -5,9 +5,9 @@ import { LedgerFilter, toLedgerFilter } from '../credits/ledger-entry.inputs.ts'
 import { ExportKindEnum } from '../types/enums.ts';
 import { toUsageFilter, UsageFilter } from '../usage/usage-filter.inputs.ts';
 
-@InputType({ description: 'What a file shall hold.' })
+@InputType({ description: 'The contents of a file.' })
 export class CreateExportInput {
-  @Field(() => ID, { description: 'Whose.' })
+  @Field(() => ID, { description: 'The billing entity that it is about.' })
   readonly billingEntityId!: string;
 
   @Field(() => ExportKindEnum, { description: 'Usage records or ledger entries.' })
@@ -15,18 +15,18 @@ export class CreateExportInput {
 
   @Field(() => UsageFilter, {
     nullable: true,
-    description: 'USAGE: which records; absent: all. With another kind: BAD_USER_INPUT.',
+    description: 'USAGE: the records; absent: all. BAD_USER_INPUT for another kind.',
   })
   readonly usageFilter?: UsageFilter | null;
 
   @Field(() => LedgerFilter, {
     nullable: true,
-    description: 'LEDGER: which entries; absent: all. With another kind: BAD_USER_INPUT.',
+    description: 'LEDGER: the entries; absent: all. BAD_USER_INPUT for another kind.',
   })
   readonly ledgerFilter?: LedgerFilter | null;
 }
 
-/** What is asked for, with nothing left open. @throws Refusal BAD_USER_INPUT for a filter of the other kind */
+/** The export in the domain’s form. @throws Refusal BAD_USER_INPUT for a filter of the other kind */
 export function toExport({ kind, usageFilter, ledgerFilter }: CreateExportInput): Export {
   if (kind === 'USAGE') {
     if (ledgerFilter != null) throw new Refusal('BAD_USER_INPUT', 'ledgerFilter is for LEDGER');

@@ -11,7 +11,10 @@ export class FailedJobResolver {
   @Query(() => FailedJobConnection, { description: 'Background work that failed, newest first. Operators only.' })
   failedJobs(
     @Args(() => PageArgs) page: PageArgs,
-    @Arg('task', () => String, { nullable: true, description: 'Of this task only.' }) task: string | null | undefined,
+    @Arg('task', () => String, { nullable: true, description: 'Only jobs of this task.' }) task:
+      | string
+      | null
+      | undefined,
     @Ctx() { principal, loaders }: RequestContext,
   ): Promise<Page<FailedJob>> {
     requireOperator(principal);
@@ -20,7 +23,7 @@ export class FailedJobResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Tries a failed job again at once, with all its attempts before it. No such job: NOT_FOUND. Operators only.',
+      'Tries a failed job again at once and gives it all its attempts again. NOT_FOUND: there is no such job. Operators only.',
   })
   async retryJob(
     @Arg('id', () => ID, { description: 'The failed job’s id.' }) id: string,

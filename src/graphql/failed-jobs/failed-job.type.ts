@@ -4,29 +4,31 @@ import { DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
   simpleResolvers: true,
-  description:
-    'Work in the background whose last attempt failed. It is tried again by itself, at growing intervals, for some days.',
+  description: 'A background job whose last attempt failed. It is retried at growing intervals for some days.',
 })
 class FailedJob {
   @Field(() => ID, { description: 'Opaque.' })
   readonly id!: string;
 
-  @Field(() => String, { description: 'What was to be done.' })
+  @Field(() => String, { description: 'The task.' })
   readonly task!: string;
 
-  @Field(() => ID, { nullable: true, description: 'Whom it concerns; null where that is not known, or nobody.' })
+  @Field(() => ID, {
+    nullable: true,
+    description: 'The billing entity that it is for; null when it is for none or that is not known.',
+  })
   readonly billingEntityId!: string | null;
 
-  @Field(() => Int, { description: 'How often it was tried.' })
+  @Field(() => Int, { description: 'The number of attempts so far.' })
   readonly attempts!: number;
 
-  @Field(() => String, { description: 'Why the last attempt failed.' })
+  @Field(() => String, { description: 'The error of the last attempt.' })
   readonly lastError!: string;
 
   @Field(() => DateTimeScalar, { description: 'When the last attempt failed.' })
   readonly failedAt!: Date;
 
-  @Field(() => DateTimeScalar, { description: 'When it was asked for.' })
+  @Field(() => DateTimeScalar, { description: 'When it was created.' })
   readonly createdAt!: Date;
 }
 

@@ -15,7 +15,7 @@ export class MembersOfEntityResolver {
   @FieldResolver(() => MembershipConnection, {
     nullable: true,
     description:
-      'Members with what each used in this period, in a stable order. A plain member sees themselves. null: a user’s account, or the caller may not read it.',
+      'Members with the use of each in this period, in a stable order. A plain member sees only themselves. null: a user’s account, or the caller may not read it.',
   })
   async members(
     @Root() entity: Row,

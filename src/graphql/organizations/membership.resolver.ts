@@ -15,7 +15,9 @@ import { Invitation, Membership, RemoveMemberInput, SetMemberInput } from './mem
 
 @Resolver(() => Invitation)
 export class InvitationResolver {
-  @FieldResolver(() => Party, { description: 'The organization: all that there is of it for who has not accepted.' })
+  @FieldResolver(() => Party, {
+    description: 'The organization. Nothing more of it exists for somebody who has not accepted.',
+  })
   organization(@Root() { organizationId }: DomainInvitation, @Ctx() context: RequestContext): Promise<Party> {
     return partyOf(organizationId, context);
   }
@@ -25,10 +27,10 @@ export class InvitationResolver {
 export class MembershipResolver {
   @Mutation(() => Membership, {
     description:
-      'Invites somebody, who accepts or declines, or changes a member’s or an invitation’s role and limit, and a member’s status. OWNER, ADMIN and operators, whose members are ACTIVE at once; whatever makes or changes an OWNER: an OWNER or an operator. When no active OWNER would be left, or beyond the bounds of members and invitations: CONFLICT. Too many people invited in a day: RATE_LIMITED.',
+      'Invites somebody, or changes a member’s role, limit and status, or an invitation’s role and limit. OWNER, ADMIN and operators; members that an operator sets are ACTIVE at once. Only an OWNER or an operator makes or changes an OWNER. CONFLICT: no active OWNER would be left, or there are too many members or invitations. RATE_LIMITED: too many people invited in a day.',
   })
   setMember(
-    @Arg('input', () => SetMemberInput, { description: 'Who, and on what terms.' }) input: SetMemberInput,
+    @Arg('input', () => SetMemberInput, { description: 'The member, and their terms.' }) input: SetMemberInput,
     @Ctx() { principal, services }: RequestContext,
   ): Promise<DomainMembership> {
     const known = requirePrincipal(principal);
@@ -45,10 +47,10 @@ export class MembershipResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Ends a membership; history keeps what was used. Or withdraws an invitation. OWNER, ADMIN and operators; an OWNER’s: an OWNER or an operator; anybody their own. False: there was none. When no active OWNER would be left: CONFLICT.',
+      'Ends a membership, whose use stays in history, or withdraws an invitation. OWNER, ADMIN and operators; an OWNER’s membership only by an OWNER or an operator; anybody their own. False: there was none. CONFLICT: no active OWNER would be left.',
   })
   removeMember(
-    @Arg('input', () => RemoveMemberInput, { description: 'Whose.' }) input: RemoveMemberInput,
+    @Arg('input', () => RemoveMemberInput, { description: 'The member.' }) input: RemoveMemberInput,
     @Ctx() { principal, services }: RequestContext,
   ): Promise<boolean> {
     const known = requirePrincipal(principal);
@@ -58,7 +60,7 @@ export class MembershipResolver {
 
   @Mutation(() => Membership, {
     description:
-      'Accepts an invitation: the person who was invited belongs to the organization from now on. Again: the same answer. Without an invitation: NOT_FOUND. As OWNER of more organizations than one may own: CONFLICT.',
+      'Accepts an invitation, by the person who was invited. A second call has the same answer. NOT_FOUND: there is no invitation. CONFLICT: they would own more organizations than one person may.',
   })
   acceptInvitation(
     @Arg('billingEntityId', () => ID, { description: 'The organization.' }) billingEntityId: string,
@@ -70,7 +72,7 @@ export class MembershipResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Declines an invitation, by the person who was invited. Without one: NOT_FOUND; to who is a member: false.',
+      'Declines an invitation, by the person who was invited. NOT_FOUND: there is none. False: they are a member already.',
   })
   declineInvitation(
     @Arg('billingEntityId', () => ID, { description: 'The organization.' }) billingEntityId: string,
@@ -82,13 +84,13 @@ export class MembershipResolver {
 
   @FieldResolver(() => BillingEntity, { description: 'The organization.' })
   organization(@Root() { billingEntityId }: DomainMembership, @Ctx() context: RequestContext): Promise<Row> {
-    // The membership may have ended since it was read; with it goes what it led to.
+    // The membership may have ended since it was read, and with it the right to see the organization.
     return requireVisible(context, billingEntityId);
   }
 
   @FieldResolver(() => Party, {
     description:
-      'The user. INVITED: what the inviter named, and no more: its name is the externalId, and its id is made up and leads nowhere.',
+      'The user. While INVITED, only what the inviter named: its name is the externalId, and its id is made up and leads nowhere.',
   })
   user(@Root() { userId, externalId }: DomainMembership, @Ctx() context: RequestContext): Promise<Party> | Party {
     if (externalId !== null) return { id: userId, type: 'USER', externalId, name: externalId };
@@ -96,7 +98,7 @@ export class MembershipResolver {
   }
 
   @FieldResolver(() => CreditsScalar, {
-    description: 'Credits of their use here in the current period, whoever paid.',
+    description: 'Credits of their use here in the current period, whether the pool paid or they did.',
   })
   async usedThisPeriod(
     @Root() { billingEntityId: organizationId, userId }: DomainMembership,
@@ -105,7 +107,9 @@ export class MembershipResolver {
     return (await loaders.memberUse.load({ organizationId, userId })).used;
   }
 
-  @FieldResolver(() => CreditsScalar, { description: 'Of those, drawn from the pool: what creditLimit bounds.' })
+  @FieldResolver(() => CreditsScalar, {
+    description: 'The part of them that was drawn from the pool, which creditLimit bounds.',
+  })
   async drawnThisPeriod(
     @Root() { billingEntityId: organizationId, userId }: DomainMembership,
     @Ctx() { loaders }: RequestContext,

@@ -14,13 +14,13 @@ export class Membership {
   /** Not a field: the organization. */
   readonly billingEntityId!: string;
 
-  /** Not a field: a made-up one, while they are invited. */
+  /** Not a field: the user's id, or a made-up one while they are invited. */
   readonly userId!: string;
 
-  /** Not a field: what the public id is made of; null: of the user’s. */
+  /** Not a field: the id that the public id is made from; null: it is made from the user's. */
   readonly inviteeId!: string | null;
 
-  /** Not a field: INVITED, whom the inviter named. */
+  /** Not a field: the `sub` that the inviter named; null unless INVITED. */
   readonly externalId!: string | null;
 
   @Field(() => ID, {
@@ -31,10 +31,13 @@ export class Membership {
     return membershipId(this.billingEntityId, this.inviteeId ?? this.userId);
   }
 
-  @Field(() => MemberRoleEnum, { simple: true, description: 'What they may do here.' })
+  @Field(() => MemberRoleEnum, { simple: true, description: 'The role, which says what they may do here.' })
   readonly role!: MemberRole;
 
-  @Field(() => MembershipStatusEnum, { simple: true, description: 'Whether they may use credits here.' })
+  @Field(() => MembershipStatusEnum, {
+    simple: true,
+    description: 'The status, which says if they can use credits here.',
+  })
   readonly status!: MembershipStatus;
 
   @Field(() => CreditsScalar, {
@@ -46,20 +49,20 @@ export class Membership {
 
   @Field(() => DateTimeScalar, {
     simple: true,
-    description: 'Since when they belong to it; INVITED: since when they are asked.',
+    description: 'When they joined; INVITED: when they were invited.',
   })
   readonly joinedAt!: Date;
 }
 
-@ObjectType({ description: 'An organization that somebody is asked to belong to. Read by that person alone.' })
+@ObjectType({ description: 'An organization’s invitation to one person. Only that person can read it.' })
 export class Invitation {
   /** Not a field: the organization. */
   readonly organizationId!: string;
 
-  @Field(() => MemberRoleEnum, { simple: true, description: 'What they would be there.' })
+  @Field(() => MemberRoleEnum, { simple: true, description: 'The role that they would have.' })
   readonly role!: MemberRole;
 
-  @Field(() => DateTimeScalar, { simple: true, description: 'Since when they are asked.' })
+  @Field(() => DateTimeScalar, { simple: true, description: 'When they were invited.' })
   readonly invitedAt!: Date;
 }
 
@@ -70,18 +73,18 @@ export class MembersArgs extends PageArgs {
   @Field(() => String, {
     nullable: true,
     description:
-      'Looked for in members’ names and external ids, whatever their case; of who is INVITED, in what the inviter named.',
+      'Text to find in members’ names and external ids, in upper or lower case; for INVITED ones, in the id that the inviter named.',
   })
   readonly search?: string | null;
 }
 
-@InputType({ description: 'On what terms somebody belongs to an organization.' })
+@InputType({ description: 'A member, and their terms in an organization.' })
 export class SetMemberInput {
   @Field(() => ID, { description: 'The organization.' })
   readonly billingEntityId!: string;
 
   @Field(() => String, {
-    description: 'The user’s `sub`, known here or not. Whom an operator names first is made on the spot.',
+    description: 'The user’s `sub`, known here or not. A user whom an operator is first to name is created at once.',
   })
   readonly userExternalId!: string;
 
@@ -98,15 +101,15 @@ export class SetMemberInput {
   @Field(() => MembershipStatusEnum, {
     nullable: true,
     description:
-      'Absent: unchanged; a new member is INVITED, or ACTIVE where an operator sets it. INVITED and null: BAD_USER_INPUT. Another status for who is INVITED, or new: CONFLICT, but for an operator.',
+      'Absent: unchanged; a new member is INVITED, or ACTIVE when an operator sets it. BAD_USER_INPUT: INVITED or null. CONFLICT: any other status for somebody new or INVITED, unless an operator sets it.',
   })
   readonly status?: MembershipStatus | null;
 
-  @Field(() => String, { nullable: true, description: 'Why, for the audit log: 1 to 1000 characters.' })
+  @Field(() => String, { nullable: true, description: 'The reason, for the audit log: 1 to 1000 characters.' })
   readonly reason?: string | null;
 }
 
-@InputType({ description: 'Whose membership ends, or whose invitation is withdrawn.' })
+@InputType({ description: 'The member to remove, or the person whose invitation is withdrawn.' })
 export class RemoveMemberInput {
   @Field(() => ID, { description: 'The organization.' })
   readonly billingEntityId!: string;

@@ -13,20 +13,20 @@ class CreateOrganizationInput {
   @Field(() => String, {
     nullable: true,
     description:
-      'The identity provider’s id of it: 1 to 255 characters. Absent: one of ours is made, and each call makes another organization. null, or one that begins as ours do: BAD_USER_INPUT. Taken: CONFLICT. A user’s that their token does not name, taken or not: FORBIDDEN, unless the installation leaves ids open.',
+      'The identity provider’s id of it: 1 to 255 characters. Absent: one of ours is made, and each call makes another organization. BAD_USER_INPUT: null, or an id that begins as ours do. CONFLICT: taken. FORBIDDEN, taken or not: a user gives an id that their token does not name, unless this installation leaves ids open.',
   })
   readonly externalId?: string | null;
 
   @Field(() => String, { description: 'Its name, for people: 1 to 255 characters.' })
   readonly name!: string;
 
-  @Field(() => OrganizationVisibilityEnum, { defaultValue: 'PRIVATE', description: 'Who pays inside it.' })
+  @Field(() => OrganizationVisibilityEnum, { defaultValue: 'PRIVATE', description: 'The payer of use inside it.' })
   readonly visibility!: Visibility;
 
   @Field(() => String, {
     nullable: true,
     description:
-      'The `sub` of who owns it. A user creates their own: absent or themselves, else FORBIDDEN. Services and operators name anybody, or nobody yet.',
+      'The owner’s `sub`. A user creates their own: absent or themselves, else FORBIDDEN. Services and operators name any user, or leave it out until there is one.',
   })
   readonly ownerExternalId?: string | null;
 }
@@ -39,15 +39,15 @@ class SetOrganizationExternalIdInput {
   @Field(() => String, {
     nullable: true,
     description:
-      'What it is called from now on: 1 to 255 characters. Absent: one of ours. Taken: CONFLICT. null: BAD_USER_INPUT.',
+      'The new external id: 1 to 255 characters. Absent: one of ours is made. CONFLICT: taken. BAD_USER_INPUT: null.',
   })
   readonly externalId?: string | null;
 
-  @Field(() => String, { description: 'Why, for the audit log: 1 to 1000 characters.' })
+  @Field(() => String, { description: 'The reason, for the audit log: 1 to 1000 characters.' })
   readonly reason!: string;
 }
 
-@InputType({ description: 'What changes about an organization; what is absent stays. null: BAD_USER_INPUT.' })
+@InputType({ description: 'Changes of an organization; an absent field stays as it is. BAD_USER_INPUT: null.' })
 class UpdateOrganizationInput {
   @Field(() => ID, { description: 'The organization.' })
   readonly billingEntityId!: string;
@@ -57,7 +57,7 @@ class UpdateOrganizationInput {
 
   @Field(() => OrganizationVisibilityEnum, {
     nullable: true,
-    description: 'Who pays for new use inside it, from the answer on. History keeps who paid.',
+    description: 'The payer of new use inside it, from the answer on. History keeps the earlier payers.',
   })
   readonly visibility?: Visibility | null;
 }
@@ -66,10 +66,10 @@ class UpdateOrganizationInput {
 export class OrganizationResolver {
   @Mutation(() => BillingEntity, {
     description:
-      'Makes an organization. Users, for themselves; services and operators, for a customer. Its owner’s first has the free trial.',
+      'Makes an organization. Users, for themselves; services and operators, for a customer. The first one of an owner has the free trial.',
   })
   createOrganization(
-    @Arg('input', () => CreateOrganizationInput, { description: 'What it is.' }) input: CreateOrganizationInput,
+    @Arg('input', () => CreateOrganizationInput, { description: 'The organization.' }) input: CreateOrganizationInput,
     @Ctx() { principal, services }: RequestContext,
   ): Promise<Row> {
     const known = requirePrincipal(principal);
@@ -84,10 +84,10 @@ export class OrganizationResolver {
 
   @Mutation(() => BillingEntity, {
     description:
-      'Gives an organization another external id; the old one is free for whose it is. Use that names the old one is another’s or NOT_FOUND from the answer on. Operators only.',
+      'Gives an organization another external id, and frees the old one. From the answer on, use that names the old id is NOT_FOUND, or goes to the organization that takes it. Operators only.',
   })
   setOrganizationExternalId(
-    @Arg('input', () => SetOrganizationExternalIdInput, { description: 'Which, and what it is called.' })
+    @Arg('input', () => SetOrganizationExternalIdInput, { description: 'The organization, and its new external id.' })
     { billingEntityId, externalId, reason }: SetOrganizationExternalIdInput,
     @Ctx() { principal, services }: RequestContext,
   ): Promise<Row> {
@@ -100,10 +100,11 @@ export class OrganizationResolver {
   }
 
   @Mutation(() => BillingEntity, {
-    description: 'Changes an organization’s name, or who pays inside it. OWNER, ADMIN and operators.',
+    description: 'Changes an organization’s name, or the payer of use inside it. OWNER, ADMIN and operators.',
   })
   updateOrganization(
-    @Arg('input', () => UpdateOrganizationInput, { description: 'What changes.' }) input: UpdateOrganizationInput,
+    @Arg('input', () => UpdateOrganizationInput, { description: 'The organization, and the fields that change.' })
+    input: UpdateOrganizationInput,
     @Ctx() { principal, services }: RequestContext,
   ): Promise<Row> {
     const known = requirePrincipal(principal);

@@ -28,10 +28,11 @@ import { BillingSubscription } from './subscription.type.ts';
 export class PaymentResolver {
   @Extensions({ price: withWork(PROVIDER_CALL) })
   @Query(() => PlanChangePreview, {
-    description: 'What changePlan would do now. Changes nothing. More units while an invoice is open: CONFLICT.',
+    description:
+      'The effect of changePlan, if it ran now. Changes nothing. CONFLICT: more units while an invoice is open.',
   })
   async previewPlanChange(
-    @Arg('input', () => ChangePlanInput, { description: 'Which change.' }) input: ChangePlanInput,
+    @Arg('input', () => ChangePlanInput, { description: 'The change.' }) input: ChangePlanInput,
     @Ctx() context: RequestContext,
   ): Promise<PlanChangePreview> {
     const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'plan.change');
@@ -41,10 +42,10 @@ export class PaymentResolver {
   @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => HostedSession, {
     description:
-      'A page where a plan or credits are paid for. Who has a subscription changes its plan instead: CONFLICT. Return addresses of origins that are not allowed here: BAD_USER_INPUT.',
+      'A page where a plan or credits are paid for. CONFLICT: the payer has a subscription, whose plan they change instead. BAD_USER_INPUT: a return address of an origin that is not allowed here.',
   })
   async createCheckoutSession(
-    @Arg('input', () => CreateCheckoutSessionInput, { description: 'What it shall sell, to whom.' })
+    @Arg('input', () => CreateCheckoutSessionInput, { description: 'The plan or the credits to sell, and the payer.' })
     { billingEntityId, plan = null, credits = null, quantity, successUrl, cancelUrl }: CreateCheckoutSessionInput,
     @Ctx() context: RequestContext,
   ): Promise<HostedSession> {
@@ -55,10 +56,10 @@ export class PaymentResolver {
   @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => BillingSubscription, {
     description:
-      'For the success page: fetches what Checkout did, whether the webhook came or not. Again: the same. Not paid yet: CONFLICT. Who bought credits and has no subscription is told the free trial’s terms.',
+      'For the success page: fetches the result of Checkout, whether the webhook came or not. A second call has the same answer. CONFLICT: not paid yet. A payer who bought credits and has no subscription gets the free trial’s terms.',
   })
   async completeCheckout(
-    @Arg('billingEntityId', () => ID, { description: 'Who paid.' }) id: string,
+    @Arg('billingEntityId', () => ID, { description: 'The payer.' }) id: string,
     @Arg('sessionId', () => ID, { description: 'The session, as the return address had it.' }) sessionId: string,
     @Ctx() context: RequestContext,
   ): Promise<Subscription> {
@@ -69,7 +70,7 @@ export class PaymentResolver {
   @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => HostedSession, { description: 'A page with the payer’s invoices, cards and subscription.' })
   async createBillingPortalSession(
-    @Arg('input', () => CreateBillingPortalSessionInput, { description: 'Whose, and where it leads back to.' })
+    @Arg('input', () => CreateBillingPortalSessionInput, { description: 'The payer, and the address to return to.' })
     { billingEntityId, returnUrl }: CreateBillingPortalSessionInput,
     @Ctx() context: RequestContext,
   ): Promise<HostedSession> {
@@ -80,10 +81,10 @@ export class PaymentResolver {
   @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => BillingSubscription, {
     description:
-      'More units at once: charged now, with their credits when that is paid; until then `pendingPayment` says where. Fewer units, or FREE_TRIAL: when the period ends. What was scheduled before is overtaken. Without a subscription: CONFLICT, use Checkout.',
+      'More units take effect at once: they are charged now, and their credits come when that is paid; until then `pendingPayment` says where to pay. Fewer units, or FREE_TRIAL, take effect when the period ends. The change replaces one that was scheduled before. CONFLICT: there is no subscription; use Checkout.',
   })
   async changePlan(
-    @Arg('input', () => ChangePlanInput, { description: 'Which change.' }) input: ChangePlanInput,
+    @Arg('input', () => ChangePlanInput, { description: 'The change.' }) input: ChangePlanInput,
     @Ctx() context: RequestContext,
   ): Promise<Subscription> {
     const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'plan.change');
@@ -93,10 +94,10 @@ export class PaymentResolver {
   @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => BillingSubscription, {
     description:
-      'The subscription ends with its period. What waits for its payment, or was scheduled, is given up. Again: the same. Without one: CONFLICT.',
+      'Ends the subscription with its period. A change that waits for its payment, or is scheduled, is given up. A second call has the same answer. CONFLICT: there is none.',
   })
   async cancelSubscription(
-    @Arg('input', () => BillingEntityInput, { description: 'Whose.' }) input: BillingEntityInput,
+    @Arg('input', () => BillingEntityInput, { description: 'The payer.' }) input: BillingEntityInput,
     @Ctx() context: RequestContext,
   ): Promise<Subscription> {
     const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'plan.change');
@@ -105,10 +106,10 @@ export class PaymentResolver {
 
   @Extensions({ price: withWork(PROVIDER_CALL) })
   @Mutation(() => BillingSubscription, {
-    description: 'A subscription that was to end goes on. Again: the same. One that has ended: CONFLICT.',
+    description: 'Continues a subscription that was to end. A second call has the same answer. CONFLICT: it has ended.',
   })
   async resumeSubscription(
-    @Arg('input', () => BillingEntityInput, { description: 'Whose.' }) input: BillingEntityInput,
+    @Arg('input', () => BillingEntityInput, { description: 'The payer.' }) input: BillingEntityInput,
     @Ctx() context: RequestContext,
   ): Promise<Subscription> {
     const { billingEntityId } = await requireAllowed(context, input.billingEntityId, 'plan.change');
@@ -119,7 +120,7 @@ export class PaymentResolver {
   @FieldResolver(() => InvoiceConnection, {
     nullable: true,
     description:
-      'Its invoices, newest first, as the payment provider has them. null: the caller may not read them, or the provider is away.',
+      'Its invoices, newest first, as the payment provider has them. null: the caller may not read them, or the provider cannot be reached.',
   })
   invoices(
     @Root() entity: Row,
@@ -136,7 +137,7 @@ export class PaymentResolver {
   @FieldResolver(() => UpcomingInvoice, {
     nullable: true,
     description:
-      'Its next invoice as things stand. null: there is none to come, the caller may not read it, or the payment provider is away.',
+      'Its next invoice as things stand. null: none is to come, the caller may not read it, or the payment provider cannot be reached.',
   })
   upcomingInvoice(@Root() entity: Row, @Ctx() context: RequestContext): Promise<UpcomingInvoice | null> {
     return nullUnless(context, { entity, operation: 'invoices.read' }, () => {
@@ -147,6 +148,6 @@ export class PaymentResolver {
 
 /** @throws Refusal PAYMENT_PROVIDER_ERROR in an installation without a payment provider */
 function offered<T>(service: T | null): T {
-  if (service === null) throw new Refusal('PAYMENT_PROVIDER_ERROR', 'nothing can be paid here');
+  if (service === null) throw new Refusal('PAYMENT_PROVIDER_ERROR', 'this installation has no payment provider');
   return service;
 }

@@ -14,25 +14,25 @@ export class Invoice {
   @Field(() => String, { nullable: true, description: 'Its number; null: a draft has none.' })
   readonly number!: string | null;
 
-  @Field(() => String, { description: 'The payment provider’s word for how it stands, such as open or paid.' })
+  @Field(() => String, { description: 'The payment provider’s status, such as open or paid.' })
   readonly status!: string;
 
-  @Field(() => Int, { description: 'What it comes to, in cents. Saturates at 2^31−1.' })
+  @Field(() => Int, { description: 'The total, in cents. Saturates at 2^31−1.' })
   readonly totalCents!: number;
 
-  @Field(() => String, { description: 'Of the amounts: usd.' })
+  @Field(() => String, { description: 'The currency of the amounts: usd.' })
   readonly currency!: string;
 
-  @Field(() => DateTimeScalar, { description: 'When what it bills began.' })
+  @Field(() => DateTimeScalar, { description: 'The start of the period that it bills.' })
   readonly periodStart!: Date;
 
-  @Field(() => DateTimeScalar, { description: 'When it ended.' })
+  @Field(() => DateTimeScalar, { description: 'The end of that period.' })
   readonly periodEnd!: Date;
 
-  @Field(() => String, { nullable: true, description: 'Where it is shown and paid; null: a draft is not.' })
+  @Field(() => String, { nullable: true, description: 'The page where it is shown and paid; null for a draft.' })
   readonly hostedUrl!: string | null;
 
-  @Field(() => String, { nullable: true, description: 'It as a file; null: there is none yet.' })
+  @Field(() => String, { nullable: true, description: 'The invoice as a file; null: there is none yet.' })
   readonly pdfUrl!: string | null;
 
   @Field(() => DateTimeScalar, { description: 'When it was made.' })
@@ -43,34 +43,34 @@ export const InvoiceConnection = connectionOf('Invoice', () => Invoice, 'invoice
 
 @ArgsType()
 export class InvoicesArgs extends PageArgs {
-  @Field(() => Int, { defaultValue: 12, description: 'How many: 1 to 100.' })
+  @Field(() => Int, { defaultValue: 12, description: 'The size of the page: 1 to 100.' })
   override readonly first!: number;
 }
 
-@ObjectType({ simpleResolvers: true, description: 'What the next invoice would come to as things stand.' })
+@ObjectType({ simpleResolvers: true, description: 'The next invoice as things stand.' })
 export class UpcomingInvoice {
-  @Field(() => Int, { description: 'All of it, in cents. Saturates at 2^31−1.' })
+  @Field(() => Int, { description: 'The total, in cents. Saturates at 2^31−1.' })
   readonly totalCents!: number;
 
   @Field(() => Int, { description: 'Its overage, as far as it has been reported, in cents. Saturates at 2^31−1.' })
   readonly overageCents!: number;
 
-  @Field(() => String, { description: 'Of the amounts: usd.' })
+  @Field(() => String, { description: 'The currency of the amounts: usd.' })
   readonly currency!: string;
 
   @Field(() => DateTimeScalar, { description: 'When it is charged.' })
   readonly dueAt!: Date;
 }
 
-@ObjectType({ simpleResolvers: true, description: 'What a change of plan would come to now.' })
+@ObjectType({ simpleResolvers: true, description: 'The effect of a change of plan, if it ran now.' })
 export class PlanChangePreview {
   @Field(() => PlanChangeTimingEnum, { description: 'When it would take effect.' })
   readonly timing!: string;
 
-  @Field(() => DateTimeScalar, { description: 'At which instant, if it is paid at once.' })
+  @Field(() => DateTimeScalar, { description: 'The instant of that, if it is paid at once.' })
   readonly effectiveAt!: Date;
 
-  @Field(() => Int, { description: 'US cents. Saturates at 2^31−1.' })
+  @Field(() => Int, { description: 'US cents to pay now. Saturates at 2^31−1.' })
   readonly dueNowCents!: number;
 
   @Field(() => CreditsScalar, { description: 'Credits that it brings once it is paid.' })
@@ -84,26 +84,26 @@ export class PlanChangePreview {
   readonly featuresLost!: readonly string[];
 
   @Field(() => Boolean, {
-    description: 'changePlan would be CONFLICT: there is nothing to charge yet, use Checkout.',
+    description: 'True when changePlan would be CONFLICT: there is nothing to charge yet; use Checkout.',
   })
   readonly checkoutRequired!: boolean;
 }
 
 @InputType({ description: 'Upgrades take effect at once, with proration; downgrades at the end of the period.' })
 export class ChangePlanInput {
-  @Field(() => ID, { description: 'Whose plan.' })
+  @Field(() => ID, { description: 'The billing entity whose plan changes.' })
   readonly billingEntityId!: string;
 
-  @Field(() => PlanCodeScalar, { description: 'The plan that it shall be. FREE_TRIAL: the subscription ends.' })
+  @Field(() => PlanCodeScalar, { description: 'The new plan. FREE_TRIAL: the subscription ends.' })
   readonly plan!: PlanCode;
 
   @Field(() => Int, { defaultValue: 1, description: 'Units of it: 1 to 1000.' })
   readonly quantity!: number;
 }
 
-@InputType({ description: 'What a Checkout page shall sell: a plan, or credits once.' })
+@InputType({ description: 'A Checkout page for a plan, or for credits once.' })
 export class CreateCheckoutSessionInput {
-  @Field(() => ID, { description: 'For whom.' })
+  @Field(() => ID, { description: 'The payer.' })
   readonly billingEntityId!: string;
 
   @Field(() => PlanCodeScalar, { nullable: true, description: 'Subscribe to this plan …' })
@@ -119,19 +119,20 @@ export class CreateCheckoutSessionInput {
   readonly credits?: bigint | null;
 
   @Field(() => String, {
-    description: 'Where the payer comes back to. {CHECKOUT_SESSION_ID} in it is filled in, for completeCheckout.',
+    description:
+      'The address that the payer returns to. {CHECKOUT_SESSION_ID} in it is filled in, for completeCheckout.',
   })
   readonly successUrl!: string;
 
-  @Field(() => String, { description: 'Where somebody comes back to who buys nothing.' })
+  @Field(() => String, { description: 'The address to return to without a purchase.' })
   readonly cancelUrl!: string;
 }
 
-@InputType({ description: 'Whose portal page, and where it leads back to.' })
+@InputType({ description: 'A portal page, and the address to return to.' })
 export class CreateBillingPortalSessionInput {
-  @Field(() => ID, { description: 'Whose.' })
+  @Field(() => ID, { description: 'The payer.' })
   readonly billingEntityId!: string;
 
-  @Field(() => String, { description: 'Where the payer comes back to.' })
+  @Field(() => String, { description: 'The address that the payer returns to.' })
   readonly returnUrl!: string;
 }

@@ -14,9 +14,9 @@ import { BillingSubscription, OveragePolicy, SetOveragePolicyInput } from './sub
 /** Plans and subscriptions of billing entities. */
 @Resolver(() => BillingEntity)
 export class SubscriptionResolver {
-  @Query(() => Boolean, { description: 'Whether the entity’s plan grants this feature now.' })
+  @Query(() => Boolean, { description: 'True when the entity’s plan grants this feature now.' })
   async hasFeature(
-    @Arg('billingEntityId', () => ID, { description: 'Whose plan.' }) id: string,
+    @Arg('billingEntityId', () => ID, { description: 'The billing entity.' }) id: string,
     @Arg('feature', () => String, { description: 'The feature, such as basic_chatflows.' }) feature: string,
     @Ctx() context: RequestContext,
   ): Promise<boolean> {
@@ -26,10 +26,10 @@ export class SubscriptionResolver {
 
   @Mutation(() => OveragePolicy, {
     description:
-      'Says whether use may go on as overage, and how far. On a plan that allows none it is kept and counts for nothing. Who looks after the entity’s money, and operators.',
+      'Allows or forbids overage, and caps it. On a plan without overage the policy is kept and has no effect. The user themselves, OWNER, ADMIN and BILLING, and operators.',
   })
   async setOveragePolicy(
-    @Arg('input', () => SetOveragePolicyInput, { description: 'Whose policy, and what it is.' })
+    @Arg('input', () => SetOveragePolicyInput, { description: 'The billing entity, and its policy.' })
     { billingEntityId: id, enabled, cap = null }: SetOveragePolicyInput,
     @Ctx() context: RequestContext,
   ): Promise<Policy> {
@@ -61,7 +61,7 @@ export class SubscriptionResolver {
 
   @FieldResolver(() => OveragePolicy, {
     nullable: true,
-    description: 'Whether use may go on as overage. null: the caller may not read it.',
+    description: 'Its policy for use beyond the credits. null: the caller may not read it.',
   })
   overagePolicy(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Policy | null> {
     return nullUnless(context, { entity, operation: 'subscription.read' }, async () => {

@@ -12,10 +12,10 @@ export class PendingPayment {
   @Field(() => Int, { description: 'The units that it leads to.' })
   readonly quantity!: number;
 
-  @Field(() => String, { description: 'Where the payer finishes it.' })
+  @Field(() => String, { description: 'The page where the payer finishes it.' })
   readonly hostedUrl!: string;
 
-  @Field(() => DateTimeScalar, { nullable: true, description: 'Until when; null: nobody says.' })
+  @Field(() => DateTimeScalar, { nullable: true, description: 'When it expires; null: no end is known.' })
   readonly expiresAt!: Date | null;
 }
 
@@ -27,13 +27,13 @@ export class BillingSubscription {
   @Field(() => ID, { description: 'The payment provider’s id: opaque.' })
   readonly id!: string;
 
-  @Field(() => Plan, { description: 'What is subscribed to.' })
+  @Field(() => Plan, { description: 'The current plan.' })
   readonly plan!: Plan;
 
   @Field(() => Int, { description: 'Units of the plan: an organization pools quantity × credits.' })
   readonly quantity!: number;
 
-  @Field(() => BillingSubscriptionStatusEnum, { description: 'How it stands.' })
+  @Field(() => BillingSubscriptionStatusEnum, { description: 'Its status.' })
   readonly status!: SubscriptionStatus;
 
   @Field(() => DateTimeScalar, { description: 'When the current period began.' })
@@ -41,20 +41,20 @@ export class BillingSubscription {
 
   @Field(() => DateTimeScalar, {
     nullable: true,
-    description: 'When it ends; null: nothing was paid yet, so that none has begun.',
+    description: 'When the current period ends; null: nothing was paid yet, so that no period has begun.',
   })
   readonly currentPeriodEnd!: Date | null;
 
-  @Field(() => Boolean, { description: 'It ends with the period, and the free trial’s terms hold again.' })
+  @Field(() => Boolean, { description: 'True when it ends with the period; the free trial’s terms apply afterwards.' })
   readonly cancelAtPeriodEnd!: boolean;
 
   @Field(() => Plan, {
     nullable: true,
-    description: 'What the subscription becomes when the period ends, if a downgrade is scheduled.',
+    description: 'The plan after the period, if a downgrade is scheduled.',
   })
   readonly scheduledPlan!: Plan | null;
 
-  @Field(() => Int, { nullable: true, description: 'The units it then has, if that changes.' })
+  @Field(() => Int, { nullable: true, description: 'The units after the period, if they change.' })
   readonly scheduledQuantity!: number | null;
 
   @Field(() => PendingPayment, { nullable: true, description: 'A change that waits for the payer.' })
@@ -62,26 +62,28 @@ export class BillingSubscription {
 
   @Field(() => DateTimeScalar, {
     nullable: true,
-    description: 'PAST_DUE: use of what is there goes on until then.',
+    description: 'PAST_DUE: until then, remaining credits can be used.',
   })
   readonly graceEndsAt!: Date | null;
 }
 
-@ObjectType({ simpleResolvers: true, description: 'Whether use may go on as overage, which is billed.' })
+@ObjectType({ simpleResolvers: true, description: 'The policy for overage: use beyond the credits, which is billed.' })
 export class OveragePolicy {
-  @Field(() => Boolean, { description: 'It may, where the plan allows overage and nothing is past due.' })
+  @Field(() => Boolean, {
+    description: 'True when overage is allowed, as far as the plan allows it and nothing is past due.',
+  })
   readonly enabled!: boolean;
 
   @Field(() => CreditsScalar, { nullable: true, description: 'Most overage credits a period; null: no cap.' })
   readonly cap!: bigint | null;
 }
 
-@InputType({ description: 'Whether use may go on as overage.' })
+@InputType({ description: 'A policy for overage.' })
 export class SetOveragePolicyInput {
-  @Field(() => ID, { description: 'Whose policy.' })
+  @Field(() => ID, { description: 'The billing entity.' })
   readonly billingEntityId!: string;
 
-  @Field(() => Boolean, { description: 'Whether it may.' })
+  @Field(() => Boolean, { description: 'True to allow overage.' })
   readonly enabled!: boolean;
 
   @Field(() => CreditsScalar, { nullable: true, description: 'Absent or null: no cap.' })

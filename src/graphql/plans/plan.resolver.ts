@@ -7,13 +7,13 @@ import { CreditRate, Plan, toCreditRate } from './plan.type.ts';
 @Resolver()
 export class PlanResolver {
   @Extensions({ price: aListOf(2) })
-  @Query(() => [Plan], { description: 'Every plan there is, cheapest first. Anybody may ask.' })
+  @Query(() => [Plan], { description: 'All plans, cheapest first. Anybody may ask.' })
   plans(): readonly Plan[] {
     return PLANS;
   }
 
   @Extensions({ price: aListOf(2) })
-  @Query(() => [CreditRate], { description: 'What each resource costs now. Anybody may ask.' })
+  @Query(() => [CreditRate], { description: 'The price of each resource now. Anybody may ask.' })
   creditRates(): readonly CreditRate[] {
     return Object.values(RATES).map(toCreditRate);
   }

@@ -4,7 +4,7 @@ import { plainValues } from '../execution/price.ts';
 import { UsageResourceEnum } from '../types/enums.ts';
 import { CreditsScalar, PlanCodeScalar, SafeIntScalar } from '../types/scalars.ts';
 
-@ObjectType({ simpleResolvers: true, description: 'What a plan costs and gives. Anybody may read it.' })
+@ObjectType({ simpleResolvers: true, description: 'A plan: its price, credits and features. Anybody may read it.' })
 export class Plan {
   @Field(() => PlanCodeScalar, { description: 'The plan’s code.' })
   readonly code!: string;
@@ -22,7 +22,7 @@ export class Plan {
   @Field(() => [String], { description: 'Features that the plan grants, such as basic_chatflows.' })
   readonly features!: readonly string[];
 
-  @Field(() => Boolean, { description: 'Whether use beyond the credits can be allowed and billed.' })
+  @Field(() => Boolean, { description: 'True when use beyond the credits can be allowed and billed.' })
   readonly overageAllowed!: boolean;
 
   @Field(() => String, {
@@ -34,7 +34,7 @@ export class Plan {
 
 @ObjectType({
   simpleResolvers: true,
-  description: 'What a resource costs: so many units cost so many credits. Anybody may read it.',
+  description: 'The price of a resource: a number of units costs a number of credits. Anybody may read it.',
 })
 export class CreditRate {
   @Field(() => UsageResourceEnum, { description: 'The resource.' })
@@ -50,7 +50,7 @@ export class CreditRate {
   readonly costPerCredit!: string;
 }
 
-/** A rate with what its credits cost. */
+/** A rate, together with the price of a credit. */
 export function toCreditRate(rate: Rate): CreditRate {
   return { ...rate, costPerCredit: COST_PER_CREDIT_USD };
 }

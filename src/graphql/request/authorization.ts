@@ -1,4 +1,4 @@
-/** The order of checks in every resolver: who asks, does the thing exist for them, may they do it. */
+/** The checks of every resolver, in order: is the caller known, does the thing exist for them, may they do this to it. */
 import { ownEntity, requirePrincipal } from '../../billing-entities/access.ts';
 import {
   may,
@@ -13,7 +13,7 @@ import { parseEntityId } from '../../kernel/public-ids.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 import type { RequestContext, SuspendedSince } from './context.ts';
 
-/** What the caller is to the entity. @throws Refusal UNAUTHENTICATED */
+/** The caller's relation to the entity. @throws Refusal UNAUTHENTICATED */
 export async function relationTo(
   { principal, loaders }: Pick<RequestContext, 'principal' | 'loaders'>,
   entity: BillingEntity,
@@ -23,7 +23,7 @@ export async function relationTo(
   return relationOf(known, entity, key && (await loaders.membership.load(key)));
 }
 
-/** What they may read, or null for who may not. */
+/** Reads for a caller who may do `operation`; null for all others. */
 export async function nullUnless<T>(
   context: RequestContext,
   { entity, operation }: { readonly entity: BillingEntity; readonly operation: Operation },
@@ -33,8 +33,8 @@ export async function nullUnless<T>(
 }
 
 /**
- * Whether the caller may do this to the billing entity whose this is: to be asked wherever something that they may read
- * leads on to something else, which may be another's. Nothing is looked up where who asks says it all.
+ * True when the caller may do this to the billing entity of this row. A field that leads from one thing to another must
+ * ask, because the other may belong to somebody else. Nothing is loaded where the principal alone decides.
  */
 export async function mayOf(
   context: Pick<RequestContext, 'principal' | 'loaders'>,
@@ -70,17 +70,18 @@ export async function requireAllowed(
   return entity;
 }
 
-/** What a subscription asks of who opens it. */
+/** The rights that a subscription asks of its subscriber. */
 export interface StreamRights {
-  /** Without it nothing is shown. */
+  /** A subscriber without this right is refused. */
   readonly needs: Operation;
-  /** With it everybody's is shown, without it one's own; absent: it shows the same to all. */
+  /** With this right a subscriber sees everybody's events, without it their own; absent: all see the same. */
   readonly widenedBy?: Operation;
 }
 
 /**
- * What a subscription names by `billingEntityId`, if who asks may watch it, and whose of it: null, everybody's. It ends with
- * any right that it was opened with, so that a new one shows what may be seen then; a right that is gained ends nothing.
+ * The billing entity that a subscription names by `billingEntityId`, if the caller may watch it. `onlyUserId` is the user
+ * whose events they may see; null: everybody's. The subscription ends when its subscriber loses a right that it was opened
+ * with, so that a new one shows what they may see then. A right that they gain ends nothing.
  * @throws Refusal UNAUTHENTICATED, NOT_FOUND, FORBIDDEN
  */
 export async function requireWatchable(
@@ -101,8 +102,8 @@ export async function requireWatchable(
 }
 
 /**
- * What ends a subscription besides the loss of its right: that its entity, or who watches it, is suspended meanwhile. Who
- * opens one when that is so already may, as they may look at the balance.
+ * The suspensions of the watched entity and of the subscriber, as one text; null: there is none. A subscription ends when
+ * this changes. One that is opened during a suspension is allowed, as a look at the balance is.
  */
 export async function suspensionOf(
   { principal, loaders }: Pick<RequestContext, 'principal' | 'loaders'>,
@@ -116,7 +117,7 @@ export async function suspensionOf(
   return suspensions.every((each) => each === null) ? null : suspensions.join(' ');
 }
 
-/** Whose records and members the caller may read: null, everybody's; else their own. */
+/** The only user whose records or members the caller may read; null: they may read everybody's. */
 export async function onlyUserId(
   context: RequestContext,
   entity: BillingEntity,
@@ -129,10 +130,10 @@ function ownUserId({ principal }: RequestContext): string {
   return principal?.kind === 'USER' ? principal.billingEntityId : NO_SUCH_USER;
 }
 
-/** Fits no record and no member: not the zeros either, which sums of use have where nobody in particular used it. */
+/** Fits no record and no member. The zeros would not do: sums of use have them where no user is known. */
 const NO_SUCH_USER = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** What a query gives where a mutation would be refused NOT_FOUND. */
+/** Turns NOT_FOUND into null: queries answer null where mutations are refused. */
 export async function nullIfNotFound<T>(work: Promise<T>): Promise<T | null> {
   try {
     return await work;

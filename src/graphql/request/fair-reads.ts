@@ -1,16 +1,21 @@
-/** The domain as an operation reads it: every answer waits its turn, so that nobody keeps the others from the database. */
+/** The domain as operations read it: every call waits its turn, so that no caller keeps the others from the database. */
 import { ownEntity } from '../../billing-entities/access.ts';
 import type { Principal } from '../../billing-entities/principal.ts';
-import type { FairTurns } from '../../db/fair-turns.ts';
 import type { DomainServices } from '../../services.ts';
+
+/** The queue of the database's readers, as far as reads need it. */
+export interface Turns {
+  /** Does the work when it is the caller's turn. @throws Refusal RATE_LIMITED, UNAVAILABLE when too much waits already */
+  take<T>(caller: string, work: () => Promise<T> | T): Promise<T>;
+}
 
 type Method = (...args: never[]) => unknown;
 
 /**
- * The services, of which each call takes one of the caller's turns, however many statements it then runs. For what reads,
- * and answers with a promise: commands have their own queue. Whoever acts for one billing entity shares its turns.
+ * The services, where each call takes one of the caller's turns, whatever number of statements it runs. Only for methods
+ * that read and answer with a promise: commands have their own queue. All who act for one billing entity share its turns.
  */
-export function readsOf(services: DomainServices, turns: FairTurns, principal: Principal | null): DomainServices {
+export function readsOf(services: DomainServices, turns: Turns, principal: Principal | null): DomainServices {
   const caller = callerOf(principal);
   const views = new Map<string | symbol, unknown>();
   return new Proxy(services, {

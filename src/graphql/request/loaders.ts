@@ -12,7 +12,10 @@ import type { DomainServices } from '../../services.ts';
 import type { PlanState } from '../../subscriptions/plan-state.ts';
 import { PageLoaders } from './page-loaders.ts';
 
-/** Loaders that live for one operation: a list of any length costs one statement for each kind of thing it leads to. Each is made when first used. */
+/**
+ * Loaders that live for one operation, each made when first used. A list of any length costs one statement for each kind
+ * of thing that it leads to.
+ */
 export class Loaders {
   readonly #services: DomainServices;
   #pages: PageLoaders | undefined;
@@ -33,12 +36,12 @@ export class Loaders {
     this.#services = services;
   }
 
-  /** Pages, the same of several entities together. */
+  /** Loaders of pages: the same page of several entities is read together. */
   get pages(): PageLoaders {
     return (this.#pages ??= new PageLoaders(this.#services));
   }
 
-  /** The domain, for what is read by itself: each call waits the caller's turn. */
+  /** The domain, for reads that need no loader; each call waits for the caller's turn. */
   get reads(): DomainServices {
     return this.#services;
   }

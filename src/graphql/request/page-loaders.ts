@@ -1,4 +1,4 @@
-/** Pages that several billing entities of one answer lead to: the same page of each, in one statement. */
+/** Pages of several billing entities in one answer: the same page of each is read in one statement. */
 import DataLoader from 'dataloader';
 import type { ApiKey } from '../../api-keys/api-key.ts';
 import type { AuditLogEntry, AuditLogFilter } from '../../billing-entities/audit-log.ts';
@@ -10,16 +10,16 @@ import type { Reservation, ReservationStatus } from '../../ledger/rules/reservat
 import type { LedgerFilter } from '../../ledger/statements.ts';
 import type { DomainServices } from '../../services.ts';
 
-/** One page of one billing entity, and which. `terms` are what JSON can tell apart. */
-interface Wanted<Terms> {
+/** Names one page of one billing entity. `terms` must differ in JSON when they differ. */
+interface PageKey<Terms> {
   readonly billingEntityId: string;
   readonly page: PageRequest;
   readonly terms: Terms;
 }
 
-type PageLoader<Terms, Node> = DataLoader<Wanted<Terms>, Page<Node>, string>;
+type PageLoader<Terms, Node> = DataLoader<PageKey<Terms>, Page<Node>, string>;
 
-/** Each is made when first used. */
+/** Loaders of pages, each made when first used. */
 export class PageLoaders {
   readonly #services: DomainServices;
   #apiKeys: PageLoader<{ readonly includeRevoked: boolean }, ApiKey> | undefined;
@@ -84,18 +84,18 @@ export class PageLoaders {
 
 interface Reads<Terms, Node> {
   readonly one: (id: string, page: PageRequest, terms: Terms) => Promise<Page<Node>>;
-  /** In the order of the ids. */
+  /** The pages in the order of the ids. */
   readonly several: (ids: readonly string[], page: PageRequest, terms: Terms) => Promise<Page<Node>[]>;
 }
 
-/** What is wanted alike is read together; of what cannot be read, the others know nothing. */
+/** Reads equal pages together. A page that cannot be read fails alone. */
 function loaderOf<Terms, Node>({ one, several }: Reads<Terms, Node>): PageLoader<Terms, Node> {
   return new DataLoader(
-    async (wanted) => {
-      const pages = new Map<Wanted<Terms>, Page<Node> | Error>();
-      const alike = Map.groupBy(wanted, ({ page, terms }) => JSON.stringify([page, terms]));
+    async (keys) => {
+      const pages = new Map<PageKey<Terms>, Page<Node> | Error>();
+      const alike = Map.groupBy(keys, ({ page, terms }) => JSON.stringify([page, terms]));
       const reading = [...alike.values()].map(async (group) => {
-        const [{ billingEntityId, page, terms }] = group as [Wanted<Terms>];
+        const [{ billingEntityId, page, terms }] = group as [PageKey<Terms>];
         try {
           const ids = group.map((each) => each.billingEntityId);
           const read = ids.length === 1 ? [await one(billingEntityId, page, terms)] : await several(ids, page, terms);
@@ -105,7 +105,7 @@ function loaderOf<Terms, Node>({ one, several }: Reads<Terms, Node>): PageLoader
         }
       });
       await Promise.all(reading);
-      return wanted.map((each) => pages.get(each) as Page<Node> | Error);
+      return keys.map((each) => pages.get(each) as Page<Node> | Error);
     },
     { cacheKeyFn: ({ billingEntityId, page, terms }) => JSON.stringify([billingEntityId, page, terms]) },
   );

@@ -1,4 +1,4 @@
-/** What became of the rights that open subscriptions and sockets rest on. */
+/** Checks again the rights that open subscriptions and sockets depend on. */
 import { may } from '../../billing-entities/authorization.ts';
 import type { ApiKeyPrincipal, Principal } from '../../billing-entities/principal.ts';
 import type { DomainServices } from '../../services.ts';
@@ -6,19 +6,19 @@ import { relationTo, suspensionOf } from './authorization.ts';
 import type { RequestContext, Watched } from './context.ts';
 import { Loaders } from './loaders.ts';
 
-/** An open subscription, and whose it is. */
+/** An open subscription, and its subscriber. */
 export interface Watch extends Watched {
   readonly principal: Principal;
 }
 
 export interface Rights {
-  /** Those of these that have lost a right that they were opened with, or were suspended, since then. */
+  /** The subscriptions that have since lost a right that they were opened with, or were suspended. */
   endedAmong(watches: readonly Watch[]): Promise<ReadonlySet<Watch>>;
-  /** Those of these bearers whose keys are still good. */
+  /** The bearers whose keys are still valid. */
   goodAmong(bearers: readonly ApiKeyPrincipal[]): Promise<ReadonlySet<ApiKeyPrincipal>>;
 }
 
-/** Rights as they are now. However many are asked for at once, they share their loaders, and so a few statements. */
+/** Rights as they are now. Subscriptions that are checked together share their loaders, and so a few statements. */
 export function createRights(services: DomainServices): Rights {
   return {
     async endedAmong(watches) {

@@ -2,12 +2,12 @@
 import { type ClassType, Extensions, Field, ObjectType } from 'type-graphql';
 import { itemsOfPage } from '../execution/price.ts';
 
-@ObjectType({ simpleResolvers: true, description: 'Where a page stands in its list (Relay cursor specification).' })
+@ObjectType({ simpleResolvers: true, description: 'The place of a page in its list (Relay cursor specification).' })
 class PageInfo {
-  @Field(() => Boolean, { description: 'Whether more follows this page.' })
+  @Field(() => Boolean, { description: 'True when more follows this page.' })
   readonly hasNextPage!: boolean;
 
-  @Field(() => Boolean, { description: 'Whether something came before this page.' })
+  @Field(() => Boolean, { description: 'True when something came before this page.' })
   readonly hasPreviousPage!: boolean;
 
   @Field(() => String, { nullable: true, description: 'Cursor of the first edge; null when there is none.' })
@@ -20,11 +20,11 @@ class PageInfo {
   readonly endCursor!: string | null;
 }
 
-/** The connection class of a node class: `NameConnection` of `NameEdge`. `what` says in the plural what is listed. */
+/** Makes the connection class of a node class: `NameConnection` of `NameEdge`. `what` names the nodes in the plural. */
 export function connectionOf(name: string, node: () => ClassType | object, what: string): ClassType {
   @ObjectType(`${name}Edge`, { simpleResolvers: true, description: `One of ${what}, with its place in the list.` })
   class Edge {
-    @Field(() => String, { description: 'Opaque: continue after it by `after`.' })
+    @Field(() => String, { description: 'Opaque: pass it as `after` to continue behind it.' })
     readonly cursor!: string;
 
     @Field(node as () => ClassType, { description: `One of ${what}.` })
@@ -34,10 +34,10 @@ export function connectionOf(name: string, node: () => ClassType | object, what:
   @ObjectType(`${name}Connection`, { simpleResolvers: true, description: `A page of ${what}.` })
   class Connection {
     @Extensions({ price: itemsOfPage })
-    @Field(() => [Edge], { description: 'What is on the page, in order.' })
+    @Field(() => [Edge], { description: 'The items of the page, in order.' })
     readonly edges!: readonly Edge[];
 
-    @Field(() => PageInfo, { description: 'Whether and where the list goes on.' })
+    @Field(() => PageInfo, { description: 'The place of the page in the list.' })
     readonly pageInfo!: PageInfo;
   }
   return Connection;

@@ -1,4 +1,4 @@
-/** The contract's enums. Output enums name members that later operations bring: clients generate types from them once. */
+/** The contract's enums. Output enums also name members that later operations will return: clients generate types once. */
 import { registerEnumType } from 'type-graphql';
 
 function register<const Members extends Readonly<Record<string, string>>>(
@@ -14,29 +14,29 @@ function register<const Members extends Readonly<Record<string, string>>>(
   return values as { readonly [Member in keyof Members]: Member };
 }
 
-export const BillingEntityTypeEnum = register('BillingEntityType', 'What kind of holder of credits it is.', {
+export const BillingEntityTypeEnum = register('BillingEntityType', 'The kind of billing entity.', {
   USER: 'A person.',
   ORGANIZATION: 'An organization.',
 });
-export const BillingEntityStatusEnum = register('BillingEntityStatus', 'Whether a billing entity may use credits.', {
-  ACTIVE: 'It may.',
+export const BillingEntityStatusEnum = register('BillingEntityStatus', 'The status of a billing entity.', {
+  ACTIVE: 'It can use credits.',
   SUSPENDED: 'All new use is refused with ENTITY_SUSPENDED until an operator reinstates it.',
 });
 export const OrganizationVisibilityEnum = register(
   'OrganizationVisibility',
-  'Who pays for use inside an organization.',
+  'The payer of use inside an organization.',
   {
     PRIVATE: 'The organization’s pool pays for its members.',
     PUBLIC: 'Each member pays from their own balance, and is tracked alone.',
   },
 );
-export const ViewerKindEnum = register('ViewerKind', 'What kind of caller a token makes.', {
+export const ViewerKindEnum = register('ViewerKind', 'The kind of caller.', {
   USER: 'A person, for themselves.',
   SERVICE: 'A platform back end: meters use for any user or organization, administers nothing.',
   OPERATOR: 'Runs this installation: everything, on every entity.',
   API_KEY: 'An API key: use on behalf of its billing entity.',
 });
-export const CreditGrantSourceEnum = register('CreditGrantSource', 'Where granted credits come from.', {
+export const CreditGrantSourceEnum = register('CreditGrantSource', 'The source of granted credits.', {
   TRIAL: 'The free trial, once. Promotional.',
   SUBSCRIPTION: 'A paid period of a plan.',
   PURCHASE: 'Bought once.',
@@ -44,27 +44,31 @@ export const CreditGrantSourceEnum = register('CreditGrantSource', 'Where grante
   ADJUSTMENT: 'A correction by an operator. Promotional.',
   TRANSFER: 'From another account; of the class of its origin.',
 });
-export const LedgerEntryKindEnum = register('LedgerEntryKind', 'What an entry of the ledger records.', {
-  GRANT: 'Credits arrived. A grant of later stands first with 0 and again when it takes effect.',
-  CONSUMPTION: 'Use was charged; also for 0 credits.',
-  OVERAGE: 'Use beyond the allowance.',
-  HOLD: 'Credits were reserved.',
-  RELEASE: 'Reserved credits were let go.',
-  EXPIRY: 'What remained of a grant lapsed.',
-  REFUND: 'A usage record was refunded.',
-  ADJUSTMENT: 'An operator corrected the balance.',
-  TRANSFER_IN: 'Credits came from another account.',
-  TRANSFER_OUT: 'Credits went to another account.',
-  CLAWBACK: 'A refunded or disputed payment took its credits back.',
-  REPAYMENT: 'New credits paid what was owed.',
-});
-export const BillingSubscriptionStatusEnum = register('BillingSubscriptionStatus', 'How a subscription stands.', {
+export const LedgerEntryKindEnum = register(
+  'LedgerEntryKind',
+  'The kind of change that an entry of the ledger records.',
+  {
+    GRANT: 'Credits arrived. A grant with a later start has one entry of 0 now and another when it takes effect.',
+    CONSUMPTION: 'Use was charged; also for 0 credits.',
+    OVERAGE: 'Use beyond the allowance.',
+    HOLD: 'Credits were reserved.',
+    RELEASE: 'Reserved credits were released.',
+    EXPIRY: 'The rest of a grant expired.',
+    REFUND: 'A usage record was refunded.',
+    ADJUSTMENT: 'An operator corrected the balance.',
+    TRANSFER_IN: 'Credits came from another account.',
+    TRANSFER_OUT: 'Credits went to another account.',
+    CLAWBACK: 'A refunded or disputed payment took its credits back.',
+    REPAYMENT: 'New credits paid what was owed.',
+  },
+);
+export const BillingSubscriptionStatusEnum = register('BillingSubscriptionStatus', 'The status of a subscription.', {
   TRIALING: 'Its trial runs.',
   ACTIVE: 'It is paid.',
-  PAST_DUE: 'A payment failed and is tried again. What is there can be used until the grace ends; overage cannot.',
+  PAST_DUE: 'A payment failed and is retried. Credits can be used until the grace period ends; overage cannot.',
   UNPAID: 'A payment failed for good. All use is refused.',
-  INCOMPLETE: 'The first payment is missing, so that it has not begun.',
-  PAUSED: 'It rests.',
+  INCOMPLETE: 'The first payment is missing, so it has not begun.',
+  PAUSED: 'It is paused.',
   CANCELED: 'It has ended.',
 });
 export const PlanChangeTimingEnum = register('PlanChangeTiming', 'When a change of plan takes effect.', {
@@ -72,51 +76,51 @@ export const PlanChangeTimingEnum = register('PlanChangeTiming', 'When a change 
   WHEN_PAID: 'As soon as it is paid.',
   PERIOD_END: 'When the period ends.',
 });
-export const UsageResourceEnum = register('UsageResource', 'What is metered.', {
+export const UsageResourceEnum = register('UsageResource', 'A metered resource.', {
   AI_TOKENS: 'Unit: one token.',
   COMPUTE: 'Unit: one millisecond.',
 });
-export const BillingModeEnum = register('BillingMode', 'Which lines of use are charged.', {
+export const BillingModeEnum = register('BillingMode', 'The billing mode, which says what is charged.', {
   FULL: 'Tokens and compute are charged.',
   COMPUTE_ONLY: 'Tokens are recorded at 0 credits, compute is charged.',
 });
-export const ApiKeyTypeEnum = register('ApiKeyType', 'What kind of key it is.', {
+export const ApiKeyTypeEnum = register('ApiKeyType', 'The kind of API key.', {
   PLATFORM: 'A bearer token of this service: use for its billing entity, and nothing else.',
   CUSTOM: 'The customer’s own key of a model provider, kept encrypted for services that call the provider.',
 });
-export const ApiKeyProviderEnum = register('ApiKeyProvider', 'Whose models a key is for.', {
+export const ApiKeyProviderEnum = register('ApiKeyProvider', 'The provider of the models that a key is for.', {
   OPENAI: 'OpenAI.',
   ANTHROPIC: 'Anthropic.',
 });
-export const ApiKeyStatusEnum = register('ApiKeyStatus', 'Whether a key may be used.', {
-  ACTIVE: 'It may.',
-  EXPIRED: 'Its time ran out.',
-  REVOKED: 'It was ended, for good.',
+export const ApiKeyStatusEnum = register('ApiKeyStatus', 'The status of an API key.', {
+  ACTIVE: 'It can be used.',
+  EXPIRED: 'It expired.',
+  REVOKED: 'It was revoked, for good.',
 });
-export const UsageIntervalEnum = register('UsageInterval', 'How long each bucket of a summary is.', {
+export const UsageIntervalEnum = register('UsageInterval', 'The length of each bucket of a summary.', {
   HOUR: 'An hour.',
   DAY: 'A day, from midnight to midnight in the time zone.',
   MONTH: 'A calendar month of the time zone.',
   TOTAL: 'All the time asked for.',
 });
-export const UsageDimensionEnum = register('UsageDimension', 'What a summary tells apart besides time.', {
-  USER: 'Who used it.',
-  API_KEY: 'On which key.',
-  RESOURCE: 'What was used.',
-  BILLING_MODE: 'Which lines were charged.',
-  FEATURE: 'What it was used for.',
+export const UsageDimensionEnum = register('UsageDimension', 'A dimension of a summary, besides time.', {
+  USER: 'The user.',
+  API_KEY: 'The key that the use ran on.',
+  RESOURCE: 'The resource.',
+  BILLING_MODE: 'The billing mode.',
+  FEATURE: 'The feature of the use.',
 });
-export const ReservationStatusEnum = register('ReservationStatus', 'What became of a reservation.', {
-  HELD: 'Its credits are kept.',
+export const ReservationStatusEnum = register('ReservationStatus', 'The status of a reservation.', {
+  HELD: 'Its credits are reserved.',
   SETTLED: 'Use was charged against it.',
-  RELEASED: 'It was let go.',
-  EXPIRED: 'Its time ran out.',
+  RELEASED: 'It was released without use.',
+  EXPIRED: 'It ran out of time.',
 });
-export const ExportKindEnum = register('ExportKind', 'What can be had as a file.', {
+export const ExportKindEnum = register('ExportKind', 'The kind of file.', {
   USAGE: 'Usage records, by occurredAt, newest first.',
   LEDGER: 'Ledger entries, newest first.',
 });
-export const UsageRefusalReasonEnum = register('UsageRefusalReason', 'Why use was refused.', {
+export const UsageRefusalReasonEnum = register('UsageRefusalReason', 'The reason that use was refused.', {
   INSUFFICIENT_CREDITS: 'There are not enough credits, and no overage is allowed.',
   OVERAGE_CAP_REACHED: 'It would pass the cap on overage.',
   MEMBER_LIMIT_REACHED: 'It would pass the member’s limit in the pool.',
@@ -128,27 +132,23 @@ export const UsageRefusalReasonEnum = register('UsageRefusalReason', 'Why use wa
 });
 export const UsageLimitScopeEnum = register(
   'UsageLimitScope',
-  'Which limit refused: the tightest one, when several would.',
+  'The limit that refused: the tightest one, when several would.',
   {
     BALANCE: 'The payer’s balance.',
     OVERAGE_CAP: 'The cap on overage.',
     MEMBER: 'The member’s limit.',
     API_KEY: 'The key’s limit.',
-    PLAN: 'What the plan grants.',
+    PLAN: 'The plan’s features.',
   },
 );
-export const MemberRoleEnum = register('MemberRole', 'What a member may do in an organization.', {
+export const MemberRoleEnum = register('MemberRole', 'The role of a member in an organization.', {
   OWNER: 'Everything.',
   ADMIN: 'Everything but making, changing, demoting, suspending or removing an OWNER.',
-  BILLING: 'Reads everything and looks after plans and money; no members, keys or names.',
-  MEMBER: 'Uses; reads name, plan and balance, and of records, summaries and members only their own.',
+  BILLING: 'Reads everything and manages plans and payments; no members, keys or names.',
+  MEMBER: 'Uses credits; reads name, plan and balance, and only their own records, summaries and membership.',
 });
-export const MembershipStatusEnum = register(
-  'MembershipStatus',
-  'Whether a member may use credits here, or is asked to be one.',
-  {
-    ACTIVE: 'They may.',
-    SUSPENDED: 'All new use here is refused with MEMBER_SUSPENDED. They read what a MEMBER reads, and change nothing.',
-    INVITED: 'Asked, and has not answered: no rights, no use.',
-  },
-);
+export const MembershipStatusEnum = register('MembershipStatus', 'The status of a membership.', {
+  ACTIVE: 'They can use credits here.',
+  SUSPENDED: 'All new use here is refused with MEMBER_SUSPENDED. They read what a MEMBER reads, and change nothing.',
+  INVITED: 'Invited, and has not answered: no rights and no use.',
+});

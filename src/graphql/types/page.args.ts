@@ -1,10 +1,10 @@
 import { ArgsType, Field, Int } from 'type-graphql';
 import type { PageRequest } from '../../kernel/pagination.ts';
 
-/** A page, as every connection takes it. `after` may be absent: read it by `pageOf`. */
+/** The arguments of every connection. `after` may be absent: read them with `pageOf`. */
 @ArgsType()
 export class PageArgs {
-  @Field(() => Int, { defaultValue: 20, description: 'How many: 1 to 100.' })
+  @Field(() => Int, { defaultValue: 20, description: 'The size of the page: 1 to 100.' })
   readonly first!: number;
 
   @Field(() => String, { nullable: true, description: 'Continue after this cursor; absent: from the beginning.' })
@@ -16,7 +16,7 @@ export function pageOf({ first, after }: PageArgs): PageRequest {
   return { first, after: after ?? null };
 }
 
-/** The page of this entity that the arguments ask for, to be read with the same page of others. */
+/** The key of that page of this entity, for a loader that reads it together with the same page of others. */
 export function pageKeyOf<Terms>(
   { billingEntityId }: { readonly billingEntityId: string },
   args: PageArgs,

@@ -4,9 +4,9 @@ import { PLANS } from '../../plans/plans.ts';
 const MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
 /**
- * Whole numbers that JSON carries exactly. Inside they are bigint; a literal is read from its text, so that one that is
- * too large is refused rather than rounded. Of answers the largest stands for whatever is larger: a sum beyond it must not
- * break the page that shows it.
+ * Whole numbers that JSON carries exactly, bigint inside. A literal is read from its text, so that one that is too large is
+ * refused and not rounded. An answer that is too large becomes the largest number: a sum must not break the page that
+ * shows it.
  */
 function integerScalar(name: string, description: string): GraphQLScalarType<bigint, number> {
   const refuse = (value: string, node?: ValueNode): never => {
@@ -35,13 +35,13 @@ function integerScalar(name: string, description: string): GraphQLScalarType<big
 /** Whole credits. */
 export const CreditsScalar = integerScalar(
   'Credits',
-  'Whole credits, a JSON integer within ±(2^53−1). Answers saturate there: what is larger is shown as the largest.',
+  'Whole credits, a JSON integer within ±(2^53−1). Answers saturate there: a larger value is shown as the largest.',
 );
 
 /** Counts and quantities. */
 export const SafeIntScalar = integerScalar(
   'SafeInt',
-  'A JSON integer within ±(2^53−1). Counts and quantities must not be negative: BAD_USER_INPUT (in a batch: that item alone). Answers saturate there: what is larger is shown as the largest.',
+  'A JSON integer within ±(2^53−1). Counts and quantities must not be negative: BAD_USER_INPUT (in a batch: that item alone). Answers saturate there: a larger value is shown as the largest.',
 );
 
 /** A plan's code, as a string or, in a document, as a bare name. */
@@ -85,7 +85,7 @@ function instant(value: unknown, node?: ValueNode): Date {
   const parts = typeof value === 'string' ? RFC_3339.exec(value) : null;
   if (parts === null) throw badInput('DateTime must be RFC 3339 with a zone, such as 2026-01-31T12:00:00Z', node);
   const [, year, month, day, hour, minute, second, , zone] = parts;
-  // Date rolls February 30 over to March and takes 24:00; neither is an instant that anybody meant.
+  // Date would roll February 30 over to March and accept 24:00; neither can be what the caller meant.
   const daysInMonth = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
   const [zoneHours, zoneMinutes] = /^[zZ]$/.test(zone as string)
     ? [0, 0]
@@ -102,7 +102,7 @@ function instant(value: unknown, node?: ValueNode): Date {
     (zoneMinutes ?? 0) <= 59;
   if (!exists) throw badInput(`DateTime ${parts[0]} does not exist`, node);
   const date = new Date(parts[0].toUpperCase());
-  // Beyond these years neither RFC 3339 nor the database's text has a way to say the instant; an offset can lead there.
+  // An offset can lead beyond these years, where neither RFC 3339 nor the database has a text for the instant.
   if (date.getTime() < EARLIEST_MS || date.getTime() > LATEST_MS) {
     throw badInput('DateTime must lie in the years 0001 to 9999', node);
   }
@@ -126,14 +126,14 @@ function textOf(node: ValueNode): string {
   return 'value' in node ? shown(node.value) : node.kind;
 }
 
-/** As much of a value as helps whoever sent it. What is deep has no text. */
+/** A short text of a value, to help its sender. Lists and objects are only named. */
 function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
-/** `node`: the literal it was, so that the error names its place; a variable's place GraphQL adds itself. */
+/** `node`: the literal, so that the error names its place; GraphQL itself adds the place of a variable. */
 function badInput(message: string, node?: ValueNode): GraphQLError {
   return new GraphQLError(message, { nodes: node ?? null, extensions: { code: 'BAD_USER_INPUT' } });
 }

@@ -10,10 +10,10 @@ import { CheckUsageInput, ConsumeCreditsInput, ConsumeCreditsResult, UsageDecisi
 export class ConsumptionResolver {
   @Extensions({ price: withWork(COMMAND) })
   @Mutation(() => ConsumeCreditsResult, {
-    description: 'Charges use to whoever pays, once per key, all lines or none.',
+    description: 'Charges use to its payer, once per idempotency key, all lines or none.',
   })
   async consumeCredits(
-    @Arg('input', () => ConsumeCreditsInput, { description: 'Who used what.' }) input: ConsumeCreditsInput,
+    @Arg('input', () => ConsumeCreditsInput, { description: 'The use, and its user.' }) input: ConsumeCreditsInput,
     @Ctx() { principal, services }: RequestContext,
   ): Promise<object> {
     return toUnion(await services.consumption.consume(requirePrincipal(principal), toConsumeInput(input)));
@@ -25,7 +25,7 @@ export class ConsumptionResolver {
       '1 to 1000 independent consumptions; each has its own answer, in the order given. Malformed types and unknown enum values refuse the whole document before any item runs.',
   })
   async consumeCreditsBatch(
-    @Arg('inputs', () => [ConsumeCreditsInput], { description: 'Who used what, item by item.' })
+    @Arg('inputs', () => [ConsumeCreditsInput], { description: 'The consumptions.' })
     inputs: ConsumeCreditsInput[],
     @Ctx() { principal, services }: RequestContext,
   ): Promise<object[]> {
@@ -34,9 +34,9 @@ export class ConsumptionResolver {
   }
 
   @Extensions({ price: withWork(COMMAND) })
-  @Query(() => UsageDecision, { description: 'Would this use be admitted now? Charges nothing.' })
+  @Query(() => UsageDecision, { description: 'Says if this use would be admitted now. Charges nothing.' })
   async checkUsage(
-    @Arg('input', () => CheckUsageInput, { description: 'Who would use what.' }) input: CheckUsageInput,
+    @Arg('input', () => CheckUsageInput, { description: 'The use, and its user.' }) input: CheckUsageInput,
     @Ctx() context: RequestContext,
   ): Promise<UsageDecision> {
     const decision = await context.loaders.reads.consumption.check(requirePrincipal(context.principal), {

@@ -8,18 +8,18 @@ import { BillingModeEnum, UsageLimitScopeEnum, UsageRefusalReasonEnum, UsageReso
 import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from '../types/scalars.ts';
 import { UsageRecord } from './usage-record.type.ts';
 
-@InputType({ description: 'So much of a resource.' })
+@InputType({ description: 'A quantity of one resource.' })
 export class UsageLineInput {
   @Field(() => UsageResourceEnum, { description: 'The resource.' })
   readonly resource!: 'AI_TOKENS' | 'COMPUTE';
 
   @Field(() => SafeIntScalar, {
-    description: 'How much, in units of the resource: tokens or milliseconds. 0 to 10^12.',
+    description: 'The quantity, in units of the resource: tokens or milliseconds. 0 to 10^12.',
   })
   readonly quantity!: bigint;
 }
 
-@InputType({ description: 'One consumption: who used what.' })
+@InputType({ description: 'One consumption.' })
 export class ConsumeCreditsInput {
   @Field(() => String, {
     description:
@@ -33,14 +33,14 @@ export class ConsumeCreditsInput {
   @Field(() => String, {
     nullable: true,
     description:
-      'Who used it. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out.',
+      'The user. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out.',
   })
   readonly userExternalId?: string | null;
 
   @Field(() => String, {
     nullable: true,
     description:
-      'The organization it was used in; unknown, or the user is no member of a private one: NOT_FOUND. An API key’s own organization is implied.',
+      'The organization it was used in. NOT_FOUND: it is unknown, or private and the user is no member. An API key’s own organization is implied.',
   })
   readonly organizationExternalId?: string | null;
 
@@ -57,7 +57,7 @@ export class ConsumeCreditsInput {
   @Field(() => ID, {
     nullable: true,
     description:
-      'Settles this reservation: charges what was used, releases the rest. By a SERVICE or OPERATOR admitted work is always recorded in full: what exceeds the hold is taken from available, then overage, then owed. By a USER or an API key the excess must fit as new use would, else UsageRefused, and the hold stays; for who lost the right to new use, CONFLICT. Payer, user, organization, key, mode and feature are the reservation’s; naming another is CONFLICT. A reservation already settled, released or expired no longer protects: CONFLICT.',
+      'Settles this reservation: charges the use and releases the rest. For a SERVICE or OPERATOR admitted work is always recorded in full: the excess over the hold is taken from available, then overage, then owed. For a USER or an API key the excess must fit as new use would; else the answer is UsageRefused and the hold stays. CONFLICT: the caller lost the right to new use. Payer, user, organization, key, mode and feature are the reservation’s; CONFLICT: another one is named. CONFLICT: the reservation is already settled, released or expired, and no longer protects.',
   })
   readonly reservationId?: string | null;
 
@@ -69,7 +69,7 @@ export class ConsumeCreditsInput {
 
   @Field(() => JsonObjectScalar, {
     nullable: true,
-    description: 'Whatever the caller wants to find on the record. At most 4 KiB.',
+    description: 'Data that the caller wants to find on the record. At most 4 KiB.',
   })
   readonly metadata?: Record<string, unknown> | null;
 }
@@ -78,21 +78,21 @@ export class ConsumeCreditsInput {
 export class CheckUsageInput {
   @Field(() => [UsageLineInput], {
     defaultValue: [],
-    description: 'At most 10 lines; none: would any use be admitted?',
+    description: 'At most 10 lines; without any, the question is if some use would be admitted.',
   })
   readonly lines!: UsageLineInput[];
 
   @Field(() => String, {
     nullable: true,
     description:
-      'Who would use it. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out.',
+      'The user. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out.',
   })
   readonly userExternalId?: string | null;
 
   @Field(() => String, {
     nullable: true,
     description:
-      'The organization it would be used in; unknown, or the user is no member of a private one: NOT_FOUND. An API key’s own organization is implied.',
+      'The organization it would be used in. NOT_FOUND: it is unknown, or private and the user is no member. An API key’s own organization is implied.',
   })
   readonly organizationExternalId?: string | null;
 
@@ -117,7 +117,8 @@ class ConsumeCreditsSuccess {
   readonly credits!: bigint;
 
   @Field(() => CreditBalance, {
-    description: 'After this change; on a replay: the balance now, or for whoever does not see the payer that of then.',
+    description:
+      'After this change; on a replay: the balance now, or the balance of then, for a caller who does not see the payer.',
   })
   readonly balance!: Balance;
 
@@ -125,18 +126,18 @@ class ConsumeCreditsSuccess {
   readonly replayed!: boolean;
 }
 
-@ObjectType({ simpleResolvers: true, description: 'Nothing was charged and nothing was recorded.' })
+@ObjectType({ simpleResolvers: true, description: 'The use was refused: it was neither charged nor recorded.' })
 export class UsageRefused {
-  @Field(() => UsageRefusalReasonEnum, { description: 'Why.' })
+  @Field(() => UsageRefusalReasonEnum, { description: 'The reason.' })
   readonly reason!: string;
 
-  @Field(() => UsageLimitScopeEnum, { description: 'Which limit refused: the tightest one, when several would.' })
+  @Field(() => UsageLimitScopeEnum, { description: 'The limit that refused: the tightest one, when several would.' })
   readonly scope!: string;
 
-  @Field(() => String, { description: 'The same, for people.' })
+  @Field(() => String, { description: 'An explanation for people.' })
   readonly message!: string;
 
-  @Field(() => CreditsScalar, { description: 'Credits that were needed. Saturates at 2^53−1.' })
+  @Field(() => CreditsScalar, { description: 'Credits that the use needed. Saturates at 2^53−1.' })
   readonly required!: bigint;
 
   @Field(() => CreditsScalar, { description: 'Credits that the limit still allows.' })
@@ -149,43 +150,43 @@ export class UsageRefused {
 @ObjectType({
   simpleResolvers: true,
   description:
-    'One item of a batch that was wrong in itself; nothing was charged for it, and the others went on. Alone, the same is a GraphQL error with this code: BAD_USER_INPUT, NOT_FOUND, CONFLICT, IDEMPOTENCY_KEY_REUSED, or UNAVAILABLE: then the outcome may be unknown, and the same key tells.',
+    'One item of a batch that was wrong in itself. It was not charged, and the other items went on. Outside a batch the same is a GraphQL error with this code: BAD_USER_INPUT, NOT_FOUND, CONFLICT, IDEMPOTENCY_KEY_REUSED, or UNAVAILABLE. After UNAVAILABLE the outcome may be unknown; a retry with the same key tells it.',
 })
 class UsageRejected {
   @Field(() => String, { description: 'The code that a GraphQL error would have.' })
   readonly code!: string;
 
-  @Field(() => String, { description: 'The same, for people.' })
+  @Field(() => String, { description: 'An explanation for people.' })
   readonly message!: string;
 
-  @Field(() => Boolean, { description: 'Send the same key again.' })
+  @Field(() => Boolean, { description: 'True when a retry with the same key can succeed.' })
   readonly retryable!: boolean;
 }
 
 /** Members say their own type in `__typename`. */
 export const ConsumeCreditsResult = createUnionType({
   name: 'ConsumeCreditsResult',
-  description: 'What a consumption came to. May gain members: keep a default branch.',
+  description: 'The result of a consumption. May gain members: keep a default branch.',
   types: () => [ConsumeCreditsSuccess, UsageRefused, UsageRejected] as const,
 });
 
-@ObjectType({ simpleResolvers: true, description: 'Whether use would be admitted now.' })
+@ObjectType({ simpleResolvers: true, description: 'The decision about use that might follow.' })
 export class UsageDecision {
-  @Field(() => Boolean, { description: 'Whether consumeCredits would succeed now.' })
+  @Field(() => Boolean, { description: 'True when consumeCredits would succeed now.' })
   readonly allowed!: boolean;
 
   @Field(() => CreditsScalar, { description: 'Credits that it would cost.' })
   readonly credits!: bigint;
 
-  @Field(() => Party, { description: 'Who would pay.' })
+  @Field(() => Party, { description: 'The payer.' })
   readonly billingEntity!: Party;
 
-  @Field(() => BillingModeEnum, { description: 'Which lines would be charged.' })
+  @Field(() => BillingModeEnum, { description: 'The billing mode, which says what would be charged.' })
   readonly billingMode!: string;
 
   @Field(() => UsageRefused, {
     nullable: true,
-    description: 'What consumeCredits would answer; null when it would succeed.',
+    description: 'The refusal that consumeCredits would answer; null when it would succeed.',
   })
   readonly refusal!: UsageRefused | null;
 }

@@ -14,10 +14,12 @@ import { Reservation, ReserveCreditsInput, ReserveCreditsResult } from './reserv
 export class ReservationResolver {
   @Extensions({ price: withWork(COMMAND) })
   @Mutation(() => ReserveCreditsResult, {
-    description: 'Keeps credits for running work, once per key; succeeds exactly where consuming as much would.',
+    description:
+      'Reserves credits for running work, once per idempotency key. Succeeds exactly when consuming as much would.',
   })
   async reserveCredits(
-    @Arg('input', () => ReserveCreditsInput, { description: 'Who may come to use what.' }) input: ReserveCreditsInput,
+    @Arg('input', () => ReserveCreditsInput, { description: 'The use to reserve for, and its user.' })
+    input: ReserveCreditsInput,
     @Ctx() { principal, services }: RequestContext,
   ): Promise<object> {
     const result = await services.reservations.reserve(requirePrincipal(principal), {
@@ -34,11 +36,11 @@ export class ReservationResolver {
 
   @Mutation(() => Reservation, {
     description:
-      'Moves the end of a reservation: counts from now; only while HELD, else CONFLICT. Whoever reserved, services and operators.',
+      'Moves the end of a reservation, counted from now. CONFLICT: it is not HELD. The caller who reserved, services and operators.',
   })
   extendReservation(
     @Arg('id', () => ID, { description: 'The reservation’s id.' }) id: string,
-    @Arg('ttlSeconds', () => Int, { description: 'Seconds from now until it lapses by itself: 10 to 86400.' })
+    @Arg('ttlSeconds', () => Int, { description: 'Seconds from now until it expires: 10 to 86400.' })
     ttlSeconds: number,
     @Ctx() { principal, services }: RequestContext,
   ): Promise<DomainReservation> {
@@ -47,7 +49,7 @@ export class ReservationResolver {
 
   @Mutation(() => Reservation, {
     description:
-      'Lets a reservation go. Releasing again answers the same; settled: CONFLICT. Whoever reserved, services and operators.',
+      'Releases a reservation. A second call has the same answer. CONFLICT: it is settled. The caller who reserved, services and operators.',
   })
   releaseReservation(
     @Arg('id', () => ID, { description: 'The reservation’s id.' }) id: string,
@@ -56,12 +58,12 @@ export class ReservationResolver {
     return services.reservations.release(requirePrincipal(principal), id);
   }
 
-  @FieldResolver(() => Party, { description: 'Who pays.' })
+  @FieldResolver(() => Party, { description: 'The payer.' })
   billingEntity(@Root() reservation: DomainReservation, @Ctx() context: RequestContext): Promise<Party> {
     return partyOf(reservation.billingEntityId, context);
   }
 
-  @FieldResolver(() => Party, { nullable: true, description: 'Who uses it, if a person does.' })
+  @FieldResolver(() => Party, { nullable: true, description: 'The user, if a person uses it.' })
   user(@Root() reservation: DomainReservation, @Ctx() context: RequestContext): Promise<Party> | null {
     return reservation.userId === null ? null : partyOf(reservation.userId, context);
   }

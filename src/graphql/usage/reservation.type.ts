@@ -13,7 +13,7 @@ import { PageArgs } from '../types/page.args.ts';
 import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 import { UsageLineInput, UsageRefused } from './consumption.type.ts';
 
-@InputType({ description: 'What running work may come to use.' })
+@InputType({ description: 'A reservation for running work.' })
 export class ReserveCreditsInput {
   @Field(() => String, {
     description:
@@ -29,14 +29,14 @@ export class ReserveCreditsInput {
   @Field(() => String, {
     nullable: true,
     description:
-      'Who will use it. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out.',
+      'The user. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out.',
   })
   readonly userExternalId?: string | null;
 
   @Field(() => String, {
     nullable: true,
     description:
-      'The organization it will be used in; unknown, or the user is no member of a private one: NOT_FOUND. An API key’s own organization is implied.',
+      'The organization it will be used in. NOT_FOUND: it is unknown, or private and the user is no member. An API key’s own organization is implied.',
   })
   readonly organizationExternalId?: string | null;
 
@@ -50,11 +50,11 @@ export class ReserveCreditsInput {
   @Field(() => String, { nullable: true, description: 'Refused unless the payer’s plan grants this feature.' })
   readonly feature?: string | null;
 
-  @Field(() => Int, { defaultValue: 600, description: 'Seconds until the hold lapses by itself: 10 to 86400.' })
+  @Field(() => Int, { defaultValue: 600, description: 'Seconds until it expires: 10 to 86400.' })
   readonly ttlSeconds!: number;
 }
 
-@ObjectType({ description: 'Credits that running work keeps until it is settled, released, or out of time.' })
+@ObjectType({ description: 'Credits that are kept for running work until it is settled, released, or out of time.' })
 export class Reservation {
   /** Not fields: the entity is part of the public id. */
   readonly billingEntityId!: string;
@@ -67,7 +67,7 @@ export class Reservation {
     return reservationId(this.billingEntityId, this.id);
   }
 
-  @Field(() => ReservationStatusEnum, { simple: true, description: 'What became of it.' })
+  @Field(() => ReservationStatusEnum, { simple: true, description: 'The status.' })
   readonly status!: DomainReservation['status'];
 
   @Field(() => CreditsScalar, {
@@ -80,7 +80,7 @@ export class Reservation {
   @Field(() => String, { simple: true, nullable: true, description: 'The feature that it is for.' })
   readonly feature!: string | null;
 
-  @Field(() => DateTimeScalar, { simple: true, description: 'When it lapses, or would have lapsed, by itself.' })
+  @Field(() => DateTimeScalar, { simple: true, description: 'When it expires, or would have expired.' })
   readonly expiresAt!: Date;
 
   @Field(() => DateTimeScalar, { simple: true, description: 'When it was made.' })
@@ -91,19 +91,20 @@ export const ReservationConnection = connectionOf('Reservation', () => Reservati
 
 @ArgsType()
 export class ReservationsArgs extends PageArgs {
-  @Field(() => [ReservationStatusEnum], { defaultValue: ['HELD'], description: 'Of these statuses.' })
+  @Field(() => [ReservationStatusEnum], { defaultValue: ['HELD'], description: 'These statuses.' })
   readonly statuses!: ReservationStatus[];
 }
 
 @ObjectType({ simpleResolvers: true, description: 'The credits are reserved.' })
 class ReserveCreditsSuccess {
   @Field(() => Reservation, {
-    description: 'The reservation, as it is now; on a replay, for whoever does not see the payer, as it was made.',
+    description: 'The reservation, as it is now; on a replay to a caller who does not see the payer, as it was made.',
   })
   readonly reservation!: DomainReservation;
 
   @Field(() => CreditBalance, {
-    description: 'After this change; on a replay: the balance now, or for whoever does not see the payer that of then.',
+    description:
+      'After this change; on a replay: the balance now, or the balance of then, for a caller who does not see the payer.',
   })
   readonly balance!: Balance;
 
@@ -114,6 +115,6 @@ class ReserveCreditsSuccess {
 /** Members say their own type in `__typename`. */
 export const ReserveCreditsResult = createUnionType({
   name: 'ReserveCreditsResult',
-  description: 'What a reservation came to. May gain members: keep a default branch.',
+  description: 'The result of reserving. May gain members: keep a default branch.',
   types: () => [ReserveCreditsSuccess, UsageRefused] as const,
 });

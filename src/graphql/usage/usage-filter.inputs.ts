@@ -6,7 +6,7 @@ import { BillingModeEnum, UsageDimensionEnum, UsageIntervalEnum, UsageResourceEn
 import { PageArgs } from '../types/page.args.ts';
 import { DateTimeScalar } from '../types/scalars.ts';
 
-@InputType({ description: 'Which usage records; conditions hold together.' })
+@InputType({ description: 'A filter of usage records; every condition must hold.' })
 export class UsageFilter {
   @Field(() => DateTimeScalar, { nullable: true, description: 'Occurred at or after this.' })
   readonly from?: Date | null;
@@ -14,7 +14,7 @@ export class UsageFilter {
   @Field(() => DateTimeScalar, { nullable: true, description: 'Occurred before this.' })
   readonly to?: Date | null;
 
-  @Field(() => [UsageResourceEnum], { nullable: true, description: 'Of these resources.' })
+  @Field(() => [UsageResourceEnum], { nullable: true, description: 'These resources.' })
   readonly resources?: NonNullable<DomainUsageFilter['resources']> | null;
 
   @Field(() => [String], { nullable: true, description: 'Used by these persons.' })
@@ -33,9 +33,9 @@ export class UsageFilter {
   readonly organizationExternalIds?: string[] | null;
 }
 
-@InputType({ description: 'Which use is summed up; conditions hold together.' })
+@InputType({ description: 'A filter of use to sum up; every condition must hold.' })
 export class UsageSummaryFilter {
-  @Field(() => [UsageResourceEnum], { nullable: true, description: 'Of these resources.' })
+  @Field(() => [UsageResourceEnum], { nullable: true, description: 'These resources.' })
   readonly resources?: NonNullable<UseFilter['resources']> | null;
 
   @Field(() => [String], { nullable: true, description: 'Used by these persons.' })
@@ -53,41 +53,44 @@ export class UsageSummaryFilter {
 
 @ArgsType()
 export class UsageArgs extends PageArgs {
-  @Field(() => UsageFilter, { nullable: true, description: 'Which records; absent: all.' })
+  @Field(() => UsageFilter, { nullable: true, description: 'The records to show; absent: all.' })
   readonly filter?: UsageFilter | null;
 }
 
 @ArgsType()
 export class UsageSummaryArgs {
-  @Field(() => DateTimeScalar, { description: 'Occurred at or after this; an hour that it lies in counts whole.' })
+  @Field(() => DateTimeScalar, { description: 'Occurred at or after this; the hour that it lies in counts whole.' })
   readonly from!: Date;
 
-  @Field(() => DateTimeScalar, { description: 'Occurred before this; an hour that it lies in counts whole.' })
+  @Field(() => DateTimeScalar, { description: 'Occurred before this; the hour that it lies in counts whole.' })
   readonly to!: Date;
 
-  @Field(() => UsageIntervalEnum, { description: 'How long each bucket is.' })
+  @Field(() => UsageIntervalEnum, { description: 'The length of each bucket.' })
   readonly interval!: SummaryRequest['interval'];
 
-  @Field(() => [UsageDimensionEnum], { defaultValue: [], description: 'What is told apart besides time.' })
+  @Field(() => [UsageDimensionEnum], {
+    defaultValue: [],
+    description: 'Dimensions besides time: each bucket has one value of each.',
+  })
   readonly groupBy!: SummaryRequest['groupBy'][number][];
 
-  @Field(() => UsageSummaryFilter, { nullable: true, description: 'Which use; absent: all.' })
+  @Field(() => UsageSummaryFilter, { nullable: true, description: 'The use to sum up; absent: all.' })
   readonly filter?: UsageSummaryFilter | null;
 
   @Field(() => String, {
     defaultValue: 'UTC',
-    description: 'Where days and months begin: a name of the IANA database, of a place whole hours from UTC.',
+    description: 'The time zone of days and months: a name of the IANA database, whole hours from UTC.',
   })
   readonly timeZone!: string;
 }
 
-/** The filter with nothing left open. */
+/** The filter in the domain’s form, where null means no condition. */
 export function toUsageFilter(filter: UsageFilter | null | undefined): DomainUsageFilter {
   const organizationExternalIds = filter?.organizationExternalIds ?? null;
   return { from: filter?.from ?? null, to: filter?.to ?? null, ...toUseFilter(filter), organizationExternalIds };
 }
 
-/** The request with nothing left open. */
+/** The request in the domain’s form. */
 export function toSummaryRequest({ filter, ...rest }: UsageSummaryArgs): SummaryRequest {
   return { ...rest, filter: toUseFilter(filter) };
 }

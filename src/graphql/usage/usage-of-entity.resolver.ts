@@ -20,7 +20,7 @@ import { BalanceForecast, UsageBucket } from './usage-summary.type.ts';
 @Resolver(() => BillingEntity)
 export class UsageOfEntityResolver {
   @FieldResolver(() => UsageRecordConnection, {
-    description: 'What was used, by occurredAt, newest first. A plain member sees their own.',
+    description: 'Its usage records, by occurredAt, newest first. A plain member sees their own.',
   })
   async usage(
     @Root() entity: Row,
@@ -45,7 +45,7 @@ export class UsageOfEntityResolver {
   ): Promise<DomainRecord | null> {
     const record = await nullIfNotFound(context.loaders.reads.usage.record(id));
     const { billingEntityId } = entity;
-    // Its own, or what was used in it at the user's own expense.
+    // A record is found in its payer, and in the organization where its user paid themselves.
     if (record?.billingEntityId !== billingEntityId && record?.organizationId !== billingEntityId) return null;
     const only = await onlyUserId(context, entity, 'usage.readAll');
     return only === null || record.userId === only ? record : null;
@@ -54,7 +54,7 @@ export class UsageOfEntityResolver {
   @FieldResolver(() => ReservationConnection, {
     nullable: true,
     description:
-      'Reservations, newest first: so that a platform that crashed finds its own. null: the caller may not read it.',
+      'Reservations, newest first. A platform that crashed finds its own here. null: the caller may not read it.',
   })
   reservations(
     @Root() entity: Row,
@@ -69,7 +69,7 @@ export class UsageOfEntityResolver {
   @Extensions({ price: aSummary })
   @FieldResolver(() => [UsageBucket], {
     description:
-      'What was used from `from` (inclusive) to `to` (exclusive), summed up: buckets that have use, by start. A plain member sees their own. More than 10 000: BAD_USER_INPUT.',
+      'Its use from `from` (inclusive) to `to` (exclusive), summed up: the buckets with use, by start. A plain member sees their own. BAD_USER_INPUT: more than 10 000 buckets.',
   })
   async usageSummary(
     @Root() entity: Row,
@@ -81,7 +81,7 @@ export class UsageOfEntityResolver {
       ...request,
       filter: { ...request.filter, onlyUserId: await onlyUserId(context, entity, 'usage.readAll') },
     });
-    // Thousands of buckets are of a few people: each is found once, and no bucket waits for theirs.
+    // Thousands of buckets name a few people: each of them is loaded once, and no bucket waits for its own.
     const parties = await partiesOf(
       buckets.map(({ userId }) => userId),
       context,
@@ -100,7 +100,7 @@ export class UsageOfEntityResolver {
   @Extensions({ price: withWork(5) })
   @FieldResolver(() => BalanceForecast, {
     nullable: true,
-    description: 'How long its credits will last. null: the caller may not read it.',
+    description: 'A forecast of when its credits run out. null: the caller may not read it.',
   })
   forecast(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Forecast | null> {
     return nullUnless(context, { entity, operation: 'forecast.read' }, () =>

@@ -12,7 +12,7 @@ import { UsageRecord } from './usage-record.type.ts';
 export class UsageOfLedgerEntryResolver {
   @Extensions({ price: aListOf(3) })
   @FieldResolver(() => [UsageRecord], {
-    description: 'The use that it charged, or the one that it refunded; empty for other kinds.',
+    description: 'The records that it charged, or the one that it refunded; empty for other kinds.',
   })
   async usageRecords(@Root() entry: Entry, @Ctx() context: RequestContext): Promise<DomainRecord[]> {
     const { billingEntityId, kind, refunded } = entry;

@@ -19,7 +19,8 @@ import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type
 @Resolver(() => UsageRecord)
 export class UsageRecordResolver {
   @Subscription(() => UsageRecordedEvent, {
-    description: 'Use as it is recorded: at most ten events a second, only records that the subscriber may read.',
+    description:
+      'Use as it is recorded: at most ten events a second, with only the records that the subscriber may read.',
     async subscribe(request) {
       const rights = { needs: 'usage.read', widenedBy: 'usage.readAll' } as const;
       const { entity, context, onlyUserId } = await requireWatchable(request, rights);
@@ -28,22 +29,22 @@ export class UsageRecordResolver {
   })
   usageRecorded(
     @Root() event: UsageEvent,
-    @Arg('billingEntityId', () => ID, { description: 'Whose use.' }) _billingEntityId: string,
+    @Arg('billingEntityId', () => ID, { description: 'The billing entity to watch.' }) _billingEntityId: string,
   ): UsageEvent {
     return event;
   }
 
-  @FieldResolver(() => Party, { description: 'Who pays.' })
+  @FieldResolver(() => Party, { description: 'The payer.' })
   billingEntity(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> {
     return partyOf(record.billingEntityId, context);
   }
 
-  @FieldResolver(() => Party, { nullable: true, description: 'Who used it, if a person did.' })
+  @FieldResolver(() => Party, { nullable: true, description: 'The user, if a person used it.' })
   user(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> | null {
     return record.userId === null ? null : partyOf(record.userId, context);
   }
 
-  @FieldResolver(() => Party, { nullable: true, description: 'Where it was used, if in an organization.' })
+  @FieldResolver(() => Party, { nullable: true, description: 'The organization that it was used in, if any.' })
   organization(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Party> | null {
     return record.organizationId === null ? null : partyOf(record.organizationId, context);
   }
@@ -56,7 +57,7 @@ export class UsageRecordResolver {
     return keyOfUse(record.apiKey, context);
   }
 
-  @FieldResolver(() => CreditRate, { description: 'The rate as it was.' })
+  @FieldResolver(() => CreditRate, { description: 'The rate at that time.' })
   rate(@Root() record: DomainRecord): CreditRate {
     return toCreditRate(record.rate);
   }
@@ -64,7 +65,7 @@ export class UsageRecordResolver {
   @Extensions({ price: aListOf(3) })
   @FieldResolver(() => [CreditDraw], {
     description:
-      'From which grants: only what may be read, so that there are none for who reads the record and not the payer’s grants. Empty for overage and exempt lines.',
+      'The grants that were drawn. Empty for overage, for exempt lines, and for a caller who may not read the payer’s grants.',
   })
   async draws(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<CreditDraw[]> {
     const { draws, billingEntityId } = record;
@@ -77,7 +78,7 @@ export class UsageRecordResolver {
     @Root() record: DomainRecord & { readonly refundedAt?: null },
     @Ctx() { loaders }: RequestContext,
   ): Promise<Date | null> | null {
-    // An answer that is given again to who does not see the payer says nothing newer.
+    // A replay to a caller who does not see the payer tells nothing that is newer than the first answer.
     return record.refundedAt === null ? null : loaders.refundedAt.load(record);
   }
 

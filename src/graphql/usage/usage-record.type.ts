@@ -20,15 +20,15 @@ export class UsageRecord {
     return recordId(this.billingEntityId, this.sequence, this.line);
   }
 
-  @Field(() => BillingModeEnum, { simple: true, description: 'Which lines were charged.' })
+  @Field(() => BillingModeEnum, { simple: true, description: 'The billing mode, which says what was charged.' })
   readonly billingMode!: DomainRecord['billingMode'];
 
-  @Field(() => UsageResourceEnum, { simple: true, description: 'What was used.' })
+  @Field(() => UsageResourceEnum, { simple: true, description: 'The resource.' })
   readonly resource!: DomainRecord['resource'];
 
   @Field(() => SafeIntScalar, {
     simple: true,
-    description: 'How much, in units of the resource: tokens or milliseconds.',
+    description: 'The quantity, in units of the resource: tokens or milliseconds.',
   })
   readonly quantity!: bigint;
 
@@ -38,12 +38,12 @@ export class UsageRecord {
   })
   readonly credits!: bigint;
 
-  @Field(() => CreditsScalar, { simple: true, description: 'Of those, how many were overage.' })
+  @Field(() => CreditsScalar, { simple: true, description: 'The part of the credits that was overage.' })
   readonly overage!: bigint;
 
   @Field(() => CreditsScalar, {
     simple: true,
-    description: 'Of those, how many were beyond everything allowed and became owed: admitted work is always charged.',
+    description: 'The part of the credits beyond every limit, which became owed: admitted work is always charged.',
   })
   readonly owed!: bigint;
 
@@ -64,17 +64,20 @@ export class UsageRecord {
     return carryToDecimal(this.carriedAfter);
   }
 
-  @Field(() => JsonObjectScalar, { simple: true, nullable: true, description: 'What the caller noted.' })
+  @Field(() => JsonObjectScalar, { simple: true, nullable: true, description: 'The caller’s own data.' })
   readonly metadata!: Record<string, unknown> | null;
 
-  @Field(() => DateTimeScalar, { simple: true, description: 'When the use happened: its place in history.' })
+  @Field(() => DateTimeScalar, { simple: true, description: 'When the use happened, which orders history.' })
   readonly occurredAt!: Date;
 
-  @Field(() => DateTimeScalar, { simple: true, description: 'When it was recorded and charged: what money follows.' })
+  @Field(() => DateTimeScalar, {
+    simple: true,
+    description: 'When it was recorded and charged, which decides the period that pays.',
+  })
   readonly recordedAt!: Date;
 }
 
-@ObjectType({ description: 'So many credits out of one grant.' })
+@ObjectType({ description: 'Credits drawn from one grant.' })
 export class CreditDraw implements Draw {
   /** Not fields: which grant. */
   readonly billingEntityId!: string;
@@ -84,13 +87,13 @@ export class CreditDraw implements Draw {
   readonly credits!: bigint;
 }
 
-@ObjectType({ simpleResolvers: true, description: 'What was recorded since the last event.' })
+@ObjectType({ simpleResolvers: true, description: 'The records since the last event.' })
 export class UsageRecordedEvent {
   @Extensions({ price: aListOf(20) })
   @Field(() => [UsageRecord], { description: 'Newest first, at most 20.' })
   readonly records!: readonly DomainRecord[];
 
-  @Field(() => SafeIntScalar, { description: 'Recorded since the last event and not shown.' })
+  @Field(() => SafeIntScalar, { description: 'The number of records since the last event that are not shown.' })
   readonly skipped!: bigint;
 }
 

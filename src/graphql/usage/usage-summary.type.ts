@@ -8,51 +8,54 @@ import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../types/scalars.t
 
 @ObjectType({
   simpleResolvers: true,
-  description: 'The use of one span of time, of whatever the summary tells apart. What it does not tell apart is null.',
+  description:
+    'The use of one span of time and one value of each dimension. Dimensions that were not asked for are null.',
 })
 export class UsageBucket {
   @Field(() => DateTimeScalar, {
-    description: 'When its hour, day or month begins; of a total, when the time asked for does.',
+    description: 'When its hour, day or month begins; for a total, the start of the time asked for.',
   })
   readonly start!: Date;
 
-  @Field(() => Party, { nullable: true, description: 'Who used it; null also for use by nobody named.' })
+  @Field(() => Party, { nullable: true, description: 'The user; null also for use without a named user.' })
   readonly user!: Party | null;
 
   @Field(() => ApiKey, {
     nullable: true,
-    description: 'On which key; null also for use on none, and for a key that the caller may not see.',
+    description:
+      'The key that the use ran on; null also for use without a key, and for a key that the caller may not see.',
   })
   readonly apiKey!: DomainKey | null;
 
-  @Field(() => UsageResourceEnum, { nullable: true, description: 'What was used.' })
+  @Field(() => UsageResourceEnum, { nullable: true, description: 'The resource.' })
   readonly resource!: DomainBucket['resource'];
 
-  @Field(() => BillingModeEnum, { nullable: true, description: 'Which lines were charged.' })
+  @Field(() => BillingModeEnum, { nullable: true, description: 'The billing mode.' })
   readonly billingMode!: DomainBucket['billingMode'];
 
   @Field(() => String, {
     nullable: true,
-    description: 'The feature that it was used for; null also for use for none.',
+    description: 'The feature; null also for use without one.',
   })
   readonly feature!: string | null;
 
   @Field(() => SafeIntScalar, {
-    description: 'How much, in units of the resource; across resources a sum of unlike things. Saturates at 2^53−1.',
+    description:
+      'The quantity, in units of the resource; across resources a sum of unlike things. Saturates at 2^53−1.',
   })
   readonly quantity!: bigint;
 
   @Field(() => CreditsScalar, { description: 'Credits charged, less what was refunded. Saturates at 2^53−1.' })
   readonly credits!: bigint;
 
-  @Field(() => CreditsScalar, { description: 'Of those, how many were overage. Saturates at 2^53−1.' })
+  @Field(() => CreditsScalar, { description: 'The part of the credits that was overage. Saturates at 2^53−1.' })
   readonly overage!: bigint;
 
-  @Field(() => SafeIntScalar, { description: 'How many usage records, refunded ones too.' })
+  @Field(() => SafeIntScalar, { description: 'The number of usage records, with refunded ones.' })
   readonly records!: bigint;
 }
 
-@ObjectType({ simpleResolvers: true, description: 'How fast credits go, and when they will be gone.' })
+@ObjectType({ simpleResolvers: true, description: 'The speed at which credits are used, and when they run out.' })
 export class BalanceForecast {
   @Field(() => CreditsScalar, {
     description: 'Mean credits a day over the last seven days, to the nearest whole credit.',

@@ -16,7 +16,7 @@ import { Viewer } from './viewer.type.ts';
 
 @Resolver(() => Viewer)
 export class ViewerResolver {
-  @Query(() => Viewer, { description: 'Who is asking. Anonymous: UNAUTHENTICATED.' })
+  @Query(() => Viewer, { description: 'The caller. UNAUTHENTICATED: anonymous.' })
   viewer(@Ctx() { principal }: RequestContext): Principal {
     return requirePrincipal(principal);
   }
@@ -35,14 +35,17 @@ export class ViewerResolver {
     return loaders.apiKey.load({ billingEntityId: principal.billingEntityId, id: principal.apiKeyId });
   }
 
-  @FieldResolver(() => Party, { nullable: true, description: 'API_KEY callers: whom the key acts for.' })
+  @FieldResolver(() => Party, {
+    nullable: true,
+    description: 'API_KEY callers: the billing entity that the key acts for.',
+  })
   actsFor(@Root() principal: Principal, @Ctx() context: RequestContext): Promise<Party> | null {
     return principal.kind === 'API_KEY' ? partyOf(principal.billingEntityId, context) : null;
   }
 
   @Extensions({ price: aListOf(20) })
   @FieldResolver(() => [Membership], {
-    description: 'The organizations that the caller belongs to, and as what; empty for services and operators.',
+    description: 'The organizations that the caller belongs to, with their roles; empty for services and operators.',
   })
   async memberships(
     @Root() principal: Principal,
@@ -54,7 +57,7 @@ export class ViewerResolver {
   @Extensions({ price: aListOf(100) })
   @FieldResolver(() => [Invitation], {
     description:
-      'What the caller is asked to belong to and has not answered, at most a hundred; not in memberships until accepted.',
+      'Invitations that the caller has not answered, at most a hundred. An organization joins memberships once it is accepted.',
   })
   invitations(@Root() principal: Principal, @Ctx() { loaders }: RequestContext): Promise<readonly DomainInvitation[]> {
     return loaders.reads.invitations.ofPrincipal(principal);

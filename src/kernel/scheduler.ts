@@ -1,6 +1,6 @@
 /**
- * Time for pacing: how long since, and how long until. It never names an instant, so a jump of the machine's clock
- * changes nothing; and tests drive it by hand.
+ * Time for pacing: durations and timers. It never names an instant, so a jump of the machine's clock changes nothing, and
+ * tests drive it by hand.
  */
 export interface Scheduler {
   /** Milliseconds on a clock that only moves forward, from an arbitrary origin. */
@@ -26,7 +26,7 @@ export const systemScheduler: Scheduler = {
   },
 };
 
-/** How long to wait before the given attempt (1, 2, 3 …), in milliseconds: doubling, up to 3 s, spread so that many processes don't return at once. */
+/** The wait before an attempt (1, 2, 3 …), in milliseconds: it doubles up to 3 s, and is spread so that processes do not return together. */
 export function backoffMs(attempt: number): number {
   const ceilingMs = Math.min(3_000, 50 * 2 ** Math.min(attempt, 10));
   return ceilingMs * (0.5 + Math.random() / 2);
