@@ -79,7 +79,7 @@ export default {
       comment: 'The domain serves GraphQL, HTTP and Stripe alike and knows none of them.',
       severity: 'error',
       from: { path: domain },
-      to: { path: '^src/(graphql|http|stripe)/|^src/(app\\.ts$|cli/)' },
+      to: { path: '^src/(graphql|http|stripe)/|^src/(app\\.ts$|cli/|local/)' },
     },
     {
       name: 'domain-knows-no-delivery-packages',
@@ -102,9 +102,10 @@ export default {
     },
     {
       name: 'http-stays-at-the-edge',
-      comment: 'http/ knows graphql/ and the webhook route of stripe/; nobody but the composition root knows http/.',
+      comment:
+        'http/ knows graphql/ and the webhook route of stripe/; nobody but the composition root, and local mode with its pages, knows http/.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/http/|^src/(app\\.ts$|cli/)' },
+      from: { path: '^src/', pathNot: '^src/http/|^src/(app\\.ts$|local/)' },
       to: { path: '^src/http/' },
     },
     {
@@ -135,6 +136,13 @@ export default {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(cli|local)/' },
       to: { path: '^src/(app\\.ts$|cli/)' },
+    },
+    {
+      name: 'local-mode-is-loaded-when-used',
+      comment: 'An image has nothing that local mode stands on, so commands import() it where it is needed.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/local/' },
+      to: { path: '^src/local/', dynamic: false, dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'runtime-dependencies-only',

@@ -124,7 +124,8 @@ it.each(['start', 'ledger:verify', 'keys:rotate'])(
 );
 
 /** What is imported at the head of a file, and what by `import()`. */
-const IMPORTED = /^(?:import|export)\s+(?:[^'"=(]*?\sfrom\s+)?['"]([^'"]+)['"];$|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
+const IMPORTED =
+  /^(?:.*\*\/ )?(?:import|export)\s+(?:[^'"=(]*?\sfrom\s+)?['"]([^'"]+)['"];$|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
 
 it('has every package that its code may import, local mode aside', async () => {
   const there = new Set(
