@@ -123,14 +123,6 @@ export default {
       to: { path: '^packages/', dependencyTypesNot: ['type-only', 'type-import'] },
     },
     {
-      name: 'packages-are-loaded-when-used',
-      comment:
-        'As above: local mode shares its files with commands that run in an image, so it loads a package by import().',
-      severity: 'error',
-      from: { path: '^src/local/' },
-      to: { path: '^packages/', dynamic: false, dependencyTypesNot: ['type-only', 'type-import'] },
-    },
-    {
       name: 'nothing-imports-the-root',
       comment: 'The composition root sees all and is seen by none but the entry.',
       severity: 'error',
