@@ -136,18 +136,18 @@ export default {
       to: { path: '^packages/', dependencyTypesNot: ['type-only', 'type-import'] },
     },
     {
-      name: 'packages-are-loaded-when-used',
-      comment: 'Local mode shares its files with commands that run in an image, so it loads a package by import().',
-      severity: 'error',
-      from: { path: isIn(['local']) },
-      to: { path: '^packages/', dynamic: false, dependencyTypesNot: ['type-only', 'type-import'] },
-    },
-    {
       name: 'resolvable',
       comment: 'An import that leads nowhere is found here and not in production.',
       severity: 'error',
       from: {},
       to: { couldNotResolve: true },
+    },
+    {
+      name: 'local-mode-is-loaded-when-used',
+      comment: 'An image has nothing that local mode stands on, so commands import() it where it is needed.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/local/' },
+      to: { path: '^src/local/', dynamic: false, dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'runtime-dependencies-only',

@@ -48,7 +48,7 @@ export const options: readonly Option[] = [
 ];
 
 /** Reads the value of an option that is a number. */
-export function numberFrom({ least, most }: { least: number; most: number }): (text: string) => number {
+function numberFrom({ least, most }: { least: number; most: number }): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() !== '' && value >= least && value <= most) return value;

@@ -18,7 +18,7 @@ export interface Command<Options extends object = object> {
   readonly settings: string;
   /** What the exit codes mean that are its own. */
   readonly exitCodes: { readonly 0: string; readonly 1: string };
-  /** Servers run until they are told to stop, so that an order to stop is no failure. */
+  /** Servers end by an order to stop; for their help. */
   readonly runsUntilStopped?: true;
   /**
    * Does the work and closes what it opened.
@@ -34,7 +34,7 @@ export interface Invocation<Options extends object = object> {
   readonly options: Options;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly output: Output;
-  /** Aborted when the command shall stop: where it is safe, `throwIfAborted()` ends it. */
+  /** Aborted when the command shall stop: where it is safe, `throwIfAborted()` ends it. What is done by then is done. */
   readonly stopping: AbortSignal;
 }
 
@@ -48,8 +48,7 @@ export async function runCommand(command: Command<never>, args: readonly string[
   if (typeof parsed === 'number') return parsed;
   const stopping = listenForStopOrder();
   try {
-    const code = await command.run({ ...parsed, env: process.env, output, stopping });
-    return stopping.aborted && command.runsUntilStopped !== true ? exitCodeOf(stopping.reason) : code;
+    return await command.run({ ...parsed, env: process.env, output, stopping });
   } catch (error) {
     output.end();
     if (isPlain(error)) output.complain(wordsOf(error));

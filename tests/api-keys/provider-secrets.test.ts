@@ -218,10 +218,13 @@ describe('a ciphertext', () => {
 });
 
 describe('keys:rotate', () => {
-  const run = async (encryptionKeys: KeyRing) => {
+  const run = async (
+    encryptionKeys: KeyRing,
+    watch: Pick<Parameters<typeof rewrapAll>[0], 'onProgress' | 'stopping'> = {},
+  ) => {
     const database = new Database(installation.database.url, { max: 2, onIdleError: () => undefined });
     try {
-      return await rewrapAll({ database, encryptionKeys, audit: auditInto(installation.clock), log });
+      return await rewrapAll({ database, encryptionKeys, audit: auditInto(installation.clock), log, ...watch });
     } finally {
       await database.end();
     }
@@ -247,6 +250,22 @@ describe('keys:rotate', () => {
     } finally {
       await after.stop();
     }
+  });
+
+  it('tells how far it is, ends where it is told to, and goes on there the next time', async () => {
+    for (let key = 0; key < 3; key += 1) await custom(person);
+    const order = new AbortController();
+    const told: [number, number][] = [];
+    const onProgress = (done: number, total: number): void => {
+      told.push([done, total]);
+      if (done === 2) order.abort(new Error('stopped'));
+    };
+    await expect(run(NEW, { onProgress, stopping: order.signal })).rejects.toThrow('stopped');
+    expect(told).toEqual([
+      [1, 3],
+      [2, 3],
+    ]);
+    expect(await run(NEW)).toEqual({ rewrapped: 1, unreadable: [], remaining: 0 });
   });
 
   it('names and audits what does not open, and does the rest', async () => {

@@ -186,6 +186,42 @@ describe('customers', () => {
   });
 });
 
+describe('a run', () => {
+  it('tells which step it is at and how much that has looked at', async () => {
+    await bench.payer();
+    await bench.payer();
+    await settled();
+    const told: string[] = [];
+    await reconciler.run({
+      onProgress: ({ done, total, step, looked }) => told.push(`${done} of ${total}: ${step}, ${looked}`),
+    });
+    expect(told).toEqual(
+      expect.arrayContaining([
+        '0 of 6: events, 0',
+        '3 of 6: customers, 0',
+        '3 of 6: customers, 2',
+        '5 of 6: refunds, 0',
+      ]),
+    );
+  });
+
+  it('ends before the next thing when it is told to stop, and tells nothing as if it were known', async () => {
+    await bench.payer();
+    await settled();
+    const order = new AbortController();
+    const steps: string[] = [];
+    const run = reconciler.run({
+      stopping: order.signal,
+      onProgress: ({ step }) => {
+        steps.push(step);
+        if (step === 'customers') order.abort(new Error('stopped'));
+      },
+    });
+    await expect(run).rejects.toThrow('stopped');
+    expect(new Set(steps)).toEqual(new Set(['events', 'reports of overage', 'the meter’s sums', 'customers']));
+  });
+});
+
 describe('npm run stripe:reconcile', () => {
   async function reconcile(): Promise<{ code: number; output: string }> {
     const child = spawn(process.execPath, ['scripts/tollgate.mjs', 'stripe:reconcile'], {

@@ -160,6 +160,8 @@ async function linkProductionPackages(directory: string): Promise<void> {
 async function linkTree(from: string, to: string, isWanted: (path: string) => boolean = () => true): Promise<void> {
   if (!(await stat(from)).isDirectory()) {
     await mkdir(join(to, '..'), { recursive: true });
+    // A later COPY replaces what an earlier one brought.
+    await rm(to, { force: true });
     await link(from, to).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EXDEV') throw error;
       return copyFile(from, to);

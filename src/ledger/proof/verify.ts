@@ -111,8 +111,8 @@ async function verifyOn(
   await client.query(`set local statement_timeout = '15min'`);
   const replay = new Replay({ checksummedFrom: account.sealed_from });
   let after = 0n;
+  stopping?.throwIfAborted();
   for (;;) {
-    stopping?.throwIfAborted();
     const entries = await read<EntryRow & Checked>(
       client,
       `select ${ENTRY_COLUMNS}, e.checksum from ledger_entry e
@@ -130,6 +130,7 @@ async function verifyOn(
     for (const orphan of namedBy.orphans()) replay.orphan(orphan);
     after = through;
     onEntries?.(entries.length);
+    stopping?.throwIfAborted();
     if (entries.length < PAGE) break;
   }
   for (const orphan of await readBehind(client, billingEntityId, after)) replay.orphan(orphan);
