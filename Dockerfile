@@ -24,11 +24,13 @@ FROM node:24-slim
 WORKDIR /app
 ENV HOST=0.0.0.0 PORT=4000
 COPY package.json ./
-COPY scripts/start.mjs scripts/build.mjs scripts/stripe-setup.mjs ./scripts/
+COPY scripts/tollgate.mjs ./scripts/
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 USER node
 EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "scripts/start.mjs", "production"]
+# Every command: `docker compose run --rm tollgate ledger:verify`. Without a name, the server.
+ENTRYPOINT ["node", "scripts/tollgate.mjs"]
+CMD ["serve"]

@@ -1,31 +1,38 @@
-import { parseArgs } from 'node:util';
-import { fill, MOST_RECORDS, progressLine } from './history/fill.ts';
+import { Option } from 'commander';
+import { type Command, runCommand } from '../src/cli/command.ts';
+import { fill, MOST_RECORDS } from './history/fill.ts';
 import { openStore } from './history/store.ts';
+import { wholeFrom } from './options.ts';
 
-const usage = `npm run bench:fill -- --into <place> [options]
-  --into place    a directory for an embedded database, or the address of an empty one (postgresql://…); it stays
-  --records n     fill until there are so many usage records, a year's at most (${MOST_RECORDS}); goes on where it left off`;
-
-process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  return 1;
-});
-
-async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { into: { type: 'string' }, records: { type: 'string', default: String(MOST_RECORDS) } },
-  });
-  const records = Number(values.records);
-  if (values.into === undefined || !(records >= 1 && records <= MOST_RECORDS)) {
-    console.error(usage);
-    return 1;
-  }
-  const store = await openStore(values.into, null);
-  try {
-    await fill(store.databaseUrl, { records, told: (progress) => console.log(progressLine(progress)) });
-  } finally {
-    await store.drop();
-  }
-  return 0;
+interface Options {
+  readonly into: string;
+  readonly records: number;
 }
+
+const benchFill: Command<Options> = {
+  name: 'bench:fill',
+  summary: 'fills a database with a year of use, for reads of a long history; goes on where it left off',
+  options: [
+    new Option(
+      '--into <place>',
+      'a directory for an embedded database, or the address of an empty one (postgresql://…); it stays',
+    ).makeOptionMandatory(),
+    new Option('--records <n>', 'fills until there are so many usage records, a year of them at most')
+      .default(MOST_RECORDS)
+      .argParser(wholeFrom({ least: 1, most: MOST_RECORDS })),
+  ],
+  settings: 'none',
+  exitCodes: { 0: 'there are as many records', 1: 'it failed' },
+  async run({ options: { into, records }, output, stopping }) {
+    const store = await openStore(into, null);
+    try {
+      const recorded = await fill(store.databaseUrl, { records, output, stopping });
+      output.print(`${recorded.toLocaleString('en')} records`);
+      return 0;
+    } finally {
+      await store.drop();
+    }
+  },
+};
+
+process.exitCode = await runCommand(benchFill, process.argv.slice(2));

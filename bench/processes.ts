@@ -35,14 +35,10 @@ export async function startBenchServer(
   return { pid: pidOf(child), port, stop: () => stop(child) };
 }
 
-/** Starts a script of the project that listens on PORT, and waits until `/readyz` says yes. What it prints is shown only when it fails. */
-export async function startProjectServer(
-  script: string,
-  argument: string,
-  environment: Readonly<Record<string, string>>,
-): Promise<RunningServer> {
+/** Starts the project's own server and waits until `/readyz` says yes. What it prints is shown only when it fails. */
+export async function startProjectServer(environment: Readonly<Record<string, string>>): Promise<RunningServer> {
   const port = await freePort();
-  const child = fork(fileURLToPath(new URL(`../scripts/${script}`, import.meta.url)), [argument], {
+  const child = fork(fileURLToPath(new URL('../scripts/tollgate.mjs', import.meta.url)), ['serve'], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), ...environment },
   });

@@ -3,7 +3,6 @@ import { createBenchDatabase, describeDatabase, runStatement } from './database.
 import { type Goal, judge, type Measurement } from './goals.ts';
 import { hotRowTables } from './hot-row.ts';
 import { measure, type Target } from './measure.ts';
-import type { Options } from './options.ts';
 import { residentBytes, type RunningServer, startBenchServer } from './processes.ts';
 import { type Proof, prove } from './proof.ts';
 import type { Row, Subject } from './rows.ts';
@@ -25,23 +24,35 @@ export interface Progress {
   measured(measurement: Measurement): void;
 }
 
+/** How long and how often rows are measured. */
+interface Pace {
+  readonly warmupMs: number;
+  readonly measureMs: number;
+  readonly rounds: number;
+}
+
+/** Where the rows are measured, and who watches. */
+interface Circumstances {
+  /** A PostgreSQL server to make the database on; null: an embedded one. */
+  readonly serverUrl: string | null;
+  readonly progress: Progress;
+  readonly interruption: AbortSignal;
+}
+
 /**
  * Measures the rows one after another, on one database and servers of their own, and ends all that it started.
- * @param serverUrl A PostgreSQL server to make the database on; null: an embedded one.
- * @throws also when the process is told to stop, after cleaning up.
+ * @throws also when it is interrupted, after cleaning up.
  */
 export async function run(
   rows: readonly Row[],
-  options: Options,
-  serverUrl: string | null,
-  progress: Progress,
+  pace: Pace,
+  { serverUrl, progress, interruption }: Circumstances,
 ): Promise<Findings> {
-  const interruption = interruptionSignal();
   const database = await createBenchDatabase(serverUrl);
   const servers = new Map<Subject, RunningServer>();
   try {
     return await Promise.race([
-      measureAll(rows, options, database.databaseUrl, { servers, progress, interruption }),
+      measureAll(rows, pace, database.databaseUrl, { servers, progress, interruption }),
       rejectionBy(interruption),
     ]);
   } finally {
@@ -58,7 +69,7 @@ interface Surroundings {
 
 async function measureAll(
   rows: readonly Row[],
-  options: Options,
+  pace: Pace,
   databaseUrl: string,
   { servers, progress, interruption }: Surroundings,
 ): Promise<Findings> {
@@ -74,7 +85,7 @@ async function measureAll(
   /** What names the pool that pays for them. */
   const pools = new Map<Users, Readonly<Record<string, string>>>();
   let tollgate: Tollgate | null = null;
-  for (const [round, row] of inTurn(rows, options.rounds)) {
+  for (const [round, row] of inTurn(rows, pace.rounds)) {
     if (row.subject === 'tollgate' && tollgate === null) {
       tollgate = await startTollgate(identity);
       servers.set('tollgate', tollgate.server);
@@ -93,7 +104,7 @@ async function measureAll(
       postmasterPid,
       pool: (row.users && pools.get(row.users)) ?? {},
     };
-    const measurement = await measure(row, target, { ...options, round }, figures);
+    const measurement = await measure(row, target, { ...pace, round }, figures);
     interruption.throwIfAborted();
     progress.measured(measurement);
     if (row.users !== null) {
@@ -106,15 +117,6 @@ async function measureAll(
   const memoryBytes = tollgate === null ? null : residentBytes(tollgate.server.pid);
   const proofs = tollgate === null ? [] : await prove(tollgate, acknowledged);
   return { settings, measurements: [...figures.values()], goals: judge(figures), proofs, memoryBytes };
-}
-
-/** Aborted by Ctrl-C and the like, so that no database stays behind. */
-function interruptionSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => controller.abort(new Error(`Stopped by ${signal}.`)));
-  }
-  return controller.signal;
 }
 
 function rejectionBy(signal: AbortSignal): Promise<never> {

@@ -54,7 +54,7 @@ export async function createIdentity(databaseUrl: string): Promise<Identity> {
 
 /** Starts the built server in production mode (building it first if it is stale). */
 export async function startTollgate(identity: Identity): Promise<Tollgate> {
-  const server = await startProjectServer('start.mjs', 'production', identity.environment);
+  const server = await startProjectServer(identity.environment);
   return {
     server,
     administer: (document, variables) => send(server.port, identity.operator, document, variables),

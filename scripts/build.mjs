@@ -47,13 +47,11 @@ const parts = [
   },
 ];
 
-/** Builds of dist/ what is not yet what the sources say. Prints one line when it builds. */
+/** Builds what of dist/ is older than its sources. It says so in one line on standard error: a command may have results to print. */
 export async function buildIfStale() {
-  // An image holds the built code only.
-  if (!existsSync(join(root, 'tsconfig.json')) || !existsSync(join(root, 'src'))) return;
   const start = performance.now();
   const built = await Promise.all(parts.map(buildPart));
-  if (built.includes(true)) console.log(`built in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  if (built.includes(true)) console.error(`built in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 }
 
 async function buildPart({ stampFile, inputs, build }) {

@@ -1,10 +1,10 @@
 /** The composition root: everything but the portal, on one database. Tests boot this same one. */
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from './kernel/clock.ts';
-import { type AuthConfig, type Config, publicUrlOf } from './config.ts';
+import { type AuthConfig, type Config, publicUrlOf } from './config/config.ts';
 import { FairTurns } from './db/fair-turns.ts';
-import { contextFactory } from './graphql/context.ts';
-import { createRights } from './graphql/rights.ts';
+import { contextFactory } from './graphql/request/context.ts';
+import { createRights } from './graphql/request/rights.ts';
 import { buildTollgateSchema } from './graphql/schema.ts';
 import { createAuthenticator } from './http/authentication.ts';
 import { createExportRoutes } from './http/exports.ts';

@@ -2,8 +2,10 @@
 import { pino } from 'pino';
 import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import type { Output } from '../../src/cli/output.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
-import type { Command, UsageLine } from '../../src/ledger/rules/commands.ts';
+import type { Command } from '../../src/ledger/rules/commands.ts';
+import type { UsageLine } from '../../src/ledger/rules/usage-context.ts';
 import { idempotency } from '../../src/ledger/idempotency.ts';
 import { migrate } from '../../src/persistence/migrate.ts';
 import { FREE_TRIAL } from '../../src/plans/plans.ts';
@@ -27,31 +29,25 @@ const YEAR_MS = 365 * 86_400_000;
 /** Uses that are reported at once: a transaction takes all of an account's. */
 const WAVE = 2_000;
 const LINES_IN_THE_MEAN = 2;
-const TELL_EVERY_MS = 10_000;
 
-/** Told every ten seconds, and at the end. */
-export type Told = (progress: Progress) => void;
-
-interface Progress {
-  readonly records: number;
-  readonly perSecond: number;
-  /** The instant that the year has come to. */
-  readonly until: Date;
-}
-
-export function progressLine({ records, perSecond, until }: Progress): string {
-  const [count, rate] = [records, Math.round(perSecond)].map((number) => number.toLocaleString('en'));
-  return `${count} records, ${rate} a second, lived until ${until.toISOString().slice(0, 10)}`;
+/** What a fill is watched by. */
+export interface FillWatch {
+  readonly output: Pick<Output, 'progress'>;
+  /** Ends the fill between two waves, with the signal's reason. */
+  readonly stopping: AbortSignal;
 }
 
 /**
- * Goes on filling until there are so many records; where there are already, nothing happens. So a history grows as a
+ * Goes on filling until there are so many records; where there are already, nothing happens. Gives how many there are. So a history grows as a
  * real one does: what is there stays, and what comes is newer. Its year began a year before the first fill.
  */
-export async function fill(databaseUrl: string, { records, told }: { records: number; told: Told }): Promise<void> {
+export async function fill(
+  databaseUrl: string,
+  { records, ...watch }: { records: number } & FillWatch,
+): Promise<number> {
   await migrate(databaseUrl);
   const recorded = await countRecords(databaseUrl);
-  if (recorded >= records) return;
+  if (recorded >= records) return recorded;
 
   const clock = new YearClock(new Date(Date.now() - YEAR_MS));
   // Until plans can be bought, every account has the trial's one feature. Here it grants what a paid plan does.
@@ -72,12 +68,13 @@ export async function fill(databaseUrl: string, { records, told }: { records: nu
     exportStreams: { all: 1, principal: 1 },
   });
   try {
-    await live({ ledger: services.ledger, clock, year: await openYear(services) }, { recorded, records, told });
+    const year = await openYear(services);
+    return await live({ ledger: services.ledger, clock, year }, { recorded, records, ...watch });
   } finally {
     await services.stop();
+    // Autovacuum would do this a little later. It shall not run while reads are measured.
+    await runStatement(databaseUrl, 'vacuum (analyze)');
   }
-  // As autovacuum would leave it a little later: it shall not run while reads are measured.
-  await runStatement(databaseUrl, 'vacuum (analyze)');
 }
 
 /** A clock that is moved through the year. */
@@ -124,27 +121,30 @@ async function openYear({ entities, ledger }: DomainServices): Promise<Year> {
   return { start, payer, members, others };
 }
 
-/** Wave after wave, the clock in step with how much there is. */
+/** Lives wave after wave, the clock in step with how much there is. Gives how many records there are in the end. */
 async function live(
   writer: Writer,
-  { recorded: before, records, told }: { recorded: number; records: number; told: Told },
-): Promise<void> {
-  const startedAt = performance.now();
-  let toldAt = startedAt;
+  { recorded: before, records, output, stopping }: { recorded: number; records: number } & FillWatch,
+): Promise<number> {
+  const startedAtMs = performance.now();
   let recorded = before;
-  const tell = (): void => {
-    toldAt = performance.now();
-    const perSecond = ((recorded - before) * 1_000) / (toldAt - startedAt);
-    told({ records: recorded, perSecond, until: writer.clock.now() });
+  const show = (): void => {
+    const seconds = (performance.now() - startedAtMs) / 1_000;
+    const pace =
+      recorded === before ? '' : `${Math.round((recorded - before) / seconds).toLocaleString('en')} a second, `;
+    const detail = `${pace}lived until ${writer.clock.now().toISOString().slice(0, 10)}`;
+    output.progress({ done: recorded, total: records, unit: 'records', detail });
   };
+  show();
   while (recorded < records) {
+    stopping.throwIfAborted();
     const uses = Math.min(WAVE, Math.ceil((records - recorded) / LINES_IN_THE_MEAN));
     const spanMs = (uses * LINES_IN_THE_MEAN * YEAR_MS) / MOST_RECORDS;
     writer.clock.moveTo(new Date(writer.year.start.getTime() + (recorded * YEAR_MS) / MOST_RECORDS + spanMs));
     recorded += await liveWave(writer, { seed: recorded, uses, spanMs });
-    if (performance.now() - toldAt >= TELL_EVERY_MS) tell();
+    show();
   }
-  tell();
+  return recorded;
 }
 
 /** Reserves, uses and settles, and refunds what went wrong. Gives how many records that made. */

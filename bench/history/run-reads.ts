@@ -1,6 +1,6 @@
 import type { Goal } from '../goals.ts';
 import { createIdentity, startTollgate } from '../tollgate.ts';
-import { fill, type Told } from './fill.ts';
+import { fill, type FillWatch } from './fill.ts';
 import { measureReads, type ReadFigure } from './reads.ts';
 import { openStore } from './store.ts';
 
@@ -25,12 +25,12 @@ const MOST_P95_MS = 15;
 const MOST_GROWTH = 1.5;
 
 /** Fills, measures, fills on and measures again. A store that is longer already is not cut: it is measured as it is. */
-export async function runReads(options: ReadsOptions, { told }: { told: Told }): Promise<Reads[]> {
+export async function runReads(options: ReadsOptions, watch: FillWatch): Promise<Reads[]> {
   const store = await openStore(options.into, options.serverUrl);
   try {
     const measured: Reads[] = [];
     for (const records of options.records) {
-      await fill(store.databaseUrl, { records, told });
+      await fill(store.databaseUrl, { records, ...watch });
       await store.checkpoint();
       const identity = await createIdentity(store.databaseUrl);
       const tollgate = await startTollgate(identity);

@@ -1,6 +1,6 @@
 import { Pool } from 'pg';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { createAuthenticator } from '../../src/http/authentication.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { createHttpServer } from '../../src/http/server.ts';

@@ -12,6 +12,10 @@ interface Options {
   readonly encryptionKeys: KeyRing;
   readonly audit: Audit;
   readonly log: Logger;
+  /** Told after each row; `total` is what there was at the start, and servers may add to it. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Ends the run between two rows, with the signal's reason. */
+  readonly stopping?: AbortSignal;
 }
 
 /** What came of a run. */
@@ -36,24 +40,34 @@ export async function rewrapAll(options: Options): Promise<Rewrapped> {
   const { database, encryptionKeys } = options;
   const [newest] = encryptionKeys;
   if (newest === undefined) throw new Error('there is no key-encryption key');
+  const total = options.onProgress === undefined ? 0 : await countOlder(database, newest.id);
+  let done = 0;
   let rewrapped = 0;
   const unreadable: string[] = [];
   let after: SealedRow | null = null;
   for (;;) {
     const page: readonly SealedRow[] = await readPage(database, newest.id, after);
     for (const row of page) {
+      options.stopping?.throwIfAborted();
       const outcome = await rewrapOne(options, row, newest.id);
       if (outcome === 'unreadable') unreadable.push(apiKeyId(row.billing_entity_id, row.id));
       else if (outcome === 'rewrapped') rewrapped += 1;
+      done += 1;
+      options.onProgress?.(done, total);
     }
     after = page.at(-1) ?? null;
     if (after === null) break;
   }
-  const { rows } = await database.query<{ remaining: bigint }>(
-    `select count(*) as remaining from api_key where key_encryption_key <> $1 and revoked_at is null`,
-    [newest.id],
+  return { rewrapped, unreadable, remaining: await countOlder(database, newest.id) };
+}
+
+/** Secrets that are wrapped by another key than the newest. */
+async function countOlder(database: Database, newestId: string): Promise<number> {
+  const { rows } = await database.query<{ older: bigint }>(
+    `select count(*) as older from api_key where key_encryption_key <> $1 and revoked_at is null`,
+    [newestId],
   );
-  return { rewrapped, unreadable, remaining: Number(rows[0]?.remaining ?? 0n) };
+  return Number(rows[0]?.older ?? 0n);
 }
 
 /** Found without locks, over all entities; each is then changed by itself. */

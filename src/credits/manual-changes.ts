@@ -6,11 +6,12 @@ import type { Principal } from '../billing-entities/principal.ts';
 import { parseRecordId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
-import type { Command } from '../ledger/rules/commands.ts';
+import type { AdjustCommand, GrantCommand, RefundCommand } from '../ledger/rules/commands.ts';
 import type { Grant, GrantSource } from '../ledger/rules/grants.ts';
 import type { Statements } from '../ledger/statements.ts';
 import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { unlessRejected } from '../ledger/outcome.ts';
 import { checkReason } from '../billing-entities/audit-reason.ts';
 import type { Entry } from '../ledger/rules/entries.ts';
 
@@ -125,27 +126,15 @@ export class ManualChanges {
     });
   }
 
-  async #execute(command: Command): Promise<CreditsChange> {
-    const outcome = await this.#ledger.submit(command);
-    switch (outcome.kind) {
-      case 'committed': {
-        const entry = outcome.entries.at(0) as Entry;
-        const grant = outcome.grants.find((each) => each.id === entry.grantId) ?? null;
-        return { grant, entry, balance: outcome.balance, replayed: false };
-      }
-      case 'replayed':
-        return {
-          ...(await this.#recall(command.billingEntityId, outcome.sequence)),
-          balance: outcome.balance,
-          replayed: true,
-        };
-      case 'rejected':
-        throw new Refusal(outcome.code, outcome.message);
-      case 'refused':
-      case 'replayedElsewhere':
-      case 'wrongPayer':
-        throw new Error(`${command.kind} cannot be ${outcome.kind}`);
+  async #execute(command: GrantCommand | AdjustCommand | RefundCommand): Promise<CreditsChange> {
+    const outcome = unlessRejected(await this.#ledger.submit(command));
+    const { balance } = outcome;
+    if (outcome.kind === 'replayed') {
+      return { ...(await this.#recall(command.billingEntityId, outcome.sequence)), balance, replayed: true };
     }
+    const entry = outcome.entries[0] as Entry;
+    const grant = outcome.grants.find((each) => each.id === entry.grantId) ?? null;
+    return { grant, entry, balance, replayed: false };
   }
 
   async #recall(billingEntityId: string, sequence: bigint): Promise<Pick<CreditsChange, 'grant' | 'entry'>> {

@@ -9,7 +9,7 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { Database } from '../db/database.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
-import { type Rejected, toRejected } from '../ledger/rules/commands.ts';
+import { type Rejected, toRejected } from '../ledger/rules/refusals.ts';
 import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { checkReason } from '../billing-entities/audit-reason.ts';
@@ -130,9 +130,6 @@ export class Transfers {
       }
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
-      case 'replayedElsewhere':
-      case 'wrongPayer':
-        throw new Error(`a transfer cannot be ${outcome.kind}`);
     }
   }
 
@@ -155,7 +152,6 @@ export class Transfers {
         reason: checkReason(reason),
       });
       if (outcome.kind === 'committed') return outcome.balance;
-      if (outcome.kind !== 'rejected') throw new Error(`a clawback was ${outcome.kind}`);
       if (outcome.code !== 'CONFLICT' || attempt === ATTEMPTS) throw new Refusal(outcome.code, outcome.message);
     }
   }

@@ -2,10 +2,14 @@ import { v7 as uuidv7 } from 'uuid';
 import { FREE_TRIAL } from '../plans/plans.ts';
 import { DEFAULT_PRIORITY } from '../ledger/rules/grants.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { unlessRejected } from '../ledger/outcome.ts';
 
-/** Gives an account the credits of the free trial, once in its life, however often it is asked (rule 4). */
+/**
+ * Gives an account the credits of the free trial. It gets them once in its life, however often this is called (rule 4).
+ * @throws Refusal NOT_FOUND, UNAVAILABLE
+ */
 export async function giveTrial(ledger: Ledger, billingEntityId: string): Promise<void> {
-  const outcome = await ledger.submit({
+  const command = {
     kind: 'trial',
     billingEntityId,
     actor: 'system',
@@ -17,6 +21,6 @@ export async function giveTrial(ledger: Ledger, billingEntityId: string): Promis
     effectiveAt: null,
     expiresAt: null,
     reason: null,
-  });
-  if (outcome.kind !== 'committed') throw new Error(`the trial of ${billingEntityId} was ${outcome.kind}`);
+  } as const;
+  unlessRejected(await ledger.submit(command));
 }

@@ -1,22 +1,26 @@
 import 'reflect-metadata';
 import { type GraphQLSchema, isAbstractType } from 'graphql';
 import { buildSchema } from 'type-graphql';
-import { AdministrationResolver } from './credits/administration.resolver.ts';
 import { ApiKeyResolver, ApiKeysOfEntityResolver } from './api-keys/api-key.resolver.ts';
-import { BalanceResolver } from './credits/balance.resolver.ts';
+import { AuditLogResolver } from './audit-log/audit-log.resolver.ts';
 import { BillingEntityResolver } from './billing-entities/billing-entity.resolver.ts';
-import { ConsumptionResolver } from './usage/consumption.resolver.ts';
-import { ExportResolver } from './exports/export.resolver.ts';
-import { FailedJobResolver } from './jobs/failed-job.resolver.ts';
+import { AdministrationResolver } from './credits/administration.resolver.ts';
+import { BalanceResolver } from './credits/balance.resolver.ts';
+import { CreditsOfEntityResolver } from './credits/credits-of-entity.resolver.ts';
 import { LedgerEntryResolver } from './credits/ledger-entry.resolver.ts';
+import { saturateInts } from './execution/saturation.ts';
+import { ExportResolver } from './exports/export.resolver.ts';
+import { FailedJobResolver } from './failed-jobs/failed-job.resolver.ts';
+import { MembersOfEntityResolver } from './organizations/members-of-entity.resolver.ts';
 import { InvitationResolver, MembershipResolver } from './organizations/membership.resolver.ts';
-import { OrganizationFieldsResolver } from './organizations/organization-fields.resolver.ts';
 import { OrganizationResolver } from './organizations/organization.resolver.ts';
 import { PaymentResolver } from './payments/payment.resolver.ts';
-import { PlanResolver } from './payments/plan.resolver.ts';
-import { ReservationResolver } from './usage/reservation.resolver.ts';
-import { saturateInts } from './execution/saturation.ts';
 import { SubscriptionResolver } from './payments/subscription.resolver.ts';
+import { PlanResolver } from './plans/plan.resolver.ts';
+import { ConsumptionResolver } from './usage/consumption.resolver.ts';
+import { ReservationResolver } from './usage/reservation.resolver.ts';
+import { UsageOfEntityResolver } from './usage/usage-of-entity.resolver.ts';
+import { UsageOfLedgerEntryResolver } from './usage/usage-of-ledger-entry.resolver.ts';
 import { CreditDrawResolver, UsageRecordResolver } from './usage/usage-record.resolver.ts';
 import { ViewerResolver } from './viewer/viewer.resolver.ts';
 
@@ -27,21 +31,25 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       AdministrationResolver,
       ApiKeyResolver,
       ApiKeysOfEntityResolver,
+      AuditLogResolver,
       BalanceResolver,
       BillingEntityResolver,
       ConsumptionResolver,
       CreditDrawResolver,
+      CreditsOfEntityResolver,
       ExportResolver,
       FailedJobResolver,
       InvitationResolver,
       LedgerEntryResolver,
       MembershipResolver,
-      OrganizationFieldsResolver,
+      MembersOfEntityResolver,
       OrganizationResolver,
       PaymentResolver,
       PlanResolver,
       ReservationResolver,
       SubscriptionResolver,
+      UsageOfEntityResolver,
+      UsageOfLedgerEntryResolver,
       UsageRecordResolver,
       ViewerResolver,
     ],

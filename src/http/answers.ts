@@ -1,7 +1,7 @@
 /** The forms that answers take, on every route. */
 import type { FastifyReply } from 'fastify';
 import { GraphQLError } from 'graphql';
-import { refusalBody } from '../graphql/errors.ts';
+import { refusalBody } from '../graphql/execution/errors.ts';
 
 /** A complete answer; HTTP's own headers are added on the way out. */
 export function answer(

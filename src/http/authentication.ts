@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { KEY_NAMESPACE } from '../api-keys/key-format.ts';
 import type { OperatorPrincipal, Principal, ServicePrincipal, UserPrincipal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { AuthConfig } from '../config.ts';
+import type { AuthConfig } from '../config/config.ts';
 import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLError } from 'graphql';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Log } from '../kernel/log.ts';
 import { answerError, httpError } from './answers.ts';
 import type { Connections } from './connections.ts';

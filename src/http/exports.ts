@@ -1,7 +1,7 @@
 /** `/exports/*.csv`: files of any length, streamed to whoever brings a link's token. */
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { refusalError } from '../graphql/errors.ts';
+import { refusalError } from '../graphql/execution/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { type ExportFile, exportPath, type Exports } from '../usage/exports.ts';

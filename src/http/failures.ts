@@ -1,6 +1,6 @@
 /** What becomes of a request that some part of the edge would not take, or that broke. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { internalError, refusalError } from '../graphql/errors.ts';
+import { internalError, refusalError } from '../graphql/execution/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { answerError, httpError } from './answers.ts';

@@ -12,9 +12,9 @@ import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify
 import { parse } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { Limits } from '../config.ts';
+import type { Limits } from '../config/limits.ts';
 import { commandsOf } from '../graphql/execution/commands-of.ts';
-import { internalError } from '../graphql/errors.ts';
+import { internalError } from '../graphql/execution/errors.ts';
 import type { Operations, Prepared } from '../graphql/execution/operations.ts';
 import type { Log } from '../kernel/log.ts';
 import { answer, answerError, httpError } from './answers.ts';

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { strikeText } from '../kernel/log.ts';
 import { answer, answerError, answerJson, httpError } from './answers.ts';
 import type { Route } from './route.ts';

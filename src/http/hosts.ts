@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { isLoopbackHost } from '../kernel/loopback.ts';
 
 /** Whether a request for this Host header is meant for us. */

@@ -1,7 +1,7 @@
 /** The server of Node itself, under the framework: its time-outs, which upgrades it hands over, and what it cannot read. */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Limits } from '../config.ts';
+import type { Limits } from '../config/limits.ts';
 import { bareAnswer, httpError } from './answers.ts';
 
 export function createNodeServer(limits: Limits, handler: RequestListener): Server {

@@ -1,11 +1,12 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { isLoopbackHost } from '../kernel/loopback.ts';
 
-/** Whether a page of `origin` may call us; `host` is the request's Host header. */
+/** Says whether a page of `origin` may call the API; `host` is the Host header of its request. */
 export type OriginCheck = (origin: string | undefined, host: string | undefined) => boolean;
 
 /**
- * Pages of PUBLIC_URL and RETURN_ORIGINS may call us, and in local mode any loopback one. Where PUBLIC_URL is not
- * given, the page must come from the host that it calls. Callers that send no Origin are not browsers, and may.
+ * Pages of PUBLIC_URL and RETURN_ORIGINS may call the API, and in local mode every page of this machine. Where PUBLIC_URL
+ * is not given, a page must come from the host that it calls. A caller without an Origin is not a browser, and may call.
  */
 export function createOriginCheck(config: Pick<Config, 'mode' | 'publicUrl' | 'returnOrigins'>): OriginCheck {
   const { mode, publicUrl } = config;
@@ -13,11 +14,12 @@ export function createOriginCheck(config: Pick<Config, 'mode' | 'publicUrl' | 'r
   if (publicUrl !== null) allowed.add(publicUrl.origin);
   return (origin, host) => {
     if (origin === undefined || allowed.has(origin)) return true;
-    if (mode === 'local') return isLoopback(origin);
+    if (mode === 'local') return isLoopbackOrigin(origin);
     return publicUrl === null && host !== undefined && (origin === `https://${host}` || origin === `http://${host}`);
   };
 }
 
-function isLoopback(origin: string): boolean {
-  return /^https?:\/\/(localhost|[\w-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/.test(origin);
+function isLoopbackOrigin(origin: string): boolean {
+  const [, host] = /^https?:\/\/(.+)$/.exec(origin) ?? [];
+  return host !== undefined && isLoopbackHost(host);
 }

@@ -1,6 +1,6 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { RateLimits } from '../config.ts';
+import type { RateLimits } from '../config/limits.ts';
 import { Refusal } from '../kernel/refusal.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { ApiKeyPrincipal } from '../billing-entities/principal.ts';
-import type { Rights, Watch } from '../graphql/rights.ts';
+import type { Rights, Watch } from '../graphql/request/rights.ts';
 import type { Scheduler } from '../live/scheduler.ts';
 import type { Log } from '../kernel/log.ts';
 import { closeCodes, type SocketSession } from './socket-session.ts';

@@ -6,12 +6,13 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Config } from '../config.ts';
-import type { OnWatch } from '../graphql/context.ts';
+import type { Config } from '../config/config.ts';
+import type { OnWatch } from '../graphql/request/context.ts';
 import { Operations } from '../graphql/execution/operations.ts';
-import type { Rights } from '../graphql/rights.ts';
+import type { Rights } from '../graphql/request/rights.ts';
 import { type Scheduler, systemScheduler } from '../live/scheduler.ts';
 import type { Log } from '../kernel/log.ts';
+import { MendableError } from '../kernel/mendable-error.ts';
 import { answerError, httpError } from './answers.ts';
 import type { Authenticator } from './authentication.ts';
 import { Connections } from './connections.ts';
@@ -59,7 +60,7 @@ export interface HttpServer {
 }
 
 /** Something else listens on the port. The message is one line for the user. */
-export class PortTakenError extends Error {
+export class PortTakenError extends MendableError {
   override readonly name = 'PortTakenError';
 
   constructor(host: string, port: number) {

@@ -2,10 +2,10 @@ import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from
 import { makeServer } from 'graphql-ws';
 import type { Context, Server, ServerOptions, SubscribePayload } from 'graphql-ws';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { Limits } from '../config.ts';
+import type { Limits } from '../config/limits.ts';
 import { commandsOf } from '../graphql/execution/commands-of.ts';
-import type { OnWatch } from '../graphql/context.ts';
-import { refusalError, thrownError } from '../graphql/errors.ts';
+import type { OnWatch } from '../graphql/request/context.ts';
+import { refusalError, thrownError } from '../graphql/execution/errors.ts';
 import type { Operation, Operations } from '../graphql/execution/operations.ts';
 import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';

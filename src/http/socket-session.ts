@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Limits } from '../config.ts';
+import type { Limits } from '../config/limits.ts';
 import type { Scheduler } from '../live/scheduler.ts';
 import { Allowance } from './allowance.ts';
 import { FrameWriter } from './frame-writer.ts';

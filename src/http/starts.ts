@@ -1,5 +1,5 @@
 import type { Operation } from '../graphql/execution/operations.ts';
-import type { Watch } from '../graphql/rights.ts';
+import type { Watch } from '../graphql/request/rights.ts';
 
 /**
  * One start of an operation on a socket. The client's id names it until either side says that it is complete; from then

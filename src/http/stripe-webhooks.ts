@@ -1,7 +1,7 @@
 /** Where Stripe delivers: raw bytes, checked, put down and acknowledged. What they mean is found out by jobs. */
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { refusalError } from '../graphql/errors.ts';
+import { refusalError } from '../graphql/execution/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import type { StripeEvent } from '../stripe/webhooks/events.ts';

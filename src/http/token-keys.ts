@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { createRemoteJWKSet, type CryptoKey, type FlattenedJWSInput, type JWSHeaderParameters, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyOptions } from 'jose';
 import type { Clock } from '../kernel/clock.ts';
-import type { AuthConfig } from '../config.ts';
+import type { AuthConfig } from '../config/config.ts';
 import type { Log } from '../kernel/log.ts';
 
 /** Verifies one token; rejects with jose's errors. */

@@ -1,8 +1,9 @@
 import { isIPv4 } from 'node:net';
 
 /**
- * Whether a Host header, or the host of an address, names this machine and nothing else: `localhost`, names below it,
- * 127.0.0.0/8 and `[::1]`, with any port. Nobody's name server can make another name of one of them.
+ * Says whether a host, with or without a port, names this machine and nothing else: `localhost`, names below it,
+ * 127.0.0.0/8 and `[::1]`. No name server can lead such a name elsewhere. The Host header, origins and the addresses that
+ * payers return to are all recognised here.
  */
 export function isLoopbackHost(host: string): boolean {
   const [, name = ''] = /^(\[[\da-f:]+\]|[^:]+)(?::\d{1,5})?$/i.exec(host) ?? [];

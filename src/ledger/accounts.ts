@@ -3,9 +3,10 @@ import type { Database } from '../db/database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Account, accountTime, balanceOf } from './rules/account.ts';
 import type { Balance } from './rules/balance.ts';
-import type { ChargedUse, UsageContext } from './rules/commands.ts';
+import type { ChargedUse, UsageContext } from './rules/usage-context.ts';
 import { applyScheduled } from './rules/scheduled-events.ts';
 import type { Ledger } from './ledger.ts';
+import { unlessRejected } from './outcome.ts';
 import { newId } from './store/new-id.ts';
 import { MOST_DUE_RESERVATIONS } from './store/lock-and-load.ts';
 import { loadUsageContexts } from './store/usage-context.ts';
@@ -113,14 +114,8 @@ export class Accounts {
 
   /** Applies what is due and commits it. */
   async advance(billingEntityId: string): Promise<Balance> {
-    const outcome = await this.#ledger.submit({
-      kind: 'advance',
-      billingEntityId,
-      actor: 'system',
-      idempotency: null,
-    });
-    if (outcome.kind !== 'committed') throw new Error(`advancing ${billingEntityId} was ${outcome.kind}`);
-    return outcome.balance;
+    const advance = { kind: 'advance', billingEntityId, actor: 'system', idempotency: null } as const;
+    return unlessRejected(await this.#ledger.submit(advance)).balance;
   }
 }
 

@@ -1,39 +1,29 @@
-import type { Effects } from './rules/effects.ts';
 import type { PoolClient } from 'pg';
 import type { Outcome, Replayed, ReplayedElsewhere } from './outcome.ts';
 import { type Account, accountTime, balanceOf } from './rules/account.ts';
-import { type Answering, answering, type EarlierEffect } from './rules/answered-again.ts';
+import { type Answering, earlierAnswer, type EarlierEffects, keyTaken } from './rules/answered-again.ts';
 import type { Balance } from './rules/balance.ts';
-import {
-  accountsOfKey,
-  type Command,
-  noAccount,
-  type RefundEvidence,
-  rejected,
-  type LedgerView,
-  touchedBy,
-} from './rules/commands.ts';
-import { decide } from './rules/decide.ts';
+import { type Command, touchedBy } from './rules/commands.ts';
+import { decide, noAccount } from './rules/decide.ts';
+import type { Effects } from './rules/effects.ts';
 import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from './rules/entries.ts';
 import type { Grant } from './rules/grants.ts';
+import type { LedgerView, RefundEvidence } from './rules/ledger-view.ts';
 import type { Reservation } from './rules/reservations.ts';
-import { contradicts } from './rules/reservation.ts';
 import { rollUp } from './rules/rollup.ts';
 import { applyScheduled } from './rules/scheduled-events.ts';
 import { type CounterChange, tally } from './rules/spend-limits.ts';
 import { appendAndCommit } from './store/append-and-commit.ts';
 import { type AuditRow, auditedOf } from './store/audit-rows.ts';
-import { type EarlierEffects, nameOf } from './store/earlier-effects.ts';
 import type { Loaded } from './store/lock-and-load.ts';
 import { newId } from './store/new-id.ts';
 import type { UsageContexts } from './store/usage-context.ts';
 
-/** Accounts under their locks, while the commands of one transaction are decided on them in order. */
+/** One transaction: accounts under their locks, on which commands are decided in order, in memory. */
 export class Batch {
   readonly #stored: ReadonlyMap<string, Account>;
   readonly #accounts: Map<string, Account>;
-  readonly #earlierEffects: Map<string, EarlierEffect>;
-  readonly #sees: EarlierEffects['sees'];
+  readonly #earlierEffects: EarlierEffects;
   readonly #refundEvidence: Map<string, RefundEvidence>;
   readonly #wallClock: Date;
   readonly #view: LedgerView;
@@ -49,7 +39,7 @@ export class Batch {
   readonly #reports: MeterReport[] = [];
 
   constructor(
-    { accounts, effects, refunds, passages, usageContext }: Loaded,
+    { accounts, earlierEffects, refunds, passages, usageContext }: Loaded,
     withDueReservations: readonly Account[],
     wallClock: Date,
   ) {
@@ -58,12 +48,12 @@ export class Batch {
       ...accounts,
       ...withDueReservations.map((account) => [account.billingEntityId, account] as const),
     ]);
-    this.#earlierEffects = new Map(effects.effects.map((each) => [nameOf(each.billingEntityId, each.key), each]));
-    this.#sees = effects.sees;
+    this.#earlierEffects = earlierEffects;
     this.#refundEvidence = new Map(refunds.map((each) => [recordName(each.record.billingEntityId, each.record), each]));
     this.#wallClock = wallClock;
     this.#usageContext = usageContext;
     this.#view = {
+      wallClock,
       account: (id) => this.#accounts.get(id),
       refundEvidence: (id, record) => this.#refundEvidence.get(recordName(id, record)),
       recipients: (id, rootGrantId) => [
@@ -77,11 +67,12 @@ export class Batch {
     };
   }
 
+  /** Accounts that are locked. */
   get size(): number {
     return this.#accounts.size;
   }
 
-  /** Applies what is due on every account; whether that was all of it. */
+  /** Applies scheduled events to every account, as every transaction does first. false: more have come than are loaded. */
   applyScheduled(): boolean {
     let isAllDone = true;
     for (const [id, account] of this.#accounts) {
@@ -94,25 +85,24 @@ export class Batch {
     return isAllDone;
   }
 
+  /** Decides a command on the accounts as the commands before it left them, and keeps its effects for the commit. */
   apply(command: Command): Outcome {
     const account = this.#accounts.get(command.billingEntityId);
     if (account === undefined) return noAccount(command);
 
-    // The key is asked for before anything else: whatever has changed since, a retry gets the first answer (rule 20).
-    const before = this.#answering(command);
-    if (before !== null) {
-      return this.#isSame(command, before.effect, account) ? this.#again(command, before) : KEY_REUSED;
-    }
+    const earlier = earlierAnswer(command, account, this.#earlierEffects);
+    if (earlier !== null) return 'effect' in earlier ? this.#again(command, earlier) : earlier;
 
-    const decision = decide(command, this.#view, this.#wallClock);
+    const decision = decide(command, this.#view);
     if (decision.kind === 'rejected' || decision.kind === 'wrongPayer') return decision;
     if (decision.kind === 'refused') return { ...decision, balance: this.#balances(command).balance };
-    // Passed over was what is not theirs to hear of; but an account has a key once, whoever used it.
-    if (this.#effectIn(command.billingEntityId, command) !== undefined) return KEY_REUSED;
+    const taken = keyTaken(command, this.#earlierEffects);
+    if (taken !== null) return taken;
     if (command.audited) this.#audited.push(...auditedOf(command, decision, this.#accounts));
     for (const changed of decision.accounts) this.#accounts.set(changed.billingEntityId, changed);
     this.#keep(decision);
-    this.#rememberKey(command, decision);
+    const balances = this.#balances(command);
+    this.#earlierEffects.add(command, decision, balances.balance);
     const { entries, records, grants, reservations, reports } = decision;
     const { subscription } = this.#accounts.get(command.billingEntityId) ?? account;
     return {
@@ -123,10 +113,12 @@ export class Batch {
       reservations,
       reports,
       subscription,
-      ...this.#balances(command),
+      balance: balances.balance,
+      otherBalances: balances.otherBalances,
     };
   }
 
+  /** Writes the effects of all commands and commits. Where nothing changed, the locks are let go of and nothing is written. */
   async commit(client: PoolClient): Promise<void> {
     const changed = this.#changed();
     const grants = [...this.#grants.values()];
@@ -155,7 +147,7 @@ export class Batch {
     });
   }
 
-  /** Balances of accounts that changed for readers, as they are now. */
+  /** The new balances of accounts that readers see change. */
   changedBalances(): Balance[] {
     return this.#changed()
       .filter((account) => this.#stored.get(account.billingEntityId)?.version !== account.version)
@@ -166,7 +158,7 @@ export class Batch {
     return [...this.#accounts.values()].filter((account) => this.#stored.get(account.billingEntityId) !== account);
   }
 
-  /** Where this transaction itself has transferred credits of a root to. */
+  /** Accounts to which this transaction itself has transferred credits of a root. */
   #passedOn(billingEntityId: string, rootGrantId: string): string[] {
     return this.#entries.flatMap(({ kind, grantId, counterpartyId, ...entry }) => {
       const isFromHere = kind === 'TRANSFER_OUT' && entry.billingEntityId === billingEntityId;
@@ -200,22 +192,6 @@ export class Batch {
     return { balance: balance as Balance, otherBalances };
   }
 
-  #answering(command: Command): Answering | null {
-    const effects = accountsOfKey(command).flatMap((id) => this.#effectIn(id, command) ?? []);
-    if (effects.length === 0) return null;
-    const { actor, sender } = command;
-    return answering(effects, {
-      actor,
-      entityId: sender?.entityId ?? null,
-      sees: (id) => this.#sees(sender, id),
-      hearsOnlyOwn: command.kind === 'transfer' && command.refusal != null,
-    });
-  }
-
-  #effectIn(billingEntityId: string, { idempotency }: Command): EarlierEffect | undefined {
-    return idempotency === null ? undefined : this.#earlierEffects.get(nameOf(billingEntityId, idempotency.key));
-  }
-
   #again(command: Command, { effect, seen }: Answering): Replayed | ReplayedElsewhere {
     const { billingEntityId, sequence } = effect;
     const balanceThen = seen ? null : effect.balance;
@@ -226,31 +202,7 @@ export class Batch {
     const { balance, otherBalances } = this.#balances(command);
     return { kind: 'replayed', sequence, seen, balance: balanceThen ?? balance, otherBalances };
   }
-
-  /** A settlement's user and feature are the reservation's, so its fingerprint has none; what names another is not the same. */
-  #isSame(command: Command, before: EarlierEffect, account: Account): boolean {
-    if (!before.fingerprint.equals(command.idempotency?.fingerprint as Buffer)) return false;
-    const reservation = command.kind === 'settle' ? account.reservations.get(command.reservationId) : undefined;
-    return reservation === undefined || command.kind !== 'settle' || !contradicts(reservation, command);
-  }
-
-  #rememberKey(command: Command, effects: Effects): void {
-    const { billingEntityId, idempotency, actor } = command;
-    const [first] = effects.entries;
-    if (idempotency === null || first === undefined) return;
-    const [usedBy = null] = [...effects.records, ...effects.reservations];
-    this.#earlierEffects.set(nameOf(billingEntityId, idempotency.key), {
-      billingEntityId,
-      ...idempotency,
-      sequence: first.sequence,
-      actor,
-      userId: usedBy?.userId ?? null,
-      balance: this.#balances(command).balance,
-    });
-  }
 }
-
-const KEY_REUSED = rejected('IDEMPOTENCY_KEY_REUSED', 'this idempotency key was used with other input');
 
 function recordName(billingEntityId: string, { sequence, line }: RecordKey): string {
   return `${billingEntityId} ${sequence} ${line}`;

@@ -1,19 +1,19 @@
 /**
- * The one write door. Every change of credits passes here: commands are folded into batches, and each batch is one
- * transaction that locks the accounts, loads what deciding needs, lets the pure core decide in order, appends and commits.
+ * The one write door. Every change of credits passes here. Commands are folded into batches, and each batch is one
+ * transaction: it locks the accounts, loads what deciding needs, decides the commands in order, appends and commits.
  */
 import type { Pool, PoolClient } from 'pg';
 import { isTransient } from '../db/errors.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Batch } from './batch.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
-import type { Outcome } from './outcome.ts';
+import type { Outcome, OutcomeOf } from './outcome.ts';
 import type { Balance } from './rules/balance.ts';
-import { type Command } from './rules/commands.ts';
+import type { Command, CommandOf } from './rules/commands.ts';
 import { loadDueReservations, loadGivenBases, lockAndLoad } from './store/lock-and-load.ts';
 
 export interface LedgerOptions extends BatcherOptions {
-  /** Of pipelining connections with time-outs: a lane uses one at a time. */
+  /** Connections that pipeline and have time-outs. A lane uses one at a time. */
   readonly pool: Pool;
   readonly clock: Clock;
   /** Called after each commit with the newest balance of every account that changed. Must not throw. */
@@ -36,11 +36,12 @@ export class Ledger {
   }
 
   /**
-   * Executes one command; the answer comes after its commit.
-   * @throws Refusal UNAVAILABLE (retryable) when the database stays away or too much is waiting.
+   * Executes one command. The answer comes after its commit, and its type says what a command of this kind can come to:
+   * `DECIDERS` in `rules/decide.ts` holds each kind to that.
+   * @throws Refusal UNAVAILABLE (retryable) when the database stays away or too much is waiting
    */
-  submit(command: Command): Promise<Outcome> {
-    return this.#batcher.enqueue(command);
+  submit<C extends Command>(command: C & NothingElse<C>): Promise<OutcomeOf<C>> {
+    return this.#batcher.enqueue(command) as Promise<OutcomeOf<C>>;
   }
 
   /** Commands that wait for a transaction. */
@@ -52,7 +53,7 @@ export class Ledger {
     const startedAt = performance.now();
     const client = await this.#options.pool.connect();
     try {
-      const batch = await this.#beginWithDueDone(client, commands);
+      const batch = await this.#beginUpToDate(client, commands);
       const outcomes = commands.map((command) => batch.apply(command));
       await batch.commit(client);
       this.#options.onCommitted(batch.changedBalances());
@@ -67,8 +68,8 @@ export class Ledger {
     }
   }
 
-  /** Everything due comes before any command (rule 11). Where more has fallen due than one transaction takes, it takes several. */
-  async #beginWithDueDone(client: PoolClient, commands: readonly Command[]): Promise<Batch> {
+  /** Begins a transaction with all scheduled events applied (rule 11). More of them than one transaction takes are committed first, in several. */
+  async #beginUpToDate(client: PoolClient, commands: readonly Command[]): Promise<Batch> {
     for (;;) {
       const batch = await this.#begin(client, commands);
       if (batch.applyScheduled()) return batch;
@@ -79,17 +80,22 @@ export class Ledger {
 
   async #begin(client: PoolClient, commands: readonly Command[]): Promise<Batch> {
     const loaded = await lockAndLoad(client, commands);
-    // The clock is read under the lock: what is decided later is also later in time.
-    const clock = this.#options.clock.now();
-    await loadGivenBases(client, loaded.accounts, commands, clock);
-    const withDueReservations = await loadDueReservations(client, [...loaded.accounts.values()], clock);
-    return new Batch(loaded, withDueReservations, clock);
+    // The clock is read under the lock, so that a later decision also has a later time.
+    const wallClock = this.#options.clock.now();
+    await loadGivenBases(client, loaded.accounts, commands, wallClock);
+    const withDueReservations = await loadDueReservations(client, [...loaded.accounts.values()], wallClock);
+    return new Batch(loaded, withDueReservations, wallClock);
   }
 }
 
+/** A command has the members of its kind: a misspelt optional one is a type error, as it is in a literal. */
+type NothingElse<C extends Command> = {
+  readonly [Extra in Exclude<keyof C, keyof CommandOf<C['kind']>>]: never;
+};
+
 /**
- * Ends a transaction that failed, so that nobody finds the connection in it. The connection pipelines: the rollback is
- * answered after everything that was sent before. What does not answer, or not by being idle, is to be closed.
+ * Ends a transaction that failed, so that the next user of the connection is not inside it. The connection pipelines, so
+ * the rollback is answered after everything that was sent before it. false: the connection has to be closed.
  */
 async function isSoundAgain(client: PoolClient): Promise<boolean> {
   try {

@@ -1,21 +1,39 @@
-/** Outcomes: what submitting a command can come to. */
+/** Outcomes: what submitting a command can come to, for each kind of command. */
+import { Refusal } from '../kernel/refusal.ts';
 import type { Balance } from './rules/balance.ts';
-import type { WrongPayer, Refused, Rejected } from './rules/commands.ts';
+import type { Command, DecisionOf } from './rules/commands.ts';
+import type { Effects } from './rules/effects.ts';
 import type { Entry, MeterReport, UsageRecord } from './rules/entries.ts';
 import type { Grant } from './rules/grants.ts';
+import type { Refused, Rejected } from './rules/refusals.ts';
 import type { Reservation } from './rules/reservations.ts';
 import type { SubscriptionState } from './rules/subscription.ts';
 
-/** What a command came to. Refusals are values: they never disturb the batch. */
-export type Outcome =
-  | Committed
-  | Replayed
-  | ReplayedElsewhere
-  | (Refused & { readonly balance: Balance })
-  | Rejected
-  | WrongPayer;
+/**
+ * The outcomes of one kind of command. Refusals are values: they never disturb the batch. A command that is known to have
+ * no key is never answered again.
+ */
+export type OutcomeOf<C extends Command> = C extends Command
+  ? OutcomeOfDecision<DecisionOf<C>> | ([C['idempotency']] extends [null] ? never : ReplayOf<C>)
+  : never;
 
-/** Committed now. */
+/** Any outcome of any command. */
+export type Outcome = OutcomeOf<Command>;
+
+/** A decision as its sender hears of it: committed, or refused with the balance that refused it. */
+type OutcomeOfDecision<D> = D extends Effects ? Committed : D extends Refused ? RefusedWithBalance : D;
+
+/** Only new use may have been charged to another account when its key was first sent. */
+type ReplayOf<C extends Command> = C extends { readonly kind: 'consume' | 'reserve' }
+  ? Replayed | ReplayedElsewhere
+  : Replayed;
+
+export interface RefusedWithBalance extends Refused {
+  /** The balance of the command's own account. */
+  readonly balance: Balance;
+}
+
+/** The command took effect now, and is committed. */
 export interface Committed {
   readonly kind: 'committed';
   readonly entries: readonly Entry[];
@@ -23,30 +41,45 @@ export interface Committed {
   readonly grants: readonly Grant[];
   readonly reservations: readonly Reservation[];
   readonly reports: readonly MeterReport[];
-  /** Of the command's own account. */
+  /** The balance of the command's own account. */
   readonly balance: Balance;
-  /** Of the command's own account: with the grant of the period's base credits. */
+  /** The subscription of the command's own account, with the grant of the period's base credits. */
   readonly subscription: SubscriptionState | null;
-  /** Of every other account that it touches. */
+  /** The balances of the other accounts that the command touches. */
   readonly otherBalances: readonly Balance[];
 }
 
-/** The same key took effect before: where its first entry stands, and the balance. */
+/** The key took effect before, in the same account. */
 export interface Replayed {
   readonly kind: 'replayed';
+  /** Sequence of the first entry of that effect. */
   readonly sequence: bigint;
-  /** Whether the caller sees the account: else they are told what was so then, and nothing newer (rule 20). */
+  /** true: the caller sees the account. Others are told the state of then, and nothing newer (rule 20). */
   readonly seen: boolean;
-  /** Now; to whoever does not see the account: right after that command. */
+  /** The balance now or, for a caller who does not see the account, right after that effect. */
   readonly balance: Balance;
   readonly otherBalances: readonly Balance[];
 }
 
-/** The same key took effect before in another account that it could have been charged to. Only use can come to this. */
+/** The key took effect before, in another account that the use could have been charged to. */
 export interface ReplayedElsewhere {
   readonly kind: 'replayedElsewhere';
   readonly billingEntityId: string;
+  /** Sequence of the first entry of that effect. */
   readonly sequence: bigint;
-  /** To whoever does not see that account: its balance right after that command. null: they see it as it is now. */
+  /** The balance right after that effect, for a caller who does not see the account. null: they see it as it is now. */
   readonly balanceThen: Balance | null;
+}
+
+/**
+ * The outcome of a command, for callers to whom a rejection is an error.
+ * @throws Refusal with the rejection's code and message
+ */
+export function unlessRejected<O extends { readonly kind: string }>(outcome: O | Rejected): Exclude<O, Rejected> {
+  if (isRejected(outcome)) throw new Refusal(outcome.code, outcome.message);
+  return outcome as Exclude<O, Rejected>;
+}
+
+function isRejected(outcome: { readonly kind: string }): outcome is Rejected {
+  return outcome.kind === 'rejected';
 }

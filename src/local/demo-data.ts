@@ -1,15 +1,15 @@
-/** Local mode's people, and a few days of their use, so that there is something to look at. */
+/** The people of local mode, and a few days of their use, so that there is something to look at. */
 import { SignJWT } from 'jose';
 import type { ServicePrincipal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { AuthConfig } from '../config.ts';
+import type { AuthConfig } from '../config/config.ts';
 import type { ConsumeInput } from '../metering/consumption.ts';
 import type { DomainServices } from '../services.ts';
 
-interface DemoPerson {
-  /** As `/sign-in?as=…` names them. */
+export interface DemoPerson {
+  /** The name that `/sign-in?as=` knows. */
   readonly as: string;
-  /** A new token, good for thirty days. */
+  /** Makes a token that is good for thirty days. */
   readonly token: () => Promise<string>;
 }
 
@@ -21,7 +21,7 @@ const PEOPLE = [
 ] as const;
 const TOKEN_SECONDS = 30 * 86_400;
 
-/** The four people of the demo; none when tokens are verified by keys that only an identity provider has. */
+/** The four people of the demo. There are none where only an identity provider can sign tokens. */
 export function demoPeople({ jwtSecret, issuer, audience }: AuthConfig, clock: Clock): DemoPerson[] {
   if (jwtSecret === null) return [];
   const key = new TextEncoder().encode(jwtSecret);
@@ -44,7 +44,7 @@ export function demoPeople({ jwtSecret, issuer, audience }: AuthConfig, clock: C
 const DAY_MS = 86_400_000;
 const DAYS = 12;
 
-/** Makes the demo's people and their use, in a database where nobody is yet. */
+/** Makes three of the people and their use. A database that knows anybody already is left alone. */
 export async function seedDemo({ entities, consumption }: DomainServices, clock: Clock): Promise<void> {
   const anybody = await entities.list({ first: 1, after: null }, { search: null, type: null });
   if (anybody.edges.length > 0) return;

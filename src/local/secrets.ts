@@ -1,18 +1,19 @@
-/** Secrets that local mode makes for itself where none are given, and keeps in its directory, for nobody else to read. */
+/** Secrets that local mode makes where none are given. It keeps them in its directory, readable by their owner alone. */
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Config, EncryptionKey } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import type { EncryptionKey } from '../config/values.ts';
 
 const ENCRYPTION_KEY_FILE = 'encryption-key';
 
-/** A secret that is long enough to sign tokens with. Where it cannot be kept it lives as long as the process, as its tokens do. */
+/** A secret that signs tokens. Where it cannot be kept, it lives as long as the process, and so do the tokens. */
 export function localJwtSecret({ dataDir }: Pick<Config, 'dataDir'>): Promise<string> {
   const made = randomBytes(32).toString('base64url');
   return keptOr(join(resolve(dataDir), 'jwt-secret'), made).catch(() => made);
 }
 
-/** The keys that are given; in local mode, without any, one that is made now and kept. What it encrypts must outlive the process. */
+/** The keys that are given, or one that is made and kept, since what it encrypts outlives the process. */
 export async function encryptionKeysOf({
   encryptionKeys,
   dataDir,
@@ -23,14 +24,14 @@ export async function encryptionKeysOf({
   return [{ id: 'local', key: Buffer.from(text, 'base64') }];
 }
 
-/** What the file holds; `made`, written there now, when there was none. Of processes that start together one writes, and all read that. */
+/** Reads the file, and writes `made` into it where there is none. Of processes that start together one writes, and all read its text. */
 async function keptOr(file: string, made: string): Promise<string> {
   const kept = await readFile(file, 'utf8').catch(() => null);
   if (kept !== null && kept.length >= 32) return kept;
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   await writeFile(draft, made, { mode: 0o600, flag: 'wx' });
   try {
-    // Unlike a write, it is there whole or not at all, and it never replaces what another process wrote.
+    // A link, unlike a write, makes a whole file or none, and never replaces what another process wrote.
     await link(draft, file);
     return made;
   } catch (error) {

@@ -1,34 +1,33 @@
-/** Local mode's Stripe: the emulator, in a process of its own that ends with this one. */
+/** Local mode's Stripe: the emulator, in a process of its own. It ends when this process ends, however that happens. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { MendableError } from '../kernel/mendable-error.ts';
 
 export interface EmulatorProcess {
   readonly url: URL;
   stop(): Promise<void>;
 }
 
-/** It could not be started; the message is for the user. */
-export class EmulatorStartError extends Error {
-  override readonly name = 'EmulatorStartError';
-}
-
 interface Options {
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
-  /** Keeps the account over restarts. */
+  /** Keeps the account from one start to the next. */
   readonly stateFile: string;
-  /** Where it delivers events; thin ones to `/thin` below. */
+  /** Address that events are delivered to; thin events go to `/thin` below it. */
   readonly webhooks: string;
-  /** What it signs them with. */
+  /** Signs the deliveries. */
   readonly webhookSecret: string;
 }
 
 const READY = z.object({ ready: z.literal(true), url: z.string() });
 
-/** Starts it and waits until it listens. @throws EmulatorStartError */
+/**
+ * Starts the emulator and waits until it listens.
+ * @throws {MendableError} when it does not start: its port may be taken
+ */
 export async function startEmulatorProcess({
   port,
   stateFile,
@@ -36,7 +35,7 @@ export async function startEmulatorProcess({
   webhookSecret,
 }: Options): Promise<EmulatorProcess> {
   const child = fork(programOf(), [], {
-    // Nothing of ours but what it needs: no keys, no database.
+    // The emulator gets what it needs, and neither keys nor the database's address.
     env: {
       TOLLGATE_MODE: 'local',
       STRIPE_EMULATOR_PORT: String(port),
@@ -45,7 +44,7 @@ export async function startEmulatorProcess({
       STRIPE_WEBHOOK_SECRET: webhookSecret,
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // A terminal's ^C goes to the whole group; it stops when this process has stopped calling it.
+    // A terminal's ^C goes to the whole group. The emulator must outlive this process, which calls it while it stops.
     detached: process.platform !== 'win32',
   });
   let complaint = '';
@@ -54,7 +53,7 @@ export async function startEmulatorProcess({
   const [line] = (await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => [null])])) as [string | null];
   if (line === null) {
     const hint = complaint.includes('EADDRINUSE') ? ': STRIPE_EMULATOR_PORT is taken' : '';
-    throw new EmulatorStartError(`The Stripe emulator did not start${hint}.\n${complaint.trim()}`);
+    throw new MendableError(`The Stripe emulator did not start${hint}.\n${complaint.trim()}`);
   }
   const url = new URL(READY.parse(JSON.parse(line)).url);
   const ended = once(child, 'exit');
@@ -67,13 +66,11 @@ export async function startEmulatorProcess({
   };
 }
 
-/** The program of the package, which is no part of an image. */
+/** The program of the package, which an image does not carry. */
 function programOf(): string {
   try {
     return fileURLToPath(import.meta.resolve('@tollgate/stripe-emulator/main'));
-  } catch (cause) {
-    throw new EmulatorStartError('This installation brings no Stripe emulator along: set STRIPE_SECRET_KEY.', {
-      cause,
-    });
+  } catch {
+    throw new MendableError('STRIPE_SECRET_KEY is required here: the Stripe emulator is not part of this installation');
   }
 }

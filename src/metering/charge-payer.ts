@@ -3,9 +3,10 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Route, Routing } from './payer-routing.ts';
 import { unavailable } from '../db/errors.ts';
 import type { Refusal } from '../kernel/refusal.ts';
-import { type ConsumeCommand, type WrongPayer, type ReserveCommand, toRejected } from '../ledger/rules/commands.ts';
+import type { ConsumeCommand, ReserveCommand } from '../ledger/rules/commands.ts';
+import { type WrongPayer, toRejected } from '../ledger/rules/refusals.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Outcome } from '../ledger/outcome.ts';
+import type { OutcomeOf } from '../ledger/outcome.ts';
 
 type UseCommand = ConsumeCommand | ReserveCommand;
 
@@ -22,8 +23,9 @@ export type Routed = Pick<
   | 'refusal'
 >;
 
+/** The outcome of use, and the account that it was brought to. */
 export interface Charged {
-  readonly outcome: Exclude<Outcome, WrongPayer>;
+  readonly outcome: Exclude<OutcomeOf<UseCommand>, WrongPayer>;
   readonly payerId: string;
 }
 

@@ -10,7 +10,7 @@ import { balanceOf } from '../ledger/rules/account.ts';
 import type { Accounts } from '../ledger/accounts.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
 import { ATTEMPTS, type Charged, chargeWhoPays, keepsChanging, placeOf, toRouted } from './charge-payer.ts';
-import type { ConsumeCommand } from '../ledger/rules/commands.ts';
+import type { ConsumeCommand, SettleCommand } from '../ledger/rules/commands.ts';
 import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { handlesAnyHold } from './reservations.ts';
@@ -25,7 +25,7 @@ import {
 } from './usage-input.ts';
 import type { ApiKeyRef, BillingMode } from '../ledger/rules/attribution.ts';
 import type { UsageRecord } from '../ledger/rules/entries.ts';
-import type { Outcome } from '../ledger/outcome.ts';
+import type { OutcomeOf } from '../ledger/outcome.ts';
 
 export interface ConsumeInput extends Attribution {
   readonly idempotencyKey: string;
@@ -124,8 +124,6 @@ export class Consumption {
         return toUsageRefused(outcome, outcome.balance);
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
-      case 'wrongPayer':
-        throw new Error('a settlement stays with the account of its reservation');
     }
   }
 
@@ -245,7 +243,7 @@ export class Consumption {
 }
 
 interface Settled {
-  readonly outcome: Outcome;
+  readonly outcome: OutcomeOf<SettleCommand>;
   readonly payerId: string;
 }
 

@@ -18,6 +18,7 @@ import type { Statements } from '../ledger/statements.ts';
 import { type Reservation, type ReservationStatus, isExpired } from '../ledger/rules/reservations.ts';
 import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { unlessRejected } from '../ledger/outcome.ts';
 import { RESERVATION_COLUMNS, type ReservationRow, toReservation } from '../ledger/store/rows.ts';
 import { checkFeature, type LineInput, toLines, toUsageRefused, type UsageRefused } from './usage-input.ts';
 
@@ -198,10 +199,7 @@ export class Reservations {
   }
 
   async #change(command: ExtendCommand | ReleaseCommand): Promise<Reservation> {
-    const outcome = await this.#options.ledger.submit(command);
-    if (outcome.kind === 'rejected') throw new Refusal(outcome.code, outcome.message);
-    if (outcome.kind !== 'committed') throw new Error(`${command.kind} was ${outcome.kind}`);
-    const [changed] = outcome.reservations;
+    const [changed] = unlessRejected(await this.#options.ledger.submit(command)).reservations;
     return changed ?? this.#read({ billingEntityId: command.billingEntityId, id: command.reservationId });
   }
 

@@ -3,7 +3,8 @@ import { RATES, type Resource } from '../plans/rates.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
-import type { LimitScope, RefusalReason, Refused, UsageLine } from '../ledger/rules/commands.ts';
+import type { LimitScope, RefusalReason, Refused } from '../ledger/rules/refusals.ts';
+import type { UsageLine } from '../ledger/rules/usage-context.ts';
 
 export interface LineInput {
   readonly resource: Resource;

@@ -1,12 +1,13 @@
 /** Whether a database is one that this release knows. A newer release's is not to be written by an older one. */
 import pg from 'pg';
 import { migrations } from '../../migrations/list.ts';
+import { MendableError } from '../kernel/mendable-error.ts';
 
 /** Migrations know their names once there is one. */
 const KNOWN = new Set(migrations.map((Each) => new Each(null as never, null as never).name));
 
 /** A newer release has migrated the database. The message is one line for whoever starts this one. */
-export class NewerSchemaError extends Error {
+export class NewerSchemaError extends MendableError {
   override readonly name = 'NewerSchemaError';
 
   constructor(unknown: readonly string[]) {

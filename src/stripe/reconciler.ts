@@ -1,6 +1,6 @@
 /** Compares our state with Stripe's, repairs what is safe to repair, and reports what differs. */
 import type { Clock } from '../kernel/clock.ts';
-import { canonicalJson } from '../ledger/idempotency.ts';
+import { canonicalJson } from '../kernel/canonical-json.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
@@ -39,6 +39,24 @@ interface Options {
   readonly log: Log;
 }
 
+/** How far a run has come. */
+export interface ReconcileProgress {
+  /** Steps that are behind it, of `total`. */
+  readonly done: number;
+  readonly total: number;
+  /** What is looked at now, such as `customers`. */
+  readonly step: string;
+  /** Things that this step has looked at. */
+  readonly looked: number;
+}
+
+/** How a run is watched and ended. */
+export interface ReconcileWatch {
+  readonly onProgress?: (progress: ReconcileProgress) => void;
+  /** Ends the run before the next thing is looked at, with the signal's reason. What was repaired stays repaired. */
+  readonly stopping?: AbortSignal;
+}
+
 const RECONCILE = 'stripe.reconcile';
 
 /** Anything younger may still be on its way: a webhook, a report, a sum of the meter. */
@@ -72,24 +90,42 @@ export class Reconciler {
     jobs.schedule({ task: RECONCILE, cron: '37 4 * * *' });
   }
 
-  /** @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE when Stripe or the database is away: the comparison then says nothing */
-  async run(): Promise<Reconciliation> {
-    const found: Findings = { repaired: [], remaining: [] };
-    await this.#noting('events', found, () => this.#events(found));
-    await this.#noting('reports of overage', found, () => this.#reports(found));
-    await this.#noting('the meter’s sums', found, () => this.#sums(found));
-    await this.#noting('customers', found, () => this.#customers(found));
-    await this.#noting('ended subscriptions', found, () => this.#ended(found));
-    await this.#noting('refunds', found, () => this.#refunds(found));
-    return found;
+  /** @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE when Stripe or the database is away, since then nothing is known */
+  async run({ onProgress, stopping }: ReconcileWatch = {}): Promise<Reconciliation> {
+    const steps: readonly { readonly step: string; readonly look: (found: Findings) => Promise<void> }[] = [
+      { step: 'events', look: (found) => this.#events(found) },
+      { step: 'reports of overage', look: (found) => this.#reports(found) },
+      { step: 'the meter’s sums', look: (found) => this.#sums(found) },
+      { step: 'customers', look: (found) => this.#customers(found) },
+      { step: 'ended subscriptions', look: (found) => this.#ended(found) },
+      { step: 'refunds', look: (found) => this.#refunds(found) },
+    ];
+    const lines = { repaired: [], remaining: [] };
+    for (const [done, { step, look }] of steps.entries()) {
+      let looked = 0;
+      const tell = (): void => onProgress?.({ done, total: steps.length, step, looked });
+      tell();
+      const found: Findings = {
+        ...lines,
+        stopping,
+        looked() {
+          looked += 1;
+          tell();
+        },
+      };
+      await this.#noting(step, found, () => look(found));
+    }
+    return lines;
   }
 
   /** Runs one comparison. A failure becomes a line, so that the other comparisons still run. */
-  async #noting(what: string, { remaining }: Findings, work: () => Promise<void>): Promise<void> {
+  async #noting(what: string, { remaining, stopping }: Findings, work: () => Promise<void>): Promise<void> {
+    stopping?.throwIfAborted();
     try {
       await work();
     } catch (error) {
-      if (error instanceof Refusal && error.retryable) throw error;
+      const isOver = stopping?.aborted === true || (error instanceof Refusal && error.retryable);
+      if (isOver) throw error;
       remaining.push(`${what}: ${wordsOf(error)}`);
     }
   }
@@ -234,6 +270,7 @@ export class Reconciler {
     for await (const each of all) {
       try {
         await this.#noting(nameOf(each), found, () => work(each));
+        found.looked();
         inARow = 0;
       } catch (error) {
         inARow += 1;
@@ -256,4 +293,7 @@ function wordsOf(error: unknown): string {
 interface Findings {
   readonly repaired: string[];
   readonly remaining: string[];
+  readonly stopping: AbortSignal | undefined;
+  /** Told after each thing that a step has looked at. */
+  readonly looked: () => void;
 }

@@ -7,7 +7,8 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { nameOfBase } from '../ledger/rules/period-close.ts';
 import type { Statements } from '../ledger/statements.ts';
 import { newId } from '../ledger/store/new-id.ts';
-import { BY_ITSELF, submit } from './submit.ts';
+import { unlessRejected } from '../ledger/outcome.ts';
+import { BY_ITSELF } from './by-itself.ts';
 
 /** Credits that an invoice's line paid for, other than a period's base credits (rule 26). */
 export interface PaidCredits {
@@ -57,16 +58,18 @@ export class InvoiceCredits {
   async credit(paid: PaidCredits): Promise<{ grantId: string; replayed: boolean }> {
     const { billingEntityId, source, amount, invoiceId, lineId, reason } = paid;
     if (amount <= 0n) throw new Refusal('BAD_USER_INPUT', 'amount must be above 0');
-    const outcome = await submit(this.#options.ledger, {
-      kind: 'credit',
-      billingEntityId,
-      actor: BY_ITSELF.actor,
-      idempotency: systemKey('invoice', invoiceId, lineId),
-      grantId: uuidv7(),
-      source,
-      amount,
-      reason: reason === null ? null : checkReason(reason),
-    });
+    const outcome = unlessRejected(
+      await this.#options.ledger.submit({
+        kind: 'credit',
+        billingEntityId,
+        actor: BY_ITSELF.actor,
+        idempotency: systemKey('invoice', invoiceId, lineId),
+        grantId: uuidv7(),
+        source,
+        amount,
+        reason: reason === null ? null : checkReason(reason),
+      }),
+    );
     const replayed = outcome.kind === 'replayed';
     const entry = replayed
       ? (await this.#options.history.entriesBySequence([{ billingEntityId, sequence: outcome.sequence }]))[0]
@@ -112,13 +115,15 @@ export class InvoiceCredits {
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
    */
   async reinstate(billingEntityId: string, { grantId, reason }: { grantId: string; reason: string }): Promise<void> {
-    await submit(this.#options.ledger, {
-      kind: 'reinstate',
-      billingEntityId,
-      ...BY_ITSELF,
-      grantId,
-      reason: checkReason(reason),
-    });
+    unlessRejected(
+      await this.#options.ledger.submit({
+        kind: 'reinstate',
+        billingEntityId,
+        ...BY_ITSELF,
+        grantId,
+        reason: checkReason(reason),
+      }),
+    );
   }
 }
 

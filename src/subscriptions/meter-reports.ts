@@ -1,6 +1,7 @@
 /** Overage on its way to the meter: frozen by the ledger, delivered by whoever knows the provider (rule 28). */
 import { v7 as uuidv7 } from 'uuid';
 import type { Ledger } from '../ledger/ledger.ts';
+import { unlessRejected } from '../ledger/outcome.ts';
 import { type Delivery, reportChecksum } from '../ledger/store/columns.ts';
 import { REPORT_COLUMNS, type ReportRow, toReport } from '../ledger/store/rows.ts';
 import type { Database } from '../db/database.ts';
@@ -48,8 +49,7 @@ export class MeterReports {
    */
   async freeze(billingEntityId: string): Promise<MeterReport | null> {
     const command = { billingEntityId, actor: 'system', idempotency: null, reportId: uuidv7() } as const;
-    const outcome = await this.#ledger.submit({ kind: 'reportOverage', ...command });
-    if (outcome.kind !== 'committed') throw new Error(`reporting overage was ${outcome.kind}`);
+    const outcome = unlessRejected(await this.#ledger.submit({ kind: 'reportOverage', ...command }));
     return outcome.reports[0] ?? null;
   }
 

@@ -12,7 +12,8 @@ import type { SubscriptionState } from '../ledger/rules/subscription.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/rows.ts';
 import { PLAN_BY_CODE, type PlanCode } from '../plans/plans.ts';
 import { type PendingPayment, type PlanState, toPlanState } from './plan-state.ts';
-import { BY_ITSELF, submit } from './submit.ts';
+import { unlessRejected } from '../ledger/outcome.ts';
+import { BY_ITSELF } from './by-itself.ts';
 
 /** An account's subscription and period, as the ledger has them. */
 export interface Followed {
@@ -75,14 +76,16 @@ export class Subscriptions {
       throw new Refusal('BAD_USER_INPUT', 'cap must not be negative');
     }
     const overagePolicy = { enabled, cap };
-    await submit(this.#options.ledger, {
-      kind: 'policy',
-      billingEntityId,
-      actor: actorOf(principal),
-      idempotency: null,
-      audited: true,
-      overagePolicy,
-    });
+    unlessRejected(
+      await this.#options.ledger.submit({
+        kind: 'policy',
+        billingEntityId,
+        actor: actorOf(principal),
+        idempotency: null,
+        audited: true,
+        overagePolicy,
+      }),
+    );
     return overagePolicy;
   }
 
@@ -98,7 +101,7 @@ export class Subscriptions {
     { providerSubscription, paidUnits }: Pick<SubscriptionCommand, 'providerSubscription' | 'paidUnits'>,
   ): Promise<SubscriptionState | null> {
     const command = { kind: 'subscription', billingEntityId, ...BY_ITSELF, providerSubscription, paidUnits } as const;
-    const outcome = await submit(this.#options.ledger, command);
+    const outcome = unlessRejected(await this.#options.ledger.submit(command));
     return outcome.kind === 'committed' ? outcome.subscription : null;
   }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
-import type { ChargedUse, Command, Decision, UsageContext } from '../../src/ledger/rules/commands.ts';
+import type { ChargedUse, UsageContext } from '../../src/ledger/rules/usage-context.ts';
+import type { Command, Decision } from '../../src/ledger/rules/commands.ts';
 import { reservedBy } from '../../src/ledger/rules/reservations.ts';
 import { counterName, type CounterScope } from '../../src/ledger/rules/spend-limits.ts';
 import { RATES } from '../../src/plans/rates.ts';

@@ -1,15 +1,9 @@
 /** The pure core as the ledger drives it, in memory: due events, decision, and everything that was ever written. */
 import type { Effects } from '../../src/ledger/rules/effects.ts';
 import { type Account, accountTime, newAccount } from '../../src/ledger/rules/account.ts';
-import {
-  type ChargedUse,
-  type Command,
-  type Decision,
-  NO_CONTEXT,
-  type RefundEvidence,
-  type UsageContext,
-  touchedBy,
-} from '../../src/ledger/rules/commands.ts';
+import { type ChargedUse, NO_CONTEXT, type UsageContext } from '../../src/ledger/rules/usage-context.ts';
+import { type Command, type Decision, touchedBy } from '../../src/ledger/rules/commands.ts';
+import type { RefundEvidence } from '../../src/ledger/rules/ledger-view.ts';
 import { decide } from '../../src/ledger/rules/decide.ts';
 import { applyScheduled } from '../../src/ledger/rules/scheduled-events.ts';
 import type { Grant } from '../../src/ledger/rules/grants.ts';
@@ -55,22 +49,19 @@ export class PureLedger {
 
   execute(command: Command, clock: Date): Decision {
     for (const id of touchedBy(command)) if (this.#accounts.has(id)) this.advance(id, clock);
-    const decision = decide(
-      command,
-      {
-        account: (id) => this.#accounts.get(id),
-        refundEvidence: (id, key) => this.#evidence(id, key),
-        recipients: (id, rootGrantId) =>
-          this.entriesOf(id).flatMap(({ kind, grantId, counterpartyId }) =>
-            kind === 'TRANSFER_OUT' && this.grants.get(grantId ?? '')?.root.grantId === rootGrantId
-              ? (counterpartyId ?? [])
-              : [],
-          ),
-        usageContext: (use) => this.usageContext(use),
-        newId,
-      },
-      clock,
-    );
+    const decision = decide(command, {
+      wallClock: clock,
+      account: (id) => this.#accounts.get(id),
+      refundEvidence: (id, key) => this.#evidence(id, key),
+      recipients: (id, rootGrantId) =>
+        this.entriesOf(id).flatMap(({ kind, grantId, counterpartyId }) =>
+          kind === 'TRANSFER_OUT' && this.grants.get(grantId ?? '')?.root.grantId === rootGrantId
+            ? (counterpartyId ?? [])
+            : [],
+        ),
+      usageContext: (use) => this.usageContext(use),
+      newId,
+    });
     if (decision.kind === 'applied') {
       for (const account of decision.accounts) this.#accounts.set(account.billingEntityId, account);
       this.#keep(decision);

@@ -15,7 +15,7 @@ import {
   validate,
   visit,
 } from 'graphql';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { Gate, type SampleContext, sampleSchema } from '../support/sample-schema.ts';

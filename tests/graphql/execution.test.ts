@@ -1,6 +1,6 @@
 import { getIntrospectionQuery, graphql } from 'graphql';
 import type { ExecutionResult, GraphQLError } from 'graphql';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { Gate, sampleSchema } from '../support/sample-schema.ts';

@@ -1,5 +1,5 @@
 import { getIntrospectionQuery } from 'graphql';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { sampleSchema } from '../support/sample-schema.ts';

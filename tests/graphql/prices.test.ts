@@ -11,7 +11,7 @@ import {
   type OperationDefinitionNode,
   parse,
 } from 'graphql';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { costOf, planCost, priceOf } from '../../src/graphql/execution/cost.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import { aPage, itemsOfPage } from '../../src/graphql/execution/price.ts';

@@ -13,9 +13,9 @@ import {
   isObjectType,
 } from 'graphql';
 import type { Principal } from '../../src/billing-entities/principal.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { FairTurns } from '../../src/db/fair-turns.ts';
-import { contextFactory } from '../../src/graphql/context.ts';
+import { contextFactory } from '../../src/graphql/request/context.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import type { DomainServices } from '../../src/services.ts';

@@ -1,5 +1,5 @@
 import { parse, subscribe } from 'graphql';
-import { contextFactory } from '../../src/graphql/context.ts';
+import { contextFactory } from '../../src/graphql/request/context.ts';
 import { entryId, grantId, recordId } from '../../src/kernel/public-ids.ts';
 import { Refusal } from '../../src/kernel/refusal.ts';
 import { argsOf, ask, names, schema } from '../support/ask-resolvers.ts';

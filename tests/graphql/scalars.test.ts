@@ -1,6 +1,6 @@
 import { GraphQLNonNull, GraphQLObjectType, type GraphQLScalarType, GraphQLSchema, GraphQLString } from 'graphql';
 import type { ExecutionResult } from 'graphql';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import {
   CreditsScalar,
@@ -8,7 +8,7 @@ import {
   JsonObjectScalar,
   PlanCodeScalar,
   SafeIntScalar,
-} from '../../src/graphql/scalars.ts';
+} from '../../src/graphql/types/scalars.ts';
 import { createLog } from '../../src/kernel/log.ts';
 
 const SCALARS = [CreditsScalar, SafeIntScalar, PlanCodeScalar, DateTimeScalar, JsonObjectScalar] as const;

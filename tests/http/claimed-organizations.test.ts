@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { type Authenticator, createAuthenticator } from '../../src/http/authentication.ts';
 import { createLog } from '../../src/kernel/log.ts';
 

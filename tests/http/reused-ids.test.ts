@@ -1,6 +1,6 @@
 /** A client may use the id of what is complete again, at once: each start is a thing of its own. */
 import fc from 'fast-check';
-import type { Rights, Watch } from '../../src/graphql/rights.ts';
+import type { Rights, Watch } from '../../src/graphql/request/rights.ts';
 import { sampleToken, SocketClient, startEdges, until } from '../support/edges.ts';
 import type { Edges } from '../support/edges.ts';
 import { ManualScheduler } from '../live/manual-scheduler.ts';

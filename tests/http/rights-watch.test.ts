@@ -1,5 +1,5 @@
 import type { ApiKeyPrincipal, UserPrincipal } from '../../src/billing-entities/principal.ts';
-import type { Rights } from '../../src/graphql/rights.ts';
+import type { Rights } from '../../src/graphql/request/rights.ts';
 import { RightsWatch } from '../../src/http/rights-watch.ts';
 import type { SocketSession } from '../../src/http/socket-session.ts';
 import { Starts } from '../../src/http/starts.ts';

@@ -51,7 +51,7 @@ const isThere = (): Promise<boolean> =>
   );
 
 async function run(command: 'setup' | 'check'): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, ['scripts/stripe-setup.mjs', command], {
+  const child = spawn(process.execPath, ['scripts/tollgate.mjs', `stripe:${command}`], {
     env: { STRIPE_EMULATOR_PORT: String(emulatorPort) },
   });
   let output = '';
@@ -103,7 +103,7 @@ test('hears from it, and forgets neither account nor events when both are killed
 
 test('a second one on the same port says which setting is in its way', async () => {
   const port = await freePort();
-  const child = spawn(process.execPath, ['scripts/start.mjs', 'local'], {
+  const child = spawn(process.execPath, ['scripts/tollgate.mjs', 'start'], {
     env: {
       PORT: String(port),
       DATABASE_URL: database.url,

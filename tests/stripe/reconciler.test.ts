@@ -189,7 +189,7 @@ describe('customers', () => {
 
 describe('npm run stripe:reconcile', () => {
   async function reconcile(): Promise<{ code: number; output: string }> {
-    const child = spawn(process.execPath, ['scripts/stripe-reconcile.mjs'], {
+    const child = spawn(process.execPath, ['scripts/tollgate.mjs', 'stripe:reconcile'], {
       env: {
         PATH: process.env['PATH'],
         DATABASE_URL: bench.installation.database.url,

@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose';
 import { type App, startApp } from '../../src/app.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { createLog } from '../../src/kernel/log.ts';
 
 export const JWT_SECRET = 'a-secret-of-the-tests-long-enough-for-hs256';

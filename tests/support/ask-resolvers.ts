@@ -1,7 +1,7 @@
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Principal } from '../../src/billing-entities/principal.ts';
-import { loadConfig } from '../../src/config.ts';
-import { contextFactory } from '../../src/graphql/context.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { contextFactory } from '../../src/graphql/request/context.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
 import { createLog } from '../../src/kernel/log.ts';

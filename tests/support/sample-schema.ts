@@ -15,7 +15,7 @@ import {
   Kind,
 } from 'graphql';
 import type { Principal } from '../../src/billing-entities/principal.ts';
-import type { OnWatch } from '../../src/graphql/context.ts';
+import type { OnWatch } from '../../src/graphql/request/context.ts';
 import { aBatch, itemsOfPage } from '../../src/graphql/execution/price.ts';
 import { Refusal } from '../../src/kernel/refusal.ts';
 import type { RefusalCode } from '../../src/kernel/refusal.ts';

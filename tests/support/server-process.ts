@@ -20,7 +20,7 @@ export class ServerProcess {
 
   /** Starts it and waits until it is ready. */
   static async start(port: number, env: Readonly<Record<string, string>>): Promise<ServerProcess> {
-    const child = spawn(process.execPath, ['scripts/start.mjs', 'local'], {
+    const child = spawn(process.execPath, ['scripts/tollgate.mjs', 'start'], {
       env: {
         PATH: process.env['PATH'],
         PORT: String(port),

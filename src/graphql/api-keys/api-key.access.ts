@@ -1,8 +1,8 @@
 /** Which keys of use a caller may know. */
 import type { ApiKey } from '../../api-keys/api-key.ts';
-import { mayOf } from '../authorization.ts';
-import type { RequestContext } from '../context.ts';
 import type { ApiKeyRef } from '../../ledger/rules/attribution.ts';
+import { mayOf } from '../request/authorization.ts';
+import type { RequestContext } from '../request/context.ts';
 
 /**
  * The key that use ran on, as far as the caller may know it: services name keys with use, and a key knows itself; of

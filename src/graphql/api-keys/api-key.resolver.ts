@@ -6,11 +6,20 @@ import { requirePrincipal } from '../../billing-entities/access.ts';
 import type { Operation } from '../../billing-entities/authorization.ts';
 import type { BillingEntity as Row } from '../../billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../../billing-entities/principal.ts';
-import { parseApiKeyId } from '../../kernel/public-ids.ts';
 import type { Page } from '../../kernel/pagination.ts';
+import { parseApiKeyId } from '../../kernel/public-ids.ts';
+import type { ApiKeyRef } from '../../ledger/rules/attribution.ts';
+import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
+import { partyOf } from '../billing-entities/party.ts';
+import { Party } from '../billing-entities/party.type.ts';
+import { nullIfNotFound, nullUnless, requireAllowed } from '../request/authorization.ts';
+import type { RequestContext } from '../request/context.ts';
+import { pageKeyOf } from '../types/page.args.ts';
+import { CreditsScalar } from '../types/scalars.ts';
 import {
   ApiKey,
   ApiKeyConnection,
+  ApiKeysArgs,
   ApiKeySecretPayload,
   CreateApiKeyInput,
   ProviderSecret,
@@ -18,14 +27,6 @@ import {
   RotateApiKeyInput,
   UpdateApiKeyInput,
 } from './api-key.type.ts';
-import { nullIfNotFound, nullUnless, requireAllowed } from '../authorization.ts';
-import { ApiKeysArgs } from '../billing-entities/billing-entity.inputs.ts';
-import { BillingEntity, Party } from '../billing-entities/billing-entity.type.ts';
-import type { RequestContext } from '../context.ts';
-import { wanted } from '../page.args.ts';
-import { partyOf } from '../party.ts';
-import { CreditsScalar } from '../scalars.ts';
-import type { ApiKeyRef } from '../../ledger/rules/attribution.ts';
 
 @Resolver(() => ApiKey)
 export class ApiKeyResolver {
@@ -128,7 +129,7 @@ export class ApiKeysOfEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<DomainKey> | null> {
     return nullUnless(context, { entity, operation: 'apiKeys.read' }, () =>
-      context.loaders.pages.apiKeys.load(wanted(entity, args, { includeRevoked: args.includeRevoked })),
+      context.loaders.pages.apiKeys.load(pageKeyOf(entity, args, { includeRevoked: args.includeRevoked })),
     );
   }
 

@@ -1,11 +1,12 @@
-import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
-import type { ApiKey as DomainKey, ApiKeyProvider, ApiKeyStatus } from '../../api-keys/api-key.ts';
+import { ArgsType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { ApiKeyType } from '../../api-keys/api-key.entity.ts';
+import type { ApiKey as DomainKey, ApiKeyProvider, ApiKeyStatus } from '../../api-keys/api-key.ts';
 import { apiKeyId } from '../../kernel/public-ids.ts';
-import { connectionOf } from '../connection.type.ts';
-import { ApiKeyProviderEnum, ApiKeyStatusEnum, ApiKeyTypeEnum, BillingModeEnum } from '../enums.ts';
-import { CreditsScalar, DateTimeScalar } from '../scalars.ts';
 import type { BillingMode } from '../../ledger/rules/attribution.ts';
+import { connectionOf } from '../types/connection.type.ts';
+import { ApiKeyProviderEnum, ApiKeyStatusEnum, ApiKeyTypeEnum, BillingModeEnum } from '../types/enums.ts';
+import { PageArgs } from '../types/page.args.ts';
+import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
   description:
@@ -74,6 +75,12 @@ export class ApiKey {
 }
 
 export const ApiKeyConnection = connectionOf('ApiKey', () => ApiKey, 'API keys, newest first');
+
+@ArgsType()
+export class ApiKeysArgs extends PageArgs {
+  @Field(() => Boolean, { defaultValue: false, description: 'Revoked ones too.' })
+  readonly includeRevoked!: boolean;
+}
 
 @ObjectType({ simpleResolvers: true, description: 'A key, and its secret if it is shown.' })
 export class ApiKeySecretPayload {

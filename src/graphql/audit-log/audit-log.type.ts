@@ -1,9 +1,9 @@
 import { ArgsType, Field, ID, InputType, ObjectType } from 'type-graphql';
 import type { AuditLogFilter as DomainFilter } from '../../billing-entities/audit-log.ts';
 import { auditLogEntryId } from '../../kernel/public-ids.ts';
-import { connectionOf } from '../connection.type.ts';
-import { PageArgs } from '../page.args.ts';
-import { DateTimeScalar, JsonObjectScalar } from '../scalars.ts';
+import { connectionOf } from '../types/connection.type.ts';
+import { PageArgs } from '../types/page.args.ts';
+import { DateTimeScalar, JsonObjectScalar } from '../types/scalars.ts';
 
 @ObjectType({
   description:

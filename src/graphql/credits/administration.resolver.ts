@@ -1,6 +1,9 @@
 import { Arg, Ctx, ID, Mutation, Resolver } from 'type-graphql';
 import { requirePrincipal } from '../../billing-entities/access.ts';
 import type { CreditsChange } from '../../credits/manual-changes.ts';
+import { parseEntityId, parseRecordId } from '../../kernel/public-ids.ts';
+import { requireAllowed } from '../request/authorization.ts';
+import type { RequestContext } from '../request/context.ts';
 import {
   AdjustCreditsInput,
   CreditsPayload,
@@ -8,9 +11,6 @@ import {
   TransferCreditsInput,
   TransferCreditsResult,
 } from './administration.type.ts';
-import { requireAllowed } from '../authorization.ts';
-import type { RequestContext } from '../context.ts';
-import { parseEntityId, parseRecordId } from '../../kernel/public-ids.ts';
 
 @Resolver()
 export class AdministrationResolver {

@@ -1,12 +1,12 @@
 import { createUnionType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { Balance } from '../../ledger/rules/balance.ts';
+import type { Entry } from '../../ledger/rules/entries.ts';
 import { DEFAULT_PRIORITY, type Grant, type GrantSource } from '../../ledger/rules/grants.ts';
+import { CreditGrantSourceEnum } from '../types/enums.ts';
+import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 import { CreditBalance } from './balance.type.ts';
-import { CreditGrantSourceEnum } from '../enums.ts';
 import { CreditGrant } from './grant.type.ts';
 import { LedgerEntry } from './ledger-entry.type.ts';
-import { CreditsScalar, DateTimeScalar } from '../scalars.ts';
-import type { Entry } from '../../ledger/rules/entries.ts';
 
 const KEY =
   '1 to 200 characters, unique per billing entity over all commands: the command takes effect once, and a retry gets the first answer.';

@@ -1,6 +1,6 @@
 import { Arg, Extensions, ID, Resolver, Root, Subscription } from 'type-graphql';
 import type { Balance } from '../../ledger/rules/balance.ts';
-import { requireWatchable } from '../authorization.ts';
+import { requireWatchable } from '../request/authorization.ts';
 import { CreditBalance } from './balance.type.ts';
 
 @Resolver()

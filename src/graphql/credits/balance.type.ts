@@ -1,5 +1,5 @@
 import { Field, Float, ID, ObjectType } from 'type-graphql';
-import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../scalars.ts';
+import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../types/scalars.ts';
 
 @ObjectType({
   simpleResolvers: true,

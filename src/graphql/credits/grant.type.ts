@@ -1,9 +1,10 @@
-import { Field, ID, Int, ObjectType } from 'type-graphql';
-import type { Grant } from '../../ledger/rules/grants.ts';
+import { ArgsType, Field, ID, Int, ObjectType } from 'type-graphql';
 import { grantId } from '../../kernel/public-ids.ts';
-import { connectionOf } from '../connection.type.ts';
-import { CreditGrantSourceEnum } from '../enums.ts';
-import { CreditsScalar, DateTimeScalar } from '../scalars.ts';
+import type { Grant } from '../../ledger/rules/grants.ts';
+import { connectionOf } from '../types/connection.type.ts';
+import { CreditGrantSourceEnum } from '../types/enums.ts';
+import { PageArgs } from '../types/page.args.ts';
+import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
   description: 'Credits that were given, and what remains of them. Read by whoever reads all of the billing entity.',
@@ -58,3 +59,9 @@ export const CreditGrantConnection = connectionOf(
   () => CreditGrant,
   'grants in the order in which they are drawn',
 );
+
+@ArgsType()
+export class GrantsArgs extends PageArgs {
+  @Field(() => Boolean, { defaultValue: true, description: 'Only grants in effect that have something left.' })
+  readonly activeOnly!: boolean;
+}

@@ -1,10 +1,10 @@
 import { Extensions, Field, ID, ObjectType } from 'type-graphql';
 import { entryId } from '../../kernel/public-ids.ts';
-import { connectionOf } from '../connection.type.ts';
-import { LedgerEntryKindEnum } from '../enums.ts';
-import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../scalars.ts';
-import { plainValues } from '../execution/price.ts';
 import type { Entry, EntryKind } from '../../ledger/rules/entries.ts';
+import { plainValues } from '../execution/price.ts';
+import { connectionOf } from '../types/connection.type.ts';
+import { LedgerEntryKindEnum } from '../types/enums.ts';
+import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../types/scalars.ts';
 
 @ObjectType({ description: 'One line of the append-only ledger. Read by whoever reads all of the billing entity.' })
 export class LedgerEntry {

@@ -1,6 +1,6 @@
 import { Kind } from 'graphql';
 import type { DocumentNode, FragmentDefinitionNode, SelectionSetNode } from 'graphql';
-import type { Limits } from '../../config.ts';
+import type { Limits } from '../../config/limits.ts';
 
 /** The limits that hold for a document, whatever its variables are. */
 export type DocumentLimits = Pick<

@@ -1,11 +1,11 @@
 import { createSourceEventStream, execute, GraphQLError, Kind, OperationTypeNode, parse, validate } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema, OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import type { Limits } from '../../config.ts';
+import type { Limits } from '../../config/limits.ts';
 import { type Log, strikeText } from '../../kernel/log.ts';
 import { costOf, planCost } from './cost.ts';
 import type { CostPlan } from './cost.ts';
-import { brief, codedError, executionError, thrownError } from '../errors.ts';
+import { brief, codedError, executionError, thrownError } from './errors.ts';
 import { mapEvents } from './events.ts';
 import { brokenLimit, isLongerThan } from './limits.ts';
 import { SharedResults } from './shared-results.ts';

@@ -1,8 +1,9 @@
 import { Arg, Ctx, Mutation, Resolver } from 'type-graphql';
 import { requirePrincipal } from '../../billing-entities/access.ts';
-import { requireVisible } from '../authorization.ts';
-import type { RequestContext } from '../context.ts';
-import { CreateExportInput, HostedSession, toExport } from './export.type.ts';
+import { requireVisible } from '../request/authorization.ts';
+import type { RequestContext } from '../request/context.ts';
+import { HostedSession } from '../types/hosted-session.type.ts';
+import { CreateExportInput, toExport } from './export.type.ts';
 
 @Resolver()
 export class ExportResolver {

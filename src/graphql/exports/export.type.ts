@@ -1,9 +1,9 @@
-import { Field, ID, InputType, ObjectType } from 'type-graphql';
-import type { Export, ExportKind } from '../../usage/export-links.ts';
+import { Field, ID, InputType } from 'type-graphql';
 import { Refusal } from '../../kernel/refusal.ts';
-import { LedgerFilter, toLedgerFilter, toUsageFilter, UsageFilter } from '../billing-entities/billing-entity.inputs.ts';
-import { ExportKindEnum } from '../enums.ts';
-import { DateTimeScalar } from '../scalars.ts';
+import type { Export, ExportKind } from '../../usage/export-links.ts';
+import { LedgerFilter, toLedgerFilter } from '../credits/ledger-entry.inputs.ts';
+import { ExportKindEnum } from '../types/enums.ts';
+import { toUsageFilter, UsageFilter } from '../usage/usage-filter.inputs.ts';
 
 @InputType({ description: 'What a file shall hold.' })
 export class CreateExportInput {
@@ -24,15 +24,6 @@ export class CreateExportInput {
     description: 'LEDGER: which entries; absent: all. With another kind: BAD_USER_INPUT.',
   })
   readonly ledgerFilter?: LedgerFilter | null;
-}
-
-@ObjectType({ simpleResolvers: true, description: 'An address to open in a browser.' })
-export class HostedSession {
-  @Field(() => String, { description: 'The address. Whoever has it may use it: keep it as secret as a token.' })
-  readonly url!: string;
-
-  @Field(() => DateTimeScalar, { nullable: true, description: 'When it stops working; null: not known here.' })
-  readonly expiresAt!: Date | null;
 }
 
 /** What is asked for, with nothing left open. @throws Refusal BAD_USER_INPUT for a filter of the other kind */

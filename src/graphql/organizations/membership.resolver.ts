@@ -4,13 +4,14 @@ import type { BillingEntity as Row } from '../../billing-entities/billing-entity
 import type { Invitation as DomainInvitation } from '../../billing-entities/invitations.ts';
 import type { Membership as DomainMembership } from '../../billing-entities/membership.entity.ts';
 import { parseEntityId } from '../../kernel/public-ids.ts';
-import { requireVisible } from '../authorization.ts';
-import { BillingEntity, Party } from '../billing-entities/billing-entity.type.ts';
-import type { RequestContext } from '../context.ts';
-import { notNull } from '../inputs.ts';
+import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
+import { partyOf } from '../billing-entities/party.ts';
+import { Party } from '../billing-entities/party.type.ts';
+import { requireVisible } from '../request/authorization.ts';
+import type { RequestContext } from '../request/context.ts';
+import { notNull } from '../types/not-null.ts';
+import { CreditsScalar } from '../types/scalars.ts';
 import { Invitation, Membership, RemoveMemberInput, SetMemberInput } from './membership.type.ts';
-import { partyOf } from '../party.ts';
-import { CreditsScalar } from '../scalars.ts';
 
 @Resolver(() => Invitation)
 export class InvitationResolver {

@@ -1,10 +1,10 @@
 import { ArgsType, Field, ID, InputType, ObjectType } from 'type-graphql';
 import type { MemberRole, MembershipStatus } from '../../billing-entities/membership.entity.ts';
 import { membershipId } from '../../kernel/public-ids.ts';
-import { connectionOf } from '../connection.type.ts';
-import { MemberRoleEnum, MembershipStatusEnum } from '../enums.ts';
-import { PageArgs } from '../page.args.ts';
-import { CreditsScalar, DateTimeScalar } from '../scalars.ts';
+import { connectionOf } from '../types/connection.type.ts';
+import { MemberRoleEnum, MembershipStatusEnum } from '../types/enums.ts';
+import { PageArgs } from '../types/page.args.ts';
+import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
   description:

@@ -4,9 +4,9 @@ import type { BillingEntity as Row } from '../../billing-entities/billing-entity
 import type { Visibility } from '../../billing-entities/organizations.ts';
 import { parseEntityId } from '../../kernel/public-ids.ts';
 import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
-import type { RequestContext } from '../context.ts';
-import { OrganizationVisibilityEnum } from '../enums.ts';
-import { notNull } from '../inputs.ts';
+import type { RequestContext } from '../request/context.ts';
+import { OrganizationVisibilityEnum } from '../types/enums.ts';
+import { notNull } from '../types/not-null.ts';
 
 @InputType({ description: 'A new organization.' })
 class CreateOrganizationInput {

@@ -4,12 +4,13 @@ import type { BillingEntity as Row } from '../../billing-entities/billing-entity
 import { type Page, toPage } from '../../kernel/pagination.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 import type { Subscription } from '../../subscriptions/plan-state.ts';
-import { nullUnless, requireAllowed } from '../authorization.ts';
 import { BillingEntityInput } from '../billing-entities/billing-entity.inputs.ts';
 import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
-import type { RequestContext } from '../context.ts';
-import { HostedSession } from '../exports/export.type.ts';
-import { pageOf } from '../page.args.ts';
+import { aPage, PROVIDER_CALL, withWork } from '../execution/price.ts';
+import { nullUnless, requireAllowed } from '../request/authorization.ts';
+import type { RequestContext } from '../request/context.ts';
+import { HostedSession } from '../types/hosted-session.type.ts';
+import { pageOf } from '../types/page.args.ts';
 import {
   ChangePlanInput,
   CreateBillingPortalSessionInput,
@@ -21,7 +22,6 @@ import {
   UpcomingInvoice,
 } from './payment.type.ts';
 import { BillingSubscription } from './subscription.type.ts';
-import { aPage, PROVIDER_CALL, withWork } from '../execution/price.ts';
 
 /** Plans and credits for money, by way of the payment provider. */
 @Resolver(() => BillingEntity)

@@ -1,10 +1,10 @@
 import { ArgsType, Extensions, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { PlanCode } from '../../plans/plans.ts';
-import { connectionOf } from '../connection.type.ts';
-import { PlanChangeTimingEnum } from '../enums.ts';
-import { PageArgs } from '../page.args.ts';
-import { CreditsScalar, DateTimeScalar, PlanCodeScalar } from '../scalars.ts';
 import { plainValues } from '../execution/price.ts';
+import { connectionOf } from '../types/connection.type.ts';
+import { PlanChangeTimingEnum } from '../types/enums.ts';
+import { PageArgs } from '../types/page.args.ts';
+import { CreditsScalar, DateTimeScalar, PlanCodeScalar } from '../types/scalars.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'An invoice of the payment provider’s.' })
 export class Invoice {

@@ -4,12 +4,12 @@ import type { BillingEntity as Row } from '../../billing-entities/billing-entity
 import type { OveragePolicy as Policy } from '../../ledger/rules/account.ts';
 import type { PlanTerms } from '../../plans/plans.ts';
 import type { PlanState, Subscription } from '../../subscriptions/plan-state.ts';
-import { nullUnless, requireAllowed, requireVisible } from '../authorization.ts';
 import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
-import type { RequestContext } from '../context.ts';
-import { Plan } from './plan.type.ts';
-import { BillingSubscription, OveragePolicy, SetOveragePolicyInput } from './subscription.type.ts';
 import { plainValues } from '../execution/price.ts';
+import { Plan } from '../plans/plan.type.ts';
+import { nullUnless, requireAllowed, requireVisible } from '../request/authorization.ts';
+import type { RequestContext } from '../request/context.ts';
+import { BillingSubscription, OveragePolicy, SetOveragePolicyInput } from './subscription.type.ts';
 
 /** Plans and subscriptions of billing entities. */
 @Resolver(() => BillingEntity)

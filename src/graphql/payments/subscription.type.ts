@@ -1,8 +1,8 @@
 import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { SubscriptionStatus } from '../../ledger/rules/subscription.ts';
-import { BillingSubscriptionStatusEnum } from '../enums.ts';
-import { Plan } from './plan.type.ts';
-import { CreditsScalar, DateTimeScalar } from '../scalars.ts';
+import { Plan } from '../plans/plan.type.ts';
+import { BillingSubscriptionStatusEnum } from '../types/enums.ts';
+import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'A change of plan that waits for the payer.' })
 export class PendingPayment {

@@ -1,10 +1,10 @@
 import { Arg, Ctx, Extensions, Mutation, Query, Resolver } from 'type-graphql';
 import { requirePrincipal } from '../../billing-entities/access.ts';
 import { type ConsumeInput, type ConsumeResult, MAX_ITEMS, type UsageRejected } from '../../metering/consumption.ts';
-import { CheckUsageInput, ConsumeCreditsInput, ConsumeCreditsResult, UsageDecision } from './consumption.type.ts';
-import type { RequestContext } from '../context.ts';
-import { partyOf } from '../party.ts';
+import { partyOf } from '../billing-entities/party.ts';
 import { aBatch, COMMAND, withWork } from '../execution/price.ts';
+import type { RequestContext } from '../request/context.ts';
+import { CheckUsageInput, ConsumeCreditsInput, ConsumeCreditsResult, UsageDecision } from './consumption.type.ts';
 
 @Resolver()
 export class ConsumptionResolver {

@@ -1,12 +1,12 @@
 import { createUnionType, Extensions, Field, ID, InputType, ObjectType } from 'type-graphql';
 import type { Balance } from '../../ledger/rules/balance.ts';
-import { CreditBalance } from '../credits/balance.type.ts';
-import { Party } from '../billing-entities/billing-entity.type.ts';
-import { BillingModeEnum, UsageLimitScopeEnum, UsageRefusalReasonEnum, UsageResourceEnum } from '../enums.ts';
-import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from '../scalars.ts';
-import { UsageRecord } from './usage-record.type.ts';
-import { aListOf } from '../execution/price.ts';
 import type { UsageRecord as DomainRecord } from '../../ledger/rules/entries.ts';
+import { Party } from '../billing-entities/party.type.ts';
+import { CreditBalance } from '../credits/balance.type.ts';
+import { aListOf } from '../execution/price.ts';
+import { BillingModeEnum, UsageLimitScopeEnum, UsageRefusalReasonEnum, UsageResourceEnum } from '../types/enums.ts';
+import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from '../types/scalars.ts';
+import { UsageRecord } from './usage-record.type.ts';
 
 @InputType({ description: 'So much of a resource.' })
 export class UsageLineInput {

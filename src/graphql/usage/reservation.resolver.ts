@@ -4,11 +4,11 @@ import { requirePrincipal } from '../../billing-entities/access.ts';
 import type { Reservation as DomainReservation } from '../../ledger/rules/reservations.ts';
 import { keyOfUse } from '../api-keys/api-key.access.ts';
 import { ApiKey } from '../api-keys/api-key.type.ts';
-import { Party } from '../billing-entities/billing-entity.type.ts';
-import type { RequestContext } from '../context.ts';
-import { partyOf } from '../party.ts';
-import { Reservation, ReserveCreditsInput, ReserveCreditsResult } from './reservation.type.ts';
+import { partyOf } from '../billing-entities/party.ts';
+import { Party } from '../billing-entities/party.type.ts';
 import { COMMAND, withWork } from '../execution/price.ts';
+import type { RequestContext } from '../request/context.ts';
+import { Reservation, ReserveCreditsInput, ReserveCreditsResult } from './reservation.type.ts';
 
 @Resolver(() => Reservation)
 export class ReservationResolver {

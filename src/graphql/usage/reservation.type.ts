@@ -1,12 +1,17 @@
-import { createUnionType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
-import type { Balance } from '../../ledger/rules/balance.ts';
-import { type Reservation as DomainReservation, reservedBy } from '../../ledger/rules/reservations.ts';
+import { ArgsType, createUnionType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import { reservationId } from '../../kernel/public-ids.ts';
+import type { Balance } from '../../ledger/rules/balance.ts';
+import {
+  type Reservation as DomainReservation,
+  type ReservationStatus,
+  reservedBy,
+} from '../../ledger/rules/reservations.ts';
 import { CreditBalance } from '../credits/balance.type.ts';
-import { connectionOf } from '../connection.type.ts';
+import { connectionOf } from '../types/connection.type.ts';
+import { ReservationStatusEnum } from '../types/enums.ts';
+import { PageArgs } from '../types/page.args.ts';
+import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 import { UsageLineInput, UsageRefused } from './consumption.type.ts';
-import { ReservationStatusEnum } from '../enums.ts';
-import { CreditsScalar, DateTimeScalar } from '../scalars.ts';
 
 @InputType({ description: 'What running work may come to use.' })
 export class ReserveCreditsInput {
@@ -83,6 +88,12 @@ export class Reservation {
 }
 
 export const ReservationConnection = connectionOf('Reservation', () => Reservation, 'reservations, newest first');
+
+@ArgsType()
+export class ReservationsArgs extends PageArgs {
+  @Field(() => [ReservationStatusEnum], { defaultValue: ['HELD'], description: 'Of these statuses.' })
+  readonly statuses!: ReservationStatus[];
+}
 
 @ObjectType({ simpleResolvers: true, description: 'The credits are reserved.' })
 class ReserveCreditsSuccess {

@@ -1,21 +1,20 @@
 import { Arg, Ctx, Extensions, FieldResolver, ID, Resolver, Root, Subscription } from 'type-graphql';
 import type { ApiKey as DomainKey } from '../../api-keys/api-key.ts';
+import type { UsageRecord as DomainRecord, Entry } from '../../ledger/rules/entries.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
 import type { UsageEvent } from '../../usage/usage-streams.ts';
 import { keyOfUse } from '../api-keys/api-key.access.ts';
 import { ApiKey } from '../api-keys/api-key.type.ts';
-import { mayOf, requireWatchable } from '../authorization.ts';
-import { Party } from '../billing-entities/billing-entity.type.ts';
-import type { RequestContext } from '../context.ts';
+import { partyOf } from '../billing-entities/party.ts';
+import { Party } from '../billing-entities/party.type.ts';
 import { CreditGrant } from '../credits/grant.type.ts';
 import { LedgerEntry } from '../credits/ledger-entry.type.ts';
-import { partyOf } from '../party.ts';
-import { toCreditRate } from '../payments/plan.resolver.ts';
-import { CreditRate } from '../payments/plan.type.ts';
-import { DateTimeScalar } from '../scalars.ts';
-import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type.ts';
 import { aListOf } from '../execution/price.ts';
-import type { UsageRecord as DomainRecord, Entry } from '../../ledger/rules/entries.ts';
+import { CreditRate, toCreditRate } from '../plans/plan.type.ts';
+import { mayOf, requireWatchable } from '../request/authorization.ts';
+import type { RequestContext } from '../request/context.ts';
+import { DateTimeScalar } from '../types/scalars.ts';
+import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type.ts';
 
 @Resolver(() => UsageRecord)
 export class UsageRecordResolver {

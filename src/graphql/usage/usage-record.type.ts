@@ -1,12 +1,12 @@
 import { Extensions, Field, ID, ObjectType } from 'type-graphql';
-import { type Carry, carryToDecimal } from '../../ledger/rules/pricing.ts';
-import type { Draw } from '../../ledger/rules/grants.ts';
 import { recordId } from '../../kernel/public-ids.ts';
-import { connectionOf } from '../connection.type.ts';
-import { BillingModeEnum, UsageResourceEnum } from '../enums.ts';
-import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from '../scalars.ts';
-import { aListOf } from '../execution/price.ts';
 import type { UsageRecord as DomainRecord } from '../../ledger/rules/entries.ts';
+import type { Draw } from '../../ledger/rules/grants.ts';
+import { type Carry, carryToDecimal } from '../../ledger/rules/pricing.ts';
+import { aListOf } from '../execution/price.ts';
+import { connectionOf } from '../types/connection.type.ts';
+import { BillingModeEnum, UsageResourceEnum } from '../types/enums.ts';
+import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from '../types/scalars.ts';
 
 @ObjectType({ description: 'One line of use, as recorded and charged. Never changed afterwards.' })
 export class UsageRecord {

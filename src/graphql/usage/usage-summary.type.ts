@@ -2,9 +2,9 @@ import { Field, ObjectType } from 'type-graphql';
 import type { ApiKey as DomainKey } from '../../api-keys/api-key.ts';
 import type { UsageBucket as DomainBucket } from '../../usage/usage-summary.ts';
 import { ApiKey } from '../api-keys/api-key.type.ts';
-import { Party } from '../billing-entities/billing-entity.type.ts';
-import { BillingModeEnum, UsageResourceEnum } from '../enums.ts';
-import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../scalars.ts';
+import { Party } from '../billing-entities/party.type.ts';
+import { BillingModeEnum, UsageResourceEnum } from '../types/enums.ts';
+import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../types/scalars.ts';
 
 @ObjectType({
   simpleResolvers: true,

@@ -1,17 +1,18 @@
 import { Ctx, Extensions, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import type { ApiKey as DomainKey } from '../../api-keys/api-key.ts';
 import { requirePrincipal } from '../../billing-entities/access.ts';
 import type { BillingEntity as Row } from '../../billing-entities/billing-entity.entity.ts';
 import type { Invitation as DomainInvitation } from '../../billing-entities/invitations.ts';
 import type { Membership as DomainMembership } from '../../billing-entities/membership.entity.ts';
 import type { Principal } from '../../billing-entities/principal.ts';
-import type { ApiKey as DomainKey } from '../../api-keys/api-key.ts';
 import { ApiKey } from '../api-keys/api-key.type.ts';
-import { BillingEntity, Party } from '../billing-entities/billing-entity.type.ts';
-import type { RequestContext } from '../context.ts';
-import { partyOf } from '../party.ts';
-import { Invitation, Membership } from '../organizations/membership.type.ts';
-import { Viewer } from './viewer.type.ts';
+import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
+import { partyOf } from '../billing-entities/party.ts';
+import { Party } from '../billing-entities/party.type.ts';
 import { aListOf } from '../execution/price.ts';
+import { Invitation, Membership } from '../organizations/membership.type.ts';
+import type { RequestContext } from '../request/context.ts';
+import { Viewer } from './viewer.type.ts';
 
 @Resolver(() => Viewer)
 export class ViewerResolver {

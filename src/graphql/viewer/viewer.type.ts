@@ -1,6 +1,6 @@
 import { Field, ObjectType } from 'type-graphql';
 import type { Principal } from '../../billing-entities/principal.ts';
-import { ViewerKindEnum } from '../enums.ts';
+import { ViewerKindEnum } from '../types/enums.ts';
 
 @ObjectType({ description: 'Who is asking, as their token says.' })
 export class Viewer {

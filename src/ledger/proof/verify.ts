@@ -40,6 +40,14 @@ const DAY_MS = 86_400_000;
 const MAX_ROLLUP_PROBLEMS = 100;
 const MAX_BEHIND = 100;
 
+/** How a verification is watched and ended. */
+export interface VerificationWatch {
+  /** Told of each page of entries that was read. A page is told of again when its connection broke. */
+  readonly onEntries?: (count: number) => void;
+  /** Ends the verification between two pages, with the signal's reason. */
+  readonly stopping?: AbortSignal;
+}
+
 export class LedgerVerification {
   readonly #database: Database;
   readonly #running = new Map<string, Promise<Verification>>();
@@ -48,15 +56,29 @@ export class LedgerVerification {
     this.#database = database;
   }
 
-  /** Recomputes the account from its ledger and compares. Who asks while it runs shares the answer. @throws Refusal NOT_FOUND */
-  verify(billingEntityId: string): Promise<Verification> {
+  /**
+   * Recomputes the account from its ledger and compares. Who asks while it runs shares the answer, and the watch of who
+   * asked first.
+   * @throws Refusal NOT_FOUND
+   */
+  verify(billingEntityId: string, watch: VerificationWatch = {}): Promise<Verification> {
     const running = this.#running.get(billingEntityId);
     if (running !== undefined) return running;
     const started = this.#database
-      .onSnapshot((client) => verifyOn(client, billingEntityId))
+      .onSnapshot((client) => verifyOn(client, billingEntityId, watch))
       .finally(() => this.#running.delete(billingEntityId));
     this.#running.set(billingEntityId, started);
     return started;
+  }
+
+  /** How much there is to read: of these accounts, or (null) of all. */
+  async extent(billingEntityIds: readonly string[] | null): Promise<{ accounts: bigint; entries: bigint }> {
+    const { rows } = await this.#database.query<{ accounts: bigint; entries: bigint }>(
+      `select count(*) as accounts, coalesce(sum(sequence), 0)::bigint as entries from credit_account
+       where $1::uuid[] is null or billing_entity_id = any ($1)`,
+      [billingEntityIds],
+    );
+    return rows[0] ?? { accounts: 0n, entries: 0n };
   }
 
   /** Every account there is, in the order of their ids, a page at a time. */
@@ -73,7 +95,11 @@ export class LedgerVerification {
   }
 }
 
-async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Verification> {
+async function verifyOn(
+  client: PoolClient,
+  billingEntityId: string,
+  { onEntries, stopping }: VerificationWatch,
+): Promise<Verification> {
   const [account] = await read<AccountRow & Checked & { due_at: Date | null }>(
     client,
     `select ${ACCOUNT_COLUMNS}, a.due_at, a.checksum from credit_account a where a.billing_entity_id = $1`,
@@ -86,6 +112,7 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
   const replay = new Replay({ checksummedFrom: account.sealed_from });
   let after = 0n;
   for (;;) {
+    stopping?.throwIfAborted();
     const entries = await read<EntryRow & Checked>(
       client,
       `select ${ENTRY_COLUMNS}, e.checksum from ledger_entry e
@@ -102,6 +129,7 @@ async function verifyOn(client: PoolClient, billingEntityId: string): Promise<Ve
     }
     for (const orphan of namedBy.orphans()) replay.orphan(orphan);
     after = through;
+    onEntries?.(entries.length);
     if (entries.length < PAGE) break;
   }
   for (const orphan of await readBehind(client, billingEntityId, after)) replay.orphan(orphan);

@@ -1,6 +1,7 @@
 /** Whether new use is admitted, and if not which limit refuses it (rules 14 to 18). */
 import type { Account } from './account.ts';
-import { type WrongPayer, type Refused, type Rejected, rejected, type Use, type UsageContext } from './commands.ts';
+import { type WrongPayer, type Refused, type Rejected, rejected } from './refusals.ts';
+import type { Use, UsageContext } from './usage-context.ts';
 import { type Reservation, reservedBy } from './reservations.ts';
 import { headroom } from './spend-limits.ts';
 import { isUnpaid, mayTakeOverage, planOf } from './subscription.ts';

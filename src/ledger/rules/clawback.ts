@@ -1,13 +1,8 @@
 /** Clawback, and its undoing: what a payment had bought follows money that goes back, or comes again (rules 24 and 25). */
 import { type Account, accountTime } from './account.ts';
-import {
-  type Cause,
-  type ClawbackCommand,
-  type Decision,
-  type ReinstateCommand,
-  rejected,
-  type LedgerView,
-} from './commands.ts';
+import type { Cause, ClawbackCommand, DecisionOf, ReinstateCommand } from './commands.ts';
+import { rejected } from './refusals.ts';
+import type { LedgerView } from './ledger-view.ts';
 import { newGrant, tooMuch } from './grant.ts';
 import type { Grant } from './grants.ts';
 import { Effects } from './effects.ts';
@@ -18,7 +13,7 @@ import { isOver } from './refund.ts';
  * Takes credits of a grant back up to a cumulative target (rule 24): what is left of it and not held, then what lapsed
  * unused, then what is left of it in other accounts; the rest becomes owed.
  */
-export function clawBack(account: Account, command: ClawbackCommand, wallClock: Date, view: LedgerView): Decision {
+export function clawBack(account: Account, command: ClawbackCommand, view: LedgerView): DecisionOf<ClawbackCommand> {
   const root = account.grants.find((each) => each.id === command.grantId);
   if (root === undefined) return rejected('NOT_FOUND', 'there is no such grant');
   if (command.target > root.amount) return rejected('BAD_USER_INPUT', `the grant was of ${root.amount} credits`);
@@ -35,7 +30,7 @@ export function clawBack(account: Account, command: ClawbackCommand, wallClock: 
   const { reason } = command;
   const journals = accounts.map((each, index) => {
     const cause: Cause = index === 0 ? command : { actor: command.actor, idempotency: null };
-    return new Journal(each, cause, accountTime(each, wallClock));
+    return new Journal(each, cause, accountTime(each, view.wallClock));
   });
   const [own] = journals as [Journal, ...Journal[]];
   let missing = command.target - root.clawed;
@@ -82,7 +77,12 @@ export function clawBack(account: Account, command: ClawbackCommand, wallClock: 
 }
 
 /** Gives back what was clawed back of a grant (rules 24 and 25), as a grant like it that a further clawback finds again. */
-export function reinstate(account: Account, command: ReinstateCommand, now: Date, { newId }: LedgerView): Decision {
+export function reinstate(
+  account: Account,
+  command: ReinstateCommand,
+  now: Date,
+  { newId }: LedgerView,
+): DecisionOf<ReinstateCommand> {
   const root = account.grants.find((each) => each.id === command.grantId);
   if (root === undefined) return rejected('NOT_FOUND', 'there is no such grant');
   if (root.clawed === 0n) return Effects.none;

@@ -1,34 +1,27 @@
-/** What can be asked of an account, and what asking comes to. */
-import type { Rate } from '../../plans/rates.ts';
-import type { Account, OveragePolicy } from './account.ts';
-import type { Refusal, RefusalCode } from '../../kernel/refusal.ts';
-import type { GrantSource } from './grants.ts';
-import type { UseCounter } from './spend-limits.ts';
-import type { ProviderSubscription } from './subscription.ts';
-import type { BillingMode, UsedBy } from './attribution.ts';
+/** Commands: everything that can be asked of an account. */
+import type { OveragePolicy } from './account.ts';
 import type { Effects } from './effects.ts';
-import type { Idempotency, RecordKey, UsageRecord } from './entries.ts';
+import type { Idempotency, RecordKey } from './entries.ts';
+import type { GrantSource } from './grants.ts';
+import type { Refused, Rejected, WrongPayer } from './refusals.ts';
+import type { ProviderSubscription } from './subscription.ts';
+import type { UsageLine, Use } from './usage-context.ts';
 
-/** So much of a resource, at the rate that holds now. */
-export interface UsageLine {
-  readonly quantity: bigint;
-  readonly rate: Rate;
-}
-
-/** Who caused a change, and what makes it happen once. */
+/** Who caused a change, and the key that makes it happen once. */
 export interface Cause {
-  /** For the ledger: `user:…`, `service:…`, `operator:…` or `system`. */
+  /** As the ledger names them: `user:…`, `service:…`, `operator:…` or `system`. */
   readonly actor: string;
+  /** null: the command has no key, so that it is never answered again. */
   readonly idempotency: Idempotency | null;
 }
 
-/** Who sends a command, as far as the ledger has to know them. What they may see is decided elsewhere, and asked here. */
+/** The sender of a command, as far as the ledger has to know them. Their rights are decided elsewhere, and asked for here. */
 export interface Sender {
   /** The billing entity that they are, or act for; null: none. */
   readonly entityId: string | null;
-  /** Whether their membership of an organization lets them see more: a person's does. */
+  /** true: a person, whose membership of an organization lets them see more. */
   readonly isPerson: boolean;
-  /** Whether they see the balance of this account, with the membership that they have there. */
+  /** Tells if they may see the balance of this account, with the membership that they have there. */
   readonly sees: (billingEntityId: string, membership: SenderMembership | null) => boolean;
 }
 
@@ -38,65 +31,19 @@ export interface SenderMembership {
 }
 
 interface CommandBase extends Cause {
-  /** The account that it is about; its key stands there. */
+  /** The account that the command is about. Its key is kept there. */
   readonly billingEntityId: string;
-  /** Who asks, which decides whose effects their key meets (rule 20). Absent: the system, which sees no account. */
+  /** Decides whose earlier effects the key may meet (rule 20). Absent: the system, which sees no account. */
   readonly sender?: Sender;
-  /** Why it is refused, as was found on the way here. The key goes first: an effect that it had before is the answer all the same. */
+  /** A rejection that was found before the ledger was asked. The key is looked up first: an earlier effect is the answer all the same. */
   readonly refusal?: Rejected | null;
-  /** Somebody did it by hand: the audit logs of the accounts that it touches say so, in the same transaction. */
+  /** true: somebody did it by hand. The audit log of every account that it changes says so, in the same transaction. */
   readonly audited?: boolean;
 }
 
-/** Who uses what, under which terms. */
-export interface Use extends UsedBy {
-  readonly lines: readonly UsageLine[];
-  /** Of use on no key; a key brings its own (rule 19). */
-  readonly billingMode: BillingMode;
-  /** Refused unless the payer's plan grants it. */
-  readonly feature: string | null;
-  /** What the caller called the organization; null or absent: it was implied. */
-  readonly namedOrganization?: string | null;
-}
-
-/** Use, and the account that it is to be charged to. */
-export interface ChargedUse extends Use {
-  readonly billingEntityId: string;
-}
-
-/** What holds, when it is decided, of those whom use names besides the payer. */
-export interface UsageContext {
-  /** The user or the organization is suspended (rule 18). */
-  readonly suspended: boolean;
-  /** Who pays in the organization that is named; null: there is none. */
-  readonly visibility: OrganizationVisibility | null;
-  /** The external id of that organization; absent or null: there is none. */
-  readonly organizationExternalId?: string | null;
-  /** Of the user in the organization whose pool pays; null: none. */
-  readonly membership: (Limited & { readonly status: 'ACTIVE' | 'SUSPENDED' }) | null;
-  /** Of the key that is named; null: there is none. */
-  readonly apiKey:
-    | (Limited & { readonly status: 'ACTIVE' | 'EXPIRED' | 'REVOKED'; readonly billingMode: BillingMode })
-    | null;
-}
-
-/** Most credits in a period of the payer, and what counts against them. */
-interface Limited {
-  /** null: no limit. */
-  readonly creditLimit: bigint | null;
-  /** undefined: nothing was ever counted. */
-  readonly counter: UseCounter | undefined;
-}
-
-/** PRIVATE: the organization's pool pays. PUBLIC: each user pays alone. */
-export type OrganizationVisibility = 'PRIVATE' | 'PUBLIC';
-
-/** Of use that names nobody besides the payer. */
-export const NO_CONTEXT: UsageContext = { suspended: false, visibility: null, membership: null, apiKey: null };
-
-/** New use, at the expense of whoever pays by what the caller knows of the organization. */
+/** New use, charged to the account that pays by what the sender knows of the organization. */
 interface UseCommand extends CommandBase, Use {
-  /** Other accounts that the same key could have been charged to: an effect that it had there is the answer (rule 20). */
+  /** Other accounts that the same key could have been charged to. An effect that it had there is the answer (rule 20). */
   readonly otherPayers: readonly string[];
 }
 
@@ -113,20 +60,20 @@ export interface ReserveCommand extends UseCommand {
   readonly ttlMs: number;
 }
 
-/** Names one of the account's holds. */
+/** A command about one reservation of the account. */
 interface ReservationCommand extends CommandBase {
   readonly reservationId: string;
-  /** SERVICE and OPERATOR: any hold; others only what they reserved themselves (rule 16). */
+  /** true for a SERVICE and an OPERATOR. All others handle only what they reserved themselves (rule 16). */
   readonly anyReservation: boolean;
-  /** Whether others' holds exist for the caller, who may not touch them. */
+  /** true: the sender may read reservations of others, so that touching one is FORBIDDEN to them and not NOT_FOUND. */
   readonly seesAll?: boolean;
 }
 
-/** Charges what admitted work really used. */
+/** Charges what admitted work really used, and ends its reservation (rule 16). */
 export interface SettleCommand extends ReservationCommand {
   readonly kind: 'settle';
   readonly lines: readonly UsageLine[];
-  /** What the caller named; undefined: nothing, so the hold's own. Anything but the hold's is a CONFLICT. */
+  /** As the caller named them; undefined: not named. Anything but the reservation's own is a CONFLICT. */
   readonly userId: string | undefined;
   readonly organizationId: string | undefined;
   readonly apiKeyId: string | undefined;
@@ -158,7 +105,7 @@ export interface GrantCommand extends CommandBase {
   readonly reason: string | null;
 }
 
-/** A grant that an account gets once in its life, whoever asks how often (rule 4). */
+/** The free trial's grant. An account gets it once in its life, however often it is asked for (rule 4). */
 export interface TrialCommand extends Omit<GrantCommand, 'kind' | 'idempotency'> {
   readonly kind: 'trial';
   readonly idempotency: null;
@@ -166,13 +113,14 @@ export interface TrialCommand extends Omit<GrantCommand, 'kind' | 'idempotency'>
 
 export interface AdjustCommand extends CommandBase {
   readonly kind: 'adjust';
-  /** Of the ADJUSTMENT grant that a positive amount becomes. */
+  /** Id of the ADJUSTMENT grant that a positive amount becomes. */
   readonly grantId: string;
+  /** Whole credits, not 0. A negative amount is taken away. */
   readonly amount: bigint;
   readonly reason: string;
 }
 
-/** Gives back what one record charged (rule 22). */
+/** Gives back the charge of one usage record (rule 22). */
 export interface RefundCommand extends CommandBase {
   readonly kind: 'refund';
   readonly record: RecordKey;
@@ -184,37 +132,37 @@ export interface TransferCommand extends CommandBase {
   readonly kind: 'transfer';
   readonly toBillingEntityId: string;
   readonly amount: bigint;
-  /** Only credits that came out of this account and that no hold keeps; null: whatever may leave. */
+  /** Moves only credits whose root is in this account and that are not held; null: all that may leave the account. */
   readonly onlyOfRootIn: string | null;
   readonly reason: string | null;
 }
 
-/** Takes back what a refunded or disputed payment had bought (rule 24). */
+/** Takes back credits that a refunded or disputed payment had bought (rule 24). */
 export interface ClawbackCommand extends CommandBase {
   readonly kind: 'clawback';
   readonly grantId: string;
-  /** Credits to have been clawed back of this grant in all, those of earlier times included. */
+  /** Cumulative: the credits of this grant that are clawed back after the command, earlier clawbacks included. */
   readonly target: bigint;
-  /** Other accounts into which its credits were transferred. */
+  /** Other accounts that its credits were transferred to. */
   readonly elsewhere: readonly string[];
   readonly reason: string;
 }
 
 /**
- * Gives back exactly what was clawed back of a grant, as a grant like it, with its expiry or, where that is past, the
- * current period's end (rules 24 and 25). It can be clawed back again; of what was not, nothing is given back.
+ * Gives back exactly the credits that were clawed back of a grant (rules 24 and 25). They become a grant like it, which
+ * expires when it did or, if that is past, at the current period's end, and which can be clawed back again.
  */
 export interface ReinstateCommand extends CommandBase {
   readonly kind: 'reinstate';
   readonly idempotency: null;
-  /** Of the grant that was clawed back, not of one that was given back before. */
+  /** Id of the grant that was clawed back, not of a grant that was given back for it. */
   readonly grantId: string;
   readonly reason: string;
 }
 
 /**
- * Credits that were paid for besides the base of a period (rules 24 and 26): a PURCHASE never expires, what more units
- * bring (SUBSCRIPTION) does with the current period. Once per key, so the key names invoice and line.
+ * Gives credits that were paid for besides the base of a period (rules 24 and 26). A PURCHASE never expires. Credits of
+ * more units (SUBSCRIPTION) expire with the current period. The key names invoice and line, so each line gives once.
  */
 export interface CreditCommand extends CommandBase {
   readonly kind: 'credit';
@@ -226,36 +174,36 @@ export interface CreditCommand extends CommandBase {
 }
 
 /**
- * Makes the account follow its subscription as the provider has it (rules 13, 25 and 26). It may be said any number of
- * times, late and out of order: what is so already changes nothing.
+ * Makes the account follow its subscription as the provider has it (rules 13, 25 and 26). The command may come any
+ * number of times, late and out of order: an account that follows already does not change.
  */
 export interface SubscriptionCommand extends CommandBase {
   readonly kind: 'subscription';
   readonly idempotency: null;
-  /** null: there is none any more. */
+  /** null: the subscription is gone. */
   readonly providerSubscription: ProviderSubscription | null;
   /**
-   * Units whose base price for the wanted period has been paid; 0: none. They bring the period's base credits, if those
-   * were not given yet; and until some are paid a subscription does not begin.
+   * Units whose base price is paid for the provider's period; 0: none. They bring the period's base credits, unless those
+   * were given before. A subscription does not start until some are paid.
    */
   readonly paidUnits: number;
 }
 
-/** Freezes overage that no report has yet into one (rule 28); nothing where there is none. */
+/** Freezes overage that is in no report yet into a new one (rule 28). Without such overage nothing happens. */
 export interface ReportOverageCommand extends CommandBase {
   readonly kind: 'reportOverage';
   readonly idempotency: null;
   readonly reportId: string;
 }
 
-/** Says whether and how far use may go beyond what is available (rule 14). */
+/** Sets the payer's overage policy (rule 14). */
 export interface PolicyCommand extends CommandBase {
   readonly kind: 'policy';
   readonly idempotency: null;
   readonly overagePolicy: OveragePolicy;
 }
 
-/** Applies what is due and nothing else. */
+/** Applies scheduled events, as every command does first, and nothing else. */
 export interface AdvanceCommand extends CommandBase {
   readonly kind: 'advance';
   readonly idempotency: null;
@@ -280,92 +228,27 @@ export type Command =
   | PolicyCommand
   | AdvanceCommand;
 
-/** What is known of a record that is to be refunded. */
-export interface RefundEvidence {
-  readonly record: UsageRecord;
-  /** Start of the period in which it was recorded. */
-  readonly periodStart: Date;
-  readonly refunded: boolean;
-}
+/** The command of one kind. */
+export type CommandOf<Kind extends Command['kind']> = Extract<Command, { readonly kind: Kind }>;
 
-/** What a command finds under the locks. */
-export interface LedgerView {
-  /** The accounts that it touches, with everything due applied. */
-  readonly account: (billingEntityId: string) => Account | undefined;
-  readonly refundEvidence: (billingEntityId: string, record: RecordKey) => RefundEvidence | undefined;
-  /** Accounts that credits of this root have been transferred to out of this one. */
-  readonly recipients: (billingEntityId: string, rootGrantId: string) => readonly string[];
-  /** What holds of those whom use names besides the payer. */
-  readonly usageContext: (use: ChargedUse) => UsageContext;
-  readonly newId: NewId;
-}
+/** What deciding can come to. Only new use can find that somebody else pays, and only use and transfers meet a limit. */
+export type DecisionOf<C extends Command> = Effects | Rejected | RefusalOf<C>;
+export type Decision = DecisionOf<Command>;
 
-/** Makes the id of a further grant or report: a new one, and of a name always the same. */
-export type NewId = (name?: string) => string;
+type RefusalOf<C extends Command> = C extends { readonly kind: 'consume' | 'reserve' }
+  ? Refused | WrongPayer
+  : C extends { readonly kind: 'settle' | 'transfer' }
+    ? Refused
+    : never;
 
-export type RefusalReason =
-  | 'INSUFFICIENT_CREDITS'
-  | 'OVERAGE_CAP_REACHED'
-  | 'MEMBER_LIMIT_REACHED'
-  | 'API_KEY_LIMIT_REACHED'
-  | 'FEATURE_NOT_IN_PLAN'
-  | 'ENTITY_SUSPENDED'
-  | 'MEMBER_SUSPENDED'
-  | 'PAYMENT_PAST_DUE';
-export type LimitScope = 'BALANCE' | 'OVERAGE_CAP' | 'MEMBER' | 'API_KEY' | 'PLAN';
-
-/** Nothing was charged and nothing was recorded; the caller can act on it. */
-export interface Refused {
-  readonly kind: 'refused';
-  readonly reason: RefusalReason;
-  readonly scope: LimitScope;
-  readonly required: bigint;
-  /** Headroom of the limit that refused. */
-  readonly available: bigint;
-}
-
-/** The command was wrong in itself at this moment; nothing happened. */
-export interface Rejected {
-  readonly kind: 'rejected';
-  readonly code: 'BAD_USER_INPUT' | 'CONFLICT' | 'FORBIDDEN' | 'NOT_FOUND' | 'IDEMPOTENCY_KEY_REUSED';
-  readonly message: string;
-}
-
-/** Somebody else pays: the organization's visibility, or which one is called so, is not what the caller knew. Nothing happened. */
-export interface WrongPayer {
-  readonly kind: 'wrongPayer';
-}
-
-export type Decision = Effects | Refused | Rejected | WrongPayer;
-
-export function rejected(code: Rejected['code'], message: string): Rejected {
-  return { kind: 'rejected', code, message };
-}
-
-/** A refusal that was found before the ledger was asked, as the ledger answers it. */
-export function toRejected({ code, message }: Refusal): Rejected {
-  if (!isRejection(code)) throw new Error(`the ledger answers nothing with ${code}`);
-  return rejected(code, message);
-}
-
-function isRejection(code: RefusalCode): code is Rejected['code'] {
-  return ['BAD_USER_INPUT', 'CONFLICT', 'FORBIDDEN', 'NOT_FOUND', 'IDEMPOTENCY_KEY_REUSED'].includes(code);
-}
-
-/** Every account that a command touches, its own first. */
+/** The accounts that a command touches, its own first. */
 export function touchedBy(command: Command): readonly string[] {
   if (command.kind === 'transfer') return [command.billingEntityId, command.toBillingEntityId];
   if (command.kind === 'clawback') return [command.billingEntityId, ...command.elsewhere];
   return [command.billingEntityId];
 }
 
-/** Of an account that is not there: answered as what the command names would be, were it not there in one that is. */
-export function noAccount({ kind }: Command): Rejected {
-  const isOfHold = kind === 'settle' || kind === 'extend' || kind === 'release';
-  return rejected('NOT_FOUND', `there is no such ${isOfHold ? 'reservation' : 'billing entity'}`);
-}
-
-/** Every account under which a command's key may have had its effect, its own first (rule 20). */
+/** The accounts under which a command's key may have had its effect, its own first (rule 20). */
 export function accountsOfKey(command: Command): readonly string[] {
   const { billingEntityId, kind } = command;
   return kind === 'consume' || kind === 'reserve' ? [billingEntityId, ...command.otherPayers] : [billingEntityId];

@@ -1,77 +1,74 @@
-/** One command, decided: what it does, or why not. */
+/** Deciding a command: what it does, or why not. */
 import { type Account, accountTime } from './account.ts';
-import { Effects } from './effects.ts';
-import { Journal } from './journal.ts';
-import {
-  type Command,
-  type Decision,
-  NO_CONTEXT,
-  noAccount,
-  type SettleCommand,
-  type LedgerView,
-  type UsageContext,
-} from './commands.ts';
-import { adjust, credit, grant } from './grant.ts';
-import { followProvider, freezeOverage } from './period-close.ts';
-import { consume } from './usage.ts';
-import { refund } from './refund.ts';
-import { transfer } from './transfer.ts';
 import { clawBack, reinstate } from './clawback.ts';
+import type { Command, CommandOf, Decision, DecisionOf, PolicyCommand, SettleCommand } from './commands.ts';
+import { Effects } from './effects.ts';
+import { adjust, credit, giveTrial, grant } from './grant.ts';
+import { Journal } from './journal.ts';
+import type { LedgerView } from './ledger-view.ts';
+import { followProvider, reportOverage } from './period-close.ts';
+import { refund } from './refund.ts';
+import { type Rejected, rejected } from './refusals.ts';
 import { extend, release, reserve, settle } from './reservation.ts';
+import { transfer } from './transfer.ts';
+import { consume } from './usage.ts';
+import { NO_CONTEXT, type UsageContext } from './usage-context.ts';
 
-/** Decides on accounts to which everything due has been applied. The clock may say anything: an account’s own time counts. */
-export function decide(command: Command, view: LedgerView, wallClock: Date): Decision {
+/**
+ * Decides a command on accounts to which all scheduled events have been applied. Each account's own time counts, which
+ * the clock may be behind (rule 13).
+ */
+export function decide(command: Command, view: LedgerView): Decision {
   const account = view.account(command.billingEntityId);
   if (account === undefined) return noAccount(command);
   if (command.refusal) return command.refusal;
-  const now = accountTime(account, wallClock);
-  switch (command.kind) {
-    case 'consume':
-      return consume(account, command, { now, wallClock, usageContext: view.usageContext(command) });
-    case 'reserve':
-      return reserve(account, command, { now, usageContext: view.usageContext(command) });
-    case 'settle':
-      return settle(account, command, { now, wallClock, usageContext: contextOfReservation(account, command, view) });
-    case 'extend':
-      return extend(account, command, now);
-    case 'release':
-      return release(account, command, now);
-    case 'grant':
-      return grant(account, command, now);
-    case 'trial':
-      return account.trialGiven ? Effects.none : grant(withTrial(account), { ...command, kind: 'grant' }, now);
-    case 'adjust':
-      return adjust(account, command, now);
-    case 'refund':
-      return refund(account, command, now, view);
-    case 'transfer':
-      return transfer(account, command, wallClock, view);
-    case 'clawback':
-      return clawBack(account, command, wallClock, view);
-    case 'reinstate':
-      return reinstate(account, command, now, view);
-    case 'credit':
-      return credit(account, command, now);
-    case 'subscription':
-      return followProvider(account, command, now, view);
-    case 'reportOverage': {
-      if (account.overageTotal === account.overageReported) return Effects.none;
-      const journal = new Journal(account, command, now);
-      freezeOverage(journal, { id: command.reportId });
-      return journal.close();
-    }
-    case 'policy': {
-      const journal = new Journal(account, command, now);
-      journal.set({ overagePolicy: command.overagePolicy });
-      journal.touch();
-      return journal.close();
-    }
-    case 'advance':
-      return Effects.none;
-  }
+  const decider = DECIDERS[command.kind] as Decider<Command['kind']>;
+  return decider(account, command, accountTime(account, view.wallClock), view);
 }
 
-/** Of those whom the reservation names; nobody where it is not there. */
+/** A missing account is answered like a missing reservation, so that callers cannot tell the two apart. */
+export function noAccount({ kind }: Command): Rejected {
+  const namesReservation = kind === 'settle' || kind === 'extend' || kind === 'release';
+  return rejected('NOT_FOUND', `there is no such ${namesReservation ? 'reservation' : 'billing entity'}`);
+}
+
+/** `now` is the account's own time. */
+type Decider<Kind extends Command['kind']> = (
+  account: Account,
+  command: CommandOf<Kind>,
+  now: Date,
+  view: LedgerView,
+) => DecisionOf<CommandOf<Kind>>;
+
+/** The types hold each kind of command to what it may come to, so that whoever submits one meets nothing else. */
+const DECIDERS: { readonly [Kind in Command['kind']]: Decider<Kind> } = {
+  consume: (account, command, now, view) =>
+    consume(account, command, { now, wallClock: view.wallClock, usageContext: view.usageContext(command) }),
+  reserve: (account, command, now, view) =>
+    reserve(account, command, { now, usageContext: view.usageContext(command) }),
+  settle: (account, command, now, view) =>
+    settle(account, command, {
+      now,
+      wallClock: view.wallClock,
+      usageContext: contextOfReservation(account, command, view),
+    }),
+  extend,
+  release,
+  grant,
+  trial: giveTrial,
+  adjust,
+  credit,
+  refund,
+  transfer: (account, command, _now, view) => transfer(account, command, view),
+  clawback: (account, command, _now, view) => clawBack(account, command, view),
+  reinstate,
+  subscription: followProvider,
+  reportOverage,
+  policy: setOveragePolicy,
+  advance: () => Effects.none,
+};
+
+/** The context of those whom the reservation names. A missing reservation names nobody. */
 function contextOfReservation(
   account: Account,
   { reservationId, lines }: SettleCommand,
@@ -81,6 +78,9 @@ function contextOfReservation(
   return reservation === undefined ? NO_CONTEXT : usageContext({ ...reservation, lines });
 }
 
-function withTrial(account: Account): Account {
-  return { ...account, trialGiven: true };
+function setOveragePolicy(account: Account, command: PolicyCommand, now: Date): Effects {
+  const journal = new Journal(account, command, now);
+  journal.set({ overagePolicy: command.overagePolicy });
+  journal.touch();
+  return journal.close();
 }

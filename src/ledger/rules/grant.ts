@@ -1,17 +1,12 @@
 /** Credits that come by hand, by payment or as a trial (rules 4, 5 and 24), and negative adjustments. */
 import { type Account, MAX_CREDITS } from './account.ts';
-import {
-  type AdjustCommand,
-  type CreditCommand,
-  type Decision,
-  type GrantCommand,
-  type Rejected,
-  rejected,
-} from './commands.ts';
+import type { AdjustCommand, CreditCommand, DecisionOf, GrantCommand, TrialCommand } from './commands.ts';
+import { type Rejected, rejected } from './refusals.ts';
+import { Effects } from './effects.ts';
 import { DEFAULT_PRIORITY, type Grant } from './grants.ts';
 import { Journal } from './journal.ts';
 
-export function grant(account: Account, command: GrantCommand, now: Date): Decision {
+export function grant(account: Account, command: GrantCommand, now: Date): DecisionOf<GrantCommand> {
   const effectiveAt = command.effectiveAt ?? now;
   const { expiresAt, amount } = command;
   if (expiresAt !== null && (expiresAt <= now || expiresAt <= effectiveAt)) {
@@ -29,14 +24,20 @@ export function grant(account: Account, command: GrantCommand, now: Date): Decis
   return journal.close();
 }
 
+/** The free trial's grant, once in the life of an account, however often it is asked for (rule 4). */
+export function giveTrial(account: Account, command: TrialCommand, now: Date): DecisionOf<TrialCommand> {
+  if (account.trialGiven) return Effects.none;
+  return grant({ ...account, trialGiven: true }, { ...command, kind: 'grant' }, now);
+}
+
 /** What was paid for besides the base of a period: a purchase stays, more units of a plan are for the current period. */
-export function credit(account: Account, command: CreditCommand, now: Date): Decision {
+export function credit(account: Account, command: CreditCommand, now: Date): DecisionOf<CreditCommand> {
   const expiresAt = command.source === 'PURCHASE' ? null : account.period.end;
   return grant(account, { ...command, kind: 'grant', priority: DEFAULT_PRIORITY, effectiveAt: null, expiresAt }, now);
 }
 
 /** A positive amount becomes an ADJUSTMENT grant; a negative one is drawn like use (rule 5). */
-export function adjust(account: Account, command: AdjustCommand, now: Date): Decision {
+export function adjust(account: Account, command: AdjustCommand, now: Date): DecisionOf<AdjustCommand> {
   const { amount, reason } = command;
   const journal = new Journal(account, command, now);
   if (amount > 0n) {
@@ -52,25 +53,25 @@ export function adjust(account: Account, command: AdjustCommand, now: Date): Dec
   return journal.close();
 }
 
-type Terms = Pick<Grant, 'id' | 'source' | 'amount' | 'reason'> &
+type NewGrant = Pick<Grant, 'id' | 'source' | 'amount' | 'reason'> &
   Partial<Pick<Grant, 'priority' | 'effectiveAt' | 'expiresAt' | 'root'>>;
 
-/** A grant in effect, from now and forever where nothing else is said; the root of its own credits. */
-export function newGrant({ account: { billingEntityId }, now }: Journal, usageContext: Terms): Grant {
-  const { id, source, amount, reason } = usageContext;
+/** Makes a grant in effect. Unless told otherwise it counts from now, never expires, and is the root of its own credits. */
+export function newGrant({ account: { billingEntityId }, now }: Journal, wanted: NewGrant): Grant {
+  const { id, source, amount, reason } = wanted;
   return {
     billingEntityId,
     id,
     source,
     amount,
     remaining: amount,
-    priority: usageContext.priority ?? DEFAULT_PRIORITY,
+    priority: wanted.priority ?? DEFAULT_PRIORITY,
     state: 'ACTIVE',
-    effectiveAt: usageContext.effectiveAt ?? now,
-    expiresAt: usageContext.expiresAt ?? null,
+    effectiveAt: wanted.effectiveAt ?? now,
+    expiresAt: wanted.expiresAt ?? null,
     reason,
     createdAt: now,
-    root: usageContext.root ?? { billingEntityId, grantId: id, source },
+    root: wanted.root ?? { billingEntityId, grantId: id, source },
     expired: 0n,
     clawed: 0n,
     voidedAt: null,

@@ -9,6 +9,7 @@ import { byDrawdownOrder, type Draw, type Grant, keptByHolds, sumRemaining } fro
 import { type Reservation, type ReservationStatus, reservedBy } from './reservations.ts';
 import { type CounterChange, countersOf } from './spend-limits.ts';
 import type { UsedBy } from './attribution.ts';
+import type { Period } from './periods.ts';
 import type { Entry, EntryKind, MeterReport, RecordKey, UsageRecord, UsageRefund } from './entries.ts';
 
 /** What happens by itself when its time has come. */
@@ -57,9 +58,29 @@ export class Journal {
     return this.#draft;
   }
 
-  /** Changes what no entry tells: period, counters, terms. */
-  set(changes: Partial<Account>): void {
+  /** Changes state that is no amount. Amounts change by `post`, `countUse` and `beginPeriod` alone. */
+  set(changes: Partial<Pick<Account, 'carries' | 'subscription' | 'overagePolicy'>>): void {
     Object.assign(this.#draft, changes);
+  }
+
+  /**
+   * Begins a period: its use, overage and owed credits are counted from 0 (rule 13). A period that begins where the
+   * current one began replaces it without a new count: between the two nothing was used.
+   */
+  beginPeriod(period: Period): void {
+    const isNew = period.start > this.#draft.period.start;
+    this.#draft.period = period;
+    if (isNew) {
+      this.#draft.used = 0n;
+      this.#draft.overage = 0n;
+      this.#draft.owedThisPeriod = 0n;
+    }
+    this.touch();
+  }
+
+  /** Moves the end of the current period. */
+  movePeriodEnd(end: Date): void {
+    this.#draft.period = { start: this.#draft.period.start, end };
   }
 
   /** Counts a change of the balance that no entry tells, so that readers notice it. */
@@ -118,8 +139,18 @@ export class Journal {
     this.#refundedRecords.push(record);
   }
 
-  /** Counts what was charged or held, of all whom the use was by (rule 17). */
-  count(usedBy: UsedBy, { used = 0n, held = 0n }: { readonly used?: bigint; readonly held?: bigint }): void {
+  /**
+   * Counts charged use in the current period, for the account and for all whom the use was by (rules 9 and 17). `owed` is
+   * the part of it that is owed. Negative: a refund, which lowers what this period left owed at most to 0.
+   */
+  countUse(usedBy: UsedBy, { used, owed }: { readonly used: bigint; readonly owed: bigint }): void {
+    this.#draft.used += used;
+    const owedThisPeriod = this.#draft.owedThisPeriod + owed;
+    this.#draft.owedThisPeriod = owedThisPeriod < 0n ? 0n : owedThisPeriod;
+    this.#count(usedBy, used, 0n);
+  }
+
+  #count(usedBy: UsedBy, used: bigint, held: bigint): void {
     if (used === 0n && held === 0n) return;
     const { billingEntityId, period } = this.#draft;
     for (const key of countersOf(billingEntityId, usedBy)) {
@@ -142,7 +173,7 @@ export class Journal {
   openReservation(reservation: Reservation): void {
     this.#reservations.set(reservation.id, reservation);
     this.#draft.heldOverage += reservation.overage;
-    this.count(reservation, { held: reservedBy(reservation) });
+    this.#count(reservation, 0n, reservedBy(reservation));
     this.#draft.nextReservationAt = sooner(this.#draft.nextReservationAt, reservation.expiresAt);
     this.#draft.otherReservationsEndAt = sooner(this.#draft.otherReservationsEndAt, reservation.expiresAt);
   }
@@ -167,7 +198,7 @@ export class Journal {
       reservationId: reservation.id,
     });
     this.#draft.heldOverage -= reservation.overage;
-    this.count(reservation, { held: -reservedBy(reservation) });
+    this.#count(reservation, 0n, -reservedBy(reservation));
     const { expiryHold } = this.#draft;
     if (reservation.openedSequence <= expiryHold.sequence) {
       this.#draft.expiryHold = { ...expiryHold, held: expiryHold.held - reservation.covered };

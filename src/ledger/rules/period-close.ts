@@ -5,7 +5,9 @@
 import { type Account, MAX_CREDITS } from './account.ts';
 import { Effects } from './effects.ts';
 import { Journal } from './journal.ts';
-import { type Decision, type NewId, rejected, type LedgerView, type SubscriptionCommand } from './commands.ts';
+import type { DecisionOf, ReportOverageCommand, SubscriptionCommand } from './commands.ts';
+import type { NewId, LedgerView } from './ledger-view.ts';
+import { rejected } from './refusals.ts';
 import type { Grant } from './grants.ts';
 import { newGrant } from './grant.ts';
 import { calendarMonth, monthFrom, type Period } from './periods.ts';
@@ -31,12 +33,12 @@ export function closePeriod(journal: Journal, newId: NewId): void {
     const month = calendarMonth(journal.now);
     // A subscription that has not begun has no period, and stays.
     if (subscription !== null) journal.set({ subscription: null });
-    beginPeriod(journal, { start: latest(period.end, month.start), end: month.end });
+    journal.beginPeriod({ start: latest(period.end, month.start), end: month.end });
     return;
   }
   const { next } = subscription;
   journal.set({ subscription: ordered({ ...subscription, ...next, periodStart: renewed.start }) });
-  beginPeriod(journal, renewed);
+  journal.beginPeriod(renewed);
   if (renewsAtOnce(subscription)) grantBaseCredits(journal, { units: next.quantity, newId });
 }
 
@@ -77,7 +79,7 @@ export function followProvider(
   command: SubscriptionCommand,
   now: Date,
   { newId }: LedgerView,
-): Decision {
+): DecisionOf<SubscriptionCommand> {
   const { providerSubscription, paidUnits } = command;
   const wrong = providerSubscription && whatIsWrong(providerSubscription, paidUnits);
   if (wrong) return rejected('BAD_USER_INPUT', wrong);
@@ -101,8 +103,16 @@ export function followProvider(
   return journal.close();
 }
 
+/** Freezes overage between two turns, so that the provider bills it with the period that runs (rule 28). */
+export function reportOverage(account: Account, command: ReportOverageCommand, now: Date): Effects {
+  if (account.overageTotal === account.overageReported) return Effects.none;
+  const journal = new Journal(account, command, now);
+  freezeOverage(journal, { id: command.reportId });
+  return journal.close();
+}
+
 /** Freezes what no report has yet; `before`: where the provider's period ends, once it has. */
-export function freezeOverage(
+function freezeOverage(
   journal: Journal,
   { id, before, end: periodEnd }: { readonly id: string; readonly before?: Date; readonly end?: Date },
 ): void {
@@ -137,7 +147,7 @@ function startSubscription(
   }
   endPeriod(journal, { end: journal.now, newId });
   journal.set({ subscription: ordered({ ...providerSubscription, periodStart, base: null }) });
-  beginPeriod(journal, { start: journal.now, end: endOf(providerSubscription, journal.now) });
+  journal.beginPeriod({ start: journal.now, end: endOf(providerSubscription, journal.now) });
   return paidUnits;
 }
 
@@ -163,7 +173,7 @@ function continueSubscription(
   if (periodStart > current.periodStart) {
     endPeriod(journal, { end: journal.now, before: earliest(journal.now, periodStart), newId });
     journal.set({ subscription: followed });
-    beginPeriod(journal, { start: journal.now, end: endOf(providerSubscription, journal.now) });
+    journal.beginPeriod({ start: journal.now, end: endOf(providerSubscription, journal.now) });
     return paidUnits > 0 || !renewsAtOnce(followed) ? paidUnits : providerSubscription.quantity;
   }
   journal.set({ subscription: followed });
@@ -179,7 +189,7 @@ function endSubscription(journal: Journal, newId: NewId): void {
   }
   endPeriod(journal, { end: journal.now, newId });
   journal.set({ subscription: null });
-  beginPeriod(journal, { start: journal.now, end: calendarMonth(journal.now).end });
+  journal.beginPeriod({ start: journal.now, end: calendarMonth(journal.now).end });
 }
 
 /** Of the period's own credits nothing survives it but what is held, and its overage is frozen into a report of it. */
@@ -197,13 +207,6 @@ function endPeriod(
   freezeOverage(journal, { id: newId(), before, end: endsAt });
 }
 
-/** What is counted by periods begins again; between one subscription's end and another's beginning at once, nothing was. */
-function beginPeriod(journal: Journal, period: Period): void {
-  const isNew = period.start > journal.account.period.start;
-  journal.set({ period, ...(isNew && { used: 0n, overage: 0n, owedThisPeriod: 0n }) });
-  journal.touch();
-}
-
 /** The provider moved the end of the period that runs: its credits lapse then. */
 function movePeriodEnd(journal: Journal, end: Date): void {
   const { period } = journal.account;
@@ -212,7 +215,7 @@ function movePeriodEnd(journal: Journal, end: Date): void {
     if (grant.state !== 'ACTIVE' || !endsWithPeriod(journal.account, grant)) continue;
     if (end > grant.effectiveAt) journal.putGrant({ ...grant, expiresAt: end });
   }
-  journal.set({ period: { start: period.start, end } });
+  journal.movePeriodEnd(end);
 }
 
 /** The one grant of base credits of the period that runs (rule 25); what it would lack is not made up for later. */
@@ -228,8 +231,7 @@ function grantBaseCredits(journal: Journal, { units, newId }: { readonly units: 
   const isGiven = journal.account.grants.some((each) => each.id === grantId);
   if (!isGiven) {
     const { end: expiresAt } = period;
-    const usageContext = { id: grantId, source: 'SUBSCRIPTION', amount, expiresAt, reason: null } as const;
-    journal.putGrant(newGrant(journal, usageContext));
+    journal.putGrant(newGrant(journal, { id: grantId, source: 'SUBSCRIPTION', amount, expiresAt, reason: null }));
     journal.post({ kind: 'GRANT', amount, grantId });
   }
   journal.set({ subscription: ordered({ ...subscription, base: { periodStart, grantId } }) });

@@ -1,6 +1,8 @@
 /** Refunds: what a record charged goes back (rule 22). */
 import type { Account } from './account.ts';
-import { type Decision, type RefundCommand, rejected, type LedgerView } from './commands.ts';
+import type { DecisionOf, RefundCommand } from './commands.ts';
+import { rejected } from './refusals.ts';
+import type { LedgerView } from './ledger-view.ts';
 import { grantOf, newGrant, tooMuch } from './grant.ts';
 import { type Grant, isPast } from './grants.ts';
 import { Journal } from './journal.ts';
@@ -9,7 +11,12 @@ import { Journal } from './journal.ts';
  * Gives back what a record charged (rule 22): to the grants that were drawn, or to one like it where that has lapsed;
  * overage of this period is taken off, and whatever else there was becomes an ADJUSTMENT grant.
  */
-export function refund(account: Account, command: RefundCommand, now: Date, view: LedgerView): Decision {
+export function refund(
+  account: Account,
+  command: RefundCommand,
+  now: Date,
+  view: LedgerView,
+): DecisionOf<RefundCommand> {
   const evidence = view.refundEvidence(account.billingEntityId, command.record);
   if (evidence === undefined) return rejected('NOT_FOUND', 'there is no such usage record');
   if (evidence.refunded) return rejected('CONFLICT', 'this record has been refunded');
@@ -51,14 +58,7 @@ export function refund(account: Account, command: RefundCommand, now: Date, view
   }
   // A record that charged nothing is refunded once, too, and the ledger says so.
   if (journal.account.sequence === account.sequence) journal.post({ kind: 'REFUND', refunded, reason });
-  if (inOwnPeriod) {
-    const { owedThisPeriod } = account;
-    journal.set({
-      used: account.used - record.credits,
-      owedThisPeriod: owedThisPeriod - (record.owed < owedThisPeriod ? record.owed : owedThisPeriod),
-    });
-  }
-  if (inOwnPeriod) journal.count(record, { used: -record.credits });
+  if (inOwnPeriod) journal.countUse(record, { used: -record.credits, owed: -record.owed });
   journal.refund(record, { billingEntityId: account.billingEntityId, ...refunded, refundedAt: now, refundSequence });
   return journal.close();
 }

@@ -1,16 +1,10 @@
 /** Reservations: made, extended, settled and released (rules 14 to 16). */
 import type { Account } from './account.ts';
 import { admit, admitBeyond, checkPayer, overageRoom } from './admission.ts';
-import {
-  type Decision,
-  type ExtendCommand,
-  type Rejected,
-  type ReleaseCommand,
-  type ReserveCommand,
-  type SettleCommand,
-  NO_CONTEXT,
-  rejected,
-} from './commands.ts';
+import type { DecisionOf, ExtendCommand, ReleaseCommand, ReserveCommand, SettleCommand } from './commands.ts';
+import { type Rejected, rejected } from './refusals.ts';
+import { NO_CONTEXT } from './usage-context.ts';
+import { contradicts } from './answered-again.ts';
 import type { Reservation } from './reservations.ts';
 import { Effects } from './effects.ts';
 import { Journal } from './journal.ts';
@@ -25,7 +19,7 @@ import {
   modeOf,
   sumCredits,
   tooMuch,
-  write,
+  chargeLines,
 } from './usage.ts';
 
 /** Succeeds exactly where consuming as much would (rule 14); keeps ceil(units × rate), without the carry (rule 2). */
@@ -33,7 +27,7 @@ export function reserve(
   account: Account,
   command: ReserveCommand,
   { now, usageContext = NO_CONTEXT }: Moment,
-): Decision {
+): DecisionOf<ReserveCommand> {
   const absurd = checkQuantities(command);
   if (absurd) return absurd;
   const wrongPayer = checkPayer(account, command, usageContext);
@@ -76,7 +70,7 @@ export function reserve(
  * or hold allow it; the rest is owed. A service's is refused for nothing that changed since; another's is up to what it
  * holds, and the rest must fit beside the hold.
  */
-export function settle(account: Account, command: SettleCommand, moment: Moment): Decision {
+export function settle(account: Account, command: SettleCommand, moment: Moment): DecisionOf<SettleCommand> {
   const { now, wallClock = now, usageContext = NO_CONTEXT } = moment;
   const immense = checkQuantities(command);
   if (immense) return immense;
@@ -104,7 +98,7 @@ export function settle(account: Account, command: SettleCommand, moment: Moment)
   const { userId, organizationId, apiKey, billingMode, feature, id: reservationId } = reservation;
   const { metadata, occurredAt } = command;
   const mostOverage = room === null ? required : room > reservation.overage ? room : reservation.overage;
-  write(journal, priced, mostOverage, {
+  chargeLines(journal, priced, mostOverage, {
     userId,
     organizationId,
     apiKey,
@@ -118,7 +112,7 @@ export function settle(account: Account, command: SettleCommand, moment: Moment)
 }
 
 /** Moves the end of a hold: counted from now. */
-export function extend(account: Account, command: ExtendCommand, now: Date): Decision {
+export function extend(account: Account, command: ExtendCommand, now: Date): DecisionOf<ExtendCommand> {
   const reservation = findReservation(account, command);
   if ('code' in reservation) return reservation;
   if (reservation.status !== 'HELD') return rejected('CONFLICT', `this reservation is ${reservation.status}`);
@@ -129,7 +123,7 @@ export function extend(account: Account, command: ExtendCommand, now: Date): Dec
 }
 
 /** Lets go of a hold. Whose time ran out by itself has nothing left to let go; what was charged cannot be released. */
-export function release(account: Account, command: ReleaseCommand, now: Date): Decision {
+export function release(account: Account, command: ReleaseCommand, now: Date): DecisionOf<ReleaseCommand> {
   const reservation = findReservation(account, command);
   if ('code' in reservation) return reservation;
   if (reservation.status === 'SETTLED') return rejected('CONFLICT', 'this reservation is SETTLED');
@@ -137,19 +131,6 @@ export function release(account: Account, command: ReleaseCommand, now: Date): D
   const journal = new Journal(account, command, now);
   journal.endReservation(reservation, 'RELEASED');
   return journal.close();
-}
-
-/** Whether a settlement names another user, organization, key or feature than the reservation has (rule 16). */
-export function contradicts(
-  reservation: Reservation,
-  { userId, organizationId, apiKeyId, feature }: SettleCommand,
-): boolean {
-  return (
-    (userId !== undefined && userId !== reservation.userId) ||
-    (organizationId !== undefined && organizationId !== reservation.organizationId) ||
-    (apiKeyId !== undefined && apiKeyId !== reservation.apiKey?.id) ||
-    (feature !== undefined && feature !== reservation.feature)
-  );
 }
 
 /** Who may only handle their own holds is refused those that others reserved, such as the platform for them (rule 16). */

@@ -1,6 +1,6 @@
 /** What happens by itself (rules 11 to 13): holds lapse, grants lapse, the period turns, grants take effect. */
 import { type Account, sooner } from './account.ts';
-import type { NewId } from './commands.ts';
+import type { NewId } from './ledger-view.ts';
 import { Effects } from './effects.ts';
 import { Journal, SCHEDULED } from './journal.ts';
 import type { Grant } from './grants.ts';

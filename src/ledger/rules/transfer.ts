@@ -1,6 +1,8 @@
 /** Transfers: credits move to another account (rule 23). */
 import { type Account, accountTime } from './account.ts';
-import { type Decision, rejected, type LedgerView, type TransferCommand } from './commands.ts';
+import type { DecisionOf, TransferCommand } from './commands.ts';
+import { rejected } from './refusals.ts';
+import type { LedgerView } from './ledger-view.ts';
 import { grantOf, newGrant, tooMuch } from './grant.ts';
 import { type Draw, type Grant, mayLeave } from './grants.ts';
 import { Effects } from './effects.ts';
@@ -10,12 +12,12 @@ import { Journal } from './journal.ts';
  * Moves credits to another account in drawdown order (rule 23). They keep their root, priority and expiry there; what
  * has all three alike joins one grant, so that credits that go to and fro do not fall into ever smaller pieces.
  */
-export function transfer(from: Account, command: TransferCommand, wallClock: Date, view: LedgerView): Decision {
+export function transfer(from: Account, command: TransferCommand, view: LedgerView): DecisionOf<TransferCommand> {
   const { amount, reason, toBillingEntityId, onlyOfRootIn } = command;
   const to = view.account(toBillingEntityId);
   if (to === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
   if (to === from) return rejected('BAD_USER_INPUT', 'credits move between two accounts');
-  const out = new Journal(from, command, accountTime(from, wallClock));
+  const out = new Journal(from, command, accountTime(from, view.wallClock));
   // What goes back leaves what holds keep of it: else they would rest on the account's own credits, and drain those.
   const isBack = onlyOfRootIn !== null;
   const mayGo = (each: Grant): boolean => mayLeave(each) && (!isBack || each.root.billingEntityId === onlyOfRootIn);
@@ -30,7 +32,7 @@ export function transfer(from: Account, command: TransferCommand, wallClock: Dat
   const absurd = tooMuch(to, amount);
   if (absurd) return absurd;
 
-  const into = new Journal(to, { actor: command.actor, idempotency: null }, accountTime(to, wallClock));
+  const into = new Journal(to, { actor: command.actor, idempotency: null }, accountTime(to, view.wallClock));
   for (const { grantId, credits } of isBack ? drawUnheld(out, amount, mayGo) : out.draw(amount, mayGo)) {
     const drawn = grantOf(out.account, grantId);
     out.post({ kind: 'TRANSFER_OUT', amount: -credits, grantId, counterpartyId: to.billingEntityId, reason });

@@ -2,17 +2,10 @@
 import { type Account, MAX_CREDITS } from './account.ts';
 import { admit, checkPayer } from './admission.ts';
 import type { BillingMode, UsedBy } from './attribution.ts';
-import {
-  type ConsumeCommand,
-  type Decision,
-  NO_CONTEXT,
-  type Rejected,
-  rejected,
-  type UsageLine,
-  type Use,
-  type UsageContext,
-} from './commands.ts';
-import type { RecordKey, UsageRecord } from './entries.ts';
+import type { ConsumeCommand, DecisionOf } from './commands.ts';
+import { NO_CONTEXT, type UsageLine, type Use, type UsageContext } from './usage-context.ts';
+import { type Rejected, rejected } from './refusals.ts';
+import type { UsageRecord } from './entries.ts';
 import { Journal } from './journal.ts';
 import { type Carry, price, NO_CARRY } from './pricing.ts';
 
@@ -23,26 +16,27 @@ const MAX_AHEAD_MS = 5 * 60_000;
 /** Most units of one line. */
 const MAX_QUANTITY = 1_000_000_000_000n;
 
-/** What this use would be charged now: floor(carry + units × rate), line by line (rule 2). */
+/** The price of this use now, in whole credits: floor(carry + units × rate), line by line (rule 2). */
 export function priceOf(account: Account, use: Use, usageContext: UsageContext): bigint {
   return sumCredits(priceLines(account, { lines: use.lines, billingMode: modeOf(use, usageContext) }));
 }
 
-/** Which lines are charged: the key decides where there is one (rule 19). */
+/** The billing mode decides which lines are charged. A key brings its own (rule 19). */
 export function modeOf({ billingMode }: Use, { apiKey }: UsageContext): BillingMode {
   return apiKey?.billingMode ?? billingMode;
 }
 
-/** When use is decided, and what holds then of those whom it names. */
+/** The moment at which use is decided, and the state of those whom it names. */
 export interface Moment {
   /** The account's own time. */
   readonly now: Date;
-  /** What the clock says; the account's own time where absent. */
+  /** The clock's reading; absent: the account's own time. */
   readonly wallClock?: Date;
   readonly usageContext?: UsageContext;
 }
 
-export function consume(account: Account, command: ConsumeCommand, moment: Moment): Decision {
+/** Charges use where it is admitted: all lines or none (rules 2, 14 and 18). */
+export function consume(account: Account, command: ConsumeCommand, moment: Moment): DecisionOf<ConsumeCommand> {
   const { now, wallClock = now, usageContext = NO_CONTEXT } = moment;
   const absurd = checkQuantities(command);
   if (absurd) return absurd;
@@ -58,8 +52,8 @@ export function consume(account: Account, command: ConsumeCommand, moment: Momen
 
   const journal = new Journal(account, command, now);
   const { userId, organizationId, apiKey, feature, metadata, occurredAt } = command;
-  // Admitted is what fits: what is not available is overage.
-  write(journal, priced, required, {
+  // Admission has seen to it that the rest fits into overage.
+  chargeLines(journal, priced, required, {
     userId,
     organizationId,
     apiKey,
@@ -72,21 +66,24 @@ export function consume(account: Account, command: ConsumeCommand, moment: Momen
   return journal.close();
 }
 
-// ─────────────────────────────── admission ───────────────────────────────
-
+/** Rejects use that would take the period beyond what can be counted exactly. */
 export function tooMuch(account: Account, credits: bigint): Rejected | null {
   return account.used + credits > MAX_CREDITS
     ? rejected('BAD_USER_INPUT', `that would take the use of one period beyond ${MAX_CREDITS} credits`)
     : null;
 }
 
-/** Here, and not where input is read: a key that once took effect with more is answered before anything is refused (rule 20). */
+/**
+ * Rejects a quantity that no rate can be applied to. This is not checked where input is read: a key that once took effect
+ * with more is answered before anything is rejected (rule 20).
+ */
 export function checkQuantities({ lines }: { readonly lines: readonly UsageLine[] }): Rejected | null {
   return lines.some(({ quantity }) => quantity > MAX_QUANTITY)
     ? rejected('BAD_USER_INPUT', `quantity must be at most ${MAX_QUANTITY}`)
     : null;
 }
 
+/** Rejects use that occurred too long ago or too far ahead of the clock. */
 export function checkOccurredAt(occurredAt: Date | null, now: Date): Rejected | null {
   if (occurredAt === null) return null;
   const ageMs = now.getTime() - occurredAt.getTime();
@@ -95,15 +92,13 @@ export function checkOccurredAt(occurredAt: Date | null, now: Date): Rejected | 
   return null;
 }
 
-// ─────────────────────────────── charging ───────────────────────────────
-
 interface PricedLine extends UsageLine {
   readonly credits: bigint;
   readonly carriedBefore: Carry;
   readonly carriedAfter: Carry;
 }
 
-/** Lines in order, each with the fraction that the one before left (rule 2); exempt lines are recorded at 0 (rule 19). */
+/** Prices lines in order, each with the carry that the line before left (rule 2). Exempt lines cost 0 (rule 19). */
 export function priceLines(account: Account, { lines, billingMode }: Pick<Use, 'lines' | 'billingMode'>): PricedLine[] {
   const carries = { ...account.carries };
   return lines.map((line) => {
@@ -116,30 +111,38 @@ export function priceLines(account: Account, { lines, billingMode }: Pick<Use, '
   });
 }
 
+/** COMPUTE_ONLY records AI_TOKENS at 0 credits (rule 19). */
 export function isExempt(billingMode: BillingMode, resource: UsageLine['rate']['resource']): boolean {
   return billingMode === 'COMPUTE_ONLY' && resource === 'AI_TOKENS';
 }
 
+/** The price of all lines together, in whole credits. */
 export function sumCredits(lines: readonly PricedLine[]): bigint {
   let sum = 0n;
   for (const line of lines) sum += line.credits;
   return sum;
 }
 
-type Recorded = Pick<UsageRecord, keyof UsedBy | 'billingMode' | 'feature' | 'metadata'> & {
+/** Everything that the records of one use have in common. */
+type CommonToRecords = Pick<UsageRecord, keyof UsedBy | 'billingMode' | 'feature' | 'metadata'> & {
+  /** null: now. */
   readonly occurredAt: Date | null;
+  /** The reservation that the use settles; null: none. */
   readonly reservationId: string | null;
 };
 
-/** Writes charged lines: each takes what is available, then overage up to `mostOverage` in all, and owes the rest. */
-export function write(
+/**
+ * Charges priced lines and records them (rule 6). Each line takes what is available, then overage up to `mostOverage` for
+ * all of them together, and owes the rest.
+ */
+export function chargeLines(
   journal: Journal,
   lines: readonly PricedLine[],
   mostOverage: bigint,
-  usageContext: Recorded,
+  common: CommonToRecords,
 ): void {
-  const { billingEntityId, used } = journal.account;
-  const key = { sequence: journal.account.sequence + 1n };
+  const { billingEntityId } = journal.account;
+  const sequence = journal.account.sequence + 1n;
   let left = journal.account.available;
   let roomLeft = mostOverage;
   let [fromGrants, overage, owed] = [0n, 0n, 0n];
@@ -156,13 +159,14 @@ export function write(
     owed += lineOwed;
     carries = { ...carries, [line.rate.resource]: line.carriedAfter };
     journal.record({
-      ...({ ...key, line: index } satisfies RecordKey),
       billingEntityId,
-      userId: usageContext.userId,
-      organizationId: usageContext.organizationId,
-      apiKey: usageContext.apiKey,
-      billingMode: usageContext.billingMode,
-      feature: usageContext.feature,
+      sequence,
+      line: index,
+      userId: common.userId,
+      organizationId: common.organizationId,
+      apiKey: common.apiKey,
+      billingMode: common.billingMode,
+      feature: common.feature,
       resource: line.rate.resource,
       quantity: line.quantity,
       credits: line.credits,
@@ -172,20 +176,18 @@ export function write(
       carriedBefore: line.carriedBefore,
       carriedAfter: line.carriedAfter,
       draws: covered === 0n ? [] : journal.draw(covered),
-      metadata: usageContext.metadata,
-      occurredAt: usageContext.occurredAt ?? journal.now,
+      metadata: common.metadata,
+      occurredAt: common.occurredAt ?? journal.now,
       recordedAt: journal.now,
     });
   });
-  const priced = fromGrants + overage + owed;
-  journal.set({ carries, used: used + priced });
-  journal.count(usageContext, { used: priced });
+  journal.set({ carries });
+  journal.countUse(common, { used: fromGrants + overage + owed, owed });
   journal.post({
     kind: 'CONSUMPTION',
     amount: -fromGrants,
     owed,
-    ...(usageContext.reservationId !== null && { reservationId: usageContext.reservationId }),
+    ...(common.reservationId !== null && { reservationId: common.reservationId }),
   });
-  if (owed > 0n) journal.set({ owedThisPeriod: journal.account.owedThisPeriod + owed });
   if (overage > 0n) journal.post({ kind: 'OVERAGE', overage });
 }

@@ -4,7 +4,7 @@ import { type Account, nextEventAt } from '../rules/account.ts';
 import { RATES, type Resource } from '../../plans/rates.ts';
 import type { Rollup } from '../rules/rollup.ts';
 import { type ColumnValue, checksum } from './checksum.ts';
-import { canonicalJson } from '../idempotency.ts';
+import { canonicalJson } from '../../kernel/canonical-json.ts';
 import { type Draw, type Grant, type GrantState, isOpen } from '../rules/grants.ts';
 import type { Reservation } from '../rules/reservations.ts';
 import type { SubscriptionState } from '../rules/subscription.ts';

@@ -2,10 +2,10 @@
 import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import { allowanceOf, usedRatio } from '../rules/account.ts';
+import { type EarlierEffect, EarlierEffects, keyName } from '../rules/answered-again.ts';
 import type { Balance } from '../rules/balance.ts';
-import { accountsOfKey, type Command, type Sender, type SenderMembership } from '../rules/commands.ts';
+import { accountsOfKey, type Command, type SenderMembership } from '../rules/commands.ts';
 import { all, isIn, prepared, scopeOf } from './statements.ts';
-import type { EarlierEffect } from '../rules/answered-again.ts';
 import type { EntryKind } from '../rules/entries.ts';
 
 /** That a key had an effect, as its look-up finds it. */
@@ -77,13 +77,6 @@ interface MembershipRow extends SenderMembership {
   user_id: string;
 }
 
-/** What was found of keys that had their effect before. */
-export interface EarlierEffects {
-  readonly effects: readonly EarlierEffect[];
-  /** Whether this caller may see this account now; who is nobody sees none. */
-  readonly sees: (sender: Sender | undefined, billingEntityId: string) => boolean;
-}
-
 /** Asks nothing for keys that are new, nor where who retries sees the account whatever they belong to. */
 export async function loadEarlierEffects(
   client: ClientBase,
@@ -116,14 +109,14 @@ export async function loadEarlierEffects(
   const membershipOf = new Map(
     (memberships?.rows ?? []).map((row) => [`${row.billing_entity_id} ${row.user_id}`, row]),
   );
-  return {
-    effects: known.map((each) => {
+  return new EarlierEffects(
+    known.map((each) => {
       const row = detailOf.get(`${each.billingEntityId} ${each.sequence}`);
       return { ...each, userId: row?.user_id ?? null, balance: row ? balanceThen(row) : null };
     }),
-    sees: (sender, billingEntityId) =>
+    (sender, billingEntityId) =>
       sender?.sees(billingEntityId, membershipOf.get(`${billingEntityId} ${sender.entityId ?? ''}`) ?? null) ?? false,
-  };
+  );
 }
 
 /** What there is to ask: of which effects more than the key's look-up tells, and of whose memberships. */
@@ -134,12 +127,12 @@ function questionsOf(
   readonly effects: ReadonlyMap<string, KnownKey>;
   readonly memberships: ReadonlyMap<string, readonly [organizationId: string, userId: string]>;
 } {
-  const knownBy = new Map(known.map((each) => [nameOf(each.billingEntityId, each.key), each]));
+  const knownBy = new Map(known.map((each) => [keyName(each.billingEntityId, each.key), each]));
   // What one command of the transaction does may be the answer to another.
   const carriers = new Map<string, number>();
   for (const { billingEntityId, idempotency } of commands) {
     if (idempotency === null) continue;
-    const name = nameOf(billingEntityId, idempotency.key);
+    const name = keyName(billingEntityId, idempotency.key);
     carriers.set(name, (carriers.get(name) ?? 0) + 1);
   }
   const effects = new Map<string, KnownKey>();
@@ -147,7 +140,7 @@ function questionsOf(
   for (const command of commands) {
     const { idempotency, sender } = command;
     if (idempotency === null) continue;
-    const names = accountsOfKey(command).map((id) => [id, nameOf(id, idempotency.key)] as const);
+    const names = accountsOfKey(command).map((id) => [id, keyName(id, idempotency.key)] as const);
     const hits = names.filter(([, name]) => knownBy.has(name)).length;
     names.forEach(([id, name], index) => {
       const isFirst = index === 0;
@@ -180,9 +173,4 @@ function balanceThen(row: EarlierEffectRow): Balance {
     sequence: row.last_sequence,
     asOf: row.created_at,
   };
-}
-
-/** Names a key of an account. */
-export function nameOf(billingEntityId: string, key: string): string {
-  return `${billingEntityId} ${key}`;
 }

@@ -4,7 +4,9 @@ import { arrayLiteral } from '../../db/array-literal.ts';
 import { useLockOf } from './organization-lock.ts';
 import { RECORD_COLUMNS, type RecordRow, toRecord } from './usage-record-row.ts';
 import { type Account, accountTime } from '../rules/account.ts';
-import { accountsOfKey, type ChargedUse, type Command, type RefundEvidence, touchedBy } from '../rules/commands.ts';
+import { accountsOfKey, type Command, touchedBy } from '../rules/commands.ts';
+import type { ChargedUse } from '../rules/usage-context.ts';
+import type { RefundEvidence } from '../rules/ledger-view.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
@@ -18,7 +20,8 @@ import {
 } from './rows.ts';
 import { byDrawdownOrder } from '../rules/grants.ts';
 import type { Reservation } from '../rules/reservations.ts';
-import { type EarlierEffects, type KnownKey, loadEarlierEffects } from './earlier-effects.ts';
+import type { EarlierEffects } from '../rules/answered-again.ts';
+import { type KnownKey, loadEarlierEffects } from './earlier-effects.ts';
 import { newId } from './new-id.ts';
 import { basesToCome } from '../rules/period-close.ts';
 import { loadUsageContexts, type UsageContexts } from './usage-context.ts';
@@ -41,7 +44,7 @@ interface RecipientRow {
 /** What a transaction finds under its locks. */
 export interface Loaded {
   readonly accounts: Map<string, Account>;
-  readonly effects: EarlierEffects;
+  readonly earlierEffects: EarlierEffects;
   /** Records that are to be refunded. */
   readonly refunds: readonly RefundEvidence[];
   /** Where credits were transferred to that are to be taken back. */
@@ -216,16 +219,16 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
       return [id, toAccount(row, grantsOf.get(id) ?? [], holdsOf.get(id))] as const;
     }),
   );
-  // Whose terms they are stands on the reservations. Only who may settle no more than fits is asked about.
+  // The reservations name whose state counts. Only a settlement that must fit asks for it.
   const settled = settledByOwners(commands, accounts);
-  const [effects, termsOfSettled] = await all([
+  const [earlierEffects, contextOfSettled] = await all([
     loadEarlierEffects(client, commands, keys),
     settled.length === 0 ? null : loadUsageContexts(settled, (statement) => client.query(statement)),
   ]);
-  if (termsOfSettled !== null) usageContext.add(termsOfSettled);
+  if (contextOfSettled !== null) usageContext.add(contextOfSettled);
   return {
     accounts,
-    effects,
+    earlierEffects,
     passages: (recipients?.rows ?? []).map((row) => ({
       billingEntityId: row.billing_entity_id,
       rootGrantId: row.root_grant_id,

@@ -1,7 +1,7 @@
 /** What holds of those whom use names besides the payer, read where it is decided: by the ledger under its locks, or for a check. */
 import type { QueryResult, QueryResultRow } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
-import type { OrganizationVisibility, UsageContext } from '../rules/commands.ts';
+import type { OrganizationVisibility, UsageContext } from '../rules/usage-context.ts';
 import {
   type CounterChange,
   counterName,

@@ -1,4 +1,5 @@
 /** Hosted pages may send people back only to our own addresses, so that nobody is sent elsewhere in our name. */
+import { isLoopbackHost } from '../../kernel/loopback.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 
 export interface ReturnRules {
@@ -12,7 +13,6 @@ export interface ReturnRules {
 const LONGEST = 2_000;
 /** Characters that browsers and parsers read differently: backslashes, spaces and characters that are not printed. */
 const AMBIGUOUS = /[\\\s\p{Cc}]/u;
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** @throws Refusal BAD_USER_INPUT naming the field, for an address of any other origin */
 export function checkReturnAddress(rules: ReturnRules, field: string, address: string): string {
@@ -24,7 +24,7 @@ export function checkReturnAddress(rules: ReturnRules, field: string, address: s
   const isOurs =
     url.origin === rules.publicUrl().origin ||
     rules.origins.includes(url.origin) ||
-    (rules.anyLoopback && LOOPBACK.test(url.hostname));
+    (rules.anyLoopback && isLoopbackHost(url.hostname));
   if (!isOurs) throw new Refusal('BAD_USER_INPUT', `${field} must lead back to an origin that is allowed here`);
   // The address is returned as it was written: Stripe fills in placeholders in braces, which a parser would escape.
   return address;

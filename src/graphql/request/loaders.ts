@@ -1,0 +1,144 @@
+import DataLoader from 'dataloader';
+import type { ApiKey } from '../../api-keys/api-key.ts';
+import type { BillingEntity } from '../../billing-entities/billing-entity.entity.ts';
+import type { MembershipKey, MemberUse } from '../../billing-entities/member-use.ts';
+import type { Membership } from '../../billing-entities/membership.entity.ts';
+import type { ApiKeyRef } from '../../ledger/rules/attribution.ts';
+import type { Balance } from '../../ledger/rules/balance.ts';
+import type { Entry, UsageRecord } from '../../ledger/rules/entries.ts';
+import type { Grant } from '../../ledger/rules/grants.ts';
+import type { Reservation } from '../../ledger/rules/reservations.ts';
+import type { DomainServices } from '../../services.ts';
+import type { PlanState } from '../../subscriptions/plan-state.ts';
+import { PageLoaders } from './page-loaders.ts';
+
+/** Loaders that live for one operation: a list of any length costs one statement for each kind of thing it leads to. Each is made when first used. */
+export class Loaders {
+  readonly #services: DomainServices;
+  #pages: PageLoaders | undefined;
+  #entity: DataLoader<string, BillingEntity | null> | undefined;
+  #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
+  #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
+  #balance: DataLoader<string, Balance | null> | undefined;
+  #planState: DataLoader<string, PlanState | null> | undefined;
+  #membership: DataLoader<MembershipKey, Membership | null, string> | undefined;
+  #memberUse: DataLoader<MembershipKey, MemberUse, string> | undefined;
+  #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
+  #entry: DataLoader<EntryKey, Entry | null, string> | undefined;
+  #reservation: DataLoader<ReservationKey, Reservation | null, string> | undefined;
+  #refundedAt: DataLoader<UsageRecordKey, Date | null, string> | undefined;
+  #recordsOfEntry: DataLoader<EntryKey, UsageRecord[], string> | undefined;
+
+  constructor(services: DomainServices) {
+    this.#services = services;
+  }
+
+  /** Pages, the same of several entities together. */
+  get pages(): PageLoaders {
+    return (this.#pages ??= new PageLoaders(this.#services));
+  }
+
+  /** The domain, for what is read by itself: each call waits the caller's turn. */
+  get reads(): DomainServices {
+    return this.#services;
+  }
+
+  get entity(): DataLoader<string, BillingEntity | null> {
+    return (this.#entity ??= new DataLoader(async (ids) => {
+      const found = await this.#services.entities.byIds(ids);
+      return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get apiKey(): DataLoader<ApiKeyRef, ApiKey | null, string> {
+    return (this.#apiKey ??= new DataLoader((refs) => this.#services.apiKeys.byRefs(refs), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
+    }));
+  }
+
+  get usedByApiKey(): DataLoader<ApiKeyRef, bigint, string> {
+    return (this.#usedByApiKey ??= new DataLoader((refs) => this.#services.apiKeys.usedThisPeriod(refs), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
+    }));
+  }
+
+  get balance(): DataLoader<string, Balance | null> {
+    return (this.#balance ??= new DataLoader(async (ids) => {
+      const found = await this.#services.accounts.balances(ids);
+      return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get planState(): DataLoader<string, PlanState | null> {
+    return (this.#planState ??= new DataLoader(async (ids) => {
+      const found = await this.#services.subscriptions.byIds(ids);
+      return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get membership(): DataLoader<MembershipKey, Membership | null, string> {
+    return (this.#membership ??= new DataLoader((keys) => this.#services.members.byKeys(keys), {
+      cacheKeyFn: membershipKey,
+    }));
+  }
+
+  get memberUse(): DataLoader<MembershipKey, MemberUse, string> {
+    return (this.#memberUse ??= new DataLoader((keys) => this.#services.members.usedThisPeriod(keys), {
+      cacheKeyFn: membershipKey,
+    }));
+  }
+
+  get grant(): DataLoader<GrantKey, Grant | null, string> {
+    return (this.#grant ??= new DataLoader((keys) => this.#services.history.grantsByIds(keys), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
+    }));
+  }
+
+  get entry(): DataLoader<EntryKey, Entry | null, string> {
+    return (this.#entry ??= new DataLoader((keys) => this.#services.history.entriesBySequence(keys), {
+      cacheKeyFn: entryKey,
+    }));
+  }
+
+  get reservation(): DataLoader<ReservationKey, Reservation | null, string> {
+    return (this.#reservation ??= new DataLoader((keys) => this.#services.reservations.byIds(keys), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
+    }));
+  }
+
+  get refundedAt(): DataLoader<UsageRecordKey, Date | null, string> {
+    return (this.#refundedAt ??= new DataLoader((keys) => this.#services.usage.refundedAt(keys), {
+      cacheKeyFn: (key) => `${entryKey(key)} ${key.line}`,
+    }));
+  }
+
+  get recordsOfEntry(): DataLoader<EntryKey, UsageRecord[], string> {
+    return (this.#recordsOfEntry ??= new DataLoader((keys) => this.#services.usage.recordsByEntry(keys), {
+      cacheKeyFn: entryKey,
+    }));
+  }
+}
+
+interface EntryKey {
+  readonly billingEntityId: string;
+  readonly sequence: bigint;
+}
+
+interface GrantKey {
+  readonly billingEntityId: string;
+  readonly id: string;
+}
+
+interface UsageRecordKey extends EntryKey {
+  readonly line: number;
+}
+
+type ReservationKey = GrantKey;
+
+function entryKey({ billingEntityId, sequence }: EntryKey): string {
+  return `${billingEntityId} ${sequence}`;
+}
+
+function membershipKey({ organizationId, userId }: MembershipKey): string {
+  return `${organizationId} ${userId}`;
+}

@@ -1,0 +1,110 @@
+import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Resolver, Root } from 'type-graphql';
+import type { BillingEntity as Row } from '../../billing-entities/billing-entity.entity.ts';
+import type { Page } from '../../kernel/pagination.ts';
+import type { UsageRecord as DomainRecord } from '../../ledger/rules/entries.ts';
+import type { Reservation } from '../../ledger/rules/reservations.ts';
+import type { BalanceForecast as Forecast } from '../../usage/forecast.ts';
+import { keysOfUse } from '../api-keys/api-key.access.ts';
+import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
+import { partiesOf } from '../billing-entities/party.ts';
+import type { Party } from '../billing-entities/party.type.ts';
+import { aSummary, withWork } from '../execution/price.ts';
+import { nullIfNotFound, nullUnless, onlyUserId } from '../request/authorization.ts';
+import type { RequestContext } from '../request/context.ts';
+import { pageKeyOf, pageOf } from '../types/page.args.ts';
+import { ReservationConnection, ReservationsArgs } from './reservation.type.ts';
+import { toSummaryRequest, toUsageFilter, UsageArgs, UsageSummaryArgs } from './usage-filter.inputs.ts';
+import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
+import { BalanceForecast, UsageBucket } from './usage-summary.type.ts';
+
+@Resolver(() => BillingEntity)
+export class UsageOfEntityResolver {
+  @FieldResolver(() => UsageRecordConnection, {
+    description: 'What was used, by occurredAt, newest first. A plain member sees their own.',
+  })
+  async usage(
+    @Root() entity: Row,
+    @Args(() => UsageArgs) args: UsageArgs,
+    @Ctx() context: RequestContext,
+  ): Promise<Page<DomainRecord>> {
+    const only = { onlyUserId: await onlyUserId(context, entity, 'usage.readAll') };
+    return context.loaders.reads.usage.records(entity, pageOf(args), {
+      ...toUsageFilter(args.filter),
+      ...only,
+    });
+  }
+
+  @FieldResolver(() => UsageRecord, {
+    nullable: true,
+    description: 'One of its usage records; null when there is none of this id.',
+  })
+  async usageRecord(
+    @Root() entity: Row,
+    @Arg('id', () => ID, { description: 'The record’s id.' }) id: string,
+    @Ctx() context: RequestContext,
+  ): Promise<DomainRecord | null> {
+    const record = await nullIfNotFound(context.loaders.reads.usage.record(id));
+    const { billingEntityId } = entity;
+    // Its own, or what was used in it at the user's own expense.
+    if (record?.billingEntityId !== billingEntityId && record?.organizationId !== billingEntityId) return null;
+    const only = await onlyUserId(context, entity, 'usage.readAll');
+    return only === null || record.userId === only ? record : null;
+  }
+
+  @FieldResolver(() => ReservationConnection, {
+    nullable: true,
+    description:
+      'Reservations, newest first: so that a platform that crashed finds its own. null: the caller may not read it.',
+  })
+  reservations(
+    @Root() entity: Row,
+    @Args(() => ReservationsArgs) args: ReservationsArgs,
+    @Ctx() context: RequestContext,
+  ): Promise<Page<Reservation> | null> {
+    return nullUnless(context, { entity, operation: 'reservations.read' }, () =>
+      context.loaders.pages.reservations.load(pageKeyOf(entity, args, args.statuses)),
+    );
+  }
+
+  @Extensions({ price: aSummary })
+  @FieldResolver(() => [UsageBucket], {
+    description:
+      'What was used from `from` (inclusive) to `to` (exclusive), summed up: buckets that have use, by start. A plain member sees their own. More than 10 000: BAD_USER_INPUT.',
+  })
+  async usageSummary(
+    @Root() entity: Row,
+    @Args(() => UsageSummaryArgs) args: UsageSummaryArgs,
+    @Ctx() context: RequestContext,
+  ): Promise<UsageBucket[]> {
+    const request = toSummaryRequest(args);
+    const buckets = await context.loaders.reads.summaries.summarize(entity, {
+      ...request,
+      filter: { ...request.filter, onlyUserId: await onlyUserId(context, entity, 'usage.readAll') },
+    });
+    // Thousands of buckets are of a few people: each is found once, and no bucket waits for theirs.
+    const parties = await partiesOf(
+      buckets.map(({ userId }) => userId),
+      context,
+    );
+    const keys = await keysOfUse(
+      buckets.map(({ apiKey }) => apiKey),
+      context,
+    );
+    return buckets.map((bucket) => ({
+      ...bucket,
+      apiKey: (bucket.apiKey && keys.get(bucket.apiKey.id)) ?? null,
+      user: bucket.userId === null ? null : (parties.get(bucket.userId) as Party),
+    }));
+  }
+
+  @Extensions({ price: withWork(5) })
+  @FieldResolver(() => BalanceForecast, {
+    nullable: true,
+    description: 'How long its credits will last. null: the caller may not read it.',
+  })
+  forecast(@Root() entity: Row, @Ctx() context: RequestContext): Promise<Forecast | null> {
+    return nullUnless(context, { entity, operation: 'forecast.read' }, () =>
+      context.loaders.reads.forecasts.forecast(entity.billingEntityId),
+    );
+  }
+}

@@ -1,0 +1,28 @@
+/** What a decision may look at: nothing else of the ledger exists for the rules. */
+import type { Account } from './account.ts';
+import type { RecordKey, UsageRecord } from './entries.ts';
+import type { ChargedUse, UsageContext } from './usage-context.ts';
+
+/** The state that a command is decided on, as it is under the locks. */
+export interface LedgerView {
+  /** The clock's reading for the whole transaction. It may be behind an account's own time (`accountTime`). */
+  readonly wallClock: Date;
+  /** An account that the command touches, with all scheduled events applied; undefined: there is none. */
+  readonly account: (billingEntityId: string) => Account | undefined;
+  readonly refundEvidence: (billingEntityId: string, record: RecordKey) => RefundEvidence | undefined;
+  /** Accounts to which this account has transferred credits of this root. */
+  readonly recipients: (billingEntityId: string, rootGrantId: string) => readonly string[];
+  readonly usageContext: (use: ChargedUse) => UsageContext;
+  readonly newId: NewId;
+}
+
+/** A record that is to be refunded, and what decides how. */
+export interface RefundEvidence {
+  readonly record: UsageRecord;
+  /** Start of the period in which it was recorded. */
+  readonly periodStart: Date;
+  readonly refunded: boolean;
+}
+
+/** Makes the id of a further grant or report. The same name always gives the same id; without a name the id is new. */
+export type NewId = (name?: string) => string;
