@@ -1,4 +1,4 @@
-/** What operators do to a balance by hand. */
+/** Changes of balances that operators make by hand. */
 import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
 import { senderOf } from '../billing-entities/authorization.ts';
@@ -29,7 +29,7 @@ export interface GrantInput {
 export interface AdjustInput {
   readonly idempotencyKey: string;
   readonly billingEntityId: string;
-  /** Negative takes away. */
+  /** Whole credits, not 0. A negative amount is taken away. */
   readonly amount: bigint;
   readonly reason: string;
 }
@@ -41,7 +41,7 @@ export interface RefundInput {
   readonly reason: string;
 }
 
-/** What a change by hand did, or had done when its key was first sent. */
+/** The effect of a change by hand, made now or when its key was first sent. */
 export interface CreditsChange {
   readonly grant: Grant | null;
   readonly entry: Entry;
@@ -49,7 +49,7 @@ export interface CreditsChange {
   readonly replayed: boolean;
 }
 
-/** Sources that an operator may give by hand; the others come from a plan or another account. */
+/** Sources that an operator may give by hand. The others come from a plan or from another account. */
 const BY_HAND: readonly GrantSource[] = ['TRIAL', 'PURCHASE', 'PROMOTION', 'ADJUSTMENT'];
 const PRIORITIES = { min: 0, max: 1_000 };
 
@@ -62,7 +62,10 @@ export class ManualChanges {
     this.#history = history;
   }
 
-  /** @throws Refusal BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE */
+  /**
+   * Grants credits.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   */
   async grant(principal: Principal, input: GrantInput): Promise<CreditsChange> {
     const { billingEntityId, amount, source, priority, effectiveAt, expiresAt } = input;
     const reason = checkReason(input.reason);
@@ -72,7 +75,7 @@ export class ManualChanges {
       throw new Refusal('BAD_USER_INPUT', `priority must be ${PRIORITIES.min} to ${PRIORITIES.max}`);
     }
     const effect = [amount, source, priority, effectiveAt, expiresAt, reason];
-    return this.#execute({
+    return this.#submit({
       kind: 'grant',
       billingEntityId,
       actor: actorOf(principal),
@@ -89,12 +92,15 @@ export class ManualChanges {
     });
   }
 
-  /** @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT (more than is available), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE */
+  /**
+   * Adjusts a balance up or down.
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT (more than is available), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   */
   async adjust(principal: Principal, input: AdjustInput): Promise<CreditsChange> {
     const { billingEntityId, amount } = input;
     const reason = checkReason(input.reason);
     if (amount === 0n) throw new Refusal('BAD_USER_INPUT', 'amount must not be 0');
-    return this.#execute({
+    return this.#submit({
       kind: 'adjust',
       billingEntityId,
       actor: actorOf(principal),
@@ -108,13 +114,13 @@ export class ManualChanges {
   }
 
   /**
-   * Gives back what one usage record charged, once.
+   * Gives back the charge of one usage record, once (rule 22).
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT (refunded before), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
    */
   async refund(principal: Principal, input: RefundInput): Promise<CreditsChange> {
     const reason = checkReason(input.reason);
     const { billingEntityId, sequence, line } = parseRecordId(input.recordId);
-    return this.#execute({
+    return this.#submit({
       kind: 'refund',
       billingEntityId,
       actor: actorOf(principal),
@@ -126,7 +132,7 @@ export class ManualChanges {
     });
   }
 
-  async #execute(command: GrantCommand | AdjustCommand | RefundCommand): Promise<CreditsChange> {
+  async #submit(command: GrantCommand | AdjustCommand | RefundCommand): Promise<CreditsChange> {
     const outcome = unlessRejected(await this.#ledger.submit(command));
     const { balance } = outcome;
     if (outcome.kind === 'replayed') {

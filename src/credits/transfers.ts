@@ -1,4 +1,4 @@
-/** Credits moved between accounts by hand, and taken back along the way that they went (rules 23 and 24). */
+/** Transfers between accounts, and clawbacks that follow transferred credits (rules 23 and 24). */
 import { actorOf } from '../billing-entities/access.ts';
 import { may, type Relation, senderOf } from '../billing-entities/authorization.ts';
 import type { BillingEntities } from '../billing-entities/billing-entities.ts';
@@ -26,13 +26,13 @@ export type TransferResult = TransferSuccess | InsufficientCredits;
 
 export interface TransferSuccess {
   readonly kind: 'success';
-  /** null, as `to`: the caller may not read it. */
+  /** null, here and in `to`: the caller may not read that balance. */
   readonly from: Balance | null;
   readonly to: Balance | null;
   readonly replayed: boolean;
 }
 
-/** Fewer credits can be moved: of what is available, what may leave the account. */
+/** Fewer credits can be moved. `available` counts only credits that may leave the account. */
 export interface InsufficientCredits {
   readonly kind: 'insufficient';
   readonly message: string;
@@ -43,13 +43,13 @@ export interface InsufficientCredits {
 export interface ClawbackInput {
   readonly billingEntityId: string;
   readonly grantId: string;
-  /** Credits of the grant to have been taken back in all, those of earlier times included. */
+  /** Cumulative: the credits of the grant that are clawed back afterwards, earlier clawbacks included. */
   readonly target: bigint;
   readonly actor: string;
   readonly reason: string;
 }
 
-/** Times that a trail is followed anew because credits moved on meanwhile. */
+/** Most times that credits are followed, because they moved on meanwhile. */
 const ATTEMPTS = 20;
 
 interface Options {
@@ -59,7 +59,7 @@ interface Options {
   readonly members: Members;
 }
 
-/** One side of a transfer, and what the caller is to it. */
+/** One side of a transfer, and the caller's relation to it. */
 interface Side {
   readonly id: string;
   readonly entity: BillingEntity | null;
@@ -90,7 +90,7 @@ export class Transfers {
     const reason = input.reason === null ? null : checkReason(input.reason);
     const [from, to] = await this.#sides(principal, [fromBillingEntityId, toBillingEntityId]);
     if (from.id === to.id) {
-      throw sees(from) ? new Refusal('BAD_USER_INPUT', 'credits move between two accounts') : missing();
+      throw sees(from) ? new Refusal('BAD_USER_INPUT', 'a transfer needs two different accounts') : missing();
     }
     const { onlyOfRootIn, refusal } = await this.#allowance(from, to);
     const outcome = await this.#ledger.submit({
@@ -134,8 +134,8 @@ export class Transfers {
   }
 
   /**
-   * Takes back what a refunded or disputed payment had bought, wherever it is by now; what is gone becomes owed. The
-   * target is cumulative, so the same one twice is one clawback.
+   * Takes back credits that a refunded or disputed payment had bought, in whatever account they are by now. Credits that
+   * are gone become owed. The target is cumulative, so the same one twice is one clawback.
    * @throws Refusal BAD_USER_INPUT (more than was granted), NOT_FOUND, UNAVAILABLE
    */
   async clawBack({ billingEntityId, grantId, target, actor, reason }: ClawbackInput): Promise<Balance> {
@@ -157,7 +157,7 @@ export class Transfers {
   }
 
   async #sides(principal: Principal, ids: readonly [string, string]): Promise<readonly [Side, Side]> {
-    // The ledger itself says whether they are there.
+    // An operator is related to every account alike. The ledger itself rejects accounts that do not exist.
     if (principal.kind === 'OPERATOR') {
       return ids.map((id): Side => ({ id, entity: null, relation: 'OPERATOR' })) as [Side, Side];
     }
@@ -170,7 +170,7 @@ export class Transfers {
     return (await Promise.all(sides)) as [Side, Side];
   }
 
-  /** What may be moved, or why nothing may: the ledger says so after it has looked for the same key (rule 20). */
+  /** The credits that may be moved, or a rejection for the ledger to give after it has looked for the same key (rule 20). */
   async #allowance(
     from: Side,
     to: Side,
@@ -184,8 +184,9 @@ export class Transfers {
   }
 
   /**
-   * What may be moved: null, whatever may leave; an account, only what came out of it. An account that the caller does
-   * not see is there for them only as a member's of an organization whose credits they may move.
+   * Finds out which credits the caller may move. null: all that may leave the account. An account's id: only credits whose
+   * root is there. An account that the caller does not see exists for them only as that of a member of an organization
+   * whose credits they may move.
    * @throws Refusal NOT_FOUND, FORBIDDEN, CONFLICT
    */
   async #checkAllowed(from: Side, to: Side): Promise<string | null> {
@@ -204,17 +205,17 @@ export class Transfers {
     if (from.entity?.type === 'ORGANIZATION') {
       const status = canFrom ? await statusOf(to, from) : undefined;
       if (status === 'ACTIVE') return null;
-      // The way back is open: what a suspended member has of the pool may be taken, and nothing more given.
+      // Credits of the pool may be taken back from a suspended member, but none may be given.
       if (status !== undefined) throw new Refusal('CONFLICT', 'the membership is suspended');
       throw sees(to) ? forbidden : missing();
     }
     if (!sees(to)) throw missing();
-    // Whoever belongs to an organization and may use it may give to it.
+    // Somebody who may use an organization's credits may also give credits to it.
     if (from.relation === 'SELF' && may(to.relation, 'credits.consume')) return null;
     throw forbidden;
   }
 
-  /** Every other account that credits of this grant have reached, account by account: each is read by itself. */
+  /** All other accounts that credits of this grant have reached. Each account is read by itself. */
   async #trail(root: { billingEntityId: string; grantId: string }): Promise<string[]> {
     const reached = [root.billingEntityId];
     for (const billingEntityId of reached) {

@@ -1,4 +1,4 @@
-/** Accounts as readers see them, with everything due applied. */
+/** Accounts as readers see them, with all scheduled events applied. */
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Account, accountTime, balanceOf } from './rules/account.ts';
@@ -40,7 +40,7 @@ export class Accounts {
     this.#clock = clock;
   }
 
-  /** Balances of those of these entities that have an account. One that cannot be told, since what is due on it cannot be applied, is an error in its place. */
+  /** Balances of the entities that have an account. An account whose scheduled events cannot be applied has an error in its place. */
   async balances(ids: readonly string[]): Promise<Map<string, Balance | Error>> {
     const { rows } = await this.#database.query<AccountRow & { due_at: Date | null }>({
       name: 'balances',
@@ -59,7 +59,7 @@ export class Accounts {
     return new Map(balances);
   }
 
-  /** One balance, or null where there is no account. */
+  /** The balance of one account; null: there is no such account. */
   async balance(billingEntityId: string): Promise<Balance | null> {
     const balance = (await this.balances([billingEntityId])).get(billingEntityId) ?? null;
     if (balance instanceof Error) throw balance;
@@ -67,33 +67,33 @@ export class Accounts {
   }
 
   /**
-   * The account that pays for this use and the usageContext that hold, as a command would find them now, without its lock. What
-   * is decided on them may be outdated at once.
+   * The paying account and the usage context as a command would find them now, but without the lock: a decision on them
+   * may be outdated at once.
    */
   async peekUse(use: ChargedUse): Promise<{ account: Account; usageContext: UsageContext; now: Date }> {
-    const [account, book] = await Promise.all([
+    const [account, usageContexts] = await Promise.all([
       this.peek(use.billingEntityId),
       loadUsageContexts([use], (statement) => this.#database.query(statement)),
     ]);
     if (account === null) throw new Error(`billing entity ${use.billingEntityId} has no account`);
-    const clock = this.#clock.now();
-    return { account, usageContext: book.of(use, clock), now: accountTime(account, clock) };
+    const wallClock = this.#clock.now();
+    return { account, usageContext: usageContexts.of(use, wallClock), now: accountTime(account, wallClock) };
   }
 
-  /** The account as a command would find it now, without its lock; null when there is none. */
+  /** The account as a command would find it now, but without the lock; null: there is no such account. */
   async peek(billingEntityId: string): Promise<Account | null> {
     const now = this.#clock.now();
-    // One statement, so that balance, grants, holds and status are of one moment.
+    // One statement, so that balance, grants, reservations and suspension are of one moment.
     const { rows } = await this.#database.query<PeekRow>({
       name: 'peek',
       text: `select ${ACCOUNT_COLUMNS},
           exists (select from billing_entity b where b.billing_entity_id = $1 and b.suspended_at is not null) as suspended,
           (select jsonb_agg(to_jsonb(open)) from (
             select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id = $1 and g.open) open) as grants,
-          (select jsonb_agg(to_jsonb(due)) from (
+          (select jsonb_agg(to_jsonb(expired)) from (
             select ${RESERVATION_COLUMNS} from reservation h
             where h.billing_entity_id = $1 and h.open and h.expires_at <= greatest($2::timestamptz, a.touched_at)
-            order by h.expires_at limit ${MOST_DUE_RESERVATIONS}) due) as reservations
+            order by h.expires_at limit ${MOST_DUE_RESERVATIONS}) expired) as reservations
         from credit_account a where a.billing_entity_id = $1`,
       values: [billingEntityId, now],
     });
@@ -104,7 +104,7 @@ export class Accounts {
       toReservation(fromJson(each) as unknown as ReservationRow),
     );
     if (reservations.length === MOST_DUE_RESERVATIONS) {
-      // Perhaps not all that have ended: tidied first.
+      // More reservations may have expired than are read here, so their end is committed first.
       await this.advance(billingEntityId);
       return this.peek(billingEntityId);
     }
@@ -112,7 +112,7 @@ export class Accounts {
     return applyScheduled(account, accountTime(account, now), newId).account;
   }
 
-  /** Applies what is due and commits it. */
+  /** Applies scheduled events and commits them. @throws Refusal NOT_FOUND, UNAVAILABLE */
   async advance(billingEntityId: string): Promise<Balance> {
     const advance = { kind: 'advance', billingEntityId, actor: 'system', idempotency: null } as const;
     return unlessRejected(await this.#ledger.submit(advance)).balance;
@@ -126,7 +126,7 @@ function toError(error: unknown): Error {
 type JsonRow = Readonly<Record<string, unknown>>;
 type PeekRow = AccountRow & { suspended: boolean; grants: JsonRow[] | null; reservations: JsonRow[] | null };
 
-/** Amounts stay below 2^53, so JSON's numbers hold them exactly; but for `priority` every number is one of them. */
+/** Amounts stay below 2^53, so numbers of JSON are exact. Every number but `priority` is an amount. */
 function fromJson(row: JsonRow): JsonRow {
   const values = Object.entries(row).map(([column, value]) => {
     if (typeof value === 'number' && column !== 'priority') return [column, BigInt(value)];

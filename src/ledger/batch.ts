@@ -40,13 +40,13 @@ export class Batch {
 
   constructor(
     { accounts, earlierEffects, refunds, passages, usageContext }: Loaded,
-    withDueReservations: readonly Account[],
+    withExpiredReservations: readonly Account[],
     wallClock: Date,
   ) {
     this.#stored = accounts;
     this.#accounts = new Map([
       ...accounts,
-      ...withDueReservations.map((account) => [account.billingEntityId, account] as const),
+      ...withExpiredReservations.map((account) => [account.billingEntityId, account] as const),
     ]);
     this.#earlierEffects = earlierEffects;
     this.#refundEvidence = new Map(refunds.map((each) => [recordName(each.record.billingEntityId, each.record), each]));

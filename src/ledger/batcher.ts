@@ -1,20 +1,20 @@
 /**
- * Folding: everything that waits is taken together into one transaction, so that the cost of a lock and an fsync is shared
- * by all commands that came while the last one was paid. There is no timer: a lone command starts at once, and the next
- * batch fills while this one commits. Whose turn it is, and what becomes of a batch that failed, is the lane's business.
+ * Folding: commands that wait go together into one transaction, so that they share the cost of a lock and an fsync. There
+ * is no timer: a lone command starts at once, and the next batch fills while this one commits. The lane decides whose turn
+ * it is, and what becomes of a batch that failed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isTransient, unavailable } from '../db/errors.ts';
 import { type Batch, Lane } from './lane.ts';
 
 export interface BatcherOptions {
-  /** Batches in flight at once; accounts hash to lanes, so that two batches of one process never wait for each other's locks. */
+  /** Batches in flight at once. Accounts hash to lanes, so that two batches of one process never wait for each other's locks. */
   readonly lanes: number;
   /** Most commands in one transaction. */
   readonly maxBatch: number;
-  /** Most commands that wait in one lane; beyond it whoever has most of them there is told UNAVAILABLE at once. */
+  /** Most commands that wait in one lane. Beyond that, the payer with the most of them is told UNAVAILABLE at once. */
   readonly maxQueued: number;
-  /** How long a command is tried again while the database is away, before its outcome is called unknown. */
+  /** Time for which a command is tried again while the database is away. After it the outcome is called unknown. */
   readonly patienceMs: number;
 }
 
@@ -25,7 +25,7 @@ interface Waiting<Command, Outcome> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** One batch at a time, as long as something waits. */
+/** Runs one batch at a time, as long as something waits. */
 interface Worker<Command, Outcome> {
   readonly lane: Lane<Waiting<Command, Outcome>>;
   running: boolean;
@@ -44,9 +44,9 @@ export class Batcher<Command extends { readonly billingEntityId: string }, Outco
   }
 
   /**
-   * Executes a command in some batch and gives its outcome, once it is committed.
-   * @throws Refusal UNAVAILABLE when there is no room for it, and then it was not executed; or when the database stayed
-   * away: then the outcome is unknown.
+   * Executes a command in some batch and gives its outcome once it is committed.
+   * @throws Refusal UNAVAILABLE when there is no room for the command, which was not executed then; or when the database
+   * stayed away, and then the outcome is unknown.
    */
   enqueue(command: Command): Promise<Outcome> {
     const { billingEntityId } = command;
@@ -90,7 +90,10 @@ export class Batcher<Command extends { readonly billingEntityId: string }, Outco
     }
   }
 
-  /** Tries again, with growing pauses, what failed because the database was away. A commit may have got through: its keys tell. */
+  /**
+   * Tries a batch again, with growing pauses, while the database is away. If its commit got through, its keys are found, and
+   * nothing happens twice.
+   */
   async #attempt(batch: readonly Waiting<Command, Outcome>[]): Promise<readonly Outcome[]> {
     const commands = batch.map((waiting) => waiting.command);
     const deadline = (batch[0]?.since ?? 0) + this.#options.patienceMs;

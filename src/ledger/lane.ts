@@ -1,18 +1,18 @@
 /**
- * What waits in one lane, and whose turn it is (pure). Each payer has a line, and a batch takes from all of them in turns,
- * so that whoever sends much keeps nobody waiting but themselves. Whoever made a batch fail is told from those who
- * were in it with them by halving, and goes alone until they have done well for a while.
+ * A lane: the commands that wait, and whose turn it is (pure). Each payer has a line, and a batch takes from all lines in
+ * turns, so that a payer who sends much keeps only themselves waiting. A batch that fails is halved until the payer who
+ * made it fail is found. That payer's commands go alone until they have done well for a while.
  *
- * A payer's commands keep their order: what comes while some of them are suspected waits behind those.
+ * A payer's commands keep their order: those that come while others are suspected wait behind them.
  */
 
-/** Commands of one payer that are in a batch, in their order. */
+/** Commands of one payer in a batch, in their order. */
 export interface Share<Item> {
   readonly payer: string;
   readonly items: Item[];
 }
 
-/** What goes into one transaction. */
+/** Commands for one transaction. */
 export type Batch<Item> = readonly Share<Item>[];
 
 export interface LaneOptions {
@@ -22,25 +22,26 @@ export interface LaneOptions {
   readonly maxQueued: number;
 }
 
-/** Payers who made batches fail that are remembered while nothing of theirs waits. */
+/** Most payers that are remembered for having made batches fail. */
 const MOST_OFFENDERS = 1_000;
 
 export class Lane<Item> {
   readonly #options: LaneOptions;
-  /** Lines of those who go together, whose turn is next first. */
+  /** Lines of payers who go together. The one whose turn is next comes first. */
   readonly #together = new Map<string, Item[]>();
-  /** Lines of those who made batches fail: each goes alone. */
+  /** Lines of payers who made batches fail. Each goes alone. */
   readonly #alone = new Map<string, Item[]>();
-  /** Lines of those who have commands among the suspects: they wait for what becomes of those. */
+  /** Lines of payers who have commands among the suspects. They wait for what becomes of those. */
   readonly #behind = new Map<string, Item[]>();
   /** Parts of batches that failed. */
   readonly #suspects: Batch<Item>[] = [];
   #suspected = 0;
-  /** How many commands at a time are tried of whoever made a batch fail: halved when it happens, doubled when it does not. */
+  /** Commands that are tried at a time of a payer who made a batch fail: halved with each failure, doubled with each success. */
   readonly #offenders = new Map<string, number>();
   #inLines = 0;
-  /** The line that was the longest one when that was looked at last, or has grown longer since; and no line is longer than so much. */
+  /** A line that was the longest when lines were last compared, or has grown longer since. */
   #longest: Item[] = [];
+  /** No line is longer than this. */
   #longestAtMost = 0;
   /** Suspects and others take turns. */
   #isSuspectsTurn = false;
@@ -56,8 +57,8 @@ export class Lane<Item> {
   }
 
   /**
-   * Puts a command at the end of its payer's line. Where the lane is full, the last of the longest line has no room: what
-   * is returned has it not, which is the command itself where no line is longer than its own.
+   * Puts a command at the end of its payer's line. In a full lane the last command of the longest line loses its place.
+   * @returns the command that has no place, which is the new one if no line is longer than its own; null: all have
    */
   push(payer: string, item: Item): Item | null {
     let line = this.#lineOf(payer);
@@ -79,11 +80,11 @@ export class Lane<Item> {
   }
 
   /**
-   * Takes the next batch; empty: nothing waits. Whoever takes it must say what became of it, by `succeeded`, `failed` or
-   * `gaveUp`, before taking another.
+   * Takes the next batch; it is empty when nothing waits. The caller must say what became of it, by `succeeded`, `failed`
+   * or `gaveUp`, before taking another.
    */
   next(): Batch<Item> {
-    // Halves are not put off for ever by batches that fail meanwhile, and leave others who wait for them.
+    // Many suspects go first: else batches that fail meanwhile could put them off for ever.
     const areMany = this.#suspected >= 2 * this.#options.maxBatch;
     this.#isSuspectsTurn = areMany || !this.#isSuspectsTurn;
     return this.#isSuspectsTurn
@@ -97,18 +98,19 @@ export class Lane<Item> {
     for (const { payer } of batch) {
       const together = this.#offenders.get(payer);
       if (together !== undefined) this.#isOffender(payer, together * 2);
-      this.#place(payer);
+      this.#putLine(payer);
     }
   }
 
-  /** The batch could not be tried, for no fault of what was in it, and is answered. */
+  /** The batch could not be tried, through no fault of its commands, and they have been answered. */
   gaveUp(batch: Batch<Item>): void {
-    for (const { payer } of batch) this.#place(payer);
+    for (const { payer } of batch) this.#putLine(payer);
   }
 
   /**
-   * Something in the batch made it fail. Returns what it was where that is known; otherwise all of it is tried again, in
-   * two halves: between payers, as long as there are several.
+   * A command of the batch made it fail. A batch of several commands is tried again in halves, cut between payers as long
+   * as there are several.
+   * @returns the command that made the batch fail; null: it is not known yet
    */
   failed(batch: Batch<Item>): Item | null {
     const [first, second] = batch;
@@ -127,7 +129,7 @@ export class Lane<Item> {
       this.#inLines += items.length;
       this.#grew(line);
     }
-    this.#place(payer, line);
+    this.#putLine(payer, line);
     return items.length === 1 ? (items[0] as Item) : null;
   }
 
@@ -141,15 +143,15 @@ export class Lane<Item> {
     }
   }
 
-  /** Puts a payer's line where it belongs, now that nothing of theirs is suspected. */
-  #place(payer: string, line = this.#lineOf(payer)): void {
+  /** Puts a payer's line where it belongs, now that none of their commands is suspected. */
+  #putLine(payer: string, line = this.#lineOf(payer)): void {
     const [right, wrong] = this.#offenders.has(payer) ? [this.#alone, this.#together] : [this.#together, this.#alone];
     wrong.delete(payer);
     this.#behind.delete(payer);
     if (line !== undefined && line.length > 0 && !right.has(payer)) right.set(payer, line);
   }
 
-  /** Notes how many commands of a payer may be tried together; all of them: they are forgiven. */
+  /** Notes how many commands of a payer are tried together. A payer who may fill a batch again is forgotten. */
   #isOffender(payer: string, together: number): void {
     this.#offenders.delete(payer);
     if (together > this.#options.maxBatch) return;
@@ -158,7 +160,7 @@ export class Lane<Item> {
     const [oldest] = this.#offenders.keys();
     if (oldest === undefined) return;
     this.#offenders.delete(oldest);
-    if (!this.#behind.has(oldest)) this.#place(oldest);
+    if (!this.#behind.has(oldest)) this.#putLine(oldest);
   }
 
   #nextTogether(): Batch<Item> | null {
@@ -166,7 +168,7 @@ export class Lane<Item> {
     let room = this.#options.maxBatch;
     const shares = new Map<string, Share<Item>>();
     const turn = Math.max(1, Math.floor(room / lines.size));
-    // A line that is put back stands last, and is come to again while there is room.
+    // A line that is put back stands last. The loop comes to it again while there is room.
     for (const [payer, line] of lines) {
       const items = line.splice(0, Math.min(turn, room));
       lines.delete(payer);
@@ -182,7 +184,7 @@ export class Lane<Item> {
     return [...shares.values()];
   }
 
-  /** Halves of a batch that failed, and those who go alone, in turns. */
+  /** Takes halves of failed batches, and payers who go alone, in turns. */
   #nextSuspects(): Batch<Item> | null {
     this.#wereHalvesLast = !this.#wereHalvesLast;
     return this.#wereHalvesLast ? (this.#nextHalf() ?? this.#nextAlone()) : (this.#nextAlone() ?? this.#nextHalf());
@@ -216,7 +218,7 @@ export class Lane<Item> {
     this.#longestAtMost = line.length;
   }
 
-  /** The longest line, if it is longer than so much. Whoever floods a full lane is told so without looking at all lines. */
+  /** The longest line, if it is longer than `length`. A payer who floods a full lane is turned away without comparing all lines. */
   #longestThan(length: number): Item[] | null {
     if (length >= this.#longestAtMost) return null;
     if (this.#longest.length < this.#longestAtMost) {

@@ -68,7 +68,10 @@ export class Ledger {
     }
   }
 
-  /** Begins a transaction with all scheduled events applied (rule 11). More of them than one transaction takes are committed first, in several. */
+  /**
+   * Begins a transaction with all scheduled events applied (rule 11). If there are more of them than one transaction takes,
+   * the first ones are committed in transactions of their own.
+   */
   async #beginUpToDate(client: PoolClient, commands: readonly Command[]): Promise<Batch> {
     for (;;) {
       const batch = await this.#begin(client, commands);
@@ -83,8 +86,8 @@ export class Ledger {
     // The clock is read under the lock, so that a later decision also has a later time.
     const wallClock = this.#options.clock.now();
     await loadGivenBases(client, loaded.accounts, commands, wallClock);
-    const withDueReservations = await loadDueReservations(client, [...loaded.accounts.values()], wallClock);
-    return new Batch(loaded, withDueReservations, wallClock);
+    const withExpiredReservations = await loadDueReservations(client, [...loaded.accounts.values()], wallClock);
+    return new Batch(loaded, withExpiredReservations, wallClock);
   }
 }
 

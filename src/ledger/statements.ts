@@ -1,4 +1,4 @@
-/** The ledger and the grants of an account, read in pages. */
+/** Statements of account: entries of the ledger and grants, read in pages. */
 import { Conditions, ownersOf } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import {
@@ -23,10 +23,10 @@ export interface LedgerFilter {
   readonly to: Date | null;
 }
 
-/** What nearly all entries are; those of other kinds have an index of their own. */
+/** The kind of nearly all entries. Entries of all other kinds have an index of their own. */
 const COMMON_KIND = 'CONSUMPTION';
 
-/** The order in which grants are drawn (rule 5), and a grant's place in it. */
+/** Drawdown order (rule 5) in SQL, and the parts of a cursor in it. */
 const DRAWDOWN = `g.priority, coalesce(g.expires_at, 'infinity'), g.root_source not in ('TRIAL', 'PROMOTION', 'ADJUSTMENT'),
   g.created_at, g.id`;
 const GRANT_KEY = ['integer', 'instant or null', 'boolean', 'instant', 'uuid'] as const;
@@ -44,11 +44,11 @@ export class Statements {
     return this.#ledgerPage(billingEntityId, page, filter);
   }
 
-  /** The same of several accounts, in their order. */
+  /** The pages of several accounts, in their order. */
   async ledgers(ids: readonly string[], page: PageRequest, filter: LedgerFilter): Promise<Page<Entry>[]> {
     checkPage(page);
     const { kinds, from, to } = filter;
-    // What is looked up in each account by itself first is read account by account, one after the other.
+    // These filters look something up in each account first, so accounts are read one after the other.
     if (from !== null || to !== null || kinds?.includes(COMMON_KIND) === false) {
       const pages: Page<Entry>[] = [];
       for (const id of ids) pages.push(await this.#ledgerPage(id, page, filter));
@@ -68,7 +68,7 @@ export class Statements {
     return toPages(ids, rows.map(toEntry), { request: page, keyOf: entryKey });
   }
 
-  /** All of them in the order of `ledger`, `size` at a time. */
+  /** Every entry in the order of `ledger`, `size` at a time. */
   everyEntry(
     billingEntityId: string,
     filter: LedgerFilter,
@@ -94,7 +94,7 @@ export class Statements {
       if (kinds) where.and(`e.kind = any(${where.value(kinds)})`);
       return this.#entries(`from ledger_entry e ${where.clause}`, { where, limit, page });
     }
-    // Kind by kind, each from its own place in the index: all of them together would be read from the beginning.
+    // Each kind is read from its own place in the index. All kinds together would be read from the beginning.
     const kind = where.value([...new Set(kinds)]);
     where.and(`e.kind = k.kind and e.kind <> '${COMMON_KIND}'`);
     return this.#entries(
@@ -129,7 +129,7 @@ export class Statements {
     return keys.map((key) => found.get(`${key.billingEntityId} ${key.sequence}`) ?? null);
   }
 
-  /** Grants in drawdown order (rule 5); with `activeOnly` those in effect that have something left. */
+  /** Grants in drawdown order (rule 5). `activeOnly`: only grants in effect that have credits left. */
   async grants(
     billingEntityId: string,
     page: PageRequest,
@@ -151,7 +151,7 @@ export class Statements {
     return toPage(rows.map(toGrant), page, grantKey);
   }
 
-  /** The same of several accounts, in their order. */
+  /** The pages of several accounts, in their order. */
   async grantsOfEach(
     ids: readonly string[],
     page: PageRequest,
@@ -204,9 +204,9 @@ function grantKey(grant: Grant): Key {
 }
 
 /**
- * The sequence of an account's first entry at or after an instant, or the one that its next entry will have: what there is
- * between two instants would otherwise be searched from the newest entry on. Entries never get older as they go on, so
- * halving finds it by some twenty look-ups, and no index has to be kept for each entry.
+ * SQL for the sequence of an account's first entry at or after an instant, or of its next entry if there is none. Entries
+ * are in the order of their time, so halving finds it by some twenty look-ups. Without it a span would be searched from
+ * the newest entry on, or every entry would need an index by time.
  */
 function firstSince(account: string, instant: string): string {
   return `(

@@ -1,4 +1,4 @@
-/** Tidies what falls due while nobody touches it, so that balances shown follow within ten seconds (rule 11). */
+/** Applies scheduled events of accounts that nobody touches, so that balances shown follow within ten seconds (rule 11). */
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -42,15 +42,16 @@ export class Sweeper {
   }
 
   /**
-   * Advances every account with something due. Found without locks, then each by itself through the write door: another
-   * replica that does the same finds nothing left to do. An account that cannot be advanced keeps no other one waiting.
+   * Advances every account whose next scheduled event has come. Accounts are found without locks, and each is advanced by
+   * itself through the write door, so that another replica that does the same finds nothing left to do. An account that
+   * cannot be advanced keeps no other one waiting.
    */
   async sweep(): Promise<void> {
     const { database, accounts, clock, log } = this.#options;
     const now = clock.now();
-    let after = null as DueRow | null;
+    let after = null as AccountToAdvance | null;
     for (;;) {
-      const { rows } = await database.query<DueRow>(
+      const { rows } = await database.query<AccountToAdvance>(
         `select billing_entity_id, due_at from credit_account
          where due_at <= $1 and ($2::timestamptz is null or (due_at, billing_entity_id) > ($2, $3::uuid))
          order by due_at, billing_entity_id limit $4`,
@@ -61,7 +62,7 @@ export class Sweeper {
         if (result.status === 'fulfilled') return;
         log.error(
           { err: result.reason as unknown, account: rows[index]?.billing_entity_id },
-          'what is due was not applied',
+          'scheduled events were not applied',
         );
       });
       if (rows.length < PAGE) return;
@@ -70,7 +71,7 @@ export class Sweeper {
   }
 }
 
-interface DueRow {
+interface AccountToAdvance {
   billing_entity_id: string;
   due_at: Date;
 }

@@ -1,4 +1,4 @@
-/** Local mode's PostgreSQL. */
+/** Local mode's PostgreSQL. It comes along as a package that is no part of an image, so this file is imported in local mode alone. */
 import { EmbeddedPostgresError, runningEmbeddedPostgres, startEmbeddedPostgres } from '@tollgate/embedded-postgres';
 import type { Log } from '../kernel/log.ts';
 import { MendableError } from '../kernel/mendable-error.ts';
@@ -9,23 +9,23 @@ export interface EmbeddedDatabase {
   close(): Promise<void>;
 }
 
-const DATABASE_NAME = 'tollgate';
-
 interface Options {
   readonly dataDir: string;
   readonly log: Log;
 }
+
+/** The only database of a data directory. */
+const DATABASE = 'tollgate';
 
 /**
  * Starts the server of this directory.
  * @throws {MendableError} when it cannot run, or when another process runs it
  */
 export async function startEmbeddedDatabase(options: Options): Promise<EmbeddedDatabase> {
-  const server = await startEmbeddedPostgres({ ...options, databaseName: DATABASE_NAME }).catch((error: unknown) => {
+  const server = await startEmbeddedPostgres({ ...options, databaseName: DATABASE }).catch((error: unknown) => {
     if (!(error instanceof EmbeddedPostgresError)) throw error;
-    // The package does not know by which settings it was called.
     throw new MendableError(
-      `${error.message} (DATA_DIR names the data directory, DATABASE_URL a PostgreSQL 15 or newer to use instead)`,
+      `${error.message}\nDATA_DIR names the data directory, DATABASE_URL a PostgreSQL (15 or newer) to use instead.`,
     );
   });
   return { databaseUrl: server.databaseUrl, close: () => server.stop() };
@@ -36,6 +36,6 @@ export async function startEmbeddedDatabase(options: Options): Promise<EmbeddedD
  * @throws {MendableError} when it cannot run
  */
 export async function openEmbeddedDatabase(options: Options): Promise<EmbeddedDatabase> {
-  const databaseUrl = await runningEmbeddedPostgres(options.dataDir, DATABASE_NAME);
+  const databaseUrl = await runningEmbeddedPostgres(options.dataDir, DATABASE);
   return databaseUrl === null ? startEmbeddedDatabase(options) : { databaseUrl, close: async () => {} };
 }

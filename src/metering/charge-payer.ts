@@ -1,4 +1,4 @@
-/** Brings use to the account of whoever pays, also when that changes on the way. */
+/** Brings use to the account that pays, even if the payer changes on the way. */
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Attribution, Route, Routing } from './payer-routing.ts';
 import { unavailable } from '../db/errors.ts';
@@ -10,7 +10,7 @@ import type { OutcomeOf } from '../ledger/outcome.ts';
 
 type UseCommand = ConsumeCommand | ReserveCommand;
 
-/** What the route says of a command. */
+/** The part of a command that its route decides. */
 export type Routed = Pick<
   UseCommand,
   | 'billingEntityId'
@@ -29,14 +29,14 @@ export interface Charged {
   readonly payerId: string;
 }
 
-/** Times that use is routed anew because its organization changed between the look at it and the ledger's. */
+/** Most times that use is routed, because its organization changed between routing and deciding. */
 export const ATTEMPTS = 5;
 
 /**
- * Executes the command that `build` makes of a route.
+ * Submits the command that `build` makes of a route, and routes anew while somebody else turns out to pay.
  * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT, UNAVAILABLE
  */
-export async function chargeWhoPays(
+export async function chargePayer(
   { routing, ledger }: { readonly routing: Routing; readonly ledger: Ledger },
   { principal, attribution }: { readonly principal: Principal; readonly attribution: Attribution },
   build: (routed: Routed) => UseCommand,
@@ -50,17 +50,21 @@ export async function chargeWhoPays(
   throw keepsChanging();
 }
 
-/** Why use that was routed so often is given up. */
+/** The answer to use that was routed too often. */
 export function keepsChanging(): Refusal {
-  return unavailable('who pays keeps changing; send the same key again');
+  return unavailable('the payer keeps changing; send the same key again');
 }
 
+/** A route as a command has it. */
 export function toRouted({ payerId, refusal, ...route }: Route): Routed {
   return { billingEntityId: payerId, ...route, billingMode: 'FULL', refusal: refusal && toRejected(refusal) };
 }
 
-/** What of a route must be equal when a key is sent again; nothing for use that names no organization and no key. */
-export function placeOf({ organizationId, apiKey }: Pick<Routed, 'organizationId' | 'apiKey'>): unknown[] {
+/**
+ * The part of a fingerprint that names organization and API key. It is empty for use that names neither, so that keys from
+ * before there were organizations and API keys keep their fingerprints.
+ */
+export function fingerprintOfRoute({ organizationId, apiKey }: Pick<Routed, 'organizationId' | 'apiKey'>): unknown[] {
   if (organizationId === null && apiKey === null) return [];
   return [{ organizationId, apiKeyId: apiKey?.id ?? null }];
 }

@@ -1,4 +1,4 @@
-/** Use, from what a caller says to what the ledger answers: validated, routed to whoever pays, made a command. */
+/** Consumption: validates what a caller reports, routes it to the payer, submits it, and answers. */
 import type { Logger } from 'pino';
 import { actorOf } from '../billing-entities/access.ts';
 import { senderOf } from '../billing-entities/authorization.ts';
@@ -9,11 +9,11 @@ import { Refusal } from '../kernel/refusal.ts';
 import { balanceOf } from '../ledger/rules/account.ts';
 import type { Accounts } from '../ledger/accounts.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
-import { ATTEMPTS, type Charged, chargeWhoPays, keepsChanging, placeOf, toRouted } from './charge-payer.ts';
+import { ATTEMPTS, type Charged, chargePayer, keepsChanging, fingerprintOfRoute, toRouted } from './charge-payer.ts';
 import type { ConsumeCommand, SettleCommand } from '../ledger/rules/commands.ts';
 import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { handlesAnyHold } from './reservations.ts';
+import { handlesAnyReservation } from './reservations.ts';
 import { consume, modeOf, priceOf } from '../ledger/rules/usage.ts';
 import {
   checkFeature,
@@ -30,7 +30,7 @@ import type { OutcomeOf } from '../ledger/outcome.ts';
 export interface ConsumeInput extends Attribution {
   readonly idempotencyKey: string;
   readonly lines: readonly LineInput[];
-  /** null: not named. */
+  /** null: none is named. */
   readonly feature: string | null;
   /** Public id of the reservation that this use settles; null: none. */
   readonly reservationId: string | null;
@@ -53,7 +53,7 @@ export interface ConsumeSuccess {
   readonly replayed: boolean;
 }
 
-/** `refundedAt: null`: as it was when it was charged, for who is told nothing newer; absent: as it is now. */
+/** `refundedAt: null` shows the record as it was when it was charged, to a caller who is told nothing newer. Absent: as it is now. */
 type RecordThen = UsageRecord & { readonly refundedAt?: null };
 
 /** An item of a batch that was wrong in itself. */
@@ -66,7 +66,7 @@ export interface UsageRejected {
 
 export interface UsageDecision {
   readonly allowed: boolean;
-  /** What it would be charged. */
+  /** The price of the use, in whole credits. */
   readonly credits: bigint;
   readonly billingEntityId: string;
   readonly billingMode: BillingMode;
@@ -77,11 +77,11 @@ interface Options {
   readonly routing: Routing;
   readonly ledger: Ledger;
   readonly accounts: Accounts;
-  /** Records of an entry, for answers given again. */
+  /** Reads the records of each entry, to answer a key that is sent again. */
   readonly recordsByEntry: (
     keys: readonly { billingEntityId: string; sequence: bigint }[],
   ) => Promise<readonly (readonly UsageRecord[])[]>;
-  /** Called after use on a key was charged. */
+  /** Called after use on an API key was charged. */
   readonly onKeyUsed: (apiKey: ApiKeyRef) => void;
   readonly log: Logger;
 }
@@ -110,7 +110,7 @@ export class Consumption {
         for (const { apiKey } of outcome.records.slice(0, 1)) if (apiKey) this.#options.onKeyUsed(apiKey);
         return success(outcome.records, outcome.balance, false);
       case 'replayed': {
-        // A settlement begins with the release of its hold; the charge stands behind it.
+        // A settlement begins with the RELEASE of its reservation. Its CONSUMPTION comes next.
         const sequence = input.reservationId === null ? outcome.sequence : outcome.sequence + 1n;
         return this.#again({ billingEntityId: payerId, sequence }, outcome);
       }
@@ -144,7 +144,7 @@ export class Consumption {
   }
 
   /**
-   * Whether this use would be admitted now, decided by the same rules; charges nothing.
+   * Decides by the same rules if this use would be admitted now. Nothing is charged.
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
    */
   async check(principal: Principal, input: CheckInput, attempts = ATTEMPTS): Promise<UsageDecision> {
@@ -182,7 +182,7 @@ export class Consumption {
 
   #use(principal: Principal, input: ConsumeInput): Promise<Charged> {
     const { lines, feature, metadata, occurredAt } = checkInput(input);
-    return chargeWhoPays(this.#options, { principal, attribution: input }, (routed): ConsumeCommand => ({
+    return chargePayer(this.#options, { principal, attribution: input }, (routed): ConsumeCommand => ({
       kind: 'consume',
       ...routed,
       actor: actorOf(principal),
@@ -192,9 +192,9 @@ export class Consumption {
         quantitiesOf(input),
         occurredAt,
         metadata,
-        // What is not named leaves the digest as it was before such things were known.
+        // Use without a feature keeps the fingerprint that it had before there were features.
         ...(feature === null ? [] : [feature]),
-        ...placeOf(routed),
+        ...fingerprintOfRoute(routed),
       ]),
       lines,
       feature,
@@ -203,7 +203,7 @@ export class Consumption {
     }));
   }
 
-  /** The reservation says who pays; what the caller names besides must be what it says. */
+  /** Settles a reservation. It says who pays, and whatever the caller names must be what it says. */
   async #settle(principal: Principal, input: ConsumeInput, reservationId: string): Promise<Settled> {
     const { lines, feature, metadata, occurredAt } = checkInput(input);
     const { billingEntityId, id } = parseReservationId(reservationId);
@@ -214,7 +214,7 @@ export class Consumption {
       sender: senderOf(principal),
       idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
       reservationId: id,
-      anyReservation: handlesAnyHold(principal),
+      anyReservation: handlesAnyReservation(principal),
       lines,
       ...(await this.#options.routing.named(input)),
       feature: feature ?? undefined,
@@ -224,7 +224,7 @@ export class Consumption {
     return { outcome, payerId: billingEntityId };
   }
 
-  /** The first answer; of what changed since, only who sees the account is told (rule 20). */
+  /** The first answer, given again. Only a caller who sees the account is told what has changed since (rule 20). */
   async #again(
     key: { billingEntityId: string; sequence: bigint },
     { seen, balance }: { readonly seen: boolean; readonly balance: Balance },

@@ -1,4 +1,4 @@
-/** Who pays for use: found from who asks and whom they name. */
+/** Routing: finds the payer of use from the caller and from whom they name. */
 import { LRUCache } from 'lru-cache';
 import { parseApiKeyId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
@@ -7,43 +7,43 @@ import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 
-/** Who used it, where and on which key, as the caller names them. null: not named. */
+/** The user, the organization and the API key of use, as the caller names them. null: not named. */
 export interface Attribution {
   readonly userExternalId: string | null;
   readonly organizationExternalId: string | null;
-  /** Public id of the key that the work ran on. */
+  /** Public id of the API key that the work ran on. */
   readonly apiKeyId: string | null;
 }
 
 export interface Route {
   /** The billing entity that pays. */
   readonly payerId: string;
-  /** Who uses it, if a person does. */
+  /** The user; null: the use is nobody's own. */
   readonly userId: string | null;
-  /** Where, if in an organization. */
+  /** The organization; null: none. */
   readonly organizationId: string | null;
-  /** What the caller called it; null: they did not name it. */
+  /** External id by which the caller named the organization; null: it was implied. */
   readonly namedOrganization: string | null;
   readonly apiKey: { readonly billingEntityId: string; readonly id: string } | null;
-  /** Other accounts that it would be charged to if the organization were of the other visibility. */
+  /** Other accounts that the use would be charged to if the organization had the other visibility. */
   readonly otherPayers: readonly string[];
-  /** What is wrong with whom the caller names. It comes to light only after their key was looked for, like all that is wrong (rule 20). */
+  /** A refusal of whom the caller names; null: none. The ledger answers with it only after it has looked for the same key (rule 20). */
   readonly refusal: Refusal | null;
 }
 
-/** Whom an attribution names; what is wrong with it. */
+/** Somebody whom an attribution names, and the refusal if that is wrong. */
 interface Named<T> {
   readonly value: T;
   readonly refusal: Refusal | null;
 }
 
 const REMEMBERED = 50_000;
-/** Whoever is named and not known: nobody that a reservation, or use that a key has charged, could be of. */
+/** Stands for somebody who is named and not known. No reservation and no charge can be theirs. */
 const UNKNOWN = '00000000-0000-0000-0000-000000000000';
 
 export class Routing {
   readonly #entities: BillingEntities;
-  /** Whom an external id named when last looked at; the ledger looks again, and answers use that was routed by an old one with WrongPayer. */
+  /** Organizations by external id, as last read. The ledger reads again, and answers use that was routed by an old one with WrongPayer. */
   readonly #organizations = new LRUCache<string, string>({ max: REMEMBERED });
   readonly #types = new LRUCache<string, BillingEntity['type']>({ max: REMEMBERED });
   /** As it was when last looked at; likewise. */
@@ -54,10 +54,10 @@ export class Routing {
   }
 
   /**
-   * Who pays: without an organization the user; a PRIVATE one by its pool; in a PUBLIC one the user. Services and operators
-   * name the user; a user's own token implies them, and an API key whom it acts for. Whether a member, a key and all
-   * others may use it is for the ledger to say, after it has looked for the same key. So that a used key tells nobody
-   * apart who is unknown and who is not theirs to see, what is unknown is routed, too: to an account that the caller has.
+   * Finds the payer. Without an organization the user pays; in a PRIVATE one its pool; in a PUBLIC one the user. Services
+   * and operators name the user. A user's own token implies its user, and an API key the one that it acts for. The ledger
+   * decides if they may use the account, after it has looked for the same key. Unknown names are routed as well, to an
+   * account of the caller's own: a key that was used before must not tell unknown names from names that are not theirs to see.
    * @throws Refusal BAD_USER_INPUT; NOT_FOUND for a key that cannot be one, and where a service names nobody that is known
    */
   async route(principal: Principal, attribution: Attribution): Promise<Route> {
@@ -82,13 +82,13 @@ export class Routing {
     return { ...use, payerId, otherPayers: [other] };
   }
 
-  /** Forgets what this route was found by: its organization has changed since. */
+  /** Forgets the organization by which this route was found, since it has changed. */
   forget({ organizationId, namedOrganization }: Pick<Route, 'organizationId' | 'namedOrganization'>): void {
     if (organizationId !== null) this.#visibilities.delete(organizationId);
     if (namedOrganization !== null) this.#organizations.delete(namedOrganization);
   }
 
-  /** What a caller names beside a reservation, which has its own; undefined: nothing was named. */
+  /** Ids of those whom a caller names beside a reservation, which has its own; undefined: not named. */
   async named({ userExternalId, organizationExternalId, apiKeyId }: Attribution): Promise<{
     readonly userId: string | undefined;
     readonly organizationId: string | undefined;
@@ -125,7 +125,7 @@ export class Routing {
     { userExternalId }: Attribution,
     { actsForOrganization, where }: { readonly actsForOrganization: boolean; readonly where: Named<string | null> },
   ): Promise<Named<string | null>> {
-    // Made only where it is needed: a refusal looks at its stack, which every consumption would pay for.
+    // A refusal is made only where it is needed: it captures its stack, which every consumption would pay for.
     const nobody = (refusal = noUser()): Named<string> => ({ value: UNKNOWN, refusal });
     switch (principal.kind) {
       case 'USER':
@@ -133,9 +133,9 @@ export class Routing {
         return named(principal.billingEntityId);
       case 'API_KEY': {
         if (userExternalId === null) return named(actsForOrganization ? null : principal.billingEntityId);
-        // A key makes nobody known: whom it names has been here before.
+        // A key creates no users: it can name only those who have been here before.
         const user = await this.#entities.byExternalId('USER', userExternalId);
-        // Of whom its organization cannot name, the key learns nothing, nor whether they are known.
+        // An organization's key must not learn if somebody outside the organization is known.
         if (user === null) return nobody(actsForOrganization ? noOrganization() : noUser());
         if (!actsForOrganization && user.billingEntityId !== principal.billingEntityId) return nobody();
         return named(user.billingEntityId);
@@ -143,11 +143,11 @@ export class Routing {
       case 'SERVICE':
       case 'OPERATOR': {
         if (userExternalId === null) {
-          throw new Refusal('BAD_USER_INPUT', 'userExternalId is needed: this token is nobody’s own');
+          throw new Refusal('BAD_USER_INPUT', 'userExternalId is needed: this token belongs to no user');
         }
         const user = { externalId: userExternalId, name: null, withTrial: true };
         if (where.refusal === null) return named(await this.#entities.ensureUser(user));
-        // Nobody is made known by a mistake.
+        // A wrong organization creates no user.
         const known = await this.#entities.byExternalId('USER', userExternalId);
         if (known === null) throw where.refusal;
         return named(known.billingEntityId);
@@ -172,12 +172,12 @@ export class Routing {
   }
 }
 
-/** The key that the work ran on; a key that is the bearer reports its own. */
+/** The API key that the work ran on. A caller that is an API key reports its own use. */
 function keyOf(principal: Principal, { apiKeyId }: Attribution): Named<Route['apiKey']> {
   const key = apiKeyId === null ? null : parseApiKeyId(apiKeyId);
   if (principal.kind !== 'API_KEY') return named(key);
   if (key !== null && key.id !== principal.apiKeyId) {
-    return { value: key, refusal: new Refusal('CONFLICT', 'an API key reports the use of itself alone') };
+    return { value: key, refusal: new Refusal('CONFLICT', 'an API key can report only its own use') };
   }
   return named({ billingEntityId: principal.billingEntityId, id: principal.apiKeyId });
 }

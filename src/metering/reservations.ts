@@ -1,4 +1,4 @@
-/** Reservations: credits that running work keeps until it is settled, released, or out of time (rule 15). */
+/** Reservations: credits that are held for running work until it is settled, is released, or runs out of time (rule 15). */
 import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
 import { senderOf } from '../billing-entities/authorization.ts';
@@ -13,7 +13,7 @@ import { Refusal } from '../kernel/refusal.ts';
 import type { Accounts } from '../ledger/accounts.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
 import type { ExtendCommand, ReleaseCommand, ReserveCommand } from '../ledger/rules/commands.ts';
-import { chargeWhoPays, placeOf } from './charge-payer.ts';
+import { chargePayer, fingerprintOfRoute } from './charge-payer.ts';
 import type { Statements } from '../ledger/statements.ts';
 import { type Reservation, type ReservationStatus, isExpired } from '../ledger/rules/reservations.ts';
 import { idempotency } from '../ledger/idempotency.ts';
@@ -40,14 +40,14 @@ interface Options {
   readonly routing: Routing;
   readonly ledger: Ledger;
   readonly accounts: Accounts;
-  /** Whether the caller may read the entity's reservations: of what they may not, others' do not exist for them. */
+  /** Tells if the caller may read the entity's reservations. If not, those of others do not exist for them. */
   readonly mayRead: (principal: Principal, billingEntityId: string) => Promise<boolean>;
   readonly history: Statements;
   readonly database: Database;
   readonly clock: Clock;
 }
 
-interface HoldKey {
+interface ReservationKey {
   readonly billingEntityId: string;
   readonly id: string;
 }
@@ -62,7 +62,7 @@ export class Reservations {
   }
 
   /**
-   * Keeps as many credits as this use may cost, where consuming as much would succeed.
+   * Holds as many credits as this use may cost. It succeeds where consuming as much would.
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
    */
   async reserve(principal: Principal, input: ReserveInput): Promise<ReserveSuccess | UsageRefused> {
@@ -70,7 +70,7 @@ export class Reservations {
     const lines = toLines(input.lines, { atLeast: 1 });
     checkFeature(feature);
     const ttlMs = toTtlMs(input.ttlSeconds);
-    const { outcome, payerId } = await chargeWhoPays(
+    const { outcome, payerId } = await chargePayer(
       this.#options,
       { principal, attribution: input },
       (routed): ReserveCommand => ({
@@ -83,7 +83,7 @@ export class Reservations {
           input.lines.map(({ resource, quantity }) => [resource, quantity]),
           feature,
           input.ttlSeconds,
-          ...placeOf(routed),
+          ...fingerprintOfRoute(routed),
         ]),
         reservationId: uuidv7(),
         lines,
@@ -130,14 +130,14 @@ export class Reservations {
   }
 
   /**
-   * Lets a reservation go. Again: the same answer.
+   * Releases a reservation. A second release has the same answer.
    * @throws Refusal NOT_FOUND, FORBIDDEN (somebody else reserved it), CONFLICT (settled), UNAVAILABLE
    */
   async release(principal: Principal, id: string): Promise<Reservation> {
     return this.#change({ ...(await this.#named(principal, id)), kind: 'release' });
   }
 
-  /** Newest first. What is out of time is EXPIRED, whether anybody has tidied it or not. */
+  /** A page of reservations, newest first. One whose time is over is EXPIRED, even if its row does not say so yet. */
   async list(
     billingEntityId: string,
     page: PageRequest,
@@ -147,7 +147,7 @@ export class Reservations {
     return only as Page<Reservation>;
   }
 
-  /** The same of several accounts, in their order. */
+  /** The pages of several accounts, in their order. */
   async lists(
     ids: readonly string[],
     page: PageRequest,
@@ -168,12 +168,12 @@ export class Reservations {
       owners.list({ ...list, where, limit: page.first + 1 }),
       where.values,
     );
-    const holds = rows.map((row) => asOf(toReservation(row), now));
-    return toPages(ids, holds, { request: page, keyOf: ({ id }) => [id] });
+    const reservations = rows.map((row) => asOf(toReservation(row), now));
+    return toPages(ids, reservations, { request: page, keyOf: ({ id }) => [id] });
   }
 
   /** One reservation for each key, in their order; null where there is none. */
-  async byIds(keys: readonly HoldKey[]): Promise<(Reservation | null)[]> {
+  async byIds(keys: readonly ReservationKey[]): Promise<(Reservation | null)[]> {
     const { rows } = await this.#options.database.query<ReservationRow>({
       name: 'reservations-by-ids',
       text: `select ${RESERVATION_COLUMNS} from reservation h
@@ -185,13 +185,13 @@ export class Reservations {
     return keys.map((key) => found.get(`${key.billingEntityId} ${key.id}`) ?? null);
   }
 
-  /** What a caller names by a reservation's id, as far as it exists for them. */
+  /** The part of a command that names a reservation, and says if it exists for the caller. */
   async #named(principal: Principal, publicId: string): Promise<Omit<ReleaseCommand, 'kind'>> {
     const { billingEntityId, id } = parseReservationId(publicId);
     return {
       billingEntityId,
       reservationId: id,
-      anyReservation: handlesAnyHold(principal),
+      anyReservation: handlesAnyReservation(principal),
       seesAll: await this.#options.mayRead(principal, billingEntityId),
       actor: actorOf(principal),
       idempotency: null,
@@ -208,19 +208,19 @@ export class Reservations {
     return this.#read({ billingEntityId: key.billingEntityId, id: entry?.reservationId as string });
   }
 
-  async #read(key: HoldKey): Promise<Reservation> {
-    const [hold] = await this.byIds([key]);
-    if (!hold) throw new Error(`reservation ${key.id} of ${key.billingEntityId} is missing`);
-    return hold;
+  async #read(key: ReservationKey): Promise<Reservation> {
+    const [reservation] = await this.byIds([key]);
+    if (!reservation) throw new Error(`reservation ${key.id} of ${key.billingEntityId} is missing`);
+    return reservation;
   }
 }
 
 /** SERVICE and OPERATOR settle, extend and release any reservation; all others what they reserved themselves (rule 16). */
-export function handlesAnyHold({ kind }: Principal): boolean {
+export function handlesAnyReservation({ kind }: Principal): boolean {
   return kind === 'SERVICE' || kind === 'OPERATOR';
 }
 
-/** That a reservation has this status at `now`: its row may not know yet that its time is over. */
+/** SQL for a reservation that has this status at `now`. Its row may not say yet that its time is over. */
 function isNow(status: ReservationStatus, now: () => string): string {
   switch (status) {
     case 'HELD':
@@ -233,14 +233,14 @@ function isNow(status: ReservationStatus, now: () => string): string {
   }
 }
 
-/** As it was first answered: for who does not see its account any more, and is told nothing newer (rule 20). */
-function asMade(hold: Reservation, ttlMs: number): Reservation {
-  const expiresAt = new Date(hold.createdAt.getTime() + ttlMs);
-  return { ...hold, status: 'HELD', expiresAt, closedSequence: null };
+/** The reservation as it was first answered, for a caller who is told nothing newer (rule 20). */
+function asMade(reservation: Reservation, ttlMs: number): Reservation {
+  const expiresAt = new Date(reservation.createdAt.getTime() + ttlMs);
+  return { ...reservation, status: 'HELD', expiresAt, closedSequence: null };
 }
 
-function asOf(hold: Reservation, now: Date): Reservation {
-  return isExpired(hold, now) ? { ...hold, status: 'EXPIRED' } : hold;
+function asOf(reservation: Reservation, now: Date): Reservation {
+  return isExpired(reservation, now) ? { ...reservation, status: 'EXPIRED' } : reservation;
 }
 
 /** @throws Refusal BAD_USER_INPUT */

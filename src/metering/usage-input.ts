@@ -1,4 +1,4 @@
-/** What callers say of use, checked; and what they are told when it is refused. */
+/** Checks what callers report as use, and words what they are told when it is refused. */
 import { RATES, type Resource } from '../plans/rates.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';
@@ -12,7 +12,7 @@ export interface LineInput {
   readonly quantity: bigint;
 }
 
-/** Nothing was charged; the caller can act on it. */
+/** Refused use. Nothing was charged, and the caller can act on it. */
 export interface UsageRefused {
   readonly kind: 'refused';
   readonly reason: RefusalReason;
@@ -25,7 +25,7 @@ export interface UsageRefused {
 
 const MAX_LINES = 10;
 const MAX_METADATA_BYTES = 4_096;
-/** Objects and lists within one another, the outermost counted. */
+/** Most nested objects and lists, the outermost counted. */
 const MAX_METADATA_DEPTH = 64;
 const MAX_FEATURE = 100;
 
@@ -40,12 +40,12 @@ const MESSAGES: Record<RefusalReason, string> = {
   PAYMENT_PAST_DUE: 'The subscription is unpaid.',
 };
 
-/** A refusal as callers see it. */
+/** A refusal by the ledger, as callers see it. */
 export function toUsageRefused(refused: Refused, balance: Balance): UsageRefused {
   return { ...refused, message: MESSAGES[refused.reason], balance };
 }
 
-/** Lines at the rates that hold now. @throws Refusal BAD_USER_INPUT */
+/** Puts the rates of this moment to lines of use. @throws Refusal BAD_USER_INPUT */
 export function toLines(lines: readonly LineInput[], { atLeast }: { atLeast: number }): UsageLine[] {
   if (lines.length < atLeast || lines.length > MAX_LINES) {
     throw new Refusal('BAD_USER_INPUT', `lines must have ${atLeast} to ${MAX_LINES} items`);
@@ -64,13 +64,13 @@ export function checkFeature(feature: string | null): void {
   }
 }
 
-/** A `\u0000` or half a surrogate pair among JSON's escapes: legal JSON that PostgreSQL cannot keep. */
+/** Escapes of JSON that PostgreSQL cannot keep: `\u0000` and half a surrogate pair. */
 const UNSTORABLE_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
 
 /** @throws Refusal BAD_USER_INPUT */
 export function checkMetadata(metadata: Readonly<Record<string, unknown>> | null): void {
   if (metadata === null) return;
-  // Before anything that goes down into it by calling itself, which what is deep enough brings down.
+  // This comes first: recursive code, such as JSON.stringify, would run out of stack on deep values.
   if (isDeeperThan(metadata, MAX_METADATA_DEPTH)) {
     throw new Refusal('BAD_USER_INPUT', `metadata is nested more than ${MAX_METADATA_DEPTH} levels deep`);
   }
@@ -83,7 +83,7 @@ export function checkMetadata(metadata: Readonly<Record<string, unknown>> | null
   }
 }
 
-/** Whether more than `most` objects and lists stand within one another. Goes level by level, and no further than it must. */
+/** Tells if more than `most` objects and lists are nested. It goes level by level, without recursion. */
 function isDeeperThan(value: object, most: number): boolean {
   let level: object[] = [value];
   for (let depth = 1; level.length > 0; depth += 1) {

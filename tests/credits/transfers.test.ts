@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import type { Account } from '../../src/ledger/rules/account.ts';
 import type { Command } from '../../src/ledger/rules/commands.ts';
-import { keptByHolds } from '../../src/ledger/rules/grants.ts';
+import { heldOf } from '../../src/ledger/rules/grants.ts';
 import { RATES } from '../../src/plans/rates.ts';
 import type { Refusal } from '../../src/kernel/refusal.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
@@ -67,7 +67,7 @@ const consumeOf = (credits: bigint): Command => ({
 const ownOf = ({ grants, held }: Account) =>
   grants
     .filter(({ root }) => root.billingEntityId !== POOL)
-    .map((grant) => [grant.id, grant.remaining, keptByHolds(grants, held, grant)]);
+    .map((grant) => [grant.id, grant.remaining, heldOf(grants, held, grant)]);
 
 describe('credits that go back to a pool', () => {
   it('are what came from it and no hold keeps, however grants, use and holds mix: nobody drains a member', () => {

@@ -1,7 +1,7 @@
 /**
- * What the rules of credits are about: an account. The rules themselves are pure functions of (account, command, now) in
- * the files beside: `decide.ts` chooses, a file for each noun decides, `journal.ts` writes down. Nothing else decides,
- * nothing there does I/O; ledger, property tests and the check of admission share them.
+ * Accounts, which the rules of credits are about. The rules are pure functions of (account, command, now) in the files
+ * beside this one: `decide.ts` chooses the rule, a file for each noun decides, `journal.ts` writes down. The ledger, the
+ * property tests and the check of admission share them. Nothing else decides, and nothing here does I/O.
  */
 import type { Resource } from '../../plans/rates.ts';
 import type { Balance } from './balance.ts';
@@ -11,22 +11,25 @@ import { calendarMonth, type Period } from './periods.ts';
 import type { Carry } from './pricing.ts';
 import { startedSubscription, type SubscriptionState } from './subscription.ts';
 
-/** An account's own row. */
+/** The account's own row. All amounts are whole credits. */
 export interface AccountState {
   readonly billingEntityId: string;
-  /** Can be spent now (rule 7). */
+  /** Credits that can be spent now (rule 7). */
   readonly available: bigint;
-  /** Credits that holds keep. */
+  /** Credits that reservations hold. */
   readonly held: bigint;
-  /** Overage headroom that holds keep besides (rule 14). */
+  /** Overage headroom that reservations hold besides (rule 14). */
   readonly heldOverage: bigint;
+  /** Credits charged in this period, whatever they were taken from. */
   readonly used: bigint;
+  /** Credits charged in this period beyond the allowance, to be billed (rule 14). */
   readonly overage: bigint;
+  /** Credits charged beyond everything allowed, to be repaid first (rule 8). */
   readonly owed: bigint;
-  /** Of `owed`, what this period's use left (rule 9). */
+  /** The part of `owed` that this period's use left (rule 9). */
   readonly owedThisPeriod: bigint;
   readonly version: bigint;
-  /** Of the newest ledger entry; 0 before the first. */
+  /** Sequence of the newest ledger entry; 0 before the first. */
   readonly sequence: bigint;
   readonly period: Period;
   readonly carries: Readonly<Partial<Record<Resource, Carry>>>;
@@ -34,23 +37,27 @@ export interface AccountState {
   /** null: the free trial. */
   readonly subscription: SubscriptionState | null;
   readonly overagePolicy: OveragePolicy;
-  /** Overage of its whole life; of it, what has been frozen into reports (rule 28). */
+  /** Overage of the account's whole life (rule 28). */
   readonly overageTotal: bigint;
+  /** The part of `overageTotal` that is frozen into reports. */
   readonly overageReported: bigint;
-  /** The last time that holds kept something of a grant that lapsed: after which entry, and how much of what was held then still is. */
+  /**
+   * Rule 12: reservations that existed when a grant expired keep its held credits. `sequence` is the entry after which
+   * that happened last; `held` is the part of the credits held at that moment that is held still.
+   */
   readonly expiryHold: { readonly sequence: bigint; readonly held: bigint };
-  /** No HELD hold ends before this; null: there is none. It may be earlier than the first one really ends. */
+  /** No running reservation ends before this instant, though the first may end after it; null: none is running. */
   readonly nextReservationAt: Date | null;
   /** Sequence of the first entry whose rows have checksums. */
   readonly checksummedFrom: bigint;
-  /** When it last changed. The account's time never runs backwards, whatever clocks do (rule 13). */
+  /** The instant of the last change. An account's time never runs backwards, whatever clocks do (rule 13). */
   readonly touchedAt: Date;
 }
 
-/** Whether the payer lets use go on beyond what is available; it counts where the plan allows it, too (rule 14). */
+/** The payer's choice to let use go on beyond what is available. It counts only where the plan allows overage too (rule 14). */
 export interface OveragePolicy {
   readonly enabled: boolean;
-  /** Most overage credits a period; null: no cap. */
+  /** Most overage credits in a period; null: no cap. */
   readonly cap: bigint | null;
 }
 
@@ -58,27 +65,30 @@ export interface OveragePolicy {
 export interface Account extends AccountState {
   /** Suspended entities are refused all use, also use that comes to nothing (rule 18). */
   readonly suspended: boolean;
-  /** In drawdown order: all that are open, and closed ones that a command asks about. */
+  /** All open grants in drawdown order, and closed grants that a command asks about. */
   readonly grants: readonly Grant[];
-  /** Those that are due, and those that a command names. */
+  /** Reservations whose time is over, and reservations that a command names. */
   readonly reservations: ReadonlyMap<string, Reservation>;
-  /** No HELD hold besides these ends before this; null: there is no other. */
+  /** No running reservation besides these ends before this instant; null: no other is running. */
   readonly otherReservationsEndAt: Date | null;
 }
 
-/** What a command left of an account that no entry tells: for whoever is answered again and does not see the account any more (rule 20). */
+/**
+ * The state that a command left of an account, as far as entries do not tell it. A retry by somebody who does not see the
+ * account any more is answered with it (rule 20).
+ */
 export interface AfterCommand {
-  /** Of the command's last entry in this account; it has the other amounts. */
+  /** Sequence of the command's last entry in this account, which has the other amounts. */
   readonly sequence: bigint;
   readonly used: bigint;
   readonly allowance: bigint;
   readonly version: bigint;
 }
 
-/** Everything stays well inside what a JSON integer can carry exactly. */
+/** Most credits of an account. All amounts stay inside what a JSON integer carries exactly. */
 export const MAX_CREDITS = BigInt(Number.MAX_SAFE_INTEGER);
 
-/** An account that nothing has happened to yet. */
+/** A new account, without credits and on the free trial. */
 export function newAccount(billingEntityId: string, now: Date): Account {
   return {
     billingEntityId,
@@ -109,23 +119,23 @@ export function newAccount(billingEntityId: string, now: Date): Account {
   };
 }
 
-/** The account's own time: never before its last change (rule 13). */
+/** The account's own time, which is never before its last change (rule 13). */
 export function accountTime(account: Pick<AccountState, 'touchedAt'>, now: Date): Date {
   return now < account.touchedAt ? account.touchedAt : now;
 }
 
-/** The sooner of two instants that may not come. */
+/** The sooner of two instants; null is an instant that never comes. */
 export function sooner(a: Date | null, b: Date | null): Date | null {
   if (a === null || b === null) return a ?? b;
   return b < a ? b : a;
 }
 
-/** When the next due event may fall, for the sweeper; null: nothing will happen by itself that anybody could see. */
+/** The earliest instant at which a scheduled event may happen that readers can see, for the sweeper; null: there is none. */
 export function nextEventAt(account: Account): Date | null {
   let next = account.nextReservationAt;
-  // A subscription's period ends with its base credits, and the next one begins with new ones.
-  const turnShows = account.used > 0n || account.overage > 0n || account.overageTotal > account.overageReported;
-  if (turnShows || startedSubscription(account) !== null) next = sooner(next, account.period.end);
+  // A period's end shows where its counts begin again, or where base credits expire and new ones come.
+  const countsBeginAgain = account.used > 0n || account.overage > 0n || account.overageTotal > account.overageReported;
+  if (countsBeginAgain || startedSubscription(account) !== null) next = sooner(next, account.period.end);
   for (const grant of account.grants) {
     if (grant.state === 'PENDING') next = sooner(next, grant.effectiveAt);
     if (grant.state === 'ACTIVE') next = sooner(next, grant.expiresAt);
@@ -151,12 +161,12 @@ export function balanceOf(account: AccountState, asOf: Date): Balance {
   };
 }
 
-/** What `used` is measured against (rule 9). */
+/** The credits that `used` is measured against (rule 9). */
 export function allowanceOf(
   account: Pick<AccountState, 'available' | 'held' | 'used' | 'overage' | 'owedThisPeriod'>,
 ): bigint {
   const left = account.available + account.held + account.used - account.overage - account.owedThisPeriod;
-  // A refund lowers what was used, but not overage that is billed: its credits may have left the account since (rule 22).
+  // A refund lowers `used` but not overage that is billed, and its credits may have left the account since (rule 22).
   return left > 0n ? left : 0n;
 }
 

@@ -1,4 +1,4 @@
-/** Whether new use is admitted, and if not which limit refuses it (rules 14 to 18). */
+/** Admission: new use is admitted, or the limit that refuses it is named (rules 14 to 18). */
 import type { Account } from './account.ts';
 import { type WrongPayer, type Refused, type Rejected, rejected } from './refusals.ts';
 import type { Use, UsageContext } from './usage-context.ts';
@@ -6,13 +6,16 @@ import { type Reservation, reservedBy } from './reservations.ts';
 import { headroom } from './spend-limits.ts';
 import { isUnpaid, mayTakeOverage, planOf } from './subscription.ts';
 
-/** Whether use stands where it belongs: with whoever pays, by somebody who belongs there, on a key of theirs. */
+/**
+ * Checks that this account pays for the use, that the user belongs to the organization, and that the key is usable.
+ * null: all of it is so.
+ */
 export function checkPayer(account: Account, use: Use, usageContext: UsageContext): Rejected | WrongPayer | null {
   const { userId, organizationId, namedOrganization, apiKey } = use;
   const isPool = organizationId === account.billingEntityId;
   if (organizationId !== null) {
     if (usageContext.visibility === null) return NO_ORGANIZATION;
-    // An external id may have been given to another organization since the route was found.
+    // The external id may have been given to another organization since the use was routed.
     if (namedOrganization != null && namedOrganization !== usageContext.organizationExternalId) {
       return { kind: 'wrongPayer' };
     }
@@ -20,13 +23,13 @@ export function checkPayer(account: Account, use: Use, usageContext: UsageContex
       return rejected('BAD_USER_INPUT', 'userExternalId is needed: in a public organization each user pays alone');
     }
     if (isPool !== (usageContext.visibility === 'PRIVATE')) return { kind: 'wrongPayer' };
-    // Who is no member cannot tell it from one that does not exist.
+    // Somebody who is no member must not learn that the organization exists.
     if (isPool && userId !== null && usageContext.membership === null) return NO_ORGANIZATION;
   }
   if (apiKey === null) return null;
   const isOwn = apiKey.billingEntityId === account.billingEntityId || apiKey.billingEntityId === userId;
   if (!isOwn || usageContext.apiKey === null) {
-    return rejected('NOT_FOUND', 'there is no such API key of who pays or uses');
+    return rejected('NOT_FOUND', 'neither the payer nor the user has such an API key');
   }
   const { status } = usageContext.apiKey;
   return status === 'ACTIVE' ? null : rejected('CONFLICT', `this API key is ${status}`);
@@ -34,7 +37,7 @@ export function checkPayer(account: Account, use: Use, usageContext: UsageContex
 
 const NO_ORGANIZATION = rejected('NOT_FOUND', 'there is no such organization');
 
-/** Why this much use is refused now, in the order of rule 18; null: it is admitted. */
+/** Refuses use that comes to `required` credits, by the first limit in the order of rule 18. null: the use is admitted. */
 export function admit(
   account: Account,
   use: Use,
@@ -54,21 +57,24 @@ export function admit(
   if (use.feature !== null && !planOf(account).features.includes(use.feature)) {
     return { ...refused, reason: 'FEATURE_NOT_IN_PLAN', scope: 'PLAN' };
   }
-  // Use that comes to nothing skips what is owed, balance, cap and limits.
+  // Use of 0 credits skips what is owed, balance, cap and limits.
   if (required === 0n) return null;
   const refusals = [
     beyondLimit(account, usageContext.apiKey, { reason: 'API_KEY_LIMIT_REACHED', scope: 'API_KEY', required }),
     beyondLimit(account, usageContext.membership, { reason: 'MEMBER_LIMIT_REACHED', scope: 'MEMBER', required }),
     beyondBalance(account, required),
   ].filter((refusal) => refusal !== null);
-  // The tightest one binds; of equals the first.
+  // The least headroom decides; of equals the first.
   return refusals.reduce<Refused | null>(
     (tightest, each) => (tightest === null || each.available < tightest.available ? each : tightest),
     null,
   );
 }
 
-/** Why a settlement of this much is refused to who may settle no more than fits; null: it is not. The hold is fitted already. */
+/**
+ * Refuses a settlement that goes beyond its reservation, unless the rest fits as new use would (rule 16). Only for callers
+ * who are no SERVICE and no OPERATOR. null: the settlement is admitted.
+ */
 export function admitBeyond(
   account: Account,
   use: Reservation & Use,
@@ -85,10 +91,13 @@ export function admitBeyond(
   return refused && { ...refused, required: refused.required + held, available: refused.available + held };
 }
 
-/** The same whatever the account has: who lost the right to use it is not told how much that is. */
-const NOTHING_BEYOND = rejected('CONFLICT', 'this reservation can be settled for what it holds, and no more');
+/** The same answer whatever the balance is: somebody who lost the right to use the account must not learn it. */
+const NOTHING_BEYOND = rejected(
+  'CONFLICT',
+  'this reservation can be settled for the credits that it holds, and no more',
+);
 
-/** used + held + new ≤ limit, of every credit that is charged (rule 17). */
+/** Refuses use beyond a member's or a key's limit: used + held + new ≤ limit, for every charged credit (rule 17). */
 function beyondLimit(
   { period }: Account,
   limited: UsageContext['membership'] | UsageContext['apiKey'],
@@ -113,7 +122,7 @@ function beyondBalance(account: Account, required: bigint): Refused | null {
     : { kind: 'refused', reason: 'INSUFFICIENT_CREDITS', scope: 'BALANCE', required, available };
 }
 
-/** Overage that may still be taken or held in this period; null: any. */
+/** Overage that may still be taken or held in this period, in credits; null: any amount. */
 export function overageRoom(account: Account): bigint | null {
   const { overage, heldOverage } = account;
   const { enabled, cap } = account.overagePolicy;

@@ -1,13 +1,13 @@
-/** Whom use is counted for, and how it is billed. */
+/** FULL charges all lines. COMPUTE_ONLY charges no AI_TOKENS (rule 19). */
 export type BillingMode = 'FULL' | 'COMPUTE_ONLY';
 
-/** Names an API key, which belongs to whoever pays or uses. */
+/** Names an API key, which belongs to the payer or to the user. */
 export interface ApiKeyRef {
   readonly billingEntityId: string;
   readonly id: string;
 }
 
-/** Who used it, where, and on which key. null: nobody, nowhere, none. */
+/** The user, the organization and the API key of use. null: no user, no organization, no key. */
 export interface UsedBy {
   readonly userId: string | null;
   readonly organizationId: string | null;

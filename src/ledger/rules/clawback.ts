@@ -1,4 +1,4 @@
-/** Clawback, and its undoing: what a payment had bought follows money that goes back, or comes again (rules 24 and 25). */
+/** Clawback and reinstatement: credits follow the money that paid for them, back and forth (rules 24 and 25). */
 import { type Account, accountTime } from './account.ts';
 import type { Cause, ClawbackCommand, DecisionOf, ReinstateCommand } from './commands.ts';
 import { rejected } from './refusals.ts';
@@ -10,8 +10,8 @@ import { Journal } from './journal.ts';
 import { isOver } from './refund.ts';
 
 /**
- * Takes credits of a grant back up to a cumulative target (rule 24): what is left of it and not held, then what lapsed
- * unused, then what is left of it in other accounts; the rest becomes owed.
+ * Takes credits of a grant back, up to a cumulative target (rule 24). They are taken from the grant's unheld remainder,
+ * then from what expired unused, then from what is left of it in other accounts. The rest becomes owed.
  */
 export function clawBack(account: Account, command: ClawbackCommand, view: LedgerView): DecisionOf<ClawbackCommand> {
   const root = account.grants.find((each) => each.id === command.grantId);
@@ -40,7 +40,7 @@ export function clawBack(account: Account, command: ClawbackCommand, view: Ledge
     return taken;
   };
 
-  // A grant of later has not entered the balance, so nothing leaves it.
+  // A pending grant has not entered the balance, so nothing leaves the balance either.
   const pending = root.state === 'PENDING';
   const takenHere = take(pending ? root.remaining : own.unheld(root));
   const expiredHere = take(root.expired);
@@ -76,7 +76,7 @@ export function clawBack(account: Account, command: ClawbackCommand, view: Ledge
   return Effects.merge(...journals.map((each) => each.close()));
 }
 
-/** Gives back what was clawed back of a grant (rules 24 and 25), as a grant like it that a further clawback finds again. */
+/** Gives back the credits that were clawed back of a grant, as a grant like it that a later clawback finds (rules 24 and 25). */
 export function reinstate(
   account: Account,
   command: ReinstateCommand,
@@ -99,7 +99,7 @@ export function reinstate(
   return journal.close();
 }
 
-/** Whether every account that credits of this grant have reached is among these. */
+/** Tells if these are all accounts that credits of this grant have reached. */
 function isWholeTrail(accounts: readonly Account[], root: Grant, { recipients }: LedgerView): boolean {
   const reached = new Set(accounts.map((account) => account.billingEntityId));
   return accounts.every((account) =>
@@ -107,7 +107,7 @@ function isWholeTrail(accounts: readonly Account[], root: Grant, { recipients }:
   );
 }
 
-/** Grants of an account that continue this one. */
+/** Grants of an account whose credits came out of this one. */
 function branchesOf(account: Account, root: Grant): readonly Grant[] {
   return account.grants.filter(
     (each) =>

@@ -7,7 +7,7 @@ import type { Refused, Rejected, WrongPayer } from './refusals.ts';
 import type { ProviderSubscription } from './subscription.ts';
 import type { UsageLine, Use } from './usage-context.ts';
 
-/** Who caused a change, and the key that makes it happen once. */
+/** The cause of a change, and the key that makes it happen once. */
 export interface Cause {
   /** As the ledger names them: `user:…`, `service:…`, `operator:…` or `system`. */
   readonly actor: string;
@@ -231,7 +231,7 @@ export type Command =
 /** The command of one kind. */
 export type CommandOf<Kind extends Command['kind']> = Extract<Command, { readonly kind: Kind }>;
 
-/** What deciding can come to. Only new use can find that somebody else pays, and only use and transfers meet a limit. */
+/** A decision on a command. Only new use can find that somebody else pays; only use and transfers meet a limit. */
 export type DecisionOf<C extends Command> = Effects | Rejected | RefusalOf<C>;
 export type Decision = DecisionOf<Command>;
 

@@ -1,17 +1,17 @@
-/** The rows that a change leaves: this file owns the list of their kinds. */
+/** Effects of a change. This file owns the list of the kinds of rows that a change can write. */
 import type { Account } from './account.ts';
 import type { Entry, MeterReport, UsageRecord, UsageRefund } from './entries.ts';
 import type { Grant } from './grants.ts';
 import type { Reservation } from './reservations.ts';
 import type { CounterChange } from './spend-limits.ts';
 
-/** Rows of every kind that a change appends or leaves behind. */
+/** Rows of every kind, to be appended or updated. */
 interface Rows {
   readonly entries: readonly Entry[];
   readonly records: readonly UsageRecord[];
-  /** Grants made or changed, as they are now. */
+  /** Grants that were made or changed, as they are after it. */
   readonly grants: readonly Grant[];
-  /** Reservations made or changed, as they are now. */
+  /** Reservations that were made or changed, as they are after it. */
   readonly reservations: readonly Reservation[];
   readonly refunds: readonly UsageRefund[];
   /** Records whose refund lowers the summaries (rule 22). */
@@ -20,10 +20,10 @@ interface Rows {
   readonly reports: readonly MeterReport[];
 }
 
-/** A change that was applied: the accounts after it, and its rows. */
+/** An applied change: the accounts after it, and its rows. */
 export interface Effects extends Rows {
   readonly kind: 'applied';
-  /** Every account that changed, as it is now. */
+  /** Accounts that changed, as they are after it. */
   readonly accounts: readonly Account[];
 }
 
@@ -39,10 +39,10 @@ const NO_ROWS: Rows = {
 };
 
 export const Effects = {
-  /** The effects of a command that finds everything as it asks for. */
+  /** The effects of a command that finds everything already as it asks. */
   none: { kind: 'applied', accounts: [], ...NO_ROWS } satisfies Effects as Effects,
 
-  /** Changes that were made one after the other, as one. Of an account that several changed, the last state counts. */
+  /** Joins changes that were made one after the other. Of an account that several of them changed, the last state counts. */
   merge(...parts: readonly Effects[]): Effects {
     const [only] = parts;
     if (parts.length === 1 && only !== undefined) return only;

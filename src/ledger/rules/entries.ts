@@ -1,4 +1,4 @@
-/** What a command writes down: entries of the ledger, records of use, refunds, reports of overage (rules 6, 10 and 28). */
+/** Rows that commands append: entries of the ledger, usage records, refunds and overage reports (rules 6, 10 and 28). */
 import type { Rate, Resource } from '../../plans/rates.ts';
 import type { AfterCommand } from './account.ts';
 import type { BillingMode, UsedBy } from './attribution.ts';
@@ -20,7 +20,7 @@ export type EntryKind =
   | 'CLAWBACK'
   | 'REPAYMENT';
 
-/** One line of the ledger: what changed and what stood after it (rule 10). */
+/** One line of the ledger: the changes, and the values after them (rule 10). All amounts are whole credits. */
 export interface Entry {
   readonly billingEntityId: string;
   readonly sequence: bigint;
@@ -36,24 +36,24 @@ export interface Entry {
   readonly owedAfter: bigint;
   readonly grantId: string | null;
   readonly reservationId: string | null;
-  /** TRANSFER_IN and TRANSFER_OUT: the account on the other side. */
+  /** The account on the other side of a TRANSFER_IN or TRANSFER_OUT. */
   readonly counterpartyId: string | null;
-  /** REFUND: the usage record that was refunded. */
+  /** The usage record that a REFUND gives back. */
   readonly refunded: RecordKey | null;
-  /** Where credits left grants other than by use; use notes its draws on its records. */
+  /** Draws of credits that left grants other than by use. Draws of use stand on its usage records. */
   readonly draws: readonly Draw[] | null;
   readonly actor: string;
   readonly reason: string | null;
-  /** On the first entry of a command that has one: what makes it happen once (rule 20). */
+  /** The key of the command, on its first entry (rule 20). */
   readonly idempotency: Idempotency | null;
-  /** Beside such a key: what the whole command left. null: there is no key, or it is older than these are kept. */
+  /** The state after the whole command, beside a key. null: there is no key, or the entry is older than this column. */
   readonly afterCommand: AfterCommand | null;
-  /** Start of the period that it belongs to. */
+  /** Start of the account's period in which it was written. */
   readonly periodStart: Date;
   readonly createdAt: Date;
 }
 
-/** A client's key, and a digest of everything that the same key must agree in (rule 20). */
+/** An idempotency key, and a digest of everything in which commands with that key must agree (rule 20). */
 export interface Idempotency {
   readonly key: string;
   readonly fingerprint: Buffer;
@@ -61,12 +61,12 @@ export interface Idempotency {
 
 /** Names a usage record within its account. */
 export interface RecordKey {
-  /** Of its CONSUMPTION entry. */
+  /** Sequence of its CONSUMPTION entry. */
   readonly sequence: bigint;
   readonly line: number;
 }
 
-/** One line of use, as recorded and charged. */
+/** One charged line of use. */
 export interface UsageRecord extends RecordKey, UsedBy {
   readonly billingEntityId: string;
   readonly billingMode: BillingMode;
@@ -74,9 +74,9 @@ export interface UsageRecord extends RecordKey, UsedBy {
   readonly resource: Resource;
   readonly quantity: bigint;
   readonly credits: bigint;
-  /** Of those, beyond the allowance and billed. */
+  /** The part of `credits` beyond the allowance, which is billed. */
   readonly overage: bigint;
-  /** Of those, beyond everything allowed (rule 16). */
+  /** The part of `credits` beyond everything allowed (rule 16). */
   readonly owed: bigint;
   readonly rate: Rate;
   readonly carriedBefore: Carry;
@@ -87,19 +87,19 @@ export interface UsageRecord extends RecordKey, UsedBy {
   readonly recordedAt: Date;
 }
 
-/** That a record was refunded, once (rule 22). */
+/** The refund of a usage record, which happens once (rule 22). */
 export interface UsageRefund extends RecordKey {
   readonly billingEntityId: string;
   readonly refundedAt: Date;
-  /** Of its first REFUND entry. */
+  /** Sequence of its first REFUND entry. */
   readonly refundSequence: bigint;
 }
 
-/** Overage that is to be billed: frozen once, with the instant at which the provider shall count it (rule 28). */
+/** Overage to be billed, frozen with the instant at which the provider must count it (rule 28). */
 export interface MeterReport {
   readonly billingEntityId: string;
   readonly id: string;
-  /** In whose period it was used; null: after the subscription had ended, on holds that it had left. */
+  /** The subscription in whose period it was used; null: it was used after the subscription, on reservations made before its end. */
   readonly subscriptionId: string | null;
   readonly credits: bigint;
   /** The account's period in which it was used. */

@@ -1,4 +1,4 @@
-/** Credits that come by hand, by payment or as a trial (rules 4, 5 and 24), and negative adjustments. */
+/** Grants that are made by hand, by payment or as a trial, and negative adjustments (rules 4, 5 and 24). */
 import { type Account, MAX_CREDITS } from './account.ts';
 import type { AdjustCommand, CreditCommand, DecisionOf, GrantCommand, TrialCommand } from './commands.ts';
 import { type Rejected, rejected } from './refusals.ts';
@@ -6,6 +6,7 @@ import { Effects } from './effects.ts';
 import { DEFAULT_PRIORITY, type Grant } from './grants.ts';
 import { Journal } from './journal.ts';
 
+/** Makes a grant. One that takes effect later stays outside the balance until then. */
 export function grant(account: Account, command: GrantCommand, now: Date): DecisionOf<GrantCommand> {
   const effectiveAt = command.effectiveAt ?? now;
   const { expiresAt, amount } = command;
@@ -19,7 +20,7 @@ export function grant(account: Account, command: GrantCommand, now: Date): Decis
   const pending = effectiveAt > now;
   const made = newGrant(journal, { ...command, id: command.grantId, effectiveAt });
   journal.putGrant(pending ? { ...made, state: 'PENDING' } : made);
-  // A grant of later is announced at 0 now, and enters the balance with an entry of its own when it takes effect.
+  // A pending grant is announced with an entry of 0. It enters the balance with a second entry when it takes effect.
   journal.post({ kind: 'GRANT', amount: pending ? 0n : amount, grantId: made.id, reason: command.reason });
   return journal.close();
 }
@@ -30,13 +31,13 @@ export function giveTrial(account: Account, command: TrialCommand, now: Date): D
   return grant({ ...account, trialGiven: true }, { ...command, kind: 'grant' }, now);
 }
 
-/** What was paid for besides the base of a period: a purchase stays, more units of a plan are for the current period. */
+/** Makes the grant of a purchase, which never expires, or of more units, which expires with the current period (rule 26). */
 export function credit(account: Account, command: CreditCommand, now: Date): DecisionOf<CreditCommand> {
   const expiresAt = command.source === 'PURCHASE' ? null : account.period.end;
   return grant(account, { ...command, kind: 'grant', priority: DEFAULT_PRIORITY, effectiveAt: null, expiresAt }, now);
 }
 
-/** A positive amount becomes an ADJUSTMENT grant; a negative one is drawn like use (rule 5). */
+/** Adjusts by hand. A positive amount becomes an ADJUSTMENT grant; a negative amount is drawn like use (rule 5). */
 export function adjust(account: Account, command: AdjustCommand, now: Date): DecisionOf<AdjustCommand> {
   const { amount, reason } = command;
   const journal = new Journal(account, command, now);
@@ -78,13 +79,14 @@ export function newGrant({ account: { billingEntityId }, now }: Journal, wanted:
   };
 }
 
+/** The account's grant with this id. A missing one is a bug. */
 export function grantOf(account: Account, id: string): Grant {
   const found = account.grants.find((each) => each.id === id);
   if (found === undefined) throw new Error(`grant ${id} of ${account.billingEntityId} is missing`);
   return found;
 }
 
-/** Everything the account holds or will hold without anybody's doing stays countable. */
+/** Rejects credits that would take the account, with everything that it has been promised, beyond what can be counted exactly. */
 export function tooMuch(account: Account, more: bigint): Rejected | null {
   const promised = account.grants.reduce((sum, each) => sum + each.remaining, account.used);
   return promised + more > MAX_CREDITS

@@ -3,12 +3,13 @@
 export type GrantSource = 'TRIAL' | 'SUBSCRIPTION' | 'PURCHASE' | 'PROMOTION' | 'ADJUSTMENT' | 'TRANSFER';
 
 /**
- * PENDING: takes effect later. ACTIVE: counts in what can be used. EXPIRING: its time is over, and what remains is what
- * holds still keep (rule 12). SPENT: nothing remains. EXPIRED: its time is over, what remained is gone. The first three
- * are open, that is, read again by the ledger.
+ * PENDING: takes effect later. ACTIVE: counts in the balance. EXPIRING: its time is over, and what remains is held by
+ * reservations (rule 12). SPENT: nothing remains. EXPIRED: its time is over, and nothing remains. The first three are
+ * open: the ledger reads them again.
  */
 export type GrantState = 'PENDING' | 'ACTIVE' | 'EXPIRING' | 'SPENT' | 'EXPIRED';
 
+/** Credits that came at once. All amounts are whole credits. */
 export interface Grant {
   readonly billingEntityId: string;
   readonly id: string;
@@ -22,13 +23,13 @@ export interface Grant {
   readonly expiresAt: Date | null;
   readonly reason: string | null;
   readonly createdAt: Date;
-  /** Where its credits came from first: itself, but for a TRANSFER and for what replaces a lapsed grant. */
+  /** The grant that its credits came from first. It is its own root, unless it is a TRANSFER or replaces another grant. */
   readonly root: GrantRoot;
-  /** Credits of it that lapsed unused and were not clawed back since. */
+  /** Credits that expired unused and were not clawed back since. */
   readonly expired: bigint;
-  /** Credits of this root that were clawed back, in whatever account (rule 24); counted on the root alone. */
+  /** Credits of this root that were clawed back, in whatever account (rule 24). Counted on the root alone. */
   readonly clawed: bigint;
-  /** When all of it had been clawed back. */
+  /** The instant at which all of it had been clawed back; null: it was not. */
   readonly voidedAt: Date | null;
 }
 
@@ -38,36 +39,39 @@ export interface GrantRoot {
   readonly source: GrantSource;
 }
 
-/** So many credits out of one grant (rule 6). */
+/** Credits taken out of one grant (rule 6). */
 export interface Draw {
   readonly grantId: string;
   readonly credits: bigint;
 }
 
-/** Priority where nobody names another (rule 5). */
+/** The priority of a grant for which no other is named (rule 5). */
 export const DEFAULT_PRIORITY = 50;
 
-/** TRIAL, PROMOTION and ADJUSTMENT are promotional and drawn before what was paid for; a TRANSFER as its origin (rule 5). */
+/** TRIAL, PROMOTION and ADJUSTMENT are promotional and are drawn before paid grants. A TRANSFER is what its root is (rule 5). */
 export function isPromotional({ root: { source } }: Pick<Grant, 'root'>): boolean {
   return source === 'TRIAL' || source === 'PROMOTION' || source === 'ADJUSTMENT';
 }
 
-/** TRIAL and PROMOTION never leave their account (rule 23). */
+/** Credits of TRIAL and PROMOTION never leave their account (rule 23). */
 export function mayLeave({ root: { source } }: Grant): boolean {
   return source !== 'TRIAL' && source !== 'PROMOTION';
 }
 
-/** Whether the ledger has to read it again. */
+/** Open grants are read again by the ledger. */
 export function isOpen({ state }: Grant): boolean {
   return state === 'PENDING' || state === 'ACTIVE' || state === 'EXPIRING';
 }
 
-/** Whether its time is over. */
+/** The grant's time is over at `now`. */
 export function isPast({ expiresAt }: Grant, now: Date): boolean {
   return expiresAt !== null && expiresAt <= now;
 }
 
-/** Negative when `a` is drawn before `b`: priority, sooner expiry (never last), promotional before paid, older; the id decides ties. */
+/**
+ * Compares by drawdown order (rule 5): priority, sooner expiry (never comes last), promotional before paid, older; the id
+ * decides ties. Negative: `a` is drawn before `b`.
+ */
 export function byDrawdownOrder(a: Grant, b: Grant): number {
   return (
     a.priority - b.priority ||
@@ -78,7 +82,7 @@ export function byDrawdownOrder(a: Grant, b: Grant): number {
   );
 }
 
-/** What remains of the grants in this state. */
+/** The remaining credits of all grants in this state. */
 export function sumRemaining(grants: readonly Grant[], state: GrantState): bigint {
   let sum = 0n;
   for (const grant of grants) if (grant.state === state) sum += grant.remaining;
@@ -86,10 +90,10 @@ export function sumRemaining(grants: readonly Grant[], state: GrantState): bigin
 }
 
 /**
- * How much of a grant the holds keep: they rest on what would be drawn first, lapsing grants before all others
- * (rule 12). `grants` in drawdown order.
+ * The credits of a grant that reservations hold. They hold what would be drawn first, expiring grants before all others
+ * (rule 12). `grants` stand in drawdown order.
  */
-export function keptByHolds(grants: readonly Grant[], held: bigint, grant: Grant): bigint {
+export function heldOf(grants: readonly Grant[], held: bigint, grant: Grant): bigint {
   if (held === 0n) return 0n;
   let before = 0n;
   for (const state of ['EXPIRING', 'ACTIVE'] as const) {

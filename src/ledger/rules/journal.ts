@@ -1,23 +1,24 @@
 /**
- * Writes down what a decision does to one account: entries with the values after them, grants and holds as they become.
- * Every change of an amount goes through `post`, so that the account can be rebuilt from its entries and records alone.
+ * The journal of one account for one cause: entries with the values after them, and grants and reservations as they become.
+ * Balances change by `post` alone, so that the account can be rebuilt from its entries and records.
  */
 import { type Account, allowanceOf, sooner } from './account.ts';
 import type { Cause } from './commands.ts';
 import type { Effects } from './effects.ts';
-import { byDrawdownOrder, type Draw, type Grant, keptByHolds, sumRemaining } from './grants.ts';
+import { byDrawdownOrder, type Draw, type Grant, heldOf, sumRemaining } from './grants.ts';
 import { type Reservation, type ReservationStatus, reservedBy } from './reservations.ts';
 import { type CounterChange, countersOf } from './spend-limits.ts';
 import type { UsedBy } from './attribution.ts';
 import type { Period } from './periods.ts';
 import type { Entry, EntryKind, MeterReport, RecordKey, UsageRecord, UsageRefund } from './entries.ts';
 
-/** What happens by itself when its time has come. */
+/** The cause of scheduled events. */
 export const SCHEDULED: Cause = { actor: 'system', idempotency: null };
 
+/** An entry to be: the changes of each amount, in whole credits. An absent change is none. */
 interface Posting {
   readonly kind: EntryKind;
-  /** Change of available, of held, of overage, of owed; nothing where absent. */
+  /** Change of available. */
   readonly amount?: bigint;
   readonly held?: bigint;
   readonly overage?: bigint;
@@ -46,14 +47,14 @@ export class Journal {
   readonly #counters: CounterChange[] = [];
   readonly #reports: MeterReport[] = [];
 
-  /** Opens the books of an account for one cause. The account itself stays as it is. */
+  /** Opens the journal of an account for one cause. The account that is passed in stays as it is. */
   constructor(account: Account, cause: Cause, now: Date) {
     this.#draft = { ...account };
     this.#cause = cause;
     this.now = now;
   }
 
-  /** The account as the books have it now. */
+  /** The account after everything that the journal has now. */
   get account(): Account {
     return this.#draft;
   }
@@ -83,13 +84,13 @@ export class Journal {
     this.#draft.period = { start: this.#draft.period.start, end };
   }
 
-  /** Counts a change of the balance that no entry tells, so that readers notice it. */
+  /** Counts a change that no entry tells, so that readers notice it. */
   touch(): void {
     this.#draft.version += 1n;
     this.#draft.touchedAt = this.now;
   }
 
-  /** Appends one entry and applies what it changes. */
+  /** Appends one entry and applies its changes. An amount that would become negative is a bug and throws. */
   post(posting: Posting): void {
     const { kind, amount = 0n, held = 0n, overage = 0n, owed = 0n } = posting;
     const draft = this.#draft;
@@ -130,10 +131,12 @@ export class Journal {
     });
   }
 
+  /** Appends one usage record. */
   record(record: UsageRecord): void {
     this.#records.push(record);
   }
 
+  /** Appends the refund of a record, which lowers the summaries by what the record charged (rule 22). */
   refund(record: UsageRecord, refund: UsageRefund): void {
     this.#refunds.push(refund);
     this.#refundedRecords.push(record);
@@ -158,18 +161,18 @@ export class Journal {
     }
   }
 
-  /** Keeps a grant as it is now, made or changed. */
+  /** Keeps a grant that was made or changed. */
   putGrant(grant: Grant): void {
     this.#grants.set(grant.id, grant);
     const { grants } = this.#draft;
     const known = grants.findIndex((each) => each.id === grant.id);
-    // Of what decides its place, only the expiry may change in a grant's life: where a period ends at another time.
+    // A grant's place depends on its expiry, which changes where a period ends at another time, and on nothing else that changes.
     const staysInPlace = known >= 0 && grants[known]?.expiresAt === grant.expiresAt;
     if (staysInPlace) this.#draft.grants = grants.with(known, grant);
     else this.#draft.grants = [...grants.filter((each) => each.id !== grant.id), grant].sort(byDrawdownOrder);
   }
 
-  /** Keeps a new hold. Nobody can name it in this transaction, and it cannot end in it. */
+  /** Keeps a new reservation. Nobody can name it in this transaction, and it cannot end in it. */
   openReservation(reservation: Reservation): void {
     this.#reservations.set(reservation.id, reservation);
     this.#draft.heldOverage += reservation.overage;
@@ -178,10 +181,10 @@ export class Journal {
     this.#draft.otherReservationsEndAt = sooner(this.#draft.otherReservationsEndAt, reservation.expiresAt);
   }
 
-  /** Keeps a hold as it has become. */
+  /** Keeps a reservation that was changed. */
   putReservation(reservation: Reservation): void {
     this.#reservations.set(reservation.id, reservation);
-    // Copied once: of an account where nobody has looked for long, hundreds may end here.
+    // The map is copied once: hundreds of reservations may end here.
     this.#ownReservations ??= new Map(this.#draft.reservations);
     this.#draft.reservations = this.#ownReservations.set(reservation.id, reservation);
     if (reservation.status === 'HELD') {
@@ -189,7 +192,7 @@ export class Journal {
     }
   }
 
-  /** Ends a hold and makes what it kept available again (RELEASE). The caller may use what that frees; the rest is for `settleUp`. */
+  /** Ends a reservation and makes the credits that it held available again (RELEASE). The caller may use them before `settleUp` does. */
   endReservation(reservation: Reservation, status: Exclude<ReservationStatus, 'HELD'>): void {
     this.post({
       kind: 'RELEASE',
@@ -207,8 +210,8 @@ export class Journal {
   }
 
   /**
-   * Takes credits out of grants: first out of expiring ones what no hold keeps any more, then in drawdown order out of
-   * those that `from` allows (rules 5 and 12). The caller has compared with what is available, so a shortfall is a bug.
+   * Takes credits out of grants: first out of expiring grants what is no longer held, then in drawdown order out of grants
+   * that `from` allows (rules 5 and 12). The caller has checked what is available, so a shortfall is a bug and throws.
    */
   draw(credits: bigint, from: (grant: Grant) => boolean = () => true): readonly Draw[] {
     let missing = credits;
@@ -238,7 +241,7 @@ export class Journal {
     return draws;
   }
 
-  /** Takes credits that lapse out of one grant (EXPIRY). */
+  /** Lets credits of one grant expire (EXPIRY). What remains of it is held, and expires later. */
   expire(grant: Grant, credits: bigint): void {
     const remaining = grant.remaining - credits;
     this.putGrant({
@@ -248,20 +251,20 @@ export class Journal {
       state: remaining === 0n ? 'EXPIRED' : 'EXPIRING',
     });
     if (credits > 0n) this.post({ kind: 'EXPIRY', amount: -credits, grantId: grant.id });
-    // What is held now keeps what has lapsed; what is held later does not (rule 12).
+    // Reservations that exist now keep the expired credits that they hold; later ones do not (rule 12).
     if (remaining > 0n && grant.state === 'ACTIVE') {
       this.#draft.expiryHold = { sequence: this.#draft.sequence, held: this.#draft.held };
     }
   }
 
-  /** How much of this grant no hold keeps. */
+  /** The credits of this grant that no reservation holds. */
   unheld(grant: Grant): bigint {
-    return grant.remaining - keptByHolds(this.#draft.grants, this.#draft.held, grant);
+    return grant.remaining - heldOf(this.#draft.grants, this.#draft.held, grant);
   }
 
   /**
-   * Does what follows every change: expiring credits that no reservation keeps any more expire, then what is owed is paid
-   * out of what is available (rules 8 and 12). `close` does it; events of one step need it between them, too.
+   * Does what must follow every change: expiring credits that are no longer held expire, then what is owed is repaid from
+   * what is available (rules 8 and 12). `close` does it. Scheduled events need it between them as well.
    */
   settleUp(): void {
     let excess = this.#noLongerHeld();
@@ -278,19 +281,19 @@ export class Journal {
     if (paid > 0n) this.post({ kind: 'REPAYMENT', amount: -paid, owed: -paid, draws: this.draw(paid) });
   }
 
-  /** Keeps a report of all overage that has none yet (rule 28). */
+  /** Freezes all overage that is in no report yet into a new one (rule 28). */
   report(report: Omit<MeterReport, 'billingEntityId' | 'credits' | 'createdAt'>): void {
     const { billingEntityId, overageTotal, overageReported } = this.#draft;
     const credits = overageTotal - overageReported;
     this.#reports.push({ ...report, billingEntityId, credits, createdAt: this.now });
     this.#draft.overageReported = overageTotal;
-    // No balance changes, so readers need not notice; but the account's time goes on.
+    // No balance changes, so readers need not notice it. But the account's time goes on.
     this.#draft.touchedAt = this.now;
   }
 
   /**
-   * Ends the change: what must follow it follows (see `settleUp`), and its rows are handed out. The only way to get them,
-   * so that nobody forgets what follows.
+   * Settles up (see `settleUp`) and hands out the rows. There is no other way to get them, so nobody can forget what must
+   * follow a change.
    */
   close(): Effects {
     this.settleUp();
@@ -308,7 +311,7 @@ export class Journal {
     };
   }
 
-  /** The entries; with a key stands what the whole command left. */
+  /** The entries. The first one, if it has a key, also tells the state after the whole command. */
   #finished(): Entry[] {
     const [first, ...others] = this.#entries;
     if (first === undefined || first.idempotency === null) return this.#entries;
@@ -316,7 +319,7 @@ export class Journal {
     return [{ ...first, afterCommand: { sequence, used, allowance: allowanceOf(this.#draft), version } }, ...others];
   }
 
-  /** Credits of expiring grants beyond what was held when the last of them lapsed, and still is. */
+  /** Credits of expiring grants beyond those that were held when the last of them expired and are held still. */
   #noLongerHeld(): bigint {
     const expiring = sumRemaining(this.#draft.grants, 'EXPIRING');
     const { held } = this.#draft.expiryHold;

@@ -1,4 +1,4 @@
-/** What a decision may look at: nothing else of the ledger exists for the rules. */
+/** The view of the ledger that a decision may look at. */
 import type { Account } from './account.ts';
 import type { RecordKey, UsageRecord } from './entries.ts';
 import type { ChargedUse, UsageContext } from './usage-context.ts';

@@ -1,6 +1,6 @@
 /**
- * How periods begin and end (rules 13, 25, 26 and 28). Whatever ends a period, its own credits lapse with it, its overage
- * is frozen into a report of it, and what is counted by periods begins again.
+ * Ends and beginnings of periods (rules 13, 25, 26 and 28). Whatever ends a period, its own credits expire with it, its
+ * overage is frozen into a report, and everything that is counted by period begins again.
  */
 import { type Account, MAX_CREDITS } from './account.ts';
 import { Effects } from './effects.ts';
@@ -23,7 +23,7 @@ import {
 
 const LONGEST_ID = 255;
 
-/** The period ends as it was known to. The new one is the one that holds now: those in which nobody looked are skipped. */
+/** Ends a period at its known end. The next period is the one of this moment: periods that nobody saw are skipped. */
 export function closePeriod(journal: Journal, newId: NewId): void {
   const { period } = journal.account;
   const subscription = startedSubscription(journal.account);
@@ -31,7 +31,7 @@ export function closePeriod(journal: Journal, newId: NewId): void {
   endPeriod(journal, { end: period.end, newId });
   if (subscription === null || subscription.next === null || renewed === null) {
     const month = calendarMonth(journal.now);
-    // A subscription that has not begun has no period, and stays.
+    // A subscription that has not started has no period, so it stays.
     if (subscription !== null) journal.set({ subscription: null });
     journal.beginPeriod({ start: latest(period.end, month.start), end: month.end });
     return;
@@ -42,7 +42,7 @@ export function closePeriod(journal: Journal, newId: NewId): void {
   if (renewsAtOnce(subscription)) grantBaseCredits(journal, { units: next.quantity, newId });
 }
 
-/** The period of the subscription that holds this instant, after the end of the one that the account has; null: none. */
+/** The subscription's period at this instant, which follows the period that the account has; null: the subscription does not go on. */
 function renewedPeriod(account: Account, now: Date): Period | null {
   const subscription = startedSubscription(account);
   const next = subscription?.next ?? null;
@@ -52,8 +52,8 @@ function renewedPeriod(account: Account, now: Date): Period | null {
 }
 
 /**
- * Ids of base grants that deciding now may make. Those that are there already, of whatever state, must be among the
- * account's grants then: a base is given once, though a subscription were lost and found again.
+ * Ids of the base grants that deciding now may make. Those of them that exist, in whatever state, must be loaded first: a
+ * base is given once, even if a subscription is lost and found again.
  */
 export function basesToCome(
   account: Account,
@@ -73,7 +73,7 @@ export function basesToCome(
   return bases;
 }
 
-/** Decides what the account makes of its subscription as the provider has it. */
+/** Makes the account follow its subscription as the provider has it (rules 13, 25 and 26). */
 export function followProvider(
   account: Account,
   command: SubscriptionCommand,
@@ -87,7 +87,7 @@ export function followProvider(
   const journal = new Journal(
     account,
     command,
-    turnsBy(account, providerSubscription) ? soonestTurn(account, now) : now,
+    endsPeriod(account, providerSubscription) ? earliestPeriodEnd(account, now) : now,
   );
   if (former !== null && former.id !== providerSubscription?.id) endSubscription(journal, newId);
   if (providerSubscription !== null) {
@@ -103,7 +103,7 @@ export function followProvider(
   return journal.close();
 }
 
-/** Freezes overage between two turns, so that the provider bills it with the period that runs (rule 28). */
+/** Freezes overage in the middle of a period, so that the provider hears of it before the period's invoice (rule 28). */
 export function reportOverage(account: Account, command: ReportOverageCommand, now: Date): Effects {
   if (account.overageTotal === account.overageReported) return Effects.none;
   const journal = new Journal(account, command, now);
@@ -111,7 +111,7 @@ export function reportOverage(account: Account, command: ReportOverageCommand, n
   return journal.close();
 }
 
-/** Freezes what no report has yet; `before`: where the provider's period ends, once it has. */
+/** Freezes overage that is in no report yet. `before` is the end of the provider's period, if that has passed. */
 function freezeOverage(
   journal: Journal,
   { id, before, end: periodEnd }: { readonly id: string; readonly before?: Date; readonly end?: Date },
@@ -123,7 +123,7 @@ function freezeOverage(
     id,
     subscriptionId: subscription?.id ?? null,
     period: { start: period.start, end: periodEnd ?? period.end },
-    // Before now, since the period may end now; and not before the provider's began, whose clock may be ahead.
+    // Before now, since the period may end now. Not before the provider's period began: its clock may be ahead.
     stampedAt: [justBefore(before ?? journal.now), subscription?.periodStart ?? period.start].reduce(
       latest,
       period.start,
@@ -131,7 +131,7 @@ function freezeOverage(
   });
 }
 
-/** Begins once something is paid (rule 26); until then it is only known. How many units the period's base is of; 0: none yet. */
+/** Starts a subscription once something is paid (rule 26); until then it is only noted. @returns units of the base to give; 0: none yet */
 function startSubscription(
   journal: Journal,
   { paidUnits }: SubscriptionCommand,
@@ -151,7 +151,7 @@ function startSubscription(
   return paidUnits;
 }
 
-/** A subscription that has begun, as it is now. How many units the period's base is of; 0: none now. */
+/** Brings a started subscription up to date. @returns units of the base to give; 0: none now */
 function continueSubscription(
   journal: Journal,
   { paidUnits }: SubscriptionCommand,
@@ -159,13 +159,13 @@ function continueSubscription(
   newId: NewId,
 ): number {
   const current = startedSubscription(journal.account) as SubscriptionState;
-  // What has begun cannot go back to never having been paid.
+  // A started subscription cannot go back to never having been paid.
   const paymentStanding =
     providerSubscription.paymentStanding === 'INCOMPLETE' ? 'UNPAID' : providerSubscription.paymentStanding;
   const { status, graceEndsAt } = providerSubscription;
   const periodStart = providerSubscription.period.start;
   if (periodStart < current.periodStart) {
-    // The account has turned and the provider had not when it was asked. How the payer stands is so already.
+    // The provider was asked before its next period began, the account's has begun. Only the payment standing is news.
     journal.set({ subscription: ordered({ ...current, paymentStanding, status, graceEndsAt }) });
     return 0;
   }
@@ -181,7 +181,7 @@ function continueSubscription(
   return paidUnits;
 }
 
-/** Ends the subscription and its period now, and with it the base credits that nobody holds (rule 13). */
+/** Ends the subscription and its period now. Its base credits expire, unless they are held (rule 13). */
 function endSubscription(journal: Journal, newId: NewId): void {
   if (startedSubscription(journal.account) === null) {
     journal.set({ subscription: null });
@@ -192,7 +192,7 @@ function endSubscription(journal: Journal, newId: NewId): void {
   journal.beginPeriod({ start: journal.now, end: calendarMonth(journal.now).end });
 }
 
-/** Of the period's own credits nothing survives it but what is held, and its overage is frozen into a report of it. */
+/** Ends a period: its own credits expire, unless they are held, and its overage is frozen into a report. */
 function endPeriod(
   journal: Journal,
   { end: endsAt, before = endsAt, newId }: { readonly end: Date; readonly before?: Date; readonly newId: NewId },
@@ -200,14 +200,14 @@ function endPeriod(
   for (const grant of journal.account.grants) {
     if (grant.state !== 'ACTIVE' || !endsWithPeriod(journal.account, grant)) continue;
     const unheld = journal.unheld(grant);
-    // It must have taken effect before it ends.
+    // A grant must take effect before it expires.
     const expiresAt = endsAt > grant.effectiveAt ? endsAt : grant.expiresAt;
     journal.expire({ ...grant, expiresAt }, unheld);
   }
   freezeOverage(journal, { id: newId(), before, end: endsAt });
 }
 
-/** The provider moved the end of the period that runs: its credits lapse then. */
+/** Follows the provider, which moved the end of the current period. The period's credits expire at the new end. */
 function movePeriodEnd(journal: Journal, end: Date): void {
   const { period } = journal.account;
   if (end.getTime() === period.end.getTime()) return;
@@ -218,7 +218,7 @@ function movePeriodEnd(journal: Journal, end: Date): void {
   journal.movePeriodEnd(end);
 }
 
-/** The one grant of base credits of the period that runs (rule 25); what it would lack is not made up for later. */
+/** Gives the base credits of the current period, once (rule 25). A base that was too small is not made up for later. */
 function grantBaseCredits(journal: Journal, { units, newId }: { readonly units: number; readonly newId: NewId }): void {
   const subscription = startedSubscription(journal.account);
   const { period } = journal.account;
@@ -227,7 +227,7 @@ function grantBaseCredits(journal: Journal, { units, newId }: { readonly units: 
   const amount = baseCredits({ plan, quantity: units });
   if (amount <= 0n) return;
   const grantId = baseId(journal.account, subscription, newId);
-  // It was given before the subscription was lost, and found again: once is once.
+  // The grant exists already if the subscription was lost and found again.
   const isGiven = journal.account.grants.some((each) => each.id === grantId);
   if (!isGiven) {
     const { end: expiresAt } = period;
@@ -245,7 +245,7 @@ function baseId(
   return newId(nameOfBase(billingEntityId, { id, periodStart }));
 }
 
-/** What the id of a period's base grant is made of. */
+/** The name that the id of a period's base grant is made of. */
 export function nameOfBase(
   billingEntityId: string,
   { id, periodStart }: Pick<SubscriptionState, 'id' | 'periodStart'>,
@@ -253,27 +253,27 @@ export function nameOfBase(
   return ['base', billingEntityId, id, periodStart.toISOString()].join(' ');
 }
 
-/** Credits of the account's own subscription: also those that went elsewhere and came back, or replace what was refunded. */
+/** Grants of the account's own subscription end with the period, also those that came back by transfer or by refund. */
 function endsWithPeriod({ billingEntityId }: Account, { root, expiresAt }: Grant): boolean {
   return root.source === 'SUBSCRIPTION' && root.billingEntityId === billingEntityId && expiresAt !== null;
 }
 
 function whatIsWrong(providerSubscription: ProviderSubscription, paidUnits: number): string | null {
   const { id, plan, quantity, period, next } = providerSubscription;
-  if (id.length < 1 || id.length > LONGEST_ID) return 'a subscription has an id';
+  if (id.length < 1 || id.length > LONGEST_ID) return 'a subscription needs an id of at most 255 characters';
   if (plan === 'FREE_TRIAL') return 'the free trial is no subscription';
   for (const units of [quantity, next?.quantity ?? 1]) {
     if (!Number.isSafeInteger(units) || units < 1) return 'a subscription is of one unit or more';
   }
   if (!Number.isSafeInteger(paidUnits) || paidUnits < 0) return 'paidUnits is a whole number';
   const most = baseCredits({ plan, quantity: Math.max(quantity, paidUnits, next?.quantity ?? 1) });
-  // So much that many periods together stay countable.
+  // Credits of many periods together must stay countable.
   if (most > MAX_CREDITS / 1_000n) return 'that many units are beyond what can be counted';
   return period.start < period.end ? null : 'a period ends after it began';
 }
 
-/** Whether the period that runs ends by what the provider says now. */
-function turnsBy(account: Account, providerSubscription: ProviderSubscription | null): boolean {
+/** Tells if following the provider ends the current period. */
+function endsPeriod(account: Account, providerSubscription: ProviderSubscription | null): boolean {
   const current = startedSubscription(account);
   return (
     current === null ||
@@ -283,15 +283,15 @@ function turnsBy(account: Account, providerSubscription: ProviderSubscription | 
 }
 
 /**
- * A period ends after everything that belongs to it, also within one instant, and after the provider says that it began,
- * whose clock may be ahead: so whatever was made before the next one's start is of an earlier one.
+ * A period ends after everything that belongs to it, even within one instant, so that whatever was made before the next
+ * period's start belongs to an earlier one. It also ends after the provider's period began, whose clock may be ahead.
  */
-function soonestTurn(account: Account, now: Date): Date {
+function earliestPeriodEnd(account: Account, now: Date): Date {
   const { touchedAt } = account;
   return latest(now, justAfter(latest(touchedAt, startedSubscription(account)?.periodStart ?? touchedAt)));
 }
 
-/** The end of the period as the provider says; where that is past already, the one that the anchor gives. */
+/** The end of the provider's period or, if that is past, of the month that the anchor gives. */
 function endOf({ period, anchor }: ProviderSubscription, now: Date): Date {
   return period.end > now ? period.end : monthFrom(anchor, now).end;
 }

@@ -4,19 +4,19 @@ export interface Period {
   readonly end: Date;
 }
 
-/** The calendar month (UTC) that holds this instant: the period of an account without a subscription (rule 13). */
+/** The calendar month (UTC) of this instant, which is the period of an account without a subscription (rule 13). */
 export function calendarMonth(instant: Date): Period {
   const [year, month] = [instant.getUTCFullYear(), instant.getUTCMonth()];
   return { start: new Date(Date.UTC(year, month)), end: new Date(Date.UTC(year, month + 1)) };
 }
 
 /**
- * The period of a subscription that holds this instant (rule 13): from the anchor plus k months to the anchor plus k + 1.
- * Always counted from the anchor, so that what began on the 31st comes back to it after a shorter month.
+ * The period of a subscription at this instant (rule 13): from the anchor plus k months to the anchor plus k + 1. Months
+ * are counted from the anchor, so that a subscription of the 31st comes back to the 31st after a shorter month.
  */
 export function monthFrom(anchor: Date, instant: Date): Period {
   let months = (instant.getUTCFullYear() - anchor.getUTCFullYear()) * 12 + instant.getUTCMonth() - anchor.getUTCMonth();
-  // In the month that holds the instant, the anchor's day and time may be still to come.
+  // The anchor's day and time may be still to come in the month of the instant.
   if (addMonths(anchor, months) > instant) months -= 1;
   return { start: addMonths(anchor, months), end: addMonths(anchor, months + 1) };
 }

@@ -1,7 +1,7 @@
 /**
- * From use to credits, exactly (rules 1 and 2). A charge is a whole number; what converting leaves over is a fraction
- * that is carried to the next charge of the same account and resource. So for any split of the same use the
- * charges add up to floor(total × rate).
+ * Prices use in credits, exactly (rules 1 and 2). A price is a whole number. The fraction that is left over is carried to
+ * the next price of the same account and resource, so that for any split of the same use the prices add up to
+ * floor(total × rate).
  */
 
 /** An exact fraction of a credit, 0 ≤ numerator / denominator < 1. */
@@ -12,7 +12,7 @@ export interface Carry {
 
 export const NO_CARRY: Carry = { numerator: 0n, denominator: 1n };
 
-/** What use costs: whole credits now, and the fraction that waits for the next charge. */
+/** The price of use: whole credits now, and the fraction that is carried to the next price. */
 export interface Priced {
   readonly credits: bigint;
   readonly carry: Carry;
@@ -24,7 +24,7 @@ interface RateOf {
   readonly credits: bigint;
 }
 
-/** floor(carry + quantity × rate), and the rest as the new carry. `quantity` in units of the resource, ≥ 0. */
+/** Gives floor(carry + quantity × rate), and the rest as the new carry. `quantity` is in units of the resource, ≥ 0. */
 export function price(carry: Carry, quantity: bigint, rate: RateOf): Priced {
   // A carry made under another rate may have another denominator; the common case is that it divides the rate's units.
   const denominator = rate.units % carry.denominator === 0n ? rate.units : rate.units * carry.denominator;
@@ -33,7 +33,7 @@ export function price(carry: Carry, quantity: bigint, rate: RateOf): Priced {
   return { credits: total / denominator, carry: reduce(total % denominator, denominator) };
 }
 
-/** ceil(quantity × rate): what a hold keeps for use that has not happened yet, whatever is carried (rule 2). */
+/** Gives ceil(quantity × rate): a reservation holds this for use that has not happened yet, whatever the carry is (rule 2). */
 export function priceAtMost(quantity: bigint, rate: RateOf): bigint {
   return (quantity * rate.credits + rate.units - 1n) / rate.units;
 }

@@ -1,4 +1,4 @@
-/** Refunds: what a record charged goes back (rule 22). */
+/** Refunds of usage records (rule 22). */
 import type { Account } from './account.ts';
 import type { DecisionOf, RefundCommand } from './commands.ts';
 import { rejected } from './refusals.ts';
@@ -8,8 +8,8 @@ import { type Grant, isPast } from './grants.ts';
 import { Journal } from './journal.ts';
 
 /**
- * Gives back what a record charged (rule 22): to the grants that were drawn, or to one like it where that has lapsed;
- * overage of this period is taken off, and whatever else there was becomes an ADJUSTMENT grant.
+ * Gives back the charge of a record (rule 22). Credits go back to the grants that were drawn, or to a grant like one that
+ * has expired. Overage that is in no report is taken off. The rest becomes an ADJUSTMENT grant.
  */
 export function refund(
   account: Account,
@@ -46,7 +46,7 @@ export function refund(
     journal.putGrant(back);
     journal.post({ kind: 'REFUND', amount: credits, grantId: back.id, refunded, reason });
   }
-  // What is reported is on a bill already. All that is not is of this period.
+  // Reported overage is on a bill already. Unreported overage is always of this period.
   const unreported = account.overageTotal - account.overageReported;
   const overage = !inOwnPeriod ? 0n : record.overage < unreported ? record.overage : unreported;
   if (overage > 0n) journal.post({ kind: 'REFUND', overage: -overage, refunded, reason });
@@ -56,14 +56,14 @@ export function refund(
     journal.putGrant(made);
     journal.post({ kind: 'REFUND', amount: rest, grantId: made.id, refunded, reason });
   }
-  // A record that charged nothing is refunded once, too, and the ledger says so.
+  // The refund of a record that charged nothing has an entry as well.
   if (journal.account.sequence === account.sequence) journal.post({ kind: 'REFUND', refunded, reason });
   if (inOwnPeriod) journal.countUse(record, { used: -record.credits, owed: -record.owed });
   journal.refund(record, { billingEntityId: account.billingEntityId, ...refunded, refundedAt: now, refundSequence });
   return journal.close();
 }
 
-/** Whether what comes back to this grant would come too late: its time is over, or the period that its credits were for. */
+/** Tells if credits would come back to this grant too late: its time is over, or the period that its credits were for. */
 export function isOver({ billingEntityId, period }: Account, grant: Grant, now: Date): boolean {
   if (isPast(grant, now) || grant.state === 'EXPIRING' || grant.state === 'EXPIRED') return true;
   const { source, billingEntityId: rootEntityId } = grant.root;

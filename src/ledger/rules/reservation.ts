@@ -1,4 +1,4 @@
-/** Reservations: made, extended, settled and released (rules 14 to 16). */
+/** Decisions on reservations: reserve, settle, extend, release (rules 14 to 16). `reservations.ts` has the reservation itself. */
 import type { Account } from './account.ts';
 import { admit, admitBeyond, checkPayer, overageRoom } from './admission.ts';
 import type { DecisionOf, ExtendCommand, ReleaseCommand, ReserveCommand, SettleCommand } from './commands.ts';
@@ -22,7 +22,10 @@ import {
   chargeLines,
 } from './usage.ts';
 
-/** Succeeds exactly where consuming as much would (rule 14); keeps ceil(units × rate), without the carry (rule 2). */
+/**
+ * Reserves credits where consuming as much would succeed, and only there (rule 14). It holds ceil(units × rate), without the
+ * carry (rule 2).
+ */
 export function reserve(
   account: Account,
   command: ReserveCommand,
@@ -66,25 +69,25 @@ export function reserve(
 }
 
 /**
- * Charges what admitted work really used (rule 16): the hold first, then what is available, then overage as far as policy
- * or hold allow it; the rest is owed. A service's is refused for nothing that changed since; another's is up to what it
- * holds, and the rest must fit beside the hold.
+ * Charges what admitted work really used (rule 16): the credits held first, then what is available, then overage as far as
+ * the policy or the reservation allows it; the rest is owed. A settlement by a SERVICE or OPERATOR is never refused for
+ * anything that changed since. Any other is admitted up to what the reservation holds, and beyond that like new use.
  */
 export function settle(account: Account, command: SettleCommand, moment: Moment): DecisionOf<SettleCommand> {
   const { now, wallClock = now, usageContext = NO_CONTEXT } = moment;
-  const immense = checkQuantities(command);
-  if (immense) return immense;
+  const absurd = checkQuantities(command);
+  if (absurd) return absurd;
   const reservation = findReservation(account, command);
   if ('code' in reservation) return reservation;
   if (contradicts(reservation, command)) {
-    return rejected('CONFLICT', 'user, organization, key and feature are the reservation’s; another was named');
+    return rejected('CONFLICT', 'user, organization, key and feature must be the reservation’s own; another was named');
   }
   if (reservation.status !== 'HELD') return rejected('CONFLICT', `this reservation is ${reservation.status}`);
   const wrong = checkOccurredAt(command.occurredAt, wallClock);
   if (wrong) return wrong;
   const priced = priceLines(account, { lines: command.lines, billingMode: reservation.billingMode });
   const required = sumCredits(priced);
-  // Whoever may use nothing more is told so before anything that depends on the balance.
+  // Somebody who may use nothing more is told so before any answer that depends on the balance.
   const refusal =
     (command.anyReservation
       ? null
@@ -111,7 +114,7 @@ export function settle(account: Account, command: SettleCommand, moment: Moment)
   return journal.close();
 }
 
-/** Moves the end of a hold: counted from now. */
+/** Moves the end of a reservation, counted from now. */
 export function extend(account: Account, command: ExtendCommand, now: Date): DecisionOf<ExtendCommand> {
   const reservation = findReservation(account, command);
   if ('code' in reservation) return reservation;
@@ -122,7 +125,7 @@ export function extend(account: Account, command: ExtendCommand, now: Date): Dec
   return journal.close();
 }
 
-/** Lets go of a hold. Whose time ran out by itself has nothing left to let go; what was charged cannot be released. */
+/** Releases a reservation. One that has expired or was released holds nothing any more, and a settled one is a CONFLICT. */
 export function release(account: Account, command: ReleaseCommand, now: Date): DecisionOf<ReleaseCommand> {
   const reservation = findReservation(account, command);
   if ('code' in reservation) return reservation;
@@ -133,7 +136,10 @@ export function release(account: Account, command: ReleaseCommand, now: Date): D
   return journal.close();
 }
 
-/** Who may only handle their own holds is refused those that others reserved, such as the platform for them (rule 16). */
+/**
+ * Finds the reservation that a command names. Callers who may handle only their own are refused all others, even those that
+ * a service made for them (rule 16).
+ */
 function findReservation(
   account: Account,
   { reservationId, anyReservation, seesAll = false, actor }: SettleCommand | ExtendCommand | ReleaseCommand,
@@ -141,13 +147,16 @@ function findReservation(
   const reservation = account.reservations.get(reservationId);
   if (reservation === undefined) return rejected('NOT_FOUND', 'there is no such reservation');
   if (anyReservation || reservation.actor === actor) return reservation;
-  // To settle there is no FORBIDDEN (contract: items of a batch are answered alone): what is not theirs is not there.
+  // A settlement never sets `seesAll`, since items of a batch know no FORBIDDEN: for it, reservations of others do not exist.
   return seesAll
     ? rejected('FORBIDDEN', 'somebody else reserved this')
     : rejected('NOT_FOUND', 'there is no such reservation');
 }
 
-/** Extensions end 24 hours after the first grant lapsed whose credits holds still keep (rule 12); they never shorten for it. */
+/**
+ * Limits the end of an extension to 24 hours after the first grant expired whose credits are still held (rule 12). An
+ * extension never shortens a reservation for that.
+ */
 function latestEnd(account: Account, reservation: Reservation, asked: Date): Date {
   let end = asked;
   for (const grant of account.grants) {

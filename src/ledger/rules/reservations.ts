@@ -1,34 +1,35 @@
+/** Reservations, which hold credits for running work (rule 15). `reservation.ts` decides on them. */
 import type { BillingMode, UsedBy } from './attribution.ts';
 
-/** HELD until one thing ends it: use settles it, somebody releases it, or its time runs out. */
+/** A reservation is HELD until use settles it, somebody releases it, or its time runs out. */
 export type ReservationStatus = 'HELD' | 'SETTLED' | 'RELEASED' | 'EXPIRED';
 
 export interface Reservation extends UsedBy {
   readonly billingEntityId: string;
   readonly id: string;
   readonly status: ReservationStatus;
-  /** Taken from available while it is HELD. */
+  /** Credits that are taken from available while it is HELD. */
   readonly covered: bigint;
-  /** Overage headroom that it keeps while it is HELD (rule 14). */
+  /** Overage headroom that it holds besides, in credits (rule 14). */
   readonly overage: bigint;
   readonly billingMode: BillingMode;
   readonly feature: string | null;
-  /** Who reserved, as the ledger names them: they may settle and release whatever rights they lose (rule 16). */
+  /** The one who reserved, as the ledger names them. They may settle and release even after losing other rights (rule 16). */
   readonly actor: string;
   readonly expiresAt: Date;
   readonly createdAt: Date;
-  /** Of its HOLD entry. */
+  /** Sequence of its HOLD entry. */
   readonly openedSequence: bigint;
-  /** Of the RELEASE entry that ended it. */
+  /** Sequence of the RELEASE entry that ended it; null: it is HELD. */
   readonly closedSequence: bigint | null;
 }
 
-/** What was reserved: credits and overage headroom together. */
+/** Credits and overage headroom that were reserved, together. */
 export function reservedBy(reservation: Pick<Reservation, 'covered' | 'overage'>): bigint {
   return reservation.covered + reservation.overage;
 }
 
-/** When its time has run out, a hold has lapsed, whether anybody has tidied it or not. */
+/** A reservation has expired when its time has run out, even if its row does not say so yet. */
 export function isExpired(reservation: Reservation, now: Date): boolean {
   return reservation.status === 'HELD' && reservation.expiresAt <= now;
 }

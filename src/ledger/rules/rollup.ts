@@ -1,17 +1,18 @@
+/** Rollups: sums of use by hour and by day, from which summaries are read. */
 import type { Resource } from '../../plans/rates.ts';
 import type { BillingMode, UsedBy } from './attribution.ts';
 import type { UsageRecord } from './entries.ts';
 
-/** What happened in one hour or one day (UTC) of one account, by everything that a summary can tell apart. */
+/** The use of one account in one hour or one day (UTC), by everything that a summary can tell apart. */
 export interface Rollup extends UsedBy {
   readonly billingEntityId: string;
-  /** When the hour or day began. */
+  /** The beginning of the hour or day. */
   readonly start: Date;
   readonly resource: Resource;
   readonly billingMode: BillingMode;
   readonly feature: string | null;
   readonly quantity: bigint;
-  /** Net: what was refunded is taken off (rule 22). */
+  /** Net credits: refunds are taken off (rule 22). */
   readonly credits: bigint;
   readonly overage: bigint;
   readonly records: bigint;
@@ -20,14 +21,14 @@ export interface Rollup extends UsedBy {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** What these records and refunds add to the sums of each hour, one row for each that changes. */
+/** Adds records and refunds up by hour. */
 export function rollUp(records: readonly UsageRecord[], refunded: readonly UsageRecord[]): Rollup[] {
   const hours = new Map<string, Rollup>();
   for (const record of records) {
     const { quantity, credits, overage } = record;
     add(hours, startOf(record.occurredAt, HOUR_MS), record, { quantity, credits, overage, records: 1n });
   }
-  // Use stays use: a refund takes off what it cost.
+  // A refund takes off credits and overage. The quantity that was used stays.
   for (const record of refunded) {
     const { credits, overage } = record;
     const change = { quantity: 0n, credits: -credits, overage: -overage, records: 0n };
@@ -36,7 +37,7 @@ export function rollUp(records: readonly UsageRecord[], refunded: readonly Usage
   return [...hours.values()];
 }
 
-/** What hours add to the sums of their days. */
+/** Adds hours up by day. */
 export function rollUpDays(hours: readonly Rollup[]): Rollup[] {
   const days = new Map<string, Rollup>();
   for (const hour of hours) add(days, startOf(hour.start, DAY_MS), hour, hour);

@@ -1,4 +1,4 @@
-/** What happens by itself (rules 11 to 13): holds lapse, grants lapse, the period turns, grants take effect. */
+/** Scheduled events (rules 11 to 13): reservations expire, grants expire, the period ends, grants take effect. */
 import { type Account, sooner } from './account.ts';
 import type { NewId } from './ledger-view.ts';
 import { Effects } from './effects.ts';
@@ -17,16 +17,17 @@ type ScheduledEvent = { readonly at: Date } & (
 );
 
 /**
- * Applies everything that is due, in order of due time; each happens once, however late. `now` is the account's own time,
- * and of the holds that end by then the first are loaded: with more than those due, `isAllDone` is false, and what comes
- * after the last of them has to wait for the next call. `newId` names the grants and reports that a turn makes.
+ * Applies all scheduled events whose time has come, in order of their time. Each happens once, however late. `now` is the
+ * account's own time. Only the first of the reservations that have expired by then are loaded: if there are more, `isAllDone`
+ * is false, and everything after the last of the loaded ones waits for the next call. `newId` makes the ids of grants and
+ * reports that a period's end brings.
  */
 export function applyScheduled(
   account: Account,
   now: Date,
   newId: NewId,
 ): { readonly account: Account; readonly effects: Effects; readonly isAllDone: boolean } {
-  // Others that are not loaded may end by then, too: nothing later than those may happen before them.
+  // Reservations that are not loaded may expire by then as well. Nothing later than those may happen before them.
   const others = account.otherReservationsEndAt;
   const isAllDone = others === null || others > now;
   const reservations = expiredBy(account, isAllDone ? now : others);
@@ -48,7 +49,7 @@ export function applyScheduled(
   return { account: withNextReservation(journal.account, now), effects, isAllDone };
 }
 
-/** Loaded holds whose time is over by then, in the order in which it ran out. */
+/** Loaded reservations that have expired by then, in the order of their end. */
 function expiredBy(account: Account, until: Date): Reservation[] {
   if (account.nextReservationAt === null || account.nextReservationAt > until) return [];
   return [...account.reservations.values()]
@@ -56,7 +57,7 @@ function expiredBy(account: Account, until: Date): Reservation[] {
     .sort((a, b) => a.expiresAt.getTime() - b.expiresAt.getTime());
 }
 
-/** Sets the bound right when it has come: as far as what is loaded tells. */
+/** Moves the bound `nextReservationAt` once it has passed, as far as the loaded reservations tell. */
 function withNextReservation(account: Account, now: Date): Account {
   if (account.nextReservationAt === null || account.nextReservationAt > now) return account;
   let next = account.otherReservationsEndAt;
@@ -77,10 +78,10 @@ function nextEvent(account: Account, reservation: Reservation | undefined, until
       consider({ at: grant.expiresAt, kind: 'grantExpires', grant });
     }
   }
-  // Its own time has been looked at; what else falls on that instant comes after it.
-  const expiryHold: ScheduledEvent | null =
+  // The reservation has expired by `until`. Other events of the same instant come after it.
+  const expiry: ScheduledEvent | null =
     reservation === undefined ? null : { at: reservation.expiresAt, kind: 'reservationExpires', reservation };
-  return expiryHold !== null && (next === null || comesBefore(expiryHold, next)) ? expiryHold : next;
+  return expiry !== null && (next === null || comesBefore(expiry, next)) ? expiry : next;
 }
 
 function comesBefore(a: ScheduledEvent, b: ScheduledEvent): boolean {
@@ -94,7 +95,7 @@ function happen(journal: Journal, event: ScheduledEvent, newId: NewId): void {
       journal.endReservation(event.reservation, 'EXPIRED');
       break;
     case 'grantExpires':
-      // What is held stays, is drawn first, and lapses as soon as it is no longer held (rule 12).
+      // Credits that are held stay, are drawn first, and expire as soon as they are no longer held (rule 12).
       journal.expire(event.grant, journal.unheld(event.grant));
       break;
     case 'periodEnds':

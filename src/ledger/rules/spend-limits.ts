@@ -1,9 +1,10 @@
+/** Counters of members and keys, and the limits that count against them (rule 17). */
 import type { Period } from './periods.ts';
 import type { UsedBy } from './attribution.ts';
 
 /**
- * MEMBER: one user's draws on the pool. API_KEY: use on one key. ORGANIZATION: use in a public organization, on its user's
- * own account; nothing is limited by it.
+ * MEMBER counts one user's use of the pool. API_KEY counts use on one key. ORGANIZATION counts use in a public organization,
+ * in the account of each user; no limit looks at it.
  */
 export type CounterScope = 'MEMBER' | 'API_KEY' | 'ORGANIZATION';
 
@@ -14,17 +15,17 @@ export interface CounterKey {
   readonly subjectId: string;
 }
 
-/** Credits charged in the period that began then, and credits held now: overage and overage headroom included. */
+/** Credits charged in the period that began at `periodStart`, and credits held now. Overage and overage headroom are included. */
 export interface UseCounter extends CounterKey {
   readonly periodStart: Date;
   readonly used: bigint;
   readonly held: bigint;
 }
 
-/** What is added to a counter; of an earlier period its `held` alone still counts. */
+/** An addition to a counter. After the period has ended only its `held` still counts. */
 export type CounterChange = UseCounter;
 
-/** The counters of an account that such use moves. */
+/** The counters of an account that count use by these. */
 export function countersOf(billingEntityId: string, { userId, organizationId, apiKey }: UsedBy): CounterKey[] {
   const counters: CounterKey[] = [];
   if (organizationId === billingEntityId && userId !== null) {
@@ -33,7 +34,7 @@ export function countersOf(billingEntityId: string, { userId, organizationId, ap
   if (organizationId !== null && organizationId !== billingEntityId) {
     counters.push({ billingEntityId, scope: 'ORGANIZATION', subjectId: organizationId });
   }
-  // In the account of whoever pays: a user's key has its limit once per payer.
+  // A key counts in the account of each payer: a user's key has its limit once per payer.
   if (apiKey !== null) counters.push({ billingEntityId, scope: 'API_KEY', subjectId: apiKey.id });
   return counters;
 }
@@ -43,7 +44,7 @@ export function counterName({ billingEntityId, scope, subjectId }: CounterKey): 
   return `${billingEntityId} ${scope} ${subjectId}`;
 }
 
-/** The counter after a change: what was used begins again with the period, what is held goes on (rule 13). */
+/** The counter after a change. `used` begins again with each period, `held` goes on (rule 13). */
 export function countedUp(counter: UseCounter | undefined, change: CounterChange): UseCounter {
   if (counter === undefined) return change;
   const isNewPeriod = change.periodStart > counter.periodStart;
@@ -54,7 +55,7 @@ export function countedUp(counter: UseCounter | undefined, change: CounterChange
   };
 }
 
-/** Counts changes up, each in its counter. */
+/** Adds each change to its counter. */
 export function tally(counters: Map<string, UseCounter>, changes: readonly CounterChange[]): void {
   for (const change of changes) {
     const name = counterName(change);
@@ -62,7 +63,7 @@ export function tally(counters: Map<string, UseCounter>, changes: readonly Count
   }
 }
 
-/** How many more credits the limit leaves in this period; 0 where it was lowered below what is used. */
+/** Credits that the limit leaves in this period; 0 where it was lowered below what is used. */
 export function headroom(limit: bigint, counter: UseCounter | undefined, { start }: Period): bigint {
   if (counter === undefined) return limit;
   const used = counter.periodStart.getTime() === start.getTime() ? counter.used : 0n;

@@ -1,42 +1,43 @@
-/** Which plan an account has, and what follows from it: features, overage, refusals (rules 3, 14, 18 and 25). */
+/** Subscriptions, and what follows from them: plan, features, overage, refusals (rules 3, 14, 18 and 25). */
 import { FREE_TRIAL, PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../../plans/plans.ts';
 import type { Period } from './periods.ts';
 
 /**
- * How the payer stands, which decides what they may use. GOOD: as the plan says. PAST_DUE: what is there, until the grace
- * ends, and no overage. UNPAID: nothing. INCOMPLETE: nothing was ever paid, so the subscription has not begun.
+ * The payment standing decides what the payer may use. GOOD: everything that the plan grants. PAST_DUE: available credits
+ * until the grace ends, and no overage. UNPAID: nothing. INCOMPLETE: nothing was ever paid, so the subscription has not
+ * started and the account is on the free trial.
  */
 export type PaymentStanding = 'GOOD' | 'PAST_DUE' | 'UNPAID' | 'INCOMPLETE';
 
-/** What callers are shown; `standing` decides. */
+/** The status that callers are shown. Decisions look at the payment standing. */
 export type SubscriptionStatus = 'TRIALING' | 'ACTIVE' | 'PAST_DUE' | 'UNPAID' | 'INCOMPLETE' | 'PAUSED' | 'CANCELED';
 
-/** So many units of a plan. */
+/** Units of a plan. */
 export interface PlanUnits {
   readonly plan: PlanCode;
   readonly quantity: number;
 }
 
-/** What an account's own row keeps of its subscription. */
+/** A subscription as the account's own row keeps it. */
 export interface SubscriptionState extends PlanUnits {
-  /** The payment provider's. */
+  /** The payment provider's id. */
   readonly id: string;
   readonly paymentStanding: PaymentStanding;
   readonly status: SubscriptionStatus;
-  /** PAST_DUE: when use ends; null: it goes on. */
+  /** The instant at which a PAST_DUE payer may use nothing more; null: use goes on. */
   readonly graceEndsAt: Date | null;
-  /** Periods are counted from here in months. */
+  /** Periods are counted in months from this instant. */
   readonly anchor: Date;
-  /** When the provider says that the current period began. The account's own period may have begun later: when we heard. */
+  /** The beginning of the current period as the provider has it. The account's own period may have begun later: when we heard of it. */
   readonly periodStart: Date;
-  /** What it becomes when the period ends; null: it ends with it. */
+  /** Plan and units of the next period; null: the subscription ends with the current one. */
   readonly next: PlanUnits | null;
-  /** The grant of base credits of the period that began then (rule 25); null: none was made yet. */
+  /** The newest grant of base credits (rule 25); null: none was made yet. */
   readonly base: BaseGrant | null;
 }
 
 export interface BaseGrant {
-  /** The subscription's `periodStart`. */
+  /** `periodStart` of the subscription when the grant was made. */
   readonly periodStart: Date;
   readonly grantId: string;
 }
@@ -50,20 +51,20 @@ interface Subscriber {
   readonly subscription: SubscriptionState | null;
 }
 
-/** The subscription, once it has begun. */
+/** The subscription, if it has started; null: there is none that has. */
 export function startedSubscription({ subscription }: Subscriber): SubscriptionState | null {
   return subscription === null || subscription.paymentStanding === 'INCOMPLETE' ? null : subscription;
 }
 
-/** The plan whose terms hold now: loss of a plan takes effect at once. */
+/** The plan of this moment. The loss of a plan takes effect at once. */
 export function planOf(subscriber: Subscriber): PlanTerms {
   const subscription = startedSubscription(subscriber);
   return subscription === null ? FREE_TRIAL : PLAN_BY_CODE[subscription.plan];
 }
 
 /**
- * Whether the payer's policy counts: where the plan allows overage and the payer stands well (rule 14). Not in a trial of
- * the plan, whose use the provider bills to nobody.
+ * The payer's overage policy counts where the plan allows overage and the payment standing is GOOD (rule 14). In a trial of
+ * the plan it does not: the provider bills that use to nobody.
  */
 export function mayTakeOverage(subscriber: Subscriber): boolean {
   const subscription = startedSubscription(subscriber);
@@ -72,7 +73,7 @@ export function mayTakeOverage(subscriber: Subscriber): boolean {
   );
 }
 
-/** Whether all use is refused until the payer pays (rule 18). */
+/** All use is refused until the payer pays (rule 18). */
 export function isUnpaid(subscriber: Subscriber, now: Date): boolean {
   const subscription = startedSubscription(subscriber);
   if (subscription === null) return false;
@@ -80,22 +81,22 @@ export function isUnpaid(subscriber: Subscriber, now: Date): boolean {
   return paymentStanding === 'UNPAID' || (paymentStanding === 'PAST_DUE' && graceEndsAt !== null && graceEndsAt <= now);
 }
 
-/** Whether the period that begins gets its base credits at once, before its invoice is paid (rule 25). */
+/** The next period gets its base credits at once, before its invoice is paid (rule 25). */
 export function renewsAtOnce({ paymentStanding, status }: SubscriptionState): boolean {
   return paymentStanding === 'GOOD' && (status === 'ACTIVE' || status === 'TRIALING');
 }
 
-/** Credits of a period for so many units. */
+/** Base credits of a period, for these units of this plan. */
 export function baseCredits({ plan, quantity }: PlanUnits): bigint {
   return PLAN_BY_CODE[plan].credits * BigInt(quantity);
 }
 
-/** Whether two are the same in every member. */
+/** Both are equal in every member. */
 export function isSameSubscription(a: SubscriptionState | null, b: SubscriptionState | null): boolean {
   return JSON.stringify(a && ordered(a)) === JSON.stringify(b && ordered(b));
 }
 
-/** Its members in one order, and none besides. */
+/** The same state with its members in one fixed order, and no others. */
 export function ordered(state: SubscriptionState): SubscriptionState {
   const { id, plan, quantity, paymentStanding, status, graceEndsAt, anchor, periodStart, next, base } = state;
   return {

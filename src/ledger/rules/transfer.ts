@@ -1,4 +1,4 @@
-/** Transfers: credits move to another account (rule 23). */
+/** Transfers of credits to another account (rule 23). */
 import { type Account, accountTime } from './account.ts';
 import type { DecisionOf, TransferCommand } from './commands.ts';
 import { rejected } from './refusals.ts';
@@ -9,16 +9,16 @@ import { Effects } from './effects.ts';
 import { Journal } from './journal.ts';
 
 /**
- * Moves credits to another account in drawdown order (rule 23). They keep their root, priority and expiry there; what
- * has all three alike joins one grant, so that credits that go to and fro do not fall into ever smaller pieces.
+ * Moves credits to another account in drawdown order (rule 23). They keep their root, priority and expiry. Credits that
+ * have all three alike join one grant, so that credits that go to and fro do not fall into ever smaller pieces.
  */
 export function transfer(from: Account, command: TransferCommand, view: LedgerView): DecisionOf<TransferCommand> {
   const { amount, reason, toBillingEntityId, onlyOfRootIn } = command;
   const to = view.account(toBillingEntityId);
   if (to === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
-  if (to === from) return rejected('BAD_USER_INPUT', 'credits move between two accounts');
+  if (to === from) return rejected('BAD_USER_INPUT', 'a transfer needs two different accounts');
   const out = new Journal(from, command, accountTime(from, view.wallClock));
-  // What goes back leaves what holds keep of it: else they would rest on the account's own credits, and drain those.
+  // A transfer back takes no held credits: the reservations would hold the account's own credits instead, and drain those.
   const isBack = onlyOfRootIn !== null;
   const mayGo = (each: Grant): boolean => mayLeave(each) && (!isBack || each.root.billingEntityId === onlyOfRootIn);
   const movable = from.grants.reduce(
@@ -62,7 +62,7 @@ export function transfer(from: Account, command: TransferCommand, view: LedgerVi
   return Effects.merge(out.close(), into.close());
 }
 
-/** Takes credits out of grants in drawdown order, and of each only what no hold keeps. They are there: the caller has counted them. */
+/** Takes credits out of grants in drawdown order, and only credits that are not held. The caller has counted that there are enough. */
 function drawUnheld(journal: Journal, credits: bigint, from: (grant: Grant) => boolean): readonly Draw[] {
   let missing = credits;
   const draws: Draw[] = [];
