@@ -160,9 +160,11 @@ async function linkProductionPackages(directory: string): Promise<void> {
 async function linkTree(from: string, to: string, isWanted: (path: string) => boolean = () => true): Promise<void> {
   if (!(await stat(from)).isDirectory()) {
     await mkdir(join(to, '..'), { recursive: true });
-    await link(from, to).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EXDEV') throw error;
-      return copyFile(from, to);
+    await link(from, to).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EXDEV' && error.code !== 'EEXIST') throw error;
+      // A later COPY replaces what an earlier one put there; what is there may be a link to the very source.
+      await rm(to, { force: true });
+      await copyFile(from, to);
     });
     return;
   }
