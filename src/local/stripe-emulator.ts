@@ -66,6 +66,11 @@ export async function startEmulatorProcess({
   };
 }
 
+/** The program of the package, which an image does not carry. */
 function programOf(): string {
-  return fileURLToPath(import.meta.resolve('@tollgate/stripe-emulator/main'));
+  try {
+    return fileURLToPath(import.meta.resolve('@tollgate/stripe-emulator/main'));
+  } catch {
+    throw new MendableError('STRIPE_SECRET_KEY is required here: the Stripe emulator is not part of this installation');
+  }
 }
