@@ -169,6 +169,7 @@ export async function openServices(options: ServicesOptions) {
     });
   const verification = new LedgerVerification(database);
   const exports = new Exports({
+    rows,
     entities,
     members,
     usage,
