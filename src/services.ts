@@ -169,6 +169,7 @@ export async function openServices(options: ServicesOptions) {
     });
   const verification = new LedgerVerification(database);
   const exports = new Exports({
+    rows,
     entities,
     members,
     usage,
@@ -179,9 +180,18 @@ export async function openServices(options: ServicesOptions) {
     streams: options.exportStreams,
   });
   const { encryptionKeys } = options;
-  const apiKeys = new ApiKeys({ database, clock, encryptionKeys, audit });
+  const apiKeys = new ApiKeys({ rows, database, clock, encryptionKeys, audit });
   const keyAuthentication = new KeyAuthentication({ database, clock, use: keyUse });
-  const providerSecrets = new ProviderSecrets({ database, entities, clock, encryptionKeys, audit, use: keyUse, log });
+  const providerSecrets = new ProviderSecrets({
+    rows,
+    database,
+    entities,
+    clock,
+    encryptionKeys,
+    audit,
+    use: keyUse,
+    log,
+  });
   const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
 
   return {

@@ -1,7 +1,6 @@
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';
-import type { ApiKeyProvider } from './api-key.ts';
-import type { ApiKeyType } from './api-key.entity.ts';
+import type { ApiKeyProvider, ApiKeyType } from './api-key.entity.ts';
 import { KEY_NAMESPACE } from './key-format.ts';
 import type { BillingMode } from '../ledger/rules/attribution.ts';
 

@@ -1,8 +1,13 @@
-import { defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import type { BillingMode } from '../ledger/rules/attribution.ts';
 
 export type ApiKeyType = 'PLATFORM' | 'CUSTOM';
+export type ApiKeyProvider = 'OPENAI' | 'ANTHROPIC';
 
-/** Keys: PLATFORM ones are bearers of use and stand here as a hash, CUSTOM ones are the customer's own, encrypted. */
+/**
+ * Keys: PLATFORM ones are bearers of use and stand here as a hash, CUSTOM ones are the customer's own, encrypted. What belongs
+ * to a secret is `lazy`: only those who name it read it.
+ */
 export const ApiKeyRow = defineEntity({
   name: 'ApiKey',
   tableName: 'api_key',
@@ -11,18 +16,21 @@ export const ApiKeyRow = defineEntity({
     id: p.uuid().primary(),
     name: p.text(),
     type: p.text().$type<ApiKeyType>(),
-    provider: p.text().$type<'OPENAI' | 'ANTHROPIC'>(),
-    billingMode: p.text().$type<'FULL' | 'COMPUTE_ONLY'>(),
+    provider: p.text().$type<ApiKeyProvider>(),
+    billingMode: p.text().$type<BillingMode>(),
     hint: p.text(),
-    secretHash: p.blob().strictNullable(),
-    formerSecretHash: p.blob().strictNullable(),
-    formerSecretUntil: p.datetime(3).strictNullable(),
-    keyEncryptionKey: p.text().strictNullable(),
-    wrappedDataKey: p.blob().strictNullable(),
-    ciphertext: p.blob().strictNullable(),
+    secretHash: p.blob().$type<Buffer | null>().strictNullable().lazy(),
+    formerSecretHash: p.blob().$type<Buffer | null>().strictNullable().lazy(),
+    formerSecretUntil: p.datetime(3).strictNullable().lazy(),
+    keyEncryptionKey: p.text().strictNullable().lazy(),
+    wrappedDataKey: p.blob().$type<Buffer | null>().strictNullable().lazy(),
+    ciphertext: p.blob().$type<Buffer | null>().strictNullable().lazy(),
+    /** Most credits a period of each payer; null: no limit. */
     creditLimit: p.bigint().strictNullable(),
+    /** Who made it, as the ledger names them. */
     createdBy: p.text(),
     createdAt: p.datetime(3),
+    /** To a few minutes. */
     lastUsedAt: p.datetime(3).strictNullable(),
     expiresAt: p.datetime(3).strictNullable(),
     revokedAt: p.datetime(3).strictNullable(),
@@ -41,3 +49,17 @@ export const ApiKeyRow = defineEntity({
     { name: 'api_key_credit_limit_not_negative', expression: 'credit_limit >= 0' },
   ],
 });
+
+export type StoredApiKey = InferEntity<typeof ApiKeyRow>;
+
+/** The columns that belong to a key's secret. */
+export type SecretColumn =
+  | 'secretHash'
+  | 'formerSecretHash'
+  | 'formerSecretUntil'
+  | 'keyEncryptionKey'
+  | 'wrappedDataKey'
+  | 'ciphertext';
+
+/** A key without anything that belongs to its secret. */
+export type ShownApiKey = Omit<StoredApiKey, SecretColumn>;

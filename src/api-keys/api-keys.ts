@@ -1,16 +1,19 @@
 /** Keys: made, changed, rotated, revoked and listed. Secrets pass through here and stay nowhere. */
-import type pg from 'pg';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import { actorOf } from '../billing-entities/access.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { columnsOf } from '../db/columns.ts';
 import type { Database } from '../db/database.ts';
+import type { Rows } from '../db/rows.ts';
 import type { SqlClient } from '../db/sql-client.ts';
 import { Conditions, ownersOf } from '../db/where.ts';
 import { apiKeyId } from '../kernel/public-ids.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPages } from '../kernel/pagination.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import { type ApiKey, KEY_COLUMNS, type KeyRow, secretBinding, toApiKey } from './api-key.ts';
+import { type ApiKey, secretBinding, toApiKey } from './api-key.ts';
+import { ApiKeyRow, type ShownApiKey, type StoredApiKey } from './api-key.entity.ts';
 import {
   checkCreditLimit,
   checkExpiry,
@@ -22,12 +25,14 @@ import {
   modeOf,
   type UpdateKeyInput,
 } from './api-key-input.ts';
+import { countKeys, findSecret, findShown, insertKey, lockKey, updateKey } from './api-key.repository.ts';
 import type { Audit } from '../billing-entities/audit-log.ts';
 import { type KeyRing, seal } from './envelope.ts';
 import { hashOfKey, hintOf, makeKey } from './key-format.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 
 interface Options {
+  readonly rows: Rows;
   readonly database: Database;
   readonly clock: Clock;
   readonly encryptionKeys: KeyRing;
@@ -49,6 +54,7 @@ export interface RotateRequest {
 
 /** Not revoked ones of one billing entity. */
 const MAX_KEYS = 1_000;
+const KEY_COLUMNS = columnsOf(ApiKeyRow, 'a');
 
 export class ApiKeys {
   readonly #options: Options;
@@ -59,7 +65,7 @@ export class ApiKeys {
 
   /** @throws Refusal BAD_USER_INPUT; CONFLICT when there are too many */
   async create(principal: Principal, billingEntityId: string, input: CreateKeyInput): Promise<IssuedKey> {
-    const { database, clock } = this.#options;
+    const { rows, clock } = this.#options;
     const now = clock.now();
     const ref = { billingEntityId, id: uuidv7() };
     const name = checkName(input.name);
@@ -69,43 +75,34 @@ export class ApiKeys {
     const expiresAt = checkExpiry(input.expiresAt, now);
     const { shown, stored } = this.#newSecret(ref, given);
     await this.#requireRoom(billingEntityId);
-    const apiKey = await database.transaction(async (client) => {
-      const { rows } = await client.query<KeyRow>(
-        `insert into api_key (billing_entity_id, id, name, type, provider, billing_mode, hint, secret_hash, key_encryption_key,
-           wrapped_data_key, ciphertext, credit_limit, created_by, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-         on conflict (billing_entity_id, id) do nothing returning ${KEY_COLUMNS}`,
-        [
-          ...[ref.billingEntityId, ref.id, name, input.type, input.provider, billingMode, stored.hint, stored.hash],
-          ...[stored.keyEncryptionKey, stored.wrappedDataKey, stored.ciphertext],
-          ...[creditLimit, actorOf(principal), now, expiresAt],
-        ],
-      );
-      const [row] = rows;
-      // None: it was made before, and only the answer to the commit was lost.
-      if (row === undefined) return null;
-      const created = toApiKey(row, now);
-      await this.#audit(client, principal, { action: 'apiKey.create', before: null, after: created });
-      return created;
+    const row = {
+      ...{ ...ref, name, type: input.type, provider: input.provider, billingMode, creditLimit, expiresAt, ...stored },
+      ...{ createdBy: actorOf(principal), createdAt: now, lastUsedAt: null, revokedAt: null },
+    };
+    await rows.transaction(async ({ em, client }) => {
+      if (!(await insertKey(em, { ...row, formerSecretHash: null, formerSecretUntil: null }))) return;
+      await this.#audit(client, principal, { action: 'apiKey.create', before: null, after: toApiKey(row, now) });
     });
-    return { apiKey: apiKey ?? ((await this.byRef(ref)) as ApiKey), secret: shown };
+    return { apiKey: (await this.byRef(ref)) as ApiKey, secret: shown };
   }
 
   /** @throws Refusal BAD_USER_INPUT, NOT_FOUND; CONFLICT when revoked */
   update(principal: Principal, ref: ApiKeyRef, input: UpdateKeyInput): Promise<ApiKey> {
-    return this.#change(principal, ref, 'apiKey.update', (client, row, now) => {
-      requireUnrevoked(row);
-      const name = input.name === undefined ? row.name : checkName(input.name);
-      const creditLimit = input.creditLimit === undefined ? row.credit_limit : checkCreditLimit(input.creditLimit);
-      const expiresAt = input.expiresAt === undefined ? row.expires_at : checkExpiry(input.expiresAt, now);
-      const billingMode = input.billingMode === undefined ? row.billing_mode : checkMode(row.type, input.billingMode);
-      return client.query<KeyRow>(
-        `update api_key set name = $3, credit_limit = $4, expires_at = $5, billing_mode = $6
-         where billing_entity_id = $1 and id = $2 and (name, credit_limit, expires_at, billing_mode)
-           is distinct from ($3::text, $4::bigint, $5::timestamptz, $6::text)
-         returning ${KEY_COLUMNS}`,
-        [ref.billingEntityId, ref.id, name, creditLimit, expiresAt, billingMode],
-      );
+    return this.#change(principal, ref, 'apiKey.update', (key, now) => {
+      requireUnrevoked(key);
+      const { name, creditLimit, expiresAt, billingMode } = input;
+      const changed = {
+        name: name === undefined ? key.name : checkName(name),
+        creditLimit: creditLimit === undefined ? key.creditLimit : checkCreditLimit(creditLimit),
+        expiresAt: expiresAt === undefined ? key.expiresAt : checkExpiry(expiresAt, now),
+        billingMode: billingMode === undefined ? key.billingMode : checkMode(key.type, billingMode),
+      };
+      const isSame =
+        changed.name === key.name &&
+        changed.creditLimit === key.creditLimit &&
+        changed.expiresAt?.getTime() === key.expiresAt?.getTime() &&
+        changed.billingMode === key.billingMode;
+      return isSame ? null : changed;
     });
   }
 
@@ -117,37 +114,30 @@ export class ApiKeys {
   async rotate(principal: Principal, ref: ApiKeyRef, request: RotateRequest): Promise<IssuedKey> {
     const overlapMs = checkOverlap(request.overlapSeconds) * 1_000;
     let fresh: NewSecret | undefined;
-    const apiKey = await this.#change(principal, ref, 'apiKey.rotate', async (client, row, now) => {
-      requireUnrevoked(row);
-      fresh ??= this.#newSecret(ref, checkSecret(row.type, row.provider, request.secret));
+    const apiKey = await this.#change(principal, ref, 'apiKey.rotate', async (key, now, em) => {
+      requireUnrevoked(key);
+      fresh ??= this.#newSecret(ref, checkSecret(key.type, key.provider, request.secret));
       const { stored } = fresh;
-      const until = row.type === 'PLATFORM' && overlapMs > 0 ? new Date(now.getTime() + overlapMs) : null;
+      const { secretHash, ciphertext } = await findSecret(em, ref);
       // Rotated before, and only the answer to the commit was lost: then it bears the new secret already.
-      return client.query<KeyRow>(
-        `update api_key set hint = $3, secret_hash = $4, key_encryption_key = $5, wrapped_data_key = $6, ciphertext = $7,
-           former_secret_hash = case when $8::timestamptz is null then null else secret_hash end, former_secret_until = $8
-         where billing_entity_id = $1 and id = $2 and (secret_hash is distinct from $4 or ciphertext is distinct from $7)
-         returning ${KEY_COLUMNS}`,
-        [
-          ...[ref.billingEntityId, ref.id, stored.hint, stored.hash, stored.keyEncryptionKey],
-          ...[stored.wrappedDataKey, stored.ciphertext, until],
-        ],
-      );
+      if (isSameBytes(secretHash, stored.secretHash) && isSameBytes(ciphertext, stored.ciphertext)) return null;
+      const overlaps = key.type === 'PLATFORM' && overlapMs > 0;
+      return {
+        ...stored,
+        formerSecretHash: overlaps ? secretHash : null,
+        formerSecretUntil: overlaps ? new Date(now.getTime() + overlapMs) : null,
+      };
     });
     return { apiKey, secret: fresh?.shown ?? null };
   }
 
   /** Ends the key at once, on every process, and destroys what was kept of its secret. Again: the first revocation stands. @throws Refusal NOT_FOUND */
   revoke(principal: Principal, ref: ApiKeyRef): Promise<ApiKey> {
-    return this.#change(principal, ref, 'apiKey.revoke', (client, _row, now) =>
-      client.query<KeyRow>(
-        `update api_key set revoked_at = $3, former_secret_hash = null, former_secret_until = null,
-           wrapped_data_key = case when type = 'CUSTOM' then ''::bytea end, ciphertext = case when type = 'CUSTOM' then ''::bytea end
-         where billing_entity_id = $1 and id = $2 and revoked_at is null
-         returning ${KEY_COLUMNS}`,
-        [ref.billingEntityId, ref.id, now],
-      ),
-    );
+    return this.#change(principal, ref, 'apiKey.revoke', ({ type, revokedAt }, now) => {
+      if (revokedAt !== null) return null;
+      const nothing = type === 'CUSTOM' ? { wrappedDataKey: Buffer.alloc(0), ciphertext: Buffer.alloc(0) } : {};
+      return { revokedAt: now, formerSecretHash: null, formerSecretUntil: null, ...nothing };
+    });
   }
 
   /** The entity's keys, newest first. */
@@ -167,7 +157,7 @@ export class ApiKeys {
     if (after) where.and(`a.id < ${where.value(after[0])}`);
     if (!filter.includeRevoked) where.and('a.revoked_at is null');
     const list = { columns: KEY_COLUMNS, table: 'api_key', alias: 'a', order: 'a.id desc' };
-    const { rows } = await this.#options.database.query<KeyRow>(
+    const { rows } = await this.#options.database.query<ShownApiKey>(
       owners.list({ ...list, where, limit: page.first + 1 }),
       where.values,
     );
@@ -183,7 +173,7 @@ export class ApiKeys {
 
   /** Each of these keys, in their order; null where there is none. */
   async byRefs(refs: readonly ApiKeyRef[]): Promise<(ApiKey | null)[]> {
-    const { rows } = await this.#options.database.query<KeyRow>({
+    const { rows } = await this.#options.database.query<ShownApiKey>({
       name: 'api-keys-by-refs',
       text: `select k.* from unnest($1::uuid[], $2::uuid[]) as r(billing_entity_id, id)
         cross join lateral (
@@ -193,7 +183,7 @@ export class ApiKeys {
       values: [refs.map(({ billingEntityId }) => billingEntityId), refs.map(({ id }) => id)],
     });
     const now = this.#options.clock.now();
-    const found = new Map(rows.map((row) => [refText(toApiKey(row, now)), toApiKey(row, now)]));
+    const found = new Map(rows.map((row) => [refText(row), toApiKey(row, now)]));
     return refs.map((ref) => found.get(refText(ref)) ?? null);
   }
 
@@ -225,11 +215,7 @@ export class ApiKeys {
 
   /** Those who race may pass the bound by as many as they are: it need not be exact. @throws Refusal CONFLICT */
   async #requireRoom(billingEntityId: string): Promise<void> {
-    const { rows } = await this.#options.database.query<{ keys: bigint }>(
-      `select count(*) as keys from api_key where billing_entity_id = $1 and revoked_at is null`,
-      [billingEntityId],
-    );
-    if ((rows[0]?.keys ?? 0n) >= MAX_KEYS) {
+    if ((await this.#options.rows.read((em) => countKeys(em, billingEntityId))) >= MAX_KEYS) {
       throw new Refusal('CONFLICT', `a billing entity has at most ${MAX_KEYS} keys: revoke some`);
     }
   }
@@ -237,32 +223,31 @@ export class ApiKeys {
   #newSecret(ref: ApiKeyRef, given: string | null): NewSecret {
     if (given === null) {
       const key = makeKey(ref);
-      const stored = { hash: hashOfKey(key), keyEncryptionKey: null, wrappedDataKey: null, ciphertext: null };
+      const stored = { secretHash: hashOfKey(key), keyEncryptionKey: null, wrappedDataKey: null, ciphertext: null };
       return { shown: key, stored: { hint: hintOf(key), ...stored } };
     }
     const sealed = seal(this.#options.encryptionKeys, secretBinding(ref), given);
-    return { shown: null, stored: { hint: hintOf(given), hash: null, ...sealed } };
+    return { shown: null, stored: { hint: hintOf(given), secretHash: null, ...sealed } };
   }
 
-  /** Changes one key under its lock. `change` gives the row as it then is, or none when there was nothing to change; only a change is audited. */
+  /** Changes one key under its lock. `change` tells the columns' new values; null: there is nothing to change, nor to audit. */
   #change(
     principal: Principal,
     ref: ApiKeyRef,
     action: string,
-    change: (client: pg.PoolClient, row: KeyRow, now: Date) => Promise<pg.QueryResult<KeyRow>>,
+    change: (key: ShownApiKey, now: Date, em: EntityManager) => KeyChange | null | Promise<KeyChange | null>,
   ): Promise<ApiKey> {
-    const { database, clock } = this.#options;
-    return database.transaction(async (client) => {
+    const { rows, clock } = this.#options;
+    return rows.transaction(async ({ em, client }) => {
       const now = clock.now();
-      const { rows } = await client.query<KeyRow>(
-        `select ${KEY_COLUMNS} from api_key where billing_entity_id = $1 and id = $2 for update`,
-        [ref.billingEntityId, ref.id],
-      );
-      const [row] = rows;
-      if (row === undefined) throw new Refusal('NOT_FOUND', 'there is no such key');
-      const changed = (await change(client, row, now)).rows[0];
-      const [before, after] = [toApiKey(row, now), toApiKey(changed ?? row, now)];
-      if (changed !== undefined) await this.#audit(client, principal, { action, before, after });
+      const key = await lockKey(em, ref);
+      if (key === null) throw new Refusal('NOT_FOUND', 'there is no such key');
+      const before = toApiKey(key, now);
+      const changes = await change(key, now, em);
+      if (changes === null) return before;
+      await updateKey(em, ref, changes);
+      const after = toApiKey((await findShown(em, ref)) as ShownApiKey, now);
+      await this.#audit(client, principal, { action, before, after });
       return after;
     });
   }
@@ -280,14 +265,10 @@ export class ApiKeys {
 /** A secret just made or given: what is shown of it, and what is kept. */
 interface NewSecret {
   readonly shown: string | null;
-  readonly stored: {
-    readonly hint: string;
-    readonly hash: Buffer | null;
-    readonly keyEncryptionKey: string | null;
-    readonly wrappedDataKey: Buffer | null;
-    readonly ciphertext: Buffer | null;
-  };
+  readonly stored: Pick<StoredApiKey, 'hint' | 'secretHash' | 'keyEncryptionKey' | 'wrappedDataKey' | 'ciphertext'>;
 }
+
+type KeyChange = Parameters<typeof updateKey>[2];
 
 interface Change {
   readonly action: string;
@@ -296,11 +277,11 @@ interface Change {
 }
 
 /** @throws Refusal CONFLICT */
-function requireUnrevoked({ revoked_at }: KeyRow): void {
-  if (revoked_at !== null) throw new Refusal('CONFLICT', 'the key is revoked');
+function requireUnrevoked({ revokedAt }: ShownApiKey): void {
+  if (revokedAt !== null) throw new Refusal('CONFLICT', 'the key is revoked');
 }
 
-/** What of a key the audit log keeps. */
+/** A key in the words of the audit log. */
 function auditable(apiKey: ApiKey): Record<string, unknown> {
   const { name, type, provider, billingMode, hint, creditLimit, expiresAt, revokedAt } = apiKey;
   const limit = creditLimit === null ? null : Number(creditLimit);
@@ -309,4 +290,8 @@ function auditable(apiKey: ApiKey): Record<string, unknown> {
 
 function refText({ billingEntityId, id }: ApiKeyRef): string {
   return `${billingEntityId} ${id}`;
+}
+
+function isSameBytes(one: Buffer | null, other: Buffer | null): boolean {
+  return one === null || other === null ? one === other : one.equals(other);
 }

@@ -1,26 +1,32 @@
-/** PLATFORM keys as bearers: whom one acts for, whether it still may, and when it last did. */
+/**
+ * PLATFORM keys as bearers: whom one acts for, whether it still may, and when it last did. Each request on a key asks this, and
+ * so it is whole SQL: one prepared statement, which gathered requests share.
+ */
 import type { ApiKeyPrincipal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { columnsOf } from '../db/columns.ts';
 import type { Database } from '../db/database.ts';
 import { apiKeyId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { statusOf } from './api-key.ts';
+import { ApiKeyRow, type StoredApiKey } from './api-key.entity.ts';
 import { hashOfKey, isSameHash, parseKey } from './key-format.ts';
 import type { KeyUse } from './key-use.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 
-interface BearerRow {
-  billing_entity_id: string;
-  id: string;
-  secret_hash: Buffer | null;
-  former_secret_hash: Buffer | null;
-  former_secret_until: Date | null;
-  expires_at: Date | null;
-  revoked_at: Date | null;
-}
+const BEARER = [
+  'billingEntityId',
+  'id',
+  'secretHash',
+  'formerSecretHash',
+  'formerSecretUntil',
+  'expiresAt',
+  'revokedAt',
+] as const;
 
-const BEARER_COLUMNS =
-  'billing_entity_id, id, secret_hash, former_secret_hash, former_secret_until, expires_at, revoked_at';
+type BearerRow = Pick<StoredApiKey, (typeof BEARER)[number]>;
+
+const BEARER_COLUMNS = columnsOf(ApiKeyRow, 'a', BEARER);
 /** What a Date can hold: for keys that do not expire. */
 const NEVER = new Date(8.64e15);
 
@@ -111,7 +117,7 @@ export class KeyAuthentication {
         ) k`,
       values: [refs.map(({ billingEntityId }) => billingEntityId), refs.map(({ id }) => id)],
     });
-    return new Map(rows.map((row) => [refText({ billingEntityId: row.billing_entity_id, id: row.id }), row]));
+    return new Map(rows.map((row) => [refText(row), row]));
   }
 }
 
@@ -123,11 +129,10 @@ interface Gathering {
 
 /** Until when whoever came with this hash may use the key; null: not any more, or never. */
 function goodUntil(row: BearerRow, hash: Buffer, now: Date): Date | null {
-  const life = { expiresAt: row.expires_at, revokedAt: row.revoked_at };
-  if (statusOf(life, now) !== 'ACTIVE') return null;
-  const expiresAt = row.expires_at ?? NEVER;
-  if (row.secret_hash !== null && isSameHash(row.secret_hash, hash)) return expiresAt;
-  const { former_secret_hash: former, former_secret_until: until } = row;
+  if (statusOf(row, now) !== 'ACTIVE') return null;
+  const expiresAt = row.expiresAt ?? NEVER;
+  if (row.secretHash !== null && isSameHash(row.secretHash, hash)) return expiresAt;
+  const { formerSecretHash: former, formerSecretUntil: until } = row;
   if (former === null || until === null || !isSameHash(former, hash) || until <= now) return null;
   return until < expiresAt ? until : expiresAt;
 }

@@ -3,19 +3,23 @@ import type { Logger } from 'pino';
 import { actorOf, noOrganization } from '../billing-entities/access.ts';
 import type { BillingEntities } from '../billing-entities/billing-entities.ts';
 import type { BillingEntity } from '../billing-entities/billing-entity.entity.ts';
-import type { MembershipStatus } from '../billing-entities/membership.entity.ts';
+import { findMembership } from '../billing-entities/membership.repository.ts';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../db/database.ts';
+import type { Rows } from '../db/rows.ts';
 import { apiKeyId, parseApiKeyId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import { type ApiKey, type ApiKeyProvider, KEY_COLUMNS, type KeyRow, secretBinding, toApiKey } from './api-key.ts';
+import { type ApiKey, secretBinding, shownOf, toApiKey } from './api-key.ts';
+import type { ApiKeyProvider, StoredApiKey } from './api-key.entity.ts';
+import { findNewestSealed, findSealed, type SealedApiKey } from './api-key.repository.ts';
 import type { Audit } from '../billing-entities/audit-log.ts';
-import { type KeyRing, UnreadableSecretError, unseal } from './envelope.ts';
+import { type KeyRing, type Sealed, UnreadableSecretError, unseal } from './envelope.ts';
 import type { KeyUse } from './key-use.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 
 interface Options {
+  readonly rows: Rows;
   readonly database: Database;
   readonly entities: BillingEntities;
   readonly clock: Clock;
@@ -41,19 +45,7 @@ export interface ProviderSecret {
   readonly cacheUntil: Date;
 }
 
-/** Of a row, what opens its secret. */
-export interface SealedRow {
-  billing_entity_id: string;
-  id: string;
-  key_encryption_key: string;
-  wrapped_data_key: Buffer;
-  ciphertext: Buffer;
-}
-
 const CACHE_MS = 300_000;
-const SEALED_COLUMNS = `${KEY_COLUMNS}, key_encryption_key, wrapped_data_key, ciphertext`;
-
-type FoundRow = KeyRow & SealedRow;
 
 export class ProviderSecrets {
   readonly #options: Options;
@@ -77,7 +69,7 @@ export class ProviderSecrets {
         ? await this.#newest(owners, request.provider, now)
         : await this.#named(owners, request.apiKeyId, request.provider);
     if (row === null) return null;
-    const apiKey = toApiKey(row, now);
+    const apiKey = toApiKey(shownOf(row), now);
     if (apiKey.status !== 'ACTIVE') throw new Refusal('CONFLICT', `the key is ${apiKey.status.toLowerCase()}`);
     const secret = await this.#open(principal, row);
     await this.#audit(principal, row, 'apiKey.secret.read', {
@@ -112,51 +104,39 @@ export class ProviderSecrets {
   /** @throws Refusal NOT_FOUND, CONFLICT */
   async #requireMember(organization: BillingEntity, user: BillingEntity | null): Promise<void> {
     if (user === null) throw noOrganization();
-    const { rows } = await this.#options.database.query<{ status: MembershipStatus }>(
-      `select status from membership where billing_entity_id = $1 and user_id = $2 and status <> 'INVITED'`,
-      [organization.billingEntityId, user.billingEntityId],
-    );
-    if (rows[0] === undefined) throw noOrganization();
-    if (rows[0].status === 'SUSPENDED') throw new Refusal('CONFLICT', 'the membership is suspended');
+    const key = { organizationId: organization.billingEntityId, userId: user.billingEntityId };
+    const membership = await this.#options.rows.read((em) => findMembership(em, key));
+    if (membership === null || membership.status === 'INVITED') throw noOrganization();
+    if (membership.status === 'SUSPENDED') throw new Refusal('CONFLICT', 'the membership is suspended');
   }
 
   /** The first owner's newest key of the provider that is active; else the next owner's. */
-  async #newest(owners: readonly string[], provider: ApiKeyProvider, now: Date): Promise<FoundRow | null> {
-    for (const owner of owners) {
-      const { rows } = await this.#options.database.query<FoundRow>(
-        `select ${SEALED_COLUMNS} from api_key
-         where billing_entity_id = $1 and type = 'CUSTOM' and provider = $2 and revoked_at is null
-           and (expires_at is null or expires_at > $3)
-         order by id desc limit 1`,
-        [owner, provider, now],
-      );
-      if (rows[0] !== undefined) return rows[0];
+  async #newest(owners: readonly string[], provider: ApiKeyProvider, now: Date): Promise<SealedApiKey | null> {
+    for (const billingEntityId of owners) {
+      const key = await this.#options.rows.read((em) => findNewestSealed(em, { billingEntityId, provider, now }));
+      if (key !== null) return key;
     }
     return null;
   }
 
   /** @throws Refusal NOT_FOUND for a key of anybody else; BAD_USER_INPUT for one of another kind */
-  async #named(owners: readonly string[], publicId: string, provider: ApiKeyProvider): Promise<FoundRow> {
-    const { billingEntityId, id } = parseApiKeyId(publicId);
-    const { rows } = await this.#options.database.query<FoundRow>(
-      `select ${SEALED_COLUMNS} from api_key where billing_entity_id = $1 and id = $2`,
-      [billingEntityId, id],
-    );
-    const [row] = rows;
-    if (row === undefined || !owners.includes(billingEntityId)) throw new Refusal('NOT_FOUND', 'there is no such key');
+  async #named(owners: readonly string[], publicId: string, provider: ApiKeyProvider): Promise<SealedApiKey> {
+    const ref = parseApiKeyId(publicId);
+    const row = await this.#options.rows.read((em) => findSealed(em, ref));
+    if (row === null || !owners.includes(ref.billingEntityId)) throw new Refusal('NOT_FOUND', 'there is no such key');
     if (row.type !== 'CUSTOM') throw new Refusal('BAD_USER_INPUT', 'a PLATFORM key has no provider’s secret');
     if (row.provider !== provider) throw new Refusal('BAD_USER_INPUT', `the key is of ${row.provider}`);
     return row;
   }
 
   /** @throws Refusal CONFLICT for a secret that does not open, which stands in the audit log then */
-  async #open(principal: Principal, row: FoundRow): Promise<string> {
+  async #open(principal: Principal, row: SealedApiKey): Promise<string> {
     try {
-      return unseal(this.#options.encryptionKeys, secretBinding(refOf(row)), sealedOf(row));
+      return unseal(this.#options.encryptionKeys, secretBinding(row), sealedOf(row));
     } catch (error) {
       if (!(error instanceof UnreadableSecretError)) throw error;
       this.#options.log.error(
-        { key: apiKeyId(row.billing_entity_id, row.id), why: error.message },
+        { key: apiKeyId(row.billingEntityId, row.id), why: error.message },
         'a secret is unreadable',
       );
       await this.#audit(principal, row, 'apiKey.secret.unreadable', { why: error.message });
@@ -164,9 +144,13 @@ export class ProviderSecrets {
     }
   }
 
-  #audit(principal: Principal, row: KeyRow, action: string, after: Record<string, unknown>): Promise<void> {
+  #audit(
+    principal: Principal,
+    { billingEntityId, id }: ApiKeyRef,
+    action: string,
+    after: Record<string, unknown>,
+  ): Promise<void> {
     const { audit, database } = this.#options;
-    const { billing_entity_id: billingEntityId, id } = row;
     const subject = apiKeyId(billingEntityId, id);
     return audit(
       { billingEntityId, actor: actorOf(principal), action, subject, before: null, after, reason: null },
@@ -175,14 +159,12 @@ export class ProviderSecrets {
   }
 }
 
-export function refOf(row: SealedRow): ApiKeyRef {
-  return { billingEntityId: row.billing_entity_id, id: row.id };
+/** What opens the secret of a CUSTOM key. */
+export function sealedOf({ keyEncryptionKey, wrappedDataKey, ciphertext }: Sealing): Sealed {
+  if (keyEncryptionKey === null || wrappedDataKey === null || ciphertext === null) {
+    throw new Error('a CUSTOM key has no ciphertext');
+  }
+  return { keyEncryptionKey, wrappedDataKey, ciphertext };
 }
 
-export function sealedOf(row: SealedRow): Parameters<typeof unseal>[2] {
-  return {
-    keyEncryptionKey: row.key_encryption_key,
-    wrappedDataKey: row.wrapped_data_key,
-    ciphertext: row.ciphertext,
-  };
-}
+type Sealing = Pick<StoredApiKey, 'keyEncryptionKey' | 'wrappedDataKey' | 'ciphertext'>;

@@ -1,11 +1,13 @@
 /** After a new key-encryption key came first: wraps every data key by it, beside running servers. */
 import type { Logger } from 'pino';
+import { columnsOf } from '../db/columns.ts';
 import type { Database } from '../db/database.ts';
+import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 import { apiKeyId } from '../kernel/public-ids.ts';
 import { secretBinding } from './api-key.ts';
+import { ApiKeyRow } from './api-key.entity.ts';
 import type { Audit } from '../billing-entities/audit-log.ts';
 import { type KeyRing, rewrap, type Sealed, UnreadableSecretError } from './envelope.ts';
-import { refOf, type SealedRow, sealedOf } from './provider-secrets.ts';
 
 interface Options {
   readonly database: Database;
@@ -27,6 +29,16 @@ export interface Rewrapped {
   readonly remaining: number;
 }
 
+/** What opens the secret of a key that is not revoked. */
+type SealedRow = ApiKeyRef & Sealed;
+
+const SEALED_COLUMNS = columnsOf(ApiKeyRow, 'k', [
+  'billingEntityId',
+  'id',
+  'keyEncryptionKey',
+  'wrappedDataKey',
+  'ciphertext',
+]);
 const PAGE = 200;
 /** A row that changes under each attempt is being rotated by its owner; the next run finds it. */
 const ATTEMPTS = 5;
@@ -50,7 +62,7 @@ export async function rewrapAll(options: Options): Promise<Rewrapped> {
     for (const row of page) {
       options.stopping?.throwIfAborted();
       const outcome = await rewrapOne(options, row, newest.id);
-      if (outcome === 'unreadable') unreadable.push(apiKeyId(row.billing_entity_id, row.id));
+      if (outcome === 'unreadable') unreadable.push(apiKeyId(row.billingEntityId, row.id));
       else if (outcome === 'rewrapped') rewrapped += 1;
       done += 1;
       options.onProgress?.(done, total);
@@ -73,11 +85,11 @@ async function countOlder(database: Database, newestId: string): Promise<number>
 /** Found without locks, over all entities; each is then changed by itself. */
 async function readPage(database: Database, newestId: string, after: SealedRow | null): Promise<SealedRow[]> {
   const { rows } = await database.query<SealedRow>(
-    `select billing_entity_id, id, key_encryption_key, wrapped_data_key, ciphertext from api_key
+    `select ${SEALED_COLUMNS} from api_key k
      where key_encryption_key <> $1 and revoked_at is null
        and ($2::uuid is null or (billing_entity_id, id) > ($2, $3::uuid))
      order by billing_entity_id, id limit $4`,
-    [newestId, after?.billing_entity_id ?? null, after?.id ?? null, PAGE],
+    [newestId, after?.billingEntityId ?? null, after?.id ?? null, PAGE],
   );
   return rows;
 }
@@ -91,13 +103,13 @@ async function rewrapOne(
   for (let attempt = 1; row !== undefined && attempt <= ATTEMPTS; attempt += 1) {
     let sealed: Sealed;
     try {
-      sealed = rewrap(options.encryptionKeys, secretBinding(refOf(row)), sealedOf(row));
+      sealed = rewrap(options.encryptionKeys, secretBinding(row), row);
     } catch (error) {
       if (!(error instanceof UnreadableSecretError)) throw error;
       const current = await readOne(options.database, row, newestId);
       // The owner may have replaced it since it was read.
       if (current === undefined) return 'overtaken';
-      if (current.wrapped_data_key.equals(row.wrapped_data_key) && current.ciphertext.equals(row.ciphertext)) {
+      if (current.wrappedDataKey.equals(row.wrappedDataKey) && current.ciphertext.equals(row.ciphertext)) {
         await reportUnreadable(options, row, error.message);
         return 'unreadable';
       }
@@ -109,8 +121,8 @@ async function rewrapOne(
       `update api_key set key_encryption_key = $3, wrapped_data_key = $4
        where billing_entity_id = $1 and id = $2 and wrapped_data_key = $5 and ciphertext = $6`,
       [
-        ...[row.billing_entity_id, row.id, sealed.keyEncryptionKey, sealed.wrappedDataKey],
-        ...[row.wrapped_data_key, row.ciphertext],
+        ...[row.billingEntityId, row.id, sealed.keyEncryptionKey, sealed.wrappedDataKey],
+        ...[row.wrappedDataKey, row.ciphertext],
       ],
     );
     if (rowCount === 1) return 'rewrapped';
@@ -122,16 +134,16 @@ async function rewrapOne(
 /** The row as it is now, if there is still something to do. */
 async function readOne(database: Database, row: SealedRow, newestId: string): Promise<SealedRow | undefined> {
   const { rows } = await database.query<SealedRow>(
-    `select billing_entity_id, id, key_encryption_key, wrapped_data_key, ciphertext from api_key
+    `select ${SEALED_COLUMNS} from api_key k
      where billing_entity_id = $1 and id = $2 and key_encryption_key <> $3 and revoked_at is null`,
-    [row.billing_entity_id, row.id, newestId],
+    [row.billingEntityId, row.id, newestId],
   );
   return rows[0];
 }
 
 async function reportUnreadable({ audit, database, log }: Options, row: SealedRow, why: string): Promise<void> {
-  const subject = apiKeyId(row.billing_entity_id, row.id);
+  const subject = apiKeyId(row.billingEntityId, row.id);
   log.error({ key: subject, why }, 'a secret is unreadable');
-  const entry = { billingEntityId: row.billing_entity_id, actor: ACTOR, action: 'apiKey.secret.unreadable', subject };
+  const entry = { billingEntityId: row.billingEntityId, actor: ACTOR, action: 'apiKey.secret.unreadable', subject };
   await audit({ ...entry, before: null, after: { why }, reason: null }, database);
 }

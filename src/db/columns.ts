@@ -1,5 +1,5 @@
 /** Select lists for whole SQL, from the one description that a table has. */
-import { UnderscoreNamingStrategy } from '@mikro-orm/core';
+import { type InferEntity, UnderscoreNamingStrategy } from '@mikro-orm/core';
 
 /** What `defineEntity` gives, as far as a select list needs it. */
 interface Description {
@@ -10,11 +10,15 @@ const names = new UnderscoreNamingStrategy();
 
 /**
  * The columns of a table, each under the name of its property, so that a row of the statement is an `InferEntity` of the
- * description and needs no mapper. Columns that are `lazy` are left out, as the EntityManager leaves them out.
+ * description and needs no mapper.
+ * @param only these; else all but the `lazy` ones, which the EntityManager leaves out, too
  */
-export function columnsOf({ meta }: Description, alias: string): string {
-  return Object.entries(meta.properties as Record<string, { readonly lazy?: boolean }>)
-    .filter(([, property]) => property.lazy !== true)
-    .map(([name]) => `${alias}.${names.propertyToColumnName(name)} as "${name}"`)
-    .join(', ');
+export function columnsOf<Table extends Description>(
+  { meta }: Table,
+  alias: string,
+  only?: readonly (keyof InferEntity<Table> & string)[],
+): string {
+  const properties = Object.entries(meta.properties as Record<string, { readonly lazy?: boolean }>);
+  const wanted = only ?? properties.filter(([, { lazy }]) => lazy !== true).map(([name]) => name);
+  return wanted.map((name) => `${alias}.${names.propertyToColumnName(name)} as "${name}"`).join(', ');
 }

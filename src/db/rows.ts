@@ -2,7 +2,7 @@
  * The one way to ordinary rows: keys, members, links, organizations, customers, events. MikroORM reads and writes them by the
  * descriptions in `*.entity.ts`, on the connections of `Database`, so that whole SQL and the EntityManager share a transaction.
  */
-import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { EntityManager, EntityName, MikroORM, RequiredEntityData } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import type { Database } from './database.ts';
@@ -48,6 +48,20 @@ export class Rows {
       return write({ em, client });
     });
   }
+}
+
+/**
+ * Inserts a row unless there is one with its primary key, and tells whether it did. A statement that runs again, since its
+ * answer was lost, finds its own row and tells false.
+ */
+export async function insertUnlessThere<Row extends object>(
+  em: EntityManager,
+  table: EntityName<Row>,
+  row: RequiredEntityData<Row>,
+): Promise<boolean> {
+  const { primaryKeys } = em.getMetadata().get(table);
+  const { affectedRows } = await em.qb(table).insert(row).onConflict(primaryKeys).ignore().execute('run');
+  return affectedRows === 1;
 }
 
 /** The ORM's way to connections that were opened elsewhere. They are closed by whoever opened them. */

@@ -1,16 +1,22 @@
-import { defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 
-/** Links to files that were made and not yet swept away, so that migrations are checked against them. Written by `export-links.ts`. */
+/** A filter as JSON keeps it: its instants are text. */
+export interface StoredFilter {
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+/** Links to files that were made and not yet swept away. */
 export const ExportLinkRow = defineEntity({
   name: 'ExportLink',
   tableName: 'export_link',
   properties: {
     billingEntityId: p.uuid().primary(),
     id: p.uuid().primary(),
-    secretHash: p.blob(),
-    kind: p.text(),
-    filter: p.json().columnType('json'),
-    principalKind: p.text(),
+    secretHash: p.blob().$type<Buffer>().lazy(),
+    kind: p.text().$type<'USAGE' | 'LEDGER'>(),
+    filter: p.json().$type<StoredFilter>().columnType('json'),
+    principalKind: p.text().$type<'USER' | 'SERVICE' | 'OPERATOR' | 'API_KEY'>(),
     principalSubject: p.text(),
     principalEntityId: p.uuid().strictNullable(),
     createdAt: p.datetime(3),
@@ -26,3 +32,5 @@ export const ExportLinkRow = defineEntity({
     { name: 'export_link_expires_after_creation', expression: 'expires_at > created_at' },
   ],
 });
+
+export type StoredExportLink = Omit<InferEntity<typeof ExportLinkRow>, 'secretHash'>;

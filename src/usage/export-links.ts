@@ -4,9 +4,10 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { LedgerFilter } from '../ledger/statements.ts';
-import type { Database } from '../db/database.ts';
+import { insertUnlessThere, type Rows } from '../db/rows.ts';
 import { EXPORT_SECRET_BYTES, exportToken, parseExportToken } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
+import { ExportLinkRow, type StoredExportLink, type StoredFilter } from './export-link.entity.ts';
 import type { UsageFilter } from './usage-history.ts';
 
 /** What can be had as a file, and which part of it. */
@@ -24,27 +25,16 @@ export interface ExportLink {
   readonly principal: Principal;
 }
 
-interface LinkRow {
-  billing_entity_id: string;
-  id: string;
-  kind: ExportKind;
-  filter: { from: string | null; to: string | null };
-  principal_kind: Principal['kind'];
-  principal_subject: string;
-  principal_entity_id: string | null;
-  expires_at: Date;
-}
-
 const VALID_MS = 300_000;
 const MAX_LINKS = 100;
 const MAX_FILTER_BYTES = 65_536;
 
 export class ExportLinks {
-  readonly #database: Database;
+  readonly #rows: Rows;
   readonly #clock: Clock;
 
-  constructor({ database, clock }: { database: Database; clock: Clock }) {
-    this.#database = database;
+  constructor({ rows, clock }: { rows: Rows; clock: Clock }) {
+    this.#rows = rows;
     this.#clock = clock;
   }
 
@@ -57,8 +47,8 @@ export class ExportLinks {
     billingEntityId: string,
     { kind, filter }: Export,
   ): Promise<{ token: string; expiresAt: Date }> {
-    const filterText = JSON.stringify(filter);
-    if (Buffer.byteLength(filterText) > MAX_FILTER_BYTES) {
+    const stored = JSON.stringify(filter);
+    if (Buffer.byteLength(stored) > MAX_FILTER_BYTES) {
       throw new Refusal('BAD_USER_INPUT', `the filter is longer than ${MAX_FILTER_BYTES} bytes`);
     }
     const now = this.#clock.now();
@@ -66,38 +56,26 @@ export class ExportLinks {
     const id = uuidv7();
     const secret = randomBytes(EXPORT_SECRET_BYTES);
     const expiresAt = new Date(now.getTime() + VALID_MS);
+    const link = {
+      ...{ billingEntityId, id, secretHash: hashOf(secret), kind, filter: JSON.parse(stored) as StoredFilter },
+      ...{ principalKind: principal.kind, principalSubject: principal.subject },
+      principalEntityId: principal.kind === 'USER' ? principal.billingEntityId : null,
+      ...{ createdAt: now, expiresAt, usedAt: null },
+    };
     // Run again after its answer was lost, it finds its own row: the id is this call's alone.
-    await this.#database.query(
-      `insert into export_link (billing_entity_id, id, secret_hash, kind, filter, principal_kind, principal_subject,
-         principal_entity_id, created_at, expires_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (billing_entity_id, id) do nothing`,
-      [
-        billingEntityId,
-        id,
-        hashOf(secret),
-        kind,
-        filterText,
-        principal.kind,
-        principal.subject,
-        principal.kind === 'USER' ? principal.billingEntityId : null,
-        now,
-        expiresAt,
-      ],
-    );
+    await this.#rows.read((em) => insertUnlessThere(em, ExportLinkRow, link));
     return { token: exportToken({ billingEntityId, id, secret }), expiresAt };
   }
 
   /** The unused, unexpired link with this token. Leaves it so. @throws Refusal NOT_FOUND */
   async find(token: string, kind: ExportKind): Promise<ExportLink> {
     const { billingEntityId, id, secret } = parseExportToken(token);
-    const { rows } = await this.#database.query<LinkRow>(
-      `select billing_entity_id, id, kind, filter, principal_kind, principal_subject, principal_entity_id, expires_at
-       from export_link
-       where billing_entity_id = $1 and id = $2 and secret_hash = $3 and kind = $4 and used_at is null and expires_at > $5`,
-      [billingEntityId, id, hashOf(secret), kind, this.#clock.now()],
-    );
-    const [row] = rows;
-    if (row === undefined) throw new Refusal('NOT_FOUND', 'there is no such link');
+    const where = {
+      ...{ billingEntityId, id, secretHash: hashOf(secret), kind },
+      ...{ usedAt: null, expiresAt: { $gt: this.#clock.now() } },
+    };
+    const row = await this.#rows.read((em) => em.findOne(ExportLinkRow, where));
+    if (row === null) throw new Refusal('NOT_FOUND', 'there is no such link');
     return toLink(row);
   }
 
@@ -107,30 +85,24 @@ export class ExportLinks {
    * @throws Refusal NOT_FOUND for all others
    */
   async redeem({ billingEntityId, id }: ExportLink): Promise<void> {
-    const { rowCount } = await this.#database.query(
-      `update export_link set used_at = $3
-       where billing_entity_id = $1 and id = $2 and used_at is null and expires_at > $3 returning id`,
-      [billingEntityId, id, this.#clock.now()],
-    );
-    if (rowCount !== 1) throw new Refusal('NOT_FOUND', 'there is no such link');
+    const now = this.#clock.now();
+    const where = { billingEntityId, id, usedAt: null, expiresAt: { $gt: now } };
+    const used = await this.#rows.read((em) => em.nativeUpdate(ExportLinkRow, where, { usedAt: now }));
+    if (used !== 1) throw new Refusal('NOT_FOUND', 'there is no such link');
   }
 
   /** Sweeps what has expired. Requests that race may pass the bound by as many as they are: it need not be exact. */
   async #makeRoom(billingEntityId: string, now: Date): Promise<void> {
-    await this.#database.query(`delete from export_link where billing_entity_id = $1 and expires_at <= $2`, [
-      billingEntityId,
-      now,
-    ]);
-    const { rows } = await this.#database.query<{ links: bigint; next: Date | null }>(
-      `select count(*) as links, min(expires_at) as next from export_link where billing_entity_id = $1`,
-      [billingEntityId],
-    );
-    const [{ links, next } = { links: 0n, next: null }] = rows;
-    if (links >= MAX_LINKS && next !== null) {
-      throw new Refusal('RATE_LIMITED', `at most ${MAX_LINKS} links of one billing entity are valid at a time`, {
-        retryAfterMs: next.getTime() - now.getTime(),
-      });
-    }
+    const next = await this.#rows.read(async (em) => {
+      await em.nativeDelete(ExportLinkRow, { billingEntityId, expiresAt: { $lte: now } });
+      const links = await em.count(ExportLinkRow, { billingEntityId });
+      if (links < MAX_LINKS) return null;
+      return em.findOne(ExportLinkRow, { billingEntityId }, { orderBy: { expiresAt: 'asc' } });
+    });
+    if (next === null) return;
+    throw new Refusal('RATE_LIMITED', `at most ${MAX_LINKS} links of one billing entity are valid at a time`, {
+      retryAfterMs: next.expiresAt.getTime() - now.getTime(),
+    });
   }
 }
 
@@ -138,18 +110,18 @@ function hashOf(secret: Uint8Array): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
-function toLink(row: LinkRow): ExportLink {
+function toLink(row: StoredExportLink): ExportLink {
   const { from, to } = row.filter;
   const filter = { ...row.filter, from: from && new Date(from), to: to && new Date(to) };
   return {
-    billingEntityId: row.billing_entity_id,
+    billingEntityId: row.billingEntityId,
     id: row.id,
     content: { kind: row.kind, filter } as Export,
     principal: {
-      kind: row.principal_kind,
-      subject: row.principal_subject,
-      expiresAt: row.expires_at,
-      ...(row.principal_entity_id !== null && { billingEntityId: row.principal_entity_id }),
+      kind: row.principalKind,
+      subject: row.principalSubject,
+      expiresAt: row.expiresAt,
+      ...(row.principalEntityId !== null && { billingEntityId: row.principalEntityId }),
     } as Principal,
   };
 }

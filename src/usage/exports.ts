@@ -10,6 +10,7 @@ import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Statements } from '../ledger/statements.ts';
 import type { Database } from '../db/database.ts';
+import type { Rows } from '../db/rows.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { csvOf } from './csv.ts';
 import { LEDGER_COLUMNS, type LedgerRow, USAGE_COLUMNS, type UsageRow } from './export-columns.ts';
@@ -26,6 +27,7 @@ export interface ExportFile {
 }
 
 interface Options {
+  readonly rows: Rows;
   readonly entities: BillingEntities;
   readonly members: Members;
   readonly usage: UsageHistory;

@@ -5,7 +5,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { ApiKeyRow } from '../../src/api-keys/api-key.entity.ts';
 import { BillingEntityRow } from '../../src/billing-entities/billing-entity.entity.ts';
 import { Database } from '../../src/db/database.ts';
-import type { Rows } from '../../src/db/rows.ts';
+import { columnsOf } from '../../src/db/columns.ts';
+import { insertUnlessThere, type Rows } from '../../src/db/rows.ts';
 import { openRows } from '../../src/persistence/orm.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -148,7 +149,31 @@ it('every value comes back as it went in: instants, amounts, bytes, text that lo
   };
   const where = { billingEntityId: key.billingEntityId, id: key.id };
   await rows.transaction(({ em }) => em.insert(ApiKeyRow, key));
-  expect({ ...(await rows.read((em) => em.findOne(ApiKeyRow, where))) }).toEqual(key);
+  expect({ ...(await rows.read((em) => em.findOne(ApiKeyRow, where, { fields: Object.keys(key) as never }))) }).toEqual(
+    key,
+  );
+  const { rows: whole } = await database.query(
+    `select ${columnsOf(ApiKeyRow, 'a', Object.keys(key) as never)} from api_key a where a.billing_entity_id = $1`,
+    [key.billingEntityId],
+  );
+  expect(whole).toEqual([key]);
+});
+
+it('what belongs to a secret is read by nobody who does not name it', async () => {
+  const { rows: columns } = await database.query(`select ${columnsOf(ApiKeyRow, 'a')} from api_key a`);
+  const [row] = await rows.read((em) => em.findAll(ApiKeyRow));
+  for (const seen of [columns[0], { ...row }]) {
+    expect(seen).toMatchObject({ hint: 'sk-…' });
+    expect(Object.values(seen as object).filter((value) => value instanceof Buffer)).toEqual([]);
+  }
+});
+
+it('a row that is there already is left as it is, and its second writer is told', async () => {
+  const ann = person();
+  const insert = (name: string) =>
+    rows.transaction(({ em }) => insertUnlessThere(em, BillingEntityRow, { ...ann, name }));
+  expect([await insert('Ann'), await insert('Bea')]).toEqual([true, false]);
+  expect(await find(ann)).toMatchObject(ann);
 });
 
 it('rows are counted as numbers', async () => {

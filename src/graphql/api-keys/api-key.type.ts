@@ -1,6 +1,6 @@
 import { ArgsType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
-import type { ApiKeyType } from '../../api-keys/api-key.entity.ts';
-import type { ApiKey as DomainKey, ApiKeyProvider, ApiKeyStatus } from '../../api-keys/api-key.ts';
+import type { ApiKeyProvider, ApiKeyType } from '../../api-keys/api-key.entity.ts';
+import type { ApiKey as DomainKey, ApiKeyStatus } from '../../api-keys/api-key.ts';
 import { apiKeyId } from '../../kernel/public-ids.ts';
 import type { BillingMode } from '../../ledger/rules/attribution.ts';
 import { connectionOf } from '../types/connection.type.ts';
