@@ -10,7 +10,7 @@ import type { Reservation } from '../rules/reservations.ts';
 import type { SubscriptionState } from '../rules/subscription.ts';
 import type { UseCounter } from '../rules/spend-limits.ts';
 import type { UsedBy } from '../rules/attribution.ts';
-import type { Entry, MeterReport, UsageRecord, UsageRefund } from '../rules/entries.ts';
+import type { DeliveredReport, Entry, UsageRecord, UsageRefund } from '../rules/entries.ts';
 
 export type Column<Row> = readonly [name: string, type: string, value: (row: Row) => ColumnValue];
 
@@ -204,16 +204,7 @@ export const ACCOUNT_WRITTEN = checked(ACCOUNT, PLAN);
 export const ACCOUNT_OPENED: readonly Column<Account>[] = [...ACCOUNT, ...PLAN];
 export const accountChecksum = (account: Account): string => checksumOf(ACCOUNT, account, PLAN);
 
-/** What became of a report: SENT to the meter, or BILLED by an invoice item after its period's invoice was final. */
-export interface Delivery {
-  readonly state: 'PENDING' | 'SENT' | 'FAILED' | 'BILLED';
-  readonly attempts: number;
-  /** What went wrong last. */
-  readonly error: string | null;
-  readonly sentAt: Date | null;
-}
-
-const REPORT: readonly Column<MeterReport & Delivery>[] = [
+const REPORT: readonly Column<DeliveredReport>[] = [
   ['billing_entity_id', 'uuid', (report) => report.billingEntityId],
   ['id', 'uuid', (report) => report.id],
   ['subscription_id', 'text', (report) => report.subscriptionId],
@@ -228,7 +219,16 @@ const REPORT: readonly Column<MeterReport & Delivery>[] = [
   ['sent_at', 'timestamptz', (report) => report.sentAt],
 ];
 export const REPORT_WRITTEN = checked(REPORT);
-export const reportChecksum = (report: MeterReport & Delivery): string => checksumOf(REPORT, report);
+export const REPORT_UPDATED = only(REPORT_WRITTEN, [
+  'billing_entity_id',
+  'id',
+  'state',
+  'attempts',
+  'error',
+  'sent_at',
+  'checksum',
+]);
+export const reportChecksum = (report: DeliveredReport): string => checksumOf(REPORT, report);
 
 export const COUNTER_WRITTEN: readonly Column<UseCounter>[] = [
   ['billing_entity_id', 'uuid', (counter) => counter.billingEntityId],

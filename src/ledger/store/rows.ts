@@ -6,9 +6,9 @@ import type { Account, AccountState, AfterCommand } from '../rules/account.ts';
 import { type Carry, parseCarry } from '../rules/pricing.ts';
 import { byDrawdownOrder, type Grant, type GrantSource, type GrantState } from '../rules/grants.ts';
 import type { Reservation, ReservationStatus } from '../rules/reservations.ts';
-import { type Delivery, STORED_STATES } from './columns.ts';
+import { STORED_STATES } from './columns.ts';
 import type { BaseGrant, SubscriptionState } from '../rules/subscription.ts';
-import type { Entry, EntryKind, Idempotency, MeterReport } from '../rules/entries.ts';
+import type { DeliveredReport, Delivery, Entry, EntryKind, Idempotency } from '../rules/entries.ts';
 
 export const ACCOUNT_COLUMNS = `a.billing_entity_id, a.available, a.held, a.held_overage, a.used, a.overage, a.owed,
   a.owed_this_period, a.version, a.sequence, a.period_start, a.period_end, a.carries, a.trial_given, a.overage_enabled,
@@ -310,7 +310,7 @@ export interface ReportRow {
   sent_at: Date | null;
 }
 
-export function toReport(row: ReportRow): MeterReport & Delivery {
+export function toReport(row: ReportRow): DeliveredReport {
   return {
     billingEntityId: row.billing_entity_id,
     id: row.id,
