@@ -2,7 +2,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Ledger } from '../ledger/ledger.ts';
 import { unlessRejected } from '../ledger/outcome.ts';
-import { REPORT_COLUMNS, type ReportRow, toReport } from '../ledger/store/rows.ts';
+import { REPORT_COLUMNS, type ReportRow, toReport } from '../ledger/store/tables.ts';
 import type { Database } from '../db/database.ts';
 import type { DeliveredReport, Delivery, MeterReport } from '../ledger/rules/entries.ts';
 

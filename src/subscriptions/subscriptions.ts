@@ -9,7 +9,7 @@ import { accountTime, MAX_CREDITS, type OveragePolicy } from '../ledger/rules/ac
 import type { SubscriptionCommand } from '../ledger/rules/commands.ts';
 import type { Period } from '../ledger/rules/periods.ts';
 import type { SubscriptionState } from '../ledger/rules/subscription.ts';
-import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/rows.ts';
+import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/tables.ts';
 import { PLAN_BY_CODE, type PlanCode } from '../plans/plans.ts';
 import { type PendingPayment, type PlanState, toPlanState } from './plan-state.ts';
 import { unlessRejected } from '../ledger/outcome.ts';

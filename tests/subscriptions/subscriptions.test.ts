@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DeliveredReport } from '../../src/ledger/rules/entries.ts';
 import { addMonths } from '../../src/ledger/rules/periods.ts';
 import type { ProviderSubscription } from '../../src/ledger/rules/subscription.ts';
-import { reportChecksum } from '../../src/ledger/store/columns.ts';
+import { reportChecksum } from '../../src/ledger/store/tables.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
 import { waitFor } from '../support/wait-for.ts';
 

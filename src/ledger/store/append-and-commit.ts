@@ -8,23 +8,23 @@ import { AUDIT_WRITTEN, type AuditRow } from './audit-rows.ts';
 import type { Grant } from '../rules/grants.ts';
 import type { Reservation } from '../rules/reservations.ts';
 import type { CounterChange } from '../rules/spend-limits.ts';
+import type { Column } from './table.ts';
 import {
   ACCOUNT_WRITTEN,
   COUNTER_WRITTEN,
-  type Column,
   DAYS,
   ENTRY_WRITTEN,
   GRANT_UPDATED,
   GRANT_WRITTEN,
-  RESERVATION_UPDATED,
-  RESERVATION_WRITTEN,
-  RECORD_WRITTEN,
   HOURS,
+  RECORD_WRITTEN,
   REFUND_WRITTEN,
   REPORT_UPDATED,
   REPORT_WRITTEN,
+  RESERVATION_UPDATED,
+  RESERVATION_WRITTEN,
   type RollupTable,
-} from './columns.ts';
+} from './tables.ts';
 import { all, isIn, type Scope, scopeOf } from './statements.ts';
 import { UNDELIVERED } from '../rules/delivery.ts';
 import type { DeliveredReport, Entry, MeterReport, UsageRecord, UsageRefund } from '../rules/entries.ts';

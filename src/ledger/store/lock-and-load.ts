@@ -2,26 +2,28 @@
 import type { ClientBase, QueryResult } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import { useLockOf } from './organization-lock.ts';
-import { RECORD_COLUMNS, type RecordRow, toRecord } from './usage-record-row.ts';
-import { type Account, accountTime } from '../rules/account.ts';
-import { accountsOfKey, type Command, touchedBy } from '../rules/commands.ts';
-import type { ChargedUse } from '../rules/usage-context.ts';
-import type { RefundEvidence, StoredReport } from '../rules/ledger-view.ts';
-import { reportChecksum } from './columns.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
   GRANT_COLUMNS,
   type GrantRow,
+  RECORD_COLUMNS,
   REPORT_COLUMNS,
-  type ReportRow,
   RESERVATION_COLUMNS,
+  type RecordRow,
+  type ReportRow,
   type ReservationRow,
+  reportChecksum,
   toAccount,
   toGrant,
+  toRecord,
   toReport,
   toReservation,
-} from './rows.ts';
+} from './tables.ts';
+import { type Account, accountTime } from '../rules/account.ts';
+import { accountsOfKey, type Command, touchedBy } from '../rules/commands.ts';
+import type { ChargedUse } from '../rules/usage-context.ts';
+import type { RefundEvidence, StoredReport } from '../rules/ledger-view.ts';
 import { byDrawdownOrder } from '../rules/grants.ts';
 import type { Reservation } from '../rules/reservations.ts';
 import type { EarlierEffects } from '../rules/answered-again.ts';

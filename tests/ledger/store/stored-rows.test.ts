@@ -1,25 +1,25 @@
-import { newAccount } from '../../src/ledger/rules/account.ts';
-import type { DeliveredReport, Entry, UsageRecord, UsageRefund } from '../../src/ledger/rules/entries.ts';
-import type { Grant } from '../../src/ledger/rules/grants.ts';
-import type { Reservation } from '../../src/ledger/rules/reservations.ts';
-import { RATES } from '../../src/plans/rates.ts';
+import { newAccount } from '../../../src/ledger/rules/account.ts';
+import type { DeliveredReport, Entry, UsageRecord, UsageRefund } from '../../../src/ledger/rules/entries.ts';
+import type { Grant } from '../../../src/ledger/rules/grants.ts';
+import type { Reservation } from '../../../src/ledger/rules/reservations.ts';
+import { RATES } from '../../../src/plans/rates.ts';
+import type { Column } from '../../../src/ledger/store/table.ts';
 import {
   ACCOUNT_WRITTEN,
-  accountChecksum,
-  type Column,
   ENTRY_WRITTEN,
-  entryChecksum,
   GRANT_WRITTEN,
-  grantChecksum,
   RECORD_WRITTEN,
-  recordChecksum,
   REFUND_WRITTEN,
-  refundChecksum,
   REPORT_WRITTEN,
-  reportChecksum,
   RESERVATION_WRITTEN,
+  accountChecksum,
+  entryChecksum,
+  grantChecksum,
+  recordChecksum,
+  refundChecksum,
+  reportChecksum,
   reservationChecksum,
-} from '../../src/ledger/store/columns.ts';
+} from '../../../src/ledger/store/tables.ts';
 
 const billingEntityId = '01900000-0000-7000-8000-00000000000a';
 const GRANT_ID = '01900000-0000-7000-8000-00000000000b';
