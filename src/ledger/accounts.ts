@@ -21,7 +21,7 @@ import {
   toAccountState,
   toGrant,
   toReservation,
-} from './store/rows.ts';
+} from './store/tables.ts';
 
 interface Options {
   readonly database: Database;

@@ -6,9 +6,9 @@ import type { Balance } from './rules/balance.ts';
 import { type Command, touchedBy } from './rules/commands.ts';
 import { decide, noAccount } from './rules/decide.ts';
 import type { Effects } from './rules/effects.ts';
-import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from './rules/entries.ts';
+import type { DeliveredReport, Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from './rules/entries.ts';
 import type { Grant } from './rules/grants.ts';
-import type { LedgerView, RefundEvidence } from './rules/ledger-view.ts';
+import type { LedgerView, RefundEvidence, StoredReport } from './rules/ledger-view.ts';
 import type { Reservation } from './rules/reservations.ts';
 import { rollUp } from './rules/rollup.ts';
 import { applyScheduled } from './rules/scheduled-events.ts';
@@ -37,9 +37,11 @@ export class Batch {
   readonly #usageContext: UsageContexts;
   readonly #counters = new Map<string, CounterChange>();
   readonly #reports: MeterReport[] = [];
+  readonly #storedReports: Map<string, StoredReport>;
+  readonly #deliveries = new Map<string, DeliveredReport>();
 
   constructor(
-    { accounts, earlierEffects, refunds, passages, usageContext }: Loaded,
+    { accounts, earlierEffects, refunds, passages, reports, usageContext }: Loaded,
     withExpiredReservations: readonly Account[],
     wallClock: Date,
   ) {
@@ -50,6 +52,7 @@ export class Batch {
     ]);
     this.#earlierEffects = earlierEffects;
     this.#refundEvidence = new Map(refunds.map((each) => [recordName(each.record.billingEntityId, each.record), each]));
+    this.#storedReports = new Map(reports.map((each) => [reportName(each.report), each]));
     this.#wallClock = wallClock;
     this.#usageContext = usageContext;
     this.#view = {
@@ -62,6 +65,7 @@ export class Batch {
         ),
         ...this.#passedOn(id, rootGrantId),
       ],
+      report: (billingEntityId, id) => this.#storedReports.get(reportName({ billingEntityId, id })),
       usageContext: (use) => this.#usageContext.of(use, wallClock),
       newId,
     };
@@ -123,7 +127,7 @@ export class Batch {
     const changed = this.#changed();
     const grants = [...this.#grants.values()];
     const reservations = [...this.#reservations.values()];
-    if (changed.length === 0 && reservations.length === 0) {
+    if (changed.length === 0 && reservations.length === 0 && this.#deliveries.size === 0) {
       await client.query('rollback');
       return;
     }
@@ -143,6 +147,7 @@ export class Batch {
       rollups: rollUp(this.#records, this.#refundedRecords),
       counters: [...this.#counters.values()],
       reports: this.#reports,
+      deliveries: [...this.#deliveries.values()],
       audited: this.#audited,
     });
   }
@@ -173,6 +178,10 @@ export class Batch {
     this.#refunds.push(...effects.refunds);
     this.#refundedRecords.push(...effects.refundedRecords);
     this.#reports.push(...effects.reports);
+    for (const report of effects.deliveries) {
+      this.#deliveries.set(reportName(report), report);
+      this.#storedReports.set(reportName(report), { report, isIntact: true });
+    }
     for (const grant of effects.grants) this.#grants.set(grant.id, grant);
     for (const reservation of effects.reservations) this.#reservations.set(reservation.id, reservation);
     this.#usageContext.count(effects.counters);
@@ -206,4 +215,8 @@ export class Batch {
 
 function recordName(billingEntityId: string, { sequence, line }: RecordKey): string {
   return `${billingEntityId} ${sequence} ${line}`;
+}
+
+function reportName({ billingEntityId, id }: Pick<MeterReport, 'billingEntityId' | 'id'>): string {
+  return `${billingEntityId} ${id}`;
 }

@@ -12,7 +12,7 @@ import {
   toPages,
 } from '../kernel/pagination.ts';
 import { type Grant, isPromotional } from './rules/grants.ts';
-import { ENTRY_COLUMNS, type EntryRow, GRANT_COLUMNS, type GrantRow, toEntry, toGrant } from './store/rows.ts';
+import { ENTRY_COLUMNS, type EntryRow, GRANT_COLUMNS, type GrantRow, toEntry, toGrant } from './store/tables.ts';
 import type { Entry } from './rules/entries.ts';
 
 export interface LedgerFilter {

@@ -19,7 +19,7 @@ import { type Reservation, type ReservationStatus, isExpired } from '../ledger/r
 import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { unlessRejected } from '../ledger/outcome.ts';
-import { RESERVATION_COLUMNS, type ReservationRow, toReservation } from '../ledger/store/rows.ts';
+import { RESERVATION_COLUMNS, type ReservationRow, toReservation } from '../ledger/store/tables.ts';
 import { checkFeature, type LineInput, toLines, toUsageRefused, type UsageRefused } from './usage-input.ts';
 
 export interface ReserveInput extends Attribution {

@@ -2,13 +2,9 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Ledger } from '../ledger/ledger.ts';
 import { unlessRejected } from '../ledger/outcome.ts';
-import { type Delivery, reportChecksum } from '../ledger/store/columns.ts';
-import { REPORT_COLUMNS, type ReportRow, toReport } from '../ledger/store/rows.ts';
+import { REPORT_COLUMNS, type ReportRow, toReport } from '../ledger/store/tables.ts';
 import type { Database } from '../db/database.ts';
-import type { MeterReport } from '../ledger/rules/entries.ts';
-
-/** A report and what became of it. */
-export type DeliveredReport = MeterReport & Delivery;
+import type { DeliveredReport, Delivery, MeterReport } from '../ledger/rules/entries.ts';
 
 /** An account's period in which overage was used. */
 export interface ReportedPeriod {
@@ -186,24 +182,14 @@ export class MeterReports {
   }
 
   /**
-   * Notes what became of a report. false: somebody else noted something since it was read; read it again. The checksum
-   * tells, and covers the delivery, too: a report set aside behind the ledger's back would be overage that nobody bills.
+   * Notes what became of a report. false: somebody else noted something since it was read, or altered it behind the ledger's
+   * back; read it again.
    */
-  async note(report: DeliveredReport, delivery: Delivery): Promise<boolean> {
-    const { rowCount } = await this.#database.query(
-      `update meter_report set state = $4, attempts = $5, error = $6, sent_at = $7, checksum = $8::bytea
-       where billing_entity_id = $1 and id = $2 and checksum = $3::bytea`,
-      [
-        report.billingEntityId,
-        report.id,
-        reportChecksum(report),
-        delivery.state,
-        delivery.attempts,
-        delivery.error,
-        delivery.sentAt,
-        reportChecksum({ ...report, ...delivery }),
-      ],
-    );
-    return rowCount === 1;
+  async note(report: DeliveredReport, { state, attempts, error, sentAt }: Delivery): Promise<boolean> {
+    const { billingEntityId } = report;
+    const command = { billingEntityId, actor: 'system', idempotency: null, seen: report } as const;
+    const delivery = { state, attempts, error, sentAt };
+    const { kind } = await this.#ledger.submit({ kind: 'delivered', ...command, delivery });
+    return kind === 'committed';
   }
 }

@@ -11,7 +11,7 @@ import { type AccountState, accountTime, MAX_CREDITS, type OveragePolicy } from 
 import type { SubscriptionCommand } from '../ledger/rules/commands.ts';
 import type { Period } from '../ledger/rules/periods.ts';
 import type { SubscriptionState } from '../ledger/rules/subscription.ts';
-import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/rows.ts';
+import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/tables.ts';
 import { PLAN_BY_CODE } from '../plans/plans.ts';
 import { BY_ITSELF } from './by-itself.ts';
 import type { PendingPayment as PendingPaymentEntity } from './pending-payment.entity.ts';

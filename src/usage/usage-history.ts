@@ -6,7 +6,7 @@ import { parseRecordId } from '../kernel/public-ids.ts';
 import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../kernel/pagination.ts';
 import { type OwnedBy, placesOf } from './occupied-hours.ts';
 import { type Changes, type Reading, type UsageEvent, type UsageStream, UsageStreams } from './usage-streams.ts';
-import { type RecordRow, RECORD_COLUMNS, toRecord } from '../ledger/store/usage-record-row.ts';
+import { RECORD_COLUMNS, type RecordRow, toRecord } from '../ledger/store/tables.ts';
 import { addSelection, othersIn, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
 import type { UsageRecord } from '../ledger/rules/entries.ts';
 

@@ -1,11 +1,18 @@
 /** Use of any size: what an earlier release took and wrote is read, checked, answered and added to. */
 import type pg from 'pg';
-import { entryChecksum, recordChecksum } from '../../src/ledger/store/columns.ts';
-import { ENTRY_COLUMNS, type EntryRow, toEntry } from '../../src/ledger/store/rows.ts';
+import {
+  ENTRY_COLUMNS,
+  type EntryRow,
+  RECORD_COLUMNS,
+  type RecordRow,
+  entryChecksum,
+  recordChecksum,
+  toEntry,
+  toRecord,
+} from '../../src/ledger/store/tables.ts';
 import { idempotency } from '../../src/ledger/idempotency.ts';
 import { openReadPool } from '../../src/db/pools.ts';
 import { parseApiKeyId, parseEntityId } from '../../src/kernel/public-ids.ts';
-import { RECORD_COLUMNS, type RecordRow, toRecord } from '../../src/ledger/store/usage-record-row.ts';
 import { send, type TestApp } from '../support/app.ts';
 import { Bench } from '../support/bench.ts';
 import { type Answer, type Ask, asker, CHECK, Clients, codeOf, CONSUME, RESERVE } from '../support/organizations.ts';

@@ -1,5 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DeliveredReport } from '../../src/ledger/rules/entries.ts';
 import { addMonths } from '../../src/ledger/rules/periods.ts';
 import type { ProviderSubscription } from '../../src/ledger/rules/subscription.ts';
+import { reportChecksum } from '../../src/ledger/store/tables.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -260,6 +263,53 @@ describe('reports of overage on PostgreSQL', () => {
     await expect(installation.admin.query('delete from meter_report where id = $1', [read.id])).rejects.toMatchObject({
       code: '23001',
     });
+    await installation.expectProven(person.id);
+  });
+
+  it('that were altered behind the ledger’s back are not noted, so that their checksums go on telling', async () => {
+    const person = await inOverage(25);
+    const made = await installation.one.meterReports.freeze(person.id);
+    const key = { billingEntityId: person.id, id: made?.id ?? '' };
+    const alter = (attempts: number): Promise<unknown> =>
+      installation.admin.query('update meter_report set attempts = $2 where id = $1', [key.id, attempts]);
+    await alter(3);
+    const altered = (await installation.one.meterReports.byId(key)) as DeliveredReport;
+    expect(altered.attempts).toBe(3);
+    const sent = { state: 'SENT', attempts: 4, error: null, sentAt: installation.clock.now() } as const;
+    expect(await installation.one.meterReports.note(altered, sent)).toBe(false);
+    expect(await installation.one.meterReports.byId(key)).toEqual(altered);
+    const { problems } = await installation.one.verification.verify(person.id);
+    expect(problems).toEqual([`report ${key.id} was altered after it was written: its checksum differs`]);
+    await alter(0);
+    expect(await installation.one.meterReports.note({ ...altered, attempts: 0 }, sent)).toBe(true);
+    await installation.expectProven(person.id);
+  });
+
+  it('wait for a process that notes one without the lock of its account, as the last release does', async () => {
+    const person = await inOverage(25);
+    const made = await installation.one.meterReports.freeze(person.id);
+    const key = { billingEntityId: person.id, id: made?.id ?? '' };
+    const read = (await installation.one.meterReports.byId(key)) as DeliveredReport;
+    const trying = { state: 'PENDING', attempts: 1, error: null, sentAt: null } as const;
+    const earlier = await installation.admin.connect();
+    try {
+      await earlier.query('begin');
+      const theirs = { ...read, ...trying, error: 'theirs' };
+      await earlier.query('update meter_report set attempts = 1, error = $2, checksum = $3 where id = $1', [
+        key.id,
+        theirs.error,
+        reportChecksum(theirs),
+      ]);
+      let isNoted: boolean | undefined;
+      const noting = installation.two.meterReports.note(read, trying).then((noted) => (isNoted = noted));
+      await delay(300);
+      expect(isNoted).toBeUndefined();
+      await earlier.query('commit');
+      expect(await noting).toBe(false);
+      expect(await installation.one.meterReports.byId(key)).toEqual(theirs);
+    } finally {
+      earlier.release();
+    }
     await installation.expectProven(person.id);
   });
 

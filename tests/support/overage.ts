@@ -8,7 +8,7 @@ import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts'
 import type { Emulator } from '@tollgate/stripe-emulator';
 import { StripeEvents } from '../../src/stripe/webhooks/events.ts';
 import { MeterReporter } from '../../src/stripe/overage/meter-reporter.ts';
-import type { DeliveredReport } from '../../src/subscriptions/meter-reports.ts';
+import type { DeliveredReport } from '../../src/ledger/rules/entries.ts';
 import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
 import { Installation, type Person, SERVICE } from './installation.ts';
 import { stripeClientOf } from './stripe.ts';

@@ -2,36 +2,38 @@
 import type { PoolClient, QueryResultRow } from 'pg';
 import type { Database } from '../../db/database.ts';
 import { Refusal } from '../../kernel/refusal.ts';
-import { type RecordRow, RECORD_COLUMNS, toRecord } from '../store/usage-record-row.ts';
-import { nextEventAt } from '../rules/account.ts';
-import {
-  accountChecksum,
-  entryChecksum,
-  grantChecksum,
-  reservationChecksum,
-  NIL_UUID,
-  recordChecksum,
-  refundChecksum,
-  reportChecksum,
-} from '../store/columns.ts';
+import { NIL_UUID } from '../store/tables.entity.ts';
 import {
   ACCOUNT_COLUMNS,
+  accountChecksum,
   type AccountRow,
+  COUNTER_COLUMNS,
+  type CounterRow,
   ENTRY_COLUMNS,
+  entryChecksum,
   type EntryRow,
   GRANT_COLUMNS,
+  grantChecksum,
   type GrantRow,
-  RESERVATION_COLUMNS,
-  type ReservationRow,
+  RECORD_COLUMNS,
+  recordChecksum,
+  type RecordRow,
+  refundChecksum,
   REPORT_COLUMNS,
+  reportChecksum,
   type ReportRow,
+  RESERVATION_COLUMNS,
+  reservationChecksum,
+  type ReservationRow,
   toAccount,
+  toCounter,
   toEntry,
   toGrant,
-  toReservation,
+  toRecord,
   toReport,
-} from '../store/rows.ts';
-import { type CounterRow, toCounter } from '../store/usage-context.ts';
+  toReservation,
+} from '../store/tables.ts';
+import { nextEventAt } from '../rules/account.ts';
 import { type EntryRows, type Stored, type Verification, Replay } from './replay.ts';
 import type { RecordKey, UsageRecord, UsageRefund } from '../rules/entries.ts';
 
@@ -182,8 +184,7 @@ async function verifyOn(
   });
 }
 
-const COUNTERS = `select c.billing_entity_id, c.scope, c.subject_id, c.period_start, c.used, c.held
-  from use_counter c where c.billing_entity_id = $1`;
+const COUNTERS = `select ${COUNTER_COLUMNS} from use_counter c where c.billing_entity_id = $1`;
 
 interface Checked {
   readonly checksum: Buffer | null;

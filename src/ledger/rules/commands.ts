@@ -1,7 +1,7 @@
 /** Commands: everything that can be asked of an account. */
 import type { OveragePolicy } from './account.ts';
 import type { Effects } from './effects.ts';
-import type { Idempotency, RecordKey } from './entries.ts';
+import type { DeliveredReport, Delivery, Idempotency, RecordKey } from './entries.ts';
 import type { GrantSource } from './grants.ts';
 import type { Refused, Rejected, WrongPayer } from './refusals.ts';
 import type { ProviderSubscription } from './subscription.ts';
@@ -196,6 +196,15 @@ export interface ReportOverageCommand extends CommandBase {
   readonly reportId: string;
 }
 
+/** Notes what became of a report, unless somebody noted something else since the caller read it (rule 28). */
+export interface DeliveredCommand extends CommandBase {
+  readonly kind: 'delivered';
+  readonly idempotency: null;
+  /** The report as the caller read it. */
+  readonly seen: DeliveredReport;
+  readonly delivery: Delivery;
+}
+
 /** Sets the payer's overage policy (rule 14). */
 export interface PolicyCommand extends CommandBase {
   readonly kind: 'policy';
@@ -225,6 +234,7 @@ export type Command =
   | CreditCommand
   | SubscriptionCommand
   | ReportOverageCommand
+  | DeliveredCommand
   | PolicyCommand
   | AdvanceCommand;
 

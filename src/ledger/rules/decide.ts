@@ -2,6 +2,7 @@
 import { type Account, accountTime } from './account.ts';
 import { clawBack, reinstate } from './clawback.ts';
 import type { Command, CommandOf, Decision, DecisionOf, PolicyCommand, SettleCommand } from './commands.ts';
+import { deliver } from './delivery.ts';
 import { Effects } from './effects.ts';
 import { adjust, credit, giveTrial, grant } from './grant.ts';
 import { Journal } from './journal.ts';
@@ -64,6 +65,7 @@ const DECIDERS: { readonly [Kind in Command['kind']]: Decider<Kind> } = {
   reinstate,
   subscription: followProvider,
   reportOverage,
+  delivered: (_account, command, _now, view) => deliver(command, view),
   policy: setOveragePolicy,
   advance: () => Effects.none,
 };

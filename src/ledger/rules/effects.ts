@@ -1,6 +1,6 @@
 /** Effects of a change. This file owns the list of the kinds of rows that a change can write. */
 import type { Account } from './account.ts';
-import type { Entry, MeterReport, UsageRecord, UsageRefund } from './entries.ts';
+import type { DeliveredReport, Entry, MeterReport, UsageRecord, UsageRefund } from './entries.ts';
 import type { Grant } from './grants.ts';
 import type { Reservation } from './reservations.ts';
 import type { CounterChange } from './spend-limits.ts';
@@ -17,7 +17,10 @@ interface Rows {
   /** Records whose refund lowers the summaries (rule 22). */
   readonly refundedRecords: readonly UsageRecord[];
   readonly counters: readonly CounterChange[];
+  /** Reports that are frozen now. */
   readonly reports: readonly MeterReport[];
+  /** Reports of which something new is known, as they are now. */
+  readonly deliveries: readonly DeliveredReport[];
 }
 
 /** An applied change: the accounts after it, and its rows. */
@@ -36,6 +39,7 @@ const NO_ROWS: Rows = {
   refundedRecords: [],
   counters: [],
   reports: [],
+  deliveries: [],
 };
 
 export const Effects = {

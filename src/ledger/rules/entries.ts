@@ -95,6 +95,19 @@ export interface UsageRefund extends RecordKey {
   readonly refundSequence: bigint;
 }
 
+/** What became of a report: SENT to the meter, or BILLED by an invoice item after its period's invoice was final. */
+export interface Delivery {
+  readonly state: 'PENDING' | 'SENT' | 'FAILED' | 'BILLED';
+  readonly attempts: number;
+  /** The last thing that went wrong. */
+  readonly error: string | null;
+  /** null: neither SENT nor BILLED. */
+  readonly sentAt: Date | null;
+}
+
+/** A report with what became of it. */
+export type DeliveredReport = MeterReport & Delivery;
+
 /** Overage to be billed, frozen with the instant at which the provider must count it (rule 28). */
 export interface MeterReport {
   readonly billingEntityId: string;

@@ -308,6 +308,7 @@ export class Journal {
       refundedRecords: this.#refundedRecords,
       counters: this.#counters,
       reports: this.#reports,
+      deliveries: [],
     };
   }
 

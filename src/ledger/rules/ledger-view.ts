@@ -1,6 +1,6 @@
 /** The view of the ledger that a decision may look at. */
 import type { Account } from './account.ts';
-import type { RecordKey, UsageRecord } from './entries.ts';
+import type { DeliveredReport, RecordKey, UsageRecord } from './entries.ts';
 import type { ChargedUse, UsageContext } from './usage-context.ts';
 
 /** The state that a command is decided on, as it is under the locks. */
@@ -12,6 +12,8 @@ export interface LedgerView {
   readonly refundEvidence: (billingEntityId: string, record: RecordKey) => RefundEvidence | undefined;
   /** Accounts to which this account has transferred credits of this root. */
   readonly recipients: (billingEntityId: string, rootGrantId: string) => readonly string[];
+  /** A report that the command names; undefined: the account has none with this id. */
+  readonly report: (billingEntityId: string, id: string) => StoredReport | undefined;
   readonly usageContext: (use: ChargedUse) => UsageContext;
   readonly newId: NewId;
 }
@@ -22,6 +24,13 @@ export interface RefundEvidence {
   /** Start of the period in which it was recorded. */
   readonly periodStart: Date;
   readonly refunded: boolean;
+}
+
+/** A report as it stands under its lock. */
+export interface StoredReport {
+  readonly report: DeliveredReport;
+  /** false: somebody altered it behind the ledger's back, and its checksum tells. */
+  readonly isIntact: boolean;
 }
 
 /** Makes the id of a further grant or report. The same name always gives the same id; without a name the id is new. */

@@ -8,24 +8,26 @@ import { AUDIT_WRITTEN, type AuditRow } from './audit-rows.ts';
 import type { Grant } from '../rules/grants.ts';
 import type { Reservation } from '../rules/reservations.ts';
 import type { CounterChange } from '../rules/spend-limits.ts';
+import type { Column } from './table.ts';
 import {
   ACCOUNT_WRITTEN,
   COUNTER_WRITTEN,
-  type Column,
   DAYS,
   ENTRY_WRITTEN,
   GRANT_UPDATED,
   GRANT_WRITTEN,
+  HOURS,
+  RECORD_WRITTEN,
+  REFUND_WRITTEN,
+  REPORT_UPDATED,
+  REPORT_WRITTEN,
   RESERVATION_UPDATED,
   RESERVATION_WRITTEN,
-  RECORD_WRITTEN,
-  HOURS,
-  REFUND_WRITTEN,
-  REPORT_WRITTEN,
   type RollupTable,
-} from './columns.ts';
+} from './tables.ts';
 import { all, isIn, type Scope, scopeOf } from './statements.ts';
-import type { Entry, MeterReport, UsageRecord, UsageRefund } from '../rules/entries.ts';
+import { UNDELIVERED } from '../rules/delivery.ts';
+import type { DeliveredReport, Entry, MeterReport, UsageRecord, UsageRefund } from '../rules/entries.ts';
 
 /** Rows to append, in order, and the states to leave behind. */
 export interface Changes {
@@ -42,19 +44,20 @@ export interface Changes {
   /** What is added to the counters of members and keys. */
   readonly counters: readonly CounterChange[];
   readonly reports: readonly MeterReport[];
+  /** Reports of which something new is known. */
+  readonly deliveries: readonly DeliveredReport[];
   readonly audited: readonly AuditRow[];
 }
-
-const UNDELIVERED = { state: 'PENDING', attempts: 0, error: null, sentAt: null } as const;
 
 /**
  * Writes the changes and commits: one statement for all tables, since a statement costs a lone command more than its
  * rows do, and one round trip. When it fails the commit behind it becomes a rollback, and the failure is thrown.
  */
 export async function appendAndCommit(client: ClientBase, changes: Changes): Promise<void> {
-  const { scope, entities } = scopeOf(changes.accounts.map((account) => account.billingEntityId));
+  const { accounts, deliveries } = changes;
+  const { scope, entities } = scopeOf([...new Set([...accounts, ...deliveries].map((each) => each.billingEntityId))]);
   const parts = [
-    ...update('credit_account', ACCOUNT_WRITTEN, changes.accounts),
+    ...update('credit_account', ACCOUNT_WRITTEN, accounts),
     ...insertion('credit_grant', GRANT_WRITTEN, changes.newGrants),
     ...update('credit_grant', GRANT_UPDATED, changes.changedGrants, 'id'),
     ...insertion('reservation', RESERVATION_WRITTEN, changes.newReservations),
@@ -70,6 +73,7 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
       REPORT_WRITTEN,
       changes.reports.map((report) => ({ ...report, ...UNDELIVERED })),
     ),
+    ...update('meter_report', REPORT_UPDATED, deliveries, 'id'),
     ...insertion('audit_log_entry', AUDIT_WRITTEN, changes.audited),
   ];
   const values = [entities, ...parts.flatMap((each) => each.parameters)];

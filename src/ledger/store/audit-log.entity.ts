@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** What administrators did to an entity. Append-only. */
+/** The one description of the audit log. */
 export const AuditLogEntryRow = defineEntity({
   name: 'AuditLogEntry',
   tableName: 'audit_log_entry',
@@ -10,8 +10,8 @@ export const AuditLogEntryRow = defineEntity({
     actor: p.text(),
     action: p.text(),
     subject: p.text(),
-    before: p.json().columnType('json').strictNullable(),
-    after: p.json().columnType('json').strictNullable(),
+    before: p.json().$type<Record<string, unknown> | null>().columnType('json').strictNullable(),
+    after: p.json().$type<Record<string, unknown> | null>().columnType('json').strictNullable(),
     reason: p.text().strictNullable(),
     createdAt: p.datetime(3),
   },

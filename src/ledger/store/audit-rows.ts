@@ -10,7 +10,8 @@ import type { Account } from '../rules/account.ts';
 import type { Command, PolicyCommand } from '../rules/commands.ts';
 import type { Effects } from '../rules/effects.ts';
 import type { Entry } from '../rules/entries.ts';
-import type { Column } from './columns.ts';
+import { type StoredRow, tableOf } from './table.ts';
+import { AuditLogEntryRow } from './audit-log.entity.ts';
 import { insertOne } from './insert-one.ts';
 
 /** A change, as the log of the entity that it concerns tells it. */
@@ -36,17 +37,18 @@ export interface AuditRow extends AuditedChange {
   readonly id: string;
 }
 
-export const AUDIT_WRITTEN: readonly Column<AuditRow>[] = [
-  ['billing_entity_id', 'uuid', (row) => row.billingEntityId],
-  ['id', 'uuid', (row) => row.id],
-  ['actor', 'text', (row) => row.actor],
-  ['action', 'text', (row) => row.action],
-  ['subject', 'text', (row) => row.subject],
-  ['before', 'json', (row) => row.before && JSON.stringify(row.before)],
-  ['after', 'json', (row) => row.after && JSON.stringify(row.after)],
-  ['reason', 'text', (row) => row.reason],
-  ['created_at', 'timestamptz', (row) => row.createdAt],
-];
+const AUDIT = tableOf<AuditRow>()(AuditLogEntryRow, {
+  alias: 'a',
+  write: {
+    before: ({ before }) => before && JSON.stringify(before),
+    after: ({ after }) => after && JSON.stringify(after),
+  },
+  read: ({ before, after }) => ({ before, after }),
+});
+export type StoredAuditRow = StoredRow<typeof AuditLogEntryRow>;
+export const AUDIT_COLUMNS = AUDIT.columns;
+export const AUDIT_WRITTEN = AUDIT.written;
+export const toAuditRow = AUDIT.toRow;
 
 const INSERT = insertOne('audit_log_entry', AUDIT_WRITTEN, ['billing_entity_id', 'id']);
 

@@ -1,6 +1,6 @@
 /** Inserts of one row, into a transaction that is not the ledger's own. */
 import type { SqlClient } from '../../db/sql-client.ts';
-import type { Column } from './columns.ts';
+import type { Column } from './table.ts';
 
 /** A function that inserts a row. It leaves a row alone that is there already, by its primary key. */
 export function insertOne<Row>(

@@ -2,22 +2,28 @@
 import type { ClientBase, QueryResult } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import { useLockOf } from './organization-lock.ts';
-import { RECORD_COLUMNS, type RecordRow, toRecord } from './usage-record-row.ts';
-import { type Account, accountTime } from '../rules/account.ts';
-import { accountsOfKey, type Command, touchedBy } from '../rules/commands.ts';
-import type { ChargedUse } from '../rules/usage-context.ts';
-import type { RefundEvidence } from '../rules/ledger-view.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
   GRANT_COLUMNS,
   type GrantRow,
+  RECORD_COLUMNS,
+  REPORT_COLUMNS,
   RESERVATION_COLUMNS,
+  type RecordRow,
+  type ReportRow,
   type ReservationRow,
+  reportChecksum,
   toAccount,
   toGrant,
+  toRecord,
+  toReport,
   toReservation,
-} from './rows.ts';
+} from './tables.ts';
+import { type Account, accountTime } from '../rules/account.ts';
+import { accountsOfKey, type Command, touchedBy } from '../rules/commands.ts';
+import type { ChargedUse } from '../rules/usage-context.ts';
+import type { RefundEvidence, StoredReport } from '../rules/ledger-view.ts';
 import { byDrawdownOrder } from '../rules/grants.ts';
 import type { Reservation } from '../rules/reservations.ts';
 import type { EarlierEffects } from '../rules/answered-again.ts';
@@ -49,6 +55,8 @@ export interface Loaded {
   readonly refunds: readonly RefundEvidence[];
   /** Where credits were transferred to that are to be taken back. */
   readonly passages: readonly Passage[];
+  /** Reports of which it is to be noted what became of them. */
+  readonly reports: readonly StoredReport[];
   /** What holds of those whom use names besides the payer. */
   readonly usageContext: UsageContexts;
 }
@@ -155,6 +163,17 @@ const NAMED_GRANTS = prepared(
     where g.billing_entity_id ${isIn(scope)} and g.id = any($2::uuid[])`,
 );
 
+/**
+ * Reports by their ids, in id order. Their rows are locked, too: a process of the release before this one notes what became of
+ * a report without the lock of its account.
+ */
+const NAMED_REPORTS = prepared(
+  'named-reports',
+  (scope) => `select ${REPORT_COLUMNS}, m.checksum from meter_report m
+    where m.billing_entity_id ${isIn(scope)} and m.id = any($2::uuid[])
+    order by m.billing_entity_id, m.id for no key update`,
+);
+
 /** Most ended holds of one account that a transaction takes; the rest is for the next one. */
 export const MOST_DUE_RESERVATIONS = 500;
 
@@ -189,23 +208,25 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
   const ids = [...new Set(commands.flatMap(touchedBy))].sort();
   const { scope, entities } = scopeOf(ids);
   const uses = commands.filter((command) => command.kind === 'consume' || command.kind === 'reserve');
-  const [, locked, grants, keys, reservations, records, drawnGrants, branches, recipients, usageContext] = await all([
-    client.query(beginSharing(uses)),
-    client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
-    client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
-    askKeys(client, commands),
-    ask<ReservationRow>(client, NAMED_HOLDS[scope], entities, namedHolds(commands)),
-    ask<RecordRow & { period_start: Date; refunded: boolean }>(
-      client,
-      REFUND_RECORDS[scope],
-      entities,
-      refundedRecords(commands),
-    ),
-    ask<GrantRow>(client, REFUND_GRANTS[scope], entities, refundedRecords(commands)),
-    ask<GrantRow>(client, CLOSED_BRANCHES[scope], entities, clawedGrants(commands)),
-    ask<RecipientRow>(client, RECIPIENTS[scope], entities, clawedGrants(commands)),
-    loadUsageContexts(uses, (statement) => client.query(statement)),
-  ]);
+  const [, locked, grants, keys, reservations, records, drawnGrants, branches, recipients, reports, usageContext] =
+    await all([
+      client.query(beginSharing(uses)),
+      client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
+      client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
+      askKeys(client, commands),
+      ask<ReservationRow>(client, NAMED_HOLDS[scope], entities, namedHolds(commands)),
+      ask<RecordRow & { period_start: Date; refunded: boolean }>(
+        client,
+        REFUND_RECORDS[scope],
+        entities,
+        refundedRecords(commands),
+      ),
+      ask<GrantRow>(client, REFUND_GRANTS[scope], entities, refundedRecords(commands)),
+      ask<GrantRow>(client, CLOSED_BRANCHES[scope], entities, clawedGrants(commands)),
+      ask<RecipientRow>(client, RECIPIENTS[scope], entities, clawedGrants(commands)),
+      ask<ReportRow & { checksum: Buffer }>(client, NAMED_REPORTS[scope], entities, deliveredReports(commands)),
+      loadUsageContexts(uses, (statement) => client.query(statement)),
+    ]);
 
   const closed = new Map([...(drawnGrants?.rows ?? []), ...(branches?.rows ?? [])].map((row) => [row.id, row]));
   const grantsOf = Map.groupBy([...grants.rows, ...closed.values()].map(toGrant), (grant) => grant.billingEntityId);
@@ -234,6 +255,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
       rootGrantId: row.root_grant_id,
       recipientId: row.counterparty_id,
     })),
+    reports: (reports?.rows ?? []).map(toStoredReport),
     refunds: (records?.rows ?? []).map((row) => ({
       record: toRecord(row),
       periodStart: row.period_start,
@@ -399,4 +421,14 @@ function clawedGrants(commands: readonly Command[]): string[] | null {
     command.kind === 'clawback' || command.kind === 'reinstate' ? command.grantId : [],
   );
   return clawed.length === 0 ? null : [arrayLiteral(clawed)];
+}
+
+function deliveredReports(commands: readonly Command[]): string[] | null {
+  const ids = commands.flatMap((command) => (command.kind === 'delivered' ? command.seen.id : []));
+  return ids.length === 0 ? null : [arrayLiteral(ids)];
+}
+
+function toStoredReport(row: ReportRow & { readonly checksum: Buffer }): StoredReport {
+  const report = toReport(row);
+  return { report, isIntact: reportChecksum(report) === `\\x${row.checksum.toString('hex')}` };
 }

@@ -1,7 +1,7 @@
 /** Opens accounts: the only change of the ledger's tables that is made in somebody else's transaction. */
 import type { SqlClient } from '../../db/sql-client.ts';
 import { newAccount } from '../rules/account.ts';
-import { ACCOUNT_OPENED } from './columns.ts';
+import { ACCOUNT_OPENED } from './tables.ts';
 import { insertOne } from './insert-one.ts';
 
 const INSERT = insertOne('credit_account', ACCOUNT_OPENED, ['billing_entity_id']);

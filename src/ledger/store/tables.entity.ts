@@ -1,11 +1,34 @@
 /**
- * The tables of the ledger as the ORM knows them, so that migrations are checked against them. They are written by
- * `ledger.ts` alone, in SQL of its own, and read by whole statements beside it.
+ * The one description of each table of the ledger. Statements, row types and checksums follow from it (`tables.ts`), and so does
+ * the ORM's schema, which `npm run check` holds against the migrations. The ledger alone writes these tables, in whole SQL.
+ *
+ * The order of the properties is the order of the columns under a row's checksum: a new column goes to the end and is named
+ * among its table's `later` columns.
  */
 import { defineEntity, p } from '@mikro-orm/core';
+import type { Resource } from '../../plans/rates.ts';
+import type { BillingMode } from '../rules/attribution.ts';
+import type { Delivery, EntryKind } from '../rules/entries.ts';
+import type { GrantSource } from '../rules/grants.ts';
+import type { ReservationStatus } from '../rules/reservations.ts';
+import type { CounterKey } from '../rules/spend-limits.ts';
+import type { BaseGrant, SubscriptionState } from '../rules/subscription.ts';
+
+/** A subscription as JSON carries it. Its checksums call the payment standing `standing`. */
+export type SubscriptionJson = Omit<
+  SubscriptionState,
+  'paymentStanding' | 'graceEndsAt' | 'anchor' | 'periodStart' | 'base'
+> & {
+  readonly standing: SubscriptionState['paymentStanding'];
+  readonly graceEndsAt: string | null;
+  readonly anchor: string;
+  readonly periodStart: string;
+  readonly base: (Omit<BaseGrant, 'periodStart'> & { readonly periodStart: string }) | null;
+};
 
 /** Nobody and nothing, where a summary's key needs a value. */
-const NIL_UUID = `'00000000-0000-0000-0000-000000000000'`;
+export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+const NIL = `'${NIL_UUID}'`;
 
 const NON_NEGATIVE = ['available', 'held', 'held_overage', 'used', 'overage', 'owed', 'version', 'sequence'] as const;
 
@@ -16,29 +39,29 @@ export const CreditAccountRow = defineEntity({
     billingEntityId: p.uuid().primary(),
     available: p.bigint(),
     held: p.bigint(),
+    heldOverage: p.bigint().defaultRaw(`0`),
     used: p.bigint(),
     overage: p.bigint(),
     owed: p.bigint(),
+    owedThisPeriod: p.bigint().defaultRaw(`0`),
     version: p.bigint(),
     sequence: p.bigint(),
     periodStart: p.datetime(3),
     periodEnd: p.datetime(3),
-    carries: p.json(),
+    carries: p.json().$type<Partial<Record<Resource, string>>>(),
     trialGiven: p.boolean(),
-    touchedAt: p.datetime(3),
-    dueAt: p.datetime(3).strictNullable(),
-    heldOverage: p.bigint().defaultRaw(`0`),
-    owedThisPeriod: p.bigint().defaultRaw(`0`),
     overageEnabled: p.boolean().default(false),
     overageCap: p.bigint().strictNullable(),
     lapseSequence: p.bigint().defaultRaw(`0`),
     lapseHeld: p.bigint().defaultRaw(`0`),
-    nextHoldAt: p.datetime(3).strictNullable(),
     sealedFrom: p.bigint().defaultRaw(`1`),
-    checksum: p.blob().strictNullable(),
-    subscription: p.json().strictNullable(),
+    nextHoldAt: p.datetime(3).strictNullable(),
+    touchedAt: p.datetime(3),
+    dueAt: p.datetime(3).strictNullable(),
+    subscription: p.json().$type<SubscriptionJson | null>().strictNullable(),
     overageTotal: p.bigint().defaultRaw(`0`),
     overageReported: p.bigint().defaultRaw(`0`),
+    checksum: p.blob().strictNullable(),
   },
   indexes: [
     {
@@ -73,22 +96,22 @@ export const CreditGrantRow = defineEntity({
   properties: {
     billingEntityId: p.uuid().primary(),
     id: p.uuid().primary(),
-    source: p.text(),
     amount: p.bigint(),
     remaining: p.bigint(),
-    priority: p.integer(),
     state: p.text(),
     open: p.boolean(),
+    lapsed: p.bigint().defaultRaw(`0`),
+    clawed: p.bigint().defaultRaw(`0`),
+    voidedAt: p.datetime(3).strictNullable(),
+    source: p.text().$type<GrantSource>(),
+    priority: p.integer(),
     effectiveAt: p.datetime(3),
     expiresAt: p.datetime(3).strictNullable(),
     reason: p.text().strictNullable(),
     createdAt: p.datetime(3),
-    lapsed: p.bigint().defaultRaw(`0`),
-    clawed: p.bigint().defaultRaw(`0`),
-    voidedAt: p.datetime(3).strictNullable(),
     rootBillingEntityId: p.uuid(),
     rootGrantId: p.uuid(),
-    rootSource: p.text(),
+    rootSource: p.text().$type<GrantSource>(),
     checksum: p.blob().strictNullable(),
   },
   indexes: [
@@ -113,7 +136,7 @@ export const LedgerEntryRow = defineEntity({
   properties: {
     billingEntityId: p.uuid().primary(),
     sequence: p.bigint().primary(),
-    kind: p.text(),
+    kind: p.text().$type<EntryKind>(),
     amount: p.bigint(),
     availableAfter: p.bigint(),
     heldChange: p.bigint(),
@@ -123,23 +146,23 @@ export const LedgerEntryRow = defineEntity({
     owedChange: p.bigint(),
     owedAfter: p.bigint(),
     grantId: p.uuid().strictNullable(),
-    drawGrantIds: p.type('uuid[]').columnType('uuid[]').$type<string[] | null>().strictNullable(),
-    drawCredits: p.type('bigint[]').columnType('bigint[]').$type<bigint[] | null>().strictNullable(),
-    actor: p.text(),
-    reason: p.text().strictNullable(),
-    idempotencyKey: p.text().strictNullable(),
-    fingerprint: p.blob().strictNullable(),
-    createdAt: p.datetime(3),
     reservationId: p.uuid().strictNullable(),
     counterpartyId: p.uuid().strictNullable(),
     refundedSequence: p.bigint().strictNullable(),
     refundedLine: p.smallint().strictNullable(),
+    drawGrantIds: p.type('uuid[]').columnType('uuid[]').$type<string[] | null>().strictNullable(),
+    drawCredits: p.type('bigint[]').columnType('bigint[]').$type<string[] | null>().strictNullable(),
+    actor: p.text(),
+    reason: p.text().strictNullable(),
+    idempotencyKey: p.text().strictNullable(),
+    fingerprint: p.blob().$type<Buffer | null>().strictNullable(),
     periodStart: p.datetime(3),
-    checksum: p.blob().strictNullable(),
+    createdAt: p.datetime(3),
     lastSequence: p.bigint().strictNullable(),
     usedAfter: p.bigint().strictNullable(),
     allowanceAfter: p.bigint().strictNullable(),
     versionAfter: p.bigint().strictNullable(),
+    checksum: p.blob().strictNullable(),
   },
   indexes: [
     {
@@ -189,26 +212,26 @@ export const UsageRecordRow = defineEntity({
     sequence: p.bigint().primary(),
     line: p.smallint().primary(),
     userId: p.uuid().strictNullable(),
-    billingMode: p.text(),
-    resource: p.text(),
+    billingMode: p.text().$type<BillingMode>(),
+    feature: p.text().strictNullable(),
+    resource: p.text().$type<Resource>(),
     quantity: p.bigint(),
     credits: p.bigint(),
     overage: p.bigint(),
+    owed: p.bigint().defaultRaw(`0`),
     rateUnits: p.bigint(),
     rateCredits: p.bigint(),
     carriedBefore: p.text(),
     carriedAfter: p.text(),
     drawGrantIds: p.type('uuid[]').columnType('uuid[]').$type<string[]>(),
-    drawCredits: p.type('bigint[]').columnType('bigint[]').$type<bigint[]>(),
-    metadata: p.json().strictNullable(),
+    drawCredits: p.type('bigint[]').columnType('bigint[]').$type<string[]>(),
+    metadata: p.json().$type<Record<string, unknown> | null>().strictNullable(),
     occurredAt: p.datetime(3),
     recordedAt: p.datetime(3),
-    feature: p.text().strictNullable(),
-    owed: p.bigint().defaultRaw(`0`),
-    checksum: p.blob().strictNullable(),
     organizationId: p.uuid().strictNullable(),
     apiKeyEntityId: p.uuid().strictNullable(),
     apiKeyId: p.uuid().strictNullable(),
+    checksum: p.blob().strictNullable(),
   },
   indexes: [
     { name: 'usage_record_history', properties: ['billingEntityId', 'occurredAt', 'sequence', 'line'] },
@@ -249,22 +272,22 @@ export const ReservationRow = defineEntity({
   properties: {
     billingEntityId: p.uuid().primary(),
     id: p.uuid().primary(),
-    status: p.text(),
+    status: p.text().$type<ReservationStatus>(),
     open: p.boolean(),
+    expiresAt: p.datetime(3),
+    closedSequence: p.bigint().strictNullable(),
     covered: p.bigint(),
     overage: p.bigint(),
     userId: p.uuid().strictNullable(),
-    billingMode: p.text(),
+    billingMode: p.text().$type<BillingMode>(),
     feature: p.text().strictNullable(),
     actor: p.text(),
-    expiresAt: p.datetime(3),
     createdAt: p.datetime(3),
     openedSequence: p.bigint(),
-    closedSequence: p.bigint().strictNullable(),
-    checksum: p.blob(),
     organizationId: p.uuid().strictNullable(),
     apiKeyEntityId: p.uuid().strictNullable(),
     apiKeyId: p.uuid().strictNullable(),
+    checksum: p.blob(),
   },
   indexes: [
     {
@@ -307,12 +330,12 @@ export const UsageRollupRow = defineEntity({
     billingEntityId: p.uuid().primary(),
     hour: p.datetime(3).primary(),
     userId: p.uuid().primary(),
-    apiKeyEntityId: p.uuid().primary().defaultRaw(NIL_UUID),
-    apiKeyId: p.uuid().primary().defaultRaw(NIL_UUID),
-    resource: p.text().primary(),
-    billingMode: p.text().primary(),
+    apiKeyEntityId: p.uuid().primary().defaultRaw(NIL),
+    apiKeyId: p.uuid().primary().defaultRaw(NIL),
+    resource: p.text().$type<Resource>().primary(),
+    billingMode: p.text().$type<BillingMode>().primary(),
     feature: p.text().primary(),
-    organizationId: p.uuid().primary().defaultRaw(NIL_UUID),
+    organizationId: p.uuid().primary().defaultRaw(NIL),
     quantity: SUM,
     credits: SUM,
     overage: SUM,
@@ -321,7 +344,7 @@ export const UsageRollupRow = defineEntity({
   indexes: [
     {
       name: 'usage_rollup_by_organization',
-      expression: `create index usage_rollup_by_organization on usage_rollup (organization_id, hour) where organization_id not in (billing_entity_id, ${NIL_UUID})`,
+      expression: `create index usage_rollup_by_organization on usage_rollup (organization_id, hour) where organization_id not in (billing_entity_id, ${NIL})`,
     },
   ],
   checks: [
@@ -339,12 +362,12 @@ export const UsageRollupDayRow = defineEntity({
     billingEntityId: p.uuid().primary(),
     day: p.datetime(3).primary(),
     userId: p.uuid().primary(),
-    apiKeyEntityId: p.uuid().primary().defaultRaw(NIL_UUID),
-    apiKeyId: p.uuid().primary().defaultRaw(NIL_UUID),
-    resource: p.text().primary(),
-    billingMode: p.text().primary(),
+    apiKeyEntityId: p.uuid().primary().defaultRaw(NIL),
+    apiKeyId: p.uuid().primary().defaultRaw(NIL),
+    resource: p.text().$type<Resource>().primary(),
+    billingMode: p.text().$type<BillingMode>().primary(),
     feature: p.text().primary(),
-    organizationId: p.uuid().primary().defaultRaw(NIL_UUID),
+    organizationId: p.uuid().primary().defaultRaw(NIL),
     quantity: SUM,
     credits: SUM,
     overage: SUM,
@@ -353,7 +376,7 @@ export const UsageRollupDayRow = defineEntity({
   indexes: [
     {
       name: 'usage_rollup_day_by_organization',
-      expression: `create index usage_rollup_day_by_organization on usage_rollup_day (organization_id, day) where organization_id not in (billing_entity_id, ${NIL_UUID})`,
+      expression: `create index usage_rollup_day_by_organization on usage_rollup_day (organization_id, day) where organization_id not in (billing_entity_id, ${NIL})`,
     },
   ],
   checks: [
@@ -369,7 +392,7 @@ export const UseCounterRow = defineEntity({
   tableName: 'use_counter',
   properties: {
     billingEntityId: p.uuid().primary(),
-    scope: p.text().primary(),
+    scope: p.text().$type<CounterKey['scope']>().primary(),
     subjectId: p.uuid().primary(),
     periodStart: p.datetime(3),
     used: p.bigint(),
@@ -393,7 +416,7 @@ export const MeterReportRow = defineEntity({
     periodEnd: p.datetime(3),
     stampedAt: p.datetime(3),
     createdAt: p.datetime(3),
-    state: p.text(),
+    state: p.text().$type<Delivery['state']>(),
     attempts: p.integer(),
     error: p.text().strictNullable(),
     sentAt: p.datetime(3).strictNullable(),

@@ -10,6 +10,7 @@ import {
   tally,
   type UseCounter,
 } from '../rules/spend-limits.ts';
+import { COUNTER_COLUMNS, type CounterRow, toCounter } from './tables.ts';
 import type { ApiKeyRef, BillingMode, UsedBy } from '../rules/attribution.ts';
 
 interface PartyRow {
@@ -33,15 +34,6 @@ interface ApiKeyRow {
   credit_limit: bigint | null;
   expires_at: Date | null;
   revoked_at: Date | null;
-}
-
-export interface CounterRow {
-  billing_entity_id: string;
-  scope: CounterKey['scope'];
-  subject_id: string;
-  period_start: Date;
-  used: bigint;
-  held: bigint;
 }
 
 const PARTIES = {
@@ -72,7 +64,7 @@ const COUNTERS = {
   name: 'counters-of-use',
   text: `select c.* from unnest($1::uuid[], $2::text[], $3::uuid[]) as k(billing_entity_id, scope, subject_id)
     cross join lateral (
-      select c.billing_entity_id, c.scope, c.subject_id, c.period_start, c.used, c.held from use_counter c
+      select ${COUNTER_COLUMNS} from use_counter c
       where c.billing_entity_id = k.billing_entity_id and c.scope = k.scope and c.subject_id = k.subject_id
         and c.billing_entity_id = any($1) limit 1
     ) c`,
@@ -196,15 +188,4 @@ export class UsageContexts {
 
 function hasExpired({ expires_at: expiresAt }: ApiKeyRow, wallClock: Date): boolean {
   return expiresAt !== null && expiresAt <= wallClock;
-}
-
-export function toCounter(row: CounterRow): UseCounter {
-  return {
-    billingEntityId: row.billing_entity_id,
-    scope: row.scope,
-    subjectId: row.subject_id,
-    periodStart: row.period_start,
-    used: row.used,
-    held: row.held,
-  };
 }

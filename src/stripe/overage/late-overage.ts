@@ -2,7 +2,7 @@
 import type { Stripe } from 'stripe';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Period } from '../../ledger/rules/periods.ts';
-import type { DeliveredReport } from '../../subscriptions/meter-reports.ts';
+import type { DeliveredReport } from '../../ledger/rules/entries.ts';
 import { orMissing, type StripeClient, StripeRejection } from '../account/client.ts';
 import { idOf, secondsOf } from '../account/values.ts';
 import type { CatalogIds } from '../catalog/catalog-ids.ts';

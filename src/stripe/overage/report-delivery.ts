@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
-import type { Delivery } from '../../ledger/store/columns.ts';
-import type { DeliveredReport, MeterReports } from '../../subscriptions/meter-reports.ts';
+import type { DeliveredReport, Delivery } from '../../ledger/rules/entries.ts';
+import type { MeterReports } from '../../subscriptions/meter-reports.ts';
 import { type StripeClient, StripeRejection } from '../account/client.ts';
 import { instantOf, secondsOf } from '../account/values.ts';
 import type { CatalogIds } from '../catalog/catalog-ids.ts';

@@ -1,5 +1,5 @@
 /** Reads what became of a report from its state, its attempts and the words of its error. */
-import type { DeliveredReport } from '../../subscriptions/meter-reports.ts';
+import type { DeliveredReport } from '../../ledger/rules/entries.ts';
 
 /** Begins the error of a report that the meter's sum cannot tell apart from others. */
 export const UNDECIDED = 'undecided: ';

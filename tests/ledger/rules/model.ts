@@ -157,6 +157,7 @@ export class Model {
       case 'credit':
       case 'subscription':
       case 'reportOverage':
+      case 'delivered':
         throw new Error(`the model does not know ${command.kind}`);
     }
   }

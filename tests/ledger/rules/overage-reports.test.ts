@@ -1,5 +1,9 @@
+import { v7 as uuidv7 } from 'uuid';
 import { balanceOf } from '../../../src/ledger/rules/account.ts';
-import { at, HOLD, START, subscriber, UNIT } from './subscriber.ts';
+import type { Decision } from '../../../src/ledger/rules/commands.ts';
+import { UNDELIVERED } from '../../../src/ledger/rules/delivery.ts';
+import type { DeliveredReport, Delivery } from '../../../src/ledger/rules/entries.ts';
+import { at, base, HOLD, START, subscriber, UNIT } from './subscriber.ts';
 
 describe('reports of overage (rule 28)', () => {
   it('freeze what no report has yet, once, stamped with the instant', () => {
@@ -55,6 +59,31 @@ describe('reports of overage (rule 28)', () => {
     expect(payer.account).toMatchObject({ overage: 30n, owed: 20n });
     payer.at('2026-04-01T00:00:00Z');
     expect(payer.ledger.reports).toMatchObject([{ subscriptionId: null, credits: 30n }]);
+  });
+
+  it('are noted as delivered while they are as they were read, and change nothing else', () => {
+    const payer = subscriber();
+    payer.policy(true);
+    payer.use(UNIT + 40n);
+    payer.report();
+    const [read] = payer.ledger.reports as [DeliveredReport];
+    expect(read).toMatchObject(UNDELIVERED);
+    const before = payer.account;
+    const trying = { ...UNDELIVERED, attempts: 1 };
+    const deliver = (seen: DeliveredReport, delivery: Delivery): Decision =>
+      payer.try({ ...base, kind: 'delivered', seen, delivery });
+    expect(deliver(read, trying)).toMatchObject({ kind: 'applied', accounts: [], entries: [], reports: [] });
+    expect(payer.ledger.reports).toEqual([{ ...read, attempts: 1 }]);
+    expect(payer.account).toEqual(before);
+
+    const sent = { state: 'SENT', attempts: 1, error: null, sentAt: payer.now } as const;
+    const changed = { kind: 'rejected', code: 'CONFLICT' };
+    expect(deliver(read, trying)).toMatchObject(changed);
+    expect(deliver({ ...read, ...trying, credits: 41n }, sent)).toMatchObject(changed);
+    expect(deliver({ ...read, ...trying, stampedAt: new Date(0) }, sent)).toMatchObject(changed);
+    expect(deliver({ ...read, ...trying, id: uuidv7() }, sent)).toMatchObject({ kind: 'rejected', code: 'NOT_FOUND' });
+    expect(deliver({ ...read, ...trying }, sent)).toMatchObject({ kind: 'applied' });
+    expect(payer.ledger.reports).toEqual([{ ...read, ...sent }]);
   });
 
   it('are not taken back by a refund: what is reported becomes credits, what is not is taken off (rule 22)', () => {

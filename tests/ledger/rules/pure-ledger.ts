@@ -4,6 +4,7 @@ import { type Account, accountTime, newAccount } from '../../../src/ledger/rules
 import { type ChargedUse, NO_CONTEXT, type UsageContext } from '../../../src/ledger/rules/usage-context.ts';
 import { type Command, type Decision, touchedBy } from '../../../src/ledger/rules/commands.ts';
 import type { RefundEvidence } from '../../../src/ledger/rules/ledger-view.ts';
+import { UNDELIVERED } from '../../../src/ledger/rules/delivery.ts';
 import { decide } from '../../../src/ledger/rules/decide.ts';
 import { applyScheduled } from '../../../src/ledger/rules/scheduled-events.ts';
 import type { Grant } from '../../../src/ledger/rules/grants.ts';
@@ -11,7 +12,7 @@ import type { Reservation } from '../../../src/ledger/rules/reservations.ts';
 import { tally, type UseCounter } from '../../../src/ledger/rules/spend-limits.ts';
 import { newId } from '../../../src/ledger/store/new-id.ts';
 import { type Stored, type Verification, Replay } from '../../../src/ledger/proof/replay.ts';
-import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from '../../../src/ledger/rules/entries.ts';
+import type { DeliveredReport, Entry, RecordKey, UsageRecord, UsageRefund } from '../../../src/ledger/rules/entries.ts';
 
 export class PureLedger {
   readonly #accounts = new Map<string, Account>();
@@ -21,10 +22,15 @@ export class PureLedger {
   readonly refunds: UsageRefund[] = [];
   readonly grants = new Map<string, Grant>();
   readonly reservations = new Map<string, Reservation>();
-  readonly reports: MeterReport[] = [];
+  readonly #reports = new Map<string, DeliveredReport>();
   readonly counters = new Map<string, UseCounter>();
   /** What reservations of those whom use names: nobody, until a test says otherwise. */
   usageContext: (use: ChargedUse) => UsageContext = () => NO_CONTEXT;
+
+  /** In the order in which they were frozen. */
+  get reports(): DeliveredReport[] {
+    return [...this.#reports.values()];
+  }
 
   open(billingEntityId: string, now: Date, changes: Partial<Account> = {}): this {
     const account = { ...newAccount(billingEntityId, now), ...changes };
@@ -59,6 +65,10 @@ export class PureLedger {
             ? (counterpartyId ?? [])
             : [],
         ),
+      report: (_, id) => {
+        const report = this.#reports.get(id);
+        return report && { report, isIntact: true };
+      },
       usageContext: (use) => this.usageContext(use),
       newId,
     });
@@ -127,7 +137,8 @@ export class PureLedger {
     this.entries.push(...applied.entries);
     this.records.push(...applied.records);
     this.refunds.push(...applied.refunds);
-    this.reports.push(...applied.reports);
+    for (const report of applied.reports) this.#reports.set(report.id, { ...report, ...UNDELIVERED });
+    for (const report of applied.deliveries) this.#reports.set(report.id, report);
     for (const record of applied.refundedRecords) this.#refunded.add(nameOf(record));
     for (const grant of applied.grants) this.grants.set(grant.id, grant);
     for (const reservation of applied.reservations) this.reservations.set(reservation.id, reservation);

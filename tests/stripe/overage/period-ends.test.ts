@@ -1,4 +1,4 @@
-import type { DeliveredReport } from '../../../src/subscriptions/meter-reports.ts';
+import type { DeliveredReport } from '../../../src/ledger/rules/entries.ts';
 import type { StripeEvent } from '../../../src/stripe/webhooks/stripe-event.entity.ts';
 import { OverageBench, type Payer } from '../../support/overage.ts';
 

@@ -1,0 +1,147 @@
+/** Everything that the ledger's SQL needs to know of a table, from the one description that the table has. */
+import {
+  BigIntType,
+  BlobType,
+  BooleanType,
+  DateTimeType,
+  type InferEntity,
+  IntegerType,
+  JsonType,
+  SmallIntType,
+  TextType,
+  UnderscoreNamingStrategy,
+  UuidType,
+} from '@mikro-orm/core';
+import { type ColumnValue, checksum } from './checksum.ts';
+
+/** A column as it is written: its name, its type, and the value that a row has there. */
+export type Column<Row> = readonly [name: string, type: string, value: (row: Row) => ColumnValue];
+
+/** What `defineEntity` gives, as far as SQL needs it. */
+interface Description {
+  readonly meta: { readonly tableName?: string; readonly properties: object };
+}
+
+type Property<D> = string & keyof InferEntity<D>;
+
+/** Properties that a row has under the same name and with the same values, so that they need no codec. */
+type Plain<D, Row> = {
+  [Key in Property<D>]: Key extends keyof Row
+    ? [InferEntity<D>[Key], Extract<Row[Key], null>, Row[Key]] extends [Row[Key], InferEntity<D>[Key], ColumnValue]
+      ? Key
+      : never
+    : never;
+}[Property<D>];
+
+type SnakeCase<Text extends string> = Text extends `${infer First}${infer Rest}`
+  ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
+  : '';
+
+/** A row of a table, as a statement gives it that selects `columns`. */
+export type StoredRow<D, Unread extends string = never> = {
+  [Key in Exclude<Property<D>, Unread | 'checksum'> as SnakeCase<Key>]: InferEntity<D>[Key];
+};
+
+/** How the database spells a row, where it spells it otherwise than the rules do. */
+interface Codec<D extends Description, Read, Written, Unread extends string> {
+  /** The name of the table in statements that select `columns`. */
+  readonly alias: string;
+  /** The values of columns that are no plain property of a row. */
+  readonly write: Readonly<Record<Exclude<Property<D>, Plain<D, Written> | 'checksum'>, (row: Written) => ColumnValue>>;
+  /** The properties of a row that are no plain columns. */
+  readonly read: (stored: StoredRow<D, Unread>) => Omit<Read, Plain<D, Written>>;
+  /** Columns that only statements read, never the rules. */
+  readonly unread?: readonly (Unread & Property<D>)[];
+  /**
+   * Columns that were added when there were checksums already, and stand last. A row in which they all are null or 0 has the
+   * checksum that it had without them.
+   */
+  readonly later?: readonly Property<D>[];
+}
+
+/** A table, described once. Its lists are made when the module is loaded, so that no row pays for them. */
+export interface Table<Read, Written, Stored> {
+  /** The select list: every column that the rules read. */
+  readonly columns: string;
+  /** Every column that has a value of its own: all but the checksum. */
+  readonly unchecked: readonly Column<Written>[];
+  /** Every column. The last one is the checksum, where the table has one, and covers all others in this order. */
+  readonly written: readonly Column<Written>[];
+  readonly checksumOf: (row: Written) => string;
+  readonly toRow: (stored: Stored) => Read;
+}
+
+/** Derives a table's lists from its description. `Read` is a row as it is loaded, `Written` one as it is written. */
+export function tableOf<Read extends object, Written extends Read = Read>() {
+  return <D extends Description, Unread extends string = never>(
+    description: D,
+    codec: Codec<D, Read, Written, Unread>,
+  ): Table<Read, Written, StoredRow<D, Unread>> => {
+    const { alias, read, later = [], unread = [] } = codec;
+    const write: Readonly<Partial<Record<string, (row: Written) => ColumnValue>>> = codec.write;
+    const properties = Object.keys(description.meta.properties).filter((name) => name !== 'checksum');
+    const columnOf = (name: string): Column<Written> => [
+      columnName(name),
+      typeOf(description, name),
+      write[name] ?? ((row) => row[name as keyof Written] as ColumnValue),
+    ];
+    const isLater = (name: string): boolean => (later as readonly string[]).includes(name);
+    const first = properties.filter((name) => !isLater(name)).map(columnOf);
+    const added = properties.filter(isLater).map(columnOf);
+    const unchecked = [...first, ...added];
+    const checksumOf = (row: Written): string => {
+      const values = first.map(([, , value]) => value(row));
+      const addedValues = added.map(([, , value]) => value(row));
+      const isWithout = addedValues.every((value) => value === null || value === 0n);
+      return checksum(isWithout ? values : [...values, ...addedValues]);
+    };
+    const hasChecksum = 'checksum' in description.meta.properties;
+    const loaded = properties.filter((name) => !(unread as readonly string[]).includes(name));
+    const plain = loaded.filter((name) => write[name] === undefined).map((name) => [name, columnName(name)] as const);
+    return {
+      columns: loaded.map((name) => `${alias}.${columnName(name)}`).join(', '),
+      unchecked,
+      written: hasChecksum ? [...unchecked, ['checksum', 'bytea', checksumOf]] : unchecked,
+      checksumOf,
+      toRow: (stored) => {
+        const row = read(stored) as Record<string, unknown>;
+        for (const [name, column] of plain) row[name] = (stored as Readonly<Record<string, unknown>>)[column];
+        return row as Read;
+      },
+    };
+  };
+}
+
+/** The columns of these names alone. */
+export function only<Row>(columns: readonly Column<Row>[], names: readonly string[]): readonly Column<Row>[] {
+  return columns.filter(([name]) => names.includes(name));
+}
+
+const naming = new UnderscoreNamingStrategy();
+
+function columnName(property: string): string {
+  return naming.propertyToColumnName(property);
+}
+
+const TYPES = new Map<unknown, string>([
+  [UuidType, 'uuid'],
+  [TextType, 'text'],
+  [BigIntType, 'bigint'],
+  [IntegerType, 'int'],
+  [SmallIntType, 'smallint'],
+  [BooleanType, 'boolean'],
+  [DateTimeType, 'timestamptz'],
+  [JsonType, 'jsonb'],
+  [BlobType, 'bytea'],
+]);
+
+function typeOf({ meta }: Description, name: string): string {
+  const property = (
+    meta.properties as Readonly<Record<string, { columnTypes?: string[]; columnType?: string; type?: object }>>
+  )[name];
+  // A type is given as its class, or as an object of it.
+  const { columnTypes, columnType, type } = property ?? {};
+  const found = columnTypes?.[0] ?? columnType ?? TYPES.get(type) ?? TYPES.get(type?.constructor);
+  if (found === undefined) throw new Error(`column ${name} of ${meta.tableName} has a type that SQL does not know`);
+  return found;
+}
