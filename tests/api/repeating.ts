@@ -3,7 +3,7 @@ import { send } from '../support/app.ts';
 import { tokensFor } from '../support/organizations.ts';
 import { type TwoServers } from '../support/two-servers.ts';
 
-export const BALANCE = '{ billingEntityId available held used allowance overage owed usedRatio version asOf }';
+const BALANCE = '{ billingEntityId available held used allowance overage owed usedRatio version asOf }';
 export const CONSUME = `mutation ($input: ConsumeCreditsInput!) { consumeCredits(input: $input) {
   __typename
   ... on ConsumeCreditsSuccess { replayed credits balance ${BALANCE} records { id credits refundedAt } }
@@ -17,7 +17,7 @@ export const RESERVE = `mutation ($input: ReserveCreditsInput!) { reserveCredits
 export const TRANSFER = `mutation ($input: TransferCreditsInput!) { transferCredits(input: $input) {
   __typename ... on TransferCreditsSuccess { replayed from { billingEntityId available } to { billingEntityId available } }
 } }`;
-export const REMOVE = 'mutation ($input: RemoveMemberInput!) { removeMember(input: $input) }';
+const REMOVE = 'mutation ($input: RemoveMemberInput!) { removeMember(input: $input) }';
 export const VISIBILITY = 'mutation ($input: UpdateOrganizationInput!) { updateOrganization(input: $input) { id } }';
 export type Input = Readonly<Record<string, unknown>>;
 export interface Success {

@@ -6,7 +6,7 @@ import type { Refusal } from '../../src/kernel/refusal.ts';
 import type { Installation, Person } from '../support/installation.ts';
 
 export const EVERYTHING: AuditLogFilter = { actors: null, actions: null, from: null, to: null };
-export const FIRST = { first: 100, after: null };
+const FIRST = { first: 100, after: null };
 
 export function administrationOf(current: () => Installation) {
   let organizations = 0;

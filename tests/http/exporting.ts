@@ -28,7 +28,7 @@ export const NASTY = [
 export const PAGE = 500;
 /** More, of this length, than sockets keep between a server and a client that does not read. */
 export const MANY = 24 * PAGE;
-export const LONG_NOTE = 4_000;
+const LONG_NOTE = 4_000;
 
 export interface Person {
   readonly externalId: string;
