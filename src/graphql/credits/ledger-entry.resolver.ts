@@ -1,5 +1,5 @@
 import { Arg, Ctx, Extensions, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
-import type { Verification } from '../../ledger/proof/replay.ts';
+import type { Verification } from '../../ledger/proof/findings.ts';
 import type { Entry } from '../../ledger/rules/entries.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
 import { partyOf } from '../billing-entities/party.ts';

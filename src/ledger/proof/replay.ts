@@ -1,30 +1,17 @@
 /**
- * The proof, as a pure fold: entries and records in order rebuild the account, and every place where the books say
- * something else is named. Its memory grows with the grants and running holds of an account, never with its entries.
+ * The proof, as a pure fold: entries and records in order rebuild the account, and every place where the stored rows
+ * say something else is named. Its memory grows with the grants and running holds of an account, never with its entries.
  */
 import type { Resource } from '../../plans/rates.ts';
 import { type AccountState, type AfterCommand, allowanceOf } from '../rules/account.ts';
 import { price, formatCarry, NO_CARRY, type Carry } from '../rules/pricing.ts';
 import type { Draw, Grant } from '../rules/grants.ts';
 import { type Reservation, type ReservationStatus, reservedBy } from '../rules/reservations.ts';
-import { countedUp, counterName, countersOf, type UseCounter } from '../rules/spend-limits.ts';
-import type { UsedBy } from '../rules/attribution.ts';
+import type { UseCounter } from '../rules/spend-limits.ts';
+import { CounterReplay } from './counter-replay.ts';
+import { Findings, instant, type Stored, type Verification } from './findings.ts';
+import { OverageReplay } from './overage-replay.ts';
 import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from '../rules/entries.ts';
-
-export interface Verification {
-  readonly consistent: boolean;
-  readonly entriesChecked: bigint;
-  readonly throughSequence: bigint;
-  readonly problemCount: bigint;
-  /** The first hundred. */
-  readonly problems: readonly string[];
-}
-
-/** A row as it was read: whether it still has its checksum; null when it was written before there were any. */
-export interface Stored<T> {
-  readonly row: T;
-  readonly intact: boolean | null;
-}
 
 /** An entry with the rows that it names. */
 export interface EntryRows {
@@ -43,7 +30,7 @@ export interface EntryRows {
 /** What is there besides entries and records, of the same moment. */
 export interface Rest {
   readonly account: Stored<AccountState>;
-  /** When something falls due: as stored, and as grants and holds say. */
+  /** When the next scheduled event is: as stored, and as grants and reservations say. */
   readonly nextEventAt: { readonly stored: Date | null; readonly rebuilt: Date | null };
   readonly grants: Iterable<Stored<Grant>>;
   /** Reservations that are HELD. */
@@ -59,7 +46,6 @@ export interface Rest {
   readonly rollupProblems: readonly string[];
 }
 
-const MAX_PROBLEMS = 100;
 const RUNNING_VALUES = ['available', 'held', 'overage', 'owed'] as const;
 type RunningValue = (typeof RUNNING_VALUES)[number];
 
@@ -67,12 +53,7 @@ export class Replay {
   readonly #running: Record<RunningValue, bigint> = { available: 0n, held: 0n, overage: 0n, owed: 0n };
   readonly #grants = new Map<string, { remaining: bigint; expired: bigint; readonly madeAt: bigint }>();
   readonly #openReservations = new Map<string, Reservation>();
-  readonly #counters = new Map<string, UseCounter>();
-  /** Overage by the start of its period, of those periods that had any: what it comes to, and when the next one began. */
-  readonly #overages = new Map<number, { net: bigint; end: Date | null }>();
   readonly #carries: Partial<Record<Resource, Carry>> = {};
-  readonly #problems: string[] = [];
-  #problemCount = 0n;
   #entries = 0n;
   #sequence = 0n;
   #used = 0n;
@@ -80,6 +61,9 @@ export class Replay {
   #periodStart = new Date(0);
   #lastCreatedAt = new Date(0);
   readonly #checksummedFrom: bigint;
+  readonly #findings: Findings;
+  readonly #counters: CounterReplay;
+  readonly #overages: OverageReplay;
   #reservations = 0n;
   #refunds = 0n;
   /** What the entry before leaves open: overage that the next one must take, how a released hold ended, what a refund still owes. */
@@ -92,6 +76,9 @@ export class Replay {
   /** @param checksummedFrom sequence of the first entry whose rows have checksums, as the account says */
   constructor({ checksummedFrom }: Pick<AccountState, 'checksummedFrom'>) {
     this.#checksummedFrom = checksummedFrom;
+    this.#findings = new Findings(checksummedFrom);
+    this.#counters = new CounterReplay(this.#findings);
+    this.#overages = new OverageReplay(this.#findings);
   }
 
   /** Takes the next entry with the rows that name it. */
@@ -99,25 +86,25 @@ export class Replay {
     const entry = stored.row;
     const at = `entry ${entry.sequence}`;
     this.#entries += 1n;
-    this.#expect(`${at}: sequence`, entry.sequence, this.#sequence + 1n);
+    this.#findings.expect(`${at}: sequence`, entry.sequence, this.#sequence + 1n);
     this.#sequence = entry.sequence;
-    this.#intact(at, stored, entry.sequence);
+    this.#findings.intact(at, stored, entry.sequence);
     if (stored.intact !== null && entry.sequence < this.#checksummedFrom) {
-      this.#problem(`${at} has a checksum too early`);
+      this.#findings.problem(`${at} has a checksum too early`);
     }
-    if (entry.createdAt < this.#lastCreatedAt) this.#problem(`${at} is older than the one before it`);
+    if (entry.createdAt < this.#lastCreatedAt) this.#findings.problem(`${at} is older than the one before it`);
     this.#lastCreatedAt = entry.createdAt;
-    this.#turn(at, entry.periodStart);
+    this.#beginPeriod(at, entry.periodStart);
 
     this.#run(at, 'available', entry.amount, entry.availableAfter);
     this.#run(at, 'held', entry.heldChange, entry.heldAfter);
     this.#run(at, 'overage', entry.overageChange, entry.overageAfter);
     this.#run(at, 'owed', entry.owedChange, entry.owedAfter);
     this.#finishEarlier(entry);
-    if (entry.overageChange !== 0n) this.#countOverage(entry);
+    if (entry.overageChange !== 0n) this.#overages.entry(entry);
 
     if (entry.kind === 'CONSUMPTION') this.#consumption(at, entry, records);
-    else if (records.length > 0) this.#problem(`${at}: a ${entry.kind} entry has usage records`);
+    else if (records.length > 0) this.#findings.problem(`${at}: a ${entry.kind} entry has usage records`);
     if (entry.kind === 'HOLD' || entry.kind === 'RELEASE') this.#reservation(at, entry, reservation);
     else if (entry.kind === 'REFUND') this.#refund(at, entry, refund);
     else if (entry.kind === 'OVERAGE') this.#overage(at, entry);
@@ -125,19 +112,19 @@ export class Replay {
     const expired = entry.kind === 'EXPIRY' ? -entry.amount : 0n;
     if (entry.grantId !== null) this.#move(at, entry.grantId, { credits: entry.amount, expired });
     else if (entry.draws !== null) this.#draw(at, entry.draws, -entry.amount);
-    else if (!MOVES_NO_GRANT.has(entry.kind)) this.#expect(`${at}: amount without a grant`, entry.amount, 0n);
+    else if (!MOVES_NO_GRANT.has(entry.kind)) this.#findings.expect(`${at}: amount without a grant`, entry.amount, 0n);
     if (this.#owedThisPeriod > this.#running.owed) this.#owedThisPeriod = this.#running.owed;
     this.#afterCommand(at, entry);
   }
 
   /** Records whose entry is missing. */
   orphan(record: RecordKey): void {
-    this.#problem(`record ${record.sequence}/${record.line} has no CONSUMPTION entry`);
+    this.#findings.problem(`record ${record.sequence}/${record.line} has no CONSUMPTION entry`);
   }
 
   /** A row that holds what the ledger never writes, so that it cannot even be read. */
   unreadable(name: string): void {
-    this.#problem(`${name} was altered after it was written: it cannot be read`);
+    this.#findings.problem(`${name} was altered after it was written: it cannot be read`);
   }
 
   /** Holds what was rebuilt against everything that is stored besides. */
@@ -146,45 +133,41 @@ export class Replay {
     this.#unfinishedCommand(this.#sequence + 1n);
     const account = rest.account.row;
     this.#account(rest.account);
-    this.#turn('account', account.period.start);
-    for (const value of RUNNING_VALUES) this.#expect(`account: ${value}`, account[value], this.#running[value]);
-    this.#expect('account: sequence', account.sequence, this.#sequence);
-    this.#expect('account: used', account.used, this.#used);
-    this.#expect('account: owed of this period', account.owedThisPeriod, this.#owedThisPeriod);
-    this.#expect('account: due', instant(rest.nextEventAt.stored), instant(rest.nextEventAt.rebuilt));
-    if (account.version < account.sequence) this.#problem(`account: version ${account.version} is below its sequence`);
+    this.#beginPeriod('account', account.period.start);
+    for (const value of RUNNING_VALUES)
+      this.#findings.expect(`account: ${value}`, account[value], this.#running[value]);
+    this.#findings.expect('account: sequence', account.sequence, this.#sequence);
+    this.#findings.expect('account: used', account.used, this.#used);
+    this.#findings.expect('account: owed of this period', account.owedThisPeriod, this.#owedThisPeriod);
+    this.#findings.expect('account: due', instant(rest.nextEventAt.stored), instant(rest.nextEventAt.rebuilt));
+    if (account.version < account.sequence)
+      this.#findings.problem(`account: version ${account.version} is below its sequence`);
     for (const resource of new Set([...keysOf(account.carries), ...keysOf(this.#carries)])) {
       const [stored, rebuilt] = [account.carries[resource] ?? NO_CARRY, this.#carries[resource] ?? NO_CARRY];
-      this.#expect(`account: fraction of ${resource}`, formatCarry(stored), formatCarry(rebuilt));
+      this.#findings.expect(`account: fraction of ${resource}`, formatCarry(stored), formatCarry(rebuilt));
     }
     const base = account.subscription?.base ?? null;
-    if (base !== null && !this.#grants.has(base.grantId)) this.#problem(`account: no entry made ${base.grantId}`);
-    this.#finishReports(account, rest.reports);
+    if (base !== null && !this.#grants.has(base.grantId))
+      this.#findings.problem(`account: no entry made ${base.grantId}`);
+    this.#overages.finish(account, rest.reports, this.#sequence);
     this.#finishGrants(rest.grants);
-    this.#finishHolds(account, rest);
-    this.#finishCounters(rest.counters);
-    this.#expect('refunds, counted', rest.refundCount, this.#refunds);
-    for (const problem of rest.rollupProblems) this.#problem(problem);
+    this.#finishReservations(account, rest);
+    this.#counters.finish(rest.counters);
+    this.#findings.expect('refunds, counted', rest.refundCount, this.#refunds);
+    for (const problem of rest.rollupProblems) this.#findings.problem(problem);
     return this.result();
   }
 
-  /** What was found so far. */
+  /** The findings so far. */
   result(): Verification {
-    return {
-      consistent: this.#problemCount === 0n,
-      entriesChecked: this.#entries,
-      throughSequence: this.#sequence,
-      problemCount: this.#problemCount,
-      problems: this.#problems,
-    };
+    return this.#findings.result({ entries: this.#entries, sequence: this.#sequence });
   }
 
   /** A period begins: what is counted by period starts again (rule 13). */
-  #turn(at: string, periodStart: Date): void {
-    if (periodStart < this.#periodStart) this.#problem(`${at} belongs to a period before the one before it`);
+  #beginPeriod(at: string, periodStart: Date): void {
+    if (periodStart < this.#periodStart) this.#findings.problem(`${at} belongs to a period before the one before it`);
     if (periodStart > this.#periodStart) {
-      const ended = this.#overages.get(this.#periodStart.getTime());
-      if (ended !== undefined) ended.end = periodStart;
+      this.#overages.periodEnded(this.#periodStart, periodStart);
       this.#running.overage = 0n;
       this.#used = 0n;
       this.#owedThisPeriod = 0n;
@@ -194,12 +177,12 @@ export class Replay {
 
   /** Until the ledger has written it, an account has no checksum, and nothing that the ledger alone could have given it. */
   #account(stored: Stored<AccountState>): void {
-    this.#intact('account', stored, this.#sequence);
+    this.#findings.intact('account', stored, this.#sequence);
     const { trialGiven, overagePolicy, subscription } = stored.row;
     const hasTerms = overagePolicy.enabled || overagePolicy.cap !== null || subscription !== null;
     const isUntouched = !hasTerms && (this.#entries > 0n || !trialGiven);
     if (stored.intact === null && !isUntouched) {
-      this.#problem('account was altered: nothing in its ledger gave it these terms');
+      this.#findings.problem('account was altered: nothing in its ledger gave it these terms');
     }
   }
 
@@ -209,99 +192,46 @@ export class Replay {
       const grant = stored.row;
       const name = `grant ${grant.id}`;
       const rebuilt = this.#grants.get(grant.id);
-      this.#intact(name, stored, rebuilt?.madeAt ?? this.#checksummedFrom);
+      this.#findings.intact(name, stored, rebuilt?.madeAt ?? this.#checksummedFrom);
       if (rebuilt === undefined) {
-        this.#problem(`${name} has no entry`);
+        this.#findings.problem(`${name} has no entry`);
         continue;
       }
       // A pending grant has been announced, and its credits are still outside the balance.
-      this.#expect(`${name}: remaining`, grant.state === 'PENDING' ? 0n : grant.remaining, rebuilt.remaining);
-      if (grant.expired > rebuilt.expired) this.#expect(`${name}: lapsed`, grant.expired, rebuilt.expired);
+      this.#findings.expect(`${name}: remaining`, grant.state === 'PENDING' ? 0n : grant.remaining, rebuilt.remaining);
+      if (grant.expired > rebuilt.expired) this.#findings.expect(`${name}: lapsed`, grant.expired, rebuilt.expired);
       if (grant.state === 'ACTIVE' || grant.state === 'EXPIRING') inEffect += grant.remaining;
       this.#grants.delete(grant.id);
     }
-    for (const id of this.#grants.keys()) this.#problem(`grant ${id} is named by entries and is not there`);
-    this.#expect('grants in effect, together', inEffect, this.#running.available + this.#running.held);
+    for (const id of this.#grants.keys()) this.#findings.problem(`grant ${id} is named by entries and is not there`);
+    this.#findings.expect('grants in effect, together', inEffect, this.#running.available + this.#running.held);
   }
 
-  /** Every credit of overage is in one report of its period, but for those of the current one that have none yet (rule 28). */
-  #finishReports(account: AccountState, reports: Iterable<Stored<MeterReport>>): void {
-    let [total, reported] = [0n, 0n];
-    for (const { net } of this.#overages.values()) total += net;
-    for (const stored of reports) {
-      const { id, credits, period, stampedAt } = stored.row;
-      const name = `report ${id}`;
-      this.#intact(name, stored, this.#sequence);
-      reported += credits;
-      const overage = this.#overages.get(period.start.getTime());
-      if (overage === undefined) {
-        this.#problem(`${name} is of a period without overage`);
-        continue;
-      }
-      overage.net -= credits;
-      const isInPeriod = stampedAt >= period.start && (overage.end === null || stampedAt < overage.end);
-      if (!isInPeriod) this.#problem(`${name} is stamped outside its period`);
-    }
-    for (const [start, { net, end }] of this.#overages) {
-      if (end === null ? net < 0n : net !== 0n) {
-        this.#problem(`overage of the period from ${new Date(start).toISOString()}: ${net} credits are in no report`);
-      }
-    }
-    this.#expect('account: overage of its life', account.overageTotal, total);
-    this.#expect('account: overage reported', account.overageReported, reported);
-  }
-
-  #finishHolds(account: AccountState, { openReservations, reservationCount }: Rest): void {
+  #finishReservations(account: AccountState, { openReservations, reservationCount }: Rest): void {
     let [covered, overage] = [0n, 0n];
     for (const reservation of openReservations) {
       covered += reservation.covered;
       overage += reservation.overage;
       if (!this.#openReservations.delete(reservation.id)) {
-        this.#problem(`reservation ${reservation.id} is HELD, the ledger says otherwise`);
+        this.#findings.problem(`reservation ${reservation.id} is HELD, the ledger says otherwise`);
       }
     }
     for (const id of this.#openReservations.keys()) {
-      this.#problem(`reservation ${id} is not HELD, the ledger says it is`);
+      this.#findings.problem(`reservation ${id} is not HELD, the ledger says it is`);
     }
-    this.#expect('reservations held, together', covered, account.held);
-    this.#expect('account: overage headroom held', account.heldOverage, overage);
-    this.#expect('reservations, counted', reservationCount, this.#reservations);
-  }
-
-  /** Counters follow from records and holds alone, so they have no checksums. */
-  #finishCounters(counters: Iterable<UseCounter>): void {
-    for (const counter of counters) {
-      const name = nameOfCounter(counter);
-      const rebuilt = this.#counters.get(counterName(counter));
-      this.#counters.delete(counterName(counter));
-      if (rebuilt === undefined) {
-        this.#problem(`${name} counts what nobody used`);
-        continue;
-      }
-      this.#expect(`${name}: used`, counter.used, rebuilt.used);
-      this.#expect(`${name}: held`, counter.held, rebuilt.held);
-      this.#expect(`${name}: period`, instant(counter.periodStart), instant(rebuilt.periodStart));
-    }
-    for (const missing of this.#counters.values()) this.#problem(`${nameOfCounter(missing)} is not there`);
-  }
-
-  /** As the ledger counts: nothing where nothing is counted. */
-  #count({ billingEntityId, periodStart }: Entry, usedBy: UsedBy, { used = 0n, held = 0n }): void {
-    if (used === 0n && held === 0n) return;
-    for (const key of countersOf(billingEntityId, usedBy)) {
-      const name = counterName(key);
-      this.#counters.set(name, countedUp(this.#counters.get(name), { ...key, periodStart, used, held }));
-    }
+    this.#findings.expect('reservations held, together', covered, account.held);
+    this.#findings.expect('account: overage headroom held', account.heldOverage, overage);
+    this.#findings.expect('reservations, counted', reservationCount, this.#reservations);
   }
 
   #consumption(at: string, entry: Entry, records: readonly Stored<UsageRecord>[]): void {
-    if (records.length === 0) this.#problem(`${at}: a CONSUMPTION entry without usage records`);
+    if (records.length === 0) this.#findings.problem(`${at}: a CONSUMPTION entry without usage records`);
     let [drawn, owed, credits] = [0n, 0n, 0n];
     records.forEach((stored, index) => {
       const record = stored.row;
       const line = `record ${record.sequence}/${record.line}`;
-      this.#intact(line, stored, entry.sequence);
-      this.#expect(`${line}: line`, BigInt(record.line), BigInt(index));
+      this.#findings.intact(line, stored, entry.sequence);
+      this.#findings.expect(`${line}: line`, BigInt(record.line), BigInt(index));
       this.#price(line, record);
       const fromGrants = record.credits - record.overage - record.owed;
       this.#draw(line, record.draws, fromGrants);
@@ -312,9 +242,9 @@ export class Replay {
       credits += record.credits;
     });
     const [first] = records;
-    if (first !== undefined) this.#count(entry, first.row, { used: credits });
-    this.#expect(`${at}: amount`, entry.amount, -drawn);
-    this.#expect(`${at}: owed`, entry.owedChange, owed);
+    if (first !== undefined) this.#counters.count(entry, first.row, { used: credits });
+    this.#findings.expect(`${at}: amount`, entry.amount, -drawn);
+    this.#findings.expect(`${at}: owed`, entry.owedChange, owed);
     this.#owedThisPeriod += owed;
   }
 
@@ -328,62 +258,55 @@ export class Replay {
     const command = this.#command;
     const { sequence: last, used, allowance, version } = command.afterCommand;
     this.#command = null;
-    this.#expect(`${command.at}: last entry of its command`, last, sequence);
-    this.#expect(`${command.at}: used after it`, used, this.#used);
+    this.#findings.expect(`${command.at}: last entry of its command`, last, sequence);
+    this.#findings.expect(`${command.at}: used after it`, used, this.#used);
     const state = { ...this.#running, used: this.#used, owedThisPeriod: this.#owedThisPeriod };
-    this.#expect(`${command.at}: allowance after it`, allowance, allowanceOf(state));
-    if (version < last) this.#problem(`${command.at}: the version after it is below its sequence`);
+    this.#findings.expect(`${command.at}: allowance after it`, allowance, allowanceOf(state));
+    if (version < last) this.#findings.problem(`${command.at}: the version after it is below its sequence`);
   }
 
   #unfinishedCommand(next: bigint): void {
-    if (this.#command !== null) this.#problem(`${this.#command.at}: entry ${next} is no part of its command`);
-  }
-
-  #countOverage({ periodStart, overageChange }: Entry): void {
-    const start = periodStart.getTime();
-    const overage = this.#overages.get(start);
-    if (overage === undefined) this.#overages.set(start, { net: overageChange, end: null });
-    else overage.net += overageChange;
+    if (this.#command !== null) this.#findings.problem(`${this.#command.at}: entry ${next} is no part of its command`);
   }
 
   #overage(at: string, entry: Entry): void {
-    this.#expect(`${at}: overage`, entry.overageChange, this.#overageToFollow);
+    this.#findings.expect(`${at}: overage`, entry.overageChange, this.#overageToFollow);
     this.#overageToFollow = 0n;
   }
 
   /** The charge follows from the rate as it was and the fraction that the record before left (rule 2). */
   #price(line: string, record: UsageRecord): void {
     const before = this.#carries[record.resource] ?? NO_CARRY;
-    this.#expect(`${line}: fraction carried in`, formatCarry(record.carriedBefore), formatCarry(before));
+    this.#findings.expect(`${line}: fraction carried in`, formatCarry(record.carriedBefore), formatCarry(before));
     const exempt = record.billingMode === 'COMPUTE_ONLY' && record.resource === 'AI_TOKENS';
     const due = exempt ? { credits: 0n, carry: before } : price(before, record.quantity, record.rate);
-    this.#expect(`${line}: credits`, record.credits, due.credits);
-    this.#expect(`${line}: fraction carried out`, formatCarry(record.carriedAfter), formatCarry(due.carry));
+    this.#findings.expect(`${line}: credits`, record.credits, due.credits);
+    this.#findings.expect(`${line}: fraction carried out`, formatCarry(record.carriedAfter), formatCarry(due.carry));
     this.#carries[record.resource] = record.carriedAfter;
   }
 
   #reservation(at: string, entry: Entry, stored: Stored<Reservation> | null): void {
     if (stored === null) {
-      this.#problem(`${at}: reservation ${entry.reservationId} is not there`);
+      this.#findings.problem(`${at}: reservation ${entry.reservationId} is not there`);
       return;
     }
     const reservation = stored.row;
     const name = `reservation ${reservation.id}`;
     if (entry.kind === 'HOLD') {
-      this.#intact(name, stored, entry.sequence);
+      this.#findings.intact(name, stored, entry.sequence);
       this.#reservations += 1n;
-      this.#expect(`${name}: covered`, reservation.covered, entry.heldChange);
-      this.#expect(`${at}: amount`, entry.amount, -entry.heldChange);
-      this.#expect(`${name}: its HOLD entry`, reservation.openedSequence, entry.sequence);
+      this.#findings.expect(`${name}: covered`, reservation.covered, entry.heldChange);
+      this.#findings.expect(`${at}: amount`, entry.amount, -entry.heldChange);
+      this.#findings.expect(`${name}: its HOLD entry`, reservation.openedSequence, entry.sequence);
       this.#openReservations.set(reservation.id, reservation);
-      this.#count(entry, reservation, { held: reservedBy(reservation) });
+      this.#counters.count(entry, reservation, { held: reservedBy(reservation) });
       return;
     }
-    if (!this.#openReservations.delete(reservation.id)) this.#problem(`${at}: ${name} was not held`);
-    this.#expect(`${at}: amount`, entry.amount, -entry.heldChange);
-    this.#expect(`${at}: held`, entry.heldChange, -reservation.covered);
-    this.#expect(`${name}: its RELEASE entry`, reservation.closedSequence ?? 0n, entry.sequence);
-    this.#count(entry, reservation, { held: -reservedBy(reservation) });
+    if (!this.#openReservations.delete(reservation.id)) this.#findings.problem(`${at}: ${name} was not held`);
+    this.#findings.expect(`${at}: amount`, entry.amount, -entry.heldChange);
+    this.#findings.expect(`${at}: held`, entry.heldChange, -reservation.covered);
+    this.#findings.expect(`${name}: its RELEASE entry`, reservation.closedSequence ?? 0n, entry.sequence);
+    this.#counters.count(entry, reservation, { held: -reservedBy(reservation) });
     this.#released = { reservation, entry };
   }
 
@@ -391,42 +314,44 @@ export class Replay {
   #refund(at: string, entry: Entry, rows: EntryRows['refund']): void {
     const name = entry.refunded && `record ${entry.refunded.sequence}/${entry.refunded.line}`;
     if (rows === null || name === null) {
-      this.#problem(`${at}: a REFUND entry without its refund`);
+      this.#findings.problem(`${at}: a REFUND entry without its refund`);
       return;
     }
     const { refund, record, periodStart } = rows;
     if (refund.row.refundSequence === entry.sequence) {
       this.#refunds += 1n;
-      this.#intact(`refund of ${name}`, refund, entry.sequence);
+      this.#findings.intact(`refund of ${name}`, refund, entry.sequence);
       this.#refunding = { name, left: record.credits };
       if (periodStart.getTime() === this.#periodStart.getTime()) {
         this.#used -= record.credits;
-        this.#count(entry, record, { used: -record.credits });
+        this.#counters.count(entry, record, { used: -record.credits });
         this.#owedThisPeriod -= record.owed < this.#owedThisPeriod ? record.owed : this.#owedThisPeriod;
       }
     }
-    if (this.#refunding?.name !== name) this.#problem(`${at}: the refund of ${name} began elsewhere`);
+    if (this.#refunding?.name !== name) this.#findings.problem(`${at}: the refund of ${name} began elsewhere`);
     else this.#refunding.left -= entry.amount - entry.overageChange;
   }
 
   /** What the entries before left open is closed by this one, or by the end. */
   #finishEarlier(entry: Entry | null): void {
     if (this.#overageToFollow > 0n && entry?.kind !== 'OVERAGE') {
-      this.#problem(`entry ${this.#sequence - 1n}: ${this.#overageToFollow} credits of overage have no OVERAGE entry`);
+      this.#findings.problem(
+        `entry ${this.#sequence - 1n}: ${this.#overageToFollow} credits of overage have no OVERAGE entry`,
+      );
       this.#overageToFollow = 0n;
     }
     if (this.#released !== null) {
       const { reservation, entry: release } = this.#released;
       const isSettled = entry?.kind === 'CONSUMPTION' && entry.reservationId === reservation.id;
       const status: ReservationStatus = isSettled ? 'SETTLED' : release.actor === 'system' ? 'EXPIRED' : 'RELEASED';
-      this.#expect(`reservation ${reservation.id}: status`, reservation.status, status);
+      this.#findings.expect(`reservation ${reservation.id}: status`, reservation.status, status);
       this.#released = null;
     }
     const isSameRefund =
       entry?.kind === 'REFUND' &&
       `record ${entry.refunded?.sequence}/${entry.refunded?.line}` === this.#refunding?.name;
     if (this.#refunding !== null && !isSameRefund) {
-      this.#expect(`refund of ${this.#refunding.name}: credits not given back`, this.#refunding.left, 0n);
+      this.#findings.expect(`refund of ${this.#refunding.name}: credits not given back`, this.#refunding.left, 0n);
       this.#refunding = null;
     }
   }
@@ -434,13 +359,13 @@ export class Replay {
   #draw(at: string, draws: readonly Draw[], credits: bigint): void {
     for (const { grantId, credits: taken } of draws) this.#move(at, grantId, { credits: -taken, expired: 0n });
     const sum = draws.reduce((total, each) => total + each.credits, 0n);
-    this.#expect(`${at}: draws, together`, sum, credits);
+    this.#findings.expect(`${at}: draws, together`, sum, credits);
   }
 
   #move(at: string, grantId: string, { credits, expired }: { credits: bigint; expired: bigint }): void {
     const before = this.#grants.get(grantId);
     const remaining = (before?.remaining ?? 0n) + credits;
-    if (remaining < 0n) this.#problem(`${at}: grant ${grantId} would hold ${remaining}`);
+    if (remaining < 0n) this.#findings.problem(`${at}: grant ${grantId} would hold ${remaining}`);
     this.#grants.set(grantId, {
       remaining,
       expired: (before?.expired ?? 0n) + expired,
@@ -449,38 +374,13 @@ export class Replay {
   }
 
   #run(at: string, value: RunningValue, change: bigint, after: bigint): void {
-    this.#expect(`${at}: ${value} after`, after, this.#running[value] + change);
+    this.#findings.expect(`${at}: ${value} after`, after, this.#running[value] + change);
     this.#running[value] = after;
-  }
-
-  /** Rows that were written with an entry before the first sealed one may have no checksum, all others have theirs. */
-  #intact(name: string, { intact }: Stored<unknown>, writtenWith: bigint): void {
-    if (intact === false) this.#problem(`${name} was altered after it was written: its checksum differs`);
-    if (intact === null && writtenWith >= this.#checksummedFrom) this.#problem(`${name} has lost its checksum`);
-  }
-
-  #expect(what: string, stored: bigint | string, rebuilt: bigint | string): void {
-    if (stored !== rebuilt) this.#problem(`${what} is ${stored}, the ledger says ${rebuilt}`);
-  }
-
-  #problem(problem: string): void {
-    this.#problemCount += 1n;
-    if (this.#problems.length < MAX_PROBLEMS) this.#problems.push(problem);
   }
 }
 
 /** Their amounts leave or enter grants that their records, or nothing, name. */
 const MOVES_NO_GRANT = new Set<Entry['kind']>(['CONSUMPTION', 'HOLD', 'RELEASE']);
-
-/** Whatever the database holds there: an instant, never, or one that has no end. */
-function instant(at: Date | null): string {
-  if (at === null) return 'never';
-  return at instanceof Date ? at.toISOString() : String(at);
-}
-
-function nameOfCounter({ scope, subjectId }: UseCounter): string {
-  return `counter ${scope} ${subjectId}`;
-}
 
 function keysOf(carries: AccountState['carries']): Resource[] {
   return Object.keys(carries) as Resource[];

@@ -11,7 +11,8 @@ import type { Grant } from '../../../src/ledger/rules/grants.ts';
 import type { Reservation } from '../../../src/ledger/rules/reservations.ts';
 import { tally, type UseCounter } from '../../../src/ledger/rules/spend-limits.ts';
 import { newId } from '../../../src/ledger/store/new-id.ts';
-import { type Stored, type Verification, Replay } from '../../../src/ledger/proof/replay.ts';
+import type { Stored, Verification } from '../../../src/ledger/proof/findings.ts';
+import { Replay } from '../../../src/ledger/proof/replay.ts';
 import type { DeliveredReport, Entry, RecordKey, UsageRecord, UsageRefund } from '../../../src/ledger/rules/entries.ts';
 
 export class PureLedger {

@@ -1,0 +1,44 @@
+import type { UsedBy } from '../rules/attribution.ts';
+import type { Entry } from '../rules/entries.ts';
+import { countedUp, counterName, countersOf, type UseCounter } from '../rules/spend-limits.ts';
+import { type Findings, instant } from './findings.ts';
+
+/** Rebuilds the counters of members and keys (rule 17). */
+export class CounterReplay {
+  readonly #findings: Findings;
+  readonly #counters = new Map<string, UseCounter>();
+
+  constructor(findings: Findings) {
+    this.#findings = findings;
+  }
+
+  /** Counts as the ledger does: no counter comes of a count of nothing. */
+  count({ billingEntityId, periodStart }: Entry, usedBy: UsedBy, { used = 0n, held = 0n }): void {
+    if (used === 0n && held === 0n) return;
+    for (const key of countersOf(billingEntityId, usedBy)) {
+      const name = counterName(key);
+      this.#counters.set(name, countedUp(this.#counters.get(name), { ...key, periodStart, used, held }));
+    }
+  }
+
+  /** Counters follow from records and reservations alone, so they have no checksums. */
+  finish(counters: Iterable<UseCounter>): void {
+    for (const counter of counters) {
+      const name = nameOfCounter(counter);
+      const rebuilt = this.#counters.get(counterName(counter));
+      this.#counters.delete(counterName(counter));
+      if (rebuilt === undefined) {
+        this.#findings.problem(`${name} counts what nobody used`);
+        continue;
+      }
+      this.#findings.expect(`${name}: used`, counter.used, rebuilt.used);
+      this.#findings.expect(`${name}: held`, counter.held, rebuilt.held);
+      this.#findings.expect(`${name}: period`, instant(counter.periodStart), instant(rebuilt.periodStart));
+    }
+    for (const missing of this.#counters.values()) this.#findings.problem(`${nameOfCounter(missing)} is not there`);
+  }
+}
+
+function nameOfCounter({ scope, subjectId }: UseCounter): string {
+  return `counter ${scope} ${subjectId}`;
+}
