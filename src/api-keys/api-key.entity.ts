@@ -53,13 +53,14 @@ export const ApiKeyRow = defineEntity({
 export type StoredApiKey = InferEntity<typeof ApiKeyRow>;
 
 /** The columns that belong to a key's secret. */
-export type SecretColumn =
-  | 'secretHash'
-  | 'formerSecretHash'
-  | 'formerSecretUntil'
-  | 'keyEncryptionKey'
-  | 'wrappedDataKey'
-  | 'ciphertext';
+export const SECRET_COLUMNS = [
+  'secretHash',
+  'formerSecretHash',
+  'formerSecretUntil',
+  'keyEncryptionKey',
+  'wrappedDataKey',
+  'ciphertext',
+] as const satisfies readonly (keyof StoredApiKey)[];
 
 /** A key without anything that belongs to its secret. */
-export type ShownApiKey = Omit<StoredApiKey, SecretColumn>;
+export type ShownApiKey = Omit<StoredApiKey, (typeof SECRET_COLUMNS)[number]>;

@@ -1,4 +1,4 @@
-import type { ShownApiKey, StoredApiKey } from './api-key.entity.ts';
+import { SECRET_COLUMNS, type ShownApiKey, type StoredApiKey } from './api-key.entity.ts';
 import type { Binding } from './envelope.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 
@@ -22,8 +22,8 @@ export function statusOf({ expiresAt, revokedAt }: Life, now: Date): ApiKeyStatu
 
 /** A key without what belongs to its secret, which must not get about. */
 export function shownOf(row: Partial<StoredApiKey> & ShownApiKey): ShownApiKey {
-  const { secretHash, formerSecretHash, formerSecretUntil, keyEncryptionKey, wrappedDataKey, ciphertext, ...shown } =
-    row;
+  const shown = { ...row };
+  for (const column of SECRET_COLUMNS) delete shown[column];
   return shown;
 }
 

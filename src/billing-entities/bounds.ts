@@ -25,8 +25,9 @@ const DAY_MS = 86_400_000;
  */
 export async function requireRoomForOwned(em: EntityManager, userId: string, { perOwner }: Bounds): Promise<void> {
   await lockEntity(em, userId);
-  if ((await countOwned(em, userId)) >= perOwner)
+  if ((await countOwned(em, userId)) >= perOwner) {
     throw new Refusal('CONFLICT', `one person owns at most ${perOwner} organizations`);
+  }
 }
 
 /**

@@ -286,6 +286,7 @@ function isActiveOwner({ role, status }: Membership): boolean {
 
 /** @throws Refusal CONFLICT */
 async function requireAnotherOwner(em: EntityManager, owner: Membership): Promise<void> {
-  if ((await countOtherOwners(em, owner)) === 0)
+  if ((await countOtherOwners(em, owner)) === 0) {
     throw new Refusal('CONFLICT', 'an organization keeps one active OWNER: make another one first');
+  }
 }

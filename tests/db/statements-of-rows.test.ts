@@ -1,0 +1,53 @@
+/** What the EntityManager sends: every statement on rows of an entity names that entity, so that a distributed database asks one shard. */
+import { jest } from '@jest/globals';
+import pg from 'pg';
+import { Installation, OPERATOR } from '../support/installation.ts';
+
+let installation: Installation;
+
+beforeAll(async () => {
+  installation = await Installation.open();
+});
+
+afterAll(() => installation.close());
+
+it('every statement of members, invitations, organizations and keys names its billing entity', async () => {
+  const query = jest.spyOn(pg.Client.prototype, 'query');
+  let sent: string[];
+  try {
+    await administer();
+    const statements = query.mock.calls.map(([first]) => first as unknown as string | { readonly text?: string });
+    sent = statements.map((statement) => (typeof statement === 'string' ? statement : (statement.text ?? '')));
+  } finally {
+    query.mockRestore();
+  }
+  const ofRows = sent.filter((text) => /"(membership|user_organization|billing_entity|api_key)"/.test(text));
+  expect(ofRows.length).toBeGreaterThan(25);
+  const names = /"billing_entity_id" (=|in) |insert into "\w+" \([^)]*"billing_entity_id"/;
+  expect(ofRows.filter((text) => !names.test(text))).toEqual([]);
+});
+
+async function administer(): Promise<void> {
+  const { organizations, members, invitations, apiKeys, entities } = installation.one;
+  const [owner, guest] = [await installation.person(0n), await installation.person(0n)];
+  const named = { externalId: null, name: 'Acme', visibility: 'PRIVATE', ownerExternalId: null } as const;
+  const { billingEntityId } = await organizations.create(owner.principal, named);
+  await organizations.update(owner.principal, { billingEntityId, name: 'Acme again', visibility: 'PUBLIC' });
+  await organizations.setExternalId(OPERATOR, { billingEntityId, externalId: null, reason: 'it is taken' });
+  const who = { billingEntityId, userExternalId: guest.externalId };
+  await members.set(owner.principal, { ...who, role: 'OWNER', reason: null });
+  await invitations.ofPrincipal(guest.principal);
+  await invitations.accept(guest.principal, billingEntityId);
+  await members.ofUser(guest.id);
+  await members.set(owner.principal, { ...who, role: 'MEMBER', reason: null });
+  await members.remove(owner.principal, who);
+  await entities.suspend({ billingEntityId, actor: 'operator:root', reason: 'unpaid' });
+  await entities.reinstate({ billingEntityId, actor: 'operator:root' });
+  const { apiKey } = await apiKeys.create(owner.principal, billingEntityId, {
+    ...{ name: 'ours', type: 'PLATFORM', provider: 'OPENAI', billingMode: null, secret: null },
+    ...{ creditLimit: null, expiresAt: null },
+  });
+  await apiKeys.update(owner.principal, apiKey, { creditLimit: 5n });
+  await apiKeys.rotate(owner.principal, apiKey, { secret: null, overlapSeconds: 60 });
+  await apiKeys.revoke(owner.principal, apiKey);
+}
