@@ -122,6 +122,14 @@ export default {
       to: { path: '(^|/)node_modules/(pg|@mikro-orm/[^/]+)/' },
     },
     {
+      name: 'the-ledger-writes-its-tables',
+      comment:
+        'An EntityManager could write whatever it knows the description of. Statements in SQL are held by a lint (scripts/lint-ledger-tables.mjs).',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(ledger/store|persistence)/' },
+      to: { path: '^src/ledger/store/tables\\.entity\\.ts$' },
+    },
+    {
       name: 'packages-stand-alone',
       comment: 'A package is of use without the rest: it knows nothing of src, nor of the other packages.',
       severity: 'error',

@@ -1,4 +1,4 @@
-import { NIL_UUID } from '../ledger/store/tables.entity.ts';
+import { NIL_UUID } from '../kernel/nil-uuid.ts';
 import { Conditions } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import type { Resource } from '../plans/rates.ts';

@@ -1,4 +1,4 @@
-import { NIL_UUID } from '../ledger/store/tables.entity.ts';
+import { NIL_UUID } from '../kernel/nil-uuid.ts';
 import type { Conditions } from '../db/where.ts';
 import type { Database } from '../db/database.ts';
 import { parseApiKeyId } from '../kernel/public-ids.ts';

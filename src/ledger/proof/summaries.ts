@@ -1,6 +1,6 @@
 /** The summaries of an account, held against its records and refunds. */
 import type { PoolClient } from 'pg';
-import { NIL_UUID } from '../store/tables.entity.ts';
+import { NIL_UUID } from '../../kernel/nil-uuid.ts';
 import { read } from './read.ts';
 
 const DAY_MS = 86_400_000;

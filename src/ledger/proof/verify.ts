@@ -2,7 +2,7 @@
 import type { PoolClient } from 'pg';
 import type { Database } from '../../db/database.ts';
 import { Refusal } from '../../kernel/refusal.ts';
-import { NIL_UUID } from '../store/tables.entity.ts';
+import { NIL_UUID } from '../../kernel/nil-uuid.ts';
 import {
   ACCOUNT_COLUMNS,
   accountChecksum,

@@ -5,6 +5,7 @@
  * The order of the properties is the order of the columns under a row's checksum: a new column goes to the end and is named
  * among its table's `later` columns.
  */
+import { NIL_UUID } from '../../kernel/nil-uuid.ts';
 import { defineEntity, p } from '@mikro-orm/core';
 import type { Resource } from '../../plans/rates.ts';
 import type { BillingMode } from '../rules/attribution.ts';
@@ -26,8 +27,6 @@ export type SubscriptionJson = Omit<
   readonly base: (Omit<BaseGrant, 'periodStart'> & { readonly periodStart: string }) | null;
 };
 
-/** Nobody and nothing, where a summary's key needs a value. */
-export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 const NIL = `'${NIL_UUID}'`;
 
 const NON_NEGATIVE = ['available', 'held', 'held_overage', 'used', 'overage', 'owed', 'version', 'sequence'] as const;
