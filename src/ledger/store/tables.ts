@@ -1,4 +1,5 @@
 /** The ledger's tables, as its SQL writes and reads them: their descriptions, with a codec where the database spells otherwise. */
+import { NIL_UUID } from '../../kernel/nil-uuid.ts';
 import { canonicalJson } from '../../kernel/canonical-json.ts';
 import { PLAN_BY_CODE } from '../../plans/plans.ts';
 import { RATES, type Resource } from '../../plans/rates.ts';
@@ -18,7 +19,6 @@ import {
   CreditGrantRow,
   LedgerEntryRow,
   MeterReportRow,
-  NIL_UUID,
   ReservationRow as ReservationDescription,
   type SubscriptionJson,
   UsageRecordRow,
