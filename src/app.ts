@@ -20,7 +20,7 @@ export interface AppOptions {
   readonly config: Config;
   /** Migrated. */
   readonly databaseUrl: string;
-  /** How tokens are verified; a secret or a JWKS address is set. */
+  /** Verification of tokens: a secret or a JWKS address is set. */
   readonly auth: AuthConfig;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,7 +36,7 @@ export interface App {
   stop(): Promise<void>;
 }
 
-/** How long a command is tried again while the database is away, before UNAVAILABLE. */
+/** Time for which a command is tried again while the database is away, before UNAVAILABLE. */
 const PATIENCE_MS = 4_000;
 /** Balances shown follow due events within ten seconds (rule 11). */
 const SWEEP_INTERVAL_MS = 5_000;

@@ -51,11 +51,11 @@ export interface ServicesOptions {
   readonly sweepIntervalMs: number;
   /** null: without Stripe, which is then never called. */
   readonly stripe: StripeSettings | null;
-  /** How often the queue is looked after. */
+  /** Interval at which the queue is looked after. */
   readonly tendIntervalMs: number;
-  /** How the world names this installation; asked when a link is made. Ends in a slash. */
+  /** The public address of this installation; asked when a link is made. Ends in a slash. */
   readonly publicUrl: () => URL;
-  /** What encrypts customers' secrets, newest first. */
+  /** Keys that encrypt customers' secrets, newest first. */
   readonly encryptionKeys: KeyRing;
   /** Whose external ids of organizations are, and how much of them and their members users may bring about. */
   readonly organizations: Bounds & { readonly ids: 'open' | 'claimed' };
@@ -66,7 +66,7 @@ export interface ServicesOptions {
 
 export type DomainServices = Awaited<ReturnType<typeof openServices>>;
 
-/** How often it is written when keys were last used. */
+/** Interval at which the last use of keys is written. */
 const KEY_USE_INTERVAL_MS = 60_000;
 /** Connections besides those that are set for reading, so that changes of rows find some while all readers are at work. */
 const CHANGE_CONNECTIONS = 4;

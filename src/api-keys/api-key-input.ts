@@ -29,7 +29,7 @@ const MAX_OVERLAP_SECONDS = 604_800;
 /** Real ones have some fifty to two hundred characters; their lengths have changed before. */
 const SECRET_LENGTH = { least: 16, most: 512 } as const;
 
-/** What can be told to be something else, most telling first. */
+/** Secrets that can be told to be something else, most telling first. */
 const MIX_UPS: readonly (readonly [RegExp, string])[] = [
   [/^\s*$/, 'is empty'],
   [/\s/, 'contains blanks or line ends'],

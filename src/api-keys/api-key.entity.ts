@@ -27,7 +27,7 @@ export const ApiKeyRow = defineEntity({
     ciphertext: p.blob().$type<Buffer | null>().strictNullable().lazy(),
     /** Most credits a period of each payer; null: no limit. */
     creditLimit: p.bigint().strictNullable(),
-    /** Who made it, as the ledger names them. */
+    /** Its maker, as the ledger names them. */
     createdBy: p.text(),
     createdAt: p.datetime(3),
     /** To a few minutes. */

@@ -22,7 +22,7 @@ export function findShown(em: EntityManager, ref: ApiKeyRef): Promise<ShownApiKe
   return em.findOne(ApiKeyRow, at(ref));
 }
 
-/** What is kept of the key's secret: a hash of a PLATFORM one, the ciphertext of a CUSTOM one. */
+/** The stored form of the key's secret: a hash of a PLATFORM one, the ciphertext of a CUSTOM one. */
 export async function findSecret(
   em: EntityManager,
   ref: ApiKeyRef,

@@ -213,7 +213,7 @@ export class ApiKeys {
     return refs.map(({ id }) => used.get(id) ?? 0n);
   }
 
-  /** Those who race may pass the bound by as many as they are: it need not be exact. @throws Refusal CONFLICT */
+  /** Refuses a key too many. Callers who race may pass the bound by as many as they are: it need not be exact. @throws Refusal CONFLICT */
   async #requireRoom(billingEntityId: string): Promise<void> {
     if ((await this.#options.rows.read((em) => countKeys(em, billingEntityId))) >= MAX_KEYS) {
       throw new Refusal('CONFLICT', `a billing entity has at most ${MAX_KEYS} keys: revoke some`);

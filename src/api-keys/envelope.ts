@@ -14,7 +14,7 @@ export interface KeyEncryptionKey {
 /** Newest first: the first encrypts, all of them open. */
 export type KeyRing = readonly KeyEncryptionKey[];
 
-/** What a secret belongs to. */
+/** The owner and the key that a secret belongs to. */
 export interface Binding {
   readonly billingEntityId: string;
   readonly id: string;

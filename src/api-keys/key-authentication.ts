@@ -27,7 +27,7 @@ const BEARER = [
 type BearerRow = Pick<StoredApiKey, (typeof BEARER)[number]>;
 
 const BEARER_COLUMNS = columnsOf(ApiKeyRow, 'a', BEARER);
-/** What a Date can hold: for keys that do not expire. */
+/** The last instant that a Date can hold: for keys that do not expire. */
 const NEVER = new Date(8.64e15);
 
 export class KeyAuthentication {
@@ -69,7 +69,7 @@ export class KeyAuthentication {
     return principal;
   }
 
-  /** Those of these bearers whose keys are still good, found by one statement. */
+  /** The bearers whose keys are still good, found by one statement. */
   async stillGood(bearers: readonly ApiKeyPrincipal[]): Promise<ReadonlySet<ApiKeyPrincipal>> {
     if (bearers.length === 0) return new Set();
     const refs = bearers.map(({ billingEntityId, apiKeyId: id }) => ({ billingEntityId, id }));

@@ -38,12 +38,12 @@ export function parseKey(text: string): ApiKeyRef | null {
   }
 }
 
-/** What of a key is kept. It holds enough chance that a plain hash cannot be searched. */
+/** The hash of a key, which is all that is kept of it. A key holds so much chance that a plain hash cannot be searched. */
 export function hashOfKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
-/** Whether both are the same hash; it takes as long whether they differ early or late. */
+/** True where both are the same hash. It takes as long whether they differ early or late. */
 export function isSameHash(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && timingSafeEqual(one, other);
 }

@@ -81,7 +81,7 @@ export class ProviderSecrets {
     return { apiKey, secret, cacheUntil };
   }
 
-  /** Who pays and who uses; null where they have never been seen. @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT */
+  /** The payer and the user; null where they have never been seen. @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT */
   async #owners(request: SecretRequest): Promise<{ payer: BillingEntity | null; user: BillingEntity | null }> {
     const { entities } = this.#options;
     const { userExternalId, organizationExternalId } = request;
@@ -159,7 +159,7 @@ export class ProviderSecrets {
   }
 }
 
-/** What opens the secret of a CUSTOM key. */
+/** The columns that open the secret of a CUSTOM key. */
 export function sealedOf({ keyEncryptionKey, wrappedDataKey, ciphertext }: Sealing): Sealed {
   if (keyEncryptionKey === null || wrappedDataKey === null || ciphertext === null) {
     throw new Error('a CUSTOM key has no ciphertext');

@@ -20,7 +20,7 @@ interface Options {
   readonly stopping?: AbortSignal;
 }
 
-/** What came of a run. */
+/** The result of a run. */
 export interface Rewrapped {
   readonly rewrapped: number;
   /** Public ids of keys whose secrets do not open. */
@@ -29,7 +29,7 @@ export interface Rewrapped {
   readonly remaining: number;
 }
 
-/** What opens the secret of a key that is not revoked. */
+/** The columns that open the secret of a key that is not revoked. */
 type SealedRow = ApiKeyRef & Sealed;
 
 const SEALED_COLUMNS = columnsOf(ApiKeyRow, 'k', [

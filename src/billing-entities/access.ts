@@ -1,4 +1,4 @@
-/** Who asks. What they may do is in authorization.ts. */
+/** Callers by their kind. Their rights are in authorization.ts. */
 import { Refusal } from '../kernel/refusal.ts';
 import type { OperatorPrincipal, Principal } from './principal.ts';
 
@@ -25,7 +25,7 @@ export function noOrganization(): Refusal {
   return new Refusal('NOT_FOUND', 'there is no such organization');
 }
 
-/** How the ledger and the audit log name who caused a change. */
+/** The name that the ledger and the audit log have for whoever causes a change. */
 export function actorOf(principal: Principal): string {
   return `${principal.kind.toLowerCase()}:${principal.subject}`;
 }

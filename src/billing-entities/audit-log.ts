@@ -39,7 +39,7 @@ export class AuditLog {
     this.#database = database;
   }
 
-  /** What was done to the entity, newest first. @throws Refusal BAD_USER_INPUT */
+  /** Changes that were made to the entity by hand, newest first. @throws Refusal BAD_USER_INPUT */
   async list(billingEntityId: string, page: PageRequest, filter: AuditLogFilter): Promise<Page<AuditLogEntry>> {
     const [only] = await this.lists([billingEntityId], page, filter);
     return only as Page<AuditLogEntry>;

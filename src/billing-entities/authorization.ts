@@ -9,7 +9,7 @@ import type { BillingEntity } from './billing-entity.entity.ts';
 import type { Membership } from './membership.entity.ts';
 import type { Principal } from './principal.ts';
 
-/** What each relation is. A STRANGER is what everybody else is: for them the entity does not exist. */
+/** The relations in words. Everybody else is a STRANGER: for them the entity does not exist. */
 export const RELATIONS = {
   SELF: 'a person, and their own account',
   OWNER: 'an owner of the organization',
@@ -128,7 +128,7 @@ export function senderOf(principal: Principal): Sender {
   };
 }
 
-/** Whether the table says so. */
+/** True where the table allows it. */
 export function may(relation: Relation, operation: Operation): boolean {
   return allowed.get(relation)?.has(operation) ?? false;
 }

@@ -22,7 +22,7 @@ export interface UserDescription {
   /** The identity provider's id. */
   readonly externalId: string;
   readonly name: string | null;
-  /** Whether naming them now gives them the trial: at their own sign-in, or by a service or an operator (rule 4). */
+  /** True where naming them gives them the trial: at their own sign-in, or by a service or an operator (rule 4). */
   readonly withTrial: boolean;
 }
 
@@ -119,7 +119,7 @@ export class BillingEntities {
     });
   }
 
-  /** Those of these ids that exist. */
+  /** The entities of these ids that exist. */
   async byIds(ids: readonly string[]): Promise<Map<string, BillingEntity>> {
     // Whole SQL, prepared once a connection: each use asks who pays, and each list for the entities that its rows name.
     const { rows } = await this.#database.query<BillingEntity>({

@@ -1,4 +1,4 @@
-/** What callers may call entities, and why they may say they change them. */
+/** Names that callers may give to entities, and reasons that they may give for changes. */
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';
 
@@ -20,7 +20,7 @@ export function ownExternalId(id: string): string {
   return OURS + id;
 }
 
-/** What a new organization may be called by whoever may name it. @throws Refusal BAD_USER_INPUT */
+/** Checks the external id of a new organization, as those who may choose one give it. @throws Refusal BAD_USER_INPUT */
 export function checkNotOurs(externalId: string): void {
   if (externalId.toLowerCase().startsWith(OURS)) {
     throw new Refusal('BAD_USER_INPUT', `external ids that begin with ${OURS} are made here: leave it out for one`);

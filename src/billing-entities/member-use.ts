@@ -1,4 +1,4 @@
-/** What members used in an organization, as the counters of their current periods say. */
+/** Use by members of an organization, as the counters of their current periods have it. */
 import type { Database } from '../db/database.ts';
 
 export interface MembershipKey {
@@ -8,13 +8,13 @@ export interface MembershipKey {
 
 /** Credits of a member's use in the current period. */
 export interface MemberUse {
-  /** Whoever paid. */
+  /** Credits, whoever paid. */
   readonly used: bigint;
-  /** Of those, out of the pool. */
+  /** The part of them that the pool paid. */
   readonly drawn: bigint;
 }
 
-/** What each of these members used in the period that is now, in their order. */
+/** Use of each of these members in the current period, in their order. */
 export async function useOfMembers(
   database: Database,
   keys: readonly MembershipKey[],

@@ -1,4 +1,4 @@
-/** Who belongs to an organization, in which role and with what limit; who is asked to; and what each of them used. */
+/** Members of organizations: their roles, limits and use; and those who are invited. */
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Clock } from '../kernel/clock.ts';
 import { checkReason } from './audit-reason.ts';
@@ -188,7 +188,7 @@ export class Members {
     return pagesOfMembers(this.#options.database, organizationIds, page, filter);
   }
 
-  /** What the caller is to the entity, as it stands now. Who is invited is a stranger until they accept. */
+  /** The caller's relation to the entity, as it stands now. A person who is invited is a stranger until they accept. */
   async relation(principal: Principal, entity: BillingEntity): Promise<Relation> {
     const key = membershipBetween(principal, entity);
     const [membership = null] = key ? await this.byKeys([key]) : [];
@@ -207,7 +207,7 @@ export class Members {
     return keys.map((key) => found.get(`${key.organizationId} ${key.userId}`) ?? null);
   }
 
-  /** What this user belongs to. The directory of theirs says where to look; the organization's own row is what counts. */
+  /** The user's memberships. The directory says where to look; the organization's own row counts. */
   async ofUser(userId: string): Promise<Membership[]> {
     const organizationIds = await this.#options.rows.read((em) => organizationsOf(em, userId, { invited: false }));
     if (organizationIds.length === 0) return [];
@@ -215,7 +215,7 @@ export class Members {
     return memberships.filter((each) => each !== null);
   }
 
-  /** What each of these members used in the period that is now, in their order. */
+  /** Use of each of these members in the current period, in their order. */
   usedThisPeriod(keys: readonly MembershipKey[]): Promise<MemberUse[]> {
     const { database, clock } = this.#options;
     return useOfMembers(database, keys, clock.now());
@@ -231,7 +231,7 @@ export class Members {
     return reserveUserKey(transaction, change.userExternalId);
   }
 
-  /** Whether the caller may, before anybody is made or waited for; decided again under the lock. */
+  /** Refuses a caller who may not, before anybody is made or waited for. It is decided again under the lock. */
   async #checkBeforehand(principal: Principal, billingEntityId: string, operation: Operation): Promise<void> {
     const entity = (await this.#options.entities.byIds([billingEntityId])).get(billingEntityId);
     if (entity === undefined) throw noEntity();

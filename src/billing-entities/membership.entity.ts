@@ -46,17 +46,17 @@ export const UserOrganizationRow = defineEntity({
   properties: {
     billingEntityId: p.uuid().primary(),
     organizationId: p.uuid().primary(),
-    /** Whether they have not answered yet. */
+    /** True until they answer. */
     invited: p.boolean().default(false),
   },
 });
 
-/** How many people somebody has invited in a day. */
+/** The number of people whom somebody has invited in a day. */
 export const PeopleNamedRow = defineEntity({
   name: 'PeopleNamed',
   tableName: 'people_named',
   properties: {
-    /** Who invited them. */
+    /** The inviter. */
     billingEntityId: p.uuid().primary(),
     /** Its beginning, in UTC. */
     day: p.datetime(3),

@@ -14,7 +14,7 @@ export function findMembership(
   return em.findOne(MembershipRow, { billingEntityId: organizationId, userId });
 }
 
-/** What the organization has of a person: their membership, their invitation, or neither. */
+/** The organization's row of a person: a membership, an invitation, or none. */
 export async function findPerson(
   em: EntityManager,
   { organizationId, userId, externalId }: { organizationId: string; userId: string | null; externalId: string },

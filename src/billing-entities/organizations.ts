@@ -29,11 +29,11 @@ export interface NewOrganization {
   readonly externalId: string | null;
   readonly name: string;
   readonly visibility: Visibility;
-  /** Who owns it: a user's own token implies them. null: nobody yet. */
+  /** The owner; a user's own token implies them. null: nobody yet. */
   readonly ownerExternalId: string | null;
 }
 
-/** What is absent stays as it is. */
+/** Changes; a member that is absent stays as it is. */
 export interface OrganizationChange {
   readonly billingEntityId: string;
   readonly name?: string;
@@ -207,7 +207,7 @@ export class Organizations {
     return externalId;
   }
 
-  /** Who shall own it; made on the spot if nobody named them before. */
+  /** The owner to be; made on the spot if nobody named them before. */
   async #ownerOf(principal: Principal, named: string | null): Promise<{ id: string; externalId: string } | null> {
     if (principal.kind === 'USER') {
       if (named !== null && named !== principal.subject) {

@@ -1,4 +1,4 @@
-/** Who is asking, as proven by their token. Roles inside organizations are not part of it: they are read when needed. */
+/** A principal: the caller, as proven by a token. Roles inside organizations are not part of it: they are read when needed. */
 export type Principal = UserPrincipal | ServicePrincipal | OperatorPrincipal | ApiKeyPrincipal;
 
 interface TokenBearer {

@@ -11,12 +11,12 @@ export interface Command<Options extends object = object> {
   readonly name: string;
   /** One line: what it does. */
   readonly summary: string;
-  /** What stands after the options, as commander spells it: `[billing-entity...]`. */
+  /** The arguments after the options, as commander spells them: `[billing-entity...]`. */
   readonly operands?: { readonly name: string; readonly summary: string };
   readonly options?: readonly Option[];
   /** Environment variables that it reads, in words. */
   readonly settings: string;
-  /** What the exit codes mean that are its own. */
+  /** The meanings of its own exit codes. */
   readonly exitCodes: { readonly 0: string; readonly 1: string };
   /** Servers end by an order to stop; for their help. */
   readonly runsUntilStopped?: true;
@@ -28,7 +28,7 @@ export interface Command<Options extends object = object> {
   run(invocation: Invocation<Options>): Promise<number>;
 }
 
-/** What a command is started with. */
+/** Everything that a command is started with. */
 export interface Invocation<Options extends object = object> {
   readonly operands: readonly string[];
   readonly options: Options;
@@ -103,7 +103,7 @@ function parserOf({ name, summary, operands, options = [], settings, exitCodes, 
   return parser.addHelpText('after', lines.join('\n'));
 }
 
-/** How it is called in a checkout. */
+/** The line that calls it in a checkout. */
 function callOf({ name }: Pick<Command, 'name'>): string {
   return name === 'start' ? 'npm start --' : `npm run ${name} --`;
 }

@@ -1,13 +1,13 @@
 import { createLogUpdate } from 'log-update';
 
-/** How far a command has come. */
+/** Progress of a command. */
 export interface Progress {
   readonly done: number;
   /** null: nobody knows how much there is. */
   readonly total: number | null;
-  /** What is counted, in the plural: `entries`. */
+  /** The things that are counted, in the plural: `entries`. */
   readonly unit: string;
-  /** What else there is to say, such as the step that is under way. */
+  /** A remark, such as the step that is under way. */
   readonly detail?: string;
 }
 
@@ -126,7 +126,7 @@ export class Output {
   }
 }
 
-/** What was counted again, after a connection broke, takes no bar beyond its end. */
+/** Keeps the bar at its end where things were counted again after a connection broke. */
 function shareOf(done: number, total: number): number {
   return total === 0 ? 1 : Math.min(1, done / total);
 }

@@ -18,9 +18,9 @@ export interface Lock {
  * began in between.
  */
 export class Exclusive {
-  /** Of nobody else: who holds a lock asks for other connections, and they must not be used up by those who wait. */
+  /** A pool of its own: whoever holds a lock asks for other connections, which waiters must not use up. */
   readonly #pool: pg.Pool;
-  /** Those of this process wait here, where waiting takes no connection. */
+  /** Waiters of this process: they take no connection. */
   readonly #turns = new Map<string, Promise<void>>();
 
   /** @param options.max names that may be held at one time; who wants more waits, and after seconds is UNAVAILABLE */

@@ -1,7 +1,7 @@
 /** Select lists for whole SQL, from the one description that a table has. */
 import { type InferEntity, UnderscoreNamingStrategy } from '@mikro-orm/core';
 
-/** What `defineEntity` gives, as far as a select list needs it. */
+/** The part of `defineEntity`'s result that a select list needs. */
 interface Description {
   readonly meta: { readonly properties: object };
 }

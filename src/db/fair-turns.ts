@@ -5,11 +5,11 @@ import { unavailable } from './errors.ts';
 export interface FairTurnsOptions {
   /** Turns that are taken at one time. */
   readonly atOnce: number;
-  /** Of those, by one caller. */
+  /** The part of them that one caller may have. */
   readonly atOncePerCaller: number;
-  /** How many turns of one caller may wait. */
+  /** Most turns of one caller that wait. */
   readonly waitingPerCaller: number;
-  /** How many may wait in all. */
+  /** Most turns that wait in all. */
   readonly waiting: number;
 }
 
@@ -20,7 +20,7 @@ interface Caller {
 
 export class FairTurns {
   readonly #options: FairTurnsOptions;
-  /** Those who have a turn or wait for one; who had theirs last stands last. */
+  /** Callers who have a turn or wait for one; the one who had a turn last stands last. */
   readonly #callers = new Map<string, Caller>();
   #taken = 0;
   #waiting = 0;

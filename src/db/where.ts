@@ -42,7 +42,7 @@ export class Conditions {
 
 /** Whose rows a statement lists: one entity's, or those of each of several by itself. */
 export interface Owners {
-  /** What a row's `billing_entity_id` must be. */
+  /** The value that a row's `billing_entity_id` must have. */
   readonly condition: (alias: string) => string;
   /** The whole statement: the rows of each, so many at most, in this order. */
   readonly list: (list: ListOf) => string;

@@ -127,7 +127,7 @@ function send(app: FastifyInstance, { connections, unread }: Options): void {
   });
 }
 
-/** What of a stream waits in memory while its reader does not read. */
+/** Bytes of a stream that wait in memory while its reader does not read. */
 const STREAM_BYTES = 2 * PIECE_BYTES;
 
 /** Counts and logs the answer, once it has gone out or its connection is gone. */

@@ -177,7 +177,7 @@ export class SocketSession implements Guest {
     this.starts.endAll();
   }
 
-  /** Who has not introduced themselves has little to say. */
+  /** Bounds what a peer may send before it is admitted. */
   readonly #countUnadmitted = (chunk: Buffer): void => {
     this.#unadmittedBytes += chunk.length;
     if (this.#unadmittedBytes <= UNADMITTED_BYTES) return;

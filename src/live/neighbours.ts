@@ -33,7 +33,7 @@ export class Neighbours {
     this.#lastHeardAtMs.clear();
   }
 
-  /** Those that have fallen silent since the last call. */
+  /** Neighbours that have fallen silent since the last call. */
   takeSilent(): string[] {
     const limitMs = this.#scheduler.nowMs() - this.#silentAfterMs;
     const silent = [...this.#lastHeardAtMs].filter(([, heardAtMs]) => heardAtMs < limitMs).map(([id]) => id);

@@ -1,4 +1,4 @@
-/** Whether a database is one that this release knows. A newer release's is not to be written by an older one. */
+/** Tells a database that this release knows from one that a newer release has migrated, which an older one must not write to. */
 import pg from 'pg';
 import { migrations } from '../../migrations/list.ts';
 import { MendableError } from '../kernel/mendable-error.ts';

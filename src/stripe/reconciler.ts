@@ -39,18 +39,18 @@ interface Options {
   readonly log: Log;
 }
 
-/** How far a run has come. */
+/** Progress of a run. */
 export interface ReconcileProgress {
   /** Steps that are behind it, of `total`. */
   readonly done: number;
   readonly total: number;
-  /** What is looked at now, such as `customers`. */
+  /** The present step, such as `customers`. */
   readonly step: string;
   /** Things that this step has looked at. */
   readonly looked: number;
 }
 
-/** How a run is watched and ended. */
+/** The watch over a run, and the means to end it. */
 export interface ReconcileWatch {
   readonly onProgress?: (progress: ReconcileProgress) => void;
   /** Ends the run before the next thing is looked at, with the signal's reason. What was repaired stays repaired. */

@@ -10,7 +10,7 @@ import { Refusal } from '../kernel/refusal.ts';
 import { ExportLinkRow, type StoredExportLink, type StoredFilter } from './export-link.entity.ts';
 import type { UsageFilter } from './usage-history.ts';
 
-/** What can be had as a file, and which part of it. */
+/** The contents of a file: which export, and which part of it. */
 export type Export =
   | { readonly kind: 'USAGE'; readonly filter: UsageFilter }
   | { readonly kind: 'LEDGER'; readonly filter: LedgerFilter };
@@ -21,7 +21,7 @@ export interface ExportLink {
   readonly billingEntityId: string;
   readonly id: string;
   readonly content: Export;
-  /** Who made it: theirs are the rights that its use needs. The link stands for their token until it expires. */
+  /** The maker, whose rights its use needs. The link stands for their token until it expires. */
   readonly principal: Principal;
 }
 

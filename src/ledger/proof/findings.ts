@@ -1,4 +1,4 @@
-/** What a verification finds, and how it is said. */
+/** The findings of a verification, in words. */
 
 export interface Verification {
   readonly consistent: boolean;

@@ -27,7 +27,7 @@ export interface EntryRows {
   } | null;
 }
 
-/** What is there besides entries and records, of the same moment. */
+/** The other rows of the account, of the same moment. */
 export interface Rest {
   readonly account: Stored<AccountState>;
   /** When the next scheduled event is: as stored, and as grants and reservations say. */
@@ -35,12 +35,12 @@ export interface Rest {
   readonly grants: Iterable<Stored<Grant>>;
   /** Reservations that are HELD. */
   readonly openReservations: Iterable<Reservation>;
-  /** How many reservations and refunds there are. */
+  /** The numbers of reservations and refunds. */
   readonly reservationCount: bigint;
   readonly refundCount: bigint;
-  /** Of members and keys. */
+  /** Counters of members and keys. */
   readonly counters: Iterable<UseCounter>;
-  /** Of overage that is billed. */
+  /** Reports of overage that is billed. */
   readonly reports: Iterable<Stored<MeterReport>>;
   /** Rows of the summaries that differ from what records and refunds add up to, named. */
   readonly rollupProblems: readonly string[];
@@ -66,7 +66,7 @@ export class Replay {
   readonly #overages: OverageReplay;
   #reservations = 0n;
   #refunds = 0n;
-  /** What the entry before leaves open: overage that the next one must take, how a released hold ended, what a refund still owes. */
+  /** Matters that the entry before left open: overage for the next entry, the end of a released reservation, the rest of a refund. */
   #overageToFollow = 0n;
   #released: { readonly reservation: Reservation; readonly entry: Entry } | null = null;
   #refunding: { readonly name: string; left: bigint } | null = null;
@@ -248,7 +248,7 @@ export class Replay {
     this.#owedThisPeriod += owed;
   }
 
-  /** What a command is said to have left, held against what there is after its last entry. */
+  /** Holds what an entry says of its whole command against what is there after the command's last entry. */
   #afterCommand(at: string, { sequence, afterCommand }: Entry): void {
     if (afterCommand !== null) {
       this.#unfinishedCommand(sequence);
@@ -332,7 +332,7 @@ export class Replay {
     else this.#refunding.left -= entry.amount - entry.overageChange;
   }
 
-  /** What the entries before left open is closed by this one, or by the end. */
+  /** Closes what the entries before left open: this entry does, or the end. */
   #finishEarlier(entry: Entry | null): void {
     if (this.#overageToFollow > 0n && entry?.kind !== 'OVERAGE') {
       this.#findings.problem(

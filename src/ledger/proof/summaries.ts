@@ -52,7 +52,7 @@ interface RollupDifference {
   rebuilt: string | null;
 }
 
-/** What names a sum besides its time. */
+/** The columns that name a sum besides its time. */
 const NAMES = 'user_id, api_key_entity_id, api_key_id, resource, billing_mode, feature, organization_id';
 const SUMS = `concat_ws(' ', quantity, credits, overage, records)`;
 const ROLLUP_DIFFERENCES = `select hour, ${NAMES}, s.sums as stored, r.sums as rebuilt

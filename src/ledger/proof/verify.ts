@@ -43,7 +43,7 @@ import type { RecordKey, UsageRecord, UsageRefund } from '../rules/entries.ts';
 const PAGE = 2_000;
 const MAX_BEHIND = 100;
 
-/** How a verification is watched and ended. */
+/** The watch over a verification, and the means to end it. */
 export interface VerificationWatch {
   /** Told of each page of entries that was read. A page is told of again when its connection broke. */
   readonly onEntries?: (count: number) => void;
@@ -74,7 +74,7 @@ export class LedgerVerification {
     return started;
   }
 
-  /** How much there is to read: of these accounts, or (null) of all. */
+  /** The amount to read: of these accounts, or (null) of all. */
   async extent(billingEntityIds: readonly string[] | null): Promise<{ accounts: bigint; entries: bigint }> {
     const { rows } = await this.#database.query<{ accounts: bigint; entries: bigint }>(
       `select count(*) as accounts, coalesce(sum(sequence), 0)::bigint as entries from credit_account
@@ -195,7 +195,7 @@ function stored<T>(row: T, { checksum }: Checked, rebuild: (row: T) => string): 
   return { row, intact: checksum === null ? null : rebuild(row) === `\\x${checksum.toString('hex')}` };
 }
 
-/** What was read; null where a row holds what nothing of ours writes: text that is no fraction, an instant without an end. */
+/** Reads a row; null where it holds what nothing of ours writes: text that is no fraction, an instant without an end. */
 function readable<Row extends object, T>(row: Row, read: (row: Row) => T): T | null {
   try {
     return Object.values(row).some(isEndless) ? null : read(row);

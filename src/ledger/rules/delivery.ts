@@ -1,4 +1,4 @@
-/** What became of a report of overage (rule 28). */
+/** Deliveries of overage reports (rule 28). */
 import type { DecisionOf, DeliveredCommand } from './commands.ts';
 import { Effects } from './effects.ts';
 import type { DeliveredReport, Delivery } from './entries.ts';

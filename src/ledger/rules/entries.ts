@@ -95,7 +95,7 @@ export interface UsageRefund extends RecordKey {
   readonly refundSequence: bigint;
 }
 
-/** What became of a report: SENT to the meter, or BILLED by an invoice item after its period's invoice was final. */
+/** The delivery of a report: SENT to the meter, or BILLED by an invoice item after its period's invoice was final. */
 export interface Delivery {
   readonly state: 'PENDING' | 'SENT' | 'FAILED' | 'BILLED';
   readonly attempts: number;

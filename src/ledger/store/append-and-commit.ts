@@ -1,4 +1,4 @@
-/** How a ledger transaction ends: everything that was decided is written in one statement, and committed. */
+/** The end of a ledger transaction: one statement writes everything that was decided, then it is committed. */
 import { hash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
@@ -39,9 +39,9 @@ export interface Changes {
   readonly entries: readonly Entry[];
   readonly records: readonly UsageRecord[];
   readonly refunds: readonly UsageRefund[];
-  /** What is added to the sums of hours, and with them to those of days. */
+  /** Use to be added to the sums of hours, and with them to those of days. */
   readonly rollups: readonly Rollup[];
-  /** What is added to the counters of members and keys. */
+  /** Use to be added to the counters of members and keys. */
   readonly counters: readonly CounterChange[];
   readonly reports: readonly MeterReport[];
   /** Reports of which something new is known. */
@@ -87,7 +87,7 @@ interface Part {
   readonly clause: (scope: Scope, first: number) => string;
 }
 
-/** Nothing where there are no rows. */
+/** Gives no part of the statement where there are no rows. */
 function part<Row>(
   name: string,
   columns: readonly Column<Row>[],
@@ -157,7 +157,7 @@ function counting(changes: readonly CounterChange[]): Part[] {
   ];
 }
 
-/** Whether it could stand alone. What refunds take off cannot: there is a row that it was added to. */
+/** True for sums that may make a row. Sums that refunds lower may not: the row is there that they were added to. */
 function canBegin({ credits, overage, records }: Rollup): boolean {
   return credits >= 0n && overage >= 0n && records > 0n;
 }

@@ -17,11 +17,11 @@ import { insertOne } from './insert-one.ts';
 /** A change, as the log of the entity that it concerns tells it. */
 export interface AuditedChange {
   readonly billingEntityId: string;
-  /** Who did it: `user:…`, `service:…`, `operator:…` or `system`. */
+  /** The actor: `user:…`, `service:…`, `operator:…` or `system`. */
   readonly actor: string;
   /** `noun.verb`. */
   readonly action: string;
-  /** What it was done to: a person as `user:…`, an organization as `organization:…`, or an id. */
+  /** The target: a person as `user:…`, an organization as `organization:…`, or an id. */
   readonly subject: string;
   /** In words of the API, never a secret. null: it was not there. */
   readonly before: Readonly<Record<string, unknown>> | null;
@@ -105,7 +105,7 @@ function policyChange({ actor }: PolicyCommand, after: Account, before: Account 
   });
 }
 
-/** What the command was done to: a grant, a record, the account on the other side; else the entry of the ledger. */
+/** The target of a command: a grant, a record, the account on the other side; else the entry of the ledger. */
 function subjectOf(command: Command, entry: Entry): string {
   const { billingEntityId } = command;
   if (command.kind === 'grant') return grantId(billingEntityId, command.grantId);
@@ -114,7 +114,7 @@ function subjectOf(command: Command, entry: Entry): string {
   return entryId(entry.billingEntityId, entry.sequence);
 }
 
-/** What the log keeps of a command besides the balance. */
+/** The parts of a command that the log keeps besides the balance. */
 function detailsOf(command: Command): Record<string, unknown> {
   if (command.kind === 'grant') {
     const { amount, source, priority, effectiveAt, expiresAt } = command;

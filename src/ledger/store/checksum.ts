@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 
-/** What a column may be sent as. */
+/** A value as a column is sent. */
 export type ColumnValue = string | bigint | number | boolean | Date | Buffer | null;
 
 const HEX_DIGITS = 32;

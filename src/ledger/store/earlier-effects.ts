@@ -8,7 +8,7 @@ import { accountsOfKey, type Command, type SenderMembership } from '../rules/com
 import { all, isIn, prepared, scopeOf } from './statements.ts';
 import type { EntryKind } from '../rules/entries.ts';
 
-/** That a key had an effect, as its look-up finds it. */
+/** A key that had an effect, as its look-up finds it. */
 export type KnownKey = Pick<EarlierEffect, 'billingEntityId' | 'key' | 'sequence' | 'fingerprint' | 'actor'>;
 
 /**
@@ -119,7 +119,7 @@ export async function loadEarlierEffects(
   );
 }
 
-/** What there is to ask: of which effects more than the key's look-up tells, and of whose memberships. */
+/** Questions that are left after the keys' look-up: effects of which more must be known, and memberships of callers. */
 function questionsOf(
   commands: readonly Command[],
   known: readonly KnownKey[],

@@ -1,4 +1,4 @@
-/** How a ledger transaction begins: locks the accounts and loads everything that deciding needs. */
+/** The beginning of a ledger transaction: it locks the accounts and loads everything that deciding needs. */
 import type { ClientBase, QueryResult } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import { useLockOf } from './organization-lock.ts';
@@ -34,7 +34,7 @@ import { loadUsageContexts, type UsageContexts } from './usage-context.ts';
 import { all, isIn, prepared, type Scope, scopeOf } from './statements.ts';
 import type { RecordKey } from '../rules/entries.ts';
 
-/** That credits of a root went from one account to another. */
+/** A way that credits of a root took from one account to another. */
 export interface Passage {
   readonly billingEntityId: string;
   readonly rootGrantId: string;
@@ -47,17 +47,17 @@ interface RecipientRow {
   counterparty_id: string;
 }
 
-/** What a transaction finds under its locks. */
+/** Everything that a transaction finds under its locks. */
 export interface Loaded {
   readonly accounts: Map<string, Account>;
   readonly earlierEffects: EarlierEffects;
   /** Records that are to be refunded. */
   readonly refunds: readonly RefundEvidence[];
-  /** Where credits were transferred to that are to be taken back. */
+  /** Ways that credits took which are to be clawed back. */
   readonly passages: readonly Passage[];
-  /** Reports of which it is to be noted what became of them. */
+  /** Reports whose deliveries are to be noted. */
   readonly reports: readonly StoredReport[];
-  /** What holds of those whom use names besides the payer. */
+  /** The state of those whom use names besides the payer. */
   readonly usageContext: UsageContexts;
 }
 
@@ -98,7 +98,7 @@ const KEYS = prepared(
     ) e`,
 );
 
-/** Holds that commands name, in whatever state: one probe each, so that no kept plan can read all of the account's. */
+/** Reservations that commands name, in whatever state: one probe each, so that no kept plan can read all of the account's. */
 const NAMED_HOLDS = prepared(
   'named-holds',
   (scope) => `select h.* from unnest($2::uuid[], $3::uuid[]) as k(billing_entity_id, id)

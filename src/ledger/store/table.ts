@@ -17,7 +17,7 @@ import { type ColumnValue, checksum } from './checksum.ts';
 /** A column as it is written: its name, its type, and the value that a row has there. */
 export type Column<Row> = readonly [name: string, type: string, value: (row: Row) => ColumnValue];
 
-/** What `defineEntity` gives, as far as SQL needs it. */
+/** The part of `defineEntity`'s result that SQL needs. */
 interface Description {
   readonly meta: { readonly tableName?: string; readonly properties: object };
 }
@@ -42,7 +42,7 @@ export type StoredRow<D, Unread extends string = never> = {
   [Key in Exclude<Property<D>, Unread | 'checksum'> as SnakeCase<Key>]: InferEntity<D>[Key];
 };
 
-/** How the database spells a row, where it spells it otherwise than the rules do. */
+/** A codec: the values that the database spells otherwise than the rules do. */
 interface Codec<D extends Description, Read, Written, Unread extends string> {
   /** The name of the table in statements that select `columns`. */
   readonly alias: string;

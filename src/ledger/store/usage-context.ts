@@ -1,4 +1,4 @@
-/** What holds of those whom use names besides the payer, read where it is decided: by the ledger under its locks, or for a check. */
+/** The context of use: the state of user, organization and key besides the payer, read by the ledger under its locks or for a check. */
 import type { QueryResult, QueryResultRow } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import type { OrganizationVisibility, UsageContext } from '../rules/usage-context.ts';
