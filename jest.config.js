@@ -25,5 +25,6 @@ export default {
   globalTeardown: '<rootDir>/tests/support/global-teardown.js',
   setupFiles: ['<rootDir>/tests/support/setup-file.js'],
   maxWorkers: 2,
-  testTimeout: 30_000,
+  // A bound for what hangs, far above what any test needs: no result depends on the speed of the machine.
+  testTimeout: 120_000,
 };

@@ -8,7 +8,7 @@ import { applyScheduled } from './rules/scheduled-events.ts';
 import type { Ledger } from './ledger.ts';
 import { unlessRejected } from './outcome.ts';
 import { newId } from './store/new-id.ts';
-import { MOST_DUE_RESERVATIONS } from './store/lock-and-load.ts';
+import { MOST_DUE_RESERVATIONS } from './store/load-statements.ts';
 import { loadUsageContexts } from './store/usage-context.ts';
 import {
   ACCOUNT_COLUMNS,

@@ -3,13 +3,8 @@ import type { ClientBase, QueryResult } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import { useLockOf } from './organization-lock.ts';
 import {
-  ACCOUNT_COLUMNS,
   type AccountRow,
-  GRANT_COLUMNS,
   type GrantRow,
-  RECORD_COLUMNS,
-  REPORT_COLUMNS,
-  RESERVATION_COLUMNS,
   type RecordRow,
   type ReportRow,
   type ReservationRow,
@@ -31,7 +26,22 @@ import { type KnownKey, loadEarlierEffects } from './earlier-effects.ts';
 import { newId } from './new-id.ts';
 import { basesToCome } from '../rules/period-close.ts';
 import { loadUsageContexts, type UsageContexts } from './usage-context.ts';
-import { all, isIn, prepared, type Scope, scopeOf } from './statements.ts';
+import {
+  CLOSED_BRANCHES,
+  DUE_RESERVATIONS,
+  GRANTS,
+  KEYS,
+  LATER_RESERVATIONS,
+  LOCK,
+  MOST_DUE_RESERVATIONS,
+  NAMED_GRANTS,
+  NAMED_RESERVATIONS,
+  NAMED_REPORTS,
+  RECIPIENTS,
+  REFUND_GRANTS,
+  REFUND_RECORDS,
+} from './load-statements.ts';
+import { all, scopeOf } from './statements.ts';
 import type { RecordKey } from '../rules/entries.ts';
 
 /** A way that credits of a root took from one account to another. */
@@ -61,148 +71,6 @@ export interface Loaded {
   readonly usageContext: UsageContexts;
 }
 
-/**
- * In id order, so that two batches over the same accounts cannot deadlock. Whether the entity is suspended is as of the
- * statement's beginning, which is after the command came: a suspension that was answered before is seen.
- */
-const LOCK = prepared(
-  'lock',
-  (scope) => `select ${ACCOUNT_COLUMNS}, exists (
-      select from billing_entity b
-      where b.billing_entity_id ${isIn(scope)} and b.billing_entity_id = a.billing_entity_id and b.suspended_at is not null
-    ) as suspended
-    from credit_account a where a.billing_entity_id ${isIn(scope)}
-    order by a.billing_entity_id for no key update of a`,
-);
-
-// The loads are statements of their own and come after the lock: a statement sees what was committed when it began, and
-// one that began before the lock was granted would see grants and keys as they were before the other batch.
-const GRANTS = prepared(
-  'grants',
-  (scope) => `select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id ${isIn(scope)} and g.open`,
-);
-
-/**
- * One probe of the unique index per key. `= any($keys)` would at times flip to reading the whole account; and a plan kept
- * from the time when the table was small probes the primary key instead and reads the account for every key, so this
- * one statement is not prepared by name: it is planned for the table as it is.
- */
-const KEYS = prepared(
-  'keys',
-  (scope) => `select k.billing_entity_id, k.key, e.sequence, e.fingerprint, e.actor
-    from unnest($2::uuid[], $3::text[]) as k(billing_entity_id, key)
-    cross join lateral (
-      select sequence, fingerprint, actor from ledger_entry
-      where billing_entity_id = k.billing_entity_id and idempotency_key = k.key and billing_entity_id ${isIn(scope)}
-      limit 1
-    ) e`,
-);
-
-/** Reservations that commands name, in whatever state: one probe each, so that no kept plan can read all of the account's. */
-const NAMED_HOLDS = prepared(
-  'named-holds',
-  (scope) => `select h.* from unnest($2::uuid[], $3::uuid[]) as k(billing_entity_id, id)
-    cross join lateral (
-      select ${RESERVATION_COLUMNS} from reservation h
-      where h.billing_entity_id = k.billing_entity_id and h.id = k.id and h.billing_entity_id ${isIn(scope)}
-      limit 1
-    ) h`,
-);
-
-/** The record that `k` names, by one probe. */
-const NAMED_RECORD = (scope: Scope): string => `cross join lateral (
-      select * from usage_record u where u.billing_entity_id = k.billing_entity_id and u.sequence = k.sequence
-        and u.line = k.line and u.billing_entity_id ${isIn(scope)} limit 1
-    ) u`;
-
-/** Records that are to be refunded, with the period that they were recorded in. */
-const REFUND_RECORDS = prepared(
-  'refund-records',
-  (scope) => `select ${RECORD_COLUMNS}, e.period_start, exists (
-      select from usage_refund r
-      where r.billing_entity_id ${isIn(scope)} and r.billing_entity_id = u.billing_entity_id
-        and r.sequence = u.sequence and r.line = u.line
-    ) as refunded
-    from unnest($2::uuid[], $3::bigint[], $4::smallint[]) as k(billing_entity_id, sequence, line)
-    ${NAMED_RECORD(scope)}
-    join ledger_entry e on e.billing_entity_id = u.billing_entity_id and e.sequence = u.sequence
-    where e.billing_entity_id ${isIn(scope)}`,
-);
-
-/** Closed grants that these records were drawn from. */
-const REFUND_GRANTS = prepared(
-  'refund-grants',
-  (scope) => `select distinct on (g.billing_entity_id, g.id) ${GRANT_COLUMNS}
-    from unnest($2::uuid[], $3::bigint[], $4::smallint[]) as k(billing_entity_id, sequence, line)
-    ${NAMED_RECORD(scope)}
-    cross join unnest(u.draw_grant_ids) as d(grant_id)
-    join credit_grant g on g.billing_entity_id = u.billing_entity_id and g.id = d.grant_id
-    where g.billing_entity_id ${isIn(scope)} and not g.open`,
-);
-
-/** Where credits of these roots were transferred to. */
-const RECIPIENTS = prepared(
-  'recipients',
-  (scope) => `select distinct e.billing_entity_id, g.root_grant_id, e.counterparty_id
-    from credit_grant g join ledger_entry e on e.billing_entity_id = g.billing_entity_id and e.grant_id = g.id
-    where g.billing_entity_id ${isIn(scope)} and g.root_grant_id = any($2::uuid[])
-      and e.billing_entity_id ${isIn(scope)} and e.kind = 'TRANSFER_OUT' and e.counterparty_id is not null`,
-);
-
-/** Closed grants of these roots. */
-const CLOSED_BRANCHES = prepared(
-  'closed-branches',
-  (scope) => `select ${GRANT_COLUMNS} from credit_grant g
-    where g.billing_entity_id ${isIn(scope)} and g.root_grant_id = any($2::uuid[]) and not g.open`,
-);
-
-/** Grants by their ids, in whatever state. */
-const NAMED_GRANTS = prepared(
-  'named-grants',
-  (scope) => `select ${GRANT_COLUMNS} from credit_grant g
-    where g.billing_entity_id ${isIn(scope)} and g.id = any($2::uuid[])`,
-);
-
-/**
- * Reports by their ids, in id order. Their rows are locked, too: a process of the release before this one notes what became of
- * a report without the lock of its account.
- */
-const NAMED_REPORTS = prepared(
-  'named-reports',
-  (scope) => `select ${REPORT_COLUMNS}, m.checksum from meter_report m
-    where m.billing_entity_id ${isIn(scope)} and m.id = any($2::uuid[])
-    order by m.billing_entity_id, m.id for no key update`,
-);
-
-/** Most ended holds of one account that a transaction takes; the rest is for the next one. */
-export const MOST_DUE_RESERVATIONS = 500;
-
-/** The first of them, and one more that tells whether there are others. */
-const DUE_HOLDS = prepared(
-  'due-holds',
-  (scope) => `select h.* from ${eachOf(scope)} cross join lateral (
-      select ${RESERVATION_COLUMNS} from reservation h
-      where h.billing_entity_id = k.billing_entity_id and h.billing_entity_id ${isIn(scope)}
-        and h.open and h.expires_at <= $2::timestamptz
-      order by h.expires_at limit ${MOST_DUE_RESERVATIONS + 1}
-    ) h`,
-);
-
-const LATER_HOLDS = prepared(
-  'later-holds',
-  (scope) => `select h.* from ${eachOf(scope)} cross join lateral (
-      select h.billing_entity_id, h.expires_at as ends_at from reservation h
-      where h.billing_entity_id = k.billing_entity_id and h.billing_entity_id ${isIn(scope)}
-        and h.open and h.expires_at > $2::timestamptz
-      order by h.expires_at limit 1
-    ) h`,
-);
-
-/** The accounts themselves, as `k`. */
-function eachOf(scope: Scope): string {
-  return scope === 'one' ? '(select $1::uuid as billing_entity_id) k' : 'unnest($1::uuid[]) as k(billing_entity_id)';
-}
-
 /** Begins a transaction, locks every account that the commands touch, and loads what they ask about: one round trip (the connection pipelines). */
 export async function lockAndLoad(client: ClientBase, commands: readonly Command[]): Promise<Loaded> {
   const ids = [...new Set(commands.flatMap(touchedBy))].sort();
@@ -214,7 +82,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
       client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
       client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
       askKeys(client, commands),
-      ask<ReservationRow>(client, NAMED_HOLDS[scope], entities, namedHolds(commands)),
+      ask<ReservationRow>(client, NAMED_RESERVATIONS[scope], entities, namedReservations(commands)),
       ask<RecordRow & { period_start: Date; refunded: boolean }>(
         client,
         REFUND_RECORDS[scope],
@@ -302,8 +170,11 @@ export async function loadDueReservations(
   // An account's own time may be ahead of the clock: whatever may be due on any of them is loaded.
   const until = new Date(Math.max(...affected.map((account) => accountTime(account, wallClock).getTime())));
   const [due, later] = await all([
-    client.query<ReservationRow>({ ...DUE_HOLDS[scope], values: [entities, until] }),
-    client.query<{ billing_entity_id: string; ends_at: Date }>({ ...LATER_HOLDS[scope], values: [entities, until] }),
+    client.query<ReservationRow>({ ...DUE_RESERVATIONS[scope], values: [entities, until] }),
+    client.query<{ billing_entity_id: string; ends_at: Date }>({
+      ...LATER_RESERVATIONS[scope],
+      values: [entities, until],
+    }),
   ]);
   const dueOf = Map.groupBy(due.rows.map(toReservation), (reservation) => reservation.billingEntityId);
   const laterOf = new Map(later.rows.map((row) => [row.billing_entity_id, row.ends_at]));
@@ -392,7 +263,7 @@ function settledByOwners(commands: readonly Command[], accounts: ReadonlyMap<str
   });
 }
 
-function namedHolds(commands: readonly Command[]): string[] | null {
+function namedReservations(commands: readonly Command[]): string[] | null {
   const named = commands.flatMap((command) => {
     const { kind } = command;
     return kind === 'settle' || kind === 'extend' || kind === 'release' ? [command] : [];
