@@ -1,5 +1,4 @@
 /** What the EntityManager sends: every statement on rows of an entity names that entity, so that a distributed database asks one shard. */
-import { jest } from '@jest/globals';
 import pg from 'pg';
 import { Installation, OPERATOR } from '../support/installation.ts';
 
@@ -12,20 +11,30 @@ beforeAll(async () => {
 afterAll(() => installation.close());
 
 it('every statement of members, invitations, organizations and keys names its billing entity', async () => {
-  const query = jest.spyOn(pg.Client.prototype, 'query');
-  let sent: string[];
-  try {
-    await administer();
-    const statements = query.mock.calls.map(([first]) => first as unknown as string | { readonly text?: string });
-    sent = statements.map((statement) => (typeof statement === 'string' ? statement : (statement.text ?? '')));
-  } finally {
-    query.mockRestore();
-  }
+  const sent = await statementsOf(administer);
   const ofRows = sent.filter((text) => /"(membership|user_organization|billing_entity|api_key)"/.test(text));
   expect(ofRows.length).toBeGreaterThan(25);
   const names = /"billing_entity_id" (=|in) |insert into "\w+" \([^)]*"billing_entity_id"/;
   expect(ofRows.filter((text) => !names.test(text))).toEqual([]);
 });
+
+/** The text of every statement that any connection sends meanwhile. */
+async function statementsOf(work: () => Promise<void>): Promise<string[]> {
+  const sent: string[] = [];
+  const prototype = pg.Client.prototype as unknown as { query: (...values: unknown[]) => unknown };
+  const { query } = prototype;
+  prototype.query = function (this: unknown, ...values: unknown[]) {
+    const [first] = values as [string | { readonly text?: string }];
+    sent.push(typeof first === 'string' ? first : (first.text ?? ''));
+    return query.apply(this, values);
+  };
+  try {
+    await work();
+  } finally {
+    prototype.query = query;
+  }
+  return sent;
+}
 
 async function administer(): Promise<void> {
   const { organizations, members, invitations, apiKeys, entities } = installation.one;
