@@ -140,9 +140,7 @@ class SocketProtocol {
     if (principal === null || session.closeIfExpired()) {
       return [refusalError(new Refusal('UNAUTHENTICATED', 'The token has expired.'))];
     }
-    if (this.#options.isDraining()) {
-      return [refusalError(new Refusal('UNAVAILABLE', 'The server is shutting down.', { retryAfterMs: 1000 }))];
-    }
+    if (this.#options.isDraining()) return this.#refusedWhileLeaving(start, payload);
     const unread = this.#options.unread.refusal(session.holder);
     if (unread !== null) return this.#refused(unread);
     const wait = this.#options.rateLimit(principal, session.remoteAddress);
@@ -151,6 +149,13 @@ class SocketProtocol {
       () => this.#prepare(session, principal, { start, payload }),
       (error: unknown) => this.#refused(error),
     );
+  }
+
+  /** To a subscription nothing is said: its client subscribes again when the socket has closed, and would not after an error. */
+  #refusedWhileLeaving(start: Start, { query, operationName, variables }: SubscribePayload): GraphQLError[] {
+    const { operation } = this.#options.operations.prepare({ query, operationName, variables });
+    if (operation?.kind === 'subscription') start.complete();
+    return [refusalError(new Refusal('UNAVAILABLE', 'The server is shutting down.', { retryAfterMs: 1000 }))];
   }
 
   #prepare(

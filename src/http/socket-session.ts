@@ -162,10 +162,12 @@ export class SocketSession implements Guest {
     this.#writer.look();
   }
 
-  /** Completes subscriptions, lets queries and mutations finish, then closes with 1001. */
+  /**
+   * Lets queries and mutations finish, then closes with 1001. Subscriptions run until then and are not completed: clients
+   * take `complete` for the end of a stream, and would not subscribe again where they connect next.
+   */
   async leave(): Promise<void> {
-    this.starts.endAll();
-    await this.starts.idle();
+    await this.starts.finished();
     this.close(closeCodes.goingAway, 'Shutting down');
   }
 

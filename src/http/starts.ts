@@ -63,7 +63,7 @@ export class Starts {
   #operations = 0;
   /** The number of `complete`s of ours that one of the client's may still cross. */
   #crossing = 0;
-  #onIdle: (() => void) | null = null;
+  #onFinished: (() => void) | null = null;
 
   /** Adds a start of the client's; null: its id is open already. */
   begin(id: string, length: number): Start | null {
@@ -85,6 +85,7 @@ export class Starts {
   admitted(start: Start, kind: Operation['kind']): void {
     start.kind = kind;
     this.#count(start, 1);
+    if (this.#onFinished !== null && !this.#hasUnfinished()) this.#onFinished();
   }
 
   /** Takes the client's `complete`; null: it has nothing open under this id. */
@@ -120,7 +121,7 @@ export class Starts {
     if (!this.#running.delete(start.key)) return;
     this.#complete(start);
     this.#count(start, -1);
-    if (this.#running.size === 0) this.#onIdle?.();
+    if (this.#onFinished !== null && !this.#hasUnfinished()) this.#onFinished();
   }
 
   /** Ends every subscription. */
@@ -128,9 +129,9 @@ export class Starts {
     for (const start of this.#running.values()) start.end();
   }
 
-  /** Resolves once nothing runs. */
-  async idle(): Promise<void> {
-    if (this.#running.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+  /** Resolves once no query and no mutation runs. What has not been admitted yet may be one. */
+  async finished(): Promise<void> {
+    if (this.#hasUnfinished()) await new Promise<void>((resolve) => (this.#onFinished = resolve));
   }
 
   get subscriptions(): number {
@@ -150,6 +151,10 @@ export class Starts {
   /** The subscriptions that need a right. */
   *watched(): Generator<[Watch, Start], void, undefined> {
     for (const start of this.#running.values()) if (start.watch !== null) yield [start.watch, start];
+  }
+
+  #hasUnfinished(): boolean {
+    return [...this.#running.values()].some(({ kind }) => kind !== 'subscription');
   }
 
   #count({ kind, length }: Start, by: 1 | -1): void {

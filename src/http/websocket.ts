@@ -97,7 +97,7 @@ export class SocketRoad {
     this.#sockets.handleUpgrade(request, connection, head, (socket) => this.#opened(socket, connection, request));
   }
 
-  /** Completes subscriptions, lets work in flight finish within `timeoutMs`, and closes all sockets with 1001. */
+  /** Lets queries and mutations in flight finish within `timeoutMs`, and closes all sockets with 1001. */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
     clearInterval(this.#pinging);

@@ -157,7 +157,7 @@ describe('subscriptions', () => {
 });
 
 describe('stopping', () => {
-  it('finishes requests in flight, completes subscriptions, closes sockets with 1001 and takes nothing new', async () => {
+  it('finishes requests in flight, closes sockets with 1001 and takes nothing new', async () => {
     const edges = await startEdges();
     const token = await sampleToken();
     const client = await new SocketClient(edges.socketUrl).connect(token);
@@ -167,8 +167,11 @@ describe('stopping', () => {
     const request = post(edges, { query: '{ gate }' });
     await until(() => edges.gate.entered === 2);
     const drained = edges.server.drain();
-    await client.next(({ id, type }) => id === 'quiet' && type === 'complete');
     expect((await idle.closed).code).toBe(1001);
+    client.subscribe('late', 'subscription { silence }');
+    client.subscribe('tooLate', '{ gate }');
+    const refused = await client.next(({ id, type }) => id === 'tooLate' && type === 'error');
+    expect(refused.payload[0].extensions).toMatchObject({ code: 'UNAVAILABLE', retryable: true });
     await expect(fetch(`${edges.url}/healthz`)).rejects.toThrow();
     edges.gate.open();
     const answer = await request;
@@ -177,6 +180,8 @@ describe('stopping', () => {
       data: { gate: 'passed' },
     });
     expect((await client.closed).code).toBe(1001);
+    // Clients take either for the end of the stream, and subscribe no more.
+    expect(client.messages.filter(({ id }) => id === 'quiet' || id === 'late')).toEqual([]);
     await drained;
   });
 
