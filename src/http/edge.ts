@@ -77,19 +77,27 @@ function isServed(request: FastifyRequest, reply: FastifyReply, paths: Paths): b
 
 /** A caller that passed the checks may call, from any origin. */
 function corsOptionsOf(request: FastifyRequest, paths: Paths): FastifyCorsOptions {
-  if (request.method === 'OPTIONS') return { ...CORS, methods: [...paths.methodsAt(pathOf(request.url))] };
+  if (request.method === 'OPTIONS') {
+    const asked = request.headers['access-control-request-headers'];
+    return {
+      ...CORS,
+      methods: [...paths.methodsAt(pathOf(request.url))],
+      ...(asked === undefined && { allowedHeaders: USUAL_HEADERS }),
+    };
+  }
   return request.headers.origin === undefined ? NO_CORS : CORS;
 }
 
+/** Pages of an allowed origin may send whatever headers they ask for: clients and tracers add ever others of their own. */
 const CORS: FastifyCorsOptions = {
   origin: true,
   exposedHeaders: 'x-request-id, retry-after',
-  allowedHeaders:
-    'authorization, content-type, accept, x-request-id, apollo-require-preflight, x-apollo-operation-name',
   maxAge: 7200,
   // Callers that are no browsers get these headers too.
   strictPreflight: false,
 };
+/** Told to whoever asks for none by name. */
+const USUAL_HEADERS = 'authorization, content-type, accept, x-request-id';
 const NO_CORS: FastifyCorsOptions = { origin: false };
 
 function answerNotFound(request: FastifyRequest, reply: FastifyReply, paths: Paths): void {

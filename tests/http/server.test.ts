@@ -48,6 +48,23 @@ describe('routes', () => {
     expect(answer.headers.get('access-control-allow-headers')).toContain('authorization');
   });
 
+  it.each([
+    'apollographql-client-name,apollographql-client-version,authorization,content-type',
+    'traceparent,tracestate,baggage,sentry-trace',
+    'x-request-id,x-datadog-trace-id,x-what-comes-next',
+  ])('let a page of an allowed origin send what its client adds: %s', async (headers) => {
+    const answer = await fetch(`${edges.url}/graphql`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: 'http://localhost:3000',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': headers,
+      },
+    });
+    const allowed = (answer.headers.get('access-control-allow-headers') ?? '').split(/,\s*/);
+    expect(headers.split(',').filter((name) => !allowed.includes(name))).toEqual([]);
+  });
+
   it('give a request its id, or keep its own', async () => {
     expect((await post(edges, { query: '{ hello }' }, { 'x-request-id': 'mine-1' })).headers.get('x-request-id')).toBe(
       'mine-1',
