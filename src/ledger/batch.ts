@@ -10,6 +10,7 @@ import type { DeliveredReport, Entry, MeterReport, RecordKey, UsageRecord, Usage
 import type { Grant } from './rules/grants.ts';
 import type { LedgerView, RefundEvidence, StoredReport } from './rules/ledger-view.ts';
 import type { Reservation } from './rules/reservations.ts';
+import { resetsAt } from './rules/resets.ts';
 import { rollUp } from './rules/rollup.ts';
 import { applyScheduled } from './rules/scheduled-events.ts';
 import { type CounterChange, tally } from './rules/spend-limits.ts';
@@ -99,7 +100,10 @@ export class Batch {
 
     const decision = decide(command, this.#view);
     if (decision.kind === 'rejected' || decision.kind === 'wrongPayer') return decision;
-    if (decision.kind === 'refused') return { ...decision, balance: this.#balances(command).balance };
+    if (decision.kind === 'refused') {
+      const { balance } = this.#balances(command);
+      return { ...decision, balance, resetsAt: resetsAt(account, decision.reason) };
+    }
     const taken = keyTaken(command, this.#earlierEffects);
     if (taken !== null) return taken;
     if (command.audited) this.#audited.push(...auditedOf(command, decision, this.#accounts));

@@ -21,16 +21,18 @@ export type OutcomeOf<C extends Command> = C extends Command
 export type Outcome = OutcomeOf<Command>;
 
 /** A decision as its sender hears of it: committed, or refused with the balance that refused it. */
-type OutcomeOfDecision<D> = D extends Effects ? Committed : D extends Refused ? RefusedWithBalance : D;
+type OutcomeOfDecision<D> = D extends Effects ? Committed : D extends Refused ? RefusedUse : D;
 
 /** Only new use may have been charged to another account when its key was first sent. */
 type ReplayOf<C extends Command> = C extends { readonly kind: 'consume' | 'reserve' }
   ? Replayed | ReplayedElsewhere
   : Replayed;
 
-export interface RefusedWithBalance extends Refused {
+export interface RefusedUse extends Refused {
   /** The balance of the command's own account. */
   readonly balance: Balance;
+  /** When the limit that refused begins anew; null: waiting does not help. */
+  readonly resetsAt: Date | null;
 }
 
 /** The command took effect now, and is committed. */

@@ -24,6 +24,7 @@ import {
   type UsageRefused,
 } from './usage-input.ts';
 import type { ApiKeyRef, BillingMode } from '../ledger/rules/attribution.ts';
+import { resetsAt } from '../ledger/rules/resets.ts';
 import type { UsageRecord } from '../ledger/rules/entries.ts';
 import type { OutcomeOf } from '../ledger/outcome.ts';
 
@@ -121,7 +122,7 @@ export class Consumption {
         return this.#again(outcome, { seen: balanceThen === null, balance });
       }
       case 'refused':
-        return toUsageRefused(outcome, outcome.balance);
+        return toUsageRefused(outcome);
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
     }
@@ -176,7 +177,14 @@ export class Consumption {
       credits: priceOf(account, command, usageContext),
       billingEntityId: route.payerId,
       billingMode: modeOf(command, usageContext),
-      refusal: decision.kind === 'refused' ? toUsageRefused(decision, balanceOf(account, account.touchedAt)) : null,
+      refusal:
+        decision.kind === 'refused'
+          ? toUsageRefused({
+              ...decision,
+              balance: balanceOf(account, account.touchedAt),
+              resetsAt: resetsAt(account, decision.reason),
+            })
+          : null,
     };
   }
 

@@ -114,7 +114,7 @@ export class Reservations {
         return { kind: 'success', reservation, balance, replayed: true };
       }
       case 'refused':
-        return toUsageRefused(outcome, outcome.balance);
+        return toUsageRefused(outcome);
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
     }

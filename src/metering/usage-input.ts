@@ -3,7 +3,8 @@ import { RATES, type Resource } from '../plans/rates.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { isStorableText } from '../kernel/text.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
-import type { LimitScope, RefusalReason, Refused } from '../ledger/rules/refusals.ts';
+import type { RefusedUse } from '../ledger/outcome.ts';
+import type { LimitScope, RefusalReason } from '../ledger/rules/refusals.ts';
 import type { UsageLine } from '../ledger/rules/usage-context.ts';
 
 export interface LineInput {
@@ -20,6 +21,8 @@ export interface UsageRefused {
   readonly message: string;
   readonly required: bigint;
   readonly available: bigint;
+  /** When the limit that refused begins anew; null: waiting does not help. */
+  readonly resetsAt: Date | null;
   readonly balance: Balance;
 }
 
@@ -41,8 +44,8 @@ const MESSAGES: Record<RefusalReason, string> = {
 };
 
 /** A refusal by the ledger, as callers see it. */
-export function toUsageRefused(refused: Refused, balance: Balance): UsageRefused {
-  return { ...refused, message: MESSAGES[refused.reason], balance };
+export function toUsageRefused(refused: RefusedUse): UsageRefused {
+  return { ...refused, message: MESSAGES[refused.reason] };
 }
 
 /** Puts the rates of this moment to lines of use. @throws Refusal BAD_USER_INPUT */

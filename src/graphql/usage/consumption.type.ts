@@ -143,6 +143,13 @@ export class UsageRefused {
   @Field(() => CreditsScalar, { description: 'Credits that the limit still allows.' })
   readonly available!: bigint;
 
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description:
+      'When the limit that refused begins anew: the payer’s period, for BALANCE, OVERAGE_CAP, MEMBER and API_KEY; null: waiting does not help, as of a trial.',
+  })
+  readonly resetsAt!: Date | null;
+
   @Field(() => CreditBalance, { description: 'The payer’s balance now.' })
   readonly balance!: Balance;
 }
