@@ -60,8 +60,13 @@ export async function insertUnlessThere<Row extends object>(
   row: RequiredEntityData<Row>,
 ): Promise<boolean> {
   const { primaryKeys } = em.getMetadata().get(table);
-  const { affectedRows } = await em.qb(table).insert(row).onConflict(primaryKeys).ignore().execute('run');
-  return affectedRows === 1;
+  const result: { readonly affectedRows: number } = await em
+    .qb(table)
+    .insert(row)
+    .onConflict(primaryKeys)
+    .ignore()
+    .execute('run');
+  return result.affectedRows === 1;
 }
 
 /** The ORM's way to connections that were opened elsewhere. They are closed by whoever opened them. */

@@ -13,7 +13,11 @@ export class CounterReplay {
   }
 
   /** Counts as the ledger does: no counter comes of a count of nothing. */
-  count({ billingEntityId, periodStart }: Entry, usedBy: UsedBy, { used = 0n, held = 0n }): void {
+  count(
+    { billingEntityId, periodStart }: Entry,
+    usedBy: UsedBy,
+    { used = 0n, held = 0n }: { readonly used?: bigint; readonly held?: bigint },
+  ): void {
     if (used === 0n && held === 0n) return;
     for (const key of countersOf(billingEntityId, usedBy)) {
       const name = counterName(key);

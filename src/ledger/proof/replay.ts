@@ -134,21 +134,24 @@ export class Replay {
     const account = rest.account.row;
     this.#account(rest.account);
     this.#beginPeriod('account', account.period.start);
-    for (const value of RUNNING_VALUES)
+    for (const value of RUNNING_VALUES) {
       this.#findings.expect(`account: ${value}`, account[value], this.#running[value]);
+    }
     this.#findings.expect('account: sequence', account.sequence, this.#sequence);
     this.#findings.expect('account: used', account.used, this.#used);
     this.#findings.expect('account: owed of this period', account.owedThisPeriod, this.#owedThisPeriod);
     this.#findings.expect('account: due', instant(rest.nextEventAt.stored), instant(rest.nextEventAt.rebuilt));
-    if (account.version < account.sequence)
+    if (account.version < account.sequence) {
       this.#findings.problem(`account: version ${account.version} is below its sequence`);
+    }
     for (const resource of new Set([...keysOf(account.carries), ...keysOf(this.#carries)])) {
       const [stored, rebuilt] = [account.carries[resource] ?? NO_CARRY, this.#carries[resource] ?? NO_CARRY];
       this.#findings.expect(`account: fraction of ${resource}`, formatCarry(stored), formatCarry(rebuilt));
     }
     const base = account.subscription?.base ?? null;
-    if (base !== null && !this.#grants.has(base.grantId))
+    if (base !== null && !this.#grants.has(base.grantId)) {
       this.#findings.problem(`account: no entry made ${base.grantId}`);
+    }
     this.#overages.finish(account, rest.reports, this.#sequence);
     this.#finishGrants(rest.grants);
     this.#finishReservations(account, rest);

@@ -155,8 +155,9 @@ export class SubscriptionCalls {
       await this.#options.stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
     } catch (error) {
       // The payer's page knows nothing of our lock.
-      if (error instanceof StripeRejection)
+      if (error instanceof StripeRejection) {
         throw new Refusal('CONFLICT', 'the pending change has just been paid: look at the subscription again');
+      }
       throw error;
     }
   }
