@@ -36,7 +36,9 @@ export interface Config {
   readonly stripe: StripeConfig;
   /** Newest first. Empty in local mode unless given. */
   readonly encryptionKeys: readonly EncryptionKey[];
-  /** Origins that Checkout and the portal may return to, besides `publicUrl`'s; browsers on them may call the API. */
+  /** Origins whose pages may call the API from a browser, besides `publicUrl`'s. */
+  readonly corsOrigins: readonly string[];
+  /** Origins that Checkout and the portal may return to, besides `publicUrl`'s. */
   readonly returnOrigins: readonly string[];
   readonly smtpUrl: string | null;
   readonly mailFrom: string | null;
@@ -97,6 +99,7 @@ export interface StripeConfig {
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>, mode: Mode): Config {
   const reader = new Reader(env);
+  const returnOrigins = reader.optional('RETURN_ORIGINS', originList) ?? [];
   const auth = readAuth(reader, mode);
   const stripe = readStripe(reader, mode);
   const encryptionKeys = reader.optional('ENCRYPTION_KEYS', encryptionKeyList) ?? [];
@@ -125,7 +128,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
     },
     stripe,
     encryptionKeys,
-    returnOrigins: reader.optional('RETURN_ORIGINS', originList) ?? [],
+    // Frontends that payers come back to call the API as well, where nothing else is said.
+    corsOrigins: reader.optional('CORS_ORIGINS', originList) ?? returnOrigins,
+    returnOrigins,
     smtpUrl: reader.optional('SMTP_URL', addressOf(['smtp:', 'smtps:'])),
     mailFrom: reader.optional('MAIL_FROM', z.string()),
     demo: reader.optional('DEMO', flag) ?? (mode === 'local' && databaseUrl === null),

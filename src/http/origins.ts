@@ -5,12 +5,12 @@ import { isLoopbackHost } from '../kernel/loopback.ts';
 export type OriginCheck = (origin: string | undefined, host: string | undefined) => boolean;
 
 /**
- * Pages of PUBLIC_URL and RETURN_ORIGINS may call the API, and in local mode every page of this machine. Where PUBLIC_URL
+ * Pages of PUBLIC_URL and CORS_ORIGINS may call the API, and in local mode every page of this machine. Where PUBLIC_URL
  * is not given, a page must come from the host that it calls. A caller without an Origin is not a browser, and may call.
  */
-export function createOriginCheck(config: Pick<Config, 'mode' | 'publicUrl' | 'returnOrigins'>): OriginCheck {
+export function createOriginCheck(config: Pick<Config, 'mode' | 'publicUrl' | 'corsOrigins'>): OriginCheck {
   const { mode, publicUrl } = config;
-  const allowed = new Set(config.returnOrigins);
+  const allowed = new Set(config.corsOrigins);
   if (publicUrl !== null) allowed.add(publicUrl.origin);
   return (origin, host) => {
     if (origin === undefined || allowed.has(origin)) return true;

@@ -102,6 +102,16 @@ describe('configuration', () => {
     expect(loadConfig({ ...production, ORGANIZATION_IDS: 'open' }, 'production').organizations.ids).toBe('open');
   });
 
+  it('lets pages call from CORS_ORIGINS, or where it is absent from RETURN_ORIGINS', () => {
+    const corsOrigins = (env: Record<string, string>): readonly string[] =>
+      loadConfig({ ...production, ...env }, 'production').corsOrigins;
+    expect(corsOrigins({})).toEqual([]);
+    expect(corsOrigins({ RETURN_ORIGINS: 'https://shop.example' })).toEqual(['https://shop.example']);
+    expect(corsOrigins({ RETURN_ORIGINS: 'https://shop.example', CORS_ORIGINS: 'https://app.example' })).toEqual([
+      'https://app.example',
+    ]);
+  });
+
   it('counts an empty string as absent', () => {
     expect(mistakesOf({ ...production, DATABASE_URL: ' ' }, 'production')).toEqual([
       'DATABASE_URL is required in production',
@@ -120,6 +130,8 @@ describe('configuration', () => {
     ['PUBLIC_URL', 'nonsense'],
     ['RETURN_ORIGINS', 'https://app.example/path'],
     ['RETURN_ORIGINS', 'https://app.example,'],
+    ['CORS_ORIGINS', 'https://app.example/path'],
+    ['CORS_ORIGINS', '*'],
     ['ENCRYPTION_KEYS', `a:${Buffer.alloc(31).toString('base64')}`],
     ['ENCRYPTION_KEYS', `a:${key},a:${key}`],
     ['ENCRYPTION_KEYS', key],

@@ -117,17 +117,19 @@ describe('health', () => {
 });
 
 describe('origins in production', () => {
-  it('are PUBLIC_URL and RETURN_ORIGINS, not loopback', async () => {
+  it('are PUBLIC_URL and CORS_ORIGINS, neither loopback nor where payers come back to', async () => {
     const config = {
       mode: 'production' as const,
       publicUrl: new URL('https://tollgate.example/x'),
-      returnOrigins: ['https://app.example'],
+      corsOrigins: ['https://app.example'],
+      returnOrigins: ['https://shop.example'],
     };
     const edges = await edgesWith({ config });
     const statusFrom = async (origin: string): Promise<number> =>
       (await post(edges, { query: '{ hello }' }, { origin })).status;
     expect(await statusFrom('https://tollgate.example')).toBe(200);
     expect(await statusFrom('https://app.example')).toBe(200);
+    expect(await statusFrom('https://shop.example')).toBe(403);
     expect(await statusFrom('http://localhost:3000')).toBe(403);
     expect(await statusFrom('null')).toBe(403);
   });
