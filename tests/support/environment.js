@@ -18,6 +18,9 @@ const PATIENCE_MS = 10_000;
 // which the runner kills. Nothing is held any more when this is told: a worker that something keeps alive never comes here.
 if (process.send !== undefined) process.once('beforeExit', () => process.exit());
 
+// They are opened when they are first asked for, and stay.
+void [process.stdout, process.stderr];
+
 /**
  * Fails a test file that leaves anything open: a pool, a server, a process, a timer. Otherwise the process that ran it
  * would have to be killed at the end of the run, and nobody would know who left what.
