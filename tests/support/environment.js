@@ -19,7 +19,7 @@ const PATIENCE_MS = 10_000;
 if (process.send !== undefined) process.once('beforeExit', () => process.exit());
 
 // They are opened when they are first asked for, and stay.
-void [process.stdout, process.stderr];
+void [process.stdin, process.stdout, process.stderr];
 
 /**
  * Fails a test file that leaves anything open: a pool, a server, a process, a timer. Otherwise the process that ran it
