@@ -26,7 +26,7 @@ export default {
   setupFiles: ['<rootDir>/tests/support/setup-file.js'],
   maxWorkers: 2,
   // Modules that are loaded as ESM stay in a worker's memory after their file is done: a worker begins anew before that is much.
-  workerIdleMemoryLimit: '1GB',
+  workerIdleMemoryLimit: '2GB',
   // A bound for what hangs, far above what any test needs: no result depends on the speed of the machine.
   testTimeout: 120_000,
 };

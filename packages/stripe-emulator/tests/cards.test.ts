@@ -1,6 +1,7 @@
 /** Whose card is charged: the one that is named, the invoice's, the subscription's, the customer's; in this order. */
 import type { Stripe } from 'stripe';
-import { type Bench, type Catalog, createCatalog, DAY, idOf, itemOf, startBench, subscribe } from './support/bench.ts';
+import { type Bench, type Catalog, createCatalog, DAY, idOf, itemOf, startBench } from './support/bench.ts';
+import { cardActions } from './support/cards.ts';
 import { CONTRACT_TIMEOUT_MS, contractViolations } from './support/contract.ts';
 
 const HOUR = 3_600;
@@ -20,54 +21,10 @@ beforeAll(async () => {
 
 afterAll(() => bench.emulator.stop());
 
-/** A customer whose default is this card; null: there is none. */
-const customerWith = (card: string | null): Promise<Stripe.Customer> =>
-  stripe.customers.create(
-    card === null ? {} : { payment_method: card, invoice_settings: { default_payment_method: card } },
-  );
-
-/** One more card of the customer's, which is nobody's default. */
-const cardOf = async (customer: Stripe.Customer, card: string): Promise<string> =>
-  (await stripe.paymentMethods.attach(card, { customer: customer.id })).id;
-
-const defaultOf = async (customer: Pick<Stripe.Customer, 'id'>): Promise<unknown> =>
-  ((await stripe.customers.retrieve(customer.id)) as Stripe.Customer).invoice_settings.default_payment_method;
-
-const reload = ({ id }: Pick<Stripe.Subscription, 'id'>): Promise<Stripe.Subscription> =>
-  stripe.subscriptions.retrieve(id);
-
-/** Whether its last attempt was paid, and with which card it was made. */
-const payment = async ({ id }: Pick<Stripe.Invoice, 'id'>): Promise<{ status: unknown; card: unknown }> => {
-  const { data } = await stripe.invoicePayments.list({ invoice: id, expand: ['data.payment.payment_intent'] });
-  const intent = data[0]?.payment.payment_intent as Stripe.PaymentIntent;
-  return { status: (await stripe.invoices.retrieve(id)).status, card: intent.payment_method };
-};
-
-const newestOf = async ({ id }: Pick<Stripe.Subscription, 'id'>): Promise<Stripe.Invoice> =>
-  (await stripe.invoices.list({ subscription: id })).data[0] as Stripe.Invoice;
-
-/** The subscription's period ends and what it brings has been charged. */
-const renew = async (subscription: Pick<Stripe.Subscription, 'id'>): Promise<Stripe.Invoice> => {
-  const { current_period_end: end } = itemOf(await reload(subscription), catalog.pro);
-  await bench.control.moveClock({ to: end + HOUR });
-  return newestOf(subscription);
-};
-
-/** A customer with a default, and a subscription whose own card is another. */
-async function subscribed(
-  { own, usual }: { own: string; usual: string | null },
-  more: Partial<Stripe.SubscriptionCreateParams> = {},
-): Promise<{ customer: Stripe.Customer; subscription: Stripe.Subscription; card: string }> {
-  const customer = await customerWith(usual);
-  const card = await cardOf(customer, own);
-  const subscription = await stripe.subscriptions.create({
-    customer: customer.id,
-    items: [{ price: catalog.pro.id }],
-    default_payment_method: card,
-    ...more,
-  });
-  return { customer, subscription, card };
-}
+const { customerWith, cardOf, defaultOf, reload, payment, newestOf, renew, subscribed } = cardActions(() => ({
+  bench,
+  catalog,
+}));
 
 async function invoiceFor(
   { id: customer }: Stripe.Customer,
@@ -287,92 +244,6 @@ describe('Checkout', () => {
     const intent = await stripe.paymentIntents.retrieve(idOf(session.payment_intent));
     expect(await cardsOf(customer.id)).toEqual([intent.payment_method]);
     expect(await defaultOf(customer)).toBeNull();
-  });
-});
-
-describe('a schedule', () => {
-  interface Planned {
-    readonly customer: Stripe.Customer;
-    readonly subscription: Stripe.Subscription;
-    readonly schedule: Stripe.SubscriptionSchedule;
-    /** Two phases more than there is, each of a month. */
-    readonly plan: (more: Partial<Stripe.SubscriptionScheduleUpdateParams>, cards: readonly PhaseCard[]) => unknown;
-  }
-  type PhaseCard = Pick<Stripe.SubscriptionScheduleUpdateParams.Phase, 'default_payment_method'>;
-
-  async function scheduled(cards: { own: string; usual: string | null }): Promise<Planned> {
-    const { customer, subscription } = await subscribed(cards);
-    const schedule = await stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
-    const { current_period_start: start, current_period_end: end } = itemOf(subscription, catalog.pro);
-    const items = [{ price: catalog.pro.id, quantity: 1 }];
-    const month = { interval: 'month' } as const;
-    return {
-      customer,
-      subscription,
-      schedule,
-      plan: (more, phases) =>
-        stripe.subscriptionSchedules.update(schedule.id, {
-          ...more,
-          phases: [
-            { items, start_date: start, end_date: end },
-            ...phases.map((phase) => ({ items, duration: month, ...phase })),
-          ],
-        }),
-    };
-  }
-
-  test('made of a subscription has its card', async () => {
-    const { schedule, subscription } = await scheduled({ own: GOOD, usual: BAD });
-    const { default_payment_method: card } = subscription;
-    expect(schedule.default_settings.default_payment_method).toBe(card);
-    expect(schedule.phases.map((phase) => phase.default_payment_method)).toEqual([card]);
-  });
-
-  test('gives the subscription the card of the phase that begins, or else its own', async () => {
-    const { customer, subscription, plan } = await scheduled({ own: GOOD, usual: BAD });
-    const [first, settings] = [await cardOf(customer, GOOD), await cardOf(customer, GOOD)];
-    await plan({ default_settings: { default_payment_method: settings } }, [{ default_payment_method: first }, {}]);
-    const kept = await stripe.subscriptionSchedules.retrieve(idOf((await reload(subscription)).schedule));
-    expect(kept.default_settings.default_payment_method).toBe(settings);
-    expect(kept.phases.map((phase) => phase.default_payment_method)).toEqual([null, first, null]);
-    expect(await payment(await renew(subscription))).toEqual({ status: 'paid', card: first });
-    expect((await reload(subscription)).default_payment_method).toBe(first);
-    expect(await payment(await renew(subscription))).toEqual({ status: 'paid', card: settings });
-  });
-
-  test('whose phase has no card falls back to what the subscription had when it was made', async () => {
-    const { customer, subscription, plan } = await scheduled({ own: GOOD, usual: BAD });
-    await stripe.subscriptions.update(subscription.id, { default_payment_method: await cardOf(customer, BAD) });
-    await plan({}, [{}]);
-    const { default_payment_method: card } = subscription;
-    expect(await payment(await renew(subscription))).toEqual({ status: 'paid', card });
-  });
-
-  test('without any card leaves the subscription without, and the customer’s is charged', async () => {
-    const { customer, subscription } = await subscribe(bench, catalog);
-    const schedule = await stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
-    expect(schedule.default_settings.default_payment_method).toBeNull();
-    const { current_period_start: start, current_period_end: end } = itemOf(subscription, catalog.pro);
-    const items = [{ price: catalog.pro.id, quantity: 1 }, { price: catalog.overage.id }];
-    await stripe.subscriptionSchedules.update(schedule.id, {
-      phases: [
-        { items, start_date: start, end_date: end },
-        { items, duration: { interval: 'month' } },
-      ],
-    });
-    await stripe.subscriptions.update(subscription.id, { default_payment_method: await cardOf(customer, BAD) });
-    const renewed = await renew(subscription);
-    expect((await reload(subscription)).default_payment_method).toBeNull();
-    expect(await payment(renewed)).toEqual({ status: 'paid', card: await defaultOf(customer) });
-  });
-
-  test('takes no card but its customer’s', async () => {
-    const { plan } = await scheduled({ own: GOOD, usual: null });
-    const card = idOf((await defaultOf(await customerWith(GOOD))) as string);
-    await expect(plan({}, [{ default_payment_method: card }])).rejects.toMatchObject({ code: 'resource_missing' });
-    await expect(plan({ default_settings: { default_payment_method: card } }, [{}])).rejects.toMatchObject({
-      code: 'resource_missing',
-    });
   });
 });
 
