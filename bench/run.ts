@@ -24,7 +24,7 @@ export interface Progress {
   measured(measurement: Measurement): void;
 }
 
-/** How long and how often rows are measured. */
+/** The length and the number of measurements. */
 interface Pace {
   readonly warmupMs: number;
   readonly measureMs: number;

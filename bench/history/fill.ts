@@ -30,7 +30,7 @@ const YEAR_MS = 365 * 86_400_000;
 const WAVE = 2_000;
 const LINES_IN_THE_MEAN = 2;
 
-/** What a fill is watched by. */
+/** The watch over a fill. */
 export interface FillWatch {
   readonly output: Pick<Output, 'progress'>;
   /** Ends the fill between two waves, with the signal's reason. */

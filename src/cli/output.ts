@@ -31,7 +31,7 @@ const REDRAW_INTERVAL_MS = 100;
 const BAR_WIDTH = 24;
 
 /**
- * What a command says. Results go to standard output, for people and for scripts. Progress and complaints go to standard
+ * The output of a command. Results go to standard output, for people and for scripts. Progress and complaints go to standard
  * error: on a terminal progress is a bar that makes way for every other line, elsewhere it is a plain line now and then.
  */
 export class Output {

@@ -6,7 +6,12 @@ interface Description {
   readonly meta: { readonly properties: object };
 }
 
-const names = new UnderscoreNamingStrategy();
+const naming = new UnderscoreNamingStrategy();
+
+/** The column of a property, as the ORM names it. */
+export function columnName(property: string): string {
+  return naming.propertyToColumnName(property);
+}
 
 /**
  * The columns of a table, each under the name of its property, so that a row of the statement is an `InferEntity` of the
@@ -20,5 +25,5 @@ export function columnsOf<Table extends Description>(
 ): string {
   const properties = Object.entries(meta.properties as Record<string, { readonly lazy?: boolean }>);
   const wanted = only ?? properties.filter(([, { lazy }]) => lazy !== true).map(([name]) => name);
-  return wanted.map((name) => `${alias}.${names.propertyToColumnName(name)} as "${name}"`).join(', ');
+  return wanted.map((name) => `${alias}.${columnName(name)} as "${name}"`).join(', ');
 }

@@ -23,7 +23,7 @@ export function resetsAt(account: Account, reason: RefusalReason): Date | null {
   }
 }
 
-/** Whether the next period brings credits of the plan by itself. */
+/** True where the next period brings credits of the plan by itself. */
 function renews(account: Account): boolean {
   const subscription = startedSubscription(account);
   const next = subscription?.next ?? null;

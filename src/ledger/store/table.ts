@@ -9,9 +9,9 @@ import {
   JsonType,
   SmallIntType,
   TextType,
-  UnderscoreNamingStrategy,
   UuidType,
 } from '@mikro-orm/core';
+import { columnName } from '../../db/columns.ts';
 import { type ColumnValue, checksum } from './checksum.ts';
 
 /** A column as it is written: its name, its type, and the value that a row has there. */
@@ -115,12 +115,6 @@ export function tableOf<Read extends object, Written extends Read = Read>() {
 /** The columns of these names alone. */
 export function only<Row>(columns: readonly Column<Row>[], names: readonly string[]): readonly Column<Row>[] {
   return columns.filter(([name]) => names.includes(name));
-}
-
-const naming = new UnderscoreNamingStrategy();
-
-function columnName(property: string): string {
-  return naming.propertyToColumnName(property);
 }
 
 const TYPES = new Map<unknown, string>([

@@ -322,23 +322,28 @@ export const UsageRefundRow = defineEntity({
 /** Whole, and of whatever size. */
 const SUM = p.type('numeric').columnType('numeric').$type<string>();
 
+/** The columns of both tables of sums: those that name a sum besides its time, and the sums. */
+const ROLLUP = {
+  userId: p.uuid().primary(),
+  apiKeyEntityId: p.uuid().primary().defaultRaw(NIL),
+  apiKeyId: p.uuid().primary().defaultRaw(NIL),
+  resource: p.text().$type<Resource>().primary(),
+  billingMode: p.text().$type<BillingMode>().primary(),
+  feature: p.text().primary(),
+  organizationId: p.uuid().primary().defaultRaw(NIL),
+  quantity: SUM,
+  credits: SUM,
+  overage: SUM,
+  records: p.bigint(),
+};
+
 export const UsageRollupRow = defineEntity({
   name: 'UsageRollup',
   tableName: 'usage_rollup',
   properties: {
     billingEntityId: p.uuid().primary(),
     hour: p.datetime(3).primary(),
-    userId: p.uuid().primary(),
-    apiKeyEntityId: p.uuid().primary().defaultRaw(NIL),
-    apiKeyId: p.uuid().primary().defaultRaw(NIL),
-    resource: p.text().$type<Resource>().primary(),
-    billingMode: p.text().$type<BillingMode>().primary(),
-    feature: p.text().primary(),
-    organizationId: p.uuid().primary().defaultRaw(NIL),
-    quantity: SUM,
-    credits: SUM,
-    overage: SUM,
-    records: p.bigint(),
+    ...ROLLUP,
   },
   indexes: [
     {
@@ -360,17 +365,7 @@ export const UsageRollupDayRow = defineEntity({
   properties: {
     billingEntityId: p.uuid().primary(),
     day: p.datetime(3).primary(),
-    userId: p.uuid().primary(),
-    apiKeyEntityId: p.uuid().primary().defaultRaw(NIL),
-    apiKeyId: p.uuid().primary().defaultRaw(NIL),
-    resource: p.text().$type<Resource>().primary(),
-    billingMode: p.text().$type<BillingMode>().primary(),
-    feature: p.text().primary(),
-    organizationId: p.uuid().primary().defaultRaw(NIL),
-    quantity: SUM,
-    credits: SUM,
-    overage: SUM,
-    records: p.bigint(),
+    ...ROLLUP,
   },
   indexes: [
     {

@@ -28,7 +28,7 @@ export function cardActions(world: () => World) {
   const reload = ({ id }: Pick<Stripe.Subscription, 'id'>): Promise<Stripe.Subscription> =>
     world().bench.stripe.subscriptions.retrieve(id);
 
-  /** Whether its last attempt was paid, and with which card it was made. */
+  /** The status of an invoice, and the card of its last attempt. */
   const payment = async ({ id }: Pick<Stripe.Invoice, 'id'>): Promise<{ status: unknown; card: unknown }> => {
     const { data } = await world().bench.stripe.invoicePayments.list({
       invoice: id,
