@@ -8,6 +8,7 @@ import { UnpaidBases } from './0007-unpaid-bases.ts';
 import { Invitations } from './0008-invitations.ts';
 import { AnswersGivenAgain } from './0009-answers-given-again.ts';
 import { SumsWithoutBound } from './0010-sums-without-bound.ts';
+import { UseOfKeys } from './0011-use-of-keys.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   Invitations,
   AnswersGivenAgain,
   SumsWithoutBound,
+  UseOfKeys,
 ];

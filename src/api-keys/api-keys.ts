@@ -188,26 +188,20 @@ export class ApiKeys {
   }
 
   /**
-   * Credits that each of these keys was charged in the current period of whoever paid: its owner, and the organizations
-   * that its owner belongs to.
+   * Credits that were charged for the use of each of these keys, in the period that is now of whoever paid.
+   *
+   * The accounts that paid are found by their counters alone, through an index by key. What its owner belongs to does not
+   * tell them: people leave, and what they used stays. A distributed database asks every shard, each for its own sums.
    */
   async usedThisPeriod(refs: readonly ApiKeyRef[]): Promise<bigint[]> {
-    const { database } = this.#options;
-    const owners = [...new Set(refs.map(({ billingEntityId }) => billingEntityId))];
-    const { rows: organizations } = await database.query<{ organization_id: string }>({
-      name: 'organizations-of-key-owners',
-      text: `select distinct o.organization_id from user_organization o
-        where o.billing_entity_id = any($1::uuid[]) and not o.invited`,
-      values: [owners],
-    });
+    const { database, clock } = this.#options;
     const { rows } = await database.query<{ subject_id: string; used: string }>({
       name: 'use-of-api-keys',
-      text: `select c.subject_id, sum(c.used) as used
-        from use_counter c join credit_account a on a.billing_entity_id = c.billing_entity_id
-        where c.billing_entity_id = any($1::uuid[]) and a.billing_entity_id = any($1::uuid[])
-          and c.scope = 'API_KEY' and c.subject_id = any($2::uuid[]) and c.period_start = a.period_start
+      text: `select c.subject_id, sum(c.used) as used from use_counter c
+        join credit_account a on a.billing_entity_id = c.billing_entity_id and a.period_start = c.period_start
+        where c.scope = 'API_KEY' and c.subject_id = any($1::uuid[]) and a.period_end > $2
         group by c.subject_id`,
-      values: [[...owners, ...organizations.map((row) => row.organization_id)], refs.map(({ id }) => id)],
+      values: [refs.map(({ id }) => id), clock.now()],
     });
     const used = new Map(rows.map((row) => [row.subject_id, BigInt(row.used)]));
     return refs.map(({ id }) => used.get(id) ?? 0n);

@@ -350,28 +350,31 @@ describe('the list', () => {
 });
 
 describe('what a key used', () => {
-  it('is counted in the current period of its owner and of the organizations its owner is in, and nowhere else', async () => {
-    const [{ apiKey: used }, { apiKey: unused }, organization, stranger] = await Promise.all([
+  it('is counted in the current period of each account that paid, whatever its owner belongs to, and no other count is', async () => {
+    const [{ apiKey: used }, { apiKey: unused }, organization, other] = await Promise.all([
       create(),
       create(),
       installation.person(0n),
       installation.person(0n),
     ]);
-    const counter = (account: string, credits: number, period = 'a.period_start') =>
+    const counter = (account: string, credits: number, scope = 'API_KEY') =>
       `insert into use_counter (billing_entity_id, scope, subject_id, period_start, used, held)
-       select a.billing_entity_id, 'API_KEY', '${used.id}', ${period}, ${credits}, 3 from credit_account a
+       select a.billing_entity_id, '${scope}', '${used.id}', a.period_start, ${credits}, 3 from credit_account a
        where a.billing_entity_id = '${account}'`;
     await installation.behindItsBack(
-      `insert into user_organization values ('${person.id}', '${organization.id}')`,
       counter(person.id, 100),
       counter(organization.id, 20),
-      counter(stranger.id, 7_000),
+      counter(other.id, 7_000, 'MEMBER'),
+      counter(organization.id, 800, 'ORGANIZATION'),
     );
     expect(await installation.one.apiKeys.usedThisPeriod([unused, used])).toEqual([0n, 120n]);
     await installation.behindItsBack(
       `update use_counter set period_start = period_start - interval '1 month' where billing_entity_id = '${person.id}'`,
     );
     expect(await installation.one.apiKeys.usedThisPeriod([used])).toEqual([20n]);
+    // A period that is over says nothing, also while nothing has closed it.
+    installation.clock.set('2026-04-01T00:00:00Z');
+    expect(await installation.one.apiKeys.usedThisPeriod([used])).toEqual([0n]);
   });
 
   it('is dated roughly: noted without a write, written together, at most once a minute by all processes', async () => {

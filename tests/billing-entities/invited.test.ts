@@ -288,7 +288,6 @@ it('an invitation lies under nobody’s id, and a made-up id is always the same'
 
 /** How each file deals with who is invited. One that is not here has not been thought about. */
 const ASKING: Readonly<Record<string, string>> = {
-  'api-keys/api-keys.ts': 'looks for no use of keys there',
   'api-keys/provider-secrets.ts': 'passes them over',
   'billing-entities/bounds.ts': 'counts them, or passes them over',
   'billing-entities/invitations.ts': 'is for them',

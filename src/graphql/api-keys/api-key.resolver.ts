@@ -111,7 +111,8 @@ export class ApiKeyResolver {
   }
 
   @FieldResolver(() => CreditsScalar, {
-    description: 'Credits charged for its use in the payer’s current period, overage included.',
+    description:
+      'Credits charged for its use, overage included: in the current period of each account that paid, whether or not its owner belongs there still.',
   })
   usedThisPeriod(@Root() { billingEntityId, id }: DomainKey, @Ctx() { loaders }: RequestContext): Promise<bigint> {
     return loaders.usedByApiKey.load({ billingEntityId, id });

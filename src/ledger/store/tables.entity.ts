@@ -392,6 +392,12 @@ export const UseCounterRow = defineEntity({
     used: p.bigint(),
     held: p.bigint(),
   },
+  indexes: [
+    {
+      name: 'use_counter_by_api_key',
+      expression: "create index use_counter_by_api_key on use_counter (subject_id) where scope = 'API_KEY'",
+    },
+  ],
   checks: [
     { name: 'use_counter_scope_known', expression: "scope in ('MEMBER', 'API_KEY', 'ORGANIZATION')" },
     { name: 'use_counter_not_negative', expression: 'used >= 0 and held >= 0' },
