@@ -47,20 +47,19 @@ export function findSealed(em: EntityManager, ref: ApiKeyRef): Promise<SealedApi
   return em.findOne(ApiKeyRow, at(ref), { populate: SEALED });
 }
 
-/** The entity's newest CUSTOM key of the provider that is neither revoked nor expired. */
+/**
+ * The entity's newest CUSTOM key of the provider.
+ * @param activeAt neither revoked nor expired then; null: whatever became of it
+ */
 export function findNewestSealed(
   em: EntityManager,
-  { billingEntityId, provider, now }: { billingEntityId: string; provider: ApiKeyProvider; now: Date },
+  { billingEntityId, provider, activeAt }: { billingEntityId: string; provider: ApiKeyProvider; activeAt: Date | null },
 ): Promise<SealedApiKey | null> {
+  const alive =
+    activeAt === null ? {} : { revokedAt: null, $or: [{ expiresAt: null }, { expiresAt: { $gt: activeAt } }] };
   return em.findOne(
     ApiKeyRow,
-    {
-      billingEntityId,
-      type: 'CUSTOM',
-      provider,
-      revokedAt: null,
-      $or: [{ expiresAt: null }, { expiresAt: { $gt: now } }],
-    },
+    { billingEntityId, type: 'CUSTOM', provider, ...alive },
     // Ids are made in order of time.
     { populate: SEALED, orderBy: { id: 'desc' } },
   );

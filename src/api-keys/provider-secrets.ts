@@ -10,7 +10,7 @@ import type { Database } from '../db/database.ts';
 import type { Rows } from '../db/rows.ts';
 import { apiKeyId, parseApiKeyId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import { type ApiKey, secretBinding, shownOf, toApiKey } from './api-key.ts';
+import { type ApiKey, type ApiKeyStatus, secretBinding, shownOf, toApiKey } from './api-key.ts';
 import type { ApiKeyProvider, StoredApiKey } from './api-key.entity.ts';
 import { findNewestSealed, findSealed, type SealedApiKey } from './api-key.repository.ts';
 import type { Audit } from '../billing-entities/audit-log.ts';
@@ -36,6 +36,8 @@ export interface SecretRequest {
   readonly organizationExternalId: string | null;
   /** Public id of the key that is wanted; null: whichever applies. */
   readonly apiKeyId: string | null;
+  /** CONFLICT instead of null where there was a key that would apply, and it has ended. */
+  readonly failClosed: boolean;
 }
 
 export interface ProviderSecret {
@@ -56,8 +58,11 @@ export class ProviderSecrets {
 
   /**
    * The secret that use of this payer and user runs on: the key that is named, else the payer's newest active one, else
-   * the user's; null when there is none. Each answer stands in the audit log of the key's owner before it is given.
-   * @throws Refusal FORBIDDEN, BAD_USER_INPUT, NOT_FOUND; CONFLICT for a key that cannot be used
+   * the user's; null when there is none. With `failClosed` only who never had one is answered null: a service that takes
+   * null for «use the platform's own» would charge customers whose key has ended without their noticing.
+   * Each answer stands in the audit log of the key's owner before it is given.
+   * @throws Refusal FORBIDDEN, BAD_USER_INPUT, NOT_FOUND; CONFLICT for a key that cannot be used, with its status as
+   * `keyStatus` where it has ended
    */
   async read(principal: Principal, request: SecretRequest): Promise<ProviderSecret | null> {
     if (principal.kind !== 'SERVICE') throw new Refusal('FORBIDDEN', 'only services may do this');
@@ -66,11 +71,11 @@ export class ProviderSecrets {
     const owners = [...new Set([payer, user].filter((owner) => owner !== null).map((owner) => owner.billingEntityId))];
     const row =
       request.apiKeyId === null
-        ? await this.#newest(owners, request.provider, now)
+        ? await this.#applying(owners, request, now)
         : await this.#named(owners, request.apiKeyId, request.provider);
     if (row === null) return null;
     const apiKey = toApiKey(shownOf(row), now);
-    if (apiKey.status !== 'ACTIVE') throw new Refusal('CONFLICT', `the key is ${apiKey.status.toLowerCase()}`);
+    if (apiKey.status !== 'ACTIVE') throw keyHasEnded(apiKey.status);
     const secret = await this.#open(principal, row);
     await this.#audit(principal, row, 'apiKey.secret.read', {
       user: user?.externalId ?? null,
@@ -110,10 +115,25 @@ export class ProviderSecrets {
     if (membership.status === 'SUSPENDED') throw new Refusal('CONFLICT', 'the membership is suspended');
   }
 
-  /** The first owner's newest key of the provider that is active; else the next owner's. */
-  async #newest(owners: readonly string[], provider: ApiKeyProvider, now: Date): Promise<SealedApiKey | null> {
+  /** The newest key that is active; where there is none and the request fails closed, the newest that there ever was. */
+  async #applying(
+    owners: readonly string[],
+    { provider, failClosed }: SecretRequest,
+    now: Date,
+  ): Promise<SealedApiKey | null> {
+    const active = await this.#newest(owners, { provider, activeAt: now });
+    if (active !== null || !failClosed) return active;
+    // A key that was made since the look before is active, and is given.
+    return this.#newest(owners, { provider, activeAt: null });
+  }
+
+  /** The first owner's newest key; else the next owner's. */
+  async #newest(
+    owners: readonly string[],
+    wanted: { readonly provider: ApiKeyProvider; readonly activeAt: Date | null },
+  ): Promise<SealedApiKey | null> {
     for (const billingEntityId of owners) {
-      const key = await this.#options.rows.read((em) => findNewestSealed(em, { billingEntityId, provider, now }));
+      const key = await this.#options.rows.read((em) => findNewestSealed(em, { billingEntityId, ...wanted }));
       if (key !== null) return key;
     }
     return null;
@@ -157,6 +177,11 @@ export class ProviderSecrets {
       database,
     );
   }
+}
+
+/** Callers can tell it from every other CONFLICT by `keyStatus`. */
+function keyHasEnded(keyStatus: Exclude<ApiKeyStatus, 'ACTIVE'>): Refusal {
+  return new Refusal('CONFLICT', `the key is ${keyStatus.toLowerCase()}`, { details: { keyStatus } });
 }
 
 /** The columns that open the secret of a CUSTOM key. */

@@ -19,11 +19,18 @@ export class Refusal extends Error {
   readonly code: RefusalCode;
   /** For `retryable` ones, the time after which a retry is useful, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** What a client can branch on besides the code; it stands beside the code in `extensions`. */
+  readonly details: Readonly<Record<string, string>>;
 
-  constructor(code: RefusalCode, message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(
+    code: RefusalCode,
+    message: string,
+    options: { retryAfterMs?: number; details?: Readonly<Record<string, string>>; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+    this.details = options.details ?? {};
   }
 
   /** The same request may succeed when it is sent again. */

@@ -71,6 +71,7 @@ const ask = (request: Partial<SecretRequest> = {}, services: DomainServices = in
     userExternalId: person.externalId,
     organizationExternalId: null,
     apiKeyId: null,
+    failClosed: false,
     ...request,
   });
 const idOf = (key: ApiKey): string => apiKeyId(key.billingEntityId, key.id);
@@ -97,6 +98,7 @@ describe('a provider’s secret', () => {
         userExternalId: person.externalId,
         organizationExternalId: null,
         apiKeyId: null,
+        failClosed: false,
       } as const;
       await expect(installation.one.providerSecrets.read(principal, request)).rejects.toMatchObject({
         code: 'FORBIDDEN',

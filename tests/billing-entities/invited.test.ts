@@ -86,6 +86,7 @@ function places(
         userExternalId: person.externalId,
         organizationExternalId,
         apiKeyId: null,
+        failClosed: false,
       }),
     'from the pool': transfer(owner.principal, id, person.id),
     'from the pool to the made-up id': transfer(owner.principal, id, inviteeIdOf(id, person.externalId)),

@@ -90,7 +90,7 @@ export class ApiKeyResolver {
   @Mutation(() => ProviderSecret, {
     nullable: true,
     description:
-      'The customer’s own provider key for this use. SERVICE only; audited. null: no CUSTOM key applies, use the platform’s own. CONFLICT: the key is expired, revoked or unreadable, or the use would be refused.',
+      'The customer’s own provider key for this use. SERVICE only; audited. null: no CUSTOM key applies, use the platform’s own. CONFLICT: the key is expired or revoked (`extensions.keyStatus` says which) or unreadable, or the use would be refused.',
   })
   providerSecret(
     @Arg('input', () => ProviderSecretInput, { description: 'The use that the key is for.' })
@@ -102,6 +102,7 @@ export class ApiKeyResolver {
       userExternalId: input.userExternalId ?? null,
       organizationExternalId: input.organizationExternalId ?? null,
       apiKeyId: input.apiKeyId ?? null,
+      failClosed: input.failClosed,
     });
   }
 

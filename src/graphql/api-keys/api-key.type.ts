@@ -209,4 +209,11 @@ export class ProviderSecretInput {
       'The key that is wanted, of the payer or the user. Absent: the newest active CUSTOM key of the payer, else of the user.',
   })
   readonly apiKeyId?: string | null;
+
+  @Field(() => Boolean, {
+    defaultValue: false,
+    description:
+      'true: where the newest CUSTOM key that would apply has expired or was revoked, the answer is CONFLICT with `extensions.keyStatus` instead of null. null then means that there never was one.',
+  })
+  readonly failClosed!: boolean;
 }

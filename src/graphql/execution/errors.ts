@@ -20,11 +20,12 @@ export function codedError(code: GraphqlCode, message: string, at?: GraphQLError
   return new GraphQLError(message, { ...placeOf(at), extensions: { code } });
 }
 
-/** A refusal as clients see it: `extensions.code`, and where it is worth trying again `retryable` and `retryAfterMs`. */
+/** A refusal as clients see it: `extensions.code`, its details, and where it is worth trying again `retryable` and `retryAfterMs`. */
 export function refusalError(refusal: Refusal, at?: GraphQLError): GraphQLError {
   return new GraphQLError(refusal.message, {
     ...placeOf(at),
     extensions: {
+      ...refusal.details,
       code: refusal.code,
       ...(refusal.retryable ? { retryable: true } : {}),
       ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMs: refusal.retryAfterMs }),
