@@ -188,7 +188,7 @@ function observeQueues(registry: Registry, services: DomainServices): void {
     collect() {
       const use = services.usage.openStreams;
       this.set({ kind: 'use' }, use);
-      this.set({ kind: 'balance' }, services.live.openStreams - use);
+      this.set({ kind: 'balance' }, services.live.openStreams - services.usage.followedStreams);
     },
   });
   new Gauge({

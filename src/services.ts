@@ -99,13 +99,17 @@ export async function openServices(options: ServicesOptions) {
     databaseUrl,
     redisUrl: options.redisUrl,
     loadBalance: (billingEntityId) => accounts.balance(billingEntityId),
+    loadPublicUse: (of) => usage.newestPublicUse(of),
     log,
   });
   const ledger = new Ledger({
     ...options.ledger,
     pool: ledgerPool,
     clock,
-    onCommitted: (balances) => live.publish(balances),
+    onCommitted(balances, publicUse) {
+      live.publish(balances);
+      live.publishUse(publicUse);
+    },
     ...(options.onBatch && { onBatch: options.onBatch }),
   });
   const accounts = new Accounts({ database, ledger, clock });
@@ -118,7 +122,10 @@ export async function openServices(options: ServicesOptions) {
   const auditLog = new AuditLog(database);
   const routing = new Routing(entities);
   const history = new Statements(database);
-  const usage = new UsageHistory(database, (billingEntityId) => live.changes(billingEntityId));
+  const usage = new UsageHistory(database, {
+    changes: (billingEntityId) => live.changes(billingEntityId),
+    publicUse: (of) => live.publicUse(of),
+  });
   const summaries = new UsageSummaries(database);
   const forecasts = new Forecasts({ database, accounts, clock });
   const keyUse = new KeyUse({ database, clock, log, intervalMs: KEY_USE_INTERVAL_MS });

@@ -62,9 +62,9 @@ export const OPERATIONS = {
   'credits.purchase': { what: 'subscribe, and buy credits', may: READERS },
   'invoices.read': { what: 'read invoices', may: READERS },
   'reservations.read': { what: 'read reservations', may: [...READERS, 'SERVICE'] },
-  'usage.read': { what: 'read use: usage, summaries, live; at least their own', may: PEOPLE },
+  'usage.read': { what: 'read use: usage, summaries, live; at least their own', may: [...PEOPLE, 'API_KEY'] },
   'usage.readAll': { what: 'read everybody’s use', may: [...READERS, 'SERVICE'] },
-  'draws.read': { what: 'read from which grants use was drawn', may: [...READERS, 'SERVICE'] },
+  'draws.read': { what: 'read from which grants use was drawn', may: [...READERS, 'SERVICE', 'API_KEY'] },
   'usage.export': { what: 'have the use that they read as a file', may: PEOPLE },
   'members.read': {
     what: 'read members; at least themselves',

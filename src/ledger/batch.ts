@@ -9,6 +9,7 @@ import type { Effects } from './rules/effects.ts';
 import type { DeliveredReport, Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from './rules/entries.ts';
 import type { Grant } from './rules/grants.ts';
 import type { LedgerView, RefundEvidence, StoredReport } from './rules/ledger-view.ts';
+import { type PublicUse, publicUseAmong } from './rules/public-use.ts';
 import type { Reservation } from './rules/reservations.ts';
 import { resetsAt } from './rules/resets.ts';
 import { rollUp } from './rules/rollup.ts';
@@ -161,6 +162,11 @@ export class Batch {
     return this.#changed()
       .filter((account) => this.#stored.get(account.billingEntityId)?.version !== account.version)
       .map((account) => balanceOf(account, accountTime(account, this.#wallClock)));
+  }
+
+  /** The use in public organizations that was recorded. */
+  publicUse(): PublicUse[] {
+    return publicUseAmong(this.#records);
   }
 
   #changed(): Account[] {

@@ -1,39 +1,47 @@
 import type { Balance } from '../ledger/rules/balance.ts';
 import type { Scheduler } from '../kernel/scheduler.ts';
 
-/** A stream of an account's states. `return()` ends it at once, also while a `next()` is waiting. */
-export type BalanceStream = AsyncIterableIterator<Balance, undefined> & AsyncDisposable;
+/** A stream of states. `return()` ends it at once, also while a `next()` is waiting. */
+export type StateStream<State> = AsyncIterableIterator<State, undefined> & AsyncDisposable;
 
-export interface AccountFeedOptions {
+/** A stream of an account's states. */
+export type BalanceStream = StateStream<Balance>;
+
+/** A state that rises. */
+interface Versioned {
+  readonly version: bigint;
+}
+
+export interface AccountFeedOptions<State extends Versioned> {
   readonly scheduler: Scheduler;
   /** Least time between two events of one stream, in milliseconds. */
   readonly intervalMs: number;
   /** The account's committed state, or null when there is no such account. */
-  readonly load: () => Promise<Balance | null>;
+  readonly load: () => Promise<State | null>;
   /** Called when the last stream has ended: nothing needs this feed any more. */
   readonly onUnused: () => void;
 }
 
 /**
- * One account's newest state, shared by all its streams.
+ * One account's newest state, shared by all its streams: its balance, or another state of it that rises.
  *
  * The slot is all the buffer there is: a state not yet given is replaced by a newer one, so slow consumers cost nothing.
  * Events leave on common ticks, so that streams receive the very same object and the layer above serialises it once.
  * Ticks come twice as often as one stream may have events: a stream that joined between two ticks then waits half an
  * interval too long at most, once, instead of a whole one.
  */
-export class AccountFeed {
-  readonly #options: AccountFeedOptions;
-  readonly #streams = new Set<Stream>();
+export class AccountFeed<State extends Versioned = Balance> {
+  readonly #options: AccountFeedOptions<State>;
+  readonly #streams = new Set<Stream<State>>();
   /** Streams with a `next()` that waits; only these are looked at when something changes. */
-  readonly #waiting = new Set<Stream>();
-  #newest: Balance | null = null;
+  readonly #waiting = new Set<Stream<State>>();
+  #newest: State | null = null;
   #tick: { readonly atMs: number; readonly cancel: () => void } | null = null;
   #lastTickAtMs = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | null = null;
   #queued: Promise<void> | null = null;
 
-  constructor(options: AccountFeedOptions) {
+  constructor(options: AccountFeedOptions<State>) {
     this.#options = options;
   }
 
@@ -43,8 +51,8 @@ export class AccountFeed {
   }
 
   /** Opens a stream: the state as it is, then each rise of what `progressOf` reads from it. */
-  open(progressOf: (balance: Balance) => bigint): BalanceStream {
-    const stream = new Stream(progressOf, {
+  open(progressOf: (state: State) => bigint): StateStream<State> {
+    const stream = new Stream<State>(progressOf, {
       wanted: () => {
         this.#serve(stream);
       },
@@ -69,9 +77,9 @@ export class AccountFeed {
   }
 
   /** Takes a state that may be new. Cheap: streams are served later, on a tick. */
-  offer(balance: Balance): void {
-    if (this.#newest !== null && balance.version <= this.#newest.version) return;
-    this.#newest = balance;
+  offer(state: State): void {
+    if (this.#newest !== null && state.version <= this.#newest.version) return;
+    this.#newest = state;
     this.#arm();
   }
 
@@ -98,8 +106,8 @@ export class AccountFeed {
   #read(): Promise<void> {
     const reading = this.#options
       .load()
-      .then((balance) => {
-        if (balance !== null) this.offer(balance);
+      .then((state) => {
+        if (state !== null) this.offer(state);
       })
       .finally(() => {
         if (this.#running === reading) this.#running = null;
@@ -108,7 +116,7 @@ export class AccountFeed {
     return reading;
   }
 
-  #serve(stream: Stream): void {
+  #serve(stream: Stream<State>): void {
     const nowMs = this.#options.scheduler.nowMs();
     if (this.#newest !== null && stream.lacks(this.#newest) && stream.notBeforeMs <= nowMs) {
       stream.give(this.#newest, nowMs + this.#options.intervalMs);
@@ -157,7 +165,7 @@ export class AccountFeed {
     this.#arm();
   }
 
-  #forget(stream: Stream): void {
+  #forget(stream: Stream<State>): void {
     this.#waiting.delete(stream);
     if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
     this.#tick?.cancel();
@@ -173,33 +181,33 @@ interface StreamOwner {
   ended(): void;
 }
 
-type Waiter = PromiseWithResolvers<IteratorResult<Balance, undefined>>;
+type Waiter<State> = PromiseWithResolvers<IteratorResult<State, undefined>>;
 
-class Stream implements BalanceStream {
+class Stream<State> implements StateStream<State> {
   /** The account was read after this stream had been opened. */
   ready = false;
   /** Pacing: the next event may leave from then on. */
   notBeforeMs = Number.NEGATIVE_INFINITY;
-  readonly #progressOf: (balance: Balance) => bigint;
+  readonly #progressOf: (state: State) => bigint;
   readonly #owner: StreamOwner;
-  #waiters: Waiter[] = [];
+  #waiters: Waiter<State>[] = [];
   #given: bigint | null = null;
   #ended = false;
   #failure: { readonly error: unknown } | null = null;
 
-  constructor(progressOf: (balance: Balance) => bigint, owner: StreamOwner) {
+  constructor(progressOf: (state: State) => bigint, owner: StreamOwner) {
     this.#progressOf = progressOf;
     this.#owner = owner;
   }
 
-  lacks(newest: Balance): boolean {
+  lacks(newest: State): boolean {
     return this.ready && (this.#given === null || this.#progressOf(newest) > this.#given);
   }
 
-  give(balance: Balance, notBeforeMs: number): void {
-    this.#given = this.#progressOf(balance);
+  give(state: State, notBeforeMs: number): void {
+    this.#given = this.#progressOf(state);
     this.notBeforeMs = notBeforeMs;
-    this.#waiters.shift()?.resolve({ done: false, value: balance });
+    this.#waiters.shift()?.resolve({ done: false, value: state });
     if (this.#waiters.length > 0) this.#owner.wanted();
   }
 
@@ -219,25 +227,25 @@ class Stream implements BalanceStream {
     this.end();
   }
 
-  next(): Promise<IteratorResult<Balance, undefined>> {
+  next(): Promise<IteratorResult<State, undefined>> {
     if (this.#failure !== null) {
       const { error } = this.#failure;
       this.#failure = null;
       return Promise.reject(error);
     }
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
-    const waiter: Waiter = Promise.withResolvers();
+    const waiter: Waiter<State> = Promise.withResolvers();
     this.#waiters.push(waiter);
     if (this.#waiters.length === 1) this.#owner.wanted();
     return waiter.promise;
   }
 
-  return(): Promise<IteratorResult<Balance, undefined>> {
+  return(): Promise<IteratorResult<State, undefined>> {
     this.end();
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  throw(error: unknown): Promise<IteratorResult<Balance, undefined>> {
+  throw(error: unknown): Promise<IteratorResult<State, undefined>> {
     this.end();
     return Promise.reject(error);
   }

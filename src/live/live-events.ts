@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Balance } from '../ledger/rules/balance.ts';
-import { AccountFeed, type BalanceStream } from './account-feed.ts';
-import { accountOf, decodeBalance, decodeMessage, messageHead } from './message.ts';
+import type { PublicUse, PublicUseOf } from '../ledger/rules/public-use.ts';
+import { AccountFeed, type BalanceStream, type StateStream } from './account-feed.ts';
+import { accountOf, decodeBalance, decodeMessage, decodeUse, messageHead } from './message.ts';
 import { Neighbours } from './neighbours.ts';
 import { Outbox } from './outbox.ts';
 import { PostgresTransport } from './postgres-transport.ts';
+import { type HeardUse, PublicUseFeed } from './public-use-feed.ts';
 import { RedisTransport } from './redis-transport.ts';
 import { backoffMs, systemScheduler, type Scheduler } from '../kernel/scheduler.ts';
 import type { Transport } from './transport.ts';
@@ -16,6 +18,8 @@ export interface LiveEventsOptions {
   readonly redisUrl: string | null;
   /** The account's committed state, or null when there is no such account. */
   readonly loadBalance: (billingEntityId: string) => Promise<Balance | null>;
+  /** The newest use in a public organization, newest first. */
+  readonly loadPublicUse: (of: PublicUseOf) => Promise<readonly PublicUse[]>;
   readonly log: Logger;
   /** Per stream; 10 when absent. */
   readonly maxEventsPerSecond?: number;
@@ -28,6 +32,8 @@ export interface LiveEventsOptions {
 export interface LiveEvents {
   /** Tells of committed states, the newest of each account. Cheap, never throws and never blocks. */
   publish(balances: readonly Balance[]): void;
+  /** Tells of committed use in public organizations. Cheap, never throws and never blocks. */
+  publishUse(uses: readonly PublicUse[]): void;
   /**
    * The account's state as it is, then its changes: rising versions, at most `maxEventsPerSecond`, always the last.
    * All streams of an account receive the same objects. Counts from the call on, so end it (`return()`) in any case.
@@ -36,6 +42,11 @@ export interface LiveEvents {
   balances(billingEntityId: string): BalanceStream;
   /** The same, but only when the ledger's sequence has risen: something was recorded, up to `sequence`. */
   changes(billingEntityId: string): BalanceStream;
+  /**
+   * What is used in a public organization, in any process: what was heard of so far, then whenever it is more. Counts from
+   * the call on, so end it (`return()`) in any case.
+   */
+  publicUse(of: PublicUseOf): StateStream<HeardUse>;
   /** Ends this process' streams of an account after a right to it was lost. Clients that still have the right open new ones. */
   end(billingEntityId: string): void;
   /** Connects to the other processes. Resolves when done or after the first attempt failed; goes on trying. */
@@ -66,6 +77,7 @@ class ConnectedLiveEvents implements LiveEvents {
   readonly #outbox: Outbox;
   readonly #neighbours: Neighbours;
   readonly #feeds = new Map<string, AccountFeed>();
+  readonly #publicUse = new Map<string, PublicUseFeed>();
   readonly #processId = randomUUID();
   readonly #ownHead = messageHead(this.#processId);
   readonly #intervalMs: number;
@@ -92,7 +104,7 @@ class ConnectedLiveEvents implements LiveEvents {
   }
 
   get openStreams(): number {
-    return this.#feeds.values().reduce((sum, feed) => sum + feed.size, 0);
+    return this.#allFeeds().reduce((sum, feed) => sum + feed.size, 0);
   }
 
   publish(balances: readonly Balance[]): void {
@@ -102,12 +114,37 @@ class ConnectedLiveEvents implements LiveEvents {
     }
   }
 
+  publishUse(uses: readonly PublicUse[]): void {
+    for (const use of uses) {
+      this.#hear(use);
+      this.#outbox.putUse(use);
+    }
+  }
+
   balances(billingEntityId: string): BalanceStream {
     return this.#open(billingEntityId, (balance) => balance.version);
   }
 
   changes(billingEntityId: string): BalanceStream {
     return this.#open(billingEntityId, (balance) => balance.sequence);
+  }
+
+  publicUse(of: PublicUseOf): StateStream<HeardUse> {
+    const name = publicUseName(of);
+    let feed = this.#publicUse.get(name);
+    if (feed === undefined) {
+      feed = new PublicUseFeed({
+        of,
+        scheduler: this.#scheduler,
+        intervalMs: this.#intervalMs,
+        load: this.#options.loadPublicUse,
+        onUnused: () => this.#publicUse.delete(name),
+      });
+      this.#publicUse.set(name, feed);
+    }
+    const stream = feed.open();
+    if (this.#stopping !== null) void stream.return?.();
+    return stream;
   }
 
   end(billingEntityId: string): void {
@@ -137,7 +174,7 @@ class ConnectedLiveEvents implements LiveEvents {
     this.#cancelHeartbeat?.();
     this.#reload?.cancelRetry?.();
     this.#reload = null;
-    for (const feed of [...this.#feeds.values()]) feed.end();
+    for (const feed of this.#allFeeds()) feed.end();
     await this.#outbox.stop();
     await this.#transport.stop();
   }
@@ -156,6 +193,17 @@ class ConnectedLiveEvents implements LiveEvents {
     const stream = feed.open(progressOf);
     if (this.#stopping !== null) void stream.return?.();
     return stream;
+  }
+
+  #allFeeds(): (AccountFeed | PublicUseFeed)[] {
+    return [...this.#feeds.values(), ...this.#publicUse.values()];
+  }
+
+  /** Use on a key is heard of twice: as the organization's, and as the key's own. */
+  #hear(use: PublicUse): void {
+    if (this.#publicUse.size === 0) return;
+    this.#publicUse.get(publicUseName({ ...use, apiKeyId: null }))?.hear(use);
+    if (use.apiKeyId !== null) this.#publicUse.get(publicUseName(use))?.hear(use);
   }
 
   #received(text: string): void {
@@ -177,6 +225,12 @@ class ConnectedLiveEvents implements LiveEvents {
       const balance = decodeBalance(entry);
       if (balance === null) this.#log.warn({ from: message.from }, 'live events: malformed state ignored');
       else feed.offer(balance);
+    }
+    if (this.#publicUse.size === 0) return;
+    for (const entry of message.uses) {
+      const use = decodeUse(entry);
+      if (use === null) this.#log.warn({ from: message.from }, 'live events: malformed use ignored');
+      else this.#hear(use);
     }
   }
 
@@ -204,11 +258,12 @@ class ConnectedLiveEvents implements LiveEvents {
   /** Reads every watched account again, and those that could not be read once more, until all are. */
   #reloadAll(): void {
     this.#reload?.cancelRetry?.();
-    if (this.#stopping !== null || this.#feeds.size === 0) return;
+    const all = this.#allFeeds();
+    if (this.#stopping !== null || all.length === 0) return;
     const reload = { cancelRetry: null as (() => void) | null };
     this.#reload = reload;
-    const run = async (feeds: AccountFeed[], attempt: number): Promise<void> => {
-      const failed: AccountFeed[] = [];
+    const run = async (feeds: (AccountFeed | PublicUseFeed)[], attempt: number): Promise<void> => {
+      const failed: (AccountFeed | PublicUseFeed)[] = [];
       const rest = feeds.values();
       const worker = async (): Promise<void> => {
         for (const feed of rest) {
@@ -225,6 +280,10 @@ class ConnectedLiveEvents implements LiveEvents {
         void run(failed, attempt + 1);
       });
     };
-    void run([...this.#feeds.values()], 1);
+    void run(all, 1);
   }
+}
+
+function publicUseName({ organizationId, apiKeyId }: PublicUseOf): string {
+  return `${organizationId} ${apiKeyId ?? ''}`;
 }

@@ -1,4 +1,5 @@
 import type { Balance } from '../ledger/rules/balance.ts';
+import type { PublicUse } from '../ledger/rules/public-use.ts';
 
 /** PostgreSQL refuses NOTIFY payloads of 8 000 bytes. */
 const maxMessageBytes = 7_900;
@@ -12,6 +13,8 @@ export interface Message {
   readonly from: string;
   /** Undecoded entries: most are of accounts that nobody here watches. */
   readonly balances: readonly unknown[];
+  /** Undecoded entries of use in public organizations. */
+  readonly uses: readonly unknown[];
   /** The sender had to drop states: any account may have changed. */
   readonly lossy: boolean;
   /** The sender stops, with nothing left to tell. */
@@ -26,12 +29,26 @@ export function encodeMessages(
 ): string[] {
   const head = `${messageHead(from)}"balances":[`;
   const tail = `]${flags.lossy === true ? ',"lossy":true' : ''}${flags.leaving === true ? ',"leaving":true' : ''}}`;
+  const messages = packed(balances, encodeBalance, { head, tail });
+  return messages.length === 0 ? [head + tail] : messages;
+}
+
+/** Packs use in public organizations into as few messages as the size limit allows. Processes that know no such use find nothing in them. */
+export function encodeUses(from: string, uses: Iterable<PublicUse>): string[] {
+  return packed(uses, encodeUse, { head: `${messageHead(from)}"balances":[],"uses":[`, tail: ']}' });
+}
+
+function packed<Item>(
+  items: Iterable<Item>,
+  encode: (item: Item) => string,
+  { head, tail }: { readonly head: string; readonly tail: string },
+): string[] {
   const roomBytes = maxMessageBytes - Buffer.byteLength(head) - Buffer.byteLength(tail);
   const messages: string[] = [];
   let entries: string[] = [];
   let usedBytes = 0;
-  for (const balance of balances) {
-    const entry = encodeBalance(balance);
+  for (const item of items) {
+    const entry = encode(item);
     const entryBytes = Buffer.byteLength(entry) + 1;
     if (usedBytes + entryBytes > roomBytes && entries.length > 0) {
       messages.push(head + entries.join(',') + tail);
@@ -41,7 +58,7 @@ export function encodeMessages(
     entries.push(entry);
     usedBytes += entryBytes;
   }
-  if (entries.length > 0 || messages.length === 0) messages.push(head + entries.join(',') + tail);
+  if (entries.length > 0) messages.push(head + entries.join(',') + tail);
   return messages;
 }
 
@@ -60,9 +77,10 @@ export function decodeMessage(text: string): Message | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { from, balances, lossy, leaving } = value as Record<string, unknown>;
-  if (typeof from !== 'string' || from.length === 0 || from.length > 64 || !Array.isArray(balances)) return null;
-  return { from, balances, lossy: lossy === true, leaving: leaving === true };
+  const { from, balances, uses = [], lossy, leaving } = value as Record<string, unknown>;
+  if (typeof from !== 'string' || from.length === 0 || from.length > 64) return null;
+  if (!Array.isArray(balances) || !Array.isArray(uses)) return null;
+  return { from, balances, uses, lossy: lossy === true, leaving: leaving === true };
 }
 
 /** The account that an entry speaks of, or null. */
@@ -92,6 +110,24 @@ function encodeBalance(balance: Balance): string {
     `[${JSON.stringify(balance.billingEntityId)},"${available}","${held}","${used}","${allowance}","${overage}",` +
     `"${owed}","${version}","${sequence}",${balance.usedRatio},${balance.asOf.getTime()}]`
   );
+}
+
+/** Reads an entry of use in a public organization; null when any of it differs from what this process would have written. */
+export function decodeUse(entry: unknown): PublicUse | null {
+  if (!Array.isArray(entry) || entry.length !== 6) return null;
+  const [organizationId, billingEntityId, apiKeyId] = (entry as unknown[]).slice(0, 3).map(uuid);
+  const [after, through, records] = (entry as unknown[]).slice(3).map(wholeNumber);
+  if (organizationId == null || billingEntityId == null || (apiKeyId == null && entry[2] !== null)) return null;
+  if (after == null || through == null || records == null || after >= through || records <= 0n) return null;
+  return { organizationId, billingEntityId, apiKeyId: apiKeyId ?? null, after, through, records };
+}
+
+function encodeUse({ organizationId, billingEntityId, apiKeyId, after, through, records }: PublicUse): string {
+  return JSON.stringify([organizationId, billingEntityId, apiKeyId, `${after}`, `${through}`, `${records}`]);
+}
+
+function uuid(value: unknown): string | null {
+  return typeof value === 'string' && /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/.test(value) ? value : null;
 }
 
 /** A bigint of PostgreSQL in digits, or null. */

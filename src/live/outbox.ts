@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Balance } from '../ledger/rules/balance.ts';
-import { encodeMessages } from './message.ts';
+import type { PublicUse } from '../ledger/rules/public-use.ts';
+import { encodeMessages, encodeUses } from './message.ts';
 import { backoffMs, type Scheduler } from '../kernel/scheduler.ts';
 
 export interface OutboxOptions {
@@ -10,12 +11,13 @@ export interface OutboxOptions {
   readonly log: Logger;
   /** Least time between two sendings while busy, in milliseconds. */
   readonly intervalMs?: number;
-  /** The most accounts that may wait. Beyond it the way out is broken: states are dropped, and the others told to read for themselves. */
+  /** The most accounts, and the most pieces of use in public organizations, that may wait. Beyond it the way out is broken: states are dropped, and the others told to read for themselves. */
   readonly maxAccounts?: number;
 }
 
 /** The number of accounts sent together: packing them takes about a millisecond of this thread. */
 const accountsPerSending = 1_000;
+const usesPerSending = 1_000;
 
 /**
  * States on their way to the other processes: the newest per account, sent at once when idle and every `intervalMs`
@@ -26,6 +28,8 @@ export class Outbox {
   readonly #intervalMs: number;
   readonly #maxAccounts: number;
   readonly #pending = new Map<string, Balance>();
+  /** Use in public organizations. Each piece is told by itself: none takes the place of another. */
+  #uses: PublicUse[] = [];
   #lossy = false;
   #beat = false;
   #sending: Promise<void> | null = null;
@@ -53,6 +57,17 @@ export class Outbox {
     this.#arm();
   }
 
+  /** Takes use in a public organization to tell. */
+  putUse(use: PublicUse): void {
+    if (this.#stopped) return;
+    this.#uses.push(use);
+    if (this.#uses.length > this.#maxAccounts) {
+      this.#uses = [];
+      this.#lossy = true;
+    }
+    this.#arm();
+  }
+
   /** Tells the others that this process is alive, with whatever else there is to tell. */
   beat(): void {
     this.#beat = true;
@@ -66,20 +81,20 @@ export class Outbox {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     await this.#sending;
-    const messages = encodeMessages(this.#options.processId, this.#pending.values(), {
-      lossy: this.#lossy,
-      leaving: true,
-    });
+    const { processId } = this.#options;
+    const uses = encodeUses(processId, this.#uses);
+    const balances = encodeMessages(processId, this.#pending.values(), { lossy: this.#lossy, leaving: true });
     this.#pending.clear();
+    this.#uses = [];
     try {
-      await this.#options.send(messages);
+      await this.#options.send([...uses, ...balances]);
     } catch (error) {
       this.#options.log.warn({ err: error }, 'live events: the last states could not be sent');
     }
   }
 
   get #idle(): boolean {
-    return this.#pending.size === 0 && !this.#lossy && !this.#beat;
+    return this.#pending.size === 0 && this.#uses.length === 0 && !this.#lossy && !this.#beat;
   }
 
   #arm(): void {
@@ -98,17 +113,20 @@ export class Outbox {
     const { scheduler, processId, send, log } = this.#options;
     const balances = [...this.#pending.values().take(accountsPerSending)];
     for (const balance of balances) this.#pending.delete(balance.billingEntityId);
+    const uses = this.#uses.splice(0, usesPerSending);
     const lossy = this.#lossy;
     this.#lossy = false;
     this.#beat = false;
-    this.#notBeforeMs = this.#pending.size > 0 ? 0 : scheduler.nowMs() + this.#intervalMs;
+    this.#notBeforeMs = this.#pending.size > 0 || this.#uses.length > 0 ? 0 : scheduler.nowMs() + this.#intervalMs;
     try {
-      await send(encodeMessages(processId, balances, { lossy }));
+      await send([...encodeUses(processId, uses), ...encodeMessages(processId, balances, { lossy })]);
       if (this.#failures > 0) log.info('live events: sending again');
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
       this.#lossy ||= lossy;
+      // Some of it may have arrived: who hears it twice counts it once.
+      this.#uses.unshift(...uses);
       for (const balance of balances) {
         const newer = this.#pending.get(balance.billingEntityId);
         if (newer === undefined || newer.version < balance.version) this.#pending.set(balance.billingEntityId, balance);

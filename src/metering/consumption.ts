@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { actorOf } from '../billing-entities/access.ts';
 import { senderOf } from '../billing-entities/authorization.ts';
 import type { Principal } from '../billing-entities/principal.ts';
-import type { Attribution, Routing } from './payer-routing.ts';
+import type { Attribution, PayerIs, Routing } from './payer-routing.ts';
 import { parseReservationId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { balanceOf } from '../ledger/rules/account.ts';
@@ -16,9 +16,11 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { handlesAnyReservation } from './reservations.ts';
 import { consume, modeOf, priceOf } from '../ledger/rules/usage.ts';
 import {
+  balanceShown,
   checkFeature,
   checkMetadata,
   type LineInput,
+  refusalShown,
   toLines,
   toUsageRefused,
   type UsageRefused,
@@ -106,23 +108,25 @@ export class Consumption {
       input.reservationId === null
         ? await this.#use(principal, input)
         : await this.#settle(principal, input, input.reservationId);
+    const paidBy = outcome.kind === 'replayedElsewhere' ? outcome.billingEntityId : payerId;
+    const payer = await this.#options.routing.payerIs(principal, paidBy);
     switch (outcome.kind) {
       case 'committed':
         for (const { apiKey } of outcome.records.slice(0, 1)) if (apiKey) this.#options.onKeyUsed(apiKey);
-        return success(outcome.records, outcome.balance, false);
+        return success(outcome.records, balanceShown(outcome.balance, payer), false);
       case 'replayed': {
         // A settlement begins with the RELEASE of its reservation. Its CONSUMPTION comes next.
         const sequence = input.reservationId === null ? outcome.sequence : outcome.sequence + 1n;
-        return this.#again({ billingEntityId: payerId, sequence }, outcome);
+        return this.#again({ billingEntityId: payerId, sequence }, outcome, payer);
       }
       case 'replayedElsewhere': {
         const { billingEntityId, balanceThen } = outcome;
         const balance = balanceThen ?? (await this.#options.accounts.balance(billingEntityId));
         if (balance === null) throw new Error(`billing entity ${billingEntityId} has no account`);
-        return this.#again(outcome, { seen: balanceThen === null, balance });
+        return this.#again(outcome, { seen: balanceThen === null, balance }, payer);
       }
       case 'refused':
-        return toUsageRefused(outcome);
+        return refusalShown(toUsageRefused(outcome), payer);
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
     }
@@ -172,6 +176,7 @@ export class Consumption {
       if (attempts === 1) throw keepsChanging();
       return this.check(principal, input, attempts - 1);
     }
+    const payer = await routing.payerIs(principal, route.payerId);
     return {
       allowed: decision.kind === 'applied',
       credits: priceOf(account, command, usageContext),
@@ -179,11 +184,14 @@ export class Consumption {
       billingMode: modeOf(command, usageContext),
       refusal:
         decision.kind === 'refused'
-          ? toUsageRefused({
-              ...decision,
-              balance: balanceOf(account, account.touchedAt),
-              resetsAt: resetsAt(account, decision.reason),
-            })
+          ? refusalShown(
+              toUsageRefused({
+                ...decision,
+                balance: balanceOf(account, account.touchedAt),
+                resetsAt: resetsAt(account, decision.reason),
+              }),
+              payer,
+            )
           : null,
     };
   }
@@ -236,9 +244,14 @@ export class Consumption {
   async #again(
     key: { billingEntityId: string; sequence: bigint },
     { seen, balance }: { readonly seen: boolean; readonly balance: Balance },
+    payer: PayerIs,
   ): Promise<ConsumeSuccess> {
     const [records = []] = await this.#options.recordsByEntry([key]);
-    return success(seen ? records : records.map((record) => ({ ...record, refundedAt: null })), balance, true);
+    return success(
+      seen ? records : records.map((record) => ({ ...record, refundedAt: null })),
+      balanceShown(balance, payer),
+      true,
+    );
   }
 
   #reject(error: unknown): UsageRejected {

@@ -31,6 +31,9 @@ export interface Route {
   readonly refusal: Refusal | null;
 }
 
+/** Tells if answers may say how the payer's account stands. */
+export type PayerIs = 'shown' | 'hidden';
+
 /** Somebody whom an attribution names, and the refusal if that is wrong. */
 interface Named<T> {
   readonly value: T;
@@ -86,6 +89,15 @@ export class Routing {
   forget({ organizationId, namedOrganization }: Pick<Route, 'organizationId' | 'namedOrganization'>): void {
     if (organizationId !== null) this.#visibilities.delete(organizationId);
     if (namedOrganization !== null) this.#organizations.delete(namedOrganization);
+  }
+
+  /**
+   * Tells if the caller may learn how the account stands that pays for their use. An organization's key may not of any other:
+   * in a PUBLIC organization its members pay, each from their own account.
+   */
+  async payerIs(principal: Principal, payerId: string): Promise<PayerIs> {
+    if (principal.kind !== 'API_KEY' || principal.billingEntityId === payerId) return 'shown';
+    return (await this.#typeOf(principal.billingEntityId)) === 'ORGANIZATION' ? 'hidden' : 'shown';
   }
 
   /** Ids of those whom a caller names beside a reservation, which has its own; undefined: not named. */

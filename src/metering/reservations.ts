@@ -20,7 +20,15 @@ import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { unlessRejected } from '../ledger/outcome.ts';
 import { RESERVATION_COLUMNS, type ReservationRow, toReservation } from '../ledger/store/tables.ts';
-import { checkFeature, type LineInput, toLines, toUsageRefused, type UsageRefused } from './usage-input.ts';
+import {
+  balanceShown,
+  checkFeature,
+  type LineInput,
+  refusalShown,
+  toLines,
+  toUsageRefused,
+  type UsageRefused,
+} from './usage-input.ts';
 
 export interface ReserveInput extends Attribution {
   readonly idempotencyKey: string;
@@ -91,19 +99,21 @@ export class Reservations {
         ttlMs,
       }),
     );
+    const paidBy = outcome.kind === 'replayedElsewhere' ? outcome.billingEntityId : payerId;
+    const payer = await this.#options.routing.payerIs(principal, paidBy);
     switch (outcome.kind) {
       case 'committed':
         return {
           kind: 'success',
           reservation: outcome.reservations[0] as Reservation,
-          balance: outcome.balance,
+          balance: balanceShown(outcome.balance, payer),
           replayed: false,
         };
       case 'replayed': {
         const { seen, balance, sequence } = outcome;
         const reserved = await this.#reservedBy({ billingEntityId: payerId, sequence });
         const reservation = seen ? reserved : asMade(reserved, ttlMs);
-        return { kind: 'success', reservation, balance, replayed: true };
+        return { kind: 'success', reservation, balance: balanceShown(balance, payer), replayed: true };
       }
       case 'replayedElsewhere': {
         const { billingEntityId, balanceThen } = outcome;
@@ -111,10 +121,10 @@ export class Reservations {
         if (balance === null) throw new Error(`billing entity ${billingEntityId} has no account`);
         const reserved = await this.#reservedBy(outcome);
         const reservation = balanceThen === null ? reserved : asMade(reserved, ttlMs);
-        return { kind: 'success', reservation, balance, replayed: true };
+        return { kind: 'success', reservation, balance: balanceShown(balance, payer), replayed: true };
       }
       case 'refused':
-        return toUsageRefused(outcome);
+        return refusalShown(toUsageRefused(outcome), payer);
       case 'rejected':
         throw new Refusal(outcome.code, outcome.message);
     }

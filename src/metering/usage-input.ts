@@ -6,6 +6,7 @@ import type { Balance } from '../ledger/rules/balance.ts';
 import type { RefusedUse } from '../ledger/outcome.ts';
 import type { LimitScope, RefusalReason } from '../ledger/rules/refusals.ts';
 import type { UsageLine } from '../ledger/rules/usage-context.ts';
+import type { PayerIs } from './payer-routing.ts';
 
 export interface LineInput {
   readonly resource: Resource;
@@ -46,6 +47,30 @@ const MESSAGES: Record<RefusalReason, string> = {
 /** A refusal by the ledger, as callers see it. */
 export function toUsageRefused(refused: RefusedUse): UsageRefused {
   return { ...refused, message: MESSAGES[refused.reason] };
+}
+
+/**
+ * A balance of which the caller learns nothing. An organization's key goes on metering when the organization turns PUBLIC,
+ * at the expense of members whose accounts are no business of the organization.
+ */
+export function balanceShown(balance: Balance, payer: PayerIs): Balance {
+  if (payer === 'shown') return balance;
+  const nothing = { available: 0n, held: 0n, used: 0n, allowance: 0n, overage: 0n, owed: 0n, usedRatio: 0 };
+  return { ...balance, ...nothing, version: 0n };
+}
+
+/** A refusal of which the caller learns nothing but the limit: the headroom of a key's own limit is told, the payer's is not. */
+export function refusalShown(refusal: UsageRefused, payer: PayerIs): UsageRefused {
+  if (payer === 'shown') return refusal;
+  const { reason, scope, balance } = refusal;
+  // What is owed has to be paid first, and would show in what is required.
+  const owed = reason === 'INSUFFICIENT_CREDITS' ? balance.owed : 0n;
+  return {
+    ...refusal,
+    required: refusal.required - owed,
+    available: scope === 'API_KEY' ? refusal.available : 0n,
+    balance: balanceShown(balance, payer),
+  };
 }
 
 /** Puts the rates of this moment to lines of use. @throws Refusal BAD_USER_INPUT */

@@ -117,9 +117,9 @@ export class Exports {
     }
     const { content, principal } = link;
     if (content.kind !== 'USAGE' || may(relation, 'usage.readAll')) return { link, entity: entity as BillingEntity };
-    const onlyUserId = principal.kind === 'USER' ? principal.billingEntityId : null;
-    const own: Export = { ...content, filter: { ...content.filter, onlyUserId } };
-    return { link: { ...link, content: own }, entity: entity as BillingEntity };
+    const own = principal.kind === 'USER' ? { userId: principal.billingEntityId } : null;
+    const narrowed: Export = { ...content, filter: { ...content.filter, own } };
+    return { link: { ...link, content: narrowed }, entity: entity as BillingEntity };
   }
 
   /** @throws Refusal NOT_FOUND, UNAVAILABLE */

@@ -5,10 +5,27 @@ import { sooner } from '../ledger/rules/account.ts';
 import { parseRecordId } from '../kernel/public-ids.ts';
 import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../kernel/pagination.ts';
 import { type OwnedBy, placesOf } from './occupied-hours.ts';
-import { type Changes, type Reading, type UsageEvent, type UsageStream, UsageStreams } from './usage-streams.ts';
+import {
+  MAX_EVENT_RECORDS,
+  type PublicReading,
+  type Reading,
+  type Sources,
+  type UsageEvent,
+  type UsageStream,
+  UsageStreams,
+} from './usage-streams.ts';
 import { RECORD_COLUMNS, type RecordRow, toRecord } from '../ledger/store/tables.ts';
-import { addSelection, othersIn, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
+import {
+  addSelection,
+  othersIn,
+  type OwnUse,
+  type Selection,
+  selectionOf,
+  type UseFilter,
+  type UseOf,
+} from './use-filter.ts';
 import type { UsageRecord } from '../ledger/rules/entries.ts';
+import type { PublicUse, PublicUseOf } from '../ledger/rules/public-use.ts';
 
 export interface UsageFilter extends UseFilter {
   /** By occurredAt, inclusive. */
@@ -27,20 +44,29 @@ interface EntryRow {
   sequence: bigint;
 }
 
-const MAX_EVENT_RECORDS = 20;
+/** Records that are looked at to find what was missed of use in a public organization, and entries that are found among them. */
+const RECENT = { records: 1_000, entries: 100 };
 
 export class UsageHistory {
   readonly #database: Database;
   readonly #streams: UsageStreams;
 
-  constructor(database: Database, changes: Changes) {
+  constructor(database: Database, sources: Sources) {
     this.#database = database;
-    this.#streams = new UsageStreams(changes, (reading) => this.#recordedBetween(reading));
+    this.#streams = new UsageStreams(sources, {
+      inAccount: (reading) => this.#recordedBetween(reading),
+      inPublic: (reading) => this.#recordedInPublic(reading),
+    });
   }
 
   /** Streams that are open. */
   get openStreams(): number {
     return this.#streams.open;
+  }
+
+  /** Streams of states that those follow. */
+  get followedStreams(): number {
+    return this.#streams.followed;
   }
 
   /** By occurredAt, newest first. @throws Refusal BAD_USER_INPUT */
@@ -108,22 +134,80 @@ export class UsageHistory {
   }
 
   /**
-   * Records as they arrive: at most ten events a second, beginning with what is recorded after subscribing. `onlyUserId`: only
-   * that person's. Counts from the call on, so end it (`return()`) in any case.
+   * Records as they arrive: at most ten events a second, beginning with what is recorded after subscribing. `own`: only those
+   * that are the caller's own; null: everybody's. Counts from the call on, so end it (`return()`) in any case.
    */
-  watch(billingEntityId: string, { onlyUserId }: { readonly onlyUserId: string | null }): UsageStream {
-    return this.#streams.watch(billingEntityId, onlyUserId);
+  watch(of: UseOf, own: OwnUse | null): UsageStream {
+    return this.#streams.watch(of, own);
   }
 
-  async #recordedBetween({ billingEntityId, onlyUserId, after, through }: Reading): Promise<UsageEvent> {
+  /** The newest use in a public organization that its people paid for themselves, newest first; of a key only what is recent. */
+  async newestPublicUse({ organizationId, apiKeyId }: PublicUseOf): Promise<PublicUse[]> {
+    const { rows } = await this.#database.query<EntryRow & { api_key_id: string | null; records: bigint }>({
+      name: 'newest-public-use',
+      text: `select u.billing_entity_id, u.sequence, u.api_key_id, count(*) as records from (
+          select u.billing_entity_id, u.sequence, u.api_key_id, u.occurred_at from usage_record u
+          where u.organization_id = $1 and u.organization_id <> u.billing_entity_id
+          order by u.occurred_at desc limit ${RECENT.records}
+        ) u where $2::uuid is null or u.api_key_id = $2
+        group by u.billing_entity_id, u.sequence, u.api_key_id order by max(u.occurred_at) desc limit ${RECENT.entries}`,
+      values: [organizationId, apiKeyId],
+    });
+    return rows.map(({ billing_entity_id: billingEntityId, sequence, api_key_id: keyId, records }) => ({
+      organizationId,
+      billingEntityId,
+      apiKeyId: keyId,
+      after: sequence - 1n,
+      through: sequence,
+      records,
+    }));
+  }
+
+  async #recordedBetween(reading: Reading): Promise<UsageEvent> {
+    const { billingEntityId, own, organizationId, after, through } = reading;
     const { rows } = await this.#database.query<RecordRow & { total: bigint }>({
       name: 'records-between',
       text: `select ${RECORD_COLUMNS}, count(*) over () as total from usage_record u
         where u.billing_entity_id = $1 and u.sequence > $2 and u.sequence <= $3 and ($5::uuid is null or u.user_id = $5)
+          and ($6::uuid is null or u.api_key_id = $6) and ($7::uuid is null or u.organization_id = $7)
         order by u.sequence desc, u.line desc limit $4`,
-      values: [billingEntityId, after, through, MAX_EVENT_RECORDS, onlyUserId],
+      values: [
+        billingEntityId,
+        after,
+        through,
+        MAX_EVENT_RECORDS,
+        own !== null && 'userId' in own ? own.userId : null,
+        own !== null && 'apiKeyId' in own ? own.apiKeyId : null,
+        organizationId,
+      ],
     });
     return { records: rows.map(toRecord), skipped: (rows[0]?.total ?? 0n) - BigInt(rows.length) };
+  }
+
+  /** Each piece of use lies in a range of its user's entries. All that was heard of and is not shown was skipped. */
+  async #recordedInPublic({ organizationId, newest, after, through }: PublicReading): Promise<UsageEvent> {
+    const pieces = newest.filter(({ heard }) => heard > after);
+    const { rows } = await this.#database.query<RecordRow>({
+      name: 'records-in-public',
+      text: `select u.* from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
+          as k(billing_entity_id, api_key_id, after, through)
+        cross join lateral (
+          select ${RECORD_COLUMNS} from usage_record u
+          where u.billing_entity_id = k.billing_entity_id and u.billing_entity_id = any($1)
+            and u.sequence > k.after and u.sequence <= k.through
+            and u.organization_id = $5 and u.api_key_id is not distinct from k.api_key_id
+          order by u.sequence desc, u.line desc limit $6
+        ) u order by u.recorded_at desc, u.billing_entity_id desc, u.sequence desc, u.line desc limit $6`,
+      values: [
+        pieces.map(({ billingEntityId }) => billingEntityId),
+        pieces.map(({ apiKeyId }) => apiKeyId),
+        pieces.map((piece) => piece.after),
+        pieces.map((piece) => piece.through),
+        organizationId,
+        MAX_EVENT_RECORDS,
+      ],
+    });
+    return { records: rows.map(toRecord), skipped: through - after - BigInt(rows.length) };
   }
 }
 

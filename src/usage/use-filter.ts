@@ -15,9 +15,12 @@ export interface UseFilter {
   /** Public ids of keys. */
   readonly apiKeyIds: readonly string[] | null;
   readonly organizationExternalIds: readonly string[] | null;
-  /** The only user whose use the caller may read, whatever the filter asks for. */
-  readonly onlyUserId?: string | null;
+  /** The only use that the caller may read, whatever the filter asks for; absent or null: all of it. */
+  readonly own?: OwnUse | null;
 }
+
+/** The use that is a caller's own: a person's what they used, a key's what ran on it. Ids are the tables' own. */
+export type OwnUse = { readonly userId: string } | { readonly apiKeyId: string };
 
 /** The owner of the use: what they paid for, and for an organization also what its people paid for there themselves. */
 export interface UseOf {
@@ -37,16 +40,22 @@ export interface Selection {
 
 /** The selection of a filter; null when nothing can fit it, because its names do not exist. */
 export async function selectionOf(filter: UseFilter, database: Database): Promise<Selection | null> {
-  const { resources, userExternalIds, billingModes, onlyUserId = null } = filter;
+  const { resources, userExternalIds, billingModes, own = null } = filter;
   // Sums store «no feature» as an empty text, which is the name of none.
   const features = filter.features?.filter((name) => name !== '' && isStorableText(name)) ?? null;
   const named = userExternalIds && (await findIds('USER', userExternalIds, database));
-  const userIds = onlyUserId === null ? named : named === null || named.includes(onlyUserId) ? [onlyUserId] : [];
+  const userIds = own !== null && 'userId' in own ? onlyOf(named, own.userId) : named;
   const organizationIds =
     filter.organizationExternalIds && (await findIds('ORGANIZATION', filter.organizationExternalIds, database));
-  const apiKeyIds = filter.apiKeyIds && filter.apiKeyIds.flatMap(toKeyId);
+  const namedKeys = filter.apiKeyIds && filter.apiKeyIds.flatMap(toKeyId);
+  const apiKeyIds = own !== null && 'apiKeyId' in own ? onlyOf(namedKeys, own.apiKeyId) : namedKeys;
   const selection = { resources, userIds, billingModes, features, apiKeyIds, organizationIds };
   return Object.values(selection).some((list) => list?.length === 0) ? null : selection;
+}
+
+/** The one id that may be read, if it is among those that are named; null names all. */
+function onlyOf(named: readonly string[] | null, id: string): readonly string[] {
+  return named === null || named.includes(id) ? [id] : [];
 }
 
 /** Adds what was selected to the conditions on a table or its alias. */

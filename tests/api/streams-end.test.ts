@@ -121,7 +121,7 @@ it('streams of the use of one account read it once a change for each of what the
         return records.some(({ id }) => id === record);
       }),
     ).length;
-  await until(() => app.services.live.openStreams === 50);
+  await until(() => app.services.usage.openStreams === 50);
   // A change may come before a stream has seen how it stands, which then does not show it: so again, until all do.
   const showing = (): number =>
     [everybodys, own].reduce((sum, { messages }) => sum + new Set(messages.flatMap(({ id }) => id ?? [])).size, 0);

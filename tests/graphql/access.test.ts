@@ -267,7 +267,7 @@ describe('what an API key sees', () => {
         billingEntity: {
           name: 'Ann',
           credits: { available: 9_990 },
-          viewerPermissions: ['entity.read', 'credits.read', 'credits.consume'],
+          viewerPermissions: ['entity.read', 'credits.read', 'credits.consume', 'usage.read', 'draws.read'],
           ledger: null,
           apiKeys: null,
         },

@@ -212,7 +212,7 @@ describe('what resolvers pass on', () => {
       features: null,
       apiKeyIds: null,
       organizationExternalIds: null,
-      onlyUserId: null,
+      own: null,
     };
     const first = { first: 20, after: null };
     expect(argsOf(asked, 'history.grants')).toMatchObject([ANN, first, { activeOnly: false }]);
@@ -236,7 +236,7 @@ describe('what a summary is asked for', () => {
     features: null,
     apiKeyIds: null,
     organizationExternalIds: null,
-    onlyUserId: null,
+    own: null,
   };
 
   it('is the span with the contract’s defaults, and everything that is said', async () => {

@@ -1,6 +1,7 @@
 import { pino, type Logger } from 'pino';
 import { createLiveEvents, type LiveEvents } from '../../src/live/live-events.ts';
 import type { Balance } from '../../src/ledger/rules/balance.ts';
+import type { PublicUse } from '../../src/ledger/rules/public-use.ts';
 import type { BalanceStream } from '../../src/live/account-feed.ts';
 import { encodeMessages } from '../../src/live/message.ts';
 import { postgresRoad, redisRoad, type Road } from './roads.ts';
@@ -18,11 +19,14 @@ describe.each(roads)('live events over %s', (_name, openRoad) => {
   let lines: string[];
   /** What is committed, as both processes would read it. */
   let committed: Map<string, Balance>;
+  /** Use in a public organization, as both processes would read it. */
+  let stored: PublicUse[];
 
   function connect(overrides: { heartbeatMs?: number; loadBalance?: (id: string) => Promise<Balance | null> } = {}) {
     const { databaseUrl, redisUrl } = road;
     const loadBalance = async (id: string) => committed.get(id) ?? null;
-    return createLiveEvents({ databaseUrl, redisUrl, loadBalance, log: linesOf(lines), ...overrides });
+    const loadPublicUse = () => Promise.resolve(stored);
+    return createLiveEvents({ databaseUrl, redisUrl, loadBalance, loadPublicUse, log: linesOf(lines), ...overrides });
   }
 
   /** Commits a state and publishes it from one process. */
@@ -41,6 +45,7 @@ describe.each(roads)('live events over %s', (_name, openRoad) => {
 
   beforeEach(async () => {
     committed = new Map([['a', state('a', 1)]]);
+    stored = [];
     lines = [];
     here = connect();
     there = connect();
@@ -68,6 +73,42 @@ describe.each(roads)('live events over %s', (_name, openRoad) => {
     expect(versions).toEqual(versions.toSorted((a, b) => Number(a - b)));
     expect(new Set(versions).size).toBe(versions.length);
     expect(there.openStreams).toBe(0);
+  });
+
+  test('use in a public organization is heard of in both processes, on its key and on any, and read again where it was lost', async () => {
+    const [organizationId, ann, ben, key] = [1, 2, 3, 4].map((at) => `0197a9d2-0000-7000-8000-00000000000${at}`) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    const any = { organizationId, apiKeyId: null };
+    const streams = [here.publicUse(any), there.publicUse(any), there.publicUse({ organizationId, apiKeyId: key })];
+    for (const stream of streams) expect((await stream.next()).value).toEqual({ version: 0n, newest: [] });
+    const use = (billingEntityId: string, through: bigint, apiKeyId: string | null): PublicUse => ({
+      organizationId,
+      billingEntityId,
+      apiKeyId,
+      after: through - 1n,
+      through,
+      records: 1n,
+    });
+    const until = async (index: number, version: bigint): Promise<unknown> => {
+      for (;;) {
+        const { value } = await (streams[index] as (typeof streams)[0]).next();
+        if (value === undefined || value.version === version) return value?.newest.map((each) => each.billingEntityId);
+      }
+    };
+    here.publishUse([use(ann, 4n, null)]);
+    there.publishUse([use(ben, 9n, key)]);
+    expect(((await until(0, 2n)) as string[]).toSorted()).toEqual([ann, ben]);
+    expect(((await until(1, 2n)) as string[]).toSorted()).toEqual([ann, ben]);
+    expect(await until(2, 1n)).toEqual([ben]);
+    stored = [use(ann, 5n, null), use(ben, 9n, key), use(ann, 4n, null)];
+    await road.inject(encodeMessages('a neighbour', [], { lossy: true })[0] ?? '');
+    expect(((await until(1, 3n)) as string[])[0]).toBe(ann);
+    for (const stream of streams) await stream.return?.();
+    expect(here.openStreams + there.openStreams).toBe(0);
   });
 
   test('both processes change the account, and subscribers of both end at the newest version', async () => {

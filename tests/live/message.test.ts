@@ -1,6 +1,14 @@
 import fc from 'fast-check';
-import { accountOf, decodeBalance, decodeMessage, encodeMessages } from '../../src/live/message.ts';
+import {
+  accountOf,
+  decodeBalance,
+  decodeMessage,
+  decodeUse,
+  encodeMessages,
+  encodeUses,
+} from '../../src/live/message.ts';
 import type { Balance } from '../../src/ledger/rules/balance.ts';
+import type { PublicUse } from '../../src/ledger/rules/public-use.ts';
 import { state } from './states.ts';
 
 const from = '0197a9d2-0000-7000-8000-000000000001';
@@ -37,16 +45,63 @@ describe('messages between processes', () => {
       state(`0197a9d2-0000-7000-8000-${String(i).padStart(12, '0')}`, i),
     );
     expect(encodeMessages(from, many).length).toBeLessThanOrEqual(4);
-    expect(encodeMessages(from, []).map(decodeMessage)).toEqual([{ from, balances: [], lossy: false, leaving: false }]);
-    expect(encodeMessages(from, [], { lossy: true, leaving: true }).map(decodeMessage)).toEqual([
-      { from, balances: [], lossy: true, leaving: true },
+    expect(encodeMessages(from, []).map(decodeMessage)).toEqual([
+      { from, balances: [], uses: [], lossy: false, leaving: false },
     ]);
+    expect(encodeMessages(from, [], { lossy: true, leaving: true }).map(decodeMessage)).toEqual([
+      { from, balances: [], uses: [], lossy: true, leaving: true },
+    ]);
+  });
+
+  test('use in public organizations is read as it was written, and is nothing to a process that does not know it', () => {
+    const sequence = fc.bigInt({ min: 0n, max: 2n ** 62n });
+    const use: fc.Arbitrary<PublicUse> = fc
+      .record({
+        organizationId: fc.uuid(),
+        billingEntityId: fc.uuid(),
+        apiKeyId: fc.option(fc.uuid()),
+        after: sequence,
+        length: fc.bigInt({ min: 1n, max: 500n }),
+        records: fc.bigInt({ min: 1n, max: 5_000n }),
+      })
+      .map(({ length, ...each }) => ({ ...each, through: each.after + length }));
+    fc.assert(
+      fc.property(fc.array(use, { maxLength: 200 }), (uses) => {
+        const messages = encodeUses(from, uses);
+        for (const message of messages) {
+          expect(Buffer.byteLength(message)).toBeLessThanOrEqual(7_900);
+          expect(decodeMessage(message)).toMatchObject({ from, balances: [], lossy: false, leaving: false });
+        }
+        expect(messages.flatMap((message) => decodeMessage(message)?.uses ?? []).map(decodeUse)).toEqual(uses);
+      }),
+    );
+    expect(encodeUses(from, [])).toEqual([]);
+  });
+
+  test('an entry that is not exactly use is none', () => {
+    const entry: unknown[] = [from, from, null, '1', '3', '2'];
+    expect(decodeUse(entry)).toMatchObject({ apiKeyId: null, after: 1n, through: 3n, records: 2n });
+    const broken: unknown[] = [
+      null,
+      1,
+      'a',
+      {},
+      [],
+      entry.slice(1),
+      [...entry, 1],
+      entry.with(4, '1'),
+      entry.with(5, '0'),
+    ];
+    for (const place of entry.keys()) {
+      for (const value of [undefined, true, {}, [], '1.5', '', 'x']) broken.push(entry.with(place, value));
+    }
+    expect(broken.map(decodeUse).filter((use) => use !== null)).toEqual([]);
   });
 
   test('anything else is no message', () => {
     const hostile = ['', 'x', '{', 'null', '[]', '{}', '"x"', '{"from":1,"balances":[]}', '{"from":"","balances":[]}'];
     hostile.push('{"from":"x"}', '{"from":"x","balances":{}}', `{"from":"${'x'.repeat(65)}","balances":[]}`);
-    hostile.push(`{"from":"x","balances":[${' '.repeat(8_000)}]}`);
+    hostile.push(`{"from":"x","balances":[${' '.repeat(8_000)}]}`, '{"from":"x","balances":[],"uses":1}');
     expect(hostile.map(decodeMessage).filter((message) => message !== null)).toEqual([]);
   });
 

@@ -4,7 +4,7 @@ import type { Membership as DomainMembership } from '../../billing-entities/memb
 import type { Page } from '../../kernel/pagination.ts';
 import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
 import { aPageLookedThrough } from '../execution/price.ts';
-import { nullUnless, onlyUserId } from '../request/authorization.ts';
+import { nullUnless, onlyMember } from '../request/authorization.ts';
 import type { RequestContext } from '../request/context.ts';
 import { pageKeyOf, pageOf } from '../types/page.args.ts';
 import { MembersArgs, MembershipConnection } from './membership.type.ts';
@@ -24,7 +24,7 @@ export class MembersOfEntityResolver {
   ): Promise<Page<DomainMembership> | null> {
     if (entity.type !== 'ORGANIZATION') return null;
     return nullUnless(context, { entity, operation: 'members.read' }, async () => {
-      const only = { onlyUserId: await onlyUserId(context, entity, 'members.readAll') };
+      const only = { onlyUserId: await onlyMember(context, entity) };
       const { search = null } = args;
       if (search === null) return context.loaders.pages.members.load(pageKeyOf(entity, args, only));
       return context.loaders.reads.members.list(entity.billingEntityId, pageOf(args), { search, ...only });

@@ -11,6 +11,8 @@ import {
 import type { BillingEntity } from '../../billing-entities/billing-entity.entity.ts';
 import { parseEntityId } from '../../kernel/public-ids.ts';
 import { Refusal } from '../../kernel/refusal.ts';
+import type { UsageRecord } from '../../ledger/rules/entries.ts';
+import type { OwnUse } from '../../usage/use-filter.ts';
 import type { RequestContext, SuspendedSince } from './context.ts';
 
 /** The caller's relation to the entity. @throws Refusal UNAUTHENTICATED */
@@ -79,26 +81,26 @@ export interface StreamRights {
 }
 
 /**
- * The billing entity that a subscription names by `billingEntityId`, if the caller may watch it. `onlyUserId` is the user
- * whose events they may see; null: everybody's. The subscription ends when its subscriber loses a right that it was opened
+ * The billing entity that a subscription names by `billingEntityId`, if the caller may watch it. `own` is the use that they
+ * may see; null: everybody's. The subscription ends when its subscriber loses a right that it was opened
  * with, so that a new one shows what they may see then. A right that they gain ends nothing.
  * @throws Refusal UNAUTHENTICATED, NOT_FOUND, FORBIDDEN
  */
 export async function requireWatchable(
   request: { readonly args: unknown; readonly context: unknown },
   { needs, widenedBy }: StreamRights,
-): Promise<{ entity: BillingEntity; context: RequestContext; onlyUserId: string | null }> {
+): Promise<{ entity: BillingEntity; context: RequestContext; own: OwnUse | null }> {
   const context = request.context as RequestContext;
   const { billingEntityId: id } = request.args as { billingEntityId: string };
   const entity = await requireAllowed(context, id, needs);
   const isWide = widenedBy !== undefined && may(await relationTo(context, entity), widenedBy);
-  const onlyUserId = widenedBy === undefined || isWide ? null : ownUserId(context);
+  const own = widenedBy === undefined || isWide ? null : ownUseOf(context);
   context.onWatch?.({
     billingEntityId: entity.billingEntityId,
     rights: isWide ? [needs, widenedBy] : [needs],
     suspendedSince: await suspensionOf(context, entity),
   });
-  return { entity, context, onlyUserId };
+  return { entity, context, own };
 }
 
 /**
@@ -117,13 +119,25 @@ export async function suspensionOf(
   return suspensions.every((each) => each === null) ? null : suspensions.join(' ');
 }
 
-/** The only user whose records or members the caller may read; null: they may read everybody's. */
-export async function onlyUserId(
-  context: RequestContext,
-  entity: BillingEntity,
-  readsAll: 'usage.readAll' | 'members.readAll',
-): Promise<string | null> {
-  return may(await relationTo(context, entity), readsAll) ? null : ownUserId(context);
+/** The only use of the entity that the caller may read, which is their own; null: they may read everybody's. */
+export async function readableUse(context: RequestContext, entity: BillingEntity): Promise<OwnUse | null> {
+  return may(await relationTo(context, entity), 'usage.readAll') ? null : ownUseOf(context);
+}
+
+/** The only user whose membership the caller may read; null: they may read everybody's. */
+export async function onlyMember(context: RequestContext, entity: BillingEntity): Promise<string | null> {
+  return may(await relationTo(context, entity), 'members.readAll') ? null : ownUserId(context);
+}
+
+/** True when this record is among the use that may be read. */
+export function isReadable({ userId, apiKey }: Pick<UsageRecord, 'userId' | 'apiKey'>, own: OwnUse | null): boolean {
+  if (own === null) return true;
+  return 'userId' in own ? userId === own.userId : apiKey?.id === own.apiKeyId;
+}
+
+function ownUseOf(context: RequestContext): OwnUse {
+  const { principal } = context;
+  return principal?.kind === 'API_KEY' ? { apiKeyId: principal.apiKeyId } : { userId: ownUserId(context) };
 }
 
 function ownUserId({ principal }: RequestContext): string {

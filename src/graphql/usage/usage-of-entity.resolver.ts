@@ -9,7 +9,7 @@ import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
 import { partiesOf } from '../billing-entities/party.ts';
 import type { Party } from '../billing-entities/party.type.ts';
 import { aSummary, withWork } from '../execution/price.ts';
-import { nullIfNotFound, nullUnless, onlyUserId } from '../request/authorization.ts';
+import { isReadable, nullIfNotFound, nullUnless, readableUse } from '../request/authorization.ts';
 import type { RequestContext } from '../request/context.ts';
 import { pageKeyOf, pageOf } from '../types/page.args.ts';
 import { ReservationConnection, ReservationsArgs } from './reservation.type.ts';
@@ -20,18 +20,16 @@ import { BalanceForecast, UsageBucket } from './usage-summary.type.ts';
 @Resolver(() => BillingEntity)
 export class UsageOfEntityResolver {
   @FieldResolver(() => UsageRecordConnection, {
-    description: 'Its usage records, by occurredAt, newest first. A plain member sees their own.',
+    description:
+      'Its usage records, by occurredAt, newest first. A plain member sees their own, an API key what ran on it.',
   })
   async usage(
     @Root() entity: Row,
     @Args(() => UsageArgs) args: UsageArgs,
     @Ctx() context: RequestContext,
   ): Promise<Page<DomainRecord>> {
-    const only = { onlyUserId: await onlyUserId(context, entity, 'usage.readAll') };
-    return context.loaders.reads.usage.records(entity, pageOf(args), {
-      ...toUsageFilter(args.filter),
-      ...only,
-    });
+    const own = await readableUse(context, entity);
+    return context.loaders.reads.usage.records(entity, pageOf(args), { ...toUsageFilter(args.filter), own });
   }
 
   @FieldResolver(() => UsageRecord, {
@@ -47,8 +45,7 @@ export class UsageOfEntityResolver {
     const { billingEntityId } = entity;
     // A record is found in its payer, and in the organization where its user paid themselves.
     if (record?.billingEntityId !== billingEntityId && record?.organizationId !== billingEntityId) return null;
-    const only = await onlyUserId(context, entity, 'usage.readAll');
-    return only === null || record.userId === only ? record : null;
+    return isReadable(record, await readableUse(context, entity)) ? record : null;
   }
 
   @FieldResolver(() => ReservationConnection, {
@@ -69,7 +66,7 @@ export class UsageOfEntityResolver {
   @Extensions({ price: aSummary })
   @FieldResolver(() => [UsageBucket], {
     description:
-      'Its use from `from` (inclusive) to `to` (exclusive), summed up: the buckets with use, by start. A plain member sees their own. BAD_USER_INPUT: more than 10 000 buckets.',
+      'Its use from `from` (inclusive) to `to` (exclusive), summed up: the buckets with use, by start. A plain member sees their own, an API key what ran on it. BAD_USER_INPUT: more than 10 000 buckets.',
   })
   async usageSummary(
     @Root() entity: Row,
@@ -79,7 +76,7 @@ export class UsageOfEntityResolver {
     const request = toSummaryRequest(args);
     const buckets = await context.loaders.reads.summaries.summarize(entity, {
       ...request,
-      filter: { ...request.filter, onlyUserId: await onlyUserId(context, entity, 'usage.readAll') },
+      filter: { ...request.filter, own: await readableUse(context, entity) },
     });
     // Thousands of buckets name a few people: each of them is loaded once, and no bucket waits for its own.
     const parties = await partiesOf(

@@ -23,8 +23,8 @@ export class UsageRecordResolver {
       'Use as it is recorded: at most ten events a second, with only the records that the subscriber may read.',
     async subscribe(request) {
       const rights = { needs: 'usage.read', widenedBy: 'usage.readAll' } as const;
-      const { entity, context, onlyUserId } = await requireWatchable(request, rights);
-      return context.services.usage.watch(entity.billingEntityId, { onlyUserId });
+      const { entity, context, own } = await requireWatchable(request, rights);
+      return context.services.usage.watch(entity, own);
     },
   })
   usageRecorded(

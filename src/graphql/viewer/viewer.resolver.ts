@@ -45,7 +45,8 @@ export class ViewerResolver {
 
   @Extensions({ price: aListOf(20) })
   @FieldResolver(() => [Membership], {
-    description: 'The organizations that the caller belongs to, with their roles; empty for services and operators.',
+    description:
+      'The organizations that the caller belongs to, with their roles; empty for services, operators and API keys, which belong to none.',
   })
   async memberships(
     @Root() principal: Principal,

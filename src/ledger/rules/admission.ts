@@ -27,7 +27,12 @@ export function checkPayer(account: Account, use: Use, usageContext: UsageContex
     if (isPool && userId !== null && usageContext.membership === null) return NO_ORGANIZATION;
   }
   if (apiKey === null) return null;
-  const isOwn = apiKey.billingEntityId === account.billingEntityId || apiKey.billingEntityId === userId;
+  const isOwn =
+    apiKey.billingEntityId === account.billingEntityId ||
+    apiKey.billingEntityId === userId ||
+    (apiKey.billingEntityId === organizationId && usageContext.isNamedByOwnKey === true);
+  // A public organization's key must not learn who else is known here: they are answered like somebody who does not exist.
+  if (!isOwn && apiKey.billingEntityId === organizationId) return NO_ORGANIZATION;
   if (!isOwn || usageContext.apiKey === null) {
     return rejected('NOT_FOUND', 'neither the payer nor the user has such an API key');
   }

@@ -1,7 +1,7 @@
 /** FULL charges all lines. COMPUTE_ONLY charges no AI_TOKENS (rule 19). */
 export type BillingMode = 'FULL' | 'COMPUTE_ONLY';
 
-/** Names an API key, which belongs to the payer or to the user. */
+/** Names an API key, which belongs to the payer, to the user, or to the public organization whose member is the payer. */
 export interface ApiKeyRef {
   readonly billingEntityId: string;
   readonly id: string;

@@ -31,10 +31,10 @@ export function reserve(
   command: ReserveCommand,
   { now, usageContext = NO_CONTEXT }: Moment,
 ): DecisionOf<ReserveCommand> {
-  const absurd = checkQuantities(command);
-  if (absurd) return absurd;
   const wrongPayer = checkPayer(account, command, usageContext);
   if (wrongPayer) return wrongPayer;
+  const absurd = checkQuantities(command);
+  if (absurd) return absurd;
   const billingMode = modeOf(command, usageContext);
   const required = command.lines.reduce(
     (sum, { quantity, rate }) => (isExempt(billingMode, rate.resource) ? sum : sum + priceAtMost(quantity, rate)),

@@ -36,6 +36,8 @@ export interface UsageContext {
   readonly organizationExternalId?: string | null;
   /** Membership of the user in the organization whose pool pays; null: there is none. */
   readonly membership: (Limited & { readonly status: 'ACTIVE' | 'SUSPENDED' }) | null;
+  /** true: the user is an ACTIVE member of the public organization whose key the use runs on, and so one of whom it may name. */
+  readonly isNamedByOwnKey?: boolean;
   /** State of the named API key; null: there is no such key. */
   readonly apiKey:
     | (Limited & { readonly status: 'ACTIVE' | 'EXPIRED' | 'REVOKED'; readonly billingMode: BillingMode })

@@ -38,10 +38,11 @@ export interface Moment {
 /** Charges use where it is admitted: all lines or none (rules 2, 14 and 18). */
 export function consume(account: Account, command: ConsumeCommand, moment: Moment): DecisionOf<ConsumeCommand> {
   const { now, wallClock = now, usageContext = NO_CONTEXT } = moment;
-  const absurd = checkQuantities(command);
-  if (absurd) return absurd;
   const wrongPayer = checkPayer(account, command, usageContext);
   if (wrongPayer) return wrongPayer;
+  // This comes second: somebody who may not use the account is answered alike whatever they ask for.
+  const absurd = checkQuantities(command);
+  if (absurd) return absurd;
   const wrong = checkOccurredAt(command.occurredAt, wallClock);
   if (wrong) return wrong;
   const billingMode = modeOf(command, usageContext);

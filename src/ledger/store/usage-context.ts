@@ -92,7 +92,9 @@ export function loadUsageContexts(uses: readonly NamedUse[], query: Query): Prom
     const { billingEntityId, userId, organizationId, apiKey } = use;
     if (userId !== null && userId !== billingEntityId) parties.add(userId);
     if (organizationId !== null) parties.add(organizationId);
-    if (organizationId === billingEntityId && userId !== null) {
+    // A pool asks what its users may use, and a public organization's key whom it may name.
+    const isAsked = organizationId === billingEntityId || apiKey?.billingEntityId === organizationId;
+    if (isAsked && organizationId !== null && userId !== null) {
       memberships.set(`${organizationId} ${userId}`, [organizationId, userId]);
     }
     if (apiKey !== null) apiKeys.set(apiKey.id, apiKey);
@@ -143,8 +145,8 @@ export class UsageContexts {
     const { billingEntityId, userId, organizationId, apiKey } = use;
     const organization = organizationId === null ? undefined : this.#parties.get(organizationId);
     const isSuspended = (id: string | null): boolean => id !== null && this.#parties.get(id)?.suspended === true;
-    const membership =
-      organizationId === billingEntityId ? this.#memberships.get(`${organizationId} ${userId}`) : undefined;
+    const named = this.#memberships.get(`${organizationId} ${userId}`);
+    const membership = organizationId === billingEntityId ? named : undefined;
     const key = apiKey === null ? undefined : this.#apiKeys.get(`${apiKey.billingEntityId} ${apiKey.id}`);
     return {
       suspended: isSuspended(userId) || isSuspended(organizationId),
@@ -157,6 +159,8 @@ export class UsageContexts {
             counter: this.#counter({ billingEntityId, scope: 'MEMBER', subjectId: membership.user_id }),
           }
         : null,
+      isNamedByOwnKey:
+        organizationId !== billingEntityId && apiKey?.billingEntityId === organizationId && named?.status === 'ACTIVE',
       apiKey: key
         ? {
             status: key.revoked_at !== null ? 'REVOKED' : hasExpired(key, wallClock) ? 'EXPIRED' : 'ACTIVE',
