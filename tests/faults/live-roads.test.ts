@@ -2,7 +2,8 @@ import pg from 'pg';
 import { send, type TestApp, tokenOf } from '../support/app.ts';
 import { Bench } from '../support/bench.ts';
 import { Events, socketClient } from '../support/live-client.ts';
-import { describeRoads, RedisServer } from '../support/redis-server.ts';
+import { describeRoads } from '../support/live-roads.ts';
+import { RedisServer } from '../support/redis-server.ts';
 
 const BALANCE = `subscription ($id: ID!) { balanceUpdated(billingEntityId: $id) { available used version } }`;
 const CONSUME = `mutation ($input: ConsumeCreditsInput!) { consumeCredits(input: $input) {

@@ -3,7 +3,7 @@ import { createLiveEvents, type LiveEvents } from '../../src/live/live-events.ts
 import type { Balance } from '../../src/ledger/rules/balance.ts';
 import type { BalanceStream } from '../../src/live/account-feed.ts';
 import { encodeMessages } from '../../src/live/message.ts';
-import { describeRoads } from '../support/redis-server.ts';
+import { describeRoads } from '../support/live-roads.ts';
 import { postgresRoad, redisRoad, type Road } from './roads.ts';
 import { state } from './states.ts';
 

@@ -9,24 +9,9 @@ import { freePort } from './free-port.ts';
 import { waitFor } from './wait-for.ts';
 
 /** The `redis-server` on this machine's PATH, or null. */
-const redisProgram: string | null = programNamed('redis-server');
+export const redisProgram: string | null = programNamed('redis-server');
 
-/** Runs the same claims on both roads of live events. Where no Redis is installed, its half is reported as skipped. */
-export function describeRoads<Road>(
-  title: string,
-  roads: { readonly PostgreSQL: Road; readonly Redis: Road },
-  claims: (road: Road) => void,
-): void {
-  describe(`${title} PostgreSQL`, () => {
-    claims(roads.PostgreSQL);
-  });
-  const describeRedis = redisProgram === null ? describe.skip : describe;
-  describeRedis(`${title} Redis`, () => {
-    claims(roads.Redis);
-  });
-}
-
-/** A Redis server of this test's own, on a free port and without anything on disk; it can be killed and come back. */
+/** A Redis server of its starter's own, on a free port and without anything on disk; it can be killed and come back. */
 export class RedisServer {
   readonly url: string;
   readonly #program: string;
