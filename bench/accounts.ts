@@ -131,7 +131,8 @@ export async function verifyAccount(
 
 type EntityType = 'USER' | 'ORGANIZATION';
 
-async function findAccount(tollgate: Tollgate, externalId: string, type: EntityType = 'USER'): Promise<Account> {
+/** The account of an external id. @throws when there is none. */
+export async function findAccount(tollgate: Tollgate, externalId: string, type: EntityType = 'USER'): Promise<Account> {
   const { account } = await tollgate.administer<{ account: Account | null }>(
     'query ($type: BillingEntityType!, $externalId: String!) { account: billingEntityByExternalId(type: $type, externalId: $externalId) { id externalId credits { used } } }',
     { type, externalId },

@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
 import { type Command, type Invocation, runCommand } from '../src/cli/command.ts';
 import { judgeReads, readLines, runReads } from './history/run-reads.ts';
+import { judgeLive, liveLines, runLive } from './live/run-live.ts';
 import { type Options, options } from './options.ts';
 import { goalLines, measurementHead, measurementLine, proofLines } from './report.ts';
 import { selectRows } from './rows.ts';
@@ -13,7 +14,10 @@ const bench: Command<Options> = {
   options,
   settings: 'BENCH_DATABASE_URL, a PostgreSQL server to make a database on; without it, an embedded one is started',
   exitCodes: { 0: 'it measured', 1: 'something answered wrongly, or not at all' },
-  run: (invocation) => (invocation.options.reads ? measureHistory(invocation) : measureRows(invocation)),
+  run: (invocation) => {
+    if (invocation.options.reads) return measureHistory(invocation);
+    return invocation.options.live ? measureSubscribers(invocation) : measureRows(invocation);
+  },
 };
 
 // A terminal that is closed stops it, too, so that no database stays behind.
@@ -71,4 +75,19 @@ async function measureHistory({ options: chosen, env, output, stopping }: Invoca
     output.print(report);
   }
   return 0;
+}
+
+/** Measures subscribers of one busy account. */
+async function measureSubscribers({ options: chosen, env, output, stopping }: Invocation<Options>): Promise<number> {
+  const { subscribers, warmup, seconds, json } = chosen;
+  const serverUrl = env['BENCH_DATABASE_URL'] ?? null;
+  const say = json ? output.complain.bind(output) : output.print.bind(output);
+  const rows = await runLive(
+    { subscribers, warmupMs: 1_000 * warmup, measureMs: 1_000 * seconds, serverUrl },
+    { stopping, measured: ({ name }) => say(`measured: ${name}`) },
+  );
+  const goals = judgeLive(rows);
+  say(`\n${liveLines(rows).join('\n')}\n\n${goalLines(goals).join('\n')}`);
+  if (json) output.print(JSON.stringify({ node: process.version, cores: cpus().length, rows, goals }, null, 2));
+  return rows.every(({ errors }) => errors === 0) ? 0 : 1;
 }

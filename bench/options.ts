@@ -19,6 +19,9 @@ export interface Options {
   readonly records: readonly number[];
   readonly samples: number;
   readonly into?: string;
+  /** Subscribers of a busy account are measured instead of the rows. */
+  readonly live: boolean;
+  readonly subscribers: number;
 }
 
 export const options: readonly Option[] = [
@@ -44,6 +47,13 @@ export const options: readonly Option[] = [
     '--into <place>',
     'with --reads: where the history is and stays, see bench:fill; absent, it is of this run alone',
   ),
+  new Option(
+    '--live',
+    'instead of the rows: subscribers of one busy account, on one replica and on two; needs redis-server',
+  ).default(false, 'no'),
+  new Option('--subscribers <n>', 'with --live: how many there are, each on a socket of its own')
+    .default(1_000)
+    .argParser(wholeFrom({ least: 1, most: 10_000 })),
   new Option('--json', 'one JSON document on standard output, everything else on standard error').default(false, 'no'),
 ];
 

@@ -4,15 +4,11 @@ import type { Balance } from '../../src/ledger/rules/balance.ts';
 import type { PublicUse } from '../../src/ledger/rules/public-use.ts';
 import type { BalanceStream } from '../../src/live/account-feed.ts';
 import { encodeMessages } from '../../src/live/message.ts';
+import { describeRoads } from '../support/live-roads.ts';
 import { postgresRoad, redisRoad, type Road } from './roads.ts';
 import { state } from './states.ts';
 
-// The same claims hold on both roads. The Redis one needs a server of its own, which TEST_REDIS_URL names.
-const redisUrl = process.env['TEST_REDIS_URL'];
-const roads: [name: string, open: () => Promise<Road>][] = [['PostgreSQL', postgresRoad]];
-if (redisUrl !== undefined) roads.push(['Redis', () => redisRoad(redisUrl)]);
-
-describe.each(roads)('live events over %s', (_name, openRoad) => {
+describeRoads('live events over', { PostgreSQL: postgresRoad, Redis: redisRoad }, (openRoad) => {
   let road: Road;
   let here: LiveEvents;
   let there: LiveEvents;

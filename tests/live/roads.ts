@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { createTestDatabase } from '../support/database.ts';
+import { RedisServer } from '../support/redis-server.ts';
 
 /** A road between processes, as the tests need it: used, cut, and abused. */
 export interface Road {
@@ -46,8 +47,10 @@ export async function postgresRoad(): Promise<Road> {
   };
 }
 
-/** A Redis server that these tests may do anything to. */
-export async function redisRoad(redisUrl: string): Promise<Road> {
+/** Redis, on a server of its own. */
+export async function redisRoad(): Promise<Road> {
+  const server = await RedisServer.start();
+  const redisUrl = server.url;
   const admin = new Redis(redisUrl);
   const [, maxClients = '10000'] = await admin.config('GET', 'maxclients');
   const kill = (type: 'pubsub' | 'normal') => admin.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
@@ -66,6 +69,7 @@ export async function redisRoad(redisUrl: string): Promise<Road> {
     },
     close: async () => {
       await admin.quit();
+      await server.stop();
     },
   };
 }
