@@ -1,4 +1,11 @@
-import { GraphQLError, GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
+import {
+  GraphQLError,
+  GraphQLScalarType,
+  Kind,
+  type ObjectValueNode,
+  type ValueNode,
+  valueFromASTUntyped,
+} from 'graphql';
 import { PLANS } from '../../plans/plans.ts';
 
 const MAX = BigInt(Number.MAX_SAFE_INTEGER);
@@ -73,9 +80,21 @@ export const JsonObjectScalar = new GraphQLScalarType<Record<string, unknown>, R
   description: 'A JSON object.',
   serialize: (value) => value as Record<string, unknown>,
   parseValue: (value) => jsonObject(value),
-  parseLiteral: (node, variables) =>
-    jsonObject(node.kind === Kind.OBJECT ? valueFromASTUntyped(node, variables) : null, node),
+  parseLiteral(node, variables) {
+    if (node.kind !== Kind.OBJECT) return jsonObject(null, node);
+    const value = jsonObject(valueFromASTUntyped(node, variables), node);
+    literals.set(value, node);
+    return value;
+  },
 });
+
+/** The literals that objects were read from, whose numbers may have more digits than were read. */
+const literals = new WeakMap<object, ObjectValueNode>();
+
+/** The literal in a document that this object was read from; null: it came in a variable. */
+export function literalOf(value: object): ObjectValueNode | null {
+  return literals.get(value) ?? null;
+}
 
 const EARLIEST_MS = Date.parse('0001-01-01T00:00:00.000Z');
 const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
