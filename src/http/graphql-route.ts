@@ -254,11 +254,46 @@ function apolloRequest(request: FastifyRequest, body: unknown): HTTPGraphQLReque
   // Negotiating the form of an answer that is known costs several times as much as the answer.
   if (accept !== undefined && accept !== '*/*' && accept !== 'application/json') headers.set('accept', accept);
   if (contentType !== undefined) headers.set('content-type', contentType);
-  return { method: request.method, headers, search: searchOf(request.url), body };
+  return { method: request.method, headers, ...withoutPersistedQuery(searchOf(request.url), body) };
+}
+
+/**
+ * A request that names a persisted query and carries its document as well is executed like any other. Without the document
+ * Apollo answers PERSISTED_QUERY_NOT_SUPPORTED, upon which clients send it from then on.
+ */
+function withoutPersistedQuery(search: string, body: unknown): Pick<HTTPGraphQLRequest, 'search' | 'body'> {
+  if (isRecord(body)) {
+    if (!namesPersistedQuery(body['extensions']) || !isNonEmpty(body['query'])) return { search, body };
+    const { extensions: _, ...rest } = body;
+    return { search, body: rest };
+  }
+  if (!search.includes('extensions=')) return { search, body };
+  const parameters = new URLSearchParams(search);
+  const extensions = parameters.getAll('extensions');
+  if (!isNonEmpty(parameters.get('query')) || extensions.length !== 1) return { search, body };
+  if (!namesPersistedQuery(parsed(extensions[0] as string))) return { search, body };
+  parameters.delete('extensions');
+  return { search: parameters.toString(), body };
+}
+
+function namesPersistedQuery(extensions: unknown): boolean {
+  return isRecord(extensions) && extensions['persistedQuery'] !== undefined;
+}
+
+function isNonEmpty(text: unknown): boolean {
+  return typeof text === 'string' && text !== '';
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A POST of anything else is refused without being read. */

@@ -9,6 +9,7 @@ import {
 import { PLANS } from '../../plans/plans.ts';
 
 const MAX = BigInt(Number.MAX_SAFE_INTEGER);
+const SAFE_INTEGERS = 'https://tc39.es/ecma262/#sec-number.issafeinteger';
 
 /**
  * Whole numbers that JSON carries exactly, bigint inside. A literal is read from its text, so that one that is too large is
@@ -22,6 +23,7 @@ function integerScalar(name: string, description: string): GraphQLScalarType<big
   return new GraphQLScalarType<bigint, number>({
     name,
     description,
+    specifiedByURL: SAFE_INTEGERS,
     serialize(value) {
       if (typeof value === 'bigint') return Number(value > MAX ? MAX : value < -MAX ? -MAX : value);
       if (Number.isSafeInteger(value)) return value as number;
@@ -66,6 +68,8 @@ export const DateTimeScalar = new GraphQLScalarType<Date, string>({
   name: 'DateTime',
   description:
     'An instant, RFC 3339 with a zone, to the millisecond, of the years 0001 to 9999 in UTC; always UTC on output.',
+  // Answers have its form exactly; more of RFC 3339 is taken than it asks for.
+  specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time',
   serialize(value) {
     if (!(value instanceof Date)) throw new TypeError('DateTime cannot represent what is not a Date');
     return value.toISOString();
@@ -78,6 +82,7 @@ export const DateTimeScalar = new GraphQLScalarType<Date, string>({
 export const JsonObjectScalar = new GraphQLScalarType<Record<string, unknown>, Record<string, unknown>>({
   name: 'JSONObject',
   description: 'A JSON object.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259#section-4',
   serialize: (value) => value as Record<string, unknown>,
   parseValue: (value) => jsonObject(value),
   parseLiteral(node, variables) {
