@@ -16,7 +16,7 @@ export interface LostAt {
   readonly path: readonly (string | number)[];
 }
 
-/** Text that was read. The search for what was lost is made once, and only if somebody asks: it costs as much as reading. */
+/** Text that was read. The search for what was lost is made once, and only if somebody asks: it costs more than reading. */
 export class SentJson {
   readonly value: unknown;
   readonly #text: string;
@@ -74,12 +74,16 @@ export class SentJson {
 
 /** Tells if a number, as JSON or GraphQL spells it, is the value that comes back. The spelling may change: 1.0 comes back as 1. */
 export function isKept(source: string): boolean {
+  if (source.length <= MOST_DIGITS && !/[-eE]/.test(source)) return true;
   const value = Number(source);
   // Beyond, one number stands for several whole ones, so none of them is told apart from its neighbours.
   if (Math.abs(value) > Number.MAX_SAFE_INTEGER || Object.is(value, -0)) return false;
   const shown = String(value);
   return shown === source || decimalOf(shown) === decimalOf(source);
 }
+
+/** So many digits are always told apart. */
+const MOST_DIGITS = 15;
 
 /** A decimal number in one spelling. It goes through long ones once: a text may have millions of digits. */
 function decimalOf(source: string): string {
@@ -116,6 +120,8 @@ interface Open {
   isRepeated: boolean;
   /** It lies within a member that was sent more than once. */
   readonly isInRepeated: boolean;
+  /** How many of those that are open down to here have a value. Within one that has none, none has. */
+  readonly valued: number;
 }
 
 const NUMBER = /[-+.\deE]+/y;
@@ -163,16 +169,24 @@ function findLosses(text: string, root: unknown, isText: boolean): Losses {
 }
 
 function begin(isList: boolean, around: Open | undefined, root: unknown): Open {
-  const value =
-    around === undefined ? root : (around.value as Record<string | number, unknown> | undefined)?.[around.key];
+  const read = around === undefined ? root : memberOf(around);
+  const value = typeof read === 'object' && read !== null ? read : undefined;
   return {
-    value: typeof value === 'object' && value !== null ? value : undefined,
+    value,
     names: isList ? null : new Set(),
     key: isList ? 0 : '',
     awaitsName: !isList,
     isRepeated: false,
     isInRepeated: around !== undefined && (around.isRepeated || around.isInRepeated),
+    valued: (around?.valued ?? 0) + (value === undefined ? 0 : 1),
   };
+}
+
+/** What was read of the member that comes now. Names such as `__proto__` are looked for among those that were sent alone. */
+function memberOf({ value, key }: Open): unknown {
+  return value !== undefined && Object.hasOwn(value, key)
+    ? (value as Record<string | number, unknown>)[key]
+    : undefined;
 }
 
 function name(open: Open, source: string): void {
@@ -185,11 +199,10 @@ function name(open: Open, source: string): void {
 /** Notes a loss in the member that comes now, and on the way to it. Where the way is known it is known from there up. */
 function note({ members }: Losses, opened: readonly Open[], loss: Loss): void {
   let what: Loss | null = loss;
-  for (let index = opened.length - 1; index >= 0; index -= 1) {
+  for (let index = (opened.at(-1)?.valued ?? 0) - 1; index >= 0; index -= 1) {
     const { value, key } = opened[index] as Open;
-    if (value === undefined) continue;
-    let of = members.get(value);
-    if (of === undefined) members.set(value, (of = new Map<Key, Loss | null>()));
+    let of = members.get(value as object);
+    if (of === undefined) members.set(value as object, (of = new Map<Key, Loss | null>()));
     if (what === null && of.has(key)) return;
     of.set(key, what);
     what = null;

@@ -112,10 +112,14 @@ const WAYS: Readonly<Record<string, (metadata: string, key?: string) => Promise<
   'as the default of a variable': (metadata, key = next()) =>
     post(bodyOf(inLiteral('$m', key, `($m: JSONObject = ${literalOf(metadata)})`), '{}')),
 };
-const { 'in a variable over HTTP': overHttp, 'as a literal over HTTP': asLiteral } = WAYS as Record<
-  string,
-  (metadata: string, key?: string) => Promise<Answer>
->;
+const overHttp = (metadata: string, key?: string): Promise<Answer> => sendBy('in a variable over HTTP', metadata, key);
+const asLiteral = (metadata: string, key?: string): Promise<Answer> => sendBy('as a literal over HTTP', metadata, key);
+
+function sendBy(way: string, metadata: string, key?: string): Promise<Answer> {
+  const by = WAYS[way];
+  if (by === undefined) throw new Error(`there is no way ${way}`);
+  return by(metadata, key);
+}
 
 const KEPT = ['0', '5', '-5', '1.0', '1e2', '0.1', '1.50', '0e5', '0.0', '1e-7', '5e-324', '3.141592653589793']
   .concat(['0.30000000000000004', '9007199254740991', '-9007199254740991', '1500000000000000e-3'])
@@ -124,10 +128,10 @@ const LOST = ['1983516295378495150', '1983516295378495200', '9007199254740992', 
   .concat(['1e21', '-0', '-0.0', '-0e7', '0.1000000000000000001', '3.14159265358979323846', '1e-400', '-1e-400'])
   .concat(['4.9e-324', '9007199254740991.4', '123456789.123456789']);
 
-describe.each(Object.entries(WAYS))('metadata %s', (_, sendBy) => {
+describe.each(Object.keys(WAYS))('metadata %s', (way) => {
   it('comes back as it was sent, by value and not by spelling', async () => {
     for (const source of KEPT) {
-      const { metadata, code } = await sendBy(`{"a":${source},"b":[${source},{"c":${source}}]}`);
+      const { metadata, code } = await sendBy(way, `{"a":${source},"b":[${source},{"c":${source}}]}`);
       const value: unknown = JSON.parse(source);
       expect({ source, code, metadata }).toEqual({ source, metadata: { a: value, b: [value, { c: value }] } });
     }
@@ -135,7 +139,7 @@ describe.each(Object.entries(WAYS))('metadata %s', (_, sendBy) => {
 
   it('is refused where a number would come back as another', async () => {
     for (const source of LOST) {
-      const answer = await sendBy(`{"a":${source}}`);
+      const answer = await sendBy(way, `{"a":${source}}`);
       expect({ source, code: answer.code, message: answer.message }).toEqual({
         source,
         code: 'BAD_USER_INPUT',
@@ -145,13 +149,16 @@ describe.each(Object.entries(WAYS))('metadata %s', (_, sendBy) => {
   });
 
   it('is refused with the path to the number', async () => {
-    const { code, message } = await sendBy('{"order":{"items":[1,[],{"n":0.5,"id":1983516295378495150}]},"z":1e400}');
+    const { code, message } = await sendBy(
+      way,
+      '{"order":{"items":[1,[],{"n":0.5,"id":1983516295378495150}]},"z":1e400}',
+    );
     expect([code, message]).toEqual(['BAD_USER_INPUT', `metadata.order.items[2].id ${NUMBER_LOST}`]);
   });
 
   it('keeps members whose names mean something to the language of the server', async () => {
     const json = '{"__proto__":{"a":1},"constructor":{"prototype":[2]},"toString":"x","b":{"__proto__":null}}';
-    const { text, code } = await sendBy(json);
+    const { text, code } = await sendBy(way, json);
     expect(code).toBeUndefined();
     const kept = text.slice(text.indexOf('"metadata":') + '"metadata":'.length);
     for (const part of [
@@ -164,6 +171,18 @@ describe.each(Object.entries(WAYS))('metadata %s', (_, sendBy) => {
     }
     expect('a' in {}).toBe(false);
   });
+});
+
+it('what was kept is listed as it was sent', async () => {
+  const json = `{"all":[${KEPT.join(',')}],"__proto__":{"é😀":"\\u2028"}}`;
+  expect(await overHttp(json)).toMatchObject({ replayed: false });
+  const { data } = await send(
+    app.url,
+    token,
+    '{ viewer { user { usage(first: 1) { edges { node { metadata } } } } } }',
+  );
+  const { usage } = (data as never as { viewer: { user: { usage: { edges: { node: object }[] } } } }).viewer.user;
+  expect(usage.edges).toEqual([{ node: { metadata: JSON.parse(json) as unknown } }]);
 });
 
 it('a refusal charges nothing, and its key is free for what can be kept', async () => {
@@ -215,8 +234,10 @@ describe('a member that is sent twice', () => {
     ['{"__proto__":1,"__proto__":2}', 'metadata.__proto__'],
   ])('of %s is refused', async (json, place) => {
     expect(await overHttp(json)).toMatchObject({ code: 'BAD_USER_INPUT', message: `${place} ${SENT_TWICE}` });
-    const overSocket = WAYS['in a variable over a socket'];
-    expect(await overSocket?.(json)).toMatchObject({ code: 'BAD_USER_INPUT', message: `${place} ${SENT_TWICE}` });
+    expect(await sendBy('in a variable over a socket', json)).toMatchObject({
+      code: 'BAD_USER_INPUT',
+      message: `${place} ${SENT_TWICE}`,
+    });
   });
 
   it.each([
@@ -276,6 +297,19 @@ describe('a variable inside of a literal', () => {
     expect(await inside(type, variables)).toMatchObject({ metadata: { a: [1, value] } });
   });
 
+  it.each([
+    ['DateTime', '{"v":"2026-01-31T12:00:00+02:00"}'],
+    ['DateTime = "2026-01-31T12:00:00+02:00"', '{}'],
+    ['UsageResource', '{"v":"AI_TOKENS"}'],
+    ['[BillingEntityInput!]', '{"v":{"billingEntityId":"x"}}'],
+  ])('of the type %s, which would be kept as another value, is refused', async (type, variables) => {
+    expect(await inside(type, variables)).toMatchObject({
+      code: 'BAD_USER_INPUT',
+      message:
+        'metadata.a[1] is a variable of a type that is not kept as it is sent: declare it as JSONObject, String, Boolean, Int, Float or ID',
+    });
+  });
+
   it('of a type that is no JSON is wrong input, and no failure', async () => {
     expect(await inside('Credits', '{"v":5}')).toMatchObject({ code: 'BAD_USER_INPUT' });
   });
@@ -319,8 +353,8 @@ describe('a key that the last release wrote', () => {
     async (json) => {
       const key = next();
       await charged(json, { key });
-      for (const sendBy of Object.values(WAYS)) {
-        expect(await sendBy(json, key)).toMatchObject({
+      for (const way of Object.keys(WAYS)) {
+        expect(await sendBy(way, json, key)).toMatchObject({
           replayed: true,
           // As it was read then.
           metadata: JSON.parse(JSON.stringify(JSON.parse(json))) as unknown,

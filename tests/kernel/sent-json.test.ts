@@ -1,5 +1,8 @@
 import { isKept, SentJson } from '../../src/kernel/sent-json.ts';
 
+/** Far more than is needed on a busy machine, and far less than work that grows with the square of its input takes. */
+const MOST_MS = 30_000;
+
 describe('a number', () => {
   it('is kept when reading and showing it gives the same value', () => {
     let state = 42;
@@ -23,7 +26,7 @@ describe('a number', () => {
     expect(isKept(`0.1${zeros}`)).toBe(true);
     expect(isKept(`0.${zeros}1e4000001`)).toBe(true);
     expect(isKept(`1${zeros}e-4000000`)).toBe(true);
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(performance.now() - startedMs).toBeLessThan(MOST_MS);
   });
 });
 
@@ -44,14 +47,27 @@ describe('text', () => {
     expect(sent.lossInMember(d, 'e')).toBeNull();
   });
 
+  it('tells what was replaced from what is kept, also where names mean something to the language', () => {
+    const sent = SentJson.ofText('{"a":{"__proto__":{"x":-0}},"a":{"toString":-0},"b":{"constructor":[]}}');
+    const { a, b } = sent.value as { a: object; b: object };
+    expect(sent.lossIn(sent.value as object)).toEqual({ loss: 'twice', path: ['a'] });
+    expect(sent.lossIn(a)).toEqual({ loss: 'twice', path: [] });
+    expect(sent.lossIn(b)).toBeNull();
+    expect(sent.lossIn(Object.prototype)).toBeNull();
+  });
+
   it.each([
     ['nested', (count: number) => `${'{"a":[1e400,'.repeat(count)}0${']}'.repeat(count)}`],
     ['wide', (count: number) => `[${Array.from({ length: count }, () => '{"a":-0,"a":-0}').join(',')}]`],
+    [
+      'nested in what another replaced',
+      (count: number) => `{"a":${'['.repeat(count)}${'-0,'.repeat(count)}0${']'.repeat(count)},"a":1}`,
+    ],
     ['escaped', (count: number) => JSON.stringify({ a: '\\"'.repeat(count), b: '\\'.repeat(count) })],
   ])('that is %s as no client needs it is searched in time', (_, make) => {
-    const sent = SentJson.ofText(make(200_000));
+    const sent = SentJson.ofText(make(300_000));
     const startedMs = performance.now();
     sent.lossIn(sent.value as object);
-    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    expect(performance.now() - startedMs).toBeLessThan(MOST_MS);
   });
 });

@@ -29,7 +29,12 @@ export function lostOf(
 
 type Path = LostAt['path'];
 
-function lossInLiteral(node: ValueNode, path: Path, source: Source): LostAt | null {
+/** `type`: a variable of a type that is not kept as it is sent. */
+interface LostInLiteral extends Omit<LostAt, 'loss'> {
+  readonly loss: LostAt['loss'] | 'type';
+}
+
+function lossInLiteral(node: ValueNode, path: Path, source: Source): LostInLiteral | null {
   switch (node.kind) {
     case Kind.INT:
     case Kind.FLOAT:
@@ -48,7 +53,7 @@ function lossInLiteral(node: ValueNode, path: Path, source: Source): LostAt | nu
   }
 }
 
-function first<T>(items: readonly T[], find: (item: T, index: number) => LostAt | null): LostAt | null {
+function first<T>(items: readonly T[], find: (item: T, index: number) => LostInLiteral | null): LostInLiteral | null {
   for (const [index, item] of items.entries()) {
     const lost = find(item, index);
     if (lost !== null) return lost;
@@ -57,19 +62,26 @@ function first<T>(items: readonly T[], find: (item: T, index: number) => LostAt 
 }
 
 /** A variable inside of a literal. One that was not sent has its default, which is a literal as well. */
-function lossInVariable(name: string, path: Path, source: Source): LostAt | null {
+function lossInVariable(name: string, path: Path, source: Source): LostInLiteral | null {
   const { sent, operation } = source;
+  const { type, defaultValue } =
+    operation.variableDefinitions?.find(({ variable }) => variable.name.value === name) ?? {};
+  const typeName = type && nameOf(type);
   const values = sent?.values ?? {};
-  if (Object.hasOwn(values, name)) {
+  const isSent = Object.hasOwn(values, name);
+  if (typeName === undefined || (!isSent && defaultValue === undefined)) return null;
+  if (!JSON_TYPES.has(typeName)) return { loss: 'type', path };
+  if (isSent) {
     const lost = sent?.json.lossInMember(values, name) ?? null;
     return lost && { ...lost, path: [...path, ...lost.path] };
   }
-  const { type, defaultValue } =
-    operation.variableDefinitions?.find(({ variable }) => variable.name.value === name) ?? {};
-  // Other types keep what they take: an ID is text, and an Int has few digits.
-  const mayLose = type !== undefined && ['Float', 'JSONObject'].includes(nameOf(type));
-  return mayLose && defaultValue !== undefined ? lossInLiteral(defaultValue, path, source) : null;
+  // Of the others the default is kept whole: an ID is text, and an Int has few digits.
+  const mayLose = defaultValue !== undefined && (typeName === 'Float' || typeName === 'JSONObject');
+  return mayLose ? lossInLiteral(defaultValue, path, source) : null;
 }
+
+/** The types of variables that are kept as JSON. Others become values of our own: an instant of any zone becomes one in UTC. */
+const JSON_TYPES: ReadonlySet<string> = new Set(['JSONObject', 'String', 'Boolean', 'Int', 'Float', 'ID']);
 
 function nameOf(type: TypeNode): string {
   return type.kind === Kind.NAMED_TYPE ? type.name.value : nameOf(type.type);
@@ -78,7 +90,7 @@ function nameOf(type: TypeNode): string {
 /** Longer paths are cut. */
 const LONGEST_PLACE = 200;
 
-function worded({ loss, path }: LostAt): string {
+function worded({ loss, path }: LostInLiteral): string {
   const place = `metadata${path.map(step).join('')}`;
   // A name may be anything, also what must not be repeated.
   const shown = strikeText(place.length > LONGEST_PLACE ? `${place.slice(0, LONGEST_PLACE).toWellFormed()}…` : place);
@@ -89,8 +101,12 @@ function worded({ loss, path }: LostAt): string {
       return `${shown} was sent more than once in one object: send it once`;
     case 'text':
       return `${shown} is not well-formed UTF-8`;
+    case 'type':
+      return `${shown} is a variable of a type that is not kept as it is sent: ${TYPES_TAKEN}`;
   }
 }
+
+const TYPES_TAKEN = `declare it as ${[...JSON_TYPES].join(', ').replace(/, (?=\w+$)/, ' or ')}`;
 
 function step(key: string | number): string {
   if (typeof key === 'number') return `[${key}]`;
