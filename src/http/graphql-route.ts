@@ -16,7 +16,9 @@ import type { Limits } from '../config/limits.ts';
 import { commandsOf } from '../graphql/execution/commands-of.ts';
 import { internalError } from '../graphql/execution/errors.ts';
 import type { Operations, Prepared } from '../graphql/execution/operations.ts';
+import type { Asked } from '../graphql/request/context.ts';
 import type { Log } from '../kernel/log.ts';
+import { SentJson } from '../kernel/sent-json.ts';
 import { answer, answerError, httpError } from './answers.ts';
 import type { Authenticator } from './authentication.ts';
 import { readBody } from './bodies.ts';
@@ -30,7 +32,7 @@ export interface GraphqlRouteOptions {
   readonly operations: Operations;
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
-  readonly contextFor: (principal: Principal | null) => object;
+  readonly contextFor: (principal: Principal | null, asked?: Asked) => object;
   readonly limits: Pick<Limits, 'bodyBytes' | 'anonymousBodyBytes'>;
   readonly unread: UnreadBytes;
   readonly log: Log;
@@ -114,17 +116,17 @@ async function handle(
   options: GraphqlRouteOptions & { apollo: ApolloServer<ApolloContext> },
 ): Promise<FastifyReply> {
   const { apollo, contextFor, unread, rateLimit } = options;
-  const body = request.method === 'POST' ? parseJson(request.body as Buffer) : undefined;
-  if (request.method === 'POST' && body === undefined) {
+  const sent = request.method === 'POST' ? readJson(request.body as Buffer) : undefined;
+  if (sent === null) {
     return answerError(reply, 400, httpError('BAD_REQUEST', 'The body is not valid JSON.'));
   }
   const context: ApolloContext = {
-    context: contextFor(request.principal),
+    context: contextFor(request.principal, sent && { sent: { json: sent, values: variablesOf(sent.value) } }),
     weigh: (operations) => rateLimit.weigh(request.principal, request.socket.remoteAddress, operations),
     found: { prepared: undefined, refusal: undefined },
   };
   const response = await apollo.executeHTTPGraphQLRequest({
-    httpGraphQLRequest: apolloRequest(request, body),
+    httpGraphQLRequest: apolloRequest(request, sent?.value),
     context: () => Promise.resolve(context),
   });
   const { prepared, refusal: notNow } = context.found;
@@ -252,7 +254,46 @@ function apolloRequest(request: FastifyRequest, body: unknown): HTTPGraphQLReque
   // Negotiating the form of an answer that is known costs several times as much as the answer.
   if (accept !== undefined && accept !== '*/*' && accept !== 'application/json') headers.set('accept', accept);
   if (contentType !== undefined) headers.set('content-type', contentType);
-  return { method: request.method, headers, search: searchOf(request.url), body };
+  return { method: request.method, headers, ...withoutPersistedQuery(searchOf(request.url), body) };
+}
+
+/**
+ * A request that names a persisted query and carries its document as well is executed like any other. Without the document
+ * Apollo answers PERSISTED_QUERY_NOT_SUPPORTED, upon which clients send it from then on.
+ */
+function withoutPersistedQuery(search: string, body: unknown): Pick<HTTPGraphQLRequest, 'search' | 'body'> {
+  if (isRecord(body)) {
+    if (!namesPersistedQuery(body['extensions']) || !isNonEmpty(body['query'])) return { search, body };
+    const { extensions: _, ...rest } = body;
+    return { search, body: rest };
+  }
+  if (!search.includes('extensions=')) return { search, body };
+  const parameters = new URLSearchParams(search);
+  const extensions = parameters.getAll('extensions');
+  if (!isNonEmpty(parameters.get('query')) || extensions.length !== 1) return { search, body };
+  if (!namesPersistedQuery(parsed(extensions[0] as string))) return { search, body };
+  parameters.delete('extensions');
+  return { search: parameters.toString(), body };
+}
+
+function namesPersistedQuery(extensions: unknown): boolean {
+  return isRecord(extensions) && extensions['persistedQuery'] !== undefined;
+}
+
+function isNonEmpty(text: unknown): boolean {
+  return typeof text === 'string' && text !== '';
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A POST of anything else is refused without being read. */
@@ -270,11 +311,16 @@ function isJson(contentType: string | undefined): boolean {
   return /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?;?$/i.test(contentType ?? '');
 }
 
-/** undefined, which JSON cannot say: not JSON. */
-function parseJson(body: Buffer): unknown {
+/** null: it is not JSON. */
+function readJson(body: Buffer): SentJson | null {
   try {
-    return JSON.parse(body.toString());
+    return SentJson.ofBytes(body);
   } catch {
-    return undefined;
+    return null;
   }
+}
+
+function variablesOf(body: unknown): object | null {
+  const variables = isRecord(body) ? body['variables'] : null;
+  return isRecord(variables) ? variables : null;
 }

@@ -7,7 +7,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Config } from '../config/config.ts';
-import type { OnWatch } from '../graphql/request/context.ts';
+import type { Asked } from '../graphql/request/context.ts';
 import { Operations } from '../graphql/execution/operations.ts';
 import type { Rights } from '../graphql/request/rights.ts';
 import { type Scheduler, systemScheduler } from '../kernel/scheduler.ts';
@@ -37,7 +37,7 @@ export interface HttpServerOptions {
   readonly schema: GraphQLSchema;
   readonly authenticator: Authenticator;
   /** A fresh context for one operation, or for one event of a subscription. */
-  readonly contextFor: (principal: Principal | null, onWatch?: OnWatch) => object;
+  readonly contextFor: (principal: Principal | null, asked?: Asked) => object;
   /** Checks that open sockets still have their rights; absent: nothing is checked. */
   readonly rights?: Rights;
   readonly readiness: readonly ReadinessCheck[];

@@ -4,7 +4,7 @@ import type { Context, Server, ServerOptions, SubscribePayload } from 'graphql-w
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Limits } from '../config/limits.ts';
 import { commandsOf } from '../graphql/execution/commands-of.ts';
-import type { OnWatch } from '../graphql/request/context.ts';
+import type { Asked, OnWatch } from '../graphql/request/context.ts';
 import { refusalError, thrownError } from '../graphql/execution/errors.ts';
 import type { Operation, Operations } from '../graphql/execution/operations.ts';
 import type { Log } from '../kernel/log.ts';
@@ -23,7 +23,7 @@ export interface SocketProtocolOptions {
   readonly operations: Operations;
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
-  readonly contextFor: (principal: Principal | null, onWatch?: OnWatch) => object;
+  readonly contextFor: (principal: Principal | null, asked?: Asked) => object;
   readonly places: SocketPlaces<SocketSession>;
   readonly unread: UnreadBytes;
   readonly isDraining: () => boolean;
@@ -71,7 +71,7 @@ class SocketProtocol {
       },
       subscribe: (args) => {
         const { operation, variableValues, principal, onWatch } = args as SocketExecution;
-        return operations.subscribe(operation, variableValues, () => contextFor(principal, onWatch)) as ReturnType<
+        return operations.subscribe(operation, variableValues, () => contextFor(principal, { onWatch })) as ReturnType<
           NonNullable<ServerOptions<Params, SocketSession>['subscribe']>
         >;
       },
@@ -188,9 +188,12 @@ class SocketProtocol {
     const isSubscription = operation.kind === 'subscription';
     const refusal = isSubscription ? this.#tooManyStreams(session, start) : this.#tooManyOperations(session);
     if (refusal !== null) return this.#refused(refusal);
+    // A subscription stores nothing, and would keep the text for as long as it runs.
+    const sent = isSubscription || start.sent === null ? undefined : { json: start.sent, values: variables ?? null };
+    start.sent = null;
     let contextValue: object;
     try {
-      contextValue = contextFor(principal);
+      contextValue = contextFor(principal, { sent });
     } catch (error) {
       return this.#refused(error);
     }

@@ -1,5 +1,6 @@
 import type { Operation } from '../graphql/execution/operations.ts';
 import type { Watch } from '../graphql/request/rights.ts';
+import type { SentJson } from '../kernel/sent-json.ts';
 
 /**
  * One start of an operation on a socket. The client's id names it until either side says that it is complete; from then
@@ -13,6 +14,8 @@ export class Start {
   readonly length: number;
   /** null until it is admitted. */
   kind: Operation['kind'] | null = null;
+  /** Its message as it was sent; null: it has been handed on, or nobody will ask. */
+  sent: SentJson | null = null;
   /** The entity that its stream shows, and the rights that it needs. */
   watch: Watch | null = null;
   #isOpen = true;

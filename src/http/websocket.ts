@@ -8,6 +8,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { refusalBody, refusalError } from '../graphql/execution/errors.ts';
 import type { Rights } from '../graphql/request/rights.ts';
 import type { Scheduler } from '../kernel/scheduler.ts';
+import { SentJson } from '../kernel/sent-json.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { httpError } from './answers.ts';
 import type { OriginCheck } from './origins.ts';
@@ -160,14 +161,15 @@ export class SocketRoad {
 
   /** Gives a message to graphql-ws, with the key of a start in place of the client's id. */
   #receive(session: SocketSession, handle: Handle, text: string): void {
-    const message = parseObject(text);
-    if (message === null) {
+    const sent = readJson(text);
+    if (sent === null || typeof sent.value !== 'object' || sent.value === null) {
       session.close(closeCodes.badRequest, 'Invalid message received');
       return;
     }
+    const message: { readonly type?: unknown; readonly id?: unknown } = sent.value;
     const { type, id } = message;
     if (type === 'subscribe' && typeof id === 'string' && id !== '' && session.principal !== null) {
-      this.#start(session, handle, { message, id, length: text.length });
+      this.#start(session, handle, { message, id, length: text.length, sent });
       return;
     }
     if (type === 'complete' && typeof id === 'string' && id !== '') {
@@ -195,7 +197,7 @@ export class SocketRoad {
   #start(
     session: SocketSession,
     handle: Handle,
-    { message, id, length }: { message: object; id: string; length: number },
+    { message, id, length, sent }: { message: object; id: string; length: number; sent: SentJson },
   ): void {
     if (id.length > MOST_ID_LENGTH) {
       session.close(closeCodes.badRequest, `An id has at most ${MOST_ID_LENGTH} characters`);
@@ -206,6 +208,7 @@ export class SocketRoad {
       session.close(closeCodes.subscriberAlreadyExists, 'A subscriber of this id already exists');
       return;
     }
+    start.sent = sent;
     this.#hand(session, handle, { ...message, id: start.key }, () => {
       session.starts.settled(start);
       if (start.kind === 'subscription') this.#options.metrics.subscriptionsOpen.dec();
@@ -225,11 +228,10 @@ export class SocketRoad {
 /** The longest id of a client's: it is kept, and sent back with every message. */
 const MOST_ID_LENGTH = 255;
 
-/** The message as an object; null: it is not JSON, or no object. */
-function parseObject(text: string): { readonly type?: unknown; readonly id?: unknown } | null {
+/** null: it is not JSON. */
+function readJson(text: string): SentJson | null {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' ? value : null;
+    return SentJson.ofText(text);
   } catch {
     return null;
   }

@@ -14,6 +14,7 @@ import type { ConsumeCommand, SettleCommand } from '../ledger/rules/commands.ts'
 import { idempotency } from '../ledger/idempotency.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { handlesAnyReservation } from './reservations.ts';
+import { type Rejected, rejected } from '../ledger/rules/refusals.ts';
 import { consume, modeOf, priceOf } from '../ledger/rules/usage.ts';
 import {
   balanceShown,
@@ -39,6 +40,8 @@ export interface ConsumeInput extends Attribution {
   readonly reservationId: string | null;
   readonly occurredAt: Date | null;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** What is not in `metadata` as its sender wrote it, in words for them; absent: nothing. Such use is refused. */
+  readonly lostInMetadata?: string | undefined;
 }
 
 export interface CheckInput extends Attribution {
@@ -201,6 +204,7 @@ export class Consumption {
     return chargePayer(this.#options, { principal, attribution: input }, (routed): ConsumeCommand => ({
       kind: 'consume',
       ...routed,
+      refusal: routed.refusal ?? lossOf(input),
       actor: actorOf(principal),
       sender: senderOf(principal),
       idempotency: idempotency(input.idempotencyKey, 'consume', [
@@ -226,6 +230,7 @@ export class Consumption {
     const outcome = await this.#options.ledger.submit({
       kind: 'settle',
       billingEntityId,
+      refusal: lossOf(input),
       actor: actorOf(principal),
       sender: senderOf(principal),
       idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
@@ -280,6 +285,14 @@ function checkInput(input: ConsumeInput): Pick<ConsumeCommand, 'lines' | 'featur
   checkFeature(feature);
   checkMetadata(metadata);
   return { lines, feature, metadata, occurredAt };
+}
+
+/**
+ * Metadata that was not read as it was sent is refused by the ledger, after it has looked for the key: earlier releases took
+ * such use, with the metadata that they read, and their keys go on answering.
+ */
+function lossOf({ lostInMetadata }: ConsumeInput): Rejected | null {
+  return lostInMetadata === undefined ? null : rejected('BAD_USER_INPUT', lostInMetadata);
 }
 
 function quantitiesOf(input: ConsumeInput): unknown[] {

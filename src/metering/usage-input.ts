@@ -102,12 +102,24 @@ export function checkMetadata(metadata: Readonly<Record<string, unknown>> | null
   if (isDeeperThan(metadata, MAX_METADATA_DEPTH)) {
     throw new Refusal('BAD_USER_INPUT', `metadata is nested more than ${MAX_METADATA_DEPTH} levels deep`);
   }
-  const text = JSON.stringify(metadata);
+  const text = jsonOf(metadata);
   if (Buffer.byteLength(text) > MAX_METADATA_BYTES) {
     throw new Refusal('BAD_USER_INPUT', 'metadata is larger than 4 KiB');
   }
   if (!isStorableText(text) || UNSTORABLE_ESCAPE.test(text)) {
     throw new Refusal('BAD_USER_INPUT', 'metadata must be well-formed text');
+  }
+}
+
+function jsonOf(metadata: object): string {
+  try {
+    return JSON.stringify(metadata);
+  } catch {
+    // Variables inside of a literal have types of their own, and those of credits and counts are no JSON here.
+    throw new Refusal(
+      'BAD_USER_INPUT',
+      'metadata takes variables of the types JSONObject, String, Boolean, Int and Float',
+    );
   }
 }
 

@@ -51,6 +51,18 @@ describe('the schema', () => {
     expect(bare).toEqual([]);
   });
 
+  it('says of every scalar of its own that has a public specification where that is', () => {
+    const specified = Object.values(schema.getTypeMap())
+      .filter(isScalarType)
+      .flatMap(({ name, specifiedByURL }) => (specifiedByURL ? [[name, new URL(specifiedByURL).protocol]] : []));
+    expect(Object.fromEntries(specified)).toEqual({
+      Credits: 'https:',
+      DateTime: 'https:',
+      JSONObject: 'https:',
+      SafeInt: 'https:',
+    });
+  });
+
   it('pages every connection alike: 20 unless asked otherwise, after a cursor', () => {
     const connections = Object.values(schema.getTypeMap())
       .filter(isObjectType)

@@ -81,7 +81,7 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
       clock,
       log,
     }),
-    contextFor: (principal, onWatch) => ({ principal, gate, streams, onWatch }),
+    contextFor: (principal, asked) => ({ principal, gate, streams, ...asked }),
     ...(options.rights && { rights: options.rights }),
     ...(options.scheduler && { scheduler: options.scheduler }),
     readiness: options.readiness ?? [],

@@ -1,5 +1,6 @@
 import type { Operation } from '../../billing-entities/authorization.ts';
 import type { Principal } from '../../billing-entities/principal.ts';
+import type { SentJson } from '../../kernel/sent-json.ts';
 import type { DomainServices } from '../../services.ts';
 import { readsOf, type Turns } from './fair-reads.ts';
 import { Loaders } from './loaders.ts';
@@ -12,7 +13,20 @@ export interface RequestContext {
   readonly loaders: Loaders;
   /** Hears of each subscription as it opens, so that it can end with the right to it. */
   readonly onWatch?: OnWatch | undefined;
+  /** Absent: they were not kept. */
+  readonly sent?: SentVariables | undefined;
 }
+
+/** The variables of a request as they were sent. */
+export interface SentVariables {
+  /** The message that they came in. */
+  readonly json: SentJson;
+  /** The variables, which are a part of its value; null: there are none. */
+  readonly values: object | null;
+}
+
+/** What of a request its context is made of, besides the caller. */
+export type Asked = Pick<RequestContext, 'onWatch' | 'sent'>;
 
 /** The conditions of an open subscription: it ends when one of them no longer holds. */
 export interface Watched {
@@ -31,9 +45,9 @@ export type OnWatch = (watched: Watched) => void;
 export function contextFactory(
   services: DomainServices,
   turns?: Turns,
-): (principal: Principal | null, onWatch?: OnWatch) => RequestContext {
-  return (principal, onWatch) => {
+): (principal: Principal | null, asked?: Asked) => RequestContext {
+  return (principal, asked) => {
     const reads = turns === undefined ? services : readsOf(services, turns, principal);
-    return { principal, services, loaders: new Loaders(reads), onWatch };
+    return { principal, services, loaders: new Loaders(reads), onWatch: asked?.onWatch, sent: asked?.sent };
   };
 }

@@ -1,7 +1,15 @@
-import { GraphQLError, GraphQLScalarType, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
+import {
+  GraphQLError,
+  GraphQLScalarType,
+  Kind,
+  type ObjectValueNode,
+  type ValueNode,
+  valueFromASTUntyped,
+} from 'graphql';
 import { PLANS } from '../../plans/plans.ts';
 
 const MAX = BigInt(Number.MAX_SAFE_INTEGER);
+const SAFE_INTEGERS = 'https://tc39.es/ecma262/#sec-number.issafeinteger';
 
 /**
  * Whole numbers that JSON carries exactly, bigint inside. A literal is read from its text, so that one that is too large is
@@ -15,6 +23,7 @@ function integerScalar(name: string, description: string): GraphQLScalarType<big
   return new GraphQLScalarType<bigint, number>({
     name,
     description,
+    specifiedByURL: SAFE_INTEGERS,
     serialize(value) {
       if (typeof value === 'bigint') return Number(value > MAX ? MAX : value < -MAX ? -MAX : value);
       if (Number.isSafeInteger(value)) return value as number;
@@ -59,6 +68,8 @@ export const DateTimeScalar = new GraphQLScalarType<Date, string>({
   name: 'DateTime',
   description:
     'An instant, RFC 3339 with a zone, to the millisecond, of the years 0001 to 9999 in UTC; always UTC on output.',
+  // Answers have its form exactly; more of RFC 3339 is taken than it asks for.
+  specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time',
   serialize(value) {
     if (!(value instanceof Date)) throw new TypeError('DateTime cannot represent what is not a Date');
     return value.toISOString();
@@ -71,11 +82,24 @@ export const DateTimeScalar = new GraphQLScalarType<Date, string>({
 export const JsonObjectScalar = new GraphQLScalarType<Record<string, unknown>, Record<string, unknown>>({
   name: 'JSONObject',
   description: 'A JSON object.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259#section-4',
   serialize: (value) => value as Record<string, unknown>,
   parseValue: (value) => jsonObject(value),
-  parseLiteral: (node, variables) =>
-    jsonObject(node.kind === Kind.OBJECT ? valueFromASTUntyped(node, variables) : null, node),
+  parseLiteral(node, variables) {
+    if (node.kind !== Kind.OBJECT) return jsonObject(null, node);
+    const value = jsonObject(valueFromASTUntyped(node, variables), node);
+    literals.set(value, node);
+    return value;
+  },
 });
+
+/** The literals that objects were read from, whose numbers may have more digits than were read. */
+const literals = new WeakMap<object, ObjectValueNode>();
+
+/** The literal in a document that this object was read from; null: it came in a variable. */
+export function literalOf(value: object): ObjectValueNode | null {
+  return literals.get(value) ?? null;
+}
 
 const EARLIEST_MS = Date.parse('0001-01-01T00:00:00.000Z');
 const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');

@@ -1,10 +1,12 @@
-import { Arg, Ctx, Extensions, Mutation, Query, Resolver } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Ctx, Extensions, Info, Mutation, Query, Resolver } from 'type-graphql';
 import { requirePrincipal } from '../../billing-entities/access.ts';
 import { type ConsumeInput, type ConsumeResult, MAX_ITEMS, type UsageRejected } from '../../metering/consumption.ts';
 import { partyOf } from '../billing-entities/party.ts';
 import { aBatch, COMMAND, withWork } from '../execution/price.ts';
 import type { RequestContext } from '../request/context.ts';
 import { CheckUsageInput, ConsumeCreditsInput, ConsumeCreditsResult, UsageDecision } from './consumption.type.ts';
+import { lostOf } from './metadata-losses.ts';
 
 @Resolver()
 export class ConsumptionResolver {
@@ -14,9 +16,11 @@ export class ConsumptionResolver {
   })
   async consumeCredits(
     @Arg('input', () => ConsumeCreditsInput, { description: 'The use, and its user.' }) input: ConsumeCreditsInput,
-    @Ctx() { principal, services }: RequestContext,
+    @Ctx() { principal, services, sent }: RequestContext,
+    @Info() { operation }: GraphQLResolveInfo,
   ): Promise<object> {
-    return toUnion(await services.consumption.consume(requirePrincipal(principal), toConsumeInput(input)));
+    const use = toConsumeInput(input, lostOf(input.metadata, { sent, operation }));
+    return toUnion(await services.consumption.consume(requirePrincipal(principal), use));
   }
 
   @Extensions({ price: aBatch({ argument: 'inputs', most: MAX_ITEMS }) })
@@ -27,9 +31,11 @@ export class ConsumptionResolver {
   async consumeCreditsBatch(
     @Arg('inputs', () => [ConsumeCreditsInput], { description: 'The consumptions.' })
     inputs: ConsumeCreditsInput[],
-    @Ctx() { principal, services }: RequestContext,
+    @Ctx() { principal, services, sent }: RequestContext,
+    @Info() { operation }: GraphQLResolveInfo,
   ): Promise<object[]> {
-    const results = await services.consumption.consumeBatch(requirePrincipal(principal), inputs.map(toConsumeInput));
+    const uses = inputs.map((input) => toConsumeInput(input, lostOf(input.metadata, { sent, operation })));
+    const results = await services.consumption.consumeBatch(requirePrincipal(principal), uses);
     return results.map(toUnion);
   }
 
@@ -50,7 +56,7 @@ export class ConsumptionResolver {
   }
 }
 
-function toConsumeInput(input: ConsumeCreditsInput): ConsumeInput {
+function toConsumeInput(input: ConsumeCreditsInput, lostInMetadata: string | undefined): ConsumeInput {
   return {
     idempotencyKey: input.idempotencyKey,
     lines: input.lines,
@@ -61,6 +67,7 @@ function toConsumeInput(input: ConsumeCreditsInput): ConsumeInput {
     reservationId: input.reservationId ?? null,
     occurredAt: input.occurredAt ?? null,
     metadata: input.metadata ?? null,
+    lostInMetadata,
   };
 }
 

@@ -69,7 +69,8 @@ export class ConsumeCreditsInput {
 
   @Field(() => JsonObjectScalar, {
     nullable: true,
-    description: 'Data that the caller wants to find on the record. At most 4 KiB.',
+    description:
+      'Data that the caller wants to find on the record. It is kept as it was sent, or refused: BAD_USER_INPUT (in a batch: that item alone). Send numbers of more than 15 digits as strings. At most 4 KiB.',
   })
   readonly metadata?: Record<string, unknown> | null;
 }
