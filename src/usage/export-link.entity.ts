@@ -4,6 +4,9 @@ import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 export interface StoredFilter {
   readonly from: string | null;
   readonly to: string | null;
+  /** Absent from filters of the ledger, and from those of an earlier release. */
+  readonly recordedFrom?: string | null;
+  readonly recordedTo?: string | null;
 }
 
 /** Links to files that were made and not yet swept away. */

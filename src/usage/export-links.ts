@@ -111,8 +111,13 @@ function hashOf(secret: Uint8Array): Buffer {
 }
 
 function toLink(row: StoredExportLink): ExportLink {
-  const { from, to } = row.filter;
-  const filter = { ...row.filter, from: from && new Date(from), to: to && new Date(to) };
+  const instant = (text: string | null | undefined): Date | null => (text == null ? null : new Date(text));
+  const { from, to, recordedFrom, recordedTo } = row.filter;
+  const filter = {
+    ...row.filter,
+    ...{ from: instant(from), to: instant(to) },
+    ...(row.kind === 'USAGE' && { recordedFrom: instant(recordedFrom), recordedTo: instant(recordedTo) }),
+  };
   return {
     billingEntityId: row.billingEntityId,
     id: row.id,

@@ -12,8 +12,8 @@ interface Wanted {
   readonly from: Date | null;
   /** Inclusive: records of this very instant may be wanted. */
   readonly until: Date | null;
-  /** The number of records wanted. */
-  readonly count: number;
+  /** The number of records wanted; null: all of them. */
+  readonly count: number | null;
 }
 
 /**
@@ -23,6 +23,7 @@ interface Wanted {
  * @param statement the statement that its values are added to
  */
 export function placesOf({ own, selection, from, until, count }: Wanted, statement: Conditions): string {
+  if (count === null) return everyPlaceOf({ own, selection, from, until }, statement);
   const wanted = statement.value(count);
   /** Starts of hours or days, newest first, until those before hold the number wanted. */
   const newest = (source: string, countedUpon: string): string => `(
@@ -60,4 +61,13 @@ export function placesOf({ own, selection, from, until, count }: Wanted, stateme
       whole(hour.length),
     )} p
   )`;
+}
+
+function everyPlaceOf({ own, selection, from, until }: Omit<Wanted, 'count'>, statement: Conditions): string {
+  const where = statement.part();
+  where.and(own('s', where));
+  if (from) where.and(`s.hour > ${where.value(from)}::timestamptz - interval '1 hour'`);
+  if (until) where.and(`s.hour <= ${where.value(until)}::timestamptz`);
+  addSelection(where, 's', selection);
+  return `place as materialized (select distinct s.hour as start from usage_rollup s ${where.clause})`;
 }

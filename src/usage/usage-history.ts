@@ -5,6 +5,7 @@ import { sooner } from '../ledger/rules/account.ts';
 import { parseRecordId } from '../kernel/public-ids.ts';
 import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../kernel/pagination.ts';
 import { type OwnedBy, placesOf } from './occupied-hours.ts';
+import { earliestUse, latestUse, type RecordedSpan, type Sequences, sequencesOf } from './recorded-span.ts';
 import {
   MAX_EVENT_RECORDS,
   type PublicReading,
@@ -32,6 +33,10 @@ export interface UsageFilter extends UseFilter {
   readonly from: Date | null;
   /** By occurredAt, exclusive. */
   readonly to: Date | null;
+  /** By recordedAt, inclusive. */
+  readonly recordedFrom: Date | null;
+  /** By recordedAt, exclusive. */
+  readonly recordedTo: Date | null;
 }
 
 interface EntryKey {
@@ -86,7 +91,8 @@ export class UsageHistory {
     if (selection === null) return toPage([], page, recordKey);
 
     const where = new Conditions();
-    const request = { after, filter, selection, limit: page.first + 1 };
+    const recorded = await this.#recorded(of.billingEntityId, filter);
+    const request = { after, filter, selection, recorded, limit: page.first + 1 };
     const paid = paidBy(of.billingEntityId, where, request);
     // Each part comes in the order of an index of its own, and no more of it than the page has room for.
     const text =
@@ -163,6 +169,13 @@ export class UsageHistory {
     }));
   }
 
+  /** The records that the filter selects by their instant of recording; null: it does not. */
+  async #recorded(billingEntityId: string, { recordedFrom, recordedTo }: UsageFilter): Promise<Recorded | null> {
+    if (recordedFrom === null && recordedTo === null) return null;
+    const span = { from: recordedFrom, to: recordedTo };
+    return { ...span, sequences: await sequencesOf(billingEntityId, span, this.#database) };
+  }
+
   async #recordedBetween(reading: Reading): Promise<UsageEvent> {
     const { billingEntityId, own, organizationId, after, through } = reading;
     const { rows } = await this.#database.query<RecordRow & { total: bigint }>({
@@ -218,16 +231,25 @@ interface Place {
   readonly line: string;
 }
 
+/** A span of recording, and the sequences of the owner's own account that lie in it. */
+interface Recorded extends RecordedSpan {
+  readonly sequences: Sequences;
+}
+
 interface PageParts {
   readonly after: Place | null;
   readonly filter: UsageFilter;
   readonly selection: Selection;
+  readonly recorded: Recorded | null;
   readonly limit: number;
 }
 
+/** Most entries whose records are sorted for each page. Of more, an index has them in order. */
+const MOST_SORTED = 2_000n;
+
 /** The statement of a page of use that one account paid for. */
 function paidBy(billingEntityId: string, where: Conditions, parts: PageParts): string {
-  const { after, filter, selection } = parts;
+  const { after, selection, recorded } = parts;
   const own: OwnedBy = (table, conditions) => `${table}.billing_entity_id = ${conditions.value(billingEntityId)}`;
   const part = where.part().and(own('u', where));
   if (after) {
@@ -238,11 +260,22 @@ function paidBy(billingEntityId: string, where: Conditions, parts: PageParts): s
         < (${at}::timestamptz, ${part.value(after.sequence)}::bigint, ${part.value(after.line)}::smallint)`);
     } else part.and(`u.occurred_at ${billingEntityId < after.billingEntityId ? '<=' : '<'} ${at}::timestamptz`);
   }
-  addSpan(part, filter);
+  addSpan(part, parts);
   addSelection(part, 'u', selection);
+  const order = 'u.occurred_at desc, u.sequence desc, u.line desc';
+  if (recorded) {
+    const { since, until } = recorded.sequences;
+    const within = `u.sequence >= ${part.value(since)}::bigint and u.sequence < ${part.value(until)}::bigint`;
+    if (until - since <= MOST_SORTED) {
+      const range = where.part().and(own('u', where)).and(within);
+      return `with recorded as materialized (select * from usage_record u ${range.clause})
+        select ${RECORD_COLUMNS} from recorded u ${part.clause} order by ${order} limit ${parts.limit}`;
+    }
+    // Every index that has records in the order of the page has their sequences, too: only records of the span are read.
+    part.and(within);
+  }
   // This holds for every user but the payer, and lets the index by user serve: it leaves out use on one's own account.
   if (selection.userIds?.includes(billingEntityId) === false) part.and('u.user_id <> u.billing_entity_id');
-  const order = 'u.occurred_at desc, u.sequence desc, u.line desc';
   return isOneRangeOfAnIndex(selection, billingEntityId)
     ? inOneGo(part, order, parts)
     : byPlace(part, order, { own, ...parts });
@@ -253,7 +286,7 @@ function paidBy(billingEntityId: string, where: Conditions, parts: PageParts): s
  * It is read through an index by organization; a distributed database asks every shard for its first few rows.
  */
 function paidByOthersIn(organizationId: string, where: Conditions, parts: PageParts): string {
-  const { after, filter, selection } = parts;
+  const { after, selection } = parts;
   const own: OwnedBy = (table, conditions) => othersIn(table, conditions.value(organizationId));
   const part = where.part().and(`u.organization_id = ${where.value(organizationId)}`);
   part.and('u.organization_id <> u.billing_entity_id');
@@ -262,7 +295,7 @@ function paidByOthersIn(organizationId: string, where: Conditions, parts: PagePa
     part.and(`(u.occurred_at, u.billing_entity_id, u.sequence, u.line) < (${at}::timestamptz, ${payer}::uuid,
       ${part.value(after.sequence)}::bigint, ${part.value(after.line)}::smallint)`);
   }
-  addSpan(part, filter);
+  addSpan(part, parts);
   addSelection(part, 'u', selection);
   const order = 'u.occurred_at desc, u.billing_entity_id desc, u.sequence desc, u.line desc';
   const { resources, userIds, billingModes, features, apiKeyIds } = selection;
@@ -278,10 +311,13 @@ function inOneGo(where: Conditions, order: string, { limit }: PageParts): string
 function byPlace(
   where: Conditions,
   order: string,
-  { own, after, filter, selection, limit }: PageParts & { readonly own: OwnedBy },
+  { own, after, filter, selection, recorded, limit }: PageParts & { readonly own: OwnedBy },
 ): string {
-  const until = sooner(after && new Date(after.occurredAt), filter.to);
-  const place = placesOf({ own, selection, from: filter.from, until, count: limit }, where);
+  const until = sooner(after && new Date(after.occurredAt), sooner(filter.to, recorded && latestUse(recorded)));
+  const earliest = recorded && earliestUse(recorded);
+  const from = filter.from && earliest && filter.from < earliest ? earliest : (filter.from ?? earliest);
+  // Sums do not tell when use was recorded, so that they cannot tell how many hours are enough.
+  const place = placesOf({ own, selection, from, until, count: recorded ? null : limit }, where);
   where.and(`u.occurred_at >= place.start and u.occurred_at < place.start + interval '1 hour'`);
   return `with ${place} select ${RECORD_COLUMNS} from place cross join lateral (
       select * from usage_record u ${where.clause} order by ${order} limit ${limit}
@@ -300,9 +336,18 @@ function isOneRangeOfAnIndex(selection: Selection, payer: string): boolean {
   return others.length === 0 && list.length === 1 && list[0] !== payer;
 }
 
-function addSpan(where: Conditions, { from, to }: UsageFilter): void {
+function addSpan(where: Conditions, { filter: { from, to }, recorded }: PageParts): void {
   if (from) where.and(`u.occurred_at >= ${where.value(from)}`);
   if (to) where.and(`u.occurred_at < ${where.value(to)}`);
+  if (recorded === null) return;
+  if (recorded.from) {
+    where.and(`u.recorded_at >= ${where.value(recorded.from)}`);
+    where.and(`u.occurred_at >= ${where.value(earliestUse(recorded))}`);
+  }
+  if (recorded.to) {
+    where.and(`u.recorded_at < ${where.value(recorded.to)}`);
+    where.and(`u.occurred_at < ${where.value(latestUse(recorded))}`);
+  }
 }
 
 function toPlace(key: readonly [string, string, string, string] | null): Place | null {

@@ -29,6 +29,8 @@ const invite = (billingEntityId: string, { externalId }: Person, by: Principal =
 const NO_FILTER = {
   from: null,
   to: null,
+  recordedFrom: null,
+  recordedTo: null,
   resources: null,
   userExternalIds: null,
   billingModes: null,

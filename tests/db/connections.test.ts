@@ -44,6 +44,8 @@ it('a process opens no more than is said, and that many but for the locks around
         {
           from: null,
           to: null,
+          recordedFrom: null,
+          recordedTo: null,
           resources: null,
           userExternalIds: null,
           billingModes: null,

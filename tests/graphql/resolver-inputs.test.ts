@@ -206,6 +206,8 @@ describe('what resolvers pass on', () => {
     );
     const open = {
       to: null,
+      recordedFrom: null,
+      recordedTo: null,
       resources: null,
       userExternalIds: null,
       billingModes: null,

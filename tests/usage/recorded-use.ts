@@ -203,3 +203,10 @@ export function fits(record: UsageRecord, filter: UseFilter, { people, externalI
     isIn(filter.userExternalIds && filter.userExternalIds.map((name) => people.get(name)), record.userId ?? 'nobody')
   );
 }
+
+/** The order of lists of use. */
+export const newestUseFirst = (one: UsageRecord, other: UsageRecord): number =>
+  other.occurredAt.getTime() - one.occurredAt.getTime() ||
+  other.billingEntityId.localeCompare(one.billingEntityId, 'en') ||
+  Number(other.sequence - one.sequence) ||
+  other.line - one.line;

@@ -3,12 +3,23 @@ import type { DomainServices } from '../../src/services.ts';
 import type { UsageFilter } from '../../src/usage/usage-history.ts';
 import { Bench } from '../support/bench.ts';
 import { TestClock } from '../support/clock.ts';
-import { createHousehold, filterDraft, filterOf, fits, type Household, record, useDraft } from './recorded-use.ts';
+import {
+  createHousehold,
+  filterDraft,
+  filterOf,
+  fits,
+  type Household,
+  newestUseFirst,
+  record,
+  useDraft,
+} from './recorded-use.ts';
 import type { UsageRecord } from '../../src/ledger/rules/entries.ts';
 
 const EVERYTHING: UsageFilter = {
   from: null,
   to: null,
+  recordedFrom: null,
+  recordedTo: null,
   resources: null,
   userExternalIds: null,
   billingModes: null,
@@ -45,12 +56,6 @@ async function walk(
   }
 }
 
-const newestUseFirst = (one: UsageRecord, other: UsageRecord): number =>
-  other.occurredAt.getTime() - one.occurredAt.getTime() ||
-  other.billingEntityId.localeCompare(one.billingEntityId, 'en') ||
-  Number(other.sequence - one.sequence) ||
-  other.line - one.line;
-
 const nameOf = ({ billingEntityId, sequence, line }: UsageRecord): string => `${billingEntityId} ${sequence}/${line}`;
 
 describe('pages of use', () => {
@@ -72,7 +77,7 @@ describe('pages of use', () => {
             ago === null ? null : new Date(now.getTime() - ago * 60_000);
           for (const { draft, first, ...span } of questions) {
             const [from, to] = [instant(span.from), instant(span.to)];
-            const filter = { ...filterOf(draft, household), from, to };
+            const filter = { ...EVERYTHING, ...filterOf(draft, household), from, to };
             const expected = recorded
               .filter((each) => fits(each, filter, household))
               .filter(({ occurredAt }) => (!from || occurredAt >= from) && (!to || occurredAt < to))

@@ -31,6 +31,15 @@ export class UsageFilter {
 
   @Field(() => [String], { nullable: true, description: 'Used in these organizations.' })
   readonly organizationExternalIds?: string[] | null;
+
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description: 'Recorded at or after this: money follows the instant of recording, so a bill is reconciled by it.',
+  })
+  readonly recordedFrom?: Date | null;
+
+  @Field(() => DateTimeScalar, { nullable: true, description: 'Recorded before this.' })
+  readonly recordedTo?: Date | null;
 }
 
 @InputType({ description: 'A filter of use to sum up; every condition must hold.' })
@@ -49,6 +58,9 @@ export class UsageSummaryFilter {
 
   @Field(() => [ID], { nullable: true, description: 'Used on these keys.' })
   readonly apiKeyIds?: string[] | null;
+
+  @Field(() => [String], { nullable: true, description: 'Used in these organizations.' })
+  readonly organizationExternalIds?: string[] | null;
 }
 
 @ArgsType()
@@ -86,8 +98,13 @@ export class UsageSummaryArgs {
 
 /** The filter in the domain’s form, where null means no condition. */
 export function toUsageFilter(filter: UsageFilter | null | undefined): DomainUsageFilter {
-  const organizationExternalIds = filter?.organizationExternalIds ?? null;
-  return { from: filter?.from ?? null, to: filter?.to ?? null, ...toUseFilter(filter), organizationExternalIds };
+  return {
+    ...toUseFilter(filter),
+    from: filter?.from ?? null,
+    to: filter?.to ?? null,
+    recordedFrom: filter?.recordedFrom ?? null,
+    recordedTo: filter?.recordedTo ?? null,
+  };
 }
 
 /** The request in the domain’s form. */
@@ -102,6 +119,6 @@ function toUseFilter(filter: UsageFilter | UsageSummaryFilter | null | undefined
     billingModes: filter?.billingModes ?? null,
     features: filter?.features ?? null,
     apiKeyIds: filter?.apiKeyIds ?? null,
-    organizationExternalIds: null,
+    organizationExternalIds: filter?.organizationExternalIds ?? null,
   };
 }
