@@ -39,6 +39,8 @@ export interface RefundInput {
   /** Public id of the usage record. */
   readonly recordId: string;
   readonly reason: string;
+  /** Whole credits, above 0. Absent or null: all that is left of the record's charge. */
+  readonly credits?: bigint | null;
 }
 
 /** The effect of a change by hand, made now or when its key was first sent. */
@@ -114,20 +116,25 @@ export class ManualChanges {
   }
 
   /**
-   * Gives back the charge of one usage record, once (rule 22).
-   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT (refunded before), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
+   * Gives back the charge of one usage record, or a part of it (rule 22).
+   * @throws Refusal BAD_USER_INPUT, NOT_FOUND, CONFLICT (more than is left of it), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
    */
   async refund(principal: Principal, input: RefundInput): Promise<CreditsChange> {
     const reason = checkReason(input.reason);
+    const { credits = null } = input;
+    if (credits !== null && credits <= 0n) throw new Refusal('BAD_USER_INPUT', 'credits must be above 0');
     const { billingEntityId, sequence, line } = parseRecordId(input.recordId);
+    // The digest of a refund of everything is as it was before there were parts, so that its keys go on answering.
+    const effect = credits === null ? [sequence, line, reason] : [sequence, line, reason, credits];
     return this.#submit({
       kind: 'refund',
       billingEntityId,
       actor: actorOf(principal),
       sender: senderOf(principal),
       audited: true,
-      idempotency: idempotency(input.idempotencyKey, 'refund', [billingEntityId, sequence, line, reason]),
+      idempotency: idempotency(input.idempotencyKey, 'refund', [billingEntityId, ...effect]),
       record: { sequence, line },
+      credits,
       reason,
     });
   }

@@ -12,7 +12,7 @@ import type { LedgerView, RefundEvidence, StoredReport } from './rules/ledger-vi
 import { type PublicUse, publicUseAmong } from './rules/public-use.ts';
 import type { Reservation } from './rules/reservations.ts';
 import { resetsAt } from './rules/resets.ts';
-import { rollUp } from './rules/rollup.ts';
+import { type RefundedUse, rollUp } from './rules/rollup.ts';
 import { applyScheduled } from './rules/scheduled-events.ts';
 import { type CounterChange, tally } from './rules/spend-limits.ts';
 import { appendAndCommit } from './store/append-and-commit.ts';
@@ -32,7 +32,7 @@ export class Batch {
   readonly #entries: Entry[] = [];
   readonly #records: UsageRecord[] = [];
   readonly #refunds: UsageRefund[] = [];
-  readonly #refundedRecords: UsageRecord[] = [];
+  readonly #refundedUse: RefundedUse[] = [];
   readonly #audited: AuditRow[] = [];
   readonly #grants = new Map<string, Grant>();
   readonly #reservations = new Map<string, Reservation>();
@@ -149,7 +149,7 @@ export class Batch {
       changedGrants: grants.filter(isOldGrant),
       newReservations: reservations.filter((reservation) => !isOldReservation(reservation)),
       changedReservations: reservations.filter(isOldReservation),
-      rollups: rollUp(this.#records, this.#refundedRecords),
+      rollups: rollUp(this.#records, this.#refundedUse),
       counters: [...this.#counters.values()],
       reports: this.#reports,
       deliveries: [...this.#deliveries.values()],
@@ -186,7 +186,7 @@ export class Batch {
     this.#entries.push(...effects.entries);
     this.#records.push(...effects.records);
     this.#refunds.push(...effects.refunds);
-    this.#refundedRecords.push(...effects.refundedRecords);
+    this.#refundedUse.push(...effects.refundedUse);
     this.#reports.push(...effects.reports);
     for (const report of effects.deliveries) {
       this.#deliveries.set(reportName(report), report);
@@ -196,10 +196,12 @@ export class Batch {
     for (const reservation of effects.reservations) this.#reservations.set(reservation.id, reservation);
     this.#usageContext.count(effects.counters);
     tally(this.#counters, effects.counters);
-    for (const record of effects.refundedRecords) {
+    for (const { record, credits } of effects.refundedUse) {
       const name = recordName(record.billingEntityId, record);
       const evidence = this.#refundEvidence.get(name);
-      if (evidence !== undefined) this.#refundEvidence.set(name, { ...evidence, refunded: true });
+      if (evidence === undefined) continue;
+      const refundedCredits = (evidence.refundedCredits ?? 0n) + credits;
+      this.#refundEvidence.set(name, { ...evidence, refundedCredits });
     }
   }
 

@@ -3,6 +3,7 @@ import { apiKeyId, entryId, grantId, recordId, reservationId } from '../kernel/p
 import type { Columns } from './csv.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 import type { Entry, UsageRecord } from '../ledger/rules/entries.ts';
+import type { RecordRefund } from './usage-history.ts';
 
 /** A usage record, joined with names from other tables. */
 export interface UsageRow {
@@ -12,7 +13,7 @@ export interface UsageRow {
   readonly organizationExternalId: string | null;
   /** The key that it ran on, if the maker of the link may know it. */
   readonly apiKey: ApiKeyRef | null;
-  readonly refundedAt: Date | null;
+  readonly refund: RecordRefund | null;
 }
 
 export const USAGE_COLUMNS: Columns<UsageRow> = {
@@ -32,10 +33,11 @@ export const USAGE_COLUMNS: Columns<UsageRow> = {
   rate_credits: ({ record }) => record.rate.credits,
   carried_before: ({ record }) => carryToDecimal(record.carriedBefore),
   carried_after: ({ record }) => carryToDecimal(record.carriedAfter),
-  refunded_at: ({ refundedAt }) => refundedAt,
+  refunded_at: ({ refund }) => refund?.refundedAt ?? null,
   metadata: ({ record }) => record.metadata && JSON.stringify(record.metadata),
   organization_external_id: ({ organizationExternalId }) => organizationExternalId,
   api_key_id: ({ apiKey }) => apiKey && apiKeyId(apiKey.billingEntityId, apiKey.id),
+  refunded_credits: ({ refund }) => refund?.credits ?? 0n,
 };
 
 /** A ledger entry with the name of the account on its other side. */

@@ -154,8 +154,8 @@ export class Exports {
     principal: ExportLink['principal'],
   ): AsyncGenerator<UsageRow[], void, undefined> {
     for await (const records of pages) {
-      const [refundedAt, externalIds, showsKeysOf] = await Promise.all([
-        this.#options.usage.refundedAt(records),
+      const [refunds, externalIds, showsKeysOf] = await Promise.all([
+        this.#options.usage.refunds(records),
         this.#externalIds(records.flatMap((each) => [each.billingEntityId, each.userId, each.organizationId])),
         this.#keyOwners(principal, records),
       ]);
@@ -165,7 +165,7 @@ export class Exports {
         userExternalId: externalIds(record.userId),
         organizationExternalId: externalIds(record.organizationId),
         apiKey: record.apiKey !== null && showsKeysOf.has(record.apiKey.billingEntityId) ? record.apiKey : null,
-        refundedAt: refundedAt[index] ?? null,
+        refund: refunds[index] ?? null,
       }));
     }
   }

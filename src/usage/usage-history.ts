@@ -39,6 +39,14 @@ export interface UsageFilter extends UseFilter {
   readonly recordedTo: Date | null;
 }
 
+/** What was given back of a usage record (rule 22). */
+export interface RecordRefund {
+  /** Of all parts together, in whole credits. */
+  readonly credits: bigint;
+  /** Of the last part. */
+  readonly refundedAt: Date;
+}
+
 interface EntryKey {
   readonly billingEntityId: string;
   readonly sequence: bigint;
@@ -125,17 +133,26 @@ export class UsageHistory {
     return keys.map((key) => found.get(entryKey(key)) ?? []);
   }
 
-  /** The time at which each of these records was refunded, in their order; null: it was not. */
-  async refundedAt(keys: readonly (EntryKey & { readonly line: number })[]): Promise<(Date | null)[]> {
-    const { rows } = await this.#database.query<EntryRow & { line: number; refunded_at: Date }>({
+  /** What was refunded of each of these records, in their order; null: nothing was. */
+  async refunds(keys: readonly (EntryKey & { readonly line: number })[]): Promise<(RecordRefund | null)[]> {
+    const { rows } = await this.#database.query<EntryRow & { line: number; refunded_at: Date; credits: bigint }>({
       name: 'refunds-of-records',
-      text: `select f.billing_entity_id, f.sequence, f.line, f.refunded_at
+      // A refund without credits is one of before parts: it gave back everything.
+      text: `select f.billing_entity_id, f.sequence, f.line, max(f.refunded_at) as refunded_at,
+          sum(coalesce(f.credits, u.credits))::bigint as credits
         from unnest($1::uuid[], $2::bigint[], $3::smallint[]) as k(billing_entity_id, sequence, line)
         join usage_refund f on f.billing_entity_id = k.billing_entity_id and f.sequence = k.sequence and f.line = k.line
-        where f.billing_entity_id = any($1)`,
+        join usage_record u on u.billing_entity_id = k.billing_entity_id and u.sequence = k.sequence and u.line = k.line
+        where f.billing_entity_id = any($1) and u.billing_entity_id = any($1)
+        group by f.billing_entity_id, f.sequence, f.line`,
       values: [keys.map((key) => key.billingEntityId), keys.map((key) => key.sequence), keys.map((key) => key.line)],
     });
-    const found = new Map(rows.map((row) => [`${row.billing_entity_id} ${row.sequence} ${row.line}`, row.refunded_at]));
+    const found = new Map(
+      rows.map(({ refunded_at: refundedAt, credits, ...row }) => [
+        `${row.billing_entity_id} ${row.sequence} ${row.line}`,
+        { refundedAt, credits },
+      ]),
+    );
     return keys.map((key) => found.get(`${entryKey(key)} ${key.line}`) ?? null);
   }
 

@@ -164,6 +164,33 @@ describe('reservations over the API', () => {
 });
 
 describe('refunds and transfers over the API', () => {
+  it('gives back parts of a charge, and shows how much came back', async () => {
+    const { subject, token } = await newcomer();
+    const PART = `mutation ($id: ID!, $key: String!, $credits: Credits) {
+      refundUsage(recordId: $id, idempotencyKey: $key, reason: "it failed", credits: $credits) {
+        replayed balance { available used } entry { amount usageRecords { refundedCredits refundedAt } }
+      }
+    }`;
+    const input = { idempotencyKey: 'in-parts', userExternalId: subject, lines: tokens(1_000) };
+    const used = await ask<{ records: { id: string }[] }>(service, CONSUME, { input });
+    const record = used.records[0]?.id as string;
+    expect(await ask(operator, PART, { id: record, key: 'p1', credits: 30 })).toMatchObject({
+      replayed: false,
+      balance: { available: 9_930, used: 70 },
+      entry: { amount: 30, usageRecords: [{ refundedCredits: 30, refundedAt: expect.any(String) as unknown }] },
+    });
+    expect(await codeOf(operator, PART, { id: record, key: 'p2', credits: 71 })).toBe('CONFLICT');
+    expect(await codeOf(operator, PART, { id: record, key: 'p2', credits: 0 })).toBe('BAD_USER_INPUT');
+    expect(await codeOf(operator, PART, { id: record, key: 'p2', credits: -1 })).toBe('BAD_USER_INPUT');
+    expect(await codeOf(token, PART, { id: record, key: 'p2', credits: 1 })).toBe('FORBIDDEN');
+    expect(await ask(operator, PART, { id: record, key: 'p2', credits: null })).toMatchObject({
+      balance: { available: 10_000, used: 0 },
+      entry: { amount: 70, usageRecords: [{ refundedCredits: 100 }] },
+    });
+    expect(await ask(operator, PART, { id: record, key: 'p2' })).toMatchObject({ replayed: true });
+    expect(await codeOf(operator, PART, { id: record, key: 'p3' })).toBe('CONFLICT');
+  });
+
   const REFUND = `mutation ($id: ID!, $key: String!) { refundUsage(recordId: $id, idempotencyKey: $key, reason: "it failed") {
     replayed balance { available used } grant { source remaining } entry { kind amount reason usageRecords { id refundedAt } }
   } }`;

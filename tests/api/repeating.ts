@@ -6,7 +6,7 @@ import { type TwoServers } from '../support/two-servers.ts';
 const BALANCE = '{ billingEntityId available held used allowance overage owed usedRatio version asOf }';
 export const CONSUME = `mutation ($input: ConsumeCreditsInput!) { consumeCredits(input: $input) {
   __typename
-  ... on ConsumeCreditsSuccess { replayed credits balance ${BALANCE} records { id credits refundedAt } }
+  ... on ConsumeCreditsSuccess { replayed credits balance ${BALANCE} records { id credits refundedCredits refundedAt } }
   ... on UsageRefused { reason required available }
 } }`;
 export const RESERVE = `mutation ($input: ReserveCreditsInput!) { reserveCredits(input: $input) {

@@ -64,6 +64,7 @@ describe('a file of usage', () => {
       rate_units: '1000',
       rate_credits: '100',
       refunded_at: '',
+      refunded_credits: '0',
       organization_external_id: '',
       api_key_id: '',
     };
@@ -97,14 +98,17 @@ describe('a file of usage', () => {
       [person.id, files.clock.now()],
     );
     expect(await download(await files.usageLink(person))).toEqual([
-      { ...used, refunded_at: '2026-03-10T12:00:00.000Z' },
+      // A row of before parts: all of it.
+      { ...used, refunded_at: '2026-03-10T12:00:00.000Z', refunded_credits: used?.['credits'] },
     ]);
   });
 
   it('is its column names alone where nothing fits', async () => {
     const person = await files.newPerson();
     const response = await fetch(await files.usageLink(person));
-    expect(await response.text()).toMatch(/^id,occurred_at,[a-z_,]+,metadata,organization_external_id,api_key_id\r\n$/);
+    expect(await response.text()).toMatch(
+      /^id,occurred_at,[a-z_,]+,metadata,organization_external_id,api_key_id,refunded_credits\r\n$/,
+    );
     const nobody = { userExternalIds: ['nobody', 'un\0storable', '\ud800'] };
     const input = { billingEntityId: person.id, kind: 'USAGE', usageFilter: nobody };
     expect(await download(await files.linkOf(person.token, input))).toEqual([]);

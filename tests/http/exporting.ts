@@ -170,11 +170,11 @@ export class Exporting {
   countPages(): Pages {
     const { usage } = this.app.services;
     const pages: Pages = { count: 0, fail: false, held: null };
-    usage.refundedAt = async (keys) => {
+    usage.refunds = async (keys) => {
       pages.count += 1;
       await pages.held;
       if (pages.fail) throw new Error('the disk is gone');
-      return UsageHistory.prototype.refundedAt.call(usage, keys);
+      return UsageHistory.prototype.refunds.call(usage, keys);
     };
     return pages;
   }

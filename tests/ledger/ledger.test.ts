@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import type { ServicePrincipal } from '../../src/billing-entities/principal.ts';
 import type { Command } from '../../src/ledger/rules/commands.ts';
+import type { UsageRecord } from '../../src/ledger/rules/entries.ts';
 import type { ConsumeInput } from '../../src/metering/consumption.ts';
 import { Refusal } from '../../src/kernel/refusal.ts';
 import type { DomainServices } from '../../src/services.ts';
@@ -297,6 +298,12 @@ async function untilAnswered<T>(send: () => Promise<T>): Promise<T> {
   }
 }
 
+/** In the order of the ledger. */
+function recordsOf(executed: readonly { readonly outcome: Outcome }[]): UsageRecord[] {
+  const records = executed.flatMap(({ outcome }) => (outcome.kind === 'committed' ? outcome.records : []));
+  return records.sort((a, b) => Number(a.sequence - b.sequence) || a.line - b.line);
+}
+
 describe('random commands, concurrently', () => {
   it('leave what the model says, in the order that the ledger gives them', async () => {
     await fc.assert(
@@ -312,9 +319,10 @@ describe('random commands, concurrently', () => {
             const reservations = executed.flatMap(({ outcome }) =>
               outcome.kind === 'committed' ? outcome.reservations.map((hold) => hold.id) : [],
             );
+            const records = recordsOf(executed);
             // An extension leaves no entry by which its place among the others could be told.
             const commands = drafts
-              .map((make) => make({ billingEntityId: id, now, key: `key-${(keys += 1)}`, reservations }))
+              .map((make) => make({ billingEntityId: id, now, key: `key-${(keys += 1)}`, reservations, records }))
               .filter((command) => command.kind !== 'extend');
             const outcomes = await Promise.all(
               commands.map((command, index) => (index % 2 ? one : two).ledger.submit(command)),
@@ -330,8 +338,11 @@ describe('random commands, concurrently', () => {
           committed.sort((a, b) =>
             Number((a.outcome.entries[0]?.sequence ?? 0n) - (b.outcome.entries[0]?.sequence ?? 0n)),
           );
+          const records = recordsOf(committed);
           for (const { command, outcome, now } of committed) {
-            expect(model.at(now).execute(command)).toBe('done');
+            const named = command.kind === 'refund' ? command.record : null;
+            const recordIndex = records.findIndex((r) => r.sequence === named?.sequence && r.line === named.line);
+            expect(model.at(now).execute(command, recordIndex)).toBe('done');
             expect(outcome.balance).toMatchObject({
               available: model.available,
               held: model.held,

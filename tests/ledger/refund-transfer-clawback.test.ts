@@ -1,5 +1,7 @@
 import type { Command } from '../../src/ledger/rules/commands.ts';
 import { parseRecordId, recordId } from '../../src/kernel/public-ids.ts';
+import { idempotency } from '../../src/ledger/idempotency.ts';
+import { refundChecksum } from '../../src/ledger/store/tables.ts';
 import type { Refusal } from '../../src/kernel/refusal.ts';
 import { Installation, OPERATOR, type Person, SERVICE } from '../support/installation.ts';
 
@@ -18,8 +20,13 @@ async function use(person: Person, tokens: number): Promise<string> {
   return recordId(person.id, record?.sequence ?? 0n, record?.line ?? 0);
 }
 
-const refund = (id: string, index = 0, idempotencyKey = installation.key()) =>
-  installation.either(index).administration.refund(OPERATOR, { idempotencyKey, recordId: id, reason: 'it failed' });
+const refund = (id: string, index = 0, idempotencyKey = installation.key(), credits: bigint | null = null) =>
+  installation
+    .either(index)
+    .administration.refund(OPERATOR, { idempotencyKey, recordId: id, credits, reason: 'it failed' });
+
+const refundPart = (id: string, credits: bigint, index = 0, idempotencyKey = installation.key()) =>
+  refund(id, index, idempotencyKey, credits);
 
 const transfer = (from: Person, to: Person, amount: bigint, index = 0, idempotencyKey = installation.key()) =>
   installation.either(index).transfers.transfer(OPERATOR, {
@@ -60,11 +67,11 @@ describe('refunds on PostgreSQL', () => {
     const id = await use(person, 300);
     await use(person, 200);
     const key = parseRecordId(id);
-    expect(await installation.one.usage.refundedAt([key])).toEqual([null]);
+    expect(await installation.one.usage.refunds([key])).toEqual([null]);
     installation.clock.forwardMs(7_200_000);
     await refund(id);
-    expect(await installation.two.usage.refundedAt([key, { ...key, line: 1 }])).toEqual([
-      installation.clock.now(),
+    expect(await installation.two.usage.refunds([key, { ...key, line: 1 }])).toEqual([
+      { credits: 30n, refundedAt: installation.clock.now() },
       null,
     ]);
     const { rows } = await installation.admin.query(
@@ -72,6 +79,92 @@ describe('refunds on PostgreSQL', () => {
       [person.id],
     );
     expect(rows).toEqual([{ quantity: 500, credits: 20, records: 2 }]);
+    await installation.expectProven(person.id);
+  });
+
+  it('in parts come to the charge and no more, however many race on two processes', async () => {
+    const person = await installation.person(100n);
+    const id = await use(person, 900);
+    const parts = Array.from({ length: 24 }, (_, index) => refundPart(id, BigInt(5 + (index % 3)), index));
+    const codes = await codesOf([...parts, refundPart(id, 91n)]);
+    const done = codes.filter((code) => code === 'done').length;
+    expect([...new Set(codes)].toSorted()).toEqual(['CONFLICT', 'done']);
+    const balance = await installation.one.accounts.balance(person.id);
+    const back = (balance?.available ?? 0n) - 10n;
+    expect(balance).toMatchObject({ used: 90n - back });
+    // Nobody who was refused would have fitted into what is left.
+    expect(90n - back).toBeLessThan(7n);
+    expect(done).toBeGreaterThanOrEqual(12);
+    expect(await installation.one.usage.refunds([parseRecordId(id)])).toMatchObject([{ credits: back }]);
+    const { rows } = await installation.admin.query<{ credits: string; credits_before: string }>(
+      'select credits, credits_before from usage_refund where billing_entity_id = $1 order by refund_sequence',
+      [person.id],
+    );
+    let through = 0n;
+    for (const part of rows) {
+      expect(BigInt(part.credits_before)).toBe(through);
+      through += BigInt(part.credits);
+    }
+    expect(through).toBe(back);
+    await installation.expectProven(person.id);
+  });
+
+  it('in parts answer each key again with its own part; the last part says when', async () => {
+    const person = await installation.person(100n);
+    const id = await use(person, 900);
+    const key = parseRecordId(id);
+    const first = await refundPart(id, 20n, 0, 'first-part');
+    installation.clock.forwardMs(60_000);
+    await refundPart(id, 30n, 1, 'second-part');
+    const again = await refundPart(id, 20n, 1, 'first-part');
+    expect(again).toMatchObject({ replayed: true, entry: { sequence: first.entry.sequence, amount: 20n } });
+    expect(await codesOf([refundPart(id, 21n, 0, 'first-part'), refund(id, 0, 'first-part')])).toEqual([
+      'IDEMPOTENCY_KEY_REUSED',
+      'IDEMPOTENCY_KEY_REUSED',
+    ]);
+    expect(await codesOf([refundPart(id, 0n), refundPart(id, -1n), refundPart(id, 41n)])).toEqual([
+      'BAD_USER_INPUT',
+      'BAD_USER_INPUT',
+      'CONFLICT',
+    ]);
+    expect(await installation.one.usage.refunds([key])).toEqual([
+      { credits: 50n, refundedAt: installation.clock.now() },
+    ]);
+    expect(await refund(id)).toMatchObject({ entry: { amount: 40n }, balance: { available: 100n, used: 0n } });
+    expect(await codesOf([refundPart(id, 1n), refund(id)])).toEqual(['CONFLICT', 'CONFLICT']);
+    await installation.expectProven(person.id);
+  });
+
+  it('of before there were parts were of all that their records charged', async () => {
+    const person = await installation.person(100n);
+    const [id, other] = [await use(person, 300), await use(person, 5)];
+    for (const each of [id, other]) {
+      const { entry } = await refund(each, 0, `before-parts ${each}`);
+      const { billingEntityId, sequence, line } = parseRecordId(each);
+      const digested = [billingEntityId, sequence, line, 'it failed'];
+      expect(entry.idempotency).toEqual(idempotency(`before-parts ${each}`, 'refund', digested));
+    }
+    // As the release before wrote them: without credits, under the checksum of that time.
+    const key = parseRecordId(id);
+    const rows = await installation.admin.query<{ sequence: string; refunded_at: Date; refund_sequence: string }>(
+      'select sequence, refunded_at, refund_sequence from usage_refund where billing_entity_id = $1',
+      [person.id],
+    );
+    for (const row of rows.rows) {
+      const [sequence, refundSequence] = [BigInt(row.sequence), BigInt(row.refund_sequence)];
+      const names = { billingEntityId: person.id, sequence, line: 0, refundSequence };
+      const then = { ...names, refundedAt: row.refunded_at, credits: null, creditsBefore: 0n };
+      await installation.behindItsBack(
+        `update usage_refund set credits = null, checksum = '${refundChecksum(then)}'
+         where billing_entity_id = '${person.id}' and sequence = ${sequence}`,
+      );
+    }
+    expect(await installation.one.usage.refunds([key, parseRecordId(other)])).toMatchObject([
+      { credits: 30n },
+      { credits: 0n },
+    ]);
+    expect(await codesOf([refund(id), refundPart(id, 1n), refund(other)])).toEqual(Array(3).fill('CONFLICT'));
+    expect(await refund(id, 0, `before-parts ${id}`)).toMatchObject({ replayed: true, entry: { amount: 30n } });
     await installation.expectProven(person.id);
   });
 

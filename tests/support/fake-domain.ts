@@ -263,7 +263,7 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'forecasts.forecast': () => ({ dailyBurn: 10n, exhaustsAt: TOMORROW }),
     'usage.watch': () => once({ records: [recordOf(0)], skipped: 3n }),
     'live.balances': (id: string) => once(balanceOf(id)),
-    'usage.refundedAt': (keys: readonly unknown[]) => keys.map(() => null),
+    'usage.refunds': (keys: readonly unknown[]) => keys.map(() => null),
     'reservations.reserve': () => ({ kind: 'success', reservation: hold, balance: balanceOf(ANN), replayed: false }),
     'reservations.extend': () => hold,
     'reservations.release': () => ({ ...hold, status: 'RELEASED' }),

@@ -137,10 +137,11 @@ export async function record(
   return outcomes.flatMap(({ records }) => records);
 }
 
-/** Refunds a record. */
+/** Refunds what is left of a record, or a part of it. */
 export async function refund(
   { ledger }: DomainServices,
   { billingEntityId, sequence, line }: UsageRecord,
+  credits: bigint | null = null,
 ): Promise<void> {
   await expectCommitted(ledger, {
     kind: 'refund',
@@ -148,6 +149,7 @@ export async function refund(
     actor: 'test',
     idempotency: null,
     record: { sequence, line },
+    credits,
     reason: 'test',
   });
 }

@@ -54,6 +54,27 @@ describe('sums of use', () => {
     expect((await services.verification.verify(household.billingEntityId)).problems).toEqual([]);
   });
 
+  it('lose each part of a refund as it comes, several of one record in one batch, also to the last credit', async () => {
+    const household = await createHousehold(services, bench.database.url);
+    const [used] = await record(services, household, { drafts: [TOKENS], now: clock.now() });
+    const one = used as NonNullable<typeof used>;
+    const sums = async (table: string): Promise<unknown> => {
+      const { rows } = await admin.query<object>(
+        `select quantity::int, credits::int, records::int from ${table} where billing_entity_id = $1`,
+        [household.billingEntityId],
+      );
+      return rows;
+    };
+    await refund(services, one, 30n);
+    expect(await sums('usage_rollup')).toEqual([{ quantity: 1_000, credits: 70, records: 1 }]);
+    await Promise.all([refund(services, one, 20n), refund(services, one, 40n)]);
+    expect(await sums('usage_rollup')).toEqual([{ quantity: 1_000, credits: 10, records: 1 }]);
+    await refund(services, one);
+    expect(await sums('usage_rollup')).toEqual([{ quantity: 1_000, credits: 0, records: 1 }]);
+    expect(await sums('usage_rollup_day')).toEqual(await sums('usage_rollup'));
+    expect((await services.verification.verify(household.billingEntityId)).problems).toEqual([]);
+  });
+
   it('and by the day are held against each other and the records by verification', async () => {
     const { billingEntityId, ...rest } = await createHousehold(services, bench.database.url);
     await record(services, { billingEntityId, ...rest }, { drafts: [TOKENS], now: clock.now() });

@@ -4,6 +4,7 @@ import type { CreditsChange } from '../../credits/manual-changes.ts';
 import { parseEntityId, parseRecordId } from '../../kernel/public-ids.ts';
 import { requireAllowed } from '../request/authorization.ts';
 import type { RequestContext } from '../request/context.ts';
+import { CreditsScalar } from '../types/scalars.ts';
 import {
   AdjustCreditsInput,
   CreditsPayload,
@@ -39,19 +40,29 @@ export class AdministrationResolver {
 
   @Mutation(() => CreditsPayload, {
     description:
-      'Gives back the credits of a usage record, once: to the grants that were drawn, or to a new one like it where a grant has expired. CONFLICT: it was refunded before. Operators only.',
+      'Gives back the credits of a usage record, all or a part, in the reverse of how they were taken: what was owed, then overage, then the grants, the last drawn first. They go to the grants that were drawn, or to a new one like it where a grant has expired. Parts never come to more than the charge. CONFLICT: that much is not left of it. BAD_USER_INPUT: credits of 0 or less. Operators only.',
   })
   async refundUsage(
     @Arg('recordId', () => ID, { description: 'The usage record’s id.' }) recordId: string,
     @Arg('idempotencyKey', () => String, { description: '1 to 200 characters, unique per payer over all commands.' })
     idempotencyKey: string,
     @Arg('reason', () => String, { description: 'The reason: 1 to 1000 characters.' }) reason: string,
+    @Arg('credits', () => CreditsScalar, {
+      nullable: true,
+      description: 'Credits to give back, above 0. Absent or null: all that is left of the record’s charge.',
+    })
+    credits: bigint | null = null,
     @Ctx() context: RequestContext,
   ): Promise<CreditsChange> {
     const principal = requirePrincipal(context.principal);
     const { billingEntityId } = parseRecordId(recordId);
     await requireAllowed(context, billingEntityId, 'credits.refund');
-    return context.services.administration.refund(principal, { idempotencyKey, recordId, reason });
+    return context.services.administration.refund(principal, {
+      idempotencyKey,
+      recordId,
+      reason,
+      credits,
+    });
   }
 
   @Mutation(() => TransferCreditsResult, {

@@ -10,6 +10,7 @@ import type { Grant } from '../../ledger/rules/grants.ts';
 import type { Reservation } from '../../ledger/rules/reservations.ts';
 import type { DomainServices } from '../../services.ts';
 import type { PlanState } from '../../subscriptions/plan-state.ts';
+import type { RecordRefund } from '../../usage/usage-history.ts';
 import { PageLoaders } from './page-loaders.ts';
 
 /**
@@ -29,7 +30,7 @@ export class Loaders {
   #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
   #entry: DataLoader<EntryKey, Entry | null, string> | undefined;
   #reservation: DataLoader<ReservationKey, Reservation | null, string> | undefined;
-  #refundedAt: DataLoader<UsageRecordKey, Date | null, string> | undefined;
+  #refund: DataLoader<UsageRecordKey, RecordRefund | null, string> | undefined;
   #recordsOfEntry: DataLoader<EntryKey, UsageRecord[], string> | undefined;
 
   constructor(services: DomainServices) {
@@ -109,8 +110,8 @@ export class Loaders {
     }));
   }
 
-  get refundedAt(): DataLoader<UsageRecordKey, Date | null, string> {
-    return (this.#refundedAt ??= new DataLoader((keys) => this.#services.usage.refundedAt(keys), {
+  get refund(): DataLoader<UsageRecordKey, RecordRefund | null, string> {
+    return (this.#refund ??= new DataLoader((keys) => this.#services.usage.refunds(keys), {
       cacheKeyFn: (key) => `${entryKey(key)} ${key.line}`,
     }));
   }

@@ -2,6 +2,7 @@ import { Arg, Ctx, Extensions, FieldResolver, ID, Resolver, Root, Subscription }
 import type { ApiKey as DomainKey } from '../../api-keys/api-key.ts';
 import type { UsageRecord as DomainRecord, Entry } from '../../ledger/rules/entries.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
+import type { RecordRefund } from '../../usage/usage-history.ts';
 import type { UsageEvent } from '../../usage/usage-streams.ts';
 import { keyOfUse } from '../api-keys/api-key.access.ts';
 import { ApiKey } from '../api-keys/api-key.type.ts';
@@ -13,7 +14,7 @@ import { aListOf } from '../execution/price.ts';
 import { CreditRate, toCreditRate } from '../plans/plan.type.ts';
 import { mayOf, requireWatchable } from '../request/authorization.ts';
 import type { RequestContext } from '../request/context.ts';
-import { DateTimeScalar } from '../types/scalars.ts';
+import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type.ts';
 
 @Resolver(() => UsageRecord)
@@ -73,13 +74,17 @@ export class UsageRecordResolver {
     return draws.map((draw) => ({ ...draw, billingEntityId }));
   }
 
-  @FieldResolver(() => DateTimeScalar, { nullable: true, description: 'When it was refunded; null: it was not.' })
-  refundedAt(
-    @Root() record: DomainRecord & { readonly refundedAt?: null },
-    @Ctx() { loaders }: RequestContext,
-  ): Promise<Date | null> | null {
-    // A replay to a caller who does not see the payer tells nothing that is newer than the first answer.
-    return record.refundedAt === null ? null : loaders.refundedAt.load(record);
+  @FieldResolver(() => CreditsScalar, { description: 'The part of the credits that was refunded, in all its parts.' })
+  async refundedCredits(@Root() record: RecordThen, @Ctx() context: RequestContext): Promise<bigint> {
+    return (await refundOf(record, context))?.credits ?? 0n;
+  }
+
+  @FieldResolver(() => DateTimeScalar, {
+    nullable: true,
+    description: 'When the last part of it was refunded; null: none was.',
+  })
+  async refundedAt(@Root() record: RecordThen, @Ctx() context: RequestContext): Promise<Date | null> {
+    return (await refundOf(record, context))?.refundedAt ?? null;
   }
 
   @FieldResolver(() => LedgerEntry, {
@@ -89,6 +94,13 @@ export class UsageRecordResolver {
   async ledgerEntry(@Root() record: DomainRecord, @Ctx() context: RequestContext): Promise<Entry | null> {
     return (await mayOf(context, record, 'ledger.read')) ? context.loaders.entry.load(record) : null;
   }
+}
+
+/** A record as a replay tells it to a caller who does not see the payer: with nothing that is newer than the first answer. */
+type RecordThen = DomainRecord & { readonly refundedAt?: null };
+
+async function refundOf(record: RecordThen, { loaders }: RequestContext): Promise<RecordRefund | null> {
+  return record.refundedAt === null ? null : loaders.refund.load(record);
 }
 
 @Resolver(() => CreditDraw)

@@ -11,7 +11,8 @@ import type { UseCounter } from '../rules/spend-limits.ts';
 import { CounterReplay } from './counter-replay.ts';
 import { Findings, instant, type Stored, type Verification } from './findings.ts';
 import { OverageReplay } from './overage-replay.ts';
-import type { Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from '../rules/entries.ts';
+import { RefundReplay, type RefundRows } from './refund-replay.ts';
+import type { Entry, MeterReport, RecordKey, UsageRecord } from '../rules/entries.ts';
 
 /** An entry with the rows that it names. */
 export interface EntryRows {
@@ -19,12 +20,8 @@ export interface EntryRows {
   readonly records: readonly Stored<UsageRecord>[];
   /** HOLD and RELEASE: the reservation. */
   readonly reservation: Stored<Reservation> | null;
-  /** REFUND: that the record was refunded, and the record with the period it was recorded in. */
-  readonly refund: {
-    readonly refund: Stored<UsageRefund>;
-    readonly record: UsageRecord;
-    readonly periodStart: Date;
-  } | null;
+  /** The first REFUND entry of a refund: the refund and its record. */
+  readonly refund: RefundRows | null;
 }
 
 /** The other rows of the account, of the same moment. */
@@ -65,11 +62,10 @@ export class Replay {
   readonly #counters: CounterReplay;
   readonly #overages: OverageReplay;
   #reservations = 0n;
-  #refunds = 0n;
-  /** Matters that the entry before left open: overage for the next entry, the end of a released reservation, the rest of a refund. */
+  readonly #refunds: RefundReplay;
+  /** Matters that the entry before left open: overage for the next entry, the end of a released reservation. */
   #overageToFollow = 0n;
   #released: { readonly reservation: Reservation; readonly entry: Entry } | null = null;
-  #refunding: { readonly name: string; left: bigint } | null = null;
   /** A command that goes on: its first entry, and what it says that the whole left. */
   #command: { readonly at: string; readonly afterCommand: AfterCommand } | null = null;
 
@@ -79,6 +75,7 @@ export class Replay {
     this.#findings = new Findings(checksummedFrom);
     this.#counters = new CounterReplay(this.#findings);
     this.#overages = new OverageReplay(this.#findings);
+    this.#refunds = new RefundReplay(this.#findings);
   }
 
   /** Takes the next entry with the rows that name it. */
@@ -101,6 +98,7 @@ export class Replay {
     this.#run(at, 'overage', entry.overageChange, entry.overageAfter);
     this.#run(at, 'owed', entry.owedChange, entry.owedAfter);
     this.#finishEarlier(entry);
+    if (refund !== null || !this.#refunds.continues(entry)) this.#refunds.end();
     if (entry.overageChange !== 0n) this.#overages.entry(entry);
 
     if (entry.kind === 'CONSUMPTION') this.#consumption(at, entry, records);
@@ -130,6 +128,7 @@ export class Replay {
   /** Holds what was rebuilt against everything that is stored besides. */
   finish(rest: Rest): Verification {
     this.#finishEarlier(null);
+    this.#refunds.end();
     this.#unfinishedCommand(this.#sequence + 1n);
     const account = rest.account.row;
     this.#account(rest.account);
@@ -156,7 +155,7 @@ export class Replay {
     this.#finishGrants(rest.grants);
     this.#finishReservations(account, rest);
     this.#counters.finish(rest.counters);
-    this.#findings.expect('refunds, counted', rest.refundCount, this.#refunds);
+    this.#findings.expect('refunds, counted', rest.refundCount, this.#refunds.count);
     for (const problem of rest.rollupProblems) this.#findings.problem(problem);
     return this.result();
   }
@@ -313,26 +312,19 @@ export class Replay {
     this.#released = { reservation, entry };
   }
 
-  /** A refund gives back all that its record charged, over as many entries as it needs (rule 22). */
+  /** A refund gives back a part of what its record charged, over as many entries as it needs (rule 22). */
   #refund(at: string, entry: Entry, rows: EntryRows['refund']): void {
-    const name = entry.refunded && `record ${entry.refunded.sequence}/${entry.refunded.line}`;
-    if (rows === null || name === null) {
-      this.#findings.problem(`${at}: a REFUND entry without its refund`);
-      return;
-    }
-    const { refund, record, periodStart } = rows;
-    if (refund.row.refundSequence === entry.sequence) {
-      this.#refunds += 1n;
-      this.#findings.intact(`refund of ${name}`, refund, entry.sequence);
-      this.#refunding = { name, left: record.credits };
+    if (rows !== null) {
+      const { record, periodStart } = rows;
+      const { credits, owed } = this.#refunds.begin(entry, rows);
       if (periodStart.getTime() === this.#periodStart.getTime()) {
-        this.#used -= record.credits;
-        this.#counters.count(entry, record, { used: -record.credits });
-        this.#owedThisPeriod -= record.owed < this.#owedThisPeriod ? record.owed : this.#owedThisPeriod;
+        this.#used -= credits;
+        this.#counters.count(entry, record, { used: -credits });
+        this.#owedThisPeriod -= owed < this.#owedThisPeriod ? owed : this.#owedThisPeriod;
       }
     }
-    if (this.#refunding?.name !== name) this.#findings.problem(`${at}: the refund of ${name} began elsewhere`);
-    else this.#refunding.left -= entry.amount - entry.overageChange;
+    const grant = entry.grantId === null ? undefined : this.#grants.get(entry.grantId);
+    this.#refunds.entry(at, entry, grant?.madeAt ?? null);
   }
 
   /** Closes what the entries before left open: this entry does, or the end. */
@@ -349,13 +341,6 @@ export class Replay {
       const status: ReservationStatus = isSettled ? 'SETTLED' : release.actor === 'system' ? 'EXPIRED' : 'RELEASED';
       this.#findings.expect(`reservation ${reservation.id}: status`, reservation.status, status);
       this.#released = null;
-    }
-    const isSameRefund =
-      entry?.kind === 'REFUND' &&
-      `record ${entry.refunded?.sequence}/${entry.refunded?.line}` === this.#refunding?.name;
-    if (this.#refunding !== null && !isSameRefund) {
-      this.#findings.expect(`refund of ${this.#refunding.name}: credits not given back`, this.#refunding.left, 0n);
-      this.#refunding = null;
     }
   }
 

@@ -52,6 +52,15 @@ interface RollupDifference {
   rebuilt: string | null;
 }
 
+/**
+ * What was refunded of the record `u`, and how much of that was overage: what was owed goes back before overage does, and
+ * what grants gave after it (rule 22). A refund without credits is one of before parts: it gave back everything.
+ */
+const REFUNDED = `select credits, least(u.overage, greatest(credits - u.owed, 0)) as overage from (
+    select coalesce(sum(coalesce(f.credits, u.credits)), 0) as credits from usage_refund f
+    where f.billing_entity_id = $1 and f.sequence = u.sequence and f.line = u.line
+  ) parts`;
+
 /** The columns that name a sum besides its time. */
 const NAMES = 'user_id, api_key_entity_id, api_key_id, resource, billing_mode, feature, organization_id';
 const SUMS = `concat_ws(' ', quantity, credits, overage, records)`;
@@ -66,10 +75,9 @@ const ROLLUP_DIFFERENCES = `select hour, ${NAMES}, s.sums as stored, r.sums as r
         coalesce(u.api_key_entity_id, '${NIL_UUID}') as api_key_entity_id, coalesce(u.api_key_id, '${NIL_UUID}') as api_key_id,
         u.resource, u.billing_mode, coalesce(u.feature, '') as feature,
         coalesce(u.organization_id, '${NIL_UUID}') as organization_id, sum(u.quantity) as quantity,
-        coalesce(sum(u.credits) filter (where f.sequence is null), 0) as credits,
-        coalesce(sum(u.overage) filter (where f.sequence is null), 0) as overage, count(*) as records
+        sum(u.credits - f.credits) as credits, sum(u.overage - f.overage) as overage, count(*) as records
       from usage_record u
-      left join usage_refund f on f.billing_entity_id = $1 and f.sequence = u.sequence and f.line = u.line
+      cross join lateral (${REFUNDED}) f
       where u.billing_entity_id = $1 and u.occurred_at >= $2 and u.occurred_at < $3
       group by 1, 2, 3, 4, 5, 6, 7, 8
     ) rebuilt

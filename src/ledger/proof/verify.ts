@@ -36,6 +36,7 @@ import {
 import { nextEventAt } from '../rules/account.ts';
 import type { Stored, Verification } from './findings.ts';
 import { read } from './read.ts';
+import type { RefundRows } from './refund-replay.ts';
 import { type EntryRows, Replay } from './replay.ts';
 import { rollupProblems } from './summaries.ts';
 import type { RecordKey, UsageRecord, UsageRefund } from '../rules/entries.ts';
@@ -237,14 +238,14 @@ async function readNamed(
 
   const namedBy = (row: EntryRow & Checked): EntryRows => {
     const entry = stored(toEntry(row), row, entryChecksum);
-    const { sequence, reservationId, refunded } = entry.row;
+    const { sequence, reservationId } = entry.row;
     const own = recordsOf.get(sequence) ?? [];
     recordsOf.delete(sequence);
     return {
       entry,
       records: own,
       reservation: (reservationId === null ? null : holdOf.get(reservationId)) ?? null,
-      refund: (refunded === null ? null : refundOf.get(`${refunded.sequence}/${refunded.line}`)) ?? null,
+      refund: refundOf.get(sequence) ?? null,
     };
   };
   const orphans = (): Iterable<UsageRecord> => [...recordsOf.values()].flat().map(({ row }) => row);
@@ -261,23 +262,38 @@ function readBehind(client: PoolClient, billingEntityId: string, sequence: bigin
   );
 }
 
-type RefundRow = RecordRow & Checked & { refunded_at: Date; refund_sequence: bigint; period_start: Date };
+interface RefundRow extends RecordRow, Checked {
+  refunded_at: Date;
+  refund_sequence: bigint;
+  refunded_credits: bigint | null;
+  credits_before: bigint;
+  refunded_before: bigint;
+  period_start: Date;
+}
 
+/** The refunds that begin in a page of entries, by the entry that they begin with. */
 async function readRefunds(
   client: PoolClient,
   billingEntityId: string,
   entries: readonly EntryRow[],
-): Promise<Map<string, NonNullable<EntryRows['refund']>>> {
-  const refunding = entries.filter((row) => row.refunded_sequence !== null);
+): Promise<Map<bigint, RefundRows>> {
+  const refunding = entries.flatMap((row) => (row.refunded_sequence === null ? [] : row.sequence));
   if (refunding.length === 0) return new Map();
+  // The part before it is one probe, so that a record of thousands of parts is read in as many.
   const rows = await read<RefundRow>(
     client,
-    `select ${RECORD_COLUMNS}, f.refunded_at, f.refund_sequence, f.checksum, e.period_start
-     from unnest($2::bigint[], $3::smallint[]) as k(sequence, line)
-     join usage_refund f on f.billing_entity_id = $1 and f.sequence = k.sequence and f.line = k.line
-     join usage_record u on u.billing_entity_id = $1 and u.sequence = k.sequence and u.line = k.line
-     join ledger_entry e on e.billing_entity_id = $1 and e.sequence = k.sequence`,
-    [billingEntityId, refunding.map((row) => row.refunded_sequence), refunding.map((row) => row.refunded_line)],
+    `select ${RECORD_COLUMNS}, f.refunded_at, f.refund_sequence, f.credits as refunded_credits, f.credits_before, f.checksum,
+       coalesce(b.through, 0) as refunded_before, e.period_start
+     from unnest($2::bigint[]) as k(sequence)
+     join usage_refund f on f.billing_entity_id = $1 and f.refund_sequence = k.sequence
+     join usage_record u on u.billing_entity_id = $1 and u.sequence = f.sequence and u.line = f.line
+     join ledger_entry e on e.billing_entity_id = $1 and e.sequence = f.sequence
+     left join lateral (
+       select p.credits_before + coalesce(p.credits, u.credits) as through from usage_refund p
+       where p.billing_entity_id = $1 and p.sequence = f.sequence and p.line = f.line and p.credits_before < f.credits_before
+       order by p.credits_before desc limit 1
+     ) b on true`,
+    [billingEntityId, refunding],
   );
   return new Map(
     rows.flatMap((row) => {
@@ -289,9 +305,12 @@ async function readRefunds(
         line: record.line,
         refundedAt: row.refunded_at,
         refundSequence: row.refund_sequence,
+        credits: row.refunded_credits,
+        creditsBefore: row.credits_before,
       };
-      const rows = { refund: stored(refund, row, refundChecksum), record, periodStart: row.period_start };
-      return [[`${record.sequence}/${record.line}`, rows] as const];
+      const { period_start: periodStart, refunded_before: refundedBefore } = row;
+      const rows = { refund: stored(refund, row, refundChecksum), record, periodStart, refundedBefore };
+      return [[row.refund_sequence, rows] as const];
     }),
   );
 }

@@ -120,10 +120,12 @@ export interface AdjustCommand extends CommandBase {
   readonly reason: string;
 }
 
-/** Gives back the charge of one usage record (rule 22). */
+/** Gives back the charge of one usage record, or a part of it (rule 22). */
 export interface RefundCommand extends CommandBase {
   readonly kind: 'refund';
   readonly record: RecordKey;
+  /** Whole credits, above 0. Absent or null: all that is left of the record's charge. */
+  readonly credits?: bigint | null;
   readonly reason: string;
 }
 

@@ -1,6 +1,7 @@
 /** Effects of a change. This file owns the list of the kinds of rows that a change can write. */
 import type { Account } from './account.ts';
 import type { DeliveredReport, Entry, MeterReport, UsageRecord, UsageRefund } from './entries.ts';
+import type { RefundedUse } from './rollup.ts';
 import type { Grant } from './grants.ts';
 import type { Reservation } from './reservations.ts';
 import type { CounterChange } from './spend-limits.ts';
@@ -14,8 +15,8 @@ interface Rows {
   /** Reservations that were made or changed, as they are after it. */
   readonly reservations: readonly Reservation[];
   readonly refunds: readonly UsageRefund[];
-  /** Records whose refund lowers the summaries (rule 22). */
-  readonly refundedRecords: readonly UsageRecord[];
+  /** Use whose refund lowers the summaries (rule 22). */
+  readonly refundedUse: readonly RefundedUse[];
   readonly counters: readonly CounterChange[];
   /** Reports that are frozen now. */
   readonly reports: readonly MeterReport[];
@@ -36,7 +37,7 @@ const NO_ROWS: Rows = {
   grants: [],
   reservations: [],
   refunds: [],
-  refundedRecords: [],
+  refundedUse: [],
   counters: [],
   reports: [],
   deliveries: [],

@@ -87,12 +87,25 @@ export interface UsageRecord extends RecordKey, UsedBy {
   readonly recordedAt: Date;
 }
 
-/** The refund of a usage record, which happens once (rule 22). */
+/** The refund of a usage record, or of a part of its charge (rule 22). */
 export interface UsageRefund extends RecordKey {
   readonly billingEntityId: string;
   readonly refundedAt: Date;
   /** Sequence of its first REFUND entry. */
   readonly refundSequence: bigint;
+  /** Whole credits. null: all that the record charged, in a row that is older than this column. */
+  readonly credits: bigint | null;
+  /** Credits of the record that earlier parts gave back. This part goes on from there. */
+  readonly creditsBefore: bigint;
+}
+
+/** A part of a record's charge, by where it was taken from. All amounts are whole credits. */
+export interface ChargePart {
+  readonly credits: bigint;
+  readonly owed: bigint;
+  readonly overage: bigint;
+  /** In the order in which they were drawn. */
+  readonly draws: readonly Draw[];
 }
 
 /** The delivery of a report: SENT to the meter, or BILLED by an invoice item after its period's invoice was final. */

@@ -10,7 +10,8 @@ import { type Reservation, type ReservationStatus, reservedBy } from './reservat
 import { type CounterChange, countersOf } from './spend-limits.ts';
 import type { UsedBy } from './attribution.ts';
 import type { Period } from './periods.ts';
-import type { Entry, EntryKind, MeterReport, RecordKey, UsageRecord, UsageRefund } from './entries.ts';
+import type { ChargePart, Entry, EntryKind, MeterReport, RecordKey, UsageRecord, UsageRefund } from './entries.ts';
+import type { RefundedUse } from './rollup.ts';
 
 /** The cause of scheduled events. */
 export const SCHEDULED: Cause = { actor: 'system', idempotency: null };
@@ -43,7 +44,7 @@ export class Journal {
   readonly #reservations = new Map<string, Reservation>();
   #ownReservations: Map<string, Reservation> | undefined;
   readonly #refunds: UsageRefund[] = [];
-  readonly #refundedRecords: UsageRecord[] = [];
+  readonly #refundedUse: RefundedUse[] = [];
   readonly #counters: CounterChange[] = [];
   readonly #reports: MeterReport[] = [];
 
@@ -136,10 +137,10 @@ export class Journal {
     this.#records.push(record);
   }
 
-  /** Appends the refund of a record, which lowers the summaries by what the record charged (rule 22). */
-  refund(record: UsageRecord, refund: UsageRefund): void {
+  /** Appends the refund of a part of a record's charge, which lowers the summaries by that part (rule 22). */
+  refund(record: UsageRecord, { credits, overage }: ChargePart, refund: UsageRefund): void {
     this.#refunds.push(refund);
-    this.#refundedRecords.push(record);
+    this.#refundedUse.push({ record, credits, overage });
   }
 
   /**
@@ -305,7 +306,7 @@ export class Journal {
       grants: [...this.#grants.values()],
       reservations: [...this.#reservations.values()],
       refunds: this.#refunds,
-      refundedRecords: this.#refundedRecords,
+      refundedUse: this.#refundedUse,
       counters: this.#counters,
       reports: this.#reports,
       deliveries: [],

@@ -23,7 +23,8 @@ export interface RefundEvidence {
   readonly record: UsageRecord;
   /** Start of the period in which it was recorded. */
   readonly periodStart: Date;
-  readonly refunded: boolean;
+  /** Credits that parts of it gave back. null: none was given back, not even the nothing that a record of 0 credits charged. */
+  readonly refundedCredits: bigint | null;
 }
 
 /** A report as it stands under its lock. */

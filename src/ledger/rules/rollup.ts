@@ -18,19 +18,25 @@ export interface Rollup extends UsedBy {
   readonly records: bigint;
 }
 
+/** A part of a record's charge that was given back. All amounts are whole credits. */
+export interface RefundedUse {
+  readonly record: UsageRecord;
+  readonly credits: bigint;
+  readonly overage: bigint;
+}
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /** Adds records and refunds up by hour. */
-export function rollUp(records: readonly UsageRecord[], refunded: readonly UsageRecord[]): Rollup[] {
+export function rollUp(records: readonly UsageRecord[], refunded: readonly RefundedUse[]): Rollup[] {
   const hours = new Map<string, Rollup>();
   for (const record of records) {
     const { quantity, credits, overage } = record;
     add(hours, startOf(record.occurredAt, HOUR_MS), record, { quantity, credits, overage, records: 1n });
   }
   // A refund takes off credits and overage. The quantity that was used stays.
-  for (const record of refunded) {
-    const { credits, overage } = record;
+  for (const { record, credits, overage } of refunded) {
     const change = { quantity: 0n, credits: -credits, overage: -overage, records: 0n };
     add(hours, startOf(record.occurredAt, HOUR_MS), record, change);
   }

@@ -9,7 +9,7 @@ import { entryId, grantId, recordId } from '../../kernel/public-ids.ts';
 import type { Account } from '../rules/account.ts';
 import type { Command, PolicyCommand } from '../rules/commands.ts';
 import type { Effects } from '../rules/effects.ts';
-import type { Entry } from '../rules/entries.ts';
+import type { Entry, UsageRefund } from '../rules/entries.ts';
 import { type StoredRow, tableOf } from './table.ts';
 import { AuditLogEntryRow } from './audit-log.entity.ts';
 import { insertOne } from './insert-one.ts';
@@ -65,7 +65,7 @@ export async function writeAuditRow(client: SqlClient, change: AuditedChange): P
 /** Makes a row for each account that the command changed. `before` are the accounts as it found them. */
 export function auditedOf(
   command: Command,
-  { accounts, entries }: Effects,
+  { accounts, entries, refunds }: Effects,
   before: ReadonlyMap<string, Account>,
 ): AuditRow[] {
   return accounts.flatMap((account) => {
@@ -79,7 +79,7 @@ export function auditedOf(
       action: `credits.${command.kind}`,
       subject: subjectOf(command, entry),
       before: { available: Number(before.get(billingEntityId)?.available ?? 0n) },
-      after: { available: Number(account.available), ...detailsOf(command) },
+      after: { available: Number(account.available), ...detailsOf(command, refunds) },
       reason: entry.reason,
       createdAt: entry.createdAt,
     });
@@ -115,10 +115,12 @@ function subjectOf(command: Command, entry: Entry): string {
 }
 
 /** The parts of a command that the log keeps besides the balance. */
-function detailsOf(command: Command): Record<string, unknown> {
+function detailsOf(command: Command, refunds: readonly UsageRefund[]): Record<string, unknown> {
   if (command.kind === 'grant') {
     const { amount, source, priority, effectiveAt, expiresAt } = command;
     return { amount: Number(amount), source, priority, effectiveAt, expiresAt };
   }
+  const [refund] = refunds;
+  if (refund !== undefined) return { credits: Number(refund.credits) };
   return command.kind === 'adjust' || command.kind === 'transfer' ? { amount: Number(command.amount) } : {};
 }

@@ -56,14 +56,17 @@ const NAMED_RECORD = (scope: Scope): string => `cross join lateral (
         and u.line = k.line and u.billing_entity_id ${isIn(scope)} limit 1
     ) u`;
 
-/** Records that are to be refunded, with the period that they were recorded in. */
+/**
+ * Records that are to be refunded, with the period that they were recorded in and what parts of them gave back. A refund
+ * without credits is one of before parts: it gave back everything.
+ */
 export const REFUND_RECORDS = prepared(
   'refund-records',
-  (scope) => `select ${RECORD_COLUMNS}, e.period_start, exists (
-      select from usage_refund r
+  (scope) => `select ${RECORD_COLUMNS}, e.period_start, (
+      select sum(coalesce(r.credits, u.credits))::bigint from usage_refund r
       where r.billing_entity_id ${isIn(scope)} and r.billing_entity_id = u.billing_entity_id
         and r.sequence = u.sequence and r.line = u.line
-    ) as refunded
+    ) as refunded_credits
     from unnest($2::uuid[], $3::bigint[], $4::smallint[]) as k(billing_entity_id, sequence, line)
     ${NAMED_RECORD(scope)}
     join ledger_entry e on e.billing_entity_id = u.billing_entity_id and e.sequence = u.sequence

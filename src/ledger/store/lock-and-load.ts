@@ -83,7 +83,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
       client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
       askKeys(client, commands),
       ask<ReservationRow>(client, NAMED_RESERVATIONS[scope], entities, namedReservations(commands)),
-      ask<RecordRow & { period_start: Date; refunded: boolean }>(
+      ask<RecordRow & { period_start: Date; refunded_credits: bigint | null }>(
         client,
         REFUND_RECORDS[scope],
         entities,
@@ -127,7 +127,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
     refunds: (records?.rows ?? []).map((row) => ({
       record: toRecord(row),
       periodStart: row.period_start,
-      refunded: row.refunded,
+      refundedCredits: row.refunded_credits,
     })),
     usageContext,
   };

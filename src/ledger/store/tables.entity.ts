@@ -315,8 +315,23 @@ export const UsageRefundRow = defineEntity({
     line: p.smallint().primary(),
     refundedAt: p.datetime(3),
     refundSequence: p.bigint(),
+    credits: p.bigint().strictNullable(),
+    creditsBefore: p.bigint().primary().defaultRaw(`0`),
     checksum: p.blob(),
   },
+  indexes: [
+    {
+      name: 'usage_refund_by_entry',
+      expression: 'create index usage_refund_by_entry on usage_refund (billing_entity_id, refund_sequence)',
+    },
+  ],
+  checks: [
+    { name: 'usage_refund_credits_not_negative', expression: 'credits >= 0 and credits_before >= 0' },
+    {
+      name: 'usage_refund_part_of_something',
+      expression: 'credits_before = 0 or (credits is not null and credits > 0)',
+    },
+  ],
 });
 
 /** Whole, and of whatever size. */

@@ -203,7 +203,12 @@ export const recordChecksum = RECORD.checksumOf;
 /** @throws SyntaxError for a carry that is no fraction */
 export const toRecord = RECORD.toRow;
 
-const REFUND = tableOf<UsageRefund>()(UsageRefundRow, { alias: 'f', write: {}, read: () => ({}) });
+const REFUND = tableOf<UsageRefund>()(UsageRefundRow, {
+  alias: 'f',
+  write: {},
+  read: () => ({}),
+  later: ['credits', 'creditsBefore'],
+});
 export const REFUND_WRITTEN = REFUND.written;
 export const refundChecksum = REFUND.checksumOf;
 

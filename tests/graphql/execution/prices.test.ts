@@ -281,7 +281,7 @@ describe('work that shows little', () => {
 });
 
 describe('what a portal asks', () => {
-  const record = `id occurredAt resource quantity credits overage owed refundedAt metadata rate { credits units }
+  const record = `id occurredAt resource quantity credits overage owed refundedCredits refundedAt metadata rate { credits units }
     user { externalId name } organization { name } billingEntity { name } apiKey { id name hint }
     draws { credits grant { id source reason expiresAt } } ledgerEntry { id sequence }`;
   const page = (field: string, node: string): string =>

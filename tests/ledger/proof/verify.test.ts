@@ -121,6 +121,12 @@ async function eventfulAccount(): Promise<string> {
     idempotencyKey: installation.key(),
     recordId: recordId(id, record?.sequence ?? 0n, 0),
     reason: 'it failed',
+    credits: 1n,
+  });
+  await one.administration.refund(OPERATOR, {
+    idempotencyKey: installation.key(),
+    recordId: recordId(id, record?.sequence ?? 0n, 0),
+    reason: 'all of it failed',
   });
   const other = await installation.person(0n);
   await installation.grant(id, 900n);
@@ -301,7 +307,9 @@ describe('verification', () => {
                 const grantId = grants[dice % Math.max(1, grants.length)];
                 const services = installation.either(index);
                 if (dice < 15 && record !== undefined) {
-                  return services.ledger.submit({ ...base, kind: 'refund', record });
+                  // All that is left, or a part of it; what others take meanwhile may leave less.
+                  const credits = dice % 3 === 0 ? null : BigInt(1 + (dice % 4) * 40);
+                  return services.ledger.submit({ ...base, kind: 'refund', record, credits });
                 }
                 if (dice < 25) {
                   const amount = BigInt(1 + dice);

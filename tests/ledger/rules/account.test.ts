@@ -30,9 +30,12 @@ describe('an account', () => {
             clock = new Date(clock.getTime() + hours * HOUR_MS);
             // The account's time, which the model must share, never runs backwards.
             const now = accountTime(ledger.account(ENTITY), clock);
-            const command = make({ billingEntityId: ENTITY, now, key: `key-${index}`, reservations });
+            const { records } = ledger;
+            const command = make({ billingEntityId: ENTITY, now, key: `key-${index}`, reservations, records });
+            const named = command.kind === 'refund' ? command.record : null;
             const decision = ledger.execute(command, clock);
-            const answer = model.at(now).execute(command);
+            const recordIndex = records.findIndex((r) => r.sequence === named?.sequence && r.line === named.line);
+            const answer = model.at(now).execute(command, recordIndex);
             if (command.kind === 'reserve' && decision.kind === 'applied') reservations.push(command.reservationId);
 
             // Releasing what is out of time already, or released, is no mistake.
@@ -66,7 +69,8 @@ describe('an account', () => {
           }
 
           expect(ledger.verify(ENTITY).problems).toEqual([]);
-          for (const grant of model.grants) expect(ledger.grants.get(grant.id)?.remaining).toBe(grant.left);
+          const known = model.grants.filter(({ id }) => id !== null);
+          for (const { id, left } of known) expect(ledger.grants.get(id as string)?.remaining).toBe(left);
         }),
         { numRuns: 300 },
       );

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
 import type { Command } from '../../../src/ledger/rules/commands.ts';
+import type { UsageRecord } from '../../../src/ledger/rules/entries.ts';
 import type { SubscriptionState } from '../../../src/ledger/rules/subscription.ts';
 import { RATES, type Resource } from '../../../src/plans/rates.ts';
 
@@ -21,12 +22,13 @@ export const PRO: SubscriptionState = {
   base: null,
 };
 
-/** What a draft needs to become a command; `reservations` are those made before, oldest first. */
+/** What a draft needs to become a command; `reservations` and `records` are those made before, oldest first. */
 interface Context {
   readonly billingEntityId: string;
   readonly now: Date;
   readonly key: string | null;
   readonly reservations?: readonly string[];
+  readonly records?: readonly UsageRecord[];
 }
 
 /** A command that waits for its account, its instant and its ids. */
@@ -167,6 +169,30 @@ const release = onHold(
   fc.constant((hold) => ({ billingEntityId }) => ({ ...hold, kind: 'release', billingEntityId, idempotency: null })),
 );
 
+/** Names a record that was made, or that nobody made: all that is left of it, or a part that may be more. */
+const refund: fc.Arbitrary<Draft> = fc
+  .tuple(fc.nat(), fc.option(fc.bigInt(1n, 100n), { freq: 3 }))
+  .map(([index, percent]) => ({ billingEntityId, key, records = [] }) => {
+    const record = records[index % Math.max(1, records.length)] ?? { sequence: 1_000n, line: 0, credits: 0n };
+    return {
+      kind: 'refund',
+      billingEntityId,
+      actor: 'test',
+      idempotency: idempotencyOf(key),
+      record: { sequence: record.sequence, line: record.line },
+      credits: percent === null ? null : (record.credits * percent) / 100n + 1n,
+      reason: 'test',
+    };
+  });
+
+const reportOverage: fc.Arbitrary<Draft> = fc.constant(({ billingEntityId }) => ({
+  kind: 'reportOverage',
+  billingEntityId,
+  actor: 'system',
+  idempotency: null,
+  reportId: uuidv7(),
+}));
+
 export const draft: fc.Arbitrary<Draft> = fc.oneof(
   { weight: 6, arbitrary: consume },
   { weight: 3, arbitrary: grant },
@@ -176,6 +202,8 @@ export const draft: fc.Arbitrary<Draft> = fc.oneof(
   { weight: 3, arbitrary: settle },
   { weight: 1, arbitrary: extend },
   { weight: 1, arbitrary: release },
+  { weight: 4, arbitrary: refund },
+  { weight: 1, arbitrary: reportOverage },
 );
 
 /** Time that passes before a command, in hours: mostly little, at times months, at times backwards. */

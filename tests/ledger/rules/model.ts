@@ -2,18 +2,9 @@
  * A second, naive account: no carries but totals, no balance but a sum over grants, no order but a sort at every draw, no
  * counters but sums over everything that ever happened. Slow and obvious; what the pure core is held against.
  */
-import type { Command } from '../../../src/ledger/rules/commands.ts';
+import type { Command, RefundCommand } from '../../../src/ledger/rules/commands.ts';
 import type { Resource } from '../../../src/plans/rates.ts';
-
-interface ModelGrant {
-  readonly id: string;
-  readonly priority: number;
-  readonly paid: boolean;
-  readonly from: number;
-  readonly until: number;
-  readonly madeAt: number;
-  left: bigint;
-}
+import { ceil, type ModelDraw, type ModelGrant, type ModelRecord, split, sum } from './model-draws.ts';
 
 interface ModelHold {
   readonly id: string;
@@ -35,6 +26,9 @@ export class Model {
   readonly holds: ModelHold[] = [];
   readonly #totals = new Map<Resource, bigint>();
   readonly #charges: ModelCharge[] = [];
+  /** In the order in which they were charged. */
+  readonly #records: ModelRecord[] = [];
+  #reported = { month: 0, overage: 0n };
   readonly #policy: { enabled: boolean; cap: bigint | null };
   #now = 0;
   owed = 0n;
@@ -79,7 +73,8 @@ export class Model {
     return this.#thisMonth().reduce((sum, charge) => sum + charge.overage, 0n);
   }
 
-  execute(command: Command): ModelAnswer {
+  /** @param recordIndex of a refund: how many records were charged before the one that it names */
+  execute(command: Command, recordIndex = -1): ModelAnswer {
     switch (command.kind) {
       case 'trial':
         if (this.trialGiven) return 'done';
@@ -98,17 +93,14 @@ export class Model {
         this.#draw(-command.amount);
         return 'done';
       case 'consume': {
-        const due = this.#price(command.lines);
-        if (!this.#admits(due)) return 'refused';
+        const prices = this.#prices(command.lines);
+        if (!this.#admits(sum(prices))) return 'refused';
         this.#meter(command.lines);
-        this.#charge(due, due);
+        this.#charge(prices, sum(prices));
         return 'done';
       }
       case 'reserve': {
-        const most = command.lines.reduce(
-          (sum, line) => sum + ceil(line.quantity * line.rate.credits, line.rate.units),
-          0n,
-        );
+        const most = sum(command.lines.map((line) => ceil(line.quantity * line.rate.credits, line.rate.units)));
         if (!this.#admits(most)) return 'refused';
         const covered = most < this.available ? most : this.available;
         this.holds.push({
@@ -122,13 +114,13 @@ export class Model {
       case 'settle': {
         const hold = this.holds.find((each) => each.id === command.reservationId);
         if (hold === undefined) return 'rejected';
-        const due = this.#price(command.lines);
-        const beyond = due - hold.covered - hold.overage;
+        const prices = this.#prices(command.lines);
+        const beyond = sum(prices) - hold.covered - hold.overage;
         if (!command.anyReservation && beyond > 0n && !this.#admits(beyond)) return 'refused';
         this.#meter(command.lines);
         this.holds.splice(this.holds.indexOf(hold), 1);
         const room = this.#room();
-        this.#charge(due, room > hold.overage ? room : hold.overage);
+        this.#charge(prices, room > hold.overage ? room : hold.overage);
         return 'done';
       }
       case 'extend': {
@@ -150,33 +142,89 @@ export class Model {
       case 'advance':
         return 'done';
       case 'refund':
+        return this.#refund(command, this.#records[recordIndex]);
+      case 'reportOverage':
+        this.#reported = { month: this.#month, overage: this.overage };
+        return 'done';
       case 'transfer':
       case 'clawback':
       case 'policy':
       case 'reinstate':
       case 'credit':
       case 'subscription':
-      case 'reportOverage':
       case 'delivered':
         throw new Error(`the model does not know ${command.kind}`);
     }
   }
 
-  #thisMonth(): ModelCharge[] {
+  get #month(): number {
     const now = new Date(this.#now);
-    const month = Date.UTC(now.getUTCFullYear(), now.getUTCMonth());
-    return this.#charges.filter((charge) => charge.at >= month);
+    return Date.UTC(now.getUTCFullYear(), now.getUTCMonth());
   }
 
-  #price(lines: readonly { quantity: bigint; rate: { resource: Resource; credits: bigint; units: bigint } }[]): bigint {
-    const totals = new Map(this.#totals);
-    let due = 0n;
-    for (const { quantity, rate } of lines) {
-      const before = totals.get(rate.resource) ?? 0n;
-      due += ((before + quantity) * rate.credits) / rate.units - (before * rate.credits) / rate.units;
-      totals.set(rate.resource, before + quantity);
+  #thisMonth(): ModelCharge[] {
+    return this.#charges.filter((charge) => charge.at >= this.#month);
+  }
+
+  /** Credit by credit: the last one that was taken goes back first. */
+  #refund({ credits: asked = null }: RefundCommand, record: ModelRecord | undefined): ModelAnswer {
+    if (record === undefined) return 'rejected';
+    const left = sum(record.draws.map(({ credits }) => credits));
+    if (left === 0n && record.isRefunded) return 'rejected';
+    const credits = asked ?? left;
+    if (credits > left) return 'rejected';
+    record.isRefunded = true;
+    const isThisMonth = record.at >= this.#month;
+    const reported = this.#reported.month === this.#month ? this.#reported.overage : 0n;
+    const unreported = isThisMonth ? this.overage - reported : 0n;
+    let [back, offOverage, adjusted] = [0n, 0n, 0n];
+    const returned: ModelDraw[] = [];
+    while (back < credits) {
+      const draw = record.draws.at(-1) as ModelDraw;
+      const taken = draw.credits < credits - back ? draw.credits : credits - back;
+      back += taken;
+      draw.credits -= taken;
+      if (draw.credits === 0n) record.draws.pop();
+      if (draw.from === 'owed') adjusted += taken;
+      else if (draw.from !== 'overage') returned.unshift({ from: draw.from, credits: taken });
+      else {
+        const off = taken < unreported - offOverage ? taken : unreported - offOverage;
+        offOverage += off;
+        adjusted += taken - off;
+      }
     }
-    return due;
+    // Grants of one instant and one class are drawn in the order in which they came back.
+    for (const { from, credits: amount } of returned) this.#return(from as ModelGrant, amount);
+    const terms = { source: 'ADJUSTMENT', priority: 50, effectiveAt: null, expiresAt: null };
+    if (adjusted > 0n) this.#grant({ grantId: null, ...terms }, adjusted);
+    this.#charges.push({ at: this.#now, credits: isThisMonth ? -credits : 0n, overage: -offOverage });
+    this.#settleUp();
+    return 'done';
+  }
+
+  #return(grant: ModelGrant, credits: bigint): void {
+    if (!this.#isExpired(grant)) {
+      grant.left += credits;
+      return;
+    }
+    const month = new Date(this.#month);
+    const until = Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1);
+    this.#add({ ...grant, id: null, from: this.#now, until, left: credits });
+  }
+
+  #add(grant: Omit<ModelGrant, 'serial' | 'madeAt'>): void {
+    this.grants.push({ ...grant, madeAt: this.#now, serial: this.grants.length });
+  }
+
+  #prices(
+    lines: readonly { quantity: bigint; rate: { resource: Resource; credits: bigint; units: bigint } }[],
+  ): bigint[] {
+    const totals = new Map(this.#totals);
+    return lines.map(({ quantity, rate }) => {
+      const before = totals.get(rate.resource) ?? 0n;
+      totals.set(rate.resource, before + quantity);
+      return ((before + quantity) * rate.credits) / rate.units - (before * rate.credits) / rate.units;
+    });
   }
 
   #meter(lines: readonly { quantity: bigint; rate: { resource: Resource } }[]): void {
@@ -199,13 +247,17 @@ export class Model {
   }
 
   /** First what is available, then overage, the rest is owed. */
-  #charge(due: bigint, mostOverage: bigint): void {
+  #charge(prices: readonly bigint[], mostOverage: bigint): void {
+    const due = sum(prices);
     const fromGrants = due < this.available ? due : this.available;
     const beyond = due - fromGrants;
     const overage = beyond < mostOverage ? beyond : mostOverage;
-    this.#draw(fromGrants);
+    const owed = beyond - overage;
+    const taken = this.#draw(fromGrants);
+    taken.push({ from: 'overage', credits: overage }, { from: 'owed', credits: owed });
     this.#charges.push({ at: this.#now, credits: due, overage });
-    this.owed += beyond - overage;
+    for (const price of prices) this.#records.push({ at: this.#now, draws: split(taken, price), isRefunded: false });
+    this.owed += owed;
     this.#settleUp();
   }
 
@@ -284,34 +336,33 @@ export class Model {
         (a.until === b.until ? 0 : a.until - b.until) ||
         Number(a.paid) - Number(b.paid) ||
         a.madeAt - b.madeAt ||
-        (a.id < b.id ? -1 : 1),
+        a.serial - b.serial,
     );
   }
 
   #grant(
-    grant: { grantId: string; source: string; priority: number; effectiveAt: Date | null; expiresAt: Date | null },
+    grant: {
+      grantId: string | null;
+      source: string;
+      priority: number;
+      effectiveAt: Date | null;
+      expiresAt: Date | null;
+    },
     amount: bigint,
   ): ModelAnswer {
     const from = grant.effectiveAt?.getTime() ?? this.#now;
     const until = grant.expiresAt?.getTime() ?? Infinity;
     if (until <= this.#now || until <= from) return 'rejected';
     const paid = ['SUBSCRIPTION', 'PURCHASE'].includes(grant.source);
-    this.grants.push({
-      id: grant.grantId,
-      priority: grant.priority,
-      paid,
-      from,
-      until,
-      madeAt: this.#now,
-      left: amount,
-    });
+    this.#add({ id: grant.grantId, priority: grant.priority, paid, from, until, left: amount });
     this.#settleUp();
     return 'done';
   }
 
   /** What no hold keeps any more of lapsed grants goes first, then the others in order. */
-  #draw(credits: bigint): void {
+  #draw(credits: bigint): ModelDraw[] {
     let missing = credits;
+    const draws: ModelDraw[] = [];
     const free = this.#lapsing().reduce((sum, grant) => sum + grant.left, 0n) - this.#heldThen;
     let fromLapsing = free < missing ? free : missing;
     for (const grant of this.#inOrder(this.#lapsing())) {
@@ -320,16 +371,15 @@ export class Model {
       grant.left -= taken;
       fromLapsing -= taken;
       missing -= taken;
+      draws.push({ from: grant, credits: taken });
     }
     for (const grant of this.#inOrder(this.#active())) {
       const taken = grant.left < missing ? grant.left : missing;
       grant.left -= taken;
       missing -= taken;
+      draws.push({ from: grant, credits: taken });
     }
     if (missing !== 0n) throw new Error(`the model is ${missing} credits short`);
+    return draws;
   }
-}
-
-function ceil(numerator: bigint, denominator: bigint): bigint {
-  return (numerator + denominator - 1n) / denominator;
 }

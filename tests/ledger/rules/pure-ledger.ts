@@ -17,7 +17,7 @@ import type { DeliveredReport, Entry, RecordKey, UsageRecord, UsageRefund } from
 
 export class PureLedger {
   readonly #accounts = new Map<string, Account>();
-  readonly #refunded = new Set<string>();
+  readonly #refunded = new Map<string, bigint>();
   readonly entries: Entry[] = [];
   readonly records: UsageRecord[] = [];
   readonly refunds: UsageRefund[] = [];
@@ -91,15 +91,22 @@ export class PureLedger {
     const records = Map.groupBy(own(this.records), (record) => record.sequence);
     const refunds = own(this.refunds);
     for (const entry of this.entriesOf(billingEntityId)) {
-      const { refunded } = entry;
-      const refund = refunds.find((each) => each.sequence === refunded?.sequence && each.line === refunded.line);
-      const evidence = refunded && this.#evidence(billingEntityId, refunded);
+      const refund = refunds.find((each) => each.refundSequence === entry.sequence);
+      const evidence = refund && this.#evidence(billingEntityId, refund);
+      // All parts of the record that began before, added up: never taken from what a part says of those before it.
+      const refundedBefore = refunds.reduce(
+        (sum, each) =>
+          refund !== undefined && nameOf(each) === nameOf(refund) && each.refundSequence < refund.refundSequence
+            ? sum + (each.credits ?? 0n)
+            : sum,
+        0n,
+      );
       const reservation = entry.reservationId === null ? undefined : this.reservations.get(entry.reservationId);
       replay.entry({
         entry: intact(entry),
         records: (records.get(entry.sequence) ?? []).map(intact),
         reservation: reservation ? intact(reservation) : null,
-        refund: refund && evidence ? { ...evidence, refund: intact(refund) } : null,
+        refund: refund && evidence ? { ...evidence, refundedBefore, refund: intact(refund) } : null,
       });
     }
     const reservations = own(this.reservations.values());
@@ -131,7 +138,7 @@ export class PureLedger {
     const record = this.records.find(isIt);
     const entry = this.entries.find((each) => each.billingEntityId === billingEntityId && each.sequence === sequence);
     if (record === undefined || entry === undefined) return undefined;
-    return { record, periodStart: entry.periodStart, refunded: this.#refunded.has(nameOf(record)) };
+    return { record, periodStart: entry.periodStart, refundedCredits: this.#refunded.get(nameOf(record)) ?? null };
   }
 
   #keep(applied: Effects): void {
@@ -140,7 +147,9 @@ export class PureLedger {
     this.refunds.push(...applied.refunds);
     for (const report of applied.reports) this.#reports.set(report.id, { ...report, ...UNDELIVERED });
     for (const report of applied.deliveries) this.#reports.set(report.id, report);
-    for (const record of applied.refundedRecords) this.#refunded.add(nameOf(record));
+    for (const { record, credits } of applied.refundedUse) {
+      this.#refunded.set(nameOf(record), (this.#refunded.get(nameOf(record)) ?? 0n) + credits);
+    }
     for (const grant of applied.grants) this.grants.set(grant.id, grant);
     for (const reservation of applied.reservations) this.reservations.set(reservation.id, reservation);
     tally(this.counters, applied.counters);
@@ -151,6 +160,6 @@ function intact<T>(row: T): Stored<T> {
   return { row, intact: true };
 }
 
-function nameOf({ billingEntityId, sequence, line }: UsageRecord): string {
+function nameOf({ billingEntityId, sequence, line }: UsageRecord | UsageRefund): string {
   return `${billingEntityId} ${sequence} ${line}`;
 }

@@ -6,7 +6,7 @@ import { reservedBy } from '../../../src/ledger/rules/reservations.ts';
 import { counterName, type CounterScope } from '../../../src/ledger/rules/spend-limits.ts';
 import { RATES } from '../../../src/plans/rates.ts';
 import { PureLedger } from './pure-ledger.ts';
-import type { Entry } from '../../../src/ledger/rules/entries.ts';
+import type { Entry, RecordKey } from '../../../src/ledger/rules/entries.ts';
 
 const POOL = '01900000-0000-7000-8000-000000000001';
 const ANN = '01900000-0000-7000-8000-000000000002';
@@ -120,12 +120,14 @@ function expectProven(ledger: PureLedger): void {
 function drawn(ledger: PureLedger, isCounted: (use: { userId: string | null; apiKey: unknown }) => boolean): bigint {
   const period = ledger.account(POOL).period.start.getTime();
   const inPeriod = new Map<bigint, Entry>(ledger.entriesOf(POOL).map((entry) => [entry.sequence, entry]));
-  const refunded = new Set(ledger.refunds.map(({ sequence, line }) => `${sequence}/${line}`));
+  const refunded = (record: RecordKey): bigint =>
+    ledger.refunds
+      .filter(({ sequence, line }) => sequence === record.sequence && line === record.line)
+      .reduce((credits, part) => credits + (part.credits ?? 0n), 0n);
   let sum = 0n;
   for (const record of ledger.records) {
     const isNow = inPeriod.get(record.sequence)?.periodStart.getTime() === period;
-    const isBack = refunded.has(`${record.sequence}/${record.line}`);
-    if (isNow && !isBack && isCounted(record)) sum += record.credits;
+    if (isNow && isCounted(record)) sum += record.credits - refunded(record);
   }
   for (const hold of ledger.reservations.values()) {
     if (hold.status === 'HELD' && isCounted(hold)) sum += reservedBy(hold);
@@ -151,7 +153,8 @@ function execute(ledger: PureLedger, { kind, by, providerSubscription, pick, clo
     const record = ledger.records[pick % Math.max(ledger.records.length, 1)];
     if (record === undefined) return null;
     const { sequence, line } = record;
-    return ledger.execute({ kind: 'refund', ...common, record: { sequence, line }, reason: 'test' }, clock);
+    const credits = pick % 2 === 0 ? null : record.credits / 2n + 1n;
+    return ledger.execute({ kind: 'refund', ...common, record: { sequence, line }, credits, reason: 'test' }, clock);
   }
   const holds = [...ledger.reservations.keys()];
   const reservationId = holds[pick % Math.max(holds.length, 1)];

@@ -138,7 +138,17 @@ const record: UsageRecord = {
 };
 const attributed: UsageRecord = { ...record, organizationId, apiKey };
 
-const refund: UsageRefund = { billingEntityId, sequence: 8n, line: 1, refundedAt: at(4), refundSequence: 9n };
+const refund: UsageRefund = {
+  billingEntityId,
+  sequence: 8n,
+  line: 1,
+  refundedAt: at(4),
+  refundSequence: 9n,
+  credits: null,
+  creditsBefore: 0n,
+};
+
+const part: UsageRefund = { ...refund, credits: 4n, creditsBefore: 3n };
 
 const reservation: Reservation = {
   billingEntityId,
@@ -190,6 +200,7 @@ describe('a row of the ledger', () => {
       record: recordChecksum(record),
       attributed: recordChecksum(attributed),
       refund: refundChecksum(refund),
+      part: refundChecksum(part),
       reservation: reservationChecksum(reservation),
       unattributed: reservationChecksum({ ...reservation, organizationId: null, apiKey: null }),
       report: reportChecksum(report),
@@ -202,6 +213,7 @@ describe('a row of the ledger', () => {
       record: '\\x735d771eb134314851f9df05d1c69bc5',
       attributed: '\\x315fc14ddaca121391acaaf8d484024f',
       refund: '\\x48f60ad32bd0db6366c99841e8cfa43b',
+      part: '\\x48298324723422f963d3ec0dec9ebdfa',
       reservation: '\\x101cd4cd512cf0b5c64a6050c2360a67',
       unattributed: '\\xca53fabbd7a9cce32ced0f38ae934c77',
       report: '\\x8968ab24a410695e6cdd5d717d849f97',
@@ -214,7 +226,7 @@ describe('a row of the ledger', () => {
       grant: spelled(GRANT_WRITTEN, grant),
       entry: spelled(ENTRY_WRITTEN, remembered),
       record: spelled(RECORD_WRITTEN, attributed),
-      refund: spelled(REFUND_WRITTEN, refund),
+      refund: spelled(REFUND_WRITTEN, part),
       reservation: spelled(RESERVATION_WRITTEN, reservation),
       report: spelled(REPORT_WRITTEN, report),
     }).toEqual({
@@ -330,7 +342,9 @@ describe('a row of the ledger', () => {
         'line smallint 1',
         'refunded_at timestamptz 2026-03-04T12:34:56.789Z',
         'refund_sequence bigint 9',
-        'checksum bytea \\x48f60ad32bd0db6366c99841e8cfa43b',
+        'credits bigint 4',
+        'credits_before bigint 3',
+        'checksum bytea \\x48298324723422f963d3ec0dec9ebdfa',
       ],
       reservation: [
         'billing_entity_id uuid 01900000-0000-7000-8000-00000000000a',
