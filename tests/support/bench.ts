@@ -39,9 +39,9 @@ export class Bench {
     this.database = database;
   }
 
-  /** A database of its own and nothing more. Pair it with `close` in `afterAll`. */
-  static async open(): Promise<Bench> {
-    return new Bench(await createTestDatabase());
+  /** A database of its own and nothing more; `isEmpty`: one that nothing has migrated yet. Pair it with `close` in `afterAll`. */
+  static async open(options: { readonly isEmpty?: boolean } = {}): Promise<Bench> {
+    return new Bench(await createTestDatabase(options));
   }
 
   /** The domain, as one process of the installation opens it. */
