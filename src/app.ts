@@ -177,7 +177,8 @@ function observeQueues(registry: Registry, services: DomainServices): void {
     help: 'Streams of account changes that are open.',
     registers,
     collect() {
-      this.set(services.live.openStreams);
+      const { live, usage } = services;
+      this.set(live.openStreams - usage.followedStreams + usage.openStreams);
     },
   });
   new Gauge({

@@ -99,16 +99,15 @@ export async function openServices(options: ServicesOptions) {
     databaseUrl,
     redisUrl: options.redisUrl,
     loadBalance: (billingEntityId) => accounts.balance(billingEntityId),
-    loadPublicUse: (of) => usage.newestPublicUse(of),
     log,
   });
   const ledger = new Ledger({
     ...options.ledger,
     pool: ledgerPool,
     clock,
-    onCommitted(balances, publicUse) {
+    onCommitted(balances, publicOrganizations) {
       live.publish(balances);
-      live.publishUse(publicUse);
+      live.publishUse(publicOrganizations);
     },
     ...(options.onBatch && { onBatch: options.onBatch }),
   });
@@ -124,7 +123,7 @@ export async function openServices(options: ServicesOptions) {
   const history = new Statements(database);
   const usage = new UsageHistory(database, {
     changes: (billingEntityId) => live.changes(billingEntityId),
-    publicUse: (of) => live.publicUse(of),
+    publicUse: (organizationId) => live.publicUse(organizationId),
   });
   const summaries = new UsageSummaries(database);
   const forecasts = new Forecasts({ database, accounts, clock });

@@ -82,11 +82,20 @@ export function decodeCursor<const Parts extends readonly KeyPart[]>(
   parts: Parts,
 ): { -readonly [Index in keyof Parts]: KeyPartType[Parts[Index]] } | null {
   if (cursor === null) return null;
-  const key = parseJson(Buffer.from(cursor, 'base64url').toString('utf8'));
-  if (!Array.isArray(key) || key.length !== parts.length || !parts.every((part, index) => isPart[part](key[index]))) {
+  const key = keyOfCursor(cursor);
+  if (
+    !Array.isArray(key) ||
+    key.length !== parts.length ||
+    !parts.every((part, index) => isKeyPart[part](key[index]))
+  ) {
     throw new Refusal('BAD_USER_INPUT', 'that is not a cursor of this list');
   }
   return key as never;
+}
+
+/** What a cursor holds, whoever made it; null when it holds nothing that can be read. */
+export function keyOfCursor(cursor: string): unknown {
+  return parseJson(Buffer.from(cursor, 'base64url').toString('utf8'));
 }
 
 /** A page size as callers may ask for it. @throws Refusal BAD_USER_INPUT */
@@ -109,7 +118,8 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const isInstant = (value: unknown): boolean =>
   typeof value === 'string' && INSTANT.test(value) && !Number.isNaN(Date.parse(value));
 
-const isPart: Record<KeyPart, (value: unknown) => boolean> = {
+/** Tells if something is such a part of a key. */
+export const isKeyPart: Record<KeyPart, (value: unknown) => boolean> = {
   uuid: (value) => typeof value === 'string' && UUID.test(value),
   // As text: sequences are 64-bit, and PostgreSQL would answer 20 digits with an error of its own.
   integer: (value) => typeof value === 'string' && /^-?\d{1,18}$/.test(value),
@@ -120,7 +130,8 @@ const isPart: Record<KeyPart, (value: unknown) => boolean> = {
   text: (value) => typeof value === 'string' && value.length > 0 && value.length <= 255,
 };
 
-function encodeCursor(key: Key): string {
+/** A cursor that holds this key. */
+export function encodeCursor(key: readonly unknown[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 

@@ -9,7 +9,7 @@ import type { Effects } from './rules/effects.ts';
 import type { DeliveredReport, Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from './rules/entries.ts';
 import type { Grant } from './rules/grants.ts';
 import type { LedgerView, RefundEvidence, StoredReport } from './rules/ledger-view.ts';
-import { type PublicUse, publicUseAmong } from './rules/public-use.ts';
+import { publicOrganizationsOf } from './rules/public-use.ts';
 import type { Reservation } from './rules/reservations.ts';
 import { resetsAt } from './rules/resets.ts';
 import { type RefundedUse, rollUp } from './rules/rollup.ts';
@@ -164,9 +164,9 @@ export class Batch {
       .map((account) => balanceOf(account, accountTime(account, this.#wallClock)));
   }
 
-  /** The use in public organizations that was recorded. */
-  publicUse(): PublicUse[] {
-    return publicUseAmong(this.#records);
+  /** The public organizations in which use was recorded. */
+  publicOrganizations(): string[] {
+    return publicOrganizationsOf(this.#records);
   }
 
   #changed(): Account[] {

@@ -10,15 +10,17 @@ import { Batcher, type BatcherOptions } from './batcher.ts';
 import type { Outcome, OutcomeOf } from './outcome.ts';
 import type { Balance } from './rules/balance.ts';
 import type { Command, CommandOf } from './rules/commands.ts';
-import type { PublicUse } from './rules/public-use.ts';
 import { loadDueReservations, loadGivenBases, lockAndLoad } from './store/lock-and-load.ts';
 
 export interface LedgerOptions extends BatcherOptions {
   /** Connections that pipeline and have time-outs. A lane uses one at a time. */
   readonly pool: Pool;
   readonly clock: Clock;
-  /** Called after each commit with the newest balance of every account that changed, and with use in public organizations. Must not throw. */
-  readonly onCommitted: (balances: readonly Balance[], publicUse: readonly PublicUse[]) => void;
+  /**
+   * Called after each commit with the newest balance of every account that changed, and with the public organizations in which
+   * something was used. Must not throw.
+   */
+  readonly onCommitted: (balances: readonly Balance[], publicOrganizations: readonly string[]) => void;
   /** Called after each transaction, for the metrics. */
   readonly onBatch?: (batch: {
     readonly commands: number;
@@ -57,7 +59,7 @@ export class Ledger {
       const batch = await this.#beginUpToDate(client, commands);
       const outcomes = commands.map((command) => batch.apply(command));
       await batch.commit(client);
-      this.#options.onCommitted(batch.changedBalances(), batch.publicUse());
+      this.#options.onCommitted(batch.changedBalances(), batch.publicOrganizations());
       client.release();
       const durationMs = performance.now() - startedAt;
       this.#options.onBatch?.({ commands: commands.length, accounts: batch.size, durationMs });
@@ -78,7 +80,7 @@ export class Ledger {
       const batch = await this.#begin(client, commands);
       if (batch.applyScheduled()) return batch;
       await batch.commit(client);
-      this.#options.onCommitted(batch.changedBalances(), batch.publicUse());
+      this.#options.onCommitted(batch.changedBalances(), batch.publicOrganizations());
     }
   }
 

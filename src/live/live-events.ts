@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Balance } from '../ledger/rules/balance.ts';
-import type { PublicUse, PublicUseOf } from '../ledger/rules/public-use.ts';
 import { AccountFeed, type BalanceStream, type StateStream } from './account-feed.ts';
-import { accountOf, decodeBalance, decodeMessage, decodeUse, messageHead } from './message.ts';
+import { accountOf, decodeBalance, decodeMessage, decodeOrganization, messageHead } from './message.ts';
 import { Neighbours } from './neighbours.ts';
 import { Outbox } from './outbox.ts';
 import { PostgresTransport } from './postgres-transport.ts';
@@ -18,8 +17,6 @@ export interface LiveEventsOptions {
   readonly redisUrl: string | null;
   /** The account's committed state, or null when there is no such account. */
   readonly loadBalance: (billingEntityId: string) => Promise<Balance | null>;
-  /** The newest use in a public organization, newest first. */
-  readonly loadPublicUse: (of: PublicUseOf) => Promise<readonly PublicUse[]>;
   readonly log: Logger;
   /** Per stream; 10 when absent. */
   readonly maxEventsPerSecond?: number;
@@ -32,8 +29,8 @@ export interface LiveEventsOptions {
 export interface LiveEvents {
   /** Tells of committed states, the newest of each account. Cheap, never throws and never blocks. */
   publish(balances: readonly Balance[]): void;
-  /** Tells of committed use in public organizations. Cheap, never throws and never blocks. */
-  publishUse(uses: readonly PublicUse[]): void;
+  /** Tells that use in these public organizations was committed. Cheap, never throws and never blocks. */
+  publishUse(organizationIds: readonly string[]): void;
   /**
    * The account's state as it is, then its changes: rising versions, at most `maxEventsPerSecond`, always the last.
    * All streams of an account receive the same objects. Counts from the call on, so end it (`return()`) in any case.
@@ -43,10 +40,10 @@ export interface LiveEvents {
   /** The same, but only when the ledger's sequence has risen: something was recorded, up to `sequence`. */
   changes(billingEntityId: string): BalanceStream;
   /**
-   * What is used in a public organization, in any process: what was heard of so far, then whenever it is more. Counts from
-   * the call on, so end it (`return()`) in any case.
+   * Gives something at once, and then whenever there may be new use in a public organization, by any process: also after messages
+   * were lost. At most `maxEventsPerSecond`. Counts from the call on, so end it (`return()`) in any case.
    */
-  publicUse(of: PublicUseOf): StateStream<HeardUse>;
+  publicUse(organizationId: string): StateStream<HeardUse>;
   /** Ends this process' streams of an account after a right to it was lost. Clients that still have the right open new ones. */
   end(billingEntityId: string): void;
   /** Connects to the other processes. Resolves when done or after the first attempt failed; goes on trying. */
@@ -114,10 +111,10 @@ class ConnectedLiveEvents implements LiveEvents {
     }
   }
 
-  publishUse(uses: readonly PublicUse[]): void {
-    for (const use of uses) {
-      this.#hear(use);
-      this.#outbox.putUse(use);
+  publishUse(organizationIds: readonly string[]): void {
+    for (const organizationId of organizationIds) {
+      this.#publicUse.get(organizationId)?.hear();
+      this.#outbox.putUse(organizationId);
     }
   }
 
@@ -129,18 +126,15 @@ class ConnectedLiveEvents implements LiveEvents {
     return this.#open(billingEntityId, (balance) => balance.sequence);
   }
 
-  publicUse(of: PublicUseOf): StateStream<HeardUse> {
-    const name = publicUseName(of);
-    let feed = this.#publicUse.get(name);
+  publicUse(organizationId: string): StateStream<HeardUse> {
+    let feed = this.#publicUse.get(organizationId);
     if (feed === undefined) {
       feed = new PublicUseFeed({
-        of,
         scheduler: this.#scheduler,
         intervalMs: this.#intervalMs,
-        load: this.#options.loadPublicUse,
-        onUnused: () => this.#publicUse.delete(name),
+        onUnused: () => this.#publicUse.delete(organizationId),
       });
-      this.#publicUse.set(name, feed);
+      this.#publicUse.set(organizationId, feed);
     }
     const stream = feed.open();
     if (this.#stopping !== null) void stream.return?.();
@@ -199,13 +193,6 @@ class ConnectedLiveEvents implements LiveEvents {
     return [...this.#feeds.values(), ...this.#publicUse.values()];
   }
 
-  /** Use on a key is heard of twice: as the organization's, and as the key's own. */
-  #hear(use: PublicUse): void {
-    if (this.#publicUse.size === 0) return;
-    this.#publicUse.get(publicUseName({ ...use, apiKeyId: null }))?.hear(use);
-    if (use.apiKeyId !== null) this.#publicUse.get(publicUseName(use))?.hear(use);
-  }
-
   #received(text: string): void {
     if (text.startsWith(this.#ownHead)) {
       this.#heardMyselfAtMs = this.#scheduler.nowMs();
@@ -227,10 +214,10 @@ class ConnectedLiveEvents implements LiveEvents {
       else feed.offer(balance);
     }
     if (this.#publicUse.size === 0) return;
-    for (const entry of message.uses) {
-      const use = decodeUse(entry);
-      if (use === null) this.#log.warn({ from: message.from }, 'live events: malformed use ignored');
-      else this.#hear(use);
+    for (const entry of message.used) {
+      const organizationId = decodeOrganization(entry);
+      if (organizationId === null) this.#log.warn({ from: message.from }, 'live events: malformed use ignored');
+      else this.#publicUse.get(organizationId)?.hear();
     }
   }
 
@@ -282,8 +269,4 @@ class ConnectedLiveEvents implements LiveEvents {
     };
     void run(all, 1);
   }
-}
-
-function publicUseName({ organizationId, apiKeyId }: PublicUseOf): string {
-  return `${organizationId} ${apiKeyId ?? ''}`;
 }

@@ -1,5 +1,4 @@
 import type { Balance } from '../ledger/rules/balance.ts';
-import type { PublicUse } from '../ledger/rules/public-use.ts';
 
 /** PostgreSQL refuses NOTIFY payloads of 8 000 bytes. */
 const maxMessageBytes = 7_900;
@@ -13,8 +12,8 @@ export interface Message {
   readonly from: string;
   /** Undecoded entries: most are of accounts that nobody here watches. */
   readonly balances: readonly unknown[];
-  /** Undecoded entries of use in public organizations. */
-  readonly uses: readonly unknown[];
+  /** Undecoded ids of public organizations in which something was used. */
+  readonly used: readonly unknown[];
   /** The sender had to drop states: any account may have changed. */
   readonly lossy: boolean;
   /** The sender stops, with nothing left to tell. */
@@ -33,9 +32,12 @@ export function encodeMessages(
   return messages.length === 0 ? [head + tail] : messages;
 }
 
-/** Packs use in public organizations into as few messages as the size limit allows. Processes that know no such use find nothing in them. */
-export function encodeUses(from: string, uses: Iterable<PublicUse>): string[] {
-  return packed(uses, encodeUse, { head: `${messageHead(from)}"balances":[],"uses":[`, tail: ']}' });
+/**
+ * Packs the public organizations in which something was used into as few messages as the size limit allows. Processes of a
+ * release that does not know of such use find nothing in them.
+ */
+export function encodeUsed(from: string, organizationIds: Iterable<string>): string[] {
+  return packed(organizationIds, JSON.stringify, { head: `${messageHead(from)}"balances":[],"used":[`, tail: ']}' });
 }
 
 function packed<Item>(
@@ -77,10 +79,10 @@ export function decodeMessage(text: string): Message | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { from, balances, uses = [], lossy, leaving } = value as Record<string, unknown>;
+  const { from, balances, used = [], lossy, leaving } = value as Record<string, unknown>;
   if (typeof from !== 'string' || from.length === 0 || from.length > 64) return null;
-  if (!Array.isArray(balances) || !Array.isArray(uses)) return null;
-  return { from, balances, uses, lossy: lossy === true, leaving: leaving === true };
+  if (!Array.isArray(balances) || !Array.isArray(used)) return null;
+  return { from, balances, used, lossy: lossy === true, leaving: leaving === true };
 }
 
 /** The account that an entry speaks of, or null. */
@@ -112,22 +114,9 @@ function encodeBalance(balance: Balance): string {
   );
 }
 
-/** Reads an entry of use in a public organization; null when any of it differs from what this process would have written. */
-export function decodeUse(entry: unknown): PublicUse | null {
-  if (!Array.isArray(entry) || entry.length !== 6) return null;
-  const [organizationId, billingEntityId, apiKeyId] = (entry as unknown[]).slice(0, 3).map(uuid);
-  const [after, through, records] = (entry as unknown[]).slice(3).map(wholeNumber);
-  if (organizationId == null || billingEntityId == null || (apiKeyId == null && entry[2] !== null)) return null;
-  if (after == null || through == null || records == null || after >= through || records <= 0n) return null;
-  return { organizationId, billingEntityId, apiKeyId: apiKeyId ?? null, after, through, records };
-}
-
-function encodeUse({ organizationId, billingEntityId, apiKeyId, after, through, records }: PublicUse): string {
-  return JSON.stringify([organizationId, billingEntityId, apiKeyId, `${after}`, `${through}`, `${records}`]);
-}
-
-function uuid(value: unknown): string | null {
-  return typeof value === 'string' && /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/.test(value) ? value : null;
+/** The public organization that an entry names; null when it is no id. */
+export function decodeOrganization(entry: unknown): string | null {
+  return typeof entry === 'string' && /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/.test(entry) ? entry : null;
 }
 
 /** A bigint of PostgreSQL in digits, or null. */

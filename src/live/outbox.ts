@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { Balance } from '../ledger/rules/balance.ts';
-import type { PublicUse } from '../ledger/rules/public-use.ts';
-import { encodeMessages, encodeUses } from './message.ts';
+import { encodeMessages, encodeUsed } from './message.ts';
 import { backoffMs, type Scheduler } from '../kernel/scheduler.ts';
 
 export interface OutboxOptions {
@@ -11,13 +10,15 @@ export interface OutboxOptions {
   readonly log: Logger;
   /** Least time between two sendings while busy, in milliseconds. */
   readonly intervalMs?: number;
-  /** The most accounts, and the most pieces of use in public organizations, that may wait. Beyond it the way out is broken: states are dropped, and the others told to read for themselves. */
+  /**
+   * The most accounts, and the most organizations, that may wait. Beyond it the way out is broken: they are dropped, and the others
+   * told to read for themselves.
+   */
   readonly maxAccounts?: number;
 }
 
 /** The number of accounts sent together: packing them takes about a millisecond of this thread. */
 const accountsPerSending = 1_000;
-const usesPerSending = 1_000;
 
 /**
  * States on their way to the other processes: the newest per account, sent at once when idle and every `intervalMs`
@@ -28,8 +29,8 @@ export class Outbox {
   readonly #intervalMs: number;
   readonly #maxAccounts: number;
   readonly #pending = new Map<string, Balance>();
-  /** Use in public organizations. Each piece is told by itself: none takes the place of another. */
-  #uses: PublicUse[] = [];
+  /** Public organizations in which something was used. */
+  readonly #used = new Set<string>();
   #lossy = false;
   #beat = false;
   #sending: Promise<void> | null = null;
@@ -57,12 +58,12 @@ export class Outbox {
     this.#arm();
   }
 
-  /** Takes use in a public organization to tell. */
-  putUse(use: PublicUse): void {
+  /** Takes a public organization in which something was used. */
+  putUse(organizationId: string): void {
     if (this.#stopped) return;
-    this.#uses.push(use);
-    if (this.#uses.length > this.#maxAccounts) {
-      this.#uses = [];
+    this.#used.add(organizationId);
+    if (this.#used.size > this.#maxAccounts) {
+      this.#used.clear();
       this.#lossy = true;
     }
     this.#arm();
@@ -82,19 +83,19 @@ export class Outbox {
     this.#cancelTimer = null;
     await this.#sending;
     const { processId } = this.#options;
-    const uses = encodeUses(processId, this.#uses);
+    const used = encodeUsed(processId, this.#used);
     const balances = encodeMessages(processId, this.#pending.values(), { lossy: this.#lossy, leaving: true });
     this.#pending.clear();
-    this.#uses = [];
+    this.#used.clear();
     try {
-      await this.#options.send([...uses, ...balances]);
+      await this.#options.send([...used, ...balances]);
     } catch (error) {
       this.#options.log.warn({ err: error }, 'live events: the last states could not be sent');
     }
   }
 
   get #idle(): boolean {
-    return this.#pending.size === 0 && this.#uses.length === 0 && !this.#lossy && !this.#beat;
+    return this.#pending.size === 0 && this.#used.size === 0 && !this.#lossy && !this.#beat;
   }
 
   #arm(): void {
@@ -113,20 +114,20 @@ export class Outbox {
     const { scheduler, processId, send, log } = this.#options;
     const balances = [...this.#pending.values().take(accountsPerSending)];
     for (const balance of balances) this.#pending.delete(balance.billingEntityId);
-    const uses = this.#uses.splice(0, usesPerSending);
+    const used = [...this.#used.values().take(accountsPerSending)];
+    for (const organizationId of used) this.#used.delete(organizationId);
     const lossy = this.#lossy;
     this.#lossy = false;
     this.#beat = false;
-    this.#notBeforeMs = this.#pending.size > 0 || this.#uses.length > 0 ? 0 : scheduler.nowMs() + this.#intervalMs;
+    this.#notBeforeMs = this.#pending.size > 0 || this.#used.size > 0 ? 0 : scheduler.nowMs() + this.#intervalMs;
     try {
-      await send([...encodeUses(processId, uses), ...encodeMessages(processId, balances, { lossy })]);
+      await send([...encodeUsed(processId, used), ...encodeMessages(processId, balances, { lossy })]);
       if (this.#failures > 0) log.info('live events: sending again');
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
       this.#lossy ||= lossy;
-      // Some of it may have arrived: who hears it twice counts it once.
-      this.#uses.unshift(...uses);
+      for (const organizationId of used) this.#used.add(organizationId);
       for (const balance of balances) {
         const newer = this.#pending.get(balance.billingEntityId);
         if (newer === undefined || newer.version < balance.version) this.#pending.set(balance.billingEntityId, balance);

@@ -6,27 +6,13 @@ import { parseRecordId } from '../kernel/public-ids.ts';
 import { checkPage, decodeCursor, everyPage, type Page, type PageRequest, toPage } from '../kernel/pagination.ts';
 import { type OwnedBy, placesOf } from './occupied-hours.ts';
 import { earliestUse, latestUse, type RecordedSpan, type Sequences, sequencesOf } from './recorded-span.ts';
-import {
-  MAX_EVENT_RECORDS,
-  type PublicReading,
-  type Reading,
-  type Sources,
-  type UsageEvent,
-  type UsageStream,
-  UsageStreams,
-} from './usage-streams.ts';
+import { RecordedSince } from './recorded-since.ts';
+import type { Watched } from './usage-cursor.ts';
+import type { UsageStream } from './usage-hub.ts';
+import { type From, type Sources, UsageStreams } from './usage-streams.ts';
 import { RECORD_COLUMNS, type RecordRow, toRecord } from '../ledger/store/tables.ts';
-import {
-  addSelection,
-  othersIn,
-  type OwnUse,
-  type Selection,
-  selectionOf,
-  type UseFilter,
-  type UseOf,
-} from './use-filter.ts';
+import { addSelection, othersIn, type Selection, selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
 import type { UsageRecord } from '../ledger/rules/entries.ts';
-import type { PublicUse, PublicUseOf } from '../ledger/rules/public-use.ts';
 
 export interface UsageFilter extends UseFilter {
   /** By occurredAt, inclusive. */
@@ -57,18 +43,17 @@ interface EntryRow {
   sequence: bigint;
 }
 
-/** Records that are looked at to find what was missed of use in a public organization, and entries that are found among them. */
-const RECENT = { records: 1_000, entries: 100 };
-
 export class UsageHistory {
   readonly #database: Database;
   readonly #streams: UsageStreams;
 
   constructor(database: Database, sources: Sources) {
     this.#database = database;
+    const recorded = new RecordedSince(database);
     this.#streams = new UsageStreams(sources, {
-      inAccount: (reading) => this.#recordedBetween(reading),
-      inPublic: (reading) => this.#recordedInPublic(reading),
+      inAccount: (use, place) => recorded.inAccount(use, place),
+      publicNow: (use) => recorded.publicNow(use),
+      inPublic: (use, place) => recorded.inPublic(use, place),
     });
   }
 
@@ -157,33 +142,12 @@ export class UsageHistory {
   }
 
   /**
-   * Records as they arrive: at most ten events a second, beginning with what is recorded after subscribing. `own`: only those
-   * that are the caller's own; null: everybody's. Counts from the call on, so end it (`return()`) in any case.
+   * Records as they arrive: at most ten events a second, beginning with what was recorded after a cursor, or after now. Counts from
+   * the call on, so end it (`return()`) in any case.
+   * @throws Refusal BAD_USER_INPUT for what is no cursor of this entity's live use
    */
-  watch(of: UseOf, own: OwnUse | null): UsageStream {
-    return this.#streams.watch(of, own);
-  }
-
-  /** The newest use in a public organization that its people paid for themselves, newest first; of a key only what is recent. */
-  async newestPublicUse({ organizationId, apiKeyId }: PublicUseOf): Promise<PublicUse[]> {
-    const { rows } = await this.#database.query<EntryRow & { api_key_id: string | null; records: bigint }>({
-      name: 'newest-public-use',
-      text: `select u.billing_entity_id, u.sequence, u.api_key_id, count(*) as records from (
-          select u.billing_entity_id, u.sequence, u.api_key_id, u.occurred_at from usage_record u
-          where u.organization_id = $1 and u.organization_id <> u.billing_entity_id
-          order by u.occurred_at desc limit ${RECENT.records}
-        ) u where $2::uuid is null or u.api_key_id = $2
-        group by u.billing_entity_id, u.sequence, u.api_key_id order by max(u.occurred_at) desc limit ${RECENT.entries}`,
-      values: [organizationId, apiKeyId],
-    });
-    return rows.map(({ billing_entity_id: billingEntityId, sequence, api_key_id: keyId, records }) => ({
-      organizationId,
-      billingEntityId,
-      apiKeyId: keyId,
-      after: sequence - 1n,
-      through: sequence,
-      records,
-    }));
+  watch(watched: Watched, from: From): UsageStream {
+    return this.#streams.watch(watched, from);
   }
 
   /** The records that the filter selects by their instant of recording; null: it does not. */
@@ -191,53 +155,6 @@ export class UsageHistory {
     if (recordedFrom === null && recordedTo === null) return null;
     const span = { from: recordedFrom, to: recordedTo };
     return { ...span, sequences: await sequencesOf(billingEntityId, span, this.#database) };
-  }
-
-  async #recordedBetween(reading: Reading): Promise<UsageEvent> {
-    const { billingEntityId, own, organizationId, after, through } = reading;
-    const { rows } = await this.#database.query<RecordRow & { total: bigint }>({
-      name: 'records-between',
-      text: `select ${RECORD_COLUMNS}, count(*) over () as total from usage_record u
-        where u.billing_entity_id = $1 and u.sequence > $2 and u.sequence <= $3 and ($5::uuid is null or u.user_id = $5)
-          and ($6::uuid is null or u.api_key_id = $6) and ($7::uuid is null or u.organization_id = $7)
-        order by u.sequence desc, u.line desc limit $4`,
-      values: [
-        billingEntityId,
-        after,
-        through,
-        MAX_EVENT_RECORDS,
-        own !== null && 'userId' in own ? own.userId : null,
-        own !== null && 'apiKeyId' in own ? own.apiKeyId : null,
-        organizationId,
-      ],
-    });
-    return { records: rows.map(toRecord), skipped: (rows[0]?.total ?? 0n) - BigInt(rows.length) };
-  }
-
-  /** Each piece of use lies in a range of its user's entries. All that was heard of and is not shown was skipped. */
-  async #recordedInPublic({ organizationId, newest, after, through }: PublicReading): Promise<UsageEvent> {
-    const pieces = newest.filter(({ heard }) => heard > after);
-    const { rows } = await this.#database.query<RecordRow>({
-      name: 'records-in-public',
-      text: `select u.* from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
-          as k(billing_entity_id, api_key_id, after, through)
-        cross join lateral (
-          select ${RECORD_COLUMNS} from usage_record u
-          where u.billing_entity_id = k.billing_entity_id and u.billing_entity_id = any($1)
-            and u.sequence > k.after and u.sequence <= k.through
-            and u.organization_id = $5 and u.api_key_id is not distinct from k.api_key_id
-          order by u.sequence desc, u.line desc limit $6
-        ) u order by u.recorded_at desc, u.billing_entity_id desc, u.sequence desc, u.line desc limit $6`,
-      values: [
-        pieces.map(({ billingEntityId }) => billingEntityId),
-        pieces.map(({ apiKeyId }) => apiKeyId),
-        pieces.map((piece) => piece.after),
-        pieces.map((piece) => piece.through),
-        organizationId,
-        MAX_EVENT_RECORDS,
-      ],
-    });
-    return { records: rows.map(toRecord), skipped: through - after - BigInt(rows.length) };
   }
 }
 

@@ -3,12 +3,11 @@ import {
   accountOf,
   decodeBalance,
   decodeMessage,
-  decodeUse,
+  decodeOrganization,
   encodeMessages,
-  encodeUses,
+  encodeUsed,
 } from '../../src/live/message.ts';
 import type { Balance } from '../../src/ledger/rules/balance.ts';
-import type { PublicUse } from '../../src/ledger/rules/public-use.ts';
 import { state } from './states.ts';
 
 const from = '0197a9d2-0000-7000-8000-000000000001';
@@ -46,62 +45,50 @@ describe('messages between processes', () => {
     );
     expect(encodeMessages(from, many).length).toBeLessThanOrEqual(4);
     expect(encodeMessages(from, []).map(decodeMessage)).toEqual([
-      { from, balances: [], uses: [], lossy: false, leaving: false },
+      { from, balances: [], used: [], lossy: false, leaving: false },
     ]);
     expect(encodeMessages(from, [], { lossy: true, leaving: true }).map(decodeMessage)).toEqual([
-      { from, balances: [], uses: [], lossy: true, leaving: true },
+      { from, balances: [], used: [], lossy: true, leaving: true },
     ]);
   });
 
-  test('use in public organizations is read as it was written, and is nothing to a process that does not know it', () => {
-    const sequence = fc.bigInt({ min: 0n, max: 2n ** 62n });
-    const use: fc.Arbitrary<PublicUse> = fc
-      .record({
-        organizationId: fc.uuid(),
-        billingEntityId: fc.uuid(),
-        apiKeyId: fc.option(fc.uuid()),
-        after: sequence,
-        length: fc.bigInt({ min: 1n, max: 500n }),
-        records: fc.bigInt({ min: 1n, max: 5_000n }),
-      })
-      .map(({ length, ...each }) => ({ ...each, through: each.after + length }));
+  test('organizations in which something was used are read as they were written, and are nothing to a process that does not know such use', () => {
     fc.assert(
-      fc.property(fc.array(use, { maxLength: 200 }), (uses) => {
-        const messages = encodeUses(from, uses);
+      fc.property(fc.uniqueArray(fc.uuid(), { maxLength: 500 }), (organizationIds) => {
+        const messages = encodeUsed(from, organizationIds);
         for (const message of messages) {
           expect(Buffer.byteLength(message)).toBeLessThanOrEqual(7_900);
           expect(decodeMessage(message)).toMatchObject({ from, balances: [], lossy: false, leaving: false });
         }
-        expect(messages.flatMap((message) => decodeMessage(message)?.uses ?? []).map(decodeUse)).toEqual(uses);
+        const read = messages.flatMap((message) => decodeMessage(message)?.used ?? []);
+        expect(read.map(decodeOrganization)).toEqual(organizationIds);
       }),
     );
-    expect(encodeUses(from, [])).toEqual([]);
+    expect(encodeUsed(from, [])).toEqual([]);
   });
 
-  test('an entry that is not exactly use is none', () => {
-    const entry: unknown[] = [from, from, null, '1', '3', '2'];
-    expect(decodeUse(entry)).toMatchObject({ apiKeyId: null, after: 1n, through: 3n, records: 2n });
+  test('what is exactly no id names no organization', () => {
     const broken: unknown[] = [
       null,
+      undefined,
       1,
-      'a',
+      true,
       {},
       [],
-      entry.slice(1),
-      [...entry, 1],
-      entry.with(4, '1'),
-      entry.with(5, '0'),
+      '',
+      'x',
+      `${from}0`,
+      [from],
+      `${from}\n`,
+      from.slice(1),
     ];
-    for (const place of entry.keys()) {
-      for (const value of [undefined, true, {}, [], '1.5', '', 'x']) broken.push(entry.with(place, value));
-    }
-    expect(broken.map(decodeUse).filter((use) => use !== null)).toEqual([]);
+    expect(broken.map(decodeOrganization).filter((id) => id !== null)).toEqual([]);
   });
 
   test('anything else is no message', () => {
     const hostile = ['', 'x', '{', 'null', '[]', '{}', '"x"', '{"from":1,"balances":[]}', '{"from":"","balances":[]}'];
     hostile.push('{"from":"x"}', '{"from":"x","balances":{}}', `{"from":"${'x'.repeat(65)}","balances":[]}`);
-    hostile.push(`{"from":"x","balances":[${' '.repeat(8_000)}]}`, '{"from":"x","balances":[],"uses":1}');
+    hostile.push(`{"from":"x","balances":[${' '.repeat(8_000)}]}`, '{"from":"x","balances":[],"used":1}');
     expect(hostile.map(decodeMessage).filter((message) => message !== null)).toEqual([]);
   });
 

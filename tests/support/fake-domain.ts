@@ -261,7 +261,7 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'usage.record': () => recordOf(0),
     'summaries.summarize': () => [bucket, { ...bucket, userId: null, feature: null }],
     'forecasts.forecast': () => ({ dailyBurn: 10n, exhaustsAt: TOMORROW }),
-    'usage.watch': () => once({ records: [recordOf(0)], skipped: 3n }),
+    'usage.watch': () => once({ records: [recordOf(0)], skipped: 3n, hasGap: false, cursor: 'c' }),
     'live.balances': (id: string) => once(balanceOf(id)),
     'usage.refunds': (keys: readonly unknown[]) => keys.map(() => null),
     'reservations.reserve': () => ({ kind: 'success', reservation: hold, balance: balanceOf(ANN), replayed: false }),

@@ -1,246 +1,304 @@
-import { type PublicReading, type Reading, type UsageEvent, UsageStreams } from '../../src/usage/usage-streams.ts';
-import { recordOf } from '../support/fake-domain.ts';
+import type { News } from '../../src/usage/recorded-since.ts';
+import { usageCursor, type UsagePlace } from '../../src/usage/usage-cursor.ts';
+import { type From, UsageStreams } from '../../src/usage/usage-streams.ts';
 import { ManualScheduler, settle } from '../live/manual-scheduler.ts';
+import { recordOf } from '../support/fake-domain.ts';
 
-/** An account whose ledger grows by hand. */
-class Account {
-  readonly waiting = new Set<PromiseWithResolvers<IteratorResult<{ sequence: bigint }, undefined>>>();
-  sequence = 1n;
+interface Hint {
+  readonly sequence: bigint;
+}
 
-  changes(): AsyncIterableIterator<{ sequence: bigint }, undefined> {
-    let given = 0n;
-    let mine: PromiseWithResolvers<IteratorResult<{ sequence: bigint }, undefined>> | null = null;
-    const stream: AsyncIterableIterator<{ sequence: bigint }, undefined> = {
-      next: async () => {
-        if (given === this.sequence) {
-          mine = Promise.withResolvers();
-          this.waiting.add(mine);
-          const result = await mine.promise;
-          if (result.done === true) return result;
+/** A source that gives its state at once, and then whenever it is told to. */
+class Source {
+  readonly #sequence: () => bigint;
+  readonly #waiting: PromiseWithResolvers<IteratorResult<Hint, undefined>>[] = [];
+  #hints = 1;
+  isEnded = false;
+
+  constructor(sequence: () => bigint) {
+    this.#sequence = sequence;
+  }
+
+  hint(): void {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) this.#hints += 1;
+    else waiting.resolve({ done: false, value: { sequence: this.#sequence() } });
+  }
+
+  fail(error: Error): void {
+    this.#waiting.shift()?.reject(error);
+  }
+
+  end(): void {
+    this.isEnded = true;
+    for (const each of this.#waiting.splice(0)) each.resolve({ done: true, value: undefined });
+  }
+
+  hints(): AsyncIterableIterator<Hint, undefined> {
+    return {
+      next: () => {
+        if (this.isEnded) return Promise.resolve({ done: true, value: undefined });
+        if (this.#hints > 0) {
+          this.#hints -= 1;
+          return Promise.resolve({ done: false, value: { sequence: this.#sequence() } });
         }
-        given = this.sequence;
-        return { done: false, value: { sequence: given } };
+        const waiting = Promise.withResolvers<IteratorResult<Hint, undefined>>();
+        this.#waiting.push(waiting);
+        return waiting.promise;
       },
-      return: async () => {
-        if (mine !== null) this.waiting.delete(mine);
-        mine?.resolve({ done: true, value: undefined });
-        return { done: true, value: undefined };
+      return: () => {
+        this.end();
+        return Promise.resolve({ done: true, value: undefined });
       },
-      [Symbol.asyncIterator]: () => stream,
+      [Symbol.asyncIterator]() {
+        return this;
+      },
     };
-    return stream;
-  }
-
-  grow(): void {
-    this.sequence += 1n;
-    for (const each of this.waiting) each.resolve({ done: false, value: { sequence: this.sequence } });
-    this.waiting.clear();
   }
 }
 
-const event: UsageEvent = { records: [recordOf(0)], skipped: 0n };
+const NOW: From = { after: null, atOnce: false };
+const ENTITY = '00000000-0000-4000-8000-000000000001';
+const ANN = '00000000-0000-4000-8000-000000000002';
+const KEY = '00000000-0000-4000-8000-000000000003';
+const person = { billingEntityId: ENTITY, type: 'USER', own: null } as const;
+const square = { billingEntityId: ENTITY, type: 'ORGANIZATION', own: null } as const;
 
-function setUp(read: (reading: Reading) => Promise<UsageEvent> = () => Promise.resolve(event)) {
-  const account = new Account();
-  const readings: Reading[] = [];
+/** Accounts whose records are numbered, and a public organization whose place is such a number as well. */
+function setUp() {
+  const sources = new Map<string, Source[]>();
+  const asked: string[] = [];
+  const recorded = new Map<string, bigint>();
+  const read: unknown[] = [];
+  let isAway = false;
+  const sourceOf = (name: string) => (): AsyncIterableIterator<Hint, undefined> => {
+    const source = new Source(() => endOf(name));
+    asked.push(name);
+    sources.set(name, [...(sources.get(name) ?? []), source]);
+    return source.hints();
+  };
+  const endOf = (name: string): bigint => recorded.get(name) ?? 0n;
+  const news = async <Place extends UsagePlace>(name: string, after: bigint, place: Place): Promise<News<Place>> => {
+    const through = endOf(name);
+    read.push([name, after, through]);
+    await settle();
+    if (isAway) throw new Error('away');
+    const records = through > after ? [{ ...recordOf(0), recordedAt: new Date(Number(through)) }] : [];
+    return { records, skipped: through - after - BigInt(records.length), hasGap: false, place };
+  };
+  const inPublic = (seen: bigint) =>
+    ({ kind: 'public', since: new Date(0), seen, settled: new Date(0), heads: [] }) as const;
+  const scheduler = new ManualScheduler();
   const streams = new UsageStreams(
-    { changes: () => account.changes(), publicUse: () => never() },
+    { changes: (id) => sourceOf(id)(), publicUse: (id) => sourceOf(`public ${id}`)() },
     {
-      inAccount: (reading) => {
-        readings.push(reading);
-        return read(reading);
-      },
-      inPublic: () => Promise.reject(new Error('nothing is public here')),
+      inAccount: ({ billingEntityId: id }, { sequence }) =>
+        news(id, sequence, { kind: 'account', sequence: endOf(id) }),
+      publicNow: async ({ organizationId }) => inPublic(endOf(`public ${organizationId}`)),
+      inPublic: ({ organizationId: id }, { seen }) => news(`public ${id}`, seen, inPublic(endOf(`public ${id}`))),
     },
+    scheduler,
   );
-  return { account, readings, streams };
+  const grow = (name: string, by = 1n): void => {
+    recorded.set(name, endOf(name) + by);
+    for (const source of sources.get(name) ?? []) source.hint();
+  };
+  /** Lets streams begin, which hear of something at once. */
+  const begin = async (): Promise<void> => {
+    await tick(100);
+    read.length = 0;
+  };
+  /** Lets everything happen that may happen now. */
+  const tick = async (ms = 0): Promise<void> => {
+    for (let turn = 0; turn < 5; turn += 1) await settle();
+    await scheduler.advance(ms);
+    for (let turn = 0; turn < 5; turn += 1) await settle();
+  };
+  return { sources, asked, read, scheduler, streams, grow, tick, begin, setAway: (away: boolean) => (isAway = away) };
 }
-
-function never(): AsyncIterableIterator<never, undefined> {
-  throw new Error('nobody asks for this');
-}
-
-const x = { billingEntityId: 'x', type: 'USER' } as const;
-const y = { billingEntityId: 'y', type: 'USER' } as const;
 
 describe('streams of use', () => {
-  it('share what they read with those of the same account and restriction, and give the same event', async () => {
-    const { account, readings, streams } = setUp();
-    const a = { userId: 'a' };
-    const onKey = { apiKeyId: 'a' };
-    const open = [a, a, a, null, null, onKey].map((own) => streams.watch(x, own));
+  it('of the same share what they read, and give the very same event', async () => {
+    const { read, streams, grow, tick, begin } = setUp();
+    const open = [null, null, null, { apiKeyId: KEY }].map((own) => streams.watch({ ...person, own }, NOW));
     const next = open.map((stream) => stream.next());
-    await settle();
-    account.grow();
+    await begin();
+    grow(ENTITY, 3n);
+    await tick(100);
     const events = (await Promise.all(next)).map(({ value }) => value);
-    expect(new Set(events)).toEqual(new Set([event]));
-    expect(readings).toEqual([
-      { billingEntityId: 'x', own: a, organizationId: null, after: 1n, through: 2n },
-      { billingEntityId: 'x', own: null, organizationId: null, after: 1n, through: 2n },
-      { billingEntityId: 'x', own: onKey, organizationId: null, after: 1n, through: 2n },
+    expect(new Set(events.slice(0, 3)).size).toBe(1);
+    const cursor = usageCursor(person, [{ kind: 'account', sequence: 3n }]);
+    expect(events[0]).toMatchObject({ records: { length: 1 }, skipped: 2n, hasGap: false, cursor });
+    expect(events[3]).not.toBe(events[0]);
+    expect(events[3]?.cursor).not.toBe(cursor);
+    expect(read).toEqual([
+      [ENTITY, 0n, 3n],
+      [ENTITY, 0n, 3n],
     ]);
+    expect([streams.open, streams.followed]).toEqual([4, 2]);
     for (const stream of open) await stream.return?.();
+    expect([streams.open, streams.followed]).toEqual([0, 0]);
   });
 
-  it('end at once, though they wait for a change or read one, and are forgotten', async () => {
-    const reading = Promise.withResolvers<UsageEvent>();
-    const { account, streams } = setUp(() => reading.promise);
-    const [waits, reads] = [streams.watch(x, null), streams.watch(y, null)];
-    const [waiting, read] = [waits.next(), reads.next()];
-    await settle();
-    await waits.return?.();
-    expect((await waiting).done).toBe(true);
-    account.grow();
-    await settle();
-    await reads.return?.();
-    expect([streams.open, account.waiting.size]).toEqual([0, 0]);
-    reading.resolve(event);
-    expect((await read).done).toBe(true);
-    expect((await reads.next()).done).toBe(true);
+  it('begin with what is recorded after they are opened, also those that join others', async () => {
+    const { streams, grow, tick } = setUp();
+    grow(ENTITY, 5n);
+    const first = streams.watch(person, NOW);
+    const one = first.next();
+    await tick(100);
+    grow(ENTITY);
+    await tick(100);
+    expect((await one).value).toMatchObject({ skipped: 0n });
+    const second = streams.watch(person, NOW);
+    const two = [first.next(), second.next()];
+    await tick();
+    grow(ENTITY, 2n);
+    await tick(100);
+    expect((await Promise.all(two)).map(({ value }) => value?.skipped)).toEqual([1n, 1n]);
+    for (const stream of [first, second]) await stream.return?.();
   });
 
-  it('end when they cannot read, and a new one reads again', async () => {
-    let isAway = true;
-    const { account, readings, streams } = setUp(() =>
-      isAway ? Promise.reject(new Error('away')) : Promise.resolve(event),
-    );
-    const first = streams.watch(x, null);
-    const failing = first.next();
-    await settle();
-    account.grow();
-    await expect(failing).rejects.toThrow('away');
-    expect([(await first.next()).done, streams.open, account.waiting.size]).toEqual([true, 0, 0]);
-    isAway = false;
-    const second = streams.watch(x, null);
-    const next = second.next();
-    await settle();
-    account.grow();
-    expect((await next).value).toBe(event);
-    expect(readings).toHaveLength(2);
-    await second.return?.();
+  it('end at once, though they wait for news or read some, and are forgotten', async () => {
+    const { sources, scheduler, streams, grow, tick } = setUp();
+    const [waits, reads] = [streams.watch(person, NOW), streams.watch({ ...person, billingEntityId: ANN }, NOW)];
+    const [waiting, reading] = [waits.next(), reads.next()];
+    await tick();
+    grow(ANN);
+    await scheduler.advance(100);
+    await Promise.all([waits.return?.(), reads.return?.()]);
+    expect([(await waiting).done, (await reading).done, (await waits.next()).done]).toEqual([true, true, true]);
+    await tick();
+    expect([streams.open, streams.followed, scheduler.planned]).toEqual([0, 0, 0]);
+    expect([...sources.values()].flat().every(({ isEnded }) => isEnded)).toBe(true);
   });
 
-  it('skip what shows them nothing', async () => {
-    const { account, streams } = setUp(({ through }) =>
-      Promise.resolve(through === 2n ? { records: [], skipped: 0n } : event),
-    );
-    const stream = streams.watch(x, { userId: 'a' });
+  it('fail and end when what is new cannot be read, and the next one begins anew', async () => {
+    const { streams, grow, tick, setAway } = setUp();
+    const open = [streams.watch(person, NOW), streams.watch(person, NOW)];
+    const next = open.map((stream) => stream.next().catch((error: unknown) => error));
+    await tick(100);
+    setAway(true);
+    grow(ENTITY);
+    await tick(100);
+    expect(await Promise.all(next)).toMatchObject([{ message: 'away' }, { message: 'away' }]);
+    expect([(await open[0]?.next())?.done, streams.open]).toEqual([true, 0]);
+    setAway(false);
+    const later = streams.watch(person, NOW);
+    const event = later.next();
+    await tick();
+    grow(ENTITY);
+    await tick(100);
+    expect((await event).value).toMatchObject({ skipped: 0n });
+    await later.return?.();
+  });
+
+  it('end with what they follow, and fail with it', async () => {
+    const { sources, streams, tick } = setUp();
+    const open = [streams.watch(square, NOW), streams.watch({ ...person, billingEntityId: ANN }, NOW)];
+    const next = open.map((stream) => stream.next());
+    const failure = next[1]?.catch((error: unknown) => error);
+    await tick();
+    sources.get(ENTITY)?.[0]?.end();
+    sources.get(ANN)?.[0]?.fail(new Error('gone'));
+    await tick();
+    expect(await failure).toMatchObject({ message: 'gone' });
+    expect([(await next[0])?.done, streams.open, streams.followed]).toEqual([true, 0, 0]);
+  });
+
+  it('show nothing of what nobody may read, and go on', async () => {
+    const { sources, streams, grow, tick } = setUp();
+    const stream = streams.watch(person, NOW);
     const next = stream.next();
-    await settle();
-    account.grow();
-    await settle();
-    account.grow();
-    expect((await next).value).toBe(event);
+    await tick();
+    sources.get(ENTITY)?.[0]?.hint();
+    await tick(100);
+    grow(ENTITY);
+    await tick(100);
+    expect((await next).value).toMatchObject({ skipped: 0n });
     await stream.return?.();
   });
 });
 
 describe('streams of use of an organization', () => {
-  const square = { billingEntityId: 'square', type: 'ORGANIZATION' } as const;
-  const eventOf = (line: number, atMs: number): UsageEvent => ({
-    records: [{ ...recordOf(line), recordedAt: new Date(atMs) }],
-    skipped: 1n,
-  });
-
-  /** An organization whose own account and public use grow by hand. */
-  function organization() {
-    const [own, others] = [new Account(), new Account()];
-    const scheduler = new ManualScheduler();
-    const asked: unknown[] = [];
-    const readings: (Reading | PublicReading)[] = [];
-    const streams = new UsageStreams(
-      {
-        changes: (id) => {
-          asked.push(id);
-          return id === 'ann' ? others.changes() : own.changes();
-        },
-        publicUse: (of) => {
-          asked.push(of);
-          const changes = others.changes();
-          return {
-            next: async () => {
-              const { done, value } = await changes.next();
-              return done === true
-                ? { done: true, value: undefined }
-                : { done: false, value: { version: value.sequence, newest: [] } };
-            },
-            return: () => changes.return?.() as Promise<IteratorResult<never, undefined>>,
-            [Symbol.asyncIterator]() {
-              return this;
-            },
-          };
-        },
-      },
-      {
-        inAccount: (reading) => {
-          readings.push(reading);
-          return Promise.resolve(eventOf(0, 1));
-        },
-        inPublic: (reading) => {
-          readings.push(reading);
-          return Promise.resolve(eventOf(1, 2));
-        },
-      },
-      scheduler,
-    );
-    return { own, others, scheduler, asked, readings, streams };
-  }
-
   it('follow its account, and what is used in it: of everybody, of the only user, on the only key', async () => {
-    const { asked, streams } = organization();
-    const open = [null, { userId: 'ann' }, { apiKeyId: 'key' }].map((own) => streams.watch(square, own));
-    expect(asked).toEqual([
-      'square',
-      { organizationId: 'square', apiKeyId: null },
-      'square',
-      'ann',
-      'square',
-      { organizationId: 'square', apiKeyId: 'key' },
-    ]);
+    const { asked, streams } = setUp();
+    const open = [null, { userId: ANN }, { apiKeyId: KEY }].map((own) => streams.watch({ ...square, own }, NOW));
+    // Where an account stands is asked of a stream of its own, which is not kept.
+    expect(asked).toEqual(
+      [
+        [ENTITY, `public ${ENTITY}`, ENTITY],
+        [ENTITY, ANN, ENTITY, ANN],
+        [ENTITY, `public ${ENTITY}`, ENTITY],
+      ].flat(),
+    );
     expect([streams.open, streams.followed]).toEqual([3, 6]);
     for (const stream of open) await stream.return?.();
     expect([streams.open, streams.followed]).toEqual([0, 0]);
   });
 
-  it('give at most ten events a second, and join what comes meanwhile, newest first', async () => {
-    const { own, others, scheduler, streams } = organization();
-    const stream = streams.watch(square, null);
+  it('give at most ten events a second, join what comes meanwhile, and read only where there is news', async () => {
+    const { read, scheduler, streams, grow, tick, begin } = setUp();
+    const stream = streams.watch(square, NOW);
     const first = stream.next();
-    await settle();
-    own.grow();
-    expect((await first).value).toEqual(eventOf(0, 1));
+    await begin();
+    grow(ENTITY);
+    await tick();
+    expect((await first).value).toMatchObject({ records: { length: 1 }, skipped: 0n });
+    expect(read).toEqual([[ENTITY, 0n, 1n]]);
     const second = stream.next();
-    await settle();
-    own.grow();
-    await settle();
-    others.grow();
+    grow(`public ${ENTITY}`, 3n);
+    await tick(50);
+    grow(ENTITY, 2n);
     let isThere = false;
     void second.then(() => (isThere = true));
-    await scheduler.advance(99);
+    await tick(49);
     expect(isThere).toBe(false);
-    await scheduler.advance(1);
-    const records = [...eventOf(1, 2).records, ...eventOf(0, 1).records];
-    expect((await second).value).toEqual({ records, skipped: 2n });
+    await tick(1);
+    const { value } = await second;
+    // Both have their time as their number.
+    expect(value?.records.map(({ recordedAt }) => recordedAt.getTime())).toEqual([3, 3]);
+    expect(value?.skipped).toBe(3n);
     await stream.return?.();
     expect(scheduler.planned).toBe(0);
   });
+});
 
-  it('end at once while they wait, in whatever they wait for', async () => {
-    const { own, others, scheduler, streams } = organization();
-    const [idle, paced] = [streams.watch(square, null), streams.watch(square, { userId: 'ann' })];
-    const waiting = idle.next();
-    const first = paced.next();
-    await settle();
-    others.grow();
-    await first;
-    const second = paced.next();
-    await settle();
-    others.grow();
-    await settle();
-    await idle.return?.();
-    await paced.return?.();
-    expect([(await waiting).done, (await second).done]).toEqual([false, true]);
-    expect([(await idle.next()).done, streams.open, scheduler.planned]).toEqual([true, 0, 0]);
-    expect([own.waiting.size, others.waiting.size]).toEqual([0, 0]);
+describe('a stream that goes on from a cursor', () => {
+  const at = (sequence: bigint): string => usageCursor(person, [{ kind: 'account', sequence }]);
+
+  it('begins at once with what was missed; where nothing was, with what comes', async () => {
+    const { streams, grow, tick } = setUp();
+    grow(ENTITY, 7n);
+    const stream = streams.watch(person, { after: at(4n), atOnce: false });
+    expect((await stream.next()).value).toMatchObject({ skipped: 2n, hasGap: false, cursor: at(7n) });
+    const up = streams.watch(person, { after: at(7n), atOnce: false });
+    const next = up.next();
+    await tick(100);
+    grow(ENTITY);
+    await tick(100);
+    expect((await next).value).toMatchObject({ skipped: 0n, cursor: at(8n) });
+    for (const each of [stream, up]) await each.return?.();
+  });
+
+  it('or from now is given a cursor at once where it asks for one', async () => {
+    const { streams, grow } = setUp();
+    grow(ENTITY, 7n);
+    for (const after of [null, at(7n)]) {
+      const stream = streams.watch(person, { after, atOnce: true });
+      expect((await stream.next()).value).toEqual({ records: [], skipped: 0n, hasGap: false, cursor: at(7n) });
+      await stream.return?.();
+    }
+  });
+
+  it('of other use is told that something may have been missed, and of another entity is refused', async () => {
+    const { streams, grow } = setUp();
+    grow(ENTITY, 7n);
+    const stream = streams.watch({ ...person, own: { apiKeyId: KEY } }, { after: at(4n), atOnce: false });
+    expect((await stream.next()).value).toMatchObject({ records: [], skipped: 0n, hasGap: true });
+    await stream.return?.();
+    expect(() => streams.watch({ ...person, billingEntityId: ANN }, { after: at(4n), atOnce: false })).toThrow(
+      'that is not a cursor of this live use',
+    );
+    expect([streams.open, streams.followed]).toEqual([0, 0]);
   });
 });

@@ -3,7 +3,7 @@ import type { ApiKey as DomainKey } from '../../api-keys/api-key.ts';
 import type { UsageRecord as DomainRecord, Entry } from '../../ledger/rules/entries.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
 import type { RecordRefund } from '../../usage/usage-history.ts';
-import type { UsageEvent } from '../../usage/usage-streams.ts';
+import type { UsageEvent } from '../../usage/usage-hub.ts';
 import { keyOfUse } from '../api-keys/api-key.access.ts';
 import { ApiKey } from '../api-keys/api-key.type.ts';
 import { partyOf } from '../billing-entities/party.ts';
@@ -21,16 +21,29 @@ import { CreditDraw, UsageRecord, UsageRecordedEvent } from './usage-record.type
 export class UsageRecordResolver {
   @Subscription(() => UsageRecordedEvent, {
     description:
-      'Use as it is recorded: at most ten events a second, with only the records that the subscriber may read.',
+      'Use as it is recorded: at most ten events a second, with only the records that the subscriber may read. Whoever comes back passes the cursor of the last event, and is told what was missed.',
     async subscribe(request) {
       const rights = { needs: 'usage.read', widenedBy: 'usage.readAll' } as const;
       const { entity, context, own } = await requireWatchable(request, rights);
-      return context.services.usage.watch(entity, own);
+      const { after, atOnce } = request.args as { after?: string | null; atOnce: boolean };
+      const { billingEntityId, type } = entity;
+      return context.services.usage.watch({ billingEntityId, type, own }, { after: after ?? null, atOnce });
     },
   })
   usageRecorded(
     @Root() event: UsageEvent,
     @Arg('billingEntityId', () => ID, { description: 'The billing entity to watch.' }) _billingEntityId: string,
+    @Arg('after', () => String, {
+      nullable: true,
+      description:
+        'The cursor of the last event that the subscriber has: the first event then comes at once, if anything was missed. Absent or null: begins with what is recorded from now on. BAD_USER_INPUT: no cursor of live use of this entity.',
+    })
+    _after: string | null,
+    @Arg('atOnce', () => Boolean, {
+      defaultValue: false,
+      description: 'true: the first event comes at once in any case, if only for its cursor.',
+    })
+    _atOnce: boolean,
   ): UsageEvent {
     return event;
   }

@@ -93,8 +93,21 @@ export class UsageRecordedEvent {
   @Field(() => [UsageRecord], { description: 'Newest first, at most 20.' })
   readonly records!: readonly DomainRecord[];
 
-  @Field(() => SafeIntScalar, { description: 'The number of records since the last event that are not shown.' })
+  @Field(() => SafeIntScalar, {
+    description: 'The number of records since the last event, or since the cursor, that are not shown.',
+  })
   readonly skipped!: bigint;
+
+  @Field(() => Boolean, {
+    description:
+      'true: more was recorded than `records` and `skipped` tell, or it is not known: read `usage` anew. Only after a cursor that is too old to count from, or that was made before the subscriber’s rights changed.',
+  })
+  readonly hasGap!: boolean;
+
+  @Field(() => String, {
+    description: 'The place after everything that was told so far, for `after` of a later subscription. Opaque.',
+  })
+  readonly cursor!: string;
 }
 
 export const UsageRecordConnection = connectionOf('UsageRecord', () => UsageRecord, 'usage records, newest use first');

@@ -250,6 +250,11 @@ export const UsageRecordRow = defineEntity({
         'create index usage_record_by_organization on usage_record (organization_id, occurred_at, billing_entity_id, sequence, line) where organization_id <> billing_entity_id',
     },
     {
+      name: 'usage_record_by_recording',
+      expression:
+        'create index usage_record_by_recording on usage_record (organization_id, recorded_at) where organization_id <> billing_entity_id',
+    },
+    {
       name: 'usage_record_by_api_key',
       expression:
         'create index usage_record_by_api_key on usage_record (billing_entity_id, api_key_id, occurred_at, sequence, line) where api_key_id is not null',
