@@ -9,6 +9,7 @@ import { Invitations } from './0008-invitations.ts';
 import { AnswersGivenAgain } from './0009-answers-given-again.ts';
 import { SumsWithoutBound } from './0010-sums-without-bound.ts';
 import { UseOfKeys } from './0011-use-of-keys.ts';
+import { QuarterHoursAndModels } from './0012-quarter-hours-and-models.ts';
 import { PublicUseByRecording } from './0014-public-use-by-recording.ts';
 import { RefundsInParts } from './0015-refunds-in-parts.ts';
 
@@ -25,6 +26,7 @@ export const migrations = [
   AnswersGivenAgain,
   SumsWithoutBound,
   UseOfKeys,
+  QuarterHoursAndModels,
   PublicUseByRecording,
   RefundsInParts,
 ];

@@ -16,10 +16,9 @@ import { Routing } from './metering/payer-routing.ts';
 import type { Clock } from './kernel/clock.ts';
 import { Accounts } from './ledger/accounts.ts';
 import { ManualChanges } from './credits/manual-changes.ts';
-import type { BatcherOptions } from './ledger/batcher.ts';
 import { Consumption } from './metering/consumption.ts';
 import { Statements } from './ledger/statements.ts';
-import { Ledger, type LedgerOptions } from './ledger/ledger.ts';
+import { Ledger, type LedgerOptions, type LedgerSettings } from './ledger/ledger.ts';
 import { Reservations } from './metering/reservations.ts';
 import { Sweeper } from './ledger/sweeper.ts';
 import { Transfers } from './credits/transfers.ts';
@@ -45,7 +44,7 @@ export interface ServicesOptions {
   readonly redisUrl: string | null;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly ledger: BatcherOptions;
+  readonly ledger: LedgerSettings;
   /** Connections for reading; the ledger has its own. */
   readonly readConnections: number;
   readonly sweepIntervalMs: number;

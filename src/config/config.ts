@@ -48,7 +48,12 @@ export interface Config {
   readonly metricsToken: string | null;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
-  readonly ledger: { readonly lanes: number; readonly maxBatch: number; readonly maxQueued: number };
+  readonly ledger: {
+    readonly lanes: number;
+    readonly maxBatch: number;
+    readonly maxQueued: number;
+    readonly modelsPerDay: number;
+  };
   readonly databasePoolSize: number;
   /** Reads of operations take turns at the database. */
   readonly reads: {
@@ -141,6 +146,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
       lanes: reader.number('LEDGER_LANES', 2, 1, 64),
       maxBatch: reader.number('LEDGER_MAX_BATCH', 500, 1, 10_000),
       maxQueued: reader.number('LEDGER_MAX_QUEUED', 20_000, 1, 1_000_000),
+      modelsPerDay: reader.number('MODELS_PER_DAY', 50, 1, 10_000),
     },
     databasePoolSize,
     reads: {

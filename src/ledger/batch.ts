@@ -8,6 +8,7 @@ import { decide, noAccount } from './rules/decide.ts';
 import type { Effects } from './rules/effects.ts';
 import type { DeliveredReport, Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from './rules/entries.ts';
 import type { Grant } from './rules/grants.ts';
+import { ModelNames } from './rules/model-names.ts';
 import type { LedgerView, RefundEvidence, StoredReport } from './rules/ledger-view.ts';
 import { publicOrganizationsOf } from './rules/public-use.ts';
 import type { Reservation } from './rules/reservations.ts';
@@ -18,8 +19,18 @@ import { type CounterChange, tally } from './rules/spend-limits.ts';
 import { appendAndCommit } from './store/append-and-commit.ts';
 import { type AuditRow, auditedOf } from './store/audit-rows.ts';
 import type { Loaded } from './store/lock-and-load.ts';
+import type { NamedModelRow } from './store/named-models.ts';
 import { newId } from './store/new-id.ts';
 import type { UsageContexts } from './store/usage-context.ts';
+
+/** What is loaded once the accounts are locked and the clock was read under their locks. */
+interface LoadedLater {
+  readonly wallClock: Date;
+  readonly withExpiredReservations: readonly Account[];
+  readonly namedModels: readonly NamedModelRow[];
+  /** Most models of one person, account and day that are summed up by name. */
+  readonly modelsPerDay: number;
+}
 
 /** One transaction: accounts under their locks, on which commands are decided in order, in memory. */
 export class Batch {
@@ -37,6 +48,7 @@ export class Batch {
   readonly #grants = new Map<string, Grant>();
   readonly #reservations = new Map<string, Reservation>();
   readonly #usageContext: UsageContexts;
+  readonly #modelNames: ModelNames;
   readonly #counters = new Map<string, CounterChange>();
   readonly #reports: MeterReport[] = [];
   readonly #storedReports: Map<string, StoredReport>;
@@ -44,8 +56,7 @@ export class Batch {
 
   constructor(
     { accounts, earlierEffects, refunds, passages, reports, usageContext }: Loaded,
-    withExpiredReservations: readonly Account[],
-    wallClock: Date,
+    { withExpiredReservations, namedModels, modelsPerDay, wallClock }: LoadedLater,
   ) {
     this.#stored = accounts;
     this.#accounts = new Map([
@@ -57,6 +68,7 @@ export class Batch {
     this.#storedReports = new Map(reports.map((each) => [reportName(each.report), each]));
     this.#wallClock = wallClock;
     this.#usageContext = usageContext;
+    this.#modelNames = new ModelNames(modelsPerDay, namedModels);
     this.#view = {
       wallClock,
       account: (id) => this.#accounts.get(id),
@@ -69,6 +81,7 @@ export class Batch {
       ],
       report: (billingEntityId, id) => this.#storedReports.get(reportName({ billingEntityId, id })),
       usageContext: (use) => this.#usageContext.of(use, wallClock),
+      namedModels: (day) => this.#modelNames.of(day),
       newId,
     };
   }
@@ -185,6 +198,7 @@ export class Batch {
   #keep(effects: Effects): void {
     this.#entries.push(...effects.entries);
     this.#records.push(...effects.records);
+    this.#modelNames.add(effects.records);
     this.#refunds.push(...effects.refunds);
     this.#refundedUse.push(...effects.refundedUse);
     this.#reports.push(...effects.reports);

@@ -10,9 +10,17 @@ import { Batcher, type BatcherOptions } from './batcher.ts';
 import type { Outcome, OutcomeOf } from './outcome.ts';
 import type { Balance } from './rules/balance.ts';
 import type { Command, CommandOf } from './rules/commands.ts';
+import { loadNamedModels } from './store/named-models.ts';
+import { MODELS_A_DAY } from './rules/model-names.ts';
 import { loadDueReservations, loadGivenBases, lockAndLoad } from './store/lock-and-load.ts';
 
-export interface LedgerOptions extends BatcherOptions {
+/** The settings of the ledger. */
+export interface LedgerSettings extends BatcherOptions {
+  /** Most models of one person, account and day that are summed up by name; absent: 50. */
+  readonly modelsPerDay?: number;
+}
+
+export interface LedgerOptions extends LedgerSettings {
   /** Connections that pipeline and have time-outs. A lane uses one at a time. */
   readonly pool: Pool;
   readonly clock: Clock;
@@ -85,12 +93,14 @@ export class Ledger {
   }
 
   async #begin(client: PoolClient, commands: readonly Command[]): Promise<Batch> {
-    const loaded = await lockAndLoad(client, commands);
+    const { clock, modelsPerDay = MODELS_A_DAY } = this.#options;
+    const loaded = await lockAndLoad(client, commands, clock.now());
     // The clock is read under the lock, so that a later decision also has a later time.
-    const wallClock = this.#options.clock.now();
+    const wallClock = clock.now();
     await loadGivenBases(client, loaded.accounts, commands, wallClock);
     const withExpiredReservations = await loadDueReservations(client, [...loaded.accounts.values()], wallClock);
-    return new Batch(loaded, withExpiredReservations, wallClock);
+    const namedModels = await loadNamedModels(client, { ...loaded, commands, wallClock });
+    return new Batch(loaded, { wallClock, withExpiredReservations, namedModels, modelsPerDay });
   }
 }
 

@@ -20,6 +20,7 @@ import {
   balanceShown,
   checkFeature,
   checkMetadata,
+  fingerprintOfLines,
   type LineInput,
   refusalShown,
   toLines,
@@ -209,7 +210,7 @@ export class Consumption {
       sender: senderOf(principal),
       idempotency: idempotency(input.idempotencyKey, 'consume', [
         routed.userId,
-        quantitiesOf(input),
+        fingerprintOfLines(input.lines),
         occurredAt,
         metadata,
         // Use without a feature keeps the fingerprint that it had before there were features.
@@ -233,7 +234,12 @@ export class Consumption {
       refusal: lossOf(input),
       actor: actorOf(principal),
       sender: senderOf(principal),
-      idempotency: idempotency(input.idempotencyKey, 'settle', [id, quantitiesOf(input), occurredAt, metadata]),
+      idempotency: idempotency(input.idempotencyKey, 'settle', [
+        id,
+        fingerprintOfLines(input.lines),
+        occurredAt,
+        metadata,
+      ]),
       reservationId: id,
       anyReservation: handlesAnyReservation(principal),
       lines,
@@ -293,8 +299,4 @@ function checkInput(input: ConsumeInput): Pick<ConsumeCommand, 'lines' | 'featur
  */
 function lossOf({ lostInMetadata }: ConsumeInput): Rejected | null {
   return lostInMetadata === undefined ? null : rejected('BAD_USER_INPUT', lostInMetadata);
-}
-
-function quantitiesOf(input: ConsumeInput): unknown[] {
-  return input.lines.map(({ resource, quantity }) => [resource, quantity]);
 }

@@ -23,6 +23,7 @@ import { RESERVATION_COLUMNS, type ReservationRow, toReservation } from '../ledg
 import {
   balanceShown,
   checkFeature,
+  fingerprintOfLines,
   type LineInput,
   refusalShown,
   toLines,
@@ -88,7 +89,7 @@ export class Reservations {
         sender: senderOf(principal),
         idempotency: idempotency(input.idempotencyKey, 'reserve', [
           routed.userId,
-          input.lines.map(({ resource, quantity }) => [resource, quantity]),
+          fingerprintOfLines(input.lines),
           feature,
           input.ttlSeconds,
           ...fingerprintOfRoute(routed),

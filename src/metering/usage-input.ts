@@ -5,6 +5,7 @@ import { isStorableText } from '../kernel/text.ts';
 import type { Balance } from '../ledger/rules/balance.ts';
 import type { RefusedUse } from '../ledger/outcome.ts';
 import type { LimitScope, RefusalReason } from '../ledger/rules/refusals.ts';
+import { isModelName } from '../ledger/rules/model-names.ts';
 import type { UsageLine } from '../ledger/rules/usage-context.ts';
 import type { PayerIs } from './payer-routing.ts';
 
@@ -12,6 +13,8 @@ export interface LineInput {
   readonly resource: Resource;
   /** Units of the resource. */
   readonly quantity: bigint;
+  /** What did the work; null or absent: it is not named. */
+  readonly model?: string | null;
 }
 
 /** Refused use. Nothing was charged, and the caller can act on it. */
@@ -78,10 +81,18 @@ export function toLines(lines: readonly LineInput[], { atLeast }: { atLeast: num
   if (lines.length < atLeast || lines.length > MAX_LINES) {
     throw new Refusal('BAD_USER_INPUT', `lines must have ${atLeast} to ${MAX_LINES} items`);
   }
-  return lines.map(({ resource, quantity }) => {
+  return lines.map(({ resource, quantity, model = null }) => {
     if (quantity < 0n) throw new Refusal('BAD_USER_INPUT', 'quantity must not be negative');
-    return { quantity, rate: RATES[resource] };
+    if (model !== null && !isModelName(model)) {
+      throw new Refusal('BAD_USER_INPUT', 'model must have 1 to 100 characters, and none that controls');
+    }
+    return { quantity, rate: RATES[resource], model };
   });
+}
+
+/** The part of a fingerprint that says what was used. A line without a model has what it had before there were models. */
+export function fingerprintOfLines(lines: readonly LineInput[]): unknown[] {
+  return lines.map(({ resource, quantity, model = null }) => [resource, quantity, ...(model === null ? [] : [model])]);
 }
 
 /** @throws Refusal BAD_USER_INPUT */

@@ -38,6 +38,7 @@ export const USAGE_COLUMNS: Columns<UsageRow> = {
   organization_external_id: ({ organizationExternalId }) => organizationExternalId,
   api_key_id: ({ apiKey }) => apiKey && apiKeyId(apiKey.billingEntityId, apiKey.id),
   refunded_credits: ({ refund }) => refund?.credits ?? 0n,
+  model: ({ record }) => record.model,
 };
 
 /** A ledger entry with the name of the account on its other side. */

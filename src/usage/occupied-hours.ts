@@ -1,5 +1,6 @@
 /** Finds the hours that hold selected use, from its sums: rare use is found without reading all that lies between. */
 import type { Conditions } from '../db/where.ts';
+import { FOLDED_IN_SQL } from '../ledger/store/tables.ts';
 import { addSelection, type Selection } from './use-filter.ts';
 
 /** A condition that selects the owner's sums, on a table of sums or its alias. */
@@ -59,15 +60,36 @@ export function placesOf({ own, selection, from, until, count }: Wanted, stateme
       `${newest(sums('usage_rollup_day', day, null), whole(day.length))} d
        cross join lateral ${sums('usage_rollup', hour, withinDay)}`,
       whole(hour.length),
-    )} p
+    )} p ${foldedHours({ own, selection, from, until }, statement)}
   )`;
 }
 
-function everyPlaceOf({ own, selection, from, until }: Omit<Wanted, 'count'>, statement: Conditions): string {
+type Searched = Omit<Wanted, 'count'>;
+
+/** All hours that hold selected use. */
+function everyPlaceOf(searched: Searched, statement: Conditions): string {
+  const hours = hoursOf(searched, statement);
+  addSelection(hours, 's', searched.selection);
+  return `place as materialized (
+    select s.hour as start from usage_rollup s ${hours.clause} group by s.hour ${foldedHours(searched, statement)}
+  )`;
+}
+
+/**
+ * Hours that hold use of further models, where models are selected: sums do not tell their names, so that none of it counts.
+ * There is an index of such sums, and seldom any in it.
+ */
+function foldedHours(searched: Searched, statement: Conditions): string {
+  if (searched.selection.models === null) return '';
+  const hours = hoursOf(searched, statement).and(`s.model = ${FOLDED_IN_SQL}`);
+  addSelection(hours, 's', { ...searched.selection, models: null });
+  return `union select s.hour from usage_rollup s ${hours.clause}`;
+}
+
+function hoursOf({ own, from, until }: Searched, statement: Conditions): Conditions {
   const where = statement.part();
   where.and(own('s', where));
   if (from) where.and(`s.hour > ${where.value(from)}::timestamptz - interval '1 hour'`);
   if (until) where.and(`s.hour <= ${where.value(until)}::timestamptz`);
-  addSelection(where, 's', selection);
-  return `place as materialized (select distinct s.hour as start from usage_rollup s ${where.clause})`;
+  return where;
 }

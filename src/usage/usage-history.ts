@@ -232,8 +232,8 @@ function paidByOthersIn(organizationId: string, where: Conditions, parts: PagePa
   addSpan(part, parts);
   addSelection(part, 'u', selection);
   const order = 'u.occurred_at desc, u.billing_entity_id desc, u.sequence desc, u.line desc';
-  const { resources, userIds, billingModes, features, apiKeyIds } = selection;
-  const isAll = !resources && !userIds && !billingModes && !features && !apiKeyIds;
+  const { resources, userIds, billingModes, features, apiKeyIds, models } = selection;
+  const isAll = !resources && !userIds && !billingModes && !features && !apiKeyIds && !models;
   return isAll ? inOneGo(part, order, parts) : byPlace(part, order, { own, ...parts });
 }
 
@@ -259,13 +259,13 @@ function byPlace(
 }
 
 /**
- * True when these records are adjacent in an index, in the order of the page: all records, or those of one feature, one key
- * or one person.
+ * True when these records are adjacent in an index, in the order of the page: all records, or those of one feature, one
+ * model, one key or one person.
  */
 function isOneRangeOfAnIndex(selection: Selection, payer: string): boolean {
-  const { resources, userIds, billingModes, features, apiKeyIds, organizationIds } = selection;
+  const { resources, userIds, billingModes, features, apiKeyIds, organizationIds, models } = selection;
   if (resources || billingModes || organizationIds) return false;
-  const [list, ...others] = [userIds, features, apiKeyIds].filter((each) => each !== null);
+  const [list, ...others] = [userIds, features, apiKeyIds, models].filter((each) => each !== null);
   if (list === undefined) return true;
   return others.length === 0 && list.length === 1 && list[0] !== payer;
 }

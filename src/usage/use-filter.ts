@@ -5,6 +5,7 @@ import { parseApiKeyId } from '../kernel/public-ids.ts';
 import type { Resource } from '../plans/rates.ts';
 import { isStorableText } from '../kernel/text.ts';
 import type { BillingMode } from '../ledger/rules/attribution.ts';
+import { isModelName } from '../ledger/rules/model-names.ts';
 
 /** Conditions that must all hold; null: no condition. One item of a list is enough. */
 export interface UseFilter {
@@ -15,6 +16,8 @@ export interface UseFilter {
   /** Public ids of keys. */
   readonly apiKeyIds: readonly string[] | null;
   readonly organizationExternalIds: readonly string[] | null;
+  /** Names of models. Use without a model fits none. */
+  readonly models: readonly string[] | null;
   /** The only use that the caller may read, whatever the filter asks for; absent or null: all of it. */
   readonly own?: OwnUse | null;
 }
@@ -36,6 +39,7 @@ export interface Selection {
   readonly features: readonly string[] | null;
   readonly apiKeyIds: readonly string[] | null;
   readonly organizationIds: readonly string[] | null;
+  readonly models: readonly string[] | null;
 }
 
 /** The selection of a filter; null when nothing can fit it, because its names do not exist. */
@@ -49,7 +53,9 @@ export async function selectionOf(filter: UseFilter, database: Database): Promis
     filter.organizationExternalIds && (await findIds('ORGANIZATION', filter.organizationExternalIds, database));
   const namedKeys = filter.apiKeyIds && filter.apiKeyIds.flatMap(toKeyId);
   const apiKeyIds = own !== null && 'apiKeyId' in own ? onlyOf(namedKeys, own.apiKeyId) : namedKeys;
-  const selection = { resources, userIds, billingModes, features, apiKeyIds, organizationIds };
+  // Sums store «no model» and «further models» as texts that are no names.
+  const models = filter.models?.filter(isModelName) ?? null;
+  const selection = { resources, userIds, billingModes, features, apiKeyIds, organizationIds, models };
   return Object.values(selection).some((list) => list?.length === 0) ? null : selection;
 }
 
@@ -60,13 +66,14 @@ function onlyOf(named: readonly string[] | null, id: string): readonly string[] 
 
 /** Adds what was selected to the conditions on a table or its alias. */
 export function addSelection(where: Conditions, table: string, selection: Selection): void {
-  const { resources, userIds, billingModes, features, apiKeyIds, organizationIds } = selection;
+  const { resources, userIds, billingModes, features, apiKeyIds, organizationIds, models } = selection;
   if (resources) where.isOneOf(`${table}.resource`, resources);
   if (userIds) where.isOneOf(`${table}.user_id`, userIds);
   if (billingModes) where.isOneOf(`${table}.billing_mode`, billingModes);
   if (features) where.isOneOf(`${table}.feature`, features);
   if (apiKeyIds) where.isOneOf(`${table}.api_key_id`, apiKeyIds);
   if (organizationIds) where.isOneOf(`${table}.organization_id`, organizationIds);
+  if (models) where.isOneOf(`${table}.model`, models);
 }
 
 /** Sums of what an organization's people paid there themselves, in the words of the index that finds them. */

@@ -1,6 +1,8 @@
 /** Use of any size: what an earlier release took and wrote is read, checked, answered and added to. */
 import type pg from 'pg';
 import {
+  DAYS,
+  HOURS,
   ENTRY_COLUMNS,
   type EntryRow,
   RECORD_COLUMNS,
@@ -106,11 +108,10 @@ async function enlarge(publicId: string): Promise<void> {
         [id, row.sequence, entry.idempotency?.fingerprint, entryChecksum(entry)],
       );
     }
-    for (const table of ['usage_rollup', 'usage_rollup_day']) {
-      await client.query(`update ${table} set quantity = $2 where billing_entity_id = $1`, [
-        id,
-        MOST_ONCE * BigInt(records.length),
-      ]);
+    for (const { table, marks } of [HOURS, DAYS]) {
+      const sums = ['', ...marks.map((mark) => `_before${mark}`)];
+      const enlarged = sums.map((sum) => `quantity${sum} = records${sum} * $2::numeric`).join(', ');
+      await client.query(`update ${table} set ${enlarged} where billing_entity_id = $1`, [id, MOST_ONCE]);
     }
     expect(records).toHaveLength(10 * CONSUMPTIONS);
   } finally {

@@ -37,6 +37,7 @@ const NO_FILTER = {
   features: null,
   apiKeyIds: null,
   organizationExternalIds: null,
+  models: null,
 };
 
 /** What it came to, without what is new each time. */

@@ -52,6 +52,7 @@ it('a process opens no more than is said, and that many but for the locks around
           features: null,
           apiKeyIds: null,
           organizationExternalIds: null,
+          models: null,
         },
       ),
     ]);

@@ -214,6 +214,7 @@ describe('what resolvers pass on', () => {
       features: null,
       apiKeyIds: null,
       organizationExternalIds: null,
+      models: null,
       own: null,
     };
     const first = { first: 20, after: null };
@@ -238,6 +239,7 @@ describe('what a summary is asked for', () => {
     features: null,
     apiKeyIds: null,
     organizationExternalIds: null,
+    models: null,
     own: null,
   };
 

@@ -67,6 +67,7 @@ describe('a file of usage', () => {
       refunded_credits: '0',
       organization_external_id: '',
       api_key_id: '',
+      model: '',
     };
     expect(rowsOf(await response.text())).toEqual([
       {
@@ -107,7 +108,7 @@ describe('a file of usage', () => {
     const person = await files.newPerson();
     const response = await fetch(await files.usageLink(person));
     expect(await response.text()).toMatch(
-      /^id,occurred_at,[a-z_,]+,metadata,organization_external_id,api_key_id,refunded_credits\r\n$/,
+      /^id,occurred_at,[a-z_,]+,metadata,organization_external_id,api_key_id,refunded_credits,model\r\n$/,
     );
     const nobody = { userExternalIds: ['nobody', 'un\0storable', '\ud800'] };
     const input = { billingEntityId: person.id, kind: 'USAGE', usageFilter: nobody };

@@ -76,9 +76,14 @@ describe('migrations', () => {
     ]) {
       await client.query(`alter table ${table} alter column quantity type bigint,
         alter column credits type bigint, alter column overage type bigint`);
+      const { rows: columns } = await client.query<{ name: string }>(
+        `select column_name as name from information_schema.columns where table_name = $1 and column_name like '%\\_before%'`,
+        [table],
+      );
       await client.query(
-        `insert into ${table} (billing_entity_id, ${start}, user_id, resource, billing_mode, feature, quantity, credits, overage, records)
-         values ($1, '2026-03-10', $1, 'AI_TOKENS', 'FULL', '', $2, $2, $2, 1)`,
+        `insert into ${table} (billing_entity_id, ${start}, user_id, model, resource, billing_mode, feature, quantity, credits, overage, records,
+           ${columns.map(({ name }) => name).join(', ')})
+         values ($1, '2026-03-10', $1, '', 'AI_TOKENS', 'FULL', '', $2, $2, $2, 1, ${columns.map(() => '0').join(', ')})`,
         [id, largest],
       );
     }

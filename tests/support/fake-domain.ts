@@ -140,6 +140,8 @@ export const recordOf = (line: number): UsageRecord => ({
   metadata: { run: 'r1' },
   occurredAt: NOON,
   recordedAt: NOON,
+  model: null,
+  modelFolded: false,
 });
 
 const bucket: UsageBucket = {
@@ -149,6 +151,8 @@ const bucket: UsageBucket = {
   resource: 'AI_TOKENS',
   billingMode: 'FULL',
   feature: 'basic_chatflows',
+  model: 'large-1',
+  otherModels: false,
   quantity: 103n,
   credits: 10n,
   overage: 0n,

@@ -68,7 +68,15 @@ describe('records of a span of recording', () => {
     let found = 0;
     for (const { draft, old, ...span } of questions) {
       const [recordedFrom, recordedTo] = [instant(span.from), instant(span.to)];
-      const none = { resources: null, people: null, keysOf: null, isApart: null, billingModes: null, features: null };
+      const none = {
+        resources: null,
+        people: null,
+        keysOf: null,
+        isApart: null,
+        billingModes: null,
+        features: null,
+        models: null,
+      };
       const [from, to] = [null, old ? start : null];
       const filter = { ...filterOf(draft ?? none, household), from, to, recordedFrom, recordedTo };
       const expected = recorded
@@ -94,6 +102,7 @@ describe('records of a span of recording', () => {
       isApart: null,
       billingModes: null,
       features: null,
+      models: null,
     };
     const filter = { ...filterOf(everything, household), from: null, to: null, recordedFrom: null, recordedTo: null };
     expect(await walk(household, { ...filter, recordedTo: new Date('0001-01-01T00:00:00Z') })).toEqual([]);

@@ -88,12 +88,20 @@ export interface UseDraft {
   readonly person: number | null;
   readonly billingMode: BillingMode;
   readonly feature: string | null;
-  readonly lines: readonly { readonly resource: Resource; readonly quantity: bigint }[];
+  readonly lines: readonly {
+    readonly resource: Resource;
+    readonly quantity: bigint;
+    readonly model?: string | null;
+  }[];
   readonly minutesAgo: number;
 }
 
 const resource = fc.constantFrom<Resource>('AI_TOKENS', 'COMPUTE');
 const billingMode = fc.constantFrom<BillingMode>('FULL', 'COMPUTE_ONLY');
+
+/** What work is done by. One of them is called as further models are shown. */
+export const MODELS = ['small-1', 'large-2', 'other', 'Größe', "o'neill", 'six'];
+const model = fc.option(fc.constantFrom(...MODELS), { freq: 4 });
 
 export const useDraft: fc.Arbitrary<UseDraft> = fc.record({
   isApart: fc.boolean(),
@@ -101,7 +109,7 @@ export const useDraft: fc.Arbitrary<UseDraft> = fc.record({
   person: fc.option(fc.nat({ max: 2 }), { freq: 6 }),
   billingMode,
   feature: fc.option(fc.constant('basic_chatflows')),
-  lines: fc.array(fc.record({ resource, quantity: fc.bigInt(0n, 40_000n) }), { minLength: 1, maxLength: 3 }),
+  lines: fc.array(fc.record({ resource, quantity: fc.bigInt(0n, 40_000n), model }), { minLength: 1, maxLength: 3 }),
   // Now and then, and many in one hour.
   minutesAgo: fc.oneof(fc.nat({ max: LONGEST_AGO_MINUTES }), fc.nat({ max: 150 })),
 });
@@ -122,7 +130,11 @@ export async function record(
         billingEntityId: isElsewhere ? userId : billingEntityId,
         actor: 'test',
         idempotency: null,
-        lines: lines.map((line) => ({ quantity: line.quantity, rate: RATES[line.resource] })),
+        lines: lines.map((line) => ({
+          quantity: line.quantity,
+          rate: RATES[line.resource],
+          model: line.model ?? null,
+        })),
         userId,
         organizationId: isElsewhere ? billingEntityId : null,
         apiKey: isOnKey && userId !== null ? { billingEntityId: userId, id: keyOf(userId) } : null,
@@ -176,6 +188,7 @@ export const filterDraft: fc.Arbitrary<FilterDraft> = fc.record({
   resources: some<Resource>(['AI_TOKENS', 'COMPUTE']),
   billingModes: some<BillingMode>(['FULL', 'COMPUTE_ONLY']),
   features: some(['basic_chatflows', 'unheard_of', '', 'not\0storable']),
+  models: fc.option(fc.subarray([...MODELS, 'unheard_of', '', '\u0001', 'x\0']), { freq: 1 }),
 });
 
 export function filterOf({ people, keysOf, isApart, ...rest }: FilterDraft, household: Household): UseFilter {
@@ -200,6 +213,7 @@ export function fits(record: UsageRecord, filter: UseFilter, { people, externalI
     isIn(filter.resources, record.resource) &&
     isIn(filter.billingModes, record.billingMode) &&
     isIn(filter.features, record.feature) &&
+    isIn(filter.models, record.model) &&
     isIn(filter.apiKeyIds, record.apiKey && apiKeyId(record.apiKey.billingEntityId, record.apiKey.id)) &&
     isIn(filter.organizationExternalIds, record.organizationId === null ? null : externalId) &&
     isIn(filter.userExternalIds && filter.userExternalIds.map((name) => people.get(name)), record.userId ?? 'nobody')

@@ -57,11 +57,36 @@ describe('a time zone', () => {
     expect(() => new TimeZone(name)).toThrow(Refusal);
   });
 
-  it('was not always whole hours from UTC', () => {
-    const lordHowe = new TimeZone('Australia/Lord_Howe');
+  it('has days that begin at halves and quarters of an hour', () => {
+    expect(daysOf('Asia/Kathmandu', '2026-03-01T18:15Z', '2026-03-02T18:30Z')).toEqual([
+      '2026-03-01T18:15',
+      '2026-03-02T18:15',
+    ]);
     // Eleven hours in summer, ten and a half in winter.
-    expect(lordHowe.offsetMs(new Date('2026-01-01T00:00Z'))).toBe(11 * HOUR_MS);
-    expect(() => lordHowe.offsetMs(new Date('2026-07-01T00:00Z'))).toThrow(Refusal);
-    expect(() => daysOf('Australia/Lord_Howe', '2026-03-01T00:00Z', '2026-12-01T00:00Z')).toThrow('Lord_Howe');
+    expect(daysOf('Australia/Lord_Howe', '2026-04-03T13:00Z', '2026-04-06T13:30Z')).toEqual([
+      '2026-04-03T13:00',
+      '2026-04-04T13:00',
+      '2026-04-05T13:30',
+    ]);
+  });
+
+  it('had odd offsets long ago, which are rounded: nothing was used then', () => {
+    expect(new TimeZone('Asia/Singapore').offsetMs(new Date('1905-06-01T00:00Z')) % (HOUR_MS / 4)).toBe(0);
+    expect(daysOf('Africa/Monrovia', '1971-12-31T00:30Z', '1972-02-01T00:00Z')).toHaveLength(33);
+  });
+
+  it.each([
+    ['Asia/Singapore', '1905-01-01', '2026-04-01', true],
+    ['Asia/Pyongyang', '2016-01-01', '2026-04-01', true],
+    ['Europe/Berlin', '0001-01-01', '9999-01-01', true],
+    ['Etc/GMT+12', '2026-04-01', '2026-04-02', true],
+    ['Asia/Kolkata', '2026-04-01', '2026-04-02', false],
+    ['Asia/Kathmandu', '1905-01-01', '1906-01-01', false],
+    ['Australia/Lord_Howe', '2026-01-01', '2026-01-02', false],
+    ['America/St_Johns', '9998-01-01', '9999-01-01', false],
+  ])('%s from %s to %s is of whole hours: %s', (name, from, to, isWhole) => {
+    const ask = (): void => new TimeZone(name).requireWholeHours({ from: new Date(from), to: new Date(to) });
+    if (isWhole) expect(ask).not.toThrow();
+    else expect(ask).toThrow(name);
   });
 });

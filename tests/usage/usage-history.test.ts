@@ -26,6 +26,7 @@ const EVERYTHING: UsageFilter = {
   features: null,
   apiKeyIds: null,
   organizationExternalIds: null,
+  models: null,
 };
 
 let bench: Bench;

@@ -19,19 +19,63 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** In the 35 days before, clocks were changed in America and in Europe, and put back in Chile. */
 const NOW = new Date('2026-04-10T12:30:00.000Z');
-/** Ahead and behind, near and far; over midnight and at it. */
-const ZONES = [
-  'UTC',
-  'Europe/Berlin',
-  'America/New_York',
-  'America/Los_Angeles',
-  'America/Santiago',
-  'Africa/Cairo',
-  'Asia/Tokyo',
-  'Pacific/Auckland',
-  'Pacific/Kiritimati',
-  'Etc/GMT+12',
-];
+/** When clocks are changed in these weeks, and the minutes by which they are then ahead of UTC. */
+type Offsets = readonly (readonly [from: string, minutes: number])[];
+/** Ahead and behind, near and far; over midnight and at it; of halves and quarters of an hour. */
+const ZONES: Readonly<Record<string, Offsets>> = {
+  UTC: [['2000-01-01T00:00Z', 0]],
+  'Europe/Berlin': [
+    ['2000-01-01T00:00Z', 60],
+    ['2026-03-29T01:00Z', 120],
+  ],
+  'America/New_York': [
+    ['2000-01-01T00:00Z', -300],
+    ['2026-03-08T07:00Z', -240],
+  ],
+  'America/Los_Angeles': [
+    ['2000-01-01T00:00Z', -480],
+    ['2026-03-08T10:00Z', -420],
+  ],
+  'America/Santiago': [
+    ['2000-01-01T00:00Z', -180],
+    ['2026-04-05T03:00Z', -240],
+  ],
+  'America/St_Johns': [
+    ['2000-01-01T00:00Z', -210],
+    ['2026-03-08T05:30Z', -150],
+  ],
+  'Africa/Cairo': [['2000-01-01T00:00Z', 120]],
+  'Asia/Kolkata': [['2000-01-01T00:00Z', 330]],
+  'Asia/Kathmandu': [['2000-01-01T00:00Z', 345]],
+  'Asia/Tokyo': [['2000-01-01T00:00Z', 540]],
+  'Australia/Adelaide': [
+    ['2000-01-01T00:00Z', 630],
+    ['2026-04-04T16:30Z', 570],
+  ],
+  'Australia/Lord_Howe': [
+    ['2000-01-01T00:00Z', 660],
+    ['2026-04-04T15:00Z', 630],
+  ],
+  'Pacific/Auckland': [
+    ['2000-01-01T00:00Z', 780],
+    ['2026-04-04T14:00Z', 720],
+  ],
+  'Pacific/Chatham': [
+    ['2000-01-01T00:00Z', 825],
+    ['2026-04-04T14:00Z', 765],
+  ],
+  'Pacific/Marquesas': [['2000-01-01T00:00Z', -570]],
+  'Pacific/Kiritimati': [['2000-01-01T00:00Z', 840]],
+  'Etc/GMT+12': [['2000-01-01T00:00Z', -720]],
+};
+const MINUTE_MS = 60_000;
+const QUARTER_MS = 15 * MINUTE_MS;
+const isOfWholeHours = (zone: string): boolean => (ZONES[zone] ?? []).every(([, minutes]) => minutes % 60 === 0);
+/** As few as a person's day may have by name here. */
+const MODELS_A_DAY = 2;
+/** What the sums of further models are called here. */
+const FURTHER = 'further models';
+
 const EVERYTHING = {
   resources: null,
   userExternalIds: null,
@@ -39,6 +83,7 @@ const EVERYTHING = {
   features: null,
   apiKeyIds: null,
   organizationExternalIds: null,
+  models: null,
 };
 
 let bench: Bench;
@@ -48,7 +93,10 @@ let services: DomainServices;
 beforeAll(async () => {
   bench = await Bench.open();
   clock = new TestClock(NOW);
-  services = await bench.services({ clock });
+  services = await bench.services({
+    clock,
+    ledger: { lanes: 2, maxBatch: 500, maxQueued: 20_000, patienceMs: 10_000, modelsPerDay: MODELS_A_DAY },
+  });
 });
 
 afterAll(() => bench.close());
@@ -58,9 +106,10 @@ function requestOf(request: Partial<SummaryRequest> = {}): SummaryRequest {
   return { from, to: NOW, interval: 'DAY', groupBy: [], filter: EVERYTHING, timeZone: 'UTC', ...request };
 }
 
-/** What the clocks of a place show, as text that sorts: 2026-03-29 03:00. */
+/** What the clocks of a place show, as text that sorts: 2026-03-29T03:00. */
 function shown(instant: Date, timeZone: string): string {
-  return instant.toLocaleString('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' });
+  const minutes = ZONES[timeZone]?.findLast(([from]) => new Date(from) <= instant)?.[1] ?? Number.NaN;
+  return new Date(instant.getTime() + minutes * MINUTE_MS).toISOString().slice(0, 16);
 }
 
 /** The name of the bucket that an instant falls into: as much of the local time as the interval tells. */
@@ -70,9 +119,12 @@ function nameOf(instant: Date, interval: UsageInterval, timeZone: string): strin
   return shown(instant, timeZone).slice(0, length);
 }
 
-type Summed = Omit<UsageBucket, 'start' | 'apiKey'> & { readonly name: string; readonly apiKeyId: string | null };
+type Summed = Omit<UsageBucket, 'start' | 'apiKey' | 'otherModels'> & {
+  readonly name: string;
+  readonly apiKeyId: string | null;
+};
 
-const ALL_DIMENSIONS: readonly UsageDimension[] = ['USER', 'API_KEY', 'RESOURCE', 'BILLING_MODE', 'FEATURE'];
+const ALL_DIMENSIONS: readonly UsageDimension[] = ['USER', 'API_KEY', 'RESOURCE', 'BILLING_MODE', 'FEATURE', 'MODEL'];
 
 /** Summed up the long way: over every record. */
 function fold(
@@ -90,6 +142,7 @@ function fold(
       resource: of('RESOURCE', each.resource),
       billingMode: of('BILLING_MODE', each.billingMode),
       feature: of('FEATURE', each.feature),
+      model: of('MODEL', each.modelFolded ? FURTHER : each.model),
     };
     const key = Object.values(keys).join(' ');
     const before = buckets.get(key) ?? { quantity: 0n, credits: 0n, overage: 0n, records: 0n };
@@ -107,9 +160,12 @@ function fold(
 
 function keyed(buckets: readonly UsageBucket[], { interval, timeZone }: SummaryRequest): Map<string, Summed> {
   return new Map(
-    buckets.map(({ start, userId, apiKey, resource, billingMode, feature, ...sums }) => {
+    buckets.map(({ start, userId, apiKey, resource, billingMode, feature, otherModels, ...rest }) => {
       const name = interval === 'TOTAL' ? '' : nameOf(start, interval, timeZone);
-      const keys = { name, userId, apiKeyId: apiKey?.id ?? null, resource, billingMode, feature };
+      const { model: shownModel, ...sums } = rest;
+      expect(shownModel === 'other' || !otherModels).toBe(true);
+      const model = otherModels ? FURTHER : shownModel;
+      const keys = { name, userId, apiKeyId: apiKey?.id ?? null, resource, billingMode, feature, model };
       return [Object.values(keys).join(' '), { ...keys, ...sums }];
     }),
   );
@@ -123,13 +179,17 @@ function expectToBegin({ start }: UsageBucket, { interval, timeZone }: SummaryRe
 
 describe('summaries of use', () => {
   it('say what a fold over every record says, whatever was used and refunded and however it is asked', async () => {
-    const hoursAgo = fc.nat({ max: 36 * 24 });
+    // At any minute, or at the quarters at which sums are kept.
+    const minutesAgo = fc.oneof(
+      fc.nat({ max: 36 * 24 * 60 }),
+      fc.nat({ max: 36 * 24 * 4 }).map((each) => each * 15),
+    );
     const question = fc.record({
       interval: fc.constantFrom<UsageInterval>('HOUR', 'DAY', 'DAY', 'MONTH', 'TOTAL'),
       groupBy: fc.subarray([...ALL_DIMENSIONS]),
       draft: filterDraft,
-      timeZone: fc.constantFrom(...ZONES),
-      ago: fc.tuple(hoursAgo, hoursAgo).filter(([one, other]) => one !== other),
+      timeZone: fc.constantFrom(...Object.keys(ZONES)),
+      ago: fc.tuple(minutesAgo, minutesAgo).filter(([one, other]) => one !== other),
     });
     await fc.assert(
       fc.asyncProperty(
@@ -141,16 +201,26 @@ describe('summaries of use', () => {
           const recorded = await record(services, household, { drafts, now: clock.now() });
           const refunded = new Set(recorded.filter((_, index) => wentWrong[index] === true));
           await Promise.all([...refunded].map((each) => refund(services, each)));
+          expect(recorded.map(({ modelFolded }) => modelFolded)).toEqual(foldedInOrder(recorded));
+          for (const id of household.people.values()) {
+            expect((await services.verification.verify(id)).problems).toEqual([]);
+          }
           for (const { draft, ago, ...rest } of questions) {
-            const [from, to] = ago.toSorted((one, other) => other - one).map(hourBeforeNow) as [Date, Date];
-            const request = { ...rest, from, to, filter: filterOf(draft, household) };
-            const asked = recorded.filter((each) => fits(each, request.filter, household) && isWithin(each, request));
+            const [from, to] = ago.toSorted((one, other) => other - one).map(minutesBefore) as [Date, Date];
+            const isRefused = rest.interval === 'HOUR' && !isOfWholeHours(rest.timeZone);
+            const timeZone = isRefused ? 'Europe/Berlin' : rest.timeZone;
+            const request = { ...rest, timeZone, from, to, filter: filterOf(draft, household) };
+            // Further models are found by no name.
+            const summed = (each: UsageRecord): UsageRecord => (each.modelFolded ? { ...each, model: FURTHER } : each);
+            const asked = recorded.filter(
+              (each) => fits(summed(each), request.filter, household) && isWithin(each, request),
+            );
             const buckets = await services.summaries.summarize(household, request);
             expect(keyed(buckets, request)).toEqual(fold(asked, refunded, request));
             const starts = buckets.map(({ start }) => start.getTime());
             expect(starts).toEqual(starts.toSorted((one, other) => one - other));
             for (const bucket of buckets) {
-              if (request.interval === 'TOTAL') expect(bucket.start).toEqual(from);
+              if (request.interval === 'TOTAL') expect(bucket.start.getTime()).toBe(quarterOf(from));
               else expectToBegin(bucket, request);
             }
           }
@@ -186,15 +256,53 @@ describe('summaries of use', () => {
     ]);
   });
 
-  it('have an hour whole that the span begins or ends in', async () => {
+  it('have a quarter hour whole that the span begins or ends in', async () => {
     const household = await createHousehold(services, bench.database.url);
-    const drafts = [tokensAt(0), tokensAt(25), tokensAt(31), tokensAt(91)];
+    // At 12:30, 12:05, 11:59, 11:31 and 10:59.
+    const drafts = [tokensAt(0), tokensAt(25), tokensAt(31), tokensAt(59), tokensAt(91)];
     await record(services, household, { drafts, now: clock.now() });
-    const span = { from: new Date('2026-04-10T11:45:00Z'), to: new Date('2026-04-10T12:01:00Z') };
-    const total = requestOf({ ...span, interval: 'TOTAL' });
-    expect(await services.summaries.summarize(household, total)).toMatchObject([
-      { start: new Date('2026-04-10T11:00:00Z'), records: 3n },
-    ]);
+    const span = { from: new Date('2026-04-10T11:44:00Z'), to: new Date('2026-04-10T12:01:00Z') };
+    const startOf = (text: string, records: bigint): object => ({ start: new Date(text), records });
+    const ask = (interval: UsageInterval): Promise<UsageBucket[]> =>
+      services.summaries.summarize(household, requestOf({ ...span, interval }));
+    expect(await ask('TOTAL')).toMatchObject([startOf('2026-04-10T11:30:00Z', 3n)]);
+    expect(await ask('HOUR')).toMatchObject([startOf('2026-04-10T11:00:00Z', 2n), startOf('2026-04-10T12:00:00Z', 1n)]);
+    expect(await ask('DAY')).toMatchObject([startOf('2026-04-10T00:00:00Z', 3n)]);
+  });
+
+  it.each([
+    'Asia/Singapore',
+    'Europe/Amsterdam',
+    'Africa/Monrovia',
+    'Europe/Berlin',
+    'America/Los_Angeles',
+    'Asia/Pyongyang',
+  ])('answer over all time in %s, whatever offset it had when nothing was used', async (timeZone) => {
+    const household = await createHousehold(services, bench.database.url);
+    await record(services, household, { drafts: [tokensAt(0)], now: clock.now() });
+    for (const from of [
+      '0001-01-01T00:00:00Z',
+      '1880-01-01T00:00:00Z',
+      '1905-06-01T00:00:00Z',
+      '1970-01-01T00:00:00Z',
+    ]) {
+      const ages = { from: new Date(from), to: new Date('9999-12-31T23:59:59Z'), timeZone };
+      for (const interval of ['HOUR', 'DAY', 'MONTH', 'TOTAL'] as const) {
+        const buckets = await services.summaries.summarize(household, requestOf({ ...ages, interval }));
+        expect(buckets.map(({ records }) => records)).toEqual([1n]);
+      }
+    }
+  });
+
+  it('of a total ask for no zone', async () => {
+    const household = await createHousehold(services, bench.database.url);
+    await record(services, household, { drafts: [tokensAt(0)], now: clock.now() });
+    for (const timeZone of Object.keys(ZONES)) {
+      const total = requestOf({ timeZone, interval: 'TOTAL' });
+      expect(
+        await services.summaries.summarize(household, { ...total, to: new Date('2027-01-01T00:00:00Z') }),
+      ).toMatchObject([{ records: 1n }]);
+    }
   });
 
   it('are empty where nothing was used', async () => {
@@ -212,10 +320,15 @@ describe('summaries of use', () => {
     ['a zone that nobody knows', { timeZone: 'Europe/Atlantis' }],
     ['no zone', { timeZone: '' }],
     ['an offset without a name', { timeZone: '+02:00' }],
-    ['half an hour', { timeZone: 'Asia/Kolkata' }],
-    ['half an hour, of a total', { timeZone: 'Asia/Kolkata', interval: 'TOTAL' as const }],
-    ['three quarters of an hour', { timeZone: 'Asia/Kathmandu' }],
-    ['whole hours only since', { timeZone: 'Europe/Berlin', from: new Date('1880-01-01T00:00:00Z') }],
+    ['hours of half an hour', { timeZone: 'Asia/Kolkata', interval: 'HOUR' as const }],
+    ['hours of three quarters of an hour', { timeZone: 'Asia/Kathmandu', interval: 'HOUR' as const }],
+    [
+      'hours of a zone that has half hours in winter, in summer',
+      {
+        ...{ timeZone: 'Australia/Lord_Howe', interval: 'HOUR' as const },
+        ...{ from: new Date('2026-01-01T00:00:00Z'), to: new Date('2026-01-02T00:00:00Z') },
+      },
+    ],
   ])('refuse %s, used or not', async (_, request) => {
     const household = await createHousehold(services, bench.database.url);
     await expect(services.summaries.summarize(household, requestOf(request))).rejects.toMatchObject({
@@ -263,10 +376,30 @@ function tokensAt(minutesAgo: number): UseDraft {
   };
 }
 
-function hourBeforeNow(hours: number): Date {
-  return new Date(Math.ceil(NOW.getTime() / HOUR_MS) * HOUR_MS - hours * HOUR_MS);
+function minutesBefore(minutes: number): Date {
+  return new Date(NOW.getTime() - minutes * MINUTE_MS);
 }
 
+function quarterOf(instant: Date): number {
+  return Math.floor(instant.getTime() / QUARTER_MS) * QUARTER_MS;
+}
+
+/** By the quarter hours that the span touches. */
 function isWithin({ occurredAt }: UsageRecord, { from, to }: SummaryRequest): boolean {
-  return occurredAt >= from && occurredAt < to;
+  return quarterOf(occurredAt) >= quarterOf(from) && quarterOf(occurredAt) < to.getTime();
+}
+
+/** Which of the records' models are not summed up by name, found the long way: one by one, in the order of recording. */
+function foldedInOrder(records: readonly UsageRecord[]): boolean[] {
+  const named = new Map<string, string[]>();
+  const folded = new Map<UsageRecord, boolean>();
+  for (const each of records.toSorted((a, b) => Number(a.sequence - b.sequence) || a.line - b.line)) {
+    const day = [each.billingEntityId, each.userId, each.occurredAt.toISOString().slice(0, 10)].join(' ');
+    const names = named.get(day) ?? [];
+    named.set(day, names);
+    const isNew = each.model !== null && !names.includes(each.model);
+    folded.set(each, isNew && names.length >= MODELS_A_DAY);
+    if (isNew && names.length < MODELS_A_DAY) names.push(each.model as string);
+  }
+  return records.map((each) => folded.get(each) as boolean);
 }

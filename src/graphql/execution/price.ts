@@ -88,7 +88,14 @@ const DAY_MS = 86_400_000;
 /** The least length of each. */
 const INTERVALS_MS: Readonly<Record<string, number>> = { HOUR: DAY_MS / 24, DAY: DAY_MS, MONTH: 28 * DAY_MS };
 /** The usual number of groups for each dimension. */
-const GROUPS: Readonly<Record<string, number>> = { USER: 20, API_KEY: 20, RESOURCE: 2, BILLING_MODE: 2, FEATURE: 10 };
+const GROUPS: Readonly<Record<string, number>> = {
+  USER: 20,
+  API_KEY: 20,
+  RESOURCE: 2,
+  BILLING_MODE: 2,
+  FEATURE: 10,
+  MODEL: 20,
+};
 
 /**
  * A summary: the buckets that it can come to. Its own bound is on buckets that are there, of which there may be few: so

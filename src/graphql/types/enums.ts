@@ -109,6 +109,7 @@ export const UsageDimensionEnum = register('UsageDimension', 'A dimension of a s
   RESOURCE: 'The resource.',
   BILLING_MODE: 'The billing mode.',
   FEATURE: 'The feature of the use.',
+  MODEL: 'The model that did the work.',
 });
 export const ReservationStatusEnum = register('ReservationStatus', 'The status of a reservation.', {
   HELD: 'Its credits are reserved.',

@@ -17,6 +17,13 @@ export class UsageLineInput {
     description: 'The quantity, in units of the resource: tokens or milliseconds. 0 to 10^12.',
   })
   readonly quantity!: bigint;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'What did the work, such as a model’s name; 1 to 100 characters; for history and summaries, no price hangs on it.',
+  })
+  readonly model?: string | null;
 }
 
 @InputType({ description: 'One consumption.' })

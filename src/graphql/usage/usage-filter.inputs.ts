@@ -32,6 +32,9 @@ export class UsageFilter {
   @Field(() => [String], { nullable: true, description: 'Used in these organizations.' })
   readonly organizationExternalIds?: string[] | null;
 
+  @Field(() => [String], { nullable: true, description: 'Done by these models. Use without a model fits none.' })
+  readonly models?: string[] | null;
+
   @Field(() => DateTimeScalar, {
     nullable: true,
     description: 'Recorded at or after this: money follows the instant of recording, so a bill is reconciled by it.',
@@ -61,6 +64,13 @@ export class UsageSummaryFilter {
 
   @Field(() => [String], { nullable: true, description: 'Used in these organizations.' })
   readonly organizationExternalIds?: string[] | null;
+
+  @Field(() => [String], {
+    nullable: true,
+    description:
+      'Done by these models, as far as their use is summed up by name. Use without a model fits none, and so does that of further models, which lists and exports tell by name.',
+  })
+  readonly models?: string[] | null;
 }
 
 @ArgsType()
@@ -71,10 +81,14 @@ export class UsageArgs extends PageArgs {
 
 @ArgsType()
 export class UsageSummaryArgs {
-  @Field(() => DateTimeScalar, { description: 'Occurred at or after this; the hour that it lies in counts whole.' })
+  @Field(() => DateTimeScalar, {
+    description: 'Occurred at or after this; the quarter hour (UTC) that it lies in counts whole.',
+  })
   readonly from!: Date;
 
-  @Field(() => DateTimeScalar, { description: 'Occurred before this; the hour that it lies in counts whole.' })
+  @Field(() => DateTimeScalar, {
+    description: 'Occurred before this; the quarter hour (UTC) that it lies in counts whole.',
+  })
   readonly to!: Date;
 
   @Field(() => UsageIntervalEnum, { description: 'The length of each bucket.' })
@@ -91,7 +105,8 @@ export class UsageSummaryArgs {
 
   @Field(() => String, {
     defaultValue: 'UTC',
-    description: 'The time zone of days and months: a name of the IANA database, whole hours from UTC.',
+    description:
+      'The time zone of days and months: a name of the IANA database. HOUR: one of whole hours from UTC, else BAD_USER_INPUT. TOTAL depends on none.',
   })
   readonly timeZone!: string;
 }
@@ -120,5 +135,6 @@ function toUseFilter(filter: UsageFilter | UsageSummaryFilter | null | undefined
     features: filter?.features ?? null,
     apiKeyIds: filter?.apiKeyIds ?? null,
     organizationExternalIds: filter?.organizationExternalIds ?? null,
+    models: filter?.models ?? null,
   };
 }

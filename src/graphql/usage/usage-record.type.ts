@@ -26,6 +26,13 @@ export class UsageRecord {
   @Field(() => UsageResourceEnum, { simple: true, description: 'The resource.' })
   readonly resource!: DomainRecord['resource'];
 
+  @Field(() => String, {
+    simple: true,
+    nullable: true,
+    description: 'What did the work, such as a model’s name; null: it was not named.',
+  })
+  readonly model!: string | null;
+
   @Field(() => SafeIntScalar, {
     simple: true,
     description: 'The quantity, in units of the resource: tokens or milliseconds.',

@@ -39,6 +39,18 @@ export class UsageBucket {
   })
   readonly feature!: string | null;
 
+  @Field(() => String, {
+    nullable: true,
+    description: 'The model; null also for use without one; `other` for further models, see `otherModels`.',
+  })
+  readonly model!: string | null;
+
+  @Field(() => Boolean, {
+    description:
+      'True: the use of further models, which are not told apart; `model` is then `other`. A model that is called other has a bucket of its own, where this is false.',
+  })
+  readonly otherModels!: boolean;
+
   @Field(() => SafeIntScalar, {
     description:
       'The quantity, in units of the resource; across resources a sum of unlike things. Saturates at 2^53−1.',

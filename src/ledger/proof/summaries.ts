@@ -1,6 +1,8 @@
 /** The summaries of an account, held against its records and refunds. */
 import type { PoolClient } from 'pg';
+import { FOLDED_MODELS } from '../rules/model-names.ts';
 import { NIL_UUID } from '../../kernel/nil-uuid.ts';
+import { beforeMark, DAYS, FOLDED_IN_SQL, HOURS, type RollupTable } from '../store/tables.ts';
 import { read } from './read.ts';
 
 const DAY_MS = 86_400_000;
@@ -44,6 +46,7 @@ interface RollupDifference {
   hour: Date;
   user_id: string;
   api_key_id: string;
+  model: string;
   resource: string;
   billing_mode: string;
   feature: string;
@@ -62,24 +65,43 @@ const REFUNDED = `select credits, least(u.overage, greatest(credits - u.owed, 0)
   ) parts`;
 
 /** The columns that name a sum besides its time. */
-const NAMES = 'user_id, api_key_entity_id, api_key_id, resource, billing_mode, feature, organization_id';
-const SUMS = `concat_ws(' ', quantity, credits, overage, records)`;
+const NAMES = HOURS.names.map(([name]) => name).join(', ');
+const SUMS = HOURS.sums.map(([name]) => name);
+
+/** All that a row of sums says, as one text. */
+function sumsOf({ marks }: RollupTable): string {
+  return `concat_ws(' ', ${[...SUMS, ...marks.flatMap((mark) => SUMS.map((sum) => beforeMark(sum, mark)))].join(', ')})`;
+}
+
+/** The sums of rows that each lie in one part of the span, as the table has them. `at` says how far into the span, in its marks. */
+function summedUp({ marks }: RollupTable, at: string): string {
+  const sums = SUMS.map((sum) => `sum(${sum}) as ${sum}`);
+  const before = marks.flatMap((mark) =>
+    SUMS.map((sum) => `coalesce(sum(${sum}) filter (where ${at} < ${mark}), 0) as ${beforeMark(sum, mark)}`),
+  );
+  return [...sums, ...before].join(', ');
+}
+
 const ROLLUP_DIFFERENCES = `select hour, ${NAMES}, s.sums as stored, r.sums as rebuilt
   from (
-    select hour, ${NAMES}, ${SUMS} as sums from usage_rollup
+    select hour, ${NAMES}, ${sumsOf(HOURS)} as sums from usage_rollup
     where billing_entity_id = $1 and hour >= $2 and hour < $3
   ) s
   full join (
-    select hour, ${NAMES}, ${SUMS} as sums from (
-      select date_trunc('hour', u.occurred_at, 'UTC') as hour, coalesce(u.user_id, '${NIL_UUID}') as user_id,
-        coalesce(u.api_key_entity_id, '${NIL_UUID}') as api_key_entity_id, coalesce(u.api_key_id, '${NIL_UUID}') as api_key_id,
-        u.resource, u.billing_mode, coalesce(u.feature, '') as feature,
-        coalesce(u.organization_id, '${NIL_UUID}') as organization_id, sum(u.quantity) as quantity,
-        sum(u.credits - f.credits) as credits, sum(u.overage - f.overage) as overage, count(*) as records
-      from usage_record u
-      cross join lateral (${REFUNDED}) f
-      where u.billing_entity_id = $1 and u.occurred_at >= $2 and u.occurred_at < $3
-      group by 1, 2, 3, 4, 5, 6, 7, 8
+    select hour, ${NAMES}, ${sumsOf(HOURS)} as sums from (
+      select hour, ${NAMES}, ${summedUp(HOURS, 'minute')} from (
+        select date_trunc('hour', u.occurred_at, 'UTC') as hour, extract(minute from u.occurred_at at time zone 'UTC') as minute,
+          coalesce(u.user_id, '${NIL_UUID}') as user_id,
+          case when u.model_folded then ${FOLDED_IN_SQL} else coalesce(u.model, '') end as model,
+          coalesce(u.api_key_entity_id, '${NIL_UUID}') as api_key_entity_id, coalesce(u.api_key_id, '${NIL_UUID}') as api_key_id,
+          u.resource, u.billing_mode, coalesce(u.feature, '') as feature,
+          coalesce(u.organization_id, '${NIL_UUID}') as organization_id, u.quantity,
+          u.credits - f.credits as credits, u.overage - f.overage as overage, 1 as records
+        from usage_record u
+        cross join lateral (${REFUNDED}) f
+        where u.billing_entity_id = $1 and u.occurred_at >= $2 and u.occurred_at < $3
+      ) record
+      group by hour, ${NAMES}
     ) rebuilt
   ) r using (hour, ${NAMES})
   where s.sums is distinct from r.sums
@@ -88,13 +110,12 @@ const ROLLUP_DIFFERENCES = `select hour, ${NAMES}, s.sums as stored, r.sums as r
 /** The sums of a day against those of its hours, which have been held against the records. */
 const DAY_DIFFERENCES = `select day as hour, ${NAMES}, s.sums as stored, r.sums as rebuilt
   from (
-    select day, ${NAMES}, ${SUMS} as sums from usage_rollup_day
+    select day, ${NAMES}, ${sumsOf(DAYS)} as sums from usage_rollup_day
     where billing_entity_id = $1 and day >= $2 and day < $3
   ) s
   full join (
-    select ${NAMES}, ${SUMS} as sums, $2::timestamptz as day from (
-      select ${NAMES},
-        sum(quantity) as quantity, sum(credits) as credits, sum(overage) as overage, sum(records) as records
+    select ${NAMES}, ${sumsOf(DAYS)} as sums, $2::timestamptz as day from (
+      select ${NAMES}, ${summedUp(DAYS, `extract(hour from hour at time zone 'UTC')`)}
       from usage_rollup where billing_entity_id = $1 and hour >= $2 and hour < $3
       group by ${NAMES}
     ) rebuilt
@@ -105,6 +126,9 @@ const DAY_DIFFERENCES = `select day as hour, ${NAMES}, s.sums as stored, r.sums 
 function toProblem(row: RollupDifference, says: 'the records say' | 'its hours say'): string {
   const { hour, user_id: user, resource, billing_mode: mode, feature } = row;
   const also = [row.api_key_id, row.organization_id].filter((id) => id !== NIL_UUID);
-  const name = [hour.toISOString(), `user ${user}`, resource, mode, feature, ...also].filter((part) => part !== '');
-  return `summary of ${name.join(', ')}: quantity, credits, overage, records are ${row.stored ?? 'not there'}, ${says} ${row.rebuilt ?? 'nothing'}`;
+  const model = row.model === FOLDED_MODELS ? 'further models' : row.model;
+  const name = [hour.toISOString(), `user ${user}`, resource, mode, feature, model, ...also].filter(
+    (part) => part !== '',
+  );
+  return `summary of ${name.join(', ')}: quantity, credits, overage, records (all, and before each mark) are ${row.stored ?? 'not there'}, ${says} ${row.rebuilt ?? 'nothing'}`;
 }

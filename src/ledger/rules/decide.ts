@@ -44,7 +44,12 @@ type Decider<Kind extends Command['kind']> = (
 /** The types hold each kind of command to what it may come to, so that whoever submits one meets nothing else. */
 const DECIDERS: { readonly [Kind in Command['kind']]: Decider<Kind> } = {
   consume: (account, command, now, view) =>
-    consume(account, command, { now, wallClock: view.wallClock, usageContext: view.usageContext(command) }),
+    consume(account, command, {
+      now,
+      wallClock: view.wallClock,
+      usageContext: view.usageContext(command),
+      namedModels: view.namedModels,
+    }),
   reserve: (account, command, now, view) =>
     reserve(account, command, { now, usageContext: view.usageContext(command) }),
   settle: (account, command, now, view) =>
@@ -52,6 +57,7 @@ const DECIDERS: { readonly [Kind in Command['kind']]: Decider<Kind> } = {
       now,
       wallClock: view.wallClock,
       usageContext: contextOfReservation(account, command, view),
+      namedModels: view.namedModels,
     }),
   extend,
   release,

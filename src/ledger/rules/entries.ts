@@ -85,6 +85,10 @@ export interface UsageRecord extends RecordKey, UsedBy {
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly occurredAt: Date;
   readonly recordedAt: Date;
+  /** What did the work, such as a model's name; null: it was not named. */
+  readonly model: string | null;
+  /** true: sums have it among the further models of its day, and not under its name (`model-names.ts`). */
+  readonly modelFolded: boolean;
 }
 
 /** The refund of a usage record, or of a part of its charge (rule 22). */

@@ -1,6 +1,7 @@
 /** The view of the ledger that a decision may look at. */
 import type { Account } from './account.ts';
 import type { DeliveredReport, RecordKey, UsageRecord } from './entries.ts';
+import type { NamedModels, PersonDay } from './model-names.ts';
 import type { ChargedUse, UsageContext } from './usage-context.ts';
 
 /** The state that a command is decided on, as it is under the locks. */
@@ -15,6 +16,8 @@ export interface LedgerView {
   /** A report that the command names; undefined: the account has none with this id. */
   readonly report: (billingEntityId: string, id: string) => StoredReport | undefined;
   readonly usageContext: (use: ChargedUse) => UsageContext;
+  /** The models that the sums of a person's day have by name. */
+  readonly namedModels: (day: PersonDay) => NamedModels;
   readonly newId: NewId;
 }
 

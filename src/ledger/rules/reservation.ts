@@ -74,7 +74,7 @@ export function reserve(
  * anything that changed since. Any other is admitted up to what the reservation holds, and beyond that like new use.
  */
 export function settle(account: Account, command: SettleCommand, moment: Moment): DecisionOf<SettleCommand> {
-  const { now, wallClock = now, usageContext = NO_CONTEXT } = moment;
+  const { now, wallClock = now, usageContext = NO_CONTEXT, namedModels } = moment;
   const absurd = checkQuantities(command);
   if (absurd) return absurd;
   const reservation = findReservation(account, command);
@@ -110,6 +110,7 @@ export function settle(account: Account, command: SettleCommand, moment: Moment)
     metadata,
     occurredAt,
     reservationId,
+    namedModels,
   });
   return journal.close();
 }

@@ -8,6 +8,8 @@ export interface UsageLine {
   /** Units of the resource, ≥ 0. */
   readonly quantity: bigint;
   readonly rate: Rate;
+  /** What did the work, such as a model's name. No price hangs on it. null or absent: it is not named. */
+  readonly model?: string | null;
 }
 
 /** Use of one or more resources, by somebody, somewhere, on a key or on none. */

@@ -6,6 +6,8 @@ import type { ConsumeCommand, DecisionOf } from './commands.ts';
 import { NO_CONTEXT, type UsageLine, type Use, type UsageContext } from './usage-context.ts';
 import { type Rejected, rejected } from './refusals.ts';
 import type { UsageRecord } from './entries.ts';
+import type { LedgerView } from './ledger-view.ts';
+import { ANY_MODEL, foldModels } from './model-names.ts';
 import { Journal } from './journal.ts';
 import { type Carry, price, NO_CARRY } from './pricing.ts';
 
@@ -33,11 +35,13 @@ export interface Moment {
   /** The clock's reading; absent: the account's own time. */
   readonly wallClock?: Date;
   readonly usageContext?: UsageContext;
+  /** The models that the sums of a person's day have by name. Absent: nothing is recorded, or any model is named. */
+  readonly namedModels?: LedgerView['namedModels'];
 }
 
 /** Charges use where it is admitted: all lines or none (rules 2, 14 and 18). */
 export function consume(account: Account, command: ConsumeCommand, moment: Moment): DecisionOf<ConsumeCommand> {
-  const { now, wallClock = now, usageContext = NO_CONTEXT } = moment;
+  const { now, wallClock = now, usageContext = NO_CONTEXT, namedModels } = moment;
   const wrongPayer = checkPayer(account, command, usageContext);
   if (wrongPayer) return wrongPayer;
   // This comes second: somebody who may not use the account is answered alike whatever they ask for.
@@ -63,6 +67,7 @@ export function consume(account: Account, command: ConsumeCommand, moment: Momen
     metadata,
     occurredAt,
     reservationId: null,
+    namedModels,
   });
   return journal.close();
 }
@@ -130,6 +135,7 @@ type CommonToRecords = Pick<UsageRecord, keyof UsedBy | 'billingMode' | 'feature
   readonly occurredAt: Date | null;
   /** The reservation that the use settles; null: none. */
   readonly reservationId: string | null;
+  readonly namedModels: LedgerView['namedModels'] | undefined;
 };
 
 /**
@@ -148,6 +154,11 @@ export function chargeLines(
   let roomLeft = mostOverage;
   let [fromGrants, overage, owed] = [0n, 0n, 0n];
   let carries = journal.account.carries;
+  const { userId } = common;
+  const occurredAt = common.occurredAt ?? journal.now;
+  const models = lines.map(({ model }) => model ?? null);
+  const named = common.namedModels?.({ billingEntityId, userId, at: occurredAt }) ?? ANY_MODEL;
+  const folded = foldModels(models, named);
   lines.forEach((line, index) => {
     const covered = line.credits < left ? line.credits : left;
     const beyond = line.credits - covered;
@@ -163,7 +174,7 @@ export function chargeLines(
       billingEntityId,
       sequence,
       line: index,
-      userId: common.userId,
+      userId,
       organizationId: common.organizationId,
       apiKey: common.apiKey,
       billingMode: common.billingMode,
@@ -178,8 +189,10 @@ export function chargeLines(
       carriedAfter: line.carriedAfter,
       draws: covered === 0n ? [] : journal.draw(covered),
       metadata: common.metadata,
-      occurredAt: common.occurredAt ?? journal.now,
+      occurredAt,
       recordedAt: journal.now,
+      model: models[index] ?? null,
+      modelFolded: folded[index] ?? false,
     });
   });
   journal.set({ carries });

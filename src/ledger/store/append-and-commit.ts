@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
-import { type Rollup, rollUpDays } from '../rules/rollup.ts';
+import { type Rollup, type RollupPart, rollUpParts } from '../rules/rollup.ts';
 import type { Account } from '../rules/account.ts';
 import { AUDIT_WRITTEN, type AuditRow } from './audit-rows.ts';
 import type { Grant } from '../rules/grants.ts';
@@ -24,6 +24,7 @@ import {
   RESERVATION_UPDATED,
   RESERVATION_WRITTEN,
   type RollupTable,
+  beforeMark,
 } from './tables.ts';
 import { all, isIn, type Scope, scopeOf } from './statements.ts';
 import { UNDELIVERED } from '../rules/delivery.ts';
@@ -39,7 +40,7 @@ export interface Changes {
   readonly entries: readonly Entry[];
   readonly records: readonly UsageRecord[];
   readonly refunds: readonly UsageRefund[];
-  /** Use to be added to the sums of hours, and with them to those of days. */
+  /** Use of quarter hours, to be added to the sums of hours and to those of days. */
   readonly rollups: readonly Rollup[];
   /** Use to be added to the counters of members and keys. */
   readonly counters: readonly CounterChange[];
@@ -66,7 +67,7 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
     ...insertion('usage_record', RECORD_WRITTEN, changes.records),
     ...insertion('usage_refund', REFUND_WRITTEN, changes.refunds),
     ...addition(HOURS, changes.rollups),
-    ...addition(DAYS, rollUpDays(changes.rollups)),
+    ...addition(DAYS, changes.rollups),
     ...counting(changes.counters),
     ...insertion(
       'meter_report',
@@ -117,20 +118,64 @@ function insertion<Row>(
 }
 
 /** Adds to sums: a row that is not there begins, one that is there grows, or shrinks by what was refunded. */
-function addition({ table, key, sums }: RollupTable, rollups: readonly Rollup[]): Part[] {
-  const columns = [...key, ...sums];
-  const plus = (change: string): string => sums.map(([sum]) => `${sum} = t.${sum} + ${change}.${sum}`).join(', ');
-  const onConflict = `on conflict (${key.map(([name]) => name).join(', ')}) do update set ${plus('excluded')}`;
+function addition(sums: RollupTable, quarters: readonly Rollup[]): Part[] {
+  const { table, start, lengthMs, marks } = sums;
+  const parts = rollUpParts(quarters, { lengthMs, parts: marks.length + 1 });
+  const columns = columnsOfParts(sums);
+  const keys = ['billing_entity_id', start, ...sums.names.map(([name]) => name)];
+  const added = addedColumns(sums);
+  const plus = (change: string): string => added.map(([sum]) => `${sum} = t.${sum} + ${change}.${sum}`).join(', ');
+  const selected = `${keys.map((name) => `r.${name}`).join(', ')}, ${added.map(([, value]) => value).join(', ')}`;
+  const grouped = `group by ${keys.map((name) => `r.${name}`).join(', ')}`;
+  const names = [...keys, ...added.map(([sum]) => sum)];
   return [
-    ...insertion(`${table} as t`, columns, rollups.filter(canBegin), onConflict),
+    ...part(
+      table,
+      columns,
+      parts.filter(canBegin),
+      (scope, first) => `insert into ${table} as t (${names.join(', ')})
+        select ${selected} from credit_account a
+        join ${unnested(columns, first)} on r.billing_entity_id = a.billing_entity_id
+        where a.billing_entity_id ${isIn(scope)} ${grouped}
+        on conflict (${keys.join(', ')}) do update set ${plus('excluded')}`,
+    ),
     // A table's checks hold for every row that is offered, also where it would only be added: so this is no insertion.
     ...part(
       `subtract-${table}`,
       columns,
-      rollups.filter((rollup) => !canBegin(rollup)),
+      parts.filter((each) => !canBegin(each)),
       (scope, first) => `update ${table} t set ${plus('r')}
-        from ${unnested(columns, first)}
-        where t.billing_entity_id ${isIn(scope)} and ${key.map(([name]) => `t.${name} = r.${name}`).join(' and ')}`,
+        from (select ${keys.map((name) => `r.${name}`).join(', ')}, ${added.map(([sum, value]) => `${value} as ${sum}`).join(', ')}
+          from ${unnested(columns, first)} ${grouped}) r
+        where t.billing_entity_id ${isIn(scope)} and ${keys.map((name) => `t.${name} = r.${name}`).join(' and ')}`,
+    ),
+  ];
+}
+
+/** The columns in which parts of spans travel: those of the sums, and which part it is. */
+function columnsOfParts({ start, names, sums }: RollupTable): Column<RollupPart>[] {
+  return [
+    ['billing_entity_id', 'uuid', ({ whole }) => whole.billingEntityId],
+    [start, 'timestamptz', ({ whole }) => whole.start],
+    ['part', 'smallint', ({ index }) => index],
+    ...[...names, ...sums].map(([name, type, value]): Column<RollupPart> => [
+      name,
+      type,
+      ({ rollup }) => value(rollup),
+    ]),
+  ];
+}
+
+/** Each sum of a row, and how it comes of the parts: all of them, and those before each mark. */
+function addedColumns({ sums, marks }: RollupTable): (readonly [sum: string, value: string])[] {
+  const names = sums.map(([name]) => name);
+  return [
+    ...names.map((sum) => [sum, `sum(r.${sum})`] as const),
+    ...marks.flatMap((mark, index) =>
+      names.map((sum) => {
+        const value = `coalesce(sum(r.${sum}) filter (where r.part <= ${index}), 0)`;
+        return [beforeMark(sum, mark), value] as const;
+      }),
     ),
   ];
 }
@@ -158,7 +203,7 @@ function counting(changes: readonly CounterChange[]): Part[] {
 }
 
 /** True for sums that may make a row. Sums that refunds lower may not: the row is there that they were added to. */
-function canBegin({ credits, overage, records }: Rollup): boolean {
+function canBegin({ whole: { credits, overage, records } }: RollupPart): boolean {
   return credits >= 0n && overage >= 0n && records > 0n;
 }
 

@@ -1,6 +1,13 @@
 /** The statements that lock the accounts of a transaction and load what deciding needs. */
 import { isIn, prepared, type Scope } from './statements.ts';
-import { ACCOUNT_COLUMNS, GRANT_COLUMNS, RECORD_COLUMNS, REPORT_COLUMNS, RESERVATION_COLUMNS } from './tables.ts';
+import {
+  ACCOUNT_COLUMNS,
+  FOLDED_IN_SQL,
+  GRANT_COLUMNS,
+  RECORD_COLUMNS,
+  REPORT_COLUMNS,
+  RESERVATION_COLUMNS,
+} from './tables.ts';
 
 /**
  * In id order, so that two batches over the same accounts cannot deadlock. Whether the entity is suspended is as of the
@@ -116,6 +123,18 @@ export const NAMED_REPORTS = prepared(
   (scope) => `select ${REPORT_COLUMNS}, m.checksum from meter_report m
     where m.billing_entity_id ${isIn(scope)} and m.id = any($2::uuid[])
     order by m.billing_entity_id, m.id for no key update`,
+);
+
+/** The models that sums have by name: those of one person's day are adjacent in the primary key of the days. */
+export const NAMED_MODELS = prepared(
+  'named-models',
+  (scope) => `select k.number, m.model
+    from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::int[]) as k(billing_entity_id, user_id, at, number)
+    cross join lateral (
+      select distinct r.model from usage_rollup_day r
+      where r.billing_entity_id = k.billing_entity_id and r.day = date_trunc('day', k.at, 'UTC') and r.user_id = k.user_id
+        and r.model not in ('', ${FOLDED_IN_SQL}) and r.billing_entity_id ${isIn(scope)}
+    ) m`,
 );
 
 /** Most ended holds of one account that a transaction takes; the rest is for the next one. */

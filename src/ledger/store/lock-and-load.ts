@@ -41,6 +41,7 @@ import {
   REFUND_GRANTS,
   REFUND_RECORDS,
 } from './load-statements.ts';
+import { askNamedModels, type NamedModelsLoaded } from './named-models.ts';
 import { all, scopeOf } from './statements.ts';
 import type { RecordKey } from '../rules/entries.ts';
 
@@ -69,32 +70,46 @@ export interface Loaded {
   readonly reports: readonly StoredReport[];
   /** The state of those whom use names besides the payer. */
   readonly usageContext: UsageContexts;
+  readonly namedModels: NamedModelsLoaded;
 }
 
 /** Begins a transaction, locks every account that the commands touch, and loads what they ask about: one round trip (the connection pipelines). */
-export async function lockAndLoad(client: ClientBase, commands: readonly Command[]): Promise<Loaded> {
+export async function lockAndLoad(client: ClientBase, commands: readonly Command[], now: Date): Promise<Loaded> {
   const ids = [...new Set(commands.flatMap(touchedBy))].sort();
   const { scope, entities } = scopeOf(ids);
   const uses = commands.filter((command) => command.kind === 'consume' || command.kind === 'reserve');
-  const [, locked, grants, keys, reservations, records, drawnGrants, branches, recipients, reports, usageContext] =
-    await all([
-      client.query(beginSharing(uses)),
-      client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
-      client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
-      askKeys(client, commands),
-      ask<ReservationRow>(client, NAMED_RESERVATIONS[scope], entities, namedReservations(commands)),
-      ask<RecordRow & { period_start: Date; refunded_credits: bigint | null }>(
-        client,
-        REFUND_RECORDS[scope],
-        entities,
-        refundedRecords(commands),
-      ),
-      ask<GrantRow>(client, REFUND_GRANTS[scope], entities, refundedRecords(commands)),
-      ask<GrantRow>(client, CLOSED_BRANCHES[scope], entities, clawedGrants(commands)),
-      ask<RecipientRow>(client, RECIPIENTS[scope], entities, clawedGrants(commands)),
-      ask<ReportRow & { checksum: Buffer }>(client, NAMED_REPORTS[scope], entities, deliveredReports(commands)),
-      loadUsageContexts(uses, (statement) => client.query(statement)),
-    ]);
+  const [
+    ,
+    locked,
+    grants,
+    keys,
+    reservations,
+    records,
+    drawnGrants,
+    branches,
+    recipients,
+    reports,
+    usageContext,
+    namedModels,
+  ] = await all([
+    client.query(beginSharing(uses)),
+    client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
+    client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
+    askKeys(client, commands),
+    ask<ReservationRow>(client, NAMED_RESERVATIONS[scope], entities, namedReservations(commands)),
+    ask<RecordRow & { period_start: Date; refunded_credits: bigint | null }>(
+      client,
+      REFUND_RECORDS[scope],
+      entities,
+      refundedRecords(commands),
+    ),
+    ask<GrantRow>(client, REFUND_GRANTS[scope], entities, refundedRecords(commands)),
+    ask<GrantRow>(client, CLOSED_BRANCHES[scope], entities, clawedGrants(commands)),
+    ask<RecipientRow>(client, RECIPIENTS[scope], entities, clawedGrants(commands)),
+    ask<ReportRow & { checksum: Buffer }>(client, NAMED_REPORTS[scope], entities, deliveredReports(commands)),
+    loadUsageContexts(uses, (statement) => client.query(statement)),
+    askNamedModels(client, commands, now),
+  ]);
 
   const closed = new Map([...(drawnGrants?.rows ?? []), ...(branches?.rows ?? [])].map((row) => [row.id, row]));
   const grantsOf = Map.groupBy([...grants.rows, ...closed.values()].map(toGrant), (grant) => grant.billingEntityId);
@@ -130,6 +145,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
       refundedCredits: row.refunded_credits,
     })),
     usageContext,
+    namedModels,
   };
 }
 

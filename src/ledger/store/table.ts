@@ -53,10 +53,10 @@ interface Codec<D extends Description, Read, Written, Unread extends string> {
   /** Columns that only statements read, never the rules. */
   readonly unread?: readonly (Unread & Property<D>)[];
   /**
-   * Columns that were added when there were checksums already, and stand last. A row in which they all are null or 0 has the
-   * checksum that it had without them.
+   * Columns that were added when there were checksums already, release by release, and stand last. A row has the checksum of
+   * the first release that had all of its columns that are not null, 0 or false.
    */
-  readonly later?: readonly Property<D>[];
+  readonly later?: readonly (readonly Property<D>[])[];
 }
 
 /** A table, described once. Its lists are made when the module is loaded, so that no row pays for them. */
@@ -85,15 +85,14 @@ export function tableOf<Read extends object, Written extends Read = Read>() {
       typeOf(description, name),
       write[name] ?? ((row) => row[name as keyof Written] as ColumnValue),
     ];
-    const isLater = (name: string): boolean => (later as readonly string[]).includes(name);
-    const first = properties.filter((name) => !isLater(name)).map(columnOf);
-    const added = properties.filter(isLater).map(columnOf);
-    const unchecked = [...first, ...added];
+    const releases: readonly (readonly string[])[] = later;
+    const first = properties.filter((name) => !releases.flat().includes(name)).map(columnOf);
+    const added = releases.map((names) => names.map(columnOf));
+    const unchecked = [...first, ...added.flat()];
     const checksumOf = (row: Written): string => {
-      const values = first.map(([, , value]) => value(row));
-      const addedValues = added.map(([, , value]) => value(row));
-      const isWithout = addedValues.every((value) => value === null || value === 0n);
-      return checksum(isWithout ? values : [...values, ...addedValues]);
+      const values = [first, ...added].map((columns) => columns.map(([, , value]) => value(row)));
+      while (values.length > 1 && values.at(-1)?.every(isNothing)) values.pop();
+      return checksum(values.flat());
     };
     const hasChecksum = 'checksum' in description.meta.properties;
     const loaded = properties.filter((name) => !(unread as readonly string[]).includes(name));
@@ -110,6 +109,10 @@ export function tableOf<Read extends object, Written extends Read = Read>() {
       },
     };
   };
+}
+
+function isNothing(value: ColumnValue): boolean {
+  return value === null || value === 0n || value === false;
 }
 
 /** The columns of these names alone. */

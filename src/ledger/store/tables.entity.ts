@@ -230,9 +230,16 @@ export const UsageRecordRow = defineEntity({
     organizationId: p.uuid().strictNullable(),
     apiKeyEntityId: p.uuid().strictNullable(),
     apiKeyId: p.uuid().strictNullable(),
+    model: p.text().strictNullable(),
+    modelFolded: p.boolean().default(false),
     checksum: p.blob().strictNullable(),
   },
   indexes: [
+    {
+      name: 'usage_record_by_model',
+      expression:
+        'create index usage_record_by_model on usage_record (billing_entity_id, model, occurred_at, sequence, line) where model is not null',
+    },
     { name: 'usage_record_history', properties: ['billingEntityId', 'occurredAt', 'sequence', 'line'] },
     {
       name: 'usage_record_by_user',
@@ -267,6 +274,7 @@ export const UsageRecordRow = defineEntity({
     },
     { name: 'usage_record_draws_pair', expression: 'cardinality(draw_grant_ids) = cardinality(draw_credits)' },
     { name: 'usage_record_api_key_pair', expression: '(api_key_entity_id is null) = (api_key_id is null)' },
+    { name: 'usage_record_folded_by_name', expression: 'model is not null or not model_folded' },
   ],
 });
 
@@ -342,9 +350,31 @@ export const UsageRefundRow = defineEntity({
 /** Whole, and of whatever size. */
 const SUM = p.type('numeric').columnType('numeric').$type<string>();
 
+/** What is summed up. */
+export const SUMS = ['quantity', 'credits', 'overage', 'records'] as const;
+/** Minutes of an hour at which a day of some time zone begins. */
+export const MARKS_OF_HOUR = [15, 30, 45] as const;
+/** Hours of a day (UTC): wherever a day of some time zone begins, one of them is at most an hour and a half away. */
+export const MARKS_OF_DAY = [3, 6, 9, 12, 15, 18, 21] as const;
+
+/** The property of what of a sum came before a mark within the row's hour or day. */
+export function propertyBefore(sum: string, mark: number): string {
+  return `${sum}Before${mark}`;
+}
+
+/** Their names are computed, so the types know nothing of them: only whole statements read and write them. */
+function marked(marks: readonly number[]): object {
+  return Object.fromEntries(
+    marks.flatMap((mark) =>
+      SUMS.map((sum) => [propertyBefore(sum, mark), sum === 'records' ? p.bigint() : SUM] as const),
+    ),
+  );
+}
+
 /** The columns of both tables of sums: those that name a sum besides its time, and the sums. */
 const ROLLUP = {
   userId: p.uuid().primary(),
+  model: p.text().primary(),
   apiKeyEntityId: p.uuid().primary().defaultRaw(NIL),
   apiKeyId: p.uuid().primary().defaultRaw(NIL),
   resource: p.text().$type<Resource>().primary(),
@@ -364,11 +394,16 @@ export const UsageRollupRow = defineEntity({
     billingEntityId: p.uuid().primary(),
     hour: p.datetime(3).primary(),
     ...ROLLUP,
+    ...marked(MARKS_OF_HOUR),
   },
   indexes: [
     {
       name: 'usage_rollup_by_organization',
       expression: `create index usage_rollup_by_organization on usage_rollup (organization_id, hour) where organization_id not in (billing_entity_id, ${NIL})`,
+    },
+    {
+      name: 'usage_rollup_folded',
+      expression: `create index usage_rollup_folded on usage_rollup (billing_entity_id, hour) where model = E'\\x01'`,
     },
   ],
   checks: [
@@ -386,6 +421,7 @@ export const UsageRollupDayRow = defineEntity({
     billingEntityId: p.uuid().primary(),
     day: p.datetime(3).primary(),
     ...ROLLUP,
+    ...marked(MARKS_OF_DAY),
   },
   indexes: [
     {

@@ -14,13 +14,18 @@ import type { UseCounter } from '../rules/spend-limits.ts';
 import type { SubscriptionState } from '../rules/subscription.ts';
 import type { ColumnValue } from './checksum.ts';
 import { type Column, only, type StoredRow, tableOf } from './table.ts';
+import { columnName } from '../../db/columns.ts';
 import {
   CreditAccountRow,
   CreditGrantRow,
   LedgerEntryRow,
+  MARKS_OF_DAY,
+  MARKS_OF_HOUR,
   MeterReportRow,
+  propertyBefore,
   ReservationRow as ReservationDescription,
   type SubscriptionJson,
+  SUMS,
   UsageRecordRow,
   UsageRefundRow,
   UsageRollupDayRow,
@@ -53,7 +58,7 @@ const ACCOUNT = tableOf<AccountState, Account>()(CreditAccountRow, {
     subscription: row.subscription && toSubscription(row.subscription),
   }),
   unread: ['dueAt'],
-  later: ['subscription', 'overageTotal', 'overageReported'],
+  later: [['subscription', 'overageTotal', 'overageReported']],
 });
 export type AccountRow = StoredRow<typeof CreditAccountRow, 'dueAt'>;
 export const ACCOUNT_COLUMNS = ACCOUNT.columns;
@@ -131,7 +136,7 @@ const RESERVATION = tableOf<Reservation>()(ReservationDescription, {
   write: { open: ({ status }) => status === 'HELD', ...ATTRIBUTION },
   read: (row) => ({ apiKey: toApiKeyRef(row) }),
   unread: ['open'],
-  later: ['organizationId', 'apiKeyEntityId', 'apiKeyId'],
+  later: [['organizationId', 'apiKeyEntityId', 'apiKeyId']],
 });
 export type ReservationRow = StoredRow<typeof ReservationDescription, 'open'>;
 export const RESERVATION_COLUMNS = RESERVATION.columns;
@@ -166,7 +171,7 @@ const ENTRY = tableOf<Entry>()(LedgerEntryRow, {
       afterCommand: toAfterCommand(row),
     };
   },
-  later: ['lastSequence', 'usedAfter', 'allowanceAfter', 'versionAfter'],
+  later: [['lastSequence', 'usedAfter', 'allowanceAfter', 'versionAfter']],
 });
 export type EntryRow = StoredRow<typeof LedgerEntryRow>;
 export const ENTRY_COLUMNS = ENTRY.columns;
@@ -194,7 +199,10 @@ const RECORD = tableOf<UsageRecord>()(UsageRecordRow, {
     metadata: row.metadata,
     apiKey: toApiKeyRef(row),
   }),
-  later: ['organizationId', 'apiKeyEntityId', 'apiKeyId'],
+  later: [
+    ['organizationId', 'apiKeyEntityId', 'apiKeyId'],
+    ['model', 'modelFolded'],
+  ],
 });
 export type RecordRow = StoredRow<typeof UsageRecordRow>;
 export const RECORD_COLUMNS = RECORD.columns;
@@ -207,7 +215,7 @@ const REFUND = tableOf<UsageRefund>()(UsageRefundRow, {
   alias: 'f',
   write: {},
   read: () => ({}),
-  later: ['credits', 'creditsBefore'],
+  later: [['credits', 'creditsBefore']],
 });
 export const REFUND_WRITTEN = REFUND.written;
 export const refundChecksum = REFUND.checksumOf;
@@ -233,11 +241,28 @@ export const COUNTER_COLUMNS = COUNTER.columns;
 export const COUNTER_WRITTEN = COUNTER.written;
 export const toCounter = COUNTER.toRow;
 
-/** A table of sums: the columns that name a row of it, and those that are added up. */
+/**
+ * A table of sums. A row names a span of time, and has beside each sum what of it came before each of some marks within the
+ * span: so a part of the span is read from the same row, and finer sums need no rows of their own.
+ */
 export interface RollupTable {
   readonly table: string;
-  readonly key: readonly Column<Rollup>[];
+  /** The column of the span's beginning. */
+  readonly start: string;
+  readonly lengthMs: number;
+  /** Columns that name a row besides account and time. */
+  readonly names: readonly Column<Rollup>[];
   readonly sums: readonly Column<Rollup>[];
+  /** Marks, in order: they part the span into parts of one length. */
+  readonly marks: readonly number[];
+}
+
+/** The name of further models in the sums, as a literal of SQL that the planner holds against the partial index. */
+export const FOLDED_IN_SQL = "E'\\x01'";
+
+/** The column of what of a sum came before a mark. */
+export function beforeMark(sum: string, mark: number): string {
+  return columnName(propertyBefore(sum, mark));
 }
 
 const ROLLUP = {
@@ -246,6 +271,7 @@ const ROLLUP = {
   apiKeyId: ({ apiKey }: Rollup): ColumnValue => apiKey?.id ?? NIL_UUID,
   feature: ({ feature }: Rollup): ColumnValue => feature ?? '',
   organizationId: ({ organizationId }: Rollup): ColumnValue => organizationId ?? NIL_UUID,
+  model: ({ model }: Rollup): ColumnValue => model ?? '',
   quantity: ({ quantity }: Rollup): ColumnValue => quantity,
   credits: ({ credits }: Rollup): ColumnValue => credits,
   overage: ({ overage }: Rollup): ColumnValue => overage,
@@ -257,17 +283,20 @@ const read = (): never => {
 const start = (rollup: Rollup): ColumnValue => rollup.start;
 
 export const HOURS = rollupTable(
-  'usage_rollup',
+  { table: 'usage_rollup', start: 'hour', lengthMs: 3_600_000, marks: MARKS_OF_HOUR },
   tableOf<Rollup>()(UsageRollupRow, { alias: 'r', write: { hour: start, ...ROLLUP }, read }).written,
 );
 export const DAYS = rollupTable(
-  'usage_rollup_day',
+  { table: 'usage_rollup_day', start: 'day', lengthMs: 86_400_000, marks: MARKS_OF_DAY },
   tableOf<Rollup>()(UsageRollupDayRow, { alias: 'r', write: { day: start, ...ROLLUP }, read }).written,
 );
 
-function rollupTable(table: string, columns: readonly Column<Rollup>[]): RollupTable {
-  const sums = only(columns, ['quantity', 'credits', 'overage', 'records']);
-  return { table, key: columns.filter((column) => !sums.includes(column)), sums };
+function rollupTable(
+  table: Pick<RollupTable, 'table' | 'start' | 'lengthMs' | 'marks'>,
+  columns: readonly Column<Rollup>[],
+): RollupTable {
+  const names = ['user_id', 'model', 'api_key_entity_id', 'api_key_id', 'resource', 'billing_mode', 'feature'];
+  return { ...table, names: only(columns, [...names, 'organization_id']), sums: only(columns, SUMS) };
 }
 
 const GRANT_STATES = new Map<string, GrantState>(

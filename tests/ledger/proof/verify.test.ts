@@ -208,6 +208,7 @@ describe('verification', () => {
       'credit_grant.open',
       'meter_report.sent_at',
       'reservation.open',
+      'usage_record.model_folded',
       'use_counter.scope',
     ]);
     expect(columns.length).toBeGreaterThan(120);

@@ -40,12 +40,16 @@ const soon = (now: Date, hours: number | null): Date | null =>
 const idempotencyOf = (key: string | null): { key: string; fingerprint: Buffer } | null =>
   key === null ? null : { key, fingerprint: Buffer.alloc(16, key) };
 
+const model = fc.option(fc.constantFrom('small-1', 'large-2', 'other', 'six'));
 const lines = fc
-  .array(fc.record({ resource: fc.constantFrom<Resource>('AI_TOKENS', 'COMPUTE'), quantity: fc.bigInt(0n, 40_000n) }), {
-    minLength: 1,
-    maxLength: 4,
-  })
-  .map((all) => all.map(({ resource, quantity }) => ({ quantity, rate: RATES[resource] })));
+  .array(
+    fc.record({ resource: fc.constantFrom<Resource>('AI_TOKENS', 'COMPUTE'), quantity: fc.bigInt(0n, 40_000n), model }),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  )
+  .map((all) => all.map(({ resource, quantity, model }) => ({ quantity, rate: RATES[resource], model })));
 
 const consume: fc.Arbitrary<Draft> = lines.map((used) => ({ billingEntityId, key }) => ({
   kind: 'consume',

@@ -10,6 +10,7 @@ import { applyScheduled } from '../../../src/ledger/rules/scheduled-events.ts';
 import type { Grant } from '../../../src/ledger/rules/grants.ts';
 import type { Reservation } from '../../../src/ledger/rules/reservations.ts';
 import { tally, type UseCounter } from '../../../src/ledger/rules/spend-limits.ts';
+import { ModelNames } from '../../../src/ledger/rules/model-names.ts';
 import { newId } from '../../../src/ledger/store/new-id.ts';
 import type { Stored, Verification } from '../../../src/ledger/proof/findings.ts';
 import { Replay } from '../../../src/ledger/proof/replay.ts';
@@ -24,6 +25,8 @@ export class PureLedger {
   readonly grants = new Map<string, Grant>();
   readonly reservations = new Map<string, Reservation>();
   readonly #reports = new Map<string, DeliveredReport>();
+  /** So few that histories meet the bound. */
+  readonly #modelNames = new ModelNames(2, []);
   readonly counters = new Map<string, UseCounter>();
   /** What reservations of those whom use names: nobody, until a test says otherwise. */
   usageContext: (use: ChargedUse) => UsageContext = () => NO_CONTEXT;
@@ -71,6 +74,7 @@ export class PureLedger {
         return report && { report, isIntact: true };
       },
       usageContext: (use) => this.usageContext(use),
+      namedModels: (day) => this.#modelNames.of(day),
       newId,
     });
     if (decision.kind === 'applied') {
@@ -144,6 +148,7 @@ export class PureLedger {
   #keep(applied: Effects): void {
     this.entries.push(...applied.entries);
     this.records.push(...applied.records);
+    this.#modelNames.add(applied.records);
     this.refunds.push(...applied.refunds);
     for (const report of applied.reports) this.#reports.set(report.id, { ...report, ...UNDELIVERED });
     for (const report of applied.deliveries) this.#reports.set(report.id, report);

@@ -135,6 +135,8 @@ const record: UsageRecord = {
   metadata: { b: [1, 'ä'], a: null },
   occurredAt: at(2),
   recordedAt: at(3),
+  model: null,
+  modelFolded: false,
 };
 const attributed: UsageRecord = { ...record, organizationId, apiKey };
 
@@ -334,6 +336,8 @@ describe('a row of the ledger', () => {
         'organization_id uuid 01900000-0000-7000-8000-00000000000e',
         'api_key_entity_id uuid 01900000-0000-7000-8000-00000000000e',
         'api_key_id uuid 01900000-0000-7000-8000-00000000000f',
+        'model text null',
+        'model_folded boolean false',
         'checksum bytea \\x315fc14ddaca121391acaaf8d484024f',
       ],
       refund: [
