@@ -9,6 +9,7 @@ import { Invitations } from './0008-invitations.ts';
 import { AnswersGivenAgain } from './0009-answers-given-again.ts';
 import { SumsWithoutBound } from './0010-sums-without-bound.ts';
 import { UseOfKeys } from './0011-use-of-keys.ts';
+import { TransferredBy } from './0013-transferred-by.ts';
 import { RefundsInParts } from './0015-refunds-in-parts.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
@@ -24,5 +25,6 @@ export const migrations = [
   AnswersGivenAgain,
   SumsWithoutBound,
   UseOfKeys,
+  TransferredBy,
   RefundsInParts,
 ];
