@@ -10,6 +10,7 @@ import { AnswersGivenAgain } from './0009-answers-given-again.ts';
 import { SumsWithoutBound } from './0010-sums-without-bound.ts';
 import { UseOfKeys } from './0011-use-of-keys.ts';
 import { QuarterHoursAndModels } from './0012-quarter-hours-and-models.ts';
+import { TransferredBy } from './0013-transferred-by.ts';
 import { PublicUseByRecording } from './0014-public-use-by-recording.ts';
 import { RefundsInParts } from './0015-refunds-in-parts.ts';
 
@@ -27,6 +28,7 @@ export const migrations = [
   SumsWithoutBound,
   UseOfKeys,
   QuarterHoursAndModels,
+  TransferredBy,
   PublicUseByRecording,
   RefundsInParts,
 ];

@@ -80,8 +80,8 @@ export class Transfers {
   }
 
   /**
-   * Moves credits (rule 23): an OWNER or ADMIN from the pool to a member, and back what came from it; a person from their
-   * own account to an organization they belong to; an operator anywhere.
+   * Moves credits (rule 23): an OWNER or ADMIN from the pool to a member, and back what is left of what came from it, also from
+   * somebody who has left; a person from their own account to an organization they belong to; an operator anywhere.
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, FORBIDDEN, CONFLICT (to a suspended member), IDEMPOTENCY_KEY_REUSED, UNAVAILABLE
    */
   async transfer(principal: Principal, input: TransferInput): Promise<TransferResult> {
@@ -92,7 +92,7 @@ export class Transfers {
     if (from.id === to.id) {
       throw sees(from) ? new Refusal('BAD_USER_INPUT', 'a transfer needs two different accounts') : missing();
     }
-    const { onlyOfRootIn, refusal } = await this.#allowance(from, to);
+    const { isReturn, refusal } = await this.#allowance(from, to);
     const outcome = await this.#ledger.submit({
       kind: 'transfer',
       billingEntityId: fromBillingEntityId,
@@ -108,7 +108,7 @@ export class Transfers {
         reason,
       ]),
       amount,
-      onlyOfRootIn,
+      isReturn,
       reason,
     });
     switch (outcome.kind) {
@@ -170,49 +170,60 @@ export class Transfers {
     return (await Promise.all(sides)) as [Side, Side];
   }
 
-  /** The credits that may be moved, or a rejection for the ledger to give after it has looked for the same key (rule 20). */
-  async #allowance(
-    from: Side,
-    to: Side,
-  ): Promise<{ readonly onlyOfRootIn: string | null; readonly refusal: Rejected | null }> {
+  /** Tells which credits may be moved, or gives a rejection for the ledger to give after it has looked for the same key (rule 20). */
+  async #allowance(from: Side, to: Side): Promise<{ readonly isReturn: boolean; readonly refusal: Rejected | null }> {
     try {
-      return { onlyOfRootIn: await this.#checkAllowed(from, to), refusal: null };
+      return { isReturn: await this.#checkAllowed(from, to), refusal: null };
     } catch (error) {
       if (!(error instanceof Refusal) || error.retryable) throw error;
-      return { onlyOfRootIn: null, refusal: toRejected(error) };
+      return { isReturn: false, refusal: toRejected(error) };
     }
   }
 
   /**
-   * Finds out which credits the caller may move. null: all that may leave the account. An account's id: only credits whose
-   * root is there. An account that the caller does not see exists for them only as that of a member of an organization
-   * whose credits they may move.
+   * Finds out which credits the caller may move. false: all that may leave the account. true: only those that it has from the
+   * other one. An account that the caller does not see exists for them only where they may move credits of an organization,
+   * and it is that of a member, or of somebody to whom the organization gave credits.
    * @throws Refusal NOT_FOUND, FORBIDDEN, CONFLICT
    */
-  async #checkAllowed(from: Side, to: Side): Promise<string | null> {
+  async #checkAllowed(from: Side, to: Side): Promise<boolean> {
     const [canFrom, canTo] = [from, to].map(({ relation }) => may(relation, 'credits.transfer')) as [boolean, boolean];
     const statusOf = async (user: Side, organization: Side): Promise<MembershipStatus | undefined> =>
       (await this.#members.byKeys([{ organizationId: organization.id, userId: user.id }]))[0]?.status;
 
-    if (from.relation === 'OPERATOR') return null;
+    if (from.relation === 'OPERATOR') return false;
     const forbidden = new Refusal('FORBIDDEN', 'these credits are not yours to move there');
     if (!sees(from)) {
-      const isBack =
-        sees(to) && canTo && to.entity?.type === 'ORGANIZATION' && (await statusOf(from, to)) !== undefined;
-      if (!isBack) throw missing();
-      return to.id;
+      const isManager = sees(to) && canTo && to.entity?.type === 'ORGANIZATION' && from.entity?.type === 'USER';
+      const isKnown = isManager && ((await statusOf(from, to)) !== undefined || (await this.#hasGiven(to.id, from.id)));
+      if (!isKnown) throw missing();
+      return true;
     }
     if (from.entity?.type === 'ORGANIZATION') {
       const status = canFrom ? await statusOf(to, from) : undefined;
-      if (status === 'ACTIVE') return null;
+      if (status === 'ACTIVE') return false;
       // Credits of the pool may be taken back from a suspended member, but none may be given.
       if (status !== undefined) throw new Refusal('CONFLICT', 'the membership is suspended');
       throw sees(to) ? forbidden : missing();
     }
     if (!sees(to)) throw missing();
     // Somebody who may use an organization's credits may also give credits to it.
-    if (from.relation === 'SELF' && may(to.relation, 'credits.consume')) return null;
+    if (from.relation === 'SELF' && may(to.relation, 'credits.consume')) return false;
     throw forbidden;
+  }
+
+  /**
+   * Tells if a pool ever transferred credits to this person. People leave and what they were given stays with them, so their
+   * membership does not tell. A person has few transfers and a pool has many, so the person's own ledger is asked.
+   */
+  async #hasGiven(poolId: string, userId: string): Promise<boolean> {
+    const { rows } = await this.#database.query({
+      name: 'given-by-pool',
+      text: `select from ledger_entry e
+        where e.billing_entity_id = $1 and e.kind = 'TRANSFER_IN' and e.counterparty_id = $2 limit 1`,
+      values: [userId, poolId],
+    });
+    return rows.length > 0;
   }
 
   /** All other accounts that credits of this grant have reached. Each account is read by itself. */

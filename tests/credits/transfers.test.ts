@@ -26,13 +26,13 @@ const grantOf = (billingEntityId: string, amount: bigint, priority: number): Com
   expiresAt: null,
   reason: null,
 });
-const moveOf = (from: string, to: string, amount: bigint, onlyOfRootIn: string | null): Command => ({
+const moveOf = (from: string, to: string, amount: bigint, isReturn: boolean): Command => ({
   ...cause,
   kind: 'transfer',
   billingEntityId: from,
   toBillingEntityId: to,
   amount,
-  onlyOfRootIn,
+  isReturn,
   reason: null,
 });
 const useBy = {
@@ -89,7 +89,7 @@ describe('credits that go back to a pool', () => {
               ledger.execute(grantOf(MEMBER, credits, each.priority), NOW);
               break;
             case 'give':
-              ledger.execute(moveOf(POOL, MEMBER, credits, null), NOW);
+              ledger.execute(moveOf(POOL, MEMBER, credits, false), NOW);
               break;
             case 'use':
               ledger.execute(consumeOf(credits), NOW);
@@ -99,7 +99,7 @@ describe('credits that go back to a pool', () => {
               break;
             case 'take': {
               const before = ownOf(ledger.account(MEMBER));
-              const decision = ledger.execute(moveOf(MEMBER, POOL, credits, POOL), NOW);
+              const decision = ledger.execute(moveOf(MEMBER, POOL, credits, true), NOW);
               expect(ownOf(ledger.account(MEMBER))).toEqual(before);
               if (decision.kind === 'refused') {
                 // As much as it says can be had, and not one more.
@@ -118,10 +118,10 @@ describe('credits that go back to a pool', () => {
     const ledger = new PureLedger().open(POOL, NOW).open(MEMBER, NOW);
     ledger.execute(grantOf(POOL, 100n, 10), NOW);
     ledger.execute(grantOf(MEMBER, 100n, 50), NOW);
-    ledger.execute(moveOf(POOL, MEMBER, 100n, null), NOW);
+    ledger.execute(moveOf(POOL, MEMBER, 100n, false), NOW);
     ledger.execute(reserveOf(60n), NOW);
-    expect(ledger.execute(moveOf(MEMBER, POOL, 41n, POOL), NOW)).toMatchObject({ kind: 'refused', available: 40n });
-    expect(ledger.execute(moveOf(MEMBER, POOL, 40n, POOL), NOW)).toMatchObject({ kind: 'applied' });
+    expect(ledger.execute(moveOf(MEMBER, POOL, 41n, true), NOW)).toMatchObject({ kind: 'refused', available: 40n });
+    expect(ledger.execute(moveOf(MEMBER, POOL, 40n, true), NOW)).toMatchObject({ kind: 'applied' });
     expect(ledger.account(POOL).available).toBe(40n);
     expect(ledger.account(MEMBER)).toMatchObject({ available: 100n, held: 60n });
   });

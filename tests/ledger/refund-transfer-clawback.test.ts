@@ -216,13 +216,19 @@ describe('transfers on PostgreSQL', () => {
     expect(sums.length).toBeGreaterThan(3);
     expect(new Set(sums)).toEqual(new Set([10_000]));
     await installation.expectProven(...ids);
-    // What has root, priority and expiry alike is one grant, so they are never more than there are roots.
-    const { rows } = await installation.admin.query<{ most: number }>(
-      `select max(open)::int as most from (
-         select count(*) as open from credit_grant where open and billing_entity_id = any($1) group by billing_entity_id) g`,
+    // What has root, priority, expiry and sender alike is one grant: however many transfers, they are never more than these.
+    const { rows } = await installation.admin.query<{ most: number; alike: number }>(
+      `select (select max(open)::int from (
+           select count(*) as open from credit_grant where open and billing_entity_id = any($1) group by billing_entity_id) g
+         ) as most,
+         (select max(alike)::int from (
+           select count(*) as alike from credit_grant where open and billing_entity_id = any($1)
+           group by billing_entity_id, root_grant_id, transferred_by) g
+         ) as alike`,
       [ids],
     );
-    expect(rows[0]?.most).toBeLessThanOrEqual(11);
+    expect(rows[0]?.alike).toBe(1);
+    expect(rows[0]?.most).toBeLessThanOrEqual(1 + 10 * 9);
   });
 
   it('happen once per key; to oneself, to nobody and of nothing not at all', async () => {

@@ -101,6 +101,32 @@ describe('migrations', () => {
     expect(await differences()).toEqual([]);
   });
 
+  it('leave grants of before without anybody who transferred them, and let new ones name somebody', async () => {
+    const [id, pool] = ['01900000-0000-7000-8000-000000000001', '01900000-0000-7000-8000-000000000002'];
+    await client.query(`alter table credit_grant drop column transferred_by`);
+    const insert = (grantId: string, source: string, column = '', value = ''): Promise<unknown> =>
+      client.query(
+        `insert into credit_grant (billing_entity_id, id, amount, remaining, state, open, source, priority, effective_at, created_at,
+           root_billing_entity_id, root_grant_id, root_source ${column})
+         values ($1, $2, 5, 5, 'ACTIVE', true, $3, 50, '2026-03-10', '2026-03-10', $4, $2, 'PURCHASE' ${value})`,
+        [id, grantId, source, pool],
+      );
+    await insert(id, 'TRANSFER');
+    await client.query(`delete from schema_migration where name = '0013-transferred-by'`);
+    await migrate(database.url);
+    await insert(pool, 'TRANSFER', ', transferred_by', `, '${pool}'`);
+    const { rows } = await client.query('select id, transferred_by from credit_grant order by id');
+    expect(rows).toEqual([
+      { id, transferred_by: null },
+      { id: pool, transferred_by: pool },
+    ]);
+    await expect(
+      insert('01900000-0000-7000-8000-000000000003', 'PURCHASE', ', transferred_by', `, '${pool}'`),
+    ).rejects.toMatchObject({ code: '23514' });
+    await client.query('delete from credit_grant');
+    expect(await differences()).toEqual([]);
+  });
+
   it('run again, and from many processes at once, without harm', async () => {
     await Promise.all(Array.from({ length: 5 }, () => migrate(database.url)));
     const { rows } = await client.query<{ count: number }>('select count(*)::int as count from schema_migration');

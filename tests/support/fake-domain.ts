@@ -89,6 +89,7 @@ const trial: Grant = {
   reason: null,
   createdAt: NOON,
   root: { billingEntityId: ANN, grantId: TRIAL, source: 'TRIAL' },
+  transferredBy: null,
   expired: 0n,
   clawed: 0n,
   voidedAt: null,

@@ -12,6 +12,7 @@ import { CounterReplay } from './counter-replay.ts';
 import { Findings, instant, type Stored, type Verification } from './findings.ts';
 import { OverageReplay } from './overage-replay.ts';
 import { RefundReplay, type RefundRows } from './refund-replay.ts';
+import { TransferReplay } from './transfer-replay.ts';
 import type { Entry, MeterReport, RecordKey, UsageRecord } from '../rules/entries.ts';
 
 /** An entry with the rows that it names. */
@@ -61,6 +62,7 @@ export class Replay {
   readonly #findings: Findings;
   readonly #counters: CounterReplay;
   readonly #overages: OverageReplay;
+  readonly #transfers: TransferReplay;
   #reservations = 0n;
   readonly #refunds: RefundReplay;
   /** Matters that the entry before left open: overage for the next entry, the end of a released reservation. */
@@ -76,6 +78,7 @@ export class Replay {
     this.#counters = new CounterReplay(this.#findings);
     this.#overages = new OverageReplay(this.#findings);
     this.#refunds = new RefundReplay(this.#findings);
+    this.#transfers = new TransferReplay(this.#findings);
   }
 
   /** Takes the next entry with the rows that name it. */
@@ -107,6 +110,8 @@ export class Replay {
     else if (entry.kind === 'REFUND') this.#refund(at, entry, refund);
     else if (entry.kind === 'OVERAGE') this.#overage(at, entry);
 
+    const isNewGrant = entry.grantId !== null && !this.#grants.has(entry.grantId);
+    this.#transfers.entry(entry, { refunded: refund?.record, isNewGrant });
     const expired = entry.kind === 'EXPIRY' ? -entry.amount : 0n;
     if (entry.grantId !== null) this.#move(at, entry.grantId, { credits: entry.amount, expired });
     else if (entry.draws !== null) this.#draw(at, entry.draws, -entry.amount);
@@ -190,8 +195,10 @@ export class Replay {
 
   #finishGrants(grants: Iterable<Stored<Grant>>): void {
     let inEffect = 0n;
+    const readable: Grant[] = [];
     for (const stored of grants) {
       const grant = stored.row;
+      readable.push(grant);
       const name = `grant ${grant.id}`;
       const rebuilt = this.#grants.get(grant.id);
       this.#findings.intact(name, stored, rebuilt?.madeAt ?? this.#checksummedFrom);
@@ -205,6 +212,7 @@ export class Replay {
       if (grant.state === 'ACTIVE' || grant.state === 'EXPIRING') inEffect += grant.remaining;
       this.#grants.delete(grant.id);
     }
+    this.#transfers.finish(readable);
     for (const id of this.#grants.keys()) this.#findings.problem(`grant ${id} is named by entries and is not there`);
     this.#findings.expect('grants in effect, together', inEffect, this.#running.available + this.#running.held);
   }

@@ -134,8 +134,8 @@ export interface TransferCommand extends CommandBase {
   readonly kind: 'transfer';
   readonly toBillingEntityId: string;
   readonly amount: bigint;
-  /** Moves only credits whose root is in this account and that are not held; null: all that may leave the account. */
-  readonly onlyOfRootIn: string | null;
+  /** true: moves back only credits that come from the receiving account and are not held; false: all that may leave the account. */
+  readonly isReturn: boolean;
   readonly reason: string | null;
 }
 

@@ -55,7 +55,7 @@ export function adjust(account: Account, command: AdjustCommand, now: Date): Dec
 }
 
 type NewGrant = Pick<Grant, 'id' | 'source' | 'amount' | 'reason'> &
-  Partial<Pick<Grant, 'priority' | 'effectiveAt' | 'expiresAt' | 'root'>>;
+  Partial<Pick<Grant, 'priority' | 'effectiveAt' | 'expiresAt' | 'root' | 'transferredBy'>>;
 
 /** Makes a grant in effect. Unless told otherwise it counts from now, never expires, and is the root of its own credits. */
 export function newGrant({ account: { billingEntityId }, now }: Journal, wanted: NewGrant): Grant {
@@ -73,6 +73,7 @@ export function newGrant({ account: { billingEntityId }, now }: Journal, wanted:
     reason,
     createdAt: now,
     root: wanted.root ?? { billingEntityId, grantId: id, source },
+    transferredBy: wanted.transferredBy ?? null,
     expired: 0n,
     clawed: 0n,
     voidedAt: null,

@@ -25,6 +25,11 @@ export interface Grant {
   readonly createdAt: Date;
   /** The grant that its credits came from first. It is its own root, unless it is a TRANSFER or replaces another grant. */
   readonly root: GrantRoot;
+  /**
+   * The account that transferred its credits here (rule 23). null for all but a TRANSFER, and for a TRANSFER in which credits of
+   * several accounts may have joined, as they did until this was noted.
+   */
+  readonly transferredBy: string | null;
   /** Credits that expired unused and were not clawed back since. */
   readonly expired: bigint;
   /** Credits of this root that were clawed back, in whatever account (rule 24). Counted on the root alone. */
@@ -56,6 +61,11 @@ export function isPromotional({ root: { source } }: Pick<Grant, 'root'>): boolea
 /** Credits of TRIAL and PROMOTION never leave their account (rule 23). */
 export function mayLeave({ root: { source } }: Grant): boolean {
   return source !== 'TRIAL' && source !== 'PROMOTION';
+}
+
+/** A pool may take these credits back: it transferred them, or their root is in it (rule 23). */
+export function comesFrom({ root, transferredBy }: Grant, billingEntityId: string): boolean {
+  return transferredBy === billingEntityId || root.billingEntityId === billingEntityId;
 }
 
 /** Open grants are read again by the ledger. */

@@ -38,7 +38,7 @@ export function refund(
   const refundSequence = account.sequence + 1n;
   for (const draw of part.draws) {
     const drawn = grantOf(account, draw.grantId);
-    const { source, priority, root } = drawn;
+    const { source, priority, root, transferredBy } = drawn;
     const back: Grant = isOver(account, drawn, now)
       ? newGrant(journal, {
           id: view.newId(),
@@ -47,6 +47,7 @@ export function refund(
           priority,
           expiresAt: drawn.expiresAt === null ? null : account.period.end,
           root,
+          transferredBy,
           reason,
         })
       : { ...drawn, remaining: drawn.remaining + draw.credits, state: 'ACTIVE' };

@@ -4,25 +4,26 @@ import type { DecisionOf, TransferCommand } from './commands.ts';
 import { rejected } from './refusals.ts';
 import type { LedgerView } from './ledger-view.ts';
 import { grantOf, newGrant, tooMuch } from './grant.ts';
-import { type Draw, type Grant, mayLeave } from './grants.ts';
+import { comesFrom, type Draw, type Grant, mayLeave } from './grants.ts';
 import { Effects } from './effects.ts';
 import { Journal } from './journal.ts';
 
 /**
- * Moves credits to another account in drawdown order (rule 23). They keep their root, priority and expiry. Credits that
- * have all three alike join one grant, so that credits that go to and fro do not fall into ever smaller pieces.
+ * Moves credits to another account in drawdown order (rule 23). They keep their root, priority and expiry, and from now on name
+ * the account that transferred them. Credits that have all of it alike join one grant, so that credits that go to and fro do
+ * not fall into ever smaller pieces.
  */
 export function transfer(from: Account, command: TransferCommand, view: LedgerView): DecisionOf<TransferCommand> {
-  const { amount, reason, toBillingEntityId, onlyOfRootIn } = command;
+  const { amount, reason, toBillingEntityId, isReturn } = command;
   const to = view.account(toBillingEntityId);
   if (to === undefined) return rejected('NOT_FOUND', 'there is no such billing entity');
   if (to === from) return rejected('BAD_USER_INPUT', 'a transfer needs two different accounts');
   const out = new Journal(from, command, accountTime(from, view.wallClock));
   // A transfer back takes no held credits: the reservations would hold the account's own credits instead, and drain those.
-  const isBack = onlyOfRootIn !== null;
-  const mayGo = (each: Grant): boolean => mayLeave(each) && (!isBack || each.root.billingEntityId === onlyOfRootIn);
+  const mayGo = (each: Grant): boolean => mayLeave(each) && (!isReturn || comesFrom(each, to.billingEntityId));
   const movable = from.grants.reduce(
-    (sum, each) => (each.state === 'ACTIVE' && mayGo(each) ? sum + (isBack ? out.unheld(each) : each.remaining) : sum),
+    (sum, each) =>
+      each.state === 'ACTIVE' && mayGo(each) ? sum + (isReturn ? out.unheld(each) : each.remaining) : sum,
     0n,
   );
   const available = movable < from.available ? movable : from.available;
@@ -33,23 +34,16 @@ export function transfer(from: Account, command: TransferCommand, view: LedgerVi
   if (absurd) return absurd;
 
   const into = new Journal(to, { actor: command.actor, idempotency: null }, accountTime(to, view.wallClock));
-  for (const { grantId, credits } of isBack ? drawUnheld(out, amount, mayGo) : out.draw(amount, mayGo)) {
+  for (const { grantId, credits } of isReturn ? drawUnheld(out, amount, mayGo) : out.draw(amount, mayGo)) {
     const drawn = grantOf(out.account, grantId);
     out.post({ kind: 'TRANSFER_OUT', amount: -credits, grantId, counterpartyId: to.billingEntityId, reason });
 
-    const alike = into.account.grants.find((each) => each.state === 'ACTIVE' && isContinuation(each, drawn));
     const { priority, expiresAt, root } = drawn;
+    const arriving = { priority, expiresAt, root, transferredBy: from.billingEntityId };
+    const alike = into.account.grants.find((each) => each.state === 'ACTIVE' && joins(each, arriving));
     const arrived = alike
       ? { ...alike, amount: alike.amount + credits, remaining: alike.remaining + credits }
-      : newGrant(into, {
-          id: view.newId(),
-          source: 'TRANSFER',
-          amount: credits,
-          priority,
-          expiresAt,
-          root,
-          reason,
-        });
+      : newGrant(into, { ...arriving, id: view.newId(), source: 'TRANSFER', amount: credits, reason });
     into.putGrant(arrived);
     into.post({
       kind: 'TRANSFER_IN',
@@ -78,12 +72,16 @@ function drawUnheld(journal: Journal, credits: bigint, from: (grant: Grant) => b
   return draws;
 }
 
-function isContinuation(grant: Grant, of: Grant): boolean {
+type Arriving = Pick<Grant, 'priority' | 'expiresAt' | 'root' | 'transferredBy'>;
+
+/** Credits of one root are of one class. A grant that names nobody who transferred it is never joined: its credits are of several. */
+function joins(grant: Grant, arriving: Arriving): boolean {
   return (
     grant.source === 'TRANSFER' &&
-    grant.root.grantId === of.root.grantId &&
-    grant.root.billingEntityId === of.root.billingEntityId &&
-    grant.priority === of.priority &&
-    grant.expiresAt?.getTime() === of.expiresAt?.getTime()
+    grant.transferredBy === arriving.transferredBy &&
+    grant.root.grantId === arriving.root.grantId &&
+    grant.root.billingEntityId === arriving.root.billingEntityId &&
+    grant.priority === arriving.priority &&
+    grant.expiresAt?.getTime() === arriving.expiresAt?.getTime()
   );
 }

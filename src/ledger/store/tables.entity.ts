@@ -111,6 +111,7 @@ export const CreditGrantRow = defineEntity({
     rootBillingEntityId: p.uuid(),
     rootGrantId: p.uuid(),
     rootSource: p.text().$type<GrantSource>(),
+    transferredBy: p.uuid().strictNullable(),
     checksum: p.blob().strictNullable(),
   },
   indexes: [
@@ -126,6 +127,10 @@ export const CreditGrantRow = defineEntity({
     { name: 'credit_grant_back_in_range', expression: 'lapsed >= 0 and clawed >= 0 and clawed <= amount' },
     { name: 'credit_grant_closed_is_empty', expression: 'open or remaining = 0' },
     { name: 'credit_grant_expires_after_effect', expression: 'expires_at > effective_at' },
+    {
+      name: 'credit_grant_transferred_by_only_of_transfer',
+      expression: "transferred_by is null or source = 'TRANSFER'",
+    },
   ],
 });
 

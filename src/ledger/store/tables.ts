@@ -113,6 +113,7 @@ const GRANT = tableOf<Grant>()(CreditGrantRow, {
     },
   }),
   unread: ['open'],
+  later: ['transferredBy'],
 });
 export type GrantRow = StoredRow<typeof CreditGrantRow, 'open'>;
 export const GRANT_COLUMNS = GRANT.columns;

@@ -318,7 +318,7 @@ describe('verification', () => {
                   return services.ledger.submit({
                     ...base,
                     kind: 'transfer',
-                    onlyOfRootIn: null,
+                    isReturn: false,
                     billingEntityId,
                     toBillingEntityId,
                     amount,

@@ -8,7 +8,7 @@ describe('credits in several accounts', () => {
   const start = (): PureLedger => new PureLedger().open(ENTITY, START).open(OTHER, START).open(THIRD, START);
   const transferOf = (from: string, to: string, amount: bigint): Command => ({
     kind: 'transfer',
-    onlyOfRootIn: null,
+    isReturn: false,
     billingEntityId: from,
     toBillingEntityId: to,
     actor: 'test',
@@ -57,6 +57,64 @@ describe('credits in several accounts', () => {
     proven(ledger);
     const may = at('2026-05-01T00:00:00Z');
     expect([ENTITY, OTHER].map((id) => ledger.advance(id, may).available)).toEqual([7n, 0n]);
+    proven(ledger);
+  });
+
+  it('name the account that transferred them, and join only what came from the same one', () => {
+    const ledger = start();
+    ledger.execute(grantOf(100n), START);
+    for (const to of [OTHER, THIRD]) ledger.execute(transferOf(ENTITY, to, 30n), START);
+    ledger.execute(transferOf(THIRD, OTHER, 10n), START);
+    ledger.execute(transferOf(ENTITY, OTHER, 5n), START);
+    ledger.execute(transferOf(THIRD, OTHER, 1n), START);
+    expect(ledger.account(OTHER).grants).toMatchObject([
+      { amount: 35n, transferredBy: ENTITY, root: { billingEntityId: ENTITY } },
+      { amount: 11n, transferredBy: THIRD, root: { billingEntityId: ENTITY } },
+    ]);
+    expect(ledger.account(ENTITY).grants).toMatchObject([{ transferredBy: null }]);
+    proven(ledger);
+  });
+
+  it('are refunded to a grant like theirs when they have expired, which names who transferred them too', () => {
+    const ledger = start();
+    const expiresAt = at('2026-03-11T00:00:00Z');
+    ledger.execute(grantOf(100n, { expiresAt }), START);
+    ledger.execute(transferOf(ENTITY, OTHER, 30n), START);
+    ledger.execute({ ...useOf(100n), billingEntityId: OTHER }, START);
+    const record = { sequence: 2n, line: 0 };
+    const refund = {
+      kind: 'refund',
+      billingEntityId: OTHER,
+      actor: 'test',
+      idempotency: null,
+      record,
+      reason: 'x',
+    } as const;
+    expect(ledger.execute(refund, expiresAt)).toMatchObject({ kind: 'applied' });
+    expect(ledger.account(OTHER).grants.filter(({ state }) => state === 'ACTIVE')).toMatchObject([
+      { source: 'TRANSFER', remaining: 10n, transferredBy: ENTITY },
+    ]);
+    proven(ledger);
+  });
+
+  it('are proven to be whose they say, in grants that were transferred and in those that replace them', () => {
+    const ledger = start();
+    const expiresAt = at('2026-03-11T00:00:00Z');
+    ledger.execute(grantOf(100n, { expiresAt }), START);
+    ledger.execute(transferOf(ENTITY, OTHER, 30n), START);
+    ledger.execute({ ...useOf(100n), billingEntityId: OTHER }, START);
+    const record = { sequence: 2n, line: 0 };
+    ledger.execute(
+      { kind: 'refund', billingEntityId: OTHER, actor: 'test', idempotency: null, record, reason: 'x' },
+      expiresAt,
+    );
+    for (const grant of [...ledger.grants.values()]) {
+      ledger.grants.set(grant.id, { ...grant, transferredBy: THIRD });
+      expect(ledger.verify(grant.billingEntityId).problems).toContainEqual(
+        expect.stringMatching(`grant ${grant.id}: transferred by is ${THIRD}, the ledger says `),
+      );
+      ledger.grants.set(grant.id, grant);
+    }
     proven(ledger);
   });
 

@@ -83,6 +83,7 @@ const grant: Grant = {
   reason: 'bought "twice"',
   createdAt: at(1),
   root: { billingEntityId: organizationId, grantId: OTHER_GRANT_ID, source: 'TRIAL' },
+  transferredBy: null,
   expired: 3n,
   clawed: 2n,
   voidedAt: at(6),
@@ -279,6 +280,7 @@ describe('a row of the ledger', () => {
         'root_billing_entity_id uuid 01900000-0000-7000-8000-00000000000e',
         'root_grant_id uuid 01900000-0000-7000-8000-00000000000c',
         'root_source text TRIAL',
+        'transferred_by uuid null',
         'checksum bytea \\xfa6dcdd7364a70e7ab5e889d21f45928',
       ],
       entry: [
