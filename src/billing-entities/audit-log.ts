@@ -45,6 +45,18 @@ export class AuditLog {
     return only as Page<AuditLogEntry>;
   }
 
+  /** Each of these entries, in their order; null where there is none. */
+  async byIds(keys: readonly { billingEntityId: string; id: string }[]): Promise<(AuditLogEntry | null)[]> {
+    const { rows } = await this.#database.query<AuditLogEntry>({
+      name: 'audit-log-by-ids',
+      text: `select ${columnsOf(AuditLogEntryRow, 'a')} from audit_log_entry a
+        where a.billing_entity_id = any($1::uuid[]) and a.id = any($2::uuid[])`,
+      values: [keys.map((key) => key.billingEntityId), keys.map((key) => key.id)],
+    });
+    const found = new Map(rows.map((row) => [`${row.billingEntityId} ${row.id}`, row]));
+    return keys.map((key) => found.get(`${key.billingEntityId} ${key.id}`) ?? null);
+  }
+
   /** The same of several entities, in their order. */
   async lists(ids: readonly string[], page: PageRequest, filter: AuditLogFilter): Promise<Page<AuditLogEntry>[]> {
     checkPage(page);

@@ -6,6 +6,13 @@ export interface MembershipKey {
   readonly userId: string;
 }
 
+/** A membership as its public id names it. */
+export interface PublicMembershipKey {
+  readonly organizationId: string;
+  /** The user's id, or the made-up one that they were invited under. */
+  readonly personId: string;
+}
+
 /** Credits of a member's use in the current period. */
 export interface MemberUse {
   /** Credits, whoever paid. */

@@ -26,7 +26,7 @@ import { findKey, reserveUserKey } from './directory.ts';
 import { checkExternalId } from './entity-input.ts';
 import { inviteeIdOf } from './invitee.ts';
 import { type MemberFilter, pageOfMembers, pagesOfMembers } from './member-pages.ts';
-import { type MembershipKey, type MemberUse, useOfMembers } from './member-use.ts';
+import { type MembershipKey, type MemberUse, type PublicMembershipKey, useOfMembers } from './member-use.ts';
 import {
   auditedMembership,
   type MemberRole,
@@ -205,6 +205,22 @@ export class Members {
     });
     const found = new Map(rows.map((row) => [`${row.billingEntityId} ${row.userId}`, row]));
     return keys.map((key) => found.get(`${key.organizationId} ${key.userId}`) ?? null);
+  }
+
+  /**
+   * One membership or invitation for each public id, in their order; null where there is none. The id is made of the user's,
+   * or of the made-up one that they were invited under, which their row keeps.
+   */
+  async byPublicIds(keys: readonly PublicMembershipKey[]): Promise<(Membership | null)[]> {
+    const { rows } = await this.#options.database.query<Membership>({
+      name: 'memberships-by-public-ids',
+      // A key could hold one organization's id beside the person of another: the rows are matched again below.
+      text: `select ${MEMBERSHIP_COLUMNS} from membership m
+        where m.billing_entity_id = any($1::uuid[]) and coalesce(m.invitee_id, m.user_id) = any($2::uuid[])`,
+      values: [keys.map((key) => key.organizationId), keys.map((key) => key.personId)],
+    });
+    const found = new Map(rows.map((row) => [`${row.billingEntityId} ${row.inviteeId ?? row.userId}`, row]));
+    return keys.map((key) => found.get(`${key.organizationId} ${key.personId}`) ?? null);
   }
 
   /** The user's memberships. The directory says where to look; the organization's own row counts. */

@@ -11,6 +11,7 @@ import { LedgerEntryResolver } from './credits/ledger-entry.resolver.ts';
 import { saturateInts } from './execution/saturation.ts';
 import { ExportResolver } from './exports/export.resolver.ts';
 import { FailedJobResolver } from './failed-jobs/failed-job.resolver.ts';
+import { NodeResolver } from './nodes/node.resolver.ts';
 import { MembersOfEntityResolver } from './organizations/members-of-entity.resolver.ts';
 import { InvitationResolver, MembershipResolver } from './organizations/membership.resolver.ts';
 import { OrganizationResolver } from './organizations/organization.resolver.ts';
@@ -43,6 +44,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       LedgerEntryResolver,
       MembershipResolver,
       MembersOfEntityResolver,
+      NodeResolver,
       OrganizationResolver,
       PaymentResolver,
       PlanResolver,

@@ -20,6 +20,7 @@ export const closeCodes = {
   badRequest: 4400,
   unauthorized: 4401,
   forbidden: 4403,
+  protocolNotSpoken: 4406,
   subscriberAlreadyExists: 4409,
   internalError: 4500,
 } as const;

@@ -50,7 +50,8 @@ export class SocketRoad {
       closeTimeout: CLOSE_PATIENCE_MS,
       // Compression costs memory per socket and time per message; our messages are small.
       perMessageDeflate: false,
-      handleProtocols: (protocols) => handleProtocols(protocols),
+      // A client that is answered none of the protocols that it names never sees why: its browser ends the handshake.
+      handleProtocols: (protocols) => handleProtocols(protocols) || (protocols.has(OLD_PROTOCOL) && OLD_PROTOCOL),
     };
     this.#sockets = new WebSocketServer(settings);
     this.#places = new SocketPlaces({
@@ -132,7 +133,8 @@ export class SocketRoad {
           const outgoing = session.starts.outgoing(text);
           return outgoing === null ? undefined : session.send(outgoing);
         },
-        close: (code, reason) => session.close(code ?? closeCodes.internalError, reason ?? ''),
+        close: (code = closeCodes.internalError, reason = '') =>
+          session.close(code, code === closeCodes.protocolNotSpoken ? SPEAK : reason),
         // graphql-ws parses text, and takes a parsed message as it is.
         onMessage: (callback) => (handle = callback as Handle),
       },
@@ -224,6 +226,11 @@ export class SocketRoad {
       .finally(settled);
   }
 }
+
+/** The protocol of `subscriptions-transport-ws`, which is no longer maintained. The package `graphql-ws` speaks another. */
+const OLD_PROTOCOL = 'graphql-ws';
+/** The reason of a close frame has at most 123 bytes. */
+const SPEAK = 'Speak graphql-transport-ws (the package graphql-ws): subscriptions-transport-ws is not served';
 
 /** The longest id of a client's: it is kept, and sent back with every message. */
 const MOST_ID_LENGTH = 255;

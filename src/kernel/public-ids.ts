@@ -1,6 +1,7 @@
 /**
  * Public ids. A billing entity's id is its UUID; the id of anything it owns carries that UUID, so that one statement on
- * one shard finds it. They are opaque to clients, at most 64 characters, and stable.
+ * one shard finds it. They are opaque to clients, at most 64 characters, and stable. A prefix tells the kinds apart, so
+ * that no two things of different kinds share an id.
  */
 import { parse, stringify, validate } from 'uuid';
 import { Refusal } from './refusal.ts';
@@ -23,9 +24,20 @@ export function grantId(billingEntityId: string, id: string): string {
   return GRANT + encode(parse(billingEntityId), parse(id));
 }
 
+/** The grant that an id names. @throws Refusal NOT_FOUND when malformed */
+export function parseGrantId(id: string): { billingEntityId: string; id: string } {
+  return parsePair(id, GRANT);
+}
+
 /** Public id of a ledger entry. */
 export function entryId(billingEntityId: string, sequence: bigint): string {
   return ENTRY + encode(parse(billingEntityId), eightBytes(sequence));
+}
+
+/** The ledger entry that an id names. @throws Refusal NOT_FOUND when malformed */
+export function parseEntryId(id: string): { billingEntityId: string; sequence: bigint } {
+  const bytes = decode(id, ENTRY, 24);
+  return { billingEntityId: entityOf(bytes), sequence: bytes.readBigInt64BE(16) };
 }
 
 /** Public id of a usage record. */
@@ -46,8 +58,7 @@ export function reservationId(billingEntityId: string, id: string): string {
 
 /** The reservation that an id names. @throws Refusal NOT_FOUND when malformed */
 export function parseReservationId(id: string): { billingEntityId: string; id: string } {
-  const bytes = decode(id, RESERVATION, 32);
-  return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
+  return parsePair(id, RESERVATION);
 }
 
 /** Public id of an API key: names it, and is no secret. */
@@ -57,8 +68,7 @@ export function apiKeyId(billingEntityId: string, id: string): string {
 
 /** The API key that an id names. @throws Refusal NOT_FOUND when malformed */
 export function parseApiKeyId(id: string): { billingEntityId: string; id: string } {
-  const bytes = decode(id, API_KEY, 32);
-  return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
+  return parsePair(id, API_KEY);
 }
 
 /** Public id of a user's membership in an organization. */
@@ -66,10 +76,42 @@ export function membershipId(organizationId: string, userId: string): string {
   return MEMBERSHIP + encode(parse(organizationId), parse(userId));
 }
 
+/**
+ * The membership that an id names. `personId` is the id that it was made from: the user's, or a made-up one where they
+ * were invited. @throws Refusal NOT_FOUND when malformed
+ */
+export function parseMembershipId(id: string): { organizationId: string; personId: string } {
+  const { billingEntityId: organizationId, id: personId } = parsePair(id, MEMBERSHIP);
+  return { organizationId, personId };
+}
+
 /** Public id of an entry of the audit log. */
 export function auditLogEntryId(billingEntityId: string, id: string): string {
   return AUDIT + encode(parse(billingEntityId), parse(id));
 }
+
+/** The entry of the audit log that an id names. @throws Refusal NOT_FOUND when malformed */
+export function parseAuditLogEntryId(id: string): { billingEntityId: string; id: string } {
+  return parsePair(id, AUDIT);
+}
+
+export type IdKind = 'entity' | 'grant' | 'entry' | 'record' | 'reservation' | 'apiKey' | 'membership' | 'audit';
+
+/** The kind of thing that an id names, as far as its prefix tells. Without a prefix it can only be a billing entity. */
+export function kindOfId(id: string): IdKind {
+  return KINDS.get(id.slice(0, PREFIX_LENGTH)) ?? 'entity';
+}
+
+const PREFIX_LENGTH = 4;
+const KINDS: ReadonlyMap<string, IdKind> = new Map([
+  [GRANT, 'grant'],
+  [ENTRY, 'entry'],
+  [RECORD, 'record'],
+  [RESERVATION, 'reservation'],
+  [API_KEY, 'apiKey'],
+  [MEMBERSHIP, 'membership'],
+  [AUDIT, 'audit'],
+]);
 
 /** The token of an export link: it names the link, as an id would, and carries its secret besides. */
 export function exportToken({ billingEntityId, id, secret }: ExportTokenParts): string {
@@ -96,6 +138,12 @@ export function parseEntityId(id: string): string {
 
 function encode(...parts: readonly Uint8Array[]): string {
   return Buffer.concat(parts).toString('base64url');
+}
+
+/** An entity's UUID, and that of something within it. */
+function parsePair(id: string, prefix: string): { billingEntityId: string; id: string } {
+  const bytes = decode(id, prefix, 32);
+  return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
 }
 
 /** Only what `encode` writes comes back: another spelling of the same bytes is another, unknown id. */

@@ -1,8 +1,12 @@
-/** The people of local mode, and a few days of their use, so that there is something to look at. */
+/**
+ * The people of local mode, and a few days of their use, so that there is something to look at. What was used is given
+ * again, so that everybody begins with the credits of the trial, as the first example of the README shows.
+ */
 import { SignJWT } from 'jose';
-import type { ServicePrincipal } from '../billing-entities/principal.ts';
+import type { OperatorPrincipal, ServicePrincipal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { AuthConfig } from '../config/config.ts';
+import { DEFAULT_PRIORITY } from '../ledger/rules/grants.ts';
 import type { ConsumeInput } from '../metering/consumption.ts';
 import type { DomainServices } from '../services.ts';
 
@@ -45,13 +49,15 @@ const DAY_MS = 86_400_000;
 const DAYS = 12;
 
 /** Makes three of the people and their use. A database that knows anybody already is left alone. */
-export async function seedDemo({ entities, consumption }: DomainServices, clock: Clock): Promise<void> {
+export async function seedDemo({ entities, consumption, administration }: DomainServices, clock: Clock): Promise<void> {
   const anybody = await entities.list({ first: 1, after: null }, { search: null, type: null });
   if (anybody.edges.length > 0) return;
+  const ids = new Map<string, string>();
   for (const { subject, name } of PEOPLE.slice(0, 3)) {
-    await entities.ensureUser({ externalId: subject, name, withTrial: true });
+    ids.set(subject, await entities.ensureUser({ externalId: subject, name, withTrial: true }));
   }
-  const service: ServicePrincipal = { kind: 'SERVICE', subject: 'demo', expiresAt: new Date(8.64e15) };
+  const bearer = { subject: 'demo', expiresAt: new Date(8.64e15) };
+  const service: ServicePrincipal = { kind: 'SERVICE', ...bearer };
   const now = clock.now().getTime();
   const uses = Array.from({ length: DAYS * 3 }, (_, index): ConsumeInput => ({
     idempotencyKey: `demo-${index}`,
@@ -67,5 +73,17 @@ export async function seedDemo({ entities, consumption }: DomainServices, clock:
     occurredAt: new Date(now - Math.floor(((DAYS * 3 - index) * DAY_MS) / 3)),
     metadata: { model: index % 3 === 0 ? 'large' : 'small' },
   }));
-  await consumption.consumeBatch(service, uses);
+  const answers = await consumption.consumeBatch(service, uses);
+  const used = answers.reduce((sum, answer) => sum + (answer.kind === 'success' ? answer.credits : 0n), 0n);
+  const operator: OperatorPrincipal = { kind: 'OPERATOR', ...bearer };
+  await administration.grant(operator, {
+    idempotencyKey: 'demo-grant',
+    billingEntityId: ids.get('demo-user') as string,
+    amount: used,
+    source: 'PROMOTION',
+    priority: DEFAULT_PRIORITY,
+    effectiveAt: null,
+    expiresAt: null,
+    reason: 'what the demo used',
+  });
 }

@@ -79,6 +79,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   'Query.billingEntities': { needs: 'to be an operator', ask: () => '{ billingEntities { edges { cursor } } }' },
   'Query.billingEntity': { needs: 'entity.read', ask: ({ id }) => `{ billingEntity(id: "${id}") { name } }` },
+  // What is not a billing entity is asked for in nodes.test.ts.
+  'Query.node': { needs: 'entity.read', ask: ({ id }) => `{ node(id: "${id}") { id } }` },
   'Query.billingEntityByExternalId': {
     needs: 'entity.read',
     ask: ({ type, externalId }) => `{ billingEntityByExternalId(type: ${type}, externalId: "${externalId}") { name } }`,

@@ -72,7 +72,7 @@ function argsFor({ recordIds, keyId }: Target): WalkOptions['args'] {
 /** Everything under a root field; where most paths begin, circles once around. */
 function document(kind: string, field: GraphQLField<unknown, unknown>, target: Target, given: string): string {
   const visits = ['billingEntity', 'viewer', 'usageRecorded'].includes(field.name) ? 2 : 1;
-  const under = everythingUnder(field, { visits, rows: [20, 2, 1], args: argsFor(target) });
+  const under = everythingUnder(field, { schema, visits, rows: [20, 2, 1], args: argsFor(target) });
   return `${kind} { ${field.name}${given === '' ? '' : `(${given})`} ${under} }`;
 }
 
@@ -89,11 +89,13 @@ function useOf(target: Target, { as, kind }: Caller): string {
   return `${LINES}, userExternalId: "${who}"${where}`;
 }
 
-type Given = (target: Target, caller: Caller) => string;
+/** The arguments, as written; several: it is asked with each. */
+type Given = (target: Target, caller: Caller) => string | readonly string[];
 
 /** How roots that need to be told something are asked, where an entity's id alone does not do. */
 const ROOTS: Readonly<Record<string, Given>> = {
   'Query.billingEntity': ({ id }) => `id: "${id}"`,
+  'Query.node': ({ id, recordIds, holdId, keyId }) => [id, ...recordIds, holdId, keyId].map((each) => `id: "${each}"`),
   'Query.billingEntityByExternalId': (target) =>
     `type: ${isOrganization(target) ? 'ORGANIZATION' : 'USER'}, externalId: "${target.name}"`,
   'Query.checkUsage': (target, caller) =>
@@ -212,8 +214,11 @@ async function walk(kind: 'Query' | 'Mutation', field: GraphQLField<unknown, unk
   const leaks: Leak[] = [];
   const targets = (given === null ? (['closed'] as const) : TARGETS[kind]).map((name) => world.targets[name]);
   for (const target of targets) {
-    const answers = world.callers.map(async (caller) => {
-      const text = document(kind.toLowerCase(), field, target, given === null ? '' : given(target, caller));
+    const asked = world.callers.flatMap((caller) =>
+      [given === null ? '' : given(target, caller)].flat().map((args) => ({ caller, args })),
+    );
+    const answers = asked.map(async ({ caller, args }) => {
+      const text = document(kind.toLowerCase(), field, target, args);
       const { data, errors } = await send(app.url, caller.token, text);
       for (const { message, extensions } of errors) {
         // A document that is refused as one leads nowhere, and so shows nothing.

@@ -29,6 +29,7 @@ const RECORD_ID = recordId(ANN, 2n, 0);
 const ROOT_FIELDS: Record<string, string> = {
   'Query.viewer': '{ viewer { kind } }',
   'Query.billingEntity': `{ billingEntity(id: "${ANN}") { id } }`,
+  'Query.node': `{ node(id: "${ANN}") { id } }`,
   'Query.billingEntityByExternalId': '{ billingEntityByExternalId(type: USER, externalId: "ann") { id } }',
   'Query.billingEntities': '{ billingEntities { edges { node { id } } } }',
   'Query.plans': '{ plans { code } }',
@@ -97,6 +98,9 @@ const OF_ONE_ENTITY = Object.keys(ROOT_FIELDS).filter(
   (name) => ROOT_FIELDS[name]?.includes(ANN) && !BY_DOMAIN.includes(name),
 );
 
+/** Null where others are NOT_FOUND. */
+const IS_NULL = ['Query.billingEntity', 'Query.node'];
+
 /** What names no entity, and so is refused without a look at one. */
 const FOR_OPERATORS_ALONE = ['Query.billingEntities', 'Query.failedJobs', 'Mutation.retryJob'];
 const queryOf = (name: string, id = ANN): string => (ROOT_FIELDS[name] as string).replaceAll(ANN, id);
@@ -125,7 +129,7 @@ describe('who may ask', () => {
     const [others, ...rest] = await Promise.all(
       [BEN, '01a2063a-0000-7000-8000-0000000000ff', 'nonsense', ''].map((id) => ask(ann, queryOf(name, id))),
     );
-    expect(others?.result.codes).toEqual(name.startsWith('Query.billingEntity') ? [] : ['NOT_FOUND']);
+    expect(others?.result.codes).toEqual(IS_NULL.includes(name) ? [] : ['NOT_FOUND']);
     for (const { result } of rest) expect(result).toEqual(others?.result);
     for (const asked of [others as Asked, ...rest]) {
       expect(names(asked).filter((call) => call !== 'entities.byIds')).toEqual([]);
@@ -278,7 +282,7 @@ describe('what an API key sees', () => {
 
   it.each(OF_ONE_ENTITY)('%s: nothing of anybody else', async (name) => {
     const codes = (await ask(key, queryOf(name, BEN))).result.codes;
-    expect(codes).toEqual(name.startsWith('Query.billingEntity') ? [] : ['NOT_FOUND']);
+    expect(codes).toEqual(IS_NULL.includes(name) ? [] : ['NOT_FOUND']);
   });
 });
 

@@ -118,6 +118,27 @@ describe('what is too much', () => {
     await expect(new SocketClient(edges.socketUrl.replace('/graphql', '/other')).opened()).rejects.toThrow('404');
   });
 
+  it.each([[['graphql-ws']], [['graphql-ws', 'other']], [[]]])(
+    'a client of another protocol (%j) hears which one to speak',
+    async (protocol: string[]) => {
+      const old = new SocketClient(edges.socketUrl, { protocol });
+      // Without a protocol in the answer to its handshake, a browser would never read the reason.
+      await old.opened();
+      expect(await old.closed).toEqual({
+        code: 4406,
+        reason: 'Speak graphql-transport-ws (the package graphql-ws): subscriptions-transport-ws is not served',
+      });
+    },
+  );
+
+  it('a client that names our protocol and the old one speaks ours', async () => {
+    const both = new SocketClient(edges.socketUrl, { protocol: ['graphql-ws', 'graphql-transport-ws'] });
+    await both.opened();
+    expect(both.socket.protocol).toBe('graphql-transport-ws');
+    both.socket.close();
+    await both.closed;
+  });
+
   it('a reader that stops reading makes its subscription wait, and nothing grows', async () => {
     const slow = await client();
     const before = floods.sent;

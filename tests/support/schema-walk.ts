@@ -3,14 +3,15 @@ import {
   getNamedType,
   type GraphQLField,
   type GraphQLObjectType,
+  type GraphQLSchema,
   isEnumType,
   isObjectType,
   isRequiredArgument,
   isScalarType,
-  isUnionType,
 } from 'graphql';
 
 export interface WalkOptions {
+  readonly schema: GraphQLSchema;
   /** How often a type may stand on one path, so that circles end. */
   readonly visits: number;
   /** Rows of each page, by how many pages stand above it; the last holds for all deeper ones. */
@@ -57,8 +58,7 @@ class Walker {
     const type = getNamedType(field.type);
     if (isScalarType(type) || isEnumType(type)) return '';
     if (isObjectType(type)) return this.object(type, place);
-    if (!isUnionType(type)) throw new Error(`${field.name} gives a ${type.name}, which the walk does not know`);
-    const members = type.getTypes().flatMap((member) => {
+    const members = this.#options.schema.getPossibleTypes(type).flatMap((member) => {
       const selection = this.object(member, place);
       // Members may have fields of one name and of different types, which one answer cannot hold.
       return selection === null ? [] : `... on ${member.name} ${renamed(member.name, selection)}`;
@@ -89,13 +89,18 @@ class Walker {
 function renamed(type: string, selection: string): string {
   let depth = 0;
   let round = 0;
+  /** True behind an alias: the name that follows is the field's own. */
+  let named = false;
   return selection.replace(/[{}()]|[A-Za-z_]\w*:?/g, (token) => {
     if (token === '{') depth += 1;
     else if (token === '}') depth -= 1;
     else if (token === '(') round += 1;
     else if (token === ')') round -= 1;
     else if (depth === 1 && round === 0 && token !== '__typename') {
-      return token.endsWith(':') ? `${type}_${token}` : `${type}_${token}: ${token}`;
+      const isNamed = named;
+      named = token.endsWith(':');
+      if (named) return `${type}_${token}`;
+      return isNamed ? token : `${type}_${token}: ${token}`;
     }
     return token;
   });

@@ -5,10 +5,12 @@ import { apiKeyId } from '../../kernel/public-ids.ts';
 import type { BillingMode } from '../../ledger/rules/attribution.ts';
 import { connectionOf } from '../types/connection.type.ts';
 import { ApiKeyProviderEnum, ApiKeyStatusEnum, ApiKeyTypeEnum, BillingModeEnum } from '../types/enums.ts';
+import { Node } from '../types/node.type.ts';
 import { PageArgs } from '../types/page.args.ts';
 import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
+  implements: Node,
   description:
     'A key of a billing entity. PLATFORM: a bearer of use, for it alone. CUSTOM: its own key of a model provider. Its secret is never part of it.',
 })

@@ -2,10 +2,12 @@ import { ArgsType, Field, ID, InputType, ObjectType } from 'type-graphql';
 import type { AuditLogFilter as DomainFilter } from '../../billing-entities/audit-log.ts';
 import { auditLogEntryId } from '../../kernel/public-ids.ts';
 import { connectionOf } from '../types/connection.type.ts';
+import { Node } from '../types/node.type.ts';
 import { PageArgs } from '../types/page.args.ts';
 import { DateTimeScalar, JsonObjectScalar } from '../types/scalars.ts';
 
 @ObjectType({
+  implements: Node,
   description:
     'An act on a billing entity, recorded for good. Read by the user it belongs to, by OWNER, ADMIN and BILLING, and by operators.',
 })

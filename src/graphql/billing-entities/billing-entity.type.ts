@@ -1,8 +1,10 @@
 import { Field, ID, ObjectType } from 'type-graphql';
 import { BillingEntityStatusEnum, BillingEntityTypeEnum, OrganizationVisibilityEnum } from '../types/enums.ts';
+import { Node } from '../types/node.type.ts';
 import { DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
+  implements: Node,
   description:
     'A user or an organization, which holds credits and pays. What the caller may not see does not exist for them.',
 })

@@ -6,7 +6,9 @@ import { BillingEntityTypeEnum } from '../types/enums.ts';
   description: 'Enough to name a payer, a person or an organization; never its money.',
 })
 export class Party {
-  @Field(() => ID, { description: 'The billing entity’s id.' })
+  @Field(() => ID, {
+    description: 'The billing entity’s own id. A store that knows records by id alone must tell the two types apart.',
+  })
   readonly id!: string;
 
   @Field(() => BillingEntityTypeEnum, { description: 'A user or an organization.' })

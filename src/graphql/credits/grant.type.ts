@@ -3,10 +3,12 @@ import { grantId } from '../../kernel/public-ids.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
 import { connectionOf } from '../types/connection.type.ts';
 import { CreditGrantSourceEnum } from '../types/enums.ts';
+import { Node } from '../types/node.type.ts';
 import { PageArgs } from '../types/page.args.ts';
 import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
+  implements: Node,
   description: 'Credits that were given, and their rest. Read by callers who may read all of the billing entity.',
 })
 export class CreditGrant implements Pick<Grant, 'billingEntityId' | 'source' | 'amount' | 'remaining'> {

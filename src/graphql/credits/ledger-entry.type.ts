@@ -4,9 +4,11 @@ import type { Entry, EntryKind } from '../../ledger/rules/entries.ts';
 import { plainValues } from '../execution/price.ts';
 import { connectionOf } from '../types/connection.type.ts';
 import { LedgerEntryKindEnum } from '../types/enums.ts';
+import { Node } from '../types/node.type.ts';
 import { CreditsScalar, DateTimeScalar, SafeIntScalar } from '../types/scalars.ts';
 
 @ObjectType({
+  implements: Node,
   description: 'One line of the append-only ledger. Read by callers who may read all of the billing entity.',
 })
 export class LedgerEntry {

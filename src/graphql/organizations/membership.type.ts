@@ -3,10 +3,12 @@ import type { MemberRole, MembershipStatus } from '../../billing-entities/member
 import { membershipId } from '../../kernel/public-ids.ts';
 import { connectionOf } from '../types/connection.type.ts';
 import { MemberRoleEnum, MembershipStatusEnum } from '../types/enums.ts';
+import { Node } from '../types/node.type.ts';
 import { PageArgs } from '../types/page.args.ts';
 import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({
+  implements: Node,
   description:
     'A user in an organization, or asked to be. Read by the user, and by the organization’s OWNER, ADMIN and BILLING and by operators.',
 })

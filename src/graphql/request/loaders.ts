@@ -1,7 +1,8 @@
 import DataLoader from 'dataloader';
 import type { ApiKey } from '../../api-keys/api-key.ts';
+import type { AuditLogEntry } from '../../billing-entities/audit-log.ts';
 import type { BillingEntity } from '../../billing-entities/billing-entity.entity.ts';
-import type { MembershipKey, MemberUse } from '../../billing-entities/member-use.ts';
+import type { MembershipKey, MemberUse, PublicMembershipKey } from '../../billing-entities/member-use.ts';
 import type { Membership } from '../../billing-entities/membership.entity.ts';
 import type { ApiKeyRef } from '../../ledger/rules/attribution.ts';
 import type { Balance } from '../../ledger/rules/balance.ts';
@@ -27,6 +28,8 @@ export class Loaders {
   #planState: DataLoader<string, PlanState | null> | undefined;
   #membership: DataLoader<MembershipKey, Membership | null, string> | undefined;
   #memberUse: DataLoader<MembershipKey, MemberUse, string> | undefined;
+  #namedMembership: DataLoader<PublicMembershipKey, Membership | null, string> | undefined;
+  #auditLogEntry: DataLoader<AuditLogEntryKey, AuditLogEntry | null, string> | undefined;
   #grant: DataLoader<GrantKey, Grant | null, string> | undefined;
   #entry: DataLoader<EntryKey, Entry | null, string> | undefined;
   #reservation: DataLoader<ReservationKey, Reservation | null, string> | undefined;
@@ -92,6 +95,19 @@ export class Loaders {
     }));
   }
 
+  /** Memberships and invitations by their public ids. */
+  get namedMembership(): DataLoader<PublicMembershipKey, Membership | null, string> {
+    return (this.#namedMembership ??= new DataLoader((keys) => this.#services.members.byPublicIds(keys), {
+      cacheKeyFn: ({ organizationId, personId }) => `${organizationId} ${personId}`,
+    }));
+  }
+
+  get auditLogEntry(): DataLoader<AuditLogEntryKey, AuditLogEntry | null, string> {
+    return (this.#auditLogEntry ??= new DataLoader((keys) => this.#services.auditLog.byIds(keys), {
+      cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
+    }));
+  }
+
   get grant(): DataLoader<GrantKey, Grant | null, string> {
     return (this.#grant ??= new DataLoader((keys) => this.#services.history.grantsByIds(keys), {
       cacheKeyFn: ({ billingEntityId, id }) => `${billingEntityId} ${id}`,
@@ -138,6 +154,7 @@ interface UsageRecordKey extends EntryKey {
 }
 
 type ReservationKey = GrantKey;
+type AuditLogEntryKey = GrantKey;
 
 function entryKey({ billingEntityId, sequence }: EntryKey): string {
   return `${billingEntityId} ${sequence}`;

@@ -9,6 +9,7 @@ import {
 import { CreditBalance } from '../credits/balance.type.ts';
 import { connectionOf } from '../types/connection.type.ts';
 import { ReservationStatusEnum } from '../types/enums.ts';
+import { Node } from '../types/node.type.ts';
 import { PageArgs } from '../types/page.args.ts';
 import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 import { UsageLineInput, UsageRefused } from './consumption.type.ts';
@@ -54,7 +55,10 @@ export class ReserveCreditsInput {
   readonly ttlSeconds!: number;
 }
 
-@ObjectType({ description: 'Credits that are kept for running work until it is settled, released, or out of time.' })
+@ObjectType({
+  implements: Node,
+  description: 'Credits that are kept for running work until it is settled, released, or out of time.',
+})
 export class Reservation {
   /** Not fields: the entity is part of the public id. */
   readonly billingEntityId!: string;

@@ -9,11 +9,12 @@ import { BillingEntity } from '../billing-entities/billing-entity.type.ts';
 import { partiesOf } from '../billing-entities/party.ts';
 import type { Party } from '../billing-entities/party.type.ts';
 import { aSummary, withWork } from '../execution/price.ts';
-import { isReadable, nullIfNotFound, nullUnless, readableUse } from '../request/authorization.ts';
+import { nullIfNotFound, nullUnless, readableUse } from '../request/authorization.ts';
 import type { RequestContext } from '../request/context.ts';
 import { pageKeyOf, pageOf } from '../types/page.args.ts';
 import { ReservationConnection, ReservationsArgs } from './reservation.type.ts';
 import { toSummaryRequest, toUsageFilter, UsageArgs, UsageSummaryArgs } from './usage-filter.inputs.ts';
+import { isReadableRecord } from './usage-record.access.ts';
 import { UsageRecord, UsageRecordConnection } from './usage-record.type.ts';
 import { BalanceForecast, UsageBucket } from './usage-summary.type.ts';
 
@@ -42,10 +43,7 @@ export class UsageOfEntityResolver {
     @Ctx() context: RequestContext,
   ): Promise<DomainRecord | null> {
     const record = await nullIfNotFound(context.loaders.reads.usage.record(id));
-    const { billingEntityId } = entity;
-    // A record is found in its payer, and in the organization where its user paid themselves.
-    if (record?.billingEntityId !== billingEntityId && record?.organizationId !== billingEntityId) return null;
-    return isReadable(record, await readableUse(context, entity)) ? record : null;
+    return record !== null && (await isReadableRecord(context, entity, record)) ? record : null;
   }
 
   @FieldResolver(() => ReservationConnection, {

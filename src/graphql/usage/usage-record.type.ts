@@ -6,9 +6,10 @@ import { type Carry, carryToDecimal } from '../../ledger/rules/pricing.ts';
 import { aListOf } from '../execution/price.ts';
 import { connectionOf } from '../types/connection.type.ts';
 import { BillingModeEnum, UsageResourceEnum } from '../types/enums.ts';
+import { Node } from '../types/node.type.ts';
 import { CreditsScalar, DateTimeScalar, JsonObjectScalar, SafeIntScalar } from '../types/scalars.ts';
 
-@ObjectType({ description: 'One line of use, as recorded and charged. Never changed afterwards.' })
+@ObjectType({ implements: Node, description: 'One line of use, as recorded and charged. Never changed afterwards.' })
 export class UsageRecord {
   /** Not fields: together the public id. */
   readonly billingEntityId!: string;

@@ -1,0 +1,11 @@
+import { Field, ID, InterfaceType } from 'type-graphql';
+
+/** What can be asked for again by its id alone (Relay's global object identification). */
+@InterfaceType({
+  description:
+    'What `node` finds by its id alone. No two nodes share an id. Read by those who may read it where it is listed.',
+})
+export abstract class Node {
+  @Field(() => ID, { description: 'Opaque and stable, and of no other node.' })
+  readonly id!: string;
+}
