@@ -10,7 +10,7 @@ import { type Fixture, readFixture } from './fixture.ts';
 import { bearerOf, sendAsWritten } from './recorder.ts';
 
 /** Zones whose days are compared with the records. */
-const ZONES = ['UTC', 'Europe/Berlin', 'Asia/Tokyo'];
+const ZONES = ['UTC', 'Europe/Berlin', 'Asia/Tokyo', 'Asia/Kolkata', 'Asia/Kathmandu'];
 
 let bench: Bench;
 let fixture: Fixture;

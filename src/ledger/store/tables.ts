@@ -113,7 +113,7 @@ const GRANT = tableOf<Grant>()(CreditGrantRow, {
     },
   }),
   unread: ['open'],
-  later: ['transferredBy'],
+  later: [['transferredBy']],
 });
 export type GrantRow = StoredRow<typeof CreditGrantRow, 'open'>;
 export const GRANT_COLUMNS = GRANT.columns;
