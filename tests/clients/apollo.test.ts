@@ -195,8 +195,9 @@ it('brings all its subscriptions back after the server was replaced', async () =
     }),
   );
   await waitFor(() => events.every((count) => count > 0), 'their first events');
-  await stage.restart();
+  // Nothing changes meanwhile, so that the old server has nothing more to send.
   const before = [...events];
+  await stage.restart();
   // The state comes first to whoever subscribes, so each of them has subscribed again.
   await waitFor(() => events.every((count, at) => count > (before[at] ?? 0)), 'their events of the new server');
   expect(ended).toEqual([]);

@@ -103,10 +103,18 @@ async function run(block: Block): Promise<Record<string, unknown>[]> {
       return [JSON.parse(stdout) as Record<string, unknown>];
     }
     case 'js':
-      return [{ data: await firstLineOf(text, { TOKEN: token, ENTITY: ids.get('user') as string }) }];
+      return [{ data: await firstLineOf(partOf(block) + text, { TOKEN: token, ENTITY: ids.get('user') as string }) }];
     default:
       throw new Error(`${block.file}:${block.line}: nobody knows how to run a block of «${block.language}»`);
   }
+}
+
+/** The part that the block goes on from, as the file shows it; empty: it is whole. */
+function partOf({ file, line, from }: Block): string {
+  if (from === null) return '';
+  const part = blocks.find((each) => each.file === file && each.part === from);
+  if (part === undefined) throw new Error(`${file}:${line} goes on from «${from}», which is not there`);
+  return `${part.text.replaceAll(SHOWN_AT, host)}\n`;
 }
 
 /** The first line that a module prints; it is ended then, since it would go on for ever. */
@@ -129,22 +137,25 @@ async function firstLineOf(code: string, env: Readonly<Record<string, string>>):
   return printed;
 }
 
-it.each(blocks.filter(({ notRun }) => notRun === null).map((block) => [`${block.file}:${block.line}`, block] as const))(
-  '%s does what it shows',
-  async (_place, block) => {
-    const answers = await run(block);
-    for (const answer of answers) {
-      expect(answer).not.toHaveProperty('errors');
-      expect(Object.values(answer['data'] ?? { nothing: null })).not.toContain(null);
-    }
-    if (block.answer === null) return;
-    expect(answers.map(shapeOf)).toEqual([shapeOf(block.answer)]);
-    // What has an idempotency key takes effect once, and shows that again.
-    expect((await run(block)).map(shapeOf)).toEqual([shapeOf(block.answer)]);
-  },
-);
+it.each(
+  blocks
+    .filter(({ notRun, part }) => notRun === null && part === null)
+    .map((block) => [`${block.file}:${block.line}`, block] as const),
+)('%s does what it shows', async (_place, block) => {
+  const answers = await run(block);
+  for (const answer of answers) {
+    expect(answer).not.toHaveProperty('errors');
+    expect(Object.values(answer['data'] ?? { nothing: null })).not.toContain(null);
+  }
+  if (block.answer === null) return;
+  expect(answers.map(shapeOf)).toEqual([shapeOf(block.answer)]);
+  // What has an idempotency key takes effect once, and shows that again.
+  expect((await run(block)).map(shapeOf)).toEqual([shapeOf(block.answer)]);
+});
 
 it('each block that is not run says why', () => {
   const reasons = blocks.flatMap(({ notRun }) => (notRun === null ? [] : [notRun]));
   expect(reasons.filter((reason) => reason.trim().length < 5)).toEqual([]);
+  const unused = blocks.filter(({ part }) => part !== null && blocks.every(({ from }) => from !== part));
+  expect(unused).toEqual([]);
 });

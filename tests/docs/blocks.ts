@@ -14,6 +14,10 @@ export interface Block {
   readonly as: string;
   /** Names of things that its variables stand for: `<!-- run: as=owner id=acme -->`. */
   readonly given: Readonly<Record<string, string>>;
+  /** The name of the part that this block is, `<!-- run: part=client -->`: it runs with others alone; null: it is none. */
+  readonly part: string | null;
+  /** The name of the part that it goes on from, `<!-- run: with=client -->`; null: it is whole. */
+  readonly from: string | null;
   /** The reason that nothing runs it, `<!-- not run: … -->`; null: it is run. */
   readonly notRun: string | null;
 }
@@ -61,12 +65,12 @@ function withJson(block: Block, json: Readonly<Record<string, unknown>>): Block 
   return isAnswer ? { ...block, answer: json } : { ...block, variables: json };
 }
 
-function said(line: string | undefined): Pick<Block, 'as' | 'given' | 'notRun'> {
+function said(line: string | undefined): Pick<Block, 'as' | 'given' | 'part' | 'from' | 'notRun'> {
   const [, kind, rest = ''] = COMMENT.exec(line ?? '') ?? [];
-  if (kind === 'not run') return { as: '', given: {}, notRun: rest };
+  if (kind === 'not run') return { as: '', given: {}, part: null, from: null, notRun: rest };
   const pairs = kind === undefined ? [] : rest.split(' ').map((pair) => pair.split('='));
-  const { as = 'user', ...given } = Object.fromEntries(pairs) as Record<string, string>;
-  return { as, given, notRun: null };
+  const { as = 'user', part = null, with: from = null, ...given } = Object.fromEntries(pairs) as Record<string, string>;
+  return { as, given, part, from, notRun: null };
 }
 
 /** The operations of a block, which shows several where they belong together: each begins at the start of a line. */
