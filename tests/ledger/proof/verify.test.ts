@@ -46,7 +46,13 @@ const OTHERWISE: Readonly<Record<string, (column: string) => readonly string[]>>
   ],
   jsonb: () => [`'{"altered": true}'`],
   bytea: (column) => [`coalesce(${column}, '') || '\\x00'`],
-  ARRAY: () => ['array[gen_random_uuid()]', 'array[7]', `'{}'`],
+  // As long as it is: arrays stand in pairs.
+  ARRAY: (column) => [
+    ...['gen_random_uuid()', '7::bigint'].map(
+      (value) => `array_fill(${value}, array[coalesce(cardinality(${column}), 1)])`,
+    ),
+    `'{}'`,
+  ],
   'timestamp with time zone': (column) => [
     `coalesce(${column}, now()) + interval '1 hour'`,
     `coalesce(${column}, now()) - interval '1 hour'`,
@@ -136,6 +142,13 @@ async function eventfulAccount(): Promise<string> {
     toBillingEntityId: other.id,
     amount: 5n,
     reason: 'a present',
+  });
+  await one.transfers.transfer(OPERATOR, {
+    idempotencyKey: installation.key(),
+    fromBillingEntityId: other.id,
+    toBillingEntityId: id,
+    amount: 3n,
+    reason: 'some of it back',
   });
   await one.consumption.consume(SERVICE, installation.use(person, 77));
   // Everything is used, and some overage; of that, some is reported, some when the period turns.
