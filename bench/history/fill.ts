@@ -258,8 +258,8 @@ function refundOf({ use, key, billingEntityId }: Report, { records }: Committed)
   return [{ kind: 'refund', billingEntityId, ...cause, record: { sequence, line }, reason: 'the run failed' }];
 }
 
-function linesOf({ lines }: Use): UsageLine[] {
-  return lines.map(({ resource, quantity }) => ({ quantity, rate: RATES[resource] }));
+function linesOf({ lines, model }: Use): UsageLine[] {
+  return lines.map(({ resource, quantity }) => ({ quantity, rate: RATES[resource], model }));
 }
 
 /** Records of all accounts, as the summaries count them. */

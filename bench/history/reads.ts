@@ -73,6 +73,28 @@ const READS: readonly Read[] = [
     rows: { least: 279, most: 279 },
   },
   {
+    name: 'usageSummary, the same in Kathmandu',
+    field: (place) =>
+      `usageSummary(${monthOf(place)}, interval: DAY, groupBy: [USER], timeZone: "Asia/Kathmandu") { ${BUCKETS} }`,
+    rows: { least: 270, most: 279 },
+  },
+  {
+    name: 'usageSummary, month by day and model',
+    field: (place) => `usageSummary(${monthOf(place)}, interval: DAY, groupBy: [MODEL]) { model ${BUCKETS} }`,
+    rows: { least: 120, most: 120 },
+  },
+  {
+    name: 'usage, one model',
+    field: () => `usage(first: ${PAGE}, filter: { models: ["large-1"] }) { ${RECORDS} }`,
+    rows: wholePage,
+  },
+  {
+    name: 'usage, recorded on one day',
+    field: ({ month }) =>
+      `usage(first: ${PAGE}, filter: { recordedFrom: "${new Date(Date.parse(month.to) - DAY_MS).toISOString()}", recordedTo: "${month.to}" }) { ${RECORDS} }`,
+    rows: wholePage,
+  },
+  {
     name: 'ledger, first page',
     field: () =>
       `ledger(first: ${PAGE}) { edges { cursor node { id kind amount availableBefore availableAfter createdAt } } pageInfo { hasNextPage endCursor } }`,

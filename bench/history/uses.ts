@@ -6,6 +6,8 @@ export interface Use {
   /** Which of the people of the account. */
   readonly person: number;
   readonly feature: string | null;
+  /** What did the work of all lines. */
+  readonly model: string;
   readonly lines: readonly { readonly resource: Resource; readonly quantity: bigint }[];
   readonly metadata: Readonly<Record<string, unknown>>;
   /** How long before it was reported, in milliseconds. */
@@ -42,14 +44,14 @@ export function drawUse(random: () => number, { people, spanMs }: { people: numb
   const output = { resource: 'AI_TOKENS', quantity: BigInt(20 + below(1_500)) } as const;
   const compute = { resource: 'COMPUTE', quantity: BigInt(300 + below(45_000)) } as const;
   const lines = [[input], [input, compute], [input, output, compute]][below(3)] as Use['lines'];
-  return {
+  const use = {
     // The first of them work more than the last.
     person: Math.min(below(people), below(people)),
     feature: featureAt(random()),
     lines,
     metadata: {
       chatflow: `flow-${below(40)}`,
-      model: MODELS[below(MODELS.length)],
+      model: MODELS[below(MODELS.length)] as string,
       run: `run-${below(2 ** 31).toString(36)}`,
       cached: random() < 0.2,
     },
@@ -57,6 +59,7 @@ export function drawUse(random: () => number, { people, spanMs }: { people: numb
     reserved: random() < 0.005,
     failed: random() < 0.002,
   };
+  return { ...use, model: use.metadata.model };
 }
 
 function featureAt(share: number): string | null {

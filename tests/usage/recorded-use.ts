@@ -100,7 +100,7 @@ const resource = fc.constantFrom<Resource>('AI_TOKENS', 'COMPUTE');
 const billingMode = fc.constantFrom<BillingMode>('FULL', 'COMPUTE_ONLY');
 
 /** What work is done by. One of them is called as further models are shown. */
-export const MODELS = ['small-1', 'large-2', 'other', 'Größe', "o'neill", 'six'];
+const MODELS = ['small-1', 'large-2', 'other', 'Größe', "o'neill", 'six'];
 const model = fc.option(fc.constantFrom(...MODELS), { freq: 4 });
 
 export const useDraft: fc.Arbitrary<UseDraft> = fc.record({

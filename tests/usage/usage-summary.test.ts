@@ -397,9 +397,9 @@ function foldedInOrder(records: readonly UsageRecord[]): boolean[] {
     const day = [each.billingEntityId, each.userId, each.occurredAt.toISOString().slice(0, 10)].join(' ');
     const names = named.get(day) ?? [];
     named.set(day, names);
-    const isNew = each.model !== null && !names.includes(each.model);
-    folded.set(each, isNew && names.length >= MODELS_A_DAY);
-    if (isNew && names.length < MODELS_A_DAY) names.push(each.model as string);
+    const { model } = each;
+    folded.set(each, model !== null && !names.includes(model) && names.length >= MODELS_A_DAY);
+    if (model !== null && !names.includes(model) && names.length < MODELS_A_DAY) names.push(model);
   }
   return records.map((each) => folded.get(each) as boolean);
 }

@@ -91,7 +91,7 @@ export function tableOf<Read extends object, Written extends Read = Read>() {
     const unchecked = [...first, ...added.flat()];
     const checksumOf = (row: Written): string => {
       const values = [first, ...added].map((columns) => columns.map(([, , value]) => value(row)));
-      while (values.length > 1 && values.at(-1)?.every(isNothing)) values.pop();
+      while (values.length > 1 && values.at(-1)?.every((value) => isNothing(value))) values.pop();
       return checksum(values.flat());
     };
     const hasChecksum = 'checksum' in description.meta.properties;
