@@ -154,7 +154,7 @@ function cameTo(decision: Decision): unknown {
 
 it('credits move, return, are used, held, expire and are clawed back as a naive model says', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }), (steps) => {
       const both = new Both();
       for (const each of steps) both.take(each);
       expect(ACCOUNTS.flatMap((name) => both.ledger.verify(idOf(name)).problems)).toEqual([]);
