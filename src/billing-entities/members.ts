@@ -216,6 +216,7 @@ export class Members {
       name: 'memberships-by-public-ids',
       // A key could hold one organization's id beside the person of another: the rows are matched again below.
       text: `select ${MEMBERSHIP_COLUMNS} from membership m
+        -- Those that are 'INVITED', too: lists have them.
         where m.billing_entity_id = any($1::uuid[]) and coalesce(m.invitee_id, m.user_id) = any($2::uuid[])`,
       values: [keys.map((key) => key.organizationId), keys.map((key) => key.personId)],
     });

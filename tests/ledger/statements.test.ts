@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { LedgerFilter } from '../../src/ledger/statements.ts';
 import { Installation } from '../support/installation.ts';
 import { draft } from './rules/commands.ts';
-import type { Entry } from '../../src/ledger/rules/entries.ts';
+import type { Entry, UsageRecord } from '../../src/ledger/rules/entries.ts';
 
 let installation: Installation;
 
@@ -29,16 +29,21 @@ describe('pages of the ledger', () => {
   it('have every entry that fits the filter once, newest first, whatever is asked', async () => {
     const { id } = await installation.person(1_000n);
     const reservations: string[] = [];
+    const records: UsageRecord[] = [];
     const drafts = fc.sample(draft, { numRuns: 200, seed: 3 });
     for (let wave = 0; wave < drafts.length; wave += 10) {
       const now = installation.clock.now();
       const outcomes = await Promise.all(
         drafts
           .slice(wave, wave + 10)
-          .map((make) => installation.one.ledger.submit(make({ billingEntityId: id, now, key: null, reservations }))),
+          .map((make) =>
+            installation.one.ledger.submit(make({ billingEntityId: id, now, key: null, reservations, records })),
+          ),
       );
       for (const outcome of outcomes) {
-        if (outcome.kind === 'committed') reservations.push(...outcome.reservations.map((hold) => hold.id));
+        if (outcome.kind !== 'committed') continue;
+        reservations.push(...outcome.reservations.map((hold) => hold.id));
+        records.push(...outcome.records);
       }
       installation.clock.forwardMs(60_000);
     }
