@@ -20,6 +20,11 @@ interface Place {
   readonly id: string;
   /** The newest thirty whole days (UTC). */
   readonly month: { readonly from: string; readonly to: string };
+  /**
+   * The thirtieth day. Later ones may have nothing: while a server looks at the history, its account's time comes to that of
+   * now, and whatever is filled in afterwards is recorded then.
+   */
+  readonly recorded: { readonly from: string; readonly to: string };
   /** Behind nearly everything. */
   readonly deepCursor: string;
 }
@@ -90,8 +95,8 @@ const READS: readonly Read[] = [
   },
   {
     name: 'usage, recorded on one day',
-    field: ({ month }) =>
-      `usage(first: ${PAGE}, filter: { recordedFrom: "${new Date(Date.parse(month.to) - DAY_MS).toISOString()}", recordedTo: "${month.to}" }) { ${RECORDS} }`,
+    field: ({ recorded: { from, to } }) =>
+      `usage(first: ${PAGE}, filter: { recordedFrom: "${from}", recordedTo: "${to}" }) { ${RECORDS} }`,
     rows: wholePage,
   },
   {
@@ -170,7 +175,9 @@ async function findPlace(tollgate: Tollgate): Promise<Place> {
     { id: payer.id, early },
   );
   const month = { from: new Date(toMs - 30 * DAY_MS).toISOString(), to: new Date(toMs).toISOString() };
-  return { id: payer.id, month, deepCursor: deep.usage.edges[0]?.cursor as string };
+  const dayAfter = (days: number): string => new Date(Date.parse(payer.createdAt) + days * DAY_MS).toISOString();
+  const recorded = { from: dayAfter(29), to: dayAfter(30) };
+  return { id: payer.id, month, recorded, deepCursor: deep.usage.edges[0]?.cursor as string };
 }
 
 interface Page {
