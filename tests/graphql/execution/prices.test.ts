@@ -263,6 +263,17 @@ describe('work that shows little', () => {
     expect(verdict(`{ billingEntities(first: 100) { edges { node { ${invoices} } } } }`)).toMatch(REFUSED);
   });
 
+  it('of finding a node is what the same costs otherwise, and a little', () => {
+    const asked = 'name ledger(first: 50) { edges { node { id grant { id } } } }';
+    const otherwise = cost(`{ billingEntity(id: "x") { ${asked} } }`) as number;
+    expect(otherwise).toBeGreaterThan(100);
+    expect(cost(`{ node(id: "x") { ... on BillingEntity { ${asked} } } }`)).toBe(otherwise + 5);
+    expect(cost(`{ node(id: "x") { ...E } } fragment E on BillingEntity { ${asked} }`)).toBe(otherwise + 5);
+    expect(verdict(`{ ${Array.from({ length: 50 }, (_, at) => `n${at}: node(id: "x") { id }`).join(' ')} }`)).toBe(
+      'admitted',
+    );
+  });
+
   it('of introspection goes by what it leads to', () => {
     const full = getIntrospectionQuery({ inputValueDeprecation: true, schemaDescription: true, specifiedByUrl: true });
     expect(verdict(full)).toBe('admitted');
