@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** What a key was charged is found in whatever accounts paid, also in those that its owner has left. */
+/** Charges of a key are found in whatever accounts paid, also in those that its owner has left. */
 export class UseOfKeys extends Migration {
   override name = '0011-use-of-keys';
 

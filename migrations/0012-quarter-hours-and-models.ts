@@ -74,7 +74,7 @@ function columns(marks: readonly number[]): string {
   return marks.flatMap((mark) => SUMS.map((sum) => `add column ${sum}_before${mark} ${type(sum)} not null`)).join(', ');
 }
 
-/** What of each sum came before each mark. */
+/** The part of each sum that came before each mark. */
 function before(marks: readonly number[], at: string): string {
   return marks
     .flatMap((mark) => SUMS.map((sum) => `coalesce(sum(r.${sum}) filter (where ${at} < ${mark}), 0)`))

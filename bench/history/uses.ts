@@ -6,7 +6,7 @@ export interface Use {
   /** Which of the people of the account. */
   readonly person: number;
   readonly feature: string | null;
-  /** What did the work of all lines. */
+  /** The model that did the work of all lines. */
   readonly model: string;
   readonly lines: readonly { readonly resource: Resource; readonly quantity: bigint }[];
   readonly metadata: Readonly<Record<string, unknown>>;

@@ -8,7 +8,7 @@ import { cpuTimeMs, residentBytes, type RunningServer, startBenchServer } from '
 import { createIdentity, startTollgate, type Tollgate } from '../tollgate.ts';
 import type { CrowdMessage, LiveResult, LiveSpec } from './spec.ts';
 
-/** How a crowd of subscribers was served. */
+/** The service that a crowd of subscribers had. */
 export interface LiveRow extends LiveResult {
   readonly name: string;
   readonly replicas: number;
@@ -32,7 +32,7 @@ interface Watch {
 }
 
 const changesPerSecond = 200;
-/** How long a crowd may take beyond its own time before it is given up. */
+/** The time that a crowd may take beyond its own before it is given up. */
 const graceMs = 120_000;
 
 /** Measures one crowd behind stock graphql-ws, one replica, and two replicas that NOTIFY, then Redis joins. */

@@ -6,7 +6,7 @@ export interface LiveSpec {
   readonly billingEntityId: string;
   /** Subscribers, each on a socket of its own. */
   readonly subscribers: number;
-  /** What changes the account; null: the server changes by itself. */
+  /** The changes of the account; null: the server makes its own. */
   readonly changes: Changes | null;
   readonly warmupMs: number;
   readonly measureMs: number;
@@ -19,7 +19,7 @@ export interface Changes {
   readonly perSecond: number;
 }
 
-/** What arrived in the measured time. */
+/** Events that arrived in the measured time. */
 export interface LiveResult {
   readonly messages: number;
   readonly messagesPerSecond: number;
@@ -39,7 +39,7 @@ export interface Spread {
   readonly maxMs: number;
 }
 
-/** What the crowd's process tells the one that started it. */
+/** Messages of the crowd's process to the one that started it. */
 export type CrowdMessage =
   | { readonly type: 'measuring' }
   | { readonly type: 'measured' }

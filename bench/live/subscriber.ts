@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 
-/** What a subscriber reads of each event. */
+/** The part of an event that a subscriber reads. */
 interface Event {
   readonly version: number;
   readonly asOf: string;

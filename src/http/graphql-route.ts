@@ -116,7 +116,7 @@ async function handle(
   options: GraphqlRouteOptions & { apollo: ApolloServer<ApolloContext> },
 ): Promise<FastifyReply> {
   const { apollo, contextFor, unread, rateLimit } = options;
-  const sent = request.method === 'POST' ? readJson(request.body as Buffer) : undefined;
+  const sent = request.method === 'POST' ? SentJson.read(request.body as Buffer) : undefined;
   if (sent === null) {
     return answerError(reply, 400, httpError('BAD_REQUEST', 'The body is not valid JSON.'));
   }
@@ -309,15 +309,6 @@ function requireJson(request: FastifyRequest, reply: FastifyReply, done: () => v
 function isJson(contentType: string | undefined): boolean {
   if (contentType === 'application/json') return true;
   return /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?;?$/i.test(contentType ?? '');
-}
-
-/** null: it is not JSON. */
-function readJson(body: Buffer): SentJson | null {
-  try {
-    return SentJson.ofBytes(body);
-  } catch {
-    return null;
-  }
 }
 
 function variablesOf(body: unknown): object | null {

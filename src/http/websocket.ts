@@ -163,7 +163,7 @@ export class SocketRoad {
 
   /** Gives a message to graphql-ws, with the key of a start in place of the client's id. */
   #receive(session: SocketSession, handle: Handle, text: string): void {
-    const sent = readJson(text);
+    const sent = SentJson.read(text);
     if (sent === null || typeof sent.value !== 'object' || sent.value === null) {
       session.close(closeCodes.badRequest, 'Invalid message received');
       return;
@@ -234,15 +234,6 @@ const SPEAK = 'Speak graphql-transport-ws (the package graphql-ws): subscription
 
 /** The longest id of a client's: it is kept, and sent back with every message. */
 const MOST_ID_LENGTH = 255;
-
-/** null: it is not JSON. */
-function readJson(text: string): SentJson | null {
-  try {
-    return SentJson.ofText(text);
-  } catch {
-    return null;
-  }
-}
 
 /** Before the upgrade a client still reads HTTP. */
 export function refuseUpgrade(connection: Duplex, status: string, error: GraphQLError): void {

@@ -29,14 +29,13 @@ export class SentJson {
     this.#bytes = bytes;
   }
 
-  /** @throws SyntaxError */
-  static ofText(text: string): SentJson {
-    return new SentJson(text, null);
-  }
-
-  /** Reads bytes that should be UTF-8. @throws SyntaxError */
-  static ofBytes(bytes: Buffer): SentJson {
-    return new SentJson(bytes.toString(), bytes);
+  /** Reads text, or bytes that should be UTF-8; null: it is not JSON. */
+  static read(source: string | Buffer): SentJson | null {
+    try {
+      return typeof source === 'string' ? new SentJson(source, null) : new SentJson(source.toString(), source);
+    } catch {
+      return null;
+    }
   }
 
   /** The first loss in this object or list of the value; null: it is as it was sent. */

@@ -1,5 +1,6 @@
 /** Records by the instant of recording. An account's time never runs backwards, so they are a range of its ledger. */
 import type { Database } from '../db/database.ts';
+import { DAY_MS } from './time-zone.ts';
 
 /** A span of instants of recording; null: no bound. */
 export interface RecordedSpan {
@@ -17,7 +18,6 @@ export interface Sequences {
   readonly until: bigint;
 }
 
-const DAY_MS = 86_400_000;
 /** Use is reported at most 35 days late. A week more lets a clock that was set back by as much change nothing. */
 const MOST_LATE_MS = 42 * DAY_MS;
 /** Use is reported at most five minutes ahead. */

@@ -1,10 +1,7 @@
 /** Spans of time, put together of whole days (UTC) and what lies between their ends and a midnight (pure). */
 import { DAYS } from '../ledger/store/tables.ts';
-import type { CalendarSpan } from './time-zone.ts';
+import { type CalendarSpan, DAY_MS, HOUR_MS } from './time-zone.ts';
 
-export const QUARTER_MS = 900_000;
-export const HOUR_MS = 4 * QUARTER_MS;
-const DAY_MS = 24 * HOUR_MS;
 const MARK_MS = DAY_MS / (DAYS.marks.length + 1);
 
 /** Days (UTC) that belong to a span, in which it began and ended on the midnight before. */

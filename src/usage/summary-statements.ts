@@ -1,8 +1,8 @@
 /** The statements that add sums of use up further. */
 import { Conditions } from '../db/where.ts';
 import { beforeMark, DAYS, FOLDED_IN_SQL, HOURS, type RollupTable } from '../ledger/store/tables.ts';
-import { floorTo, HOUR_MS, takeApart } from './span-parts.ts';
-import type { CalendarSpan } from './time-zone.ts';
+import { floorTo, takeApart } from './span-parts.ts';
+import { type CalendarSpan, HOUR_MS } from './time-zone.ts';
 import { addSelection, othersIn, type Selection, type UseOf } from './use-filter.ts';
 
 export interface Span {

@@ -1,5 +1,6 @@
 /** Days and months of a time zone, as instants (pure). Offsets are quarters of an hour, as those of every zone are since 1972. */
 import { Refusal } from '../kernel/refusal.ts';
+import { QUARTER_MS } from '../ledger/rules/rollup.ts';
 
 /** A day or a month of a time zone, and the part of it that is asked for. */
 export interface CalendarSpan {
@@ -11,9 +12,8 @@ export interface CalendarSpan {
   readonly until: Date;
 }
 
-const QUARTER_MS = 900_000;
-const HOUR_MS = 4 * QUARTER_MS;
-const DAY_MS = 24 * HOUR_MS;
+export const HOUR_MS = 4 * QUARTER_MS;
+export const DAY_MS = 24 * HOUR_MS;
 /** The longest time by which a day or month may begin before an instant in it. */
 const LONGEST_MS = { DAY: 2 * DAY_MS, MONTH: 33 * DAY_MS } as const;
 /** The step in which offsets are looked up: no zone changes its clocks there and back within a week. */

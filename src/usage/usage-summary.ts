@@ -2,11 +2,12 @@ import { NIL_UUID } from '../kernel/nil-uuid.ts';
 import type { Database } from '../db/database.ts';
 import type { Resource } from '../plans/rates.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import { type CalendarSpan, TimeZone } from './time-zone.ts';
+import { type CalendarSpan, HOUR_MS, TimeZone } from './time-zone.ts';
 import { byHour, bySpan, conditionsOf, type Span, type Statement, withFewerModels } from './summary-statements.ts';
-import { floorTo, HOUR_MS, QUARTER_MS } from './span-parts.ts';
+import { floorTo } from './span-parts.ts';
 import { selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
 import { FOLDED_MODELS } from '../ledger/rules/model-names.ts';
+import { QUARTER_MS } from '../ledger/rules/rollup.ts';
 import type { ApiKeyRef, BillingMode } from '../ledger/rules/attribution.ts';
 
 export type UsageInterval = 'HOUR' | 'DAY' | 'MONTH' | 'TOTAL';

@@ -2,7 +2,16 @@
 import type { TestApp } from '../support/app.ts';
 import { Bench } from '../support/bench.ts';
 import { TestClock } from '../support/clock.ts';
-import { type Answer, type Ask, asker, Clients, CONSUME, RESERVE, tokensFor } from '../support/organizations.ts';
+import {
+  type Answer,
+  type Ask,
+  asker,
+  Clients,
+  CONSUME,
+  RESERVE,
+  tokensFor,
+  UPDATE_ORGANIZATION,
+} from '../support/organizations.ts';
 
 let bench: Bench;
 let app: TestApp;
@@ -25,7 +34,6 @@ type Organization = Awaited<ReturnType<Clients['organization']>>;
 type User = Awaited<ReturnType<Clients['user']>>;
 type Key = Awaited<ReturnType<Clients['createKey']>>;
 
-const UPDATE = 'mutation ($input: UpdateOrganizationInput!) { updateOrganization(input: $input) { id } }';
 const REMOVE = 'mutation ($input: RemoveMemberInput!) { removeMember(input: $input) }';
 const INVITE = 'mutation ($input: SetMemberInput!) { setMember(input: $input) { status } }';
 const SUSPEND = 'mutation ($id: ID!) { suspendBillingEntity(input: { billingEntityId: $id }, reason: "abuse") { id } }';
@@ -35,7 +43,7 @@ const EXPIRE = 'mutation ($id: ID!, $at: DateTime) { updateApiKey(input: { id: $
 const CUSTOM = { type: 'CUSTOM', billingMode: 'FULL', secret: `sk-${'a1B2'.repeat(12)}` };
 
 const setVisibility = (club: Organization, visibility: string): Promise<unknown> =>
-  ask(club.owner, UPDATE, { input: { billingEntityId: club.id, visibility } });
+  ask(club.owner, UPDATE_ORGANIZATION, { input: { billingEntityId: club.id, visibility } });
 const remove = (token: string, club: Organization, { externalId: userExternalId }: User): Promise<unknown> =>
   ask(token, REMOVE, { input: { billingEntityId: club.id, userExternalId } });
 const invite = (club: Organization, { externalId: userExternalId }: User): Promise<unknown> =>

@@ -7,9 +7,8 @@ import {
   type GraphQLObjectType,
   type GraphQLOutputType,
 } from 'graphql';
-import type { Client } from 'graphql-ws';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
-import { Events, socketClient } from '../support/live-client.ts';
+import { Events } from '../support/live-client.ts';
 import { type Answer, type Ask, type Clients, CONSUME, codeOf, RESERVE, tokensFor } from '../support/organizations.ts';
 import { startTwoServers, type TwoServers } from '../support/two-servers.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -17,17 +16,13 @@ import { waitFor } from '../support/wait-for.ts';
 let servers: TwoServers;
 let ask: Ask;
 let clients: Clients;
-const sockets: Client[] = [];
 
 beforeAll(async () => {
   servers = await startTwoServers();
   ({ ask, clients } = servers);
 });
 
-afterAll(async () => {
-  for (const socket of sockets) await socket.dispose();
-  await servers.stop();
-});
+afterAll(() => servers.stop());
 
 const consume = async (token: string, input: Readonly<Record<string, unknown>> = {}): Promise<string> => {
   const use = { idempotencyKey: clients.next(), lines: tokensFor(1), ...input };
@@ -138,16 +133,12 @@ describe.each(Object.entries(KINDS))('the key of %s', (_what, make) => {
 
   it('hears of its own use as it is recorded, and of no other', async () => {
     const { id, key, use } = await make();
-    const WATCH = 'subscription ($id: ID!) { usageRecorded(billingEntityId: $id) { records { id } skipped } }';
-    const streams = [servers.one, servers.two].map(({ socketUrl }) => {
-      const socket = socketClient(socketUrl, key);
-      sockets.push(socket);
-      return new Events<{ records: { id: string }[] }>(socket, WATCH, { id });
-    });
-    while (streams.some(({ all }) => all.length === 0)) {
-      await use(true);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const WATCH =
+      'subscription ($id: ID!) { usageRecorded(billingEntityId: $id, atOnce: true) { records { id } skipped } }';
+    const streams = servers
+      .sockets(key)
+      .map((socket) => new Events<{ records: { id: string }[] }>(socket, WATCH, { id }));
+    await Promise.all(streams.map((events) => events.first(() => true)));
     const other = await use(false);
     const own = [await use(true), await use(true)];
     for (const events of streams) {

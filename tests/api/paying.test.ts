@@ -8,6 +8,7 @@ import {
   CONSUME,
   RESERVE,
   tokensFor,
+  UPDATE_ORGANIZATION,
 } from '../support/organizations.ts';
 import { startTwoServers, type TwoServers } from '../support/two-servers.ts';
 
@@ -102,7 +103,7 @@ describe('who pays', () => {
     const club = await clients.organization('PRIVATE', 1_000);
     await clients.setMember(club.owner, club.id, user.externalId);
     const setVisibility = (visibility: string) =>
-      ask(club.owner, 'mutation ($input: UpdateOrganizationInput!) { updateOrganization(input: $input) { id } }', {
+      ask(club.owner, UPDATE_ORGANIZATION, {
         input: { billingEntityId: club.id, visibility },
       });
     const use = (key: string) => ({
@@ -139,13 +140,9 @@ describe('who pays', () => {
     const keys = Array.from({ length: 40 }, () => clients.next());
     const flips = (async () => {
       for (const visibility of ['PUBLIC', 'PRIVATE', 'PUBLIC', 'PRIVATE', 'PUBLIC', 'PRIVATE']) {
-        await ask(
-          club.owner,
-          'mutation ($input: UpdateOrganizationInput!) { updateOrganization(input: $input) { id } }',
-          {
-            input: { billingEntityId: club.id, visibility },
-          },
-        );
+        await ask(club.owner, UPDATE_ORGANIZATION, {
+          input: { billingEntityId: club.id, visibility },
+        });
       }
     })();
     const answers = await Promise.all(

@@ -14,6 +14,7 @@ import {
   CONSUME,
   RESERVE,
   tokensFor,
+  UPDATE_ORGANIZATION,
 } from '../support/organizations.ts';
 
 let bench: Bench;
@@ -48,7 +49,6 @@ const GRANT = 'mutation ($input: GrantCreditsInput!) { grantCredits(input: $inpu
 const GRANTS = `query ($id: ID!) { billingEntity(id: $id) { grants(first: 100) { edges { node {
   source remaining priority expiresAt
 } } } } }`;
-const UPDATE = 'mutation ($input: UpdateOrganizationInput!) { updateOrganization(input: $input) { id } }';
 const REMOVE = 'mutation ($input: RemoveMemberInput!) { removeMember(input: $input) }';
 const INVITE = 'mutation ($input: SetMemberInput!) { setMember(input: $input) { status } }';
 const RELEASE = 'mutation ($id: ID!) { releaseReservation(id: $id) { status } }';
@@ -133,7 +133,7 @@ const FATES: Readonly<Record<string, (world: World) => Promise<unknown>>> = {
   'all of them leave, and the organization turns PUBLIC': async ({ club, giver, member }) => {
     await remove(giver.token, club, giver);
     await remove(member.token, club, member);
-    await ask(club.owner, UPDATE, { input: { billingEntityId: club.id, visibility: 'PUBLIC' } });
+    await ask(club.owner, UPDATE_ORGANIZATION, { input: { billingEntityId: club.id, visibility: 'PUBLIC' } });
   },
 };
 

@@ -3,9 +3,8 @@
  * expense, and learns nothing of what they have. Everybody else is answered like somebody who does not exist.
  */
 import { send } from '../support/app.ts';
-import { type Ask, type Clients, tokensFor } from '../support/organizations.ts';
+import { type Ask, type Clients, tokensFor, UPDATE_ORGANIZATION } from '../support/organizations.ts';
 import { startTwoServers, type TwoServers } from '../support/two-servers.ts';
-import { VISIBILITY } from './repeating.ts';
 
 let servers: TwoServers;
 let ask: Ask;
@@ -72,7 +71,7 @@ async function organization(visibility: 'PRIVATE' | 'PUBLIC', terms: Answer = {}
 }
 
 const turn = (club: Club, visibility: string): Promise<unknown> =>
-  ask(club.owner, VISIBILITY, { input: { billingEntityId: club.id, visibility } });
+  ask(club.owner, UPDATE_ORGANIZATION, { input: { billingEntityId: club.id, visibility } });
 
 const balanceOf = async (id: string): Promise<number> => {
   const QUERY = 'query ($id: ID!) { billingEntity(id: $id) { credits { available } } }';

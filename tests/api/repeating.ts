@@ -18,7 +18,6 @@ export const TRANSFER = `mutation ($input: TransferCreditsInput!) { transferCred
   __typename ... on TransferCreditsSuccess { replayed from { billingEntityId available } to { billingEntityId available } }
 } }`;
 const REMOVE = 'mutation ($input: RemoveMemberInput!) { removeMember(input: $input) }';
-export const VISIBILITY = 'mutation ($input: UpdateOrganizationInput!) { updateOrganization(input: $input) { id } }';
 export type Input = Readonly<Record<string, unknown>>;
 export interface Success {
   readonly balance: Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { type Ask, type Clients, tokensFor } from '../support/organizations.ts';
+import { type Ask, type Clients, tokensFor, UPDATE_ORGANIZATION } from '../support/organizations.ts';
 import { startTwoServers, type TwoServers } from '../support/two-servers.ts';
-import { CONSUME, type Input, repeatingOn, type Sent, type Success, VISIBILITY } from './repeating.ts';
+import { CONSUME, type Input, repeatingOn, type Sent, type Success } from './repeating.ts';
 
 let servers: TwoServers;
 let database: TwoServers['database'];
@@ -106,7 +106,7 @@ describe('an answer that is given again', () => {
         { input: { billingEntityId: id } },
       );
     }
-    await ask(clients.operator, VISIBILITY, { input: { billingEntityId: club.id, visibility: 'PUBLIC' } });
+    await ask(clients.operator, UPDATE_ORGANIZATION, { input: { billingEntityId: club.id, visibility: 'PUBLIC' } });
     for (const [index, each] of sent.entries()) {
       const { records, credits } = first[index] as { records?: unknown; credits?: unknown };
       const again = await answer(token, each);
@@ -128,7 +128,7 @@ describe('an answer that is given again', () => {
       input: { idempotencyKey: key, lines: tokensFor(10), organizationExternalId: square.externalId },
     };
     const first = await answer(user.token, sent);
-    await ask(clients.operator, VISIBILITY, { input: { billingEntityId: square.id, visibility: 'PRIVATE' } });
+    await ask(clients.operator, UPDATE_ORGANIZATION, { input: { billingEntityId: square.id, visibility: 'PRIVATE' } });
     for (const person of [user, await clients.user(0)]) {
       await clients.setMember(square.owner, square.id, person.externalId);
       if (person === user) continue;

@@ -42,6 +42,10 @@ export const CHECK = `query ($input: CheckUsageInput!) { checkUsage(input: $inpu
   allowed credits billingMode billingEntity { externalId } refusal { reason scope required available }
 } }`;
 
+/** Changes who pays inside an organization, or its name. */
+export const UPDATE_ORGANIZATION =
+  'mutation ($input: UpdateOrganizationInput!) { updateOrganization(input: $input) { id } }';
+
 export interface Refusal {
   readonly reason: string;
   readonly scope: string;

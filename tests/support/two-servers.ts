@@ -1,6 +1,8 @@
+import type { Client } from 'graphql-ws';
 import type { TestApp } from './app.ts';
 import { Bench } from './bench.ts';
 import type { TestDatabase } from './database.ts';
+import { socketClient } from './live-client.ts';
 import { type Ask, asker, Clients } from './organizations.ts';
 
 /** Two servers of one installation. */
@@ -13,6 +15,8 @@ export interface TwoServers {
   /** Asks both, in turns. */
   readonly ask: Ask;
   readonly clients: Clients;
+  /** A socket to each of them, which is closed before they stop. */
+  sockets(token: string): Client[];
   /** Stops both, and drops their database. */
   stop(): Promise<void>;
 }
@@ -31,6 +35,12 @@ export async function startTwoServers(): Promise<TwoServers> {
     url,
     ask,
     clients: await Clients.open(ask),
+    sockets: (token) =>
+      [one, two].map(({ socketUrl }) => {
+        const socket = socketClient(socketUrl, token);
+        bench.onClose(async () => socket.dispose());
+        return socket;
+      }),
     stop: () => bench.close(),
   };
 }

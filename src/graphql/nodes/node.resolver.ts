@@ -18,7 +18,7 @@ import {
 
 type Read = (context: RequestContext, id: string) => Promise<object | null>;
 
-/** How each kind of id is read, and the type that answers it. */
+/** Each kind of id: its reader, and the type that answers it. */
 const KINDS: Readonly<Record<IdKind, { readonly type: string; readonly read: Read }>> = {
   entity: { type: 'BillingEntity', read: readableEntity },
   grant: { type: 'CreditGrant', read: readableGrant },

@@ -25,7 +25,7 @@ export interface SentVariables {
   readonly values: object | null;
 }
 
-/** What of a request its context is made of, besides the caller. */
+/** The parts of a request that its context is made of, besides the caller. */
 export type Asked = Pick<RequestContext, 'onWatch' | 'sent'>;
 
 /** The conditions of an open subscription: it ends when one of them no longer holds. */

@@ -1,6 +1,6 @@
 import { Field, ID, InterfaceType } from 'type-graphql';
 
-/** What can be asked for again by its id alone (Relay's global object identification). */
+/** Things that can be asked for again by their ids alone (Relay's global object identification). */
 @InterfaceType({
   description:
     'What `node` finds by its id alone. No two nodes share an id. Read by those who may read it where it is listed.',

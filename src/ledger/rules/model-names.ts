@@ -36,7 +36,7 @@ export interface NamedModels {
   readonly most: number;
 }
 
-/** Sums of which nothing is known: any model is named. */
+/** Sums that nothing is known of: any model is named. */
 export const ANY_MODEL: NamedModels = { names: new Set(), most: Number.POSITIVE_INFINITY };
 
 const DAY_MS = 86_400_000;

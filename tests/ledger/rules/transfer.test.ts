@@ -26,6 +26,18 @@ describe('credits in several accounts', () => {
     elsewhere,
     reason: 'charge refunded',
   });
+  /** Transferred credits that were used, expired, and were then refunded. */
+  const refundedWhenExpired = (): PureLedger => {
+    const ledger = start();
+    const expiresAt = at('2026-03-11T00:00:00Z');
+    ledger.execute(grantOf(100n, { expiresAt }), START);
+    ledger.execute(transferOf(ENTITY, OTHER, 30n), START);
+    ledger.execute({ ...useOf(100n), billingEntityId: OTHER }, START);
+    const cause = { billingEntityId: OTHER, actor: 'test', idempotency: null, reason: 'x' };
+    const refund = { kind: 'refund', ...cause, record: { sequence: 2n, line: 0 } } as const;
+    expect(ledger.execute(refund, expiresAt)).toMatchObject({ kind: 'applied' });
+    return ledger;
+  };
   const proven = (ledger: PureLedger): void => {
     expect([ENTITY, OTHER, THIRD].flatMap((id) => ledger.verify(id).problems)).toEqual([]);
   };
@@ -76,21 +88,7 @@ describe('credits in several accounts', () => {
   });
 
   it('are refunded to a grant like theirs when they have expired, which names who transferred them too', () => {
-    const ledger = start();
-    const expiresAt = at('2026-03-11T00:00:00Z');
-    ledger.execute(grantOf(100n, { expiresAt }), START);
-    ledger.execute(transferOf(ENTITY, OTHER, 30n), START);
-    ledger.execute({ ...useOf(100n), billingEntityId: OTHER }, START);
-    const record = { sequence: 2n, line: 0 };
-    const refund = {
-      kind: 'refund',
-      billingEntityId: OTHER,
-      actor: 'test',
-      idempotency: null,
-      record,
-      reason: 'x',
-    } as const;
-    expect(ledger.execute(refund, expiresAt)).toMatchObject({ kind: 'applied' });
+    const ledger = refundedWhenExpired();
     expect(ledger.account(OTHER).grants.filter(({ state }) => state === 'ACTIVE')).toMatchObject([
       { source: 'TRANSFER', remaining: 10n, transferredBy: ENTITY },
     ]);
@@ -98,16 +96,7 @@ describe('credits in several accounts', () => {
   });
 
   it('are proven to be whose they say, in grants that were transferred and in those that replace them', () => {
-    const ledger = start();
-    const expiresAt = at('2026-03-11T00:00:00Z');
-    ledger.execute(grantOf(100n, { expiresAt }), START);
-    ledger.execute(transferOf(ENTITY, OTHER, 30n), START);
-    ledger.execute({ ...useOf(100n), billingEntityId: OTHER }, START);
-    const record = { sequence: 2n, line: 0 };
-    ledger.execute(
-      { kind: 'refund', billingEntityId: OTHER, actor: 'test', idempotency: null, record, reason: 'x' },
-      expiresAt,
-    );
+    const ledger = refundedWhenExpired();
     for (const grant of [...ledger.grants.values()]) {
       ledger.grants.set(grant.id, { ...grant, transferredBy: THIRD });
       expect(ledger.verify(grant.billingEntityId).problems).toContainEqual(
