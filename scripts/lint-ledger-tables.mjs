@@ -3,6 +3,8 @@
  * exempt: they make the tables.
  */
 const TABLES = [
+  'alert',
+  'alert_preference_change',
   'audit_log_entry',
   'credit_account',
   'credit_grant',

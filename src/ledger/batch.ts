@@ -2,6 +2,8 @@ import type { PoolClient } from 'pg';
 import type { Outcome, Replayed, ReplayedElsewhere } from './outcome.ts';
 import { type Account, accountTime, balanceOf } from './rules/account.ts';
 import { type Answering, earlierAnswer, type EarlierEffects, keyTaken } from './rules/answered-again.ts';
+import { noteRefusal } from './rules/alert-commands.ts';
+import type { Alert, AlertPreferenceChange } from './rules/alerts.ts';
 import type { Balance } from './rules/balance.ts';
 import { type Command, touchedBy } from './rules/commands.ts';
 import { decide, noAccount } from './rules/decide.ts';
@@ -53,9 +55,13 @@ export class Batch {
   readonly #reports: MeterReport[] = [];
   readonly #storedReports: Map<string, StoredReport>;
   readonly #deliveries = new Map<string, DeliveredReport>();
+  readonly #alerts: Alert[] = [];
+  readonly #preferenceChanges: AlertPreferenceChange[] = [];
+  /** Crossings that were raised before, of those that commands name, and those that are raised now. */
+  readonly #raised: Set<string>;
 
   constructor(
-    { accounts, earlierEffects, refunds, passages, reports, usageContext }: Loaded,
+    { accounts, earlierEffects, refunds, passages, reports, usageContext, raised }: Loaded,
     { withExpiredReservations, namedModels, modelsPerDay, wallClock }: LoadedLater,
   ) {
     this.#stored = accounts;
@@ -66,6 +72,7 @@ export class Batch {
     this.#earlierEffects = earlierEffects;
     this.#refundEvidence = new Map(refunds.map((each) => [recordName(each.record.billingEntityId, each.record), each]));
     this.#storedReports = new Map(reports.map((each) => [reportName(each.report), each]));
+    this.#raised = new Set(raised.map(crossingName));
     this.#wallClock = wallClock;
     this.#usageContext = usageContext;
     this.#modelNames = new ModelNames(modelsPerDay, namedModels);
@@ -80,6 +87,7 @@ export class Batch {
         ...this.#passedOn(id, rootGrantId),
       ],
       report: (billingEntityId, id) => this.#storedReports.get(reportName({ billingEntityId, id })),
+      isRaised: (billingEntityId, crossing) => this.#raised.has(crossingName({ billingEntityId, crossing })),
       usageContext: (use) => this.#usageContext.of(use, wallClock),
       namedModels: (day) => this.#modelNames.of(day),
       newId,
@@ -116,13 +124,13 @@ export class Batch {
     if (decision.kind === 'rejected' || decision.kind === 'wrongPayer') return decision;
     if (decision.kind === 'refused') {
       const { balance } = this.#balances(command);
+      this.#take(noteRefusal(account, command, decision, this.#wallClock));
       return { ...decision, balance, resetsAt: resetsAt(account, decision.reason) };
     }
     const taken = keyTaken(command, this.#earlierEffects);
     if (taken !== null) return taken;
     if (command.audited) this.#audited.push(...auditedOf(command, decision, this.#accounts));
-    for (const changed of decision.accounts) this.#accounts.set(changed.billingEntityId, changed);
-    this.#keep(decision);
+    this.#take(decision);
     const balances = this.#balances(command);
     this.#earlierEffects.add(command, decision, balances.balance);
     const { entries, records, grants, reservations, reports } = decision;
@@ -167,6 +175,8 @@ export class Batch {
       reports: this.#reports,
       deliveries: [...this.#deliveries.values()],
       audited: this.#audited,
+      alerts: this.#alerts,
+      preferenceChanges: this.#preferenceChanges,
     });
   }
 
@@ -182,6 +192,11 @@ export class Batch {
     return publicOrganizationsOf(this.#records);
   }
 
+  /** The alerts that were raised, in order. */
+  get alerts(): readonly Alert[] {
+    return this.#alerts;
+  }
+
   #changed(): Account[] {
     return [...this.#accounts.values()].filter((account) => this.#stored.get(account.billingEntityId) !== account);
   }
@@ -195,6 +210,11 @@ export class Batch {
     });
   }
 
+  #take(effects: Effects): void {
+    for (const changed of effects.accounts) this.#accounts.set(changed.billingEntityId, changed);
+    this.#keep(effects);
+  }
+
   #keep(effects: Effects): void {
     this.#entries.push(...effects.entries);
     this.#records.push(...effects.records);
@@ -202,6 +222,9 @@ export class Batch {
     this.#refunds.push(...effects.refunds);
     this.#refundedUse.push(...effects.refundedUse);
     this.#reports.push(...effects.reports);
+    this.#alerts.push(...effects.alerts);
+    for (const alert of effects.alerts) this.#raised.add(crossingName(alert));
+    this.#preferenceChanges.push(...effects.preferenceChanges);
     for (const report of effects.deliveries) {
       this.#deliveries.set(reportName(report), report);
       this.#storedReports.set(reportName(report), { report, isIntact: true });
@@ -241,6 +264,10 @@ export class Batch {
 
 function recordName(billingEntityId: string, { sequence, line }: RecordKey): string {
   return `${billingEntityId} ${sequence} ${line}`;
+}
+
+function crossingName({ billingEntityId, crossing }: Pick<Alert, 'billingEntityId' | 'crossing'>): string {
+  return `${billingEntityId} ${crossing}`;
 }
 
 function reportName({ billingEntityId, id }: Pick<MeterReport, 'billingEntityId' | 'id'>): string {

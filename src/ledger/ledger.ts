@@ -8,6 +8,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { Batch } from './batch.ts';
 import { Batcher, type BatcherOptions } from './batcher.ts';
 import type { Outcome, OutcomeOf } from './outcome.ts';
+import type { Alert } from './rules/alerts.ts';
 import type { Balance } from './rules/balance.ts';
 import type { Command, CommandOf } from './rules/commands.ts';
 import { loadNamedModels } from './store/named-models.ts';
@@ -25,10 +26,14 @@ export interface LedgerOptions extends LedgerSettings {
   readonly pool: Pool;
   readonly clock: Clock;
   /**
-   * Called after each commit with the newest balance of every account that changed, and with the public organizations in which
-   * something was used. Must not throw.
+   * Called after each commit with the newest balance of every account that changed, with the public organizations in which
+   * something was used, and with the alerts that were raised, in order. Must not throw.
    */
-  readonly onCommitted: (balances: readonly Balance[], publicOrganizations: readonly string[]) => void;
+  readonly onCommitted: (
+    balances: readonly Balance[],
+    publicOrganizations: readonly string[],
+    alerts: readonly Alert[],
+  ) => void;
   /** Called after each transaction, for the metrics. */
   readonly onBatch?: (batch: {
     readonly commands: number;
@@ -67,7 +72,7 @@ export class Ledger {
       const batch = await this.#beginUpToDate(client, commands);
       const outcomes = commands.map((command) => batch.apply(command));
       await batch.commit(client);
-      this.#options.onCommitted(batch.changedBalances(), batch.publicOrganizations());
+      this.#options.onCommitted(batch.changedBalances(), batch.publicOrganizations(), batch.alerts);
       client.release();
       const durationMs = performance.now() - startedAt;
       this.#options.onBatch?.({ commands: commands.length, accounts: batch.size, durationMs });
@@ -88,7 +93,7 @@ export class Ledger {
       const batch = await this.#begin(client, commands);
       if (batch.applyScheduled()) return batch;
       await batch.commit(client);
-      this.#options.onCommitted(batch.changedBalances(), batch.publicOrganizations());
+      this.#options.onCommitted(batch.changedBalances(), batch.publicOrganizations(), batch.alerts);
     }
   }
 

@@ -1,5 +1,6 @@
 import { ApiKeyRow } from '../api-keys/api-key.entity.ts';
 import { AuditLogEntryRow } from '../ledger/store/audit-log.entity.ts';
+import { AlertPreferenceChangeRow, AlertRow, UndeliveredAlertRow } from '../ledger/store/alert-tables.entity.ts';
 import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
 import { MembershipRow, PeopleNamedRow, UserOrganizationRow } from '../billing-entities/membership.entity.ts';
 import {
@@ -34,6 +35,9 @@ export const entities = [
   UsageRollupRow,
   UseCounterRow,
   MeterReportRow,
+  AlertRow,
+  UndeliveredAlertRow,
+  AlertPreferenceChangeRow,
   ExportLinkRow,
   MembershipRow,
   UserOrganizationRow,

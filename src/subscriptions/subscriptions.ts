@@ -111,6 +111,18 @@ export class Subscriptions {
     return outcome.kind === 'committed' ? outcome.subscription : null;
   }
 
+  /**
+   * Raises PAYMENT_FAILED for invoices that were not paid, once an invoice (rule 29). Repeating it changes nothing.
+   * @throws Refusal NOT_FOUND, UNAVAILABLE
+   */
+  async noteFailedPayments(billingEntityId: string, invoiceIds: readonly string[]): Promise<void> {
+    const commands = invoiceIds.map((invoiceId) => {
+      const command = { kind: 'paymentFailed', billingEntityId, ...BY_ITSELF, invoiceId } as const;
+      return this.#options.ledger.submit(command);
+    });
+    for (const outcome of await Promise.all(commands)) unlessRejected(outcome);
+  }
+
   /** Notes the change that waits for the payer; null: none does. It is shown to callers and decides nothing. */
   async notePending(billingEntityId: string, pending: PendingPayment | null): Promise<void> {
     await this.#options.rows.transaction(({ em }) =>

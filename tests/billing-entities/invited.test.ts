@@ -301,6 +301,7 @@ const ASKING: Readonly<Record<string, string>> = {
   'billing-entities/membership.repository.ts': 'writes and finds them, each function as it says',
   'billing-entities/organizations.ts': 'finds none under a user’s id, and INVITED may do nothing there',
   'ledger/store/earlier-effects.ts': 'passes them over',
+  'ledger/store/load-statements.ts': 'passes them over',
   'ledger/store/usage-context.ts': 'passes them over',
   'persistence/entities.ts': 'names the table',
 };

@@ -39,7 +39,14 @@ it('may migrate and use its database, and is refused to change what the ledger h
       'select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles where rolname = current_user',
     );
     expect(Object.values(rows[0] as object)).toEqual([false, false, false, false, false]);
-    for (const table of ['ledger_entry', 'usage_record', 'usage_refund', 'audit_log_entry']) {
+    for (const table of [
+      'ledger_entry',
+      'usage_record',
+      'usage_refund',
+      'audit_log_entry',
+      'alert',
+      'alert_preference_change',
+    ]) {
       for (const statement of [
         `delete from ${table}`,
         `truncate ${table}`,

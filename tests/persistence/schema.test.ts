@@ -183,6 +183,8 @@ describe('every table of a billing entity', () => {
        from pg_trigger t join pg_class c on c.oid = t.tgrelid where not t.tgisinternal order by 1`,
     );
     expect(triggers).toEqual([
+      { table: 'alert', name: 'alert_append_only', row: true },
+      { table: 'alert_preference_change', name: 'alert_preference_change_append_only', row: true },
       { table: 'audit_log_entry', name: 'audit_log_entry_append_only', row: true },
       { table: 'ledger_entry', name: 'ledger_entry_append_only', row: true },
       { table: 'meter_report', name: 'meter_report_frozen', row: true },

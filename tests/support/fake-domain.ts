@@ -116,6 +116,7 @@ export const entry: Entry = {
   actor: 'service:platform',
   reason: null,
   idempotency: null,
+  step: 'ENDS',
   periodStart: new Date('2026-03-01T00:00:00.000Z'),
   createdAt: NOON,
 };

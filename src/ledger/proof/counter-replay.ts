@@ -1,3 +1,4 @@
+import type { Alert } from '../rules/alerts.ts';
 import type { UsedBy } from '../rules/attribution.ts';
 import type { Entry } from '../rules/entries.ts';
 import { countedUp, counterName, countersOf, type UseCounter } from '../rules/spend-limits.ts';
@@ -21,8 +22,22 @@ export class CounterReplay {
     if (used === 0n && held === 0n) return;
     for (const key of countersOf(billingEntityId, usedBy)) {
       const name = counterName(key);
-      this.#counters.set(name, countedUp(this.#counters.get(name), { ...key, periodStart, used, held }));
+      this.#counters.set(name, countedUp(this.#counters.get(name), { ...key, periodStart, used, held, alerted: 0 }));
     }
+  }
+
+  /** The member's counter of the period that began then. */
+  ofMember(billingEntityId: string, subjectId: string, periodStart: Date): Pick<UseCounter, 'used' | 'alerted'> {
+    const counter = this.#counters.get(counterName({ billingEntityId, scope: 'MEMBER', subjectId }));
+    return counter?.periodStart.getTime() === periodStart.getTime() ? counter : { used: 0n, alerted: 0 };
+  }
+
+  /** Marks that a level of a member's limit was raised (rule 29). */
+  alerted({ billingEntityId, memberId, periodStart }: Alert, alerted: number): void {
+    if (memberId === null) return;
+    const key = { billingEntityId, scope: 'MEMBER', subjectId: memberId } as const;
+    const name = counterName(key);
+    this.#counters.set(name, countedUp(this.#counters.get(name), { ...key, periodStart, used: 0n, held: 0n, alerted }));
   }
 
   /** Counters follow from records and reservations alone, so they have no checksums. */
@@ -37,6 +52,7 @@ export class CounterReplay {
       }
       this.#findings.expect(`${name}: used`, counter.used, rebuilt.used);
       this.#findings.expect(`${name}: held`, counter.held, rebuilt.held);
+      this.#findings.expect(`${name}: alerted`, `${counter.alerted}`, `${rebuilt.alerted}`);
       this.#findings.expect(`${name}: period`, instant(counter.periodStart), instant(rebuilt.periodStart));
     }
     for (const missing of this.#counters.values()) this.#findings.problem(`${nameOfCounter(missing)} is not there`);

@@ -5,9 +5,11 @@
 import type { Resource } from '../../plans/rates.ts';
 import { type AccountState, type AfterCommand, allowanceOf } from '../rules/account.ts';
 import { price, formatCarry, NO_CARRY, type Carry } from '../rules/pricing.ts';
+import type { Alert, AlertPreferenceChange } from '../rules/alerts.ts';
 import type { Draw, Grant } from '../rules/grants.ts';
 import { type Reservation, type ReservationStatus, reservedBy } from '../rules/reservations.ts';
 import type { UseCounter } from '../rules/spend-limits.ts';
+import { AlertReplay } from './alert-replay.ts';
 import { CounterReplay } from './counter-replay.ts';
 import { Findings, instant, type Stored, type Verification } from './findings.ts';
 import { OverageReplay } from './overage-replay.ts';
@@ -63,6 +65,7 @@ export class Replay {
   readonly #counters: CounterReplay;
   readonly #overages: OverageReplay;
   readonly #transfers: TransferReplay;
+  readonly #alerts: AlertReplay;
   #reservations = 0n;
   readonly #refunds: RefundReplay;
   /** Matters that the entry before left open: overage for the next entry, the end of a released reservation. */
@@ -79,6 +82,7 @@ export class Replay {
     this.#overages = new OverageReplay(this.#findings);
     this.#refunds = new RefundReplay(this.#findings);
     this.#transfers = new TransferReplay(this.#findings);
+    this.#alerts = new AlertReplay(this.#findings, this.#counters);
   }
 
   /** Takes the next entry with the rows that name it. */
@@ -118,6 +122,14 @@ export class Replay {
     else if (!MOVES_NO_GRANT.has(entry.kind)) this.#findings.expect(`${at}: amount without a grant`, entry.amount, 0n);
     if (this.#owedThisPeriod > this.#running.owed) this.#owedThisPeriod = this.#running.owed;
     this.#afterCommand(at, entry);
+    const { sequence, billingEntityId } = entry;
+    const counted = { used: this.#used, owedThisPeriod: this.#owedThisPeriod, period: { start: this.#periodStart } };
+    this.#alerts.entry(entry, { ...this.#running, ...counted, billingEntityId, sequence });
+  }
+
+  /** Takes the next alerts and alert preferences: all that stand at the entries which come next. */
+  alerts(alerts: readonly Stored<Alert>[], changes: readonly Stored<AlertPreferenceChange>[]): void {
+    this.#alerts.rows(alerts, changes);
   }
 
   /** Records whose entry is missing. */
@@ -156,6 +168,7 @@ export class Replay {
     if (base !== null && !this.#grants.has(base.grantId)) {
       this.#findings.problem(`account: no entry made ${base.grantId}`);
     }
+    this.#alerts.finish(account);
     this.#overages.finish(account, rest.reports, this.#sequence);
     this.#finishGrants(rest.grants);
     this.#finishReservations(account, rest);
@@ -178,6 +191,7 @@ export class Replay {
       this.#running.overage = 0n;
       this.#used = 0n;
       this.#owedThisPeriod = 0n;
+      this.#alerts.beginPeriod(periodStart);
     }
     this.#periodStart = periodStart;
   }

@@ -34,8 +34,9 @@ import {
   toReservation,
 } from '../store/tables.ts';
 import { nextEventAt } from '../rules/account.ts';
-import type { Stored, Verification } from './findings.ts';
-import { read } from './read.ts';
+import type { Verification } from './findings.ts';
+import { AlertReader } from './read-alerts.ts';
+import { type Checked, read, readable, stored } from './read.ts';
 import type { RefundRows } from './refund-replay.ts';
 import { type EntryRows, Replay } from './replay.ts';
 import { rollupProblems } from './summaries.ts';
@@ -114,6 +115,7 @@ async function verifyOn(
   // A hot account's day of summaries may take longer than a page may.
   await client.query(`set local statement_timeout = '15min'`);
   const replay = new Replay({ checksummedFrom: account.sealed_from });
+  const alerts = new AlertReader(client, billingEntityId);
   let after = 0n;
   stopping?.throwIfAborted();
   for (;;) {
@@ -124,6 +126,7 @@ async function verifyOn(
       [billingEntityId, after, PAGE],
     );
     const through = entries.at(-1)?.sequence ?? after;
+    await alerts.read(replay, entries.length < PAGE ? null : through);
     const namedBy = await readNamed(client, billingEntityId, entries, { after, through });
     for (const name of namedBy.unreadable) replay.unreadable(name);
     for (const row of entries) {
@@ -187,25 +190,6 @@ async function verifyOn(
 }
 
 const COUNTERS = `select ${COUNTER_COLUMNS} from use_counter c where c.billing_entity_id = $1`;
-
-interface Checked {
-  readonly checksum: Buffer | null;
-}
-
-function stored<T>(row: T, { checksum }: Checked, rebuild: (row: T) => string): Stored<T> {
-  return { row, intact: checksum === null ? null : rebuild(row) === `\\x${checksum.toString('hex')}` };
-}
-
-/** Reads a row; null where it holds what nothing of ours writes: text that is no fraction, an instant without an end. */
-function readable<Row extends object, T>(row: Row, read: (row: Row) => T): T | null {
-  try {
-    return Object.values(row).some(isEndless) ? null : read(row);
-  } catch {
-    return null;
-  }
-}
-
-const isEndless = (value: unknown): boolean => value === Infinity || value === -Infinity;
 
 /** The rows that a page of entries names, by entry; and records of that page which no entry names. */
 async function readNamed(

@@ -4,6 +4,8 @@
  * property tests and the check of admission share them. Nothing else decides, and nothing here does I/O.
  */
 import type { Resource } from '../../plans/rates.ts';
+import type { AlertPreference } from './alert-preferences.ts';
+import { type AlertState, NO_ALERTS } from './alert-state.ts';
 import type { Balance } from './balance.ts';
 import type { Grant } from './grants.ts';
 import type { Reservation } from './reservations.ts';
@@ -50,6 +52,9 @@ export interface AccountState {
   readonly nextReservationAt: Date | null;
   /** Sequence of the first entry whose rows have checksums. */
   readonly checksummedFrom: bigint;
+  readonly alerts: AlertState;
+  /** null: the defaults (rule 29). */
+  readonly alertPreferences: readonly AlertPreference[] | null;
   /** The instant of the last change. An account's time never runs backwards, whatever clocks do (rule 13). */
   readonly touchedAt: Date;
 }
@@ -112,6 +117,8 @@ export function newAccount(billingEntityId: string, now: Date): Account {
     expiryHold: { sequence: 0n, held: 0n },
     nextReservationAt: null,
     checksummedFrom: 1n,
+    alerts: NO_ALERTS,
+    alertPreferences: null,
     touchedAt: now,
     grants: [],
     reservations: new Map(),

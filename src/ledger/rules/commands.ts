@@ -1,5 +1,6 @@
 /** Commands: everything that can be asked of an account. */
 import type { OveragePolicy } from './account.ts';
+import type { AlertPreference } from './alert-preferences.ts';
 import type { Effects } from './effects.ts';
 import type { DeliveredReport, Delivery, Idempotency, RecordKey } from './entries.ts';
 import type { GrantSource } from './grants.ts';
@@ -214,6 +215,22 @@ export interface PolicyCommand extends CommandBase {
   readonly overagePolicy: OveragePolicy;
 }
 
+/** Sets what the account's people want to hear of, and where (rule 29). */
+export interface AlertPreferencesCommand extends CommandBase {
+  readonly kind: 'alertPreferences';
+  readonly idempotency: null;
+  /** The whole list. Nothing of the list before stays. */
+  readonly preferences: readonly AlertPreference[];
+}
+
+/** Tells that an invoice was not paid. It is raised once an invoice, however often it is told (rule 29). */
+export interface PaymentFailedCommand extends CommandBase {
+  readonly kind: 'paymentFailed';
+  readonly idempotency: null;
+  /** The payment provider's id. */
+  readonly invoiceId: string;
+}
+
 /** Applies scheduled events, as every command does first, and nothing else. */
 export interface AdvanceCommand extends CommandBase {
   readonly kind: 'advance';
@@ -238,6 +255,8 @@ export type Command =
   | ReportOverageCommand
   | DeliveredCommand
   | PolicyCommand
+  | AlertPreferencesCommand
+  | PaymentFailedCommand
   | AdvanceCommand;
 
 /** The command of one kind. */

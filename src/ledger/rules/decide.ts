@@ -1,5 +1,6 @@
 /** Deciding a command: what it does, or why not. */
 import { type Account, accountTime } from './account.ts';
+import { paymentFailed, setAlertPreferences } from './alert-commands.ts';
 import { clawBack, reinstate } from './clawback.ts';
 import type { Command, CommandOf, Decision, DecisionOf, PolicyCommand, SettleCommand } from './commands.ts';
 import { deliver } from './delivery.ts';
@@ -73,6 +74,8 @@ const DECIDERS: { readonly [Kind in Command['kind']]: Decider<Kind> } = {
   reportOverage,
   delivered: (_account, command, _now, view) => deliver(command, view),
   policy: setOveragePolicy,
+  alertPreferences: setAlertPreferences,
+  paymentFailed,
   advance: () => Effects.none,
 };
 

@@ -1,5 +1,6 @@
 /** Effects of a change. This file owns the list of the kinds of rows that a change can write. */
 import type { Account } from './account.ts';
+import type { Alert, AlertPreferenceChange } from './alerts.ts';
 import type { DeliveredReport, Entry, MeterReport, UsageRecord, UsageRefund } from './entries.ts';
 import type { RefundedUse } from './rollup.ts';
 import type { Grant } from './grants.ts';
@@ -22,6 +23,8 @@ interface Rows {
   readonly reports: readonly MeterReport[];
   /** Reports of which something new is known, as they are now. */
   readonly deliveries: readonly DeliveredReport[];
+  readonly alerts: readonly Alert[];
+  readonly preferenceChanges: readonly AlertPreferenceChange[];
 }
 
 /** An applied change: the accounts after it, and its rows. */
@@ -41,6 +44,8 @@ const NO_ROWS: Rows = {
   counters: [],
   reports: [],
   deliveries: [],
+  alerts: [],
+  preferenceChanges: [],
 };
 
 export const Effects = {

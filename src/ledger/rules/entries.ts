@@ -48,10 +48,18 @@ export interface Entry {
   readonly idempotency: Idempotency | null;
   /** The state after the whole command, beside a key. null: there is no key, or the entry is older than this column. */
   readonly afterCommand: AfterCommand | null;
+  /** The place of the entry in its step. null: the entry is older than alerts. */
+  readonly step: StepMark | null;
   /** Start of the account's period in which it was written. */
   readonly periodStart: Date;
   readonly createdAt: Date;
 }
+
+/**
+ * Alerts are compared after each step, which is a command or the scheduled events of one instant (rule 29). GOES_ON: entries
+ * of the same step follow. ENDS: the last entry of its step. TURNS: the last one, and then a period began in the same step.
+ */
+export type StepMark = 'GOES_ON' | 'ENDS' | 'TURNS';
 
 /** An idempotency key, and a digest of everything in which commands with that key must agree (rule 20). */
 export interface Idempotency {

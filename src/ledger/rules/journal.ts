@@ -3,6 +3,7 @@
  * Balances change by `post` alone, so that the account can be rebuilt from its entries and records.
  */
 import { type Account, allowanceOf, sooner } from './account.ts';
+import { AlertJournal, type Writable } from './alert-journal.ts';
 import type { Cause } from './commands.ts';
 import type { Effects } from './effects.ts';
 import { byDrawdownOrder, type Draw, type Grant, heldOf, sumRemaining } from './grants.ts';
@@ -32,13 +33,13 @@ interface Posting {
   readonly reason?: string | null;
 }
 
-type Draft = { -readonly [Key in keyof Account]: Account[Key] };
-
 export class Journal {
   readonly now: Date;
+  /** What the account's people are told. */
+  readonly alerts: AlertJournal;
   readonly #cause: Cause;
-  readonly #draft: Draft;
-  readonly #entries: Entry[] = [];
+  readonly #draft: Writable<Account>;
+  readonly #entries: Writable<Entry>[] = [];
   readonly #records: UsageRecord[] = [];
   readonly #grants = new Map<string, Grant>();
   readonly #reservations = new Map<string, Reservation>();
@@ -53,6 +54,7 @@ export class Journal {
     this.#draft = { ...account };
     this.#cause = cause;
     this.now = now;
+    this.alerts = new AlertJournal(account, this.#draft, { actor: cause.actor, now });
   }
 
   /** The account after everything that the journal has now. */
@@ -127,6 +129,7 @@ export class Journal {
       reason: posting.reason ?? null,
       idempotency: this.#entries.length === 0 ? this.#cause.idempotency : null,
       afterCommand: null,
+      step: 'GOES_ON',
       periodStart: draft.period.start,
       createdAt: this.now,
     });
@@ -158,8 +161,13 @@ export class Journal {
     if (used === 0n && held === 0n) return;
     const { billingEntityId, period } = this.#draft;
     for (const key of countersOf(billingEntityId, usedBy)) {
-      this.#counters.push({ ...key, periodStart: period.start, used, held });
+      this.#counters.push({ ...key, periodStart: period.start, used, held, alerted: 0 });
     }
+  }
+
+  /** Ends a step, whose alerts are raised then (rule 29). `close` ends the last one. Scheduled events end one for each instant. */
+  endStep(): void {
+    this.alerts.endStep(this.#entries);
   }
 
   /** Keeps a grant that was made or changed. */
@@ -298,6 +306,7 @@ export class Journal {
    */
   close(): Effects {
     this.settleUp();
+    this.alerts.compare(this.#entries);
     return {
       kind: 'applied',
       accounts: [this.#draft],
@@ -307,9 +316,11 @@ export class Journal {
       reservations: [...this.#reservations.values()],
       refunds: this.#refunds,
       refundedUse: this.#refundedUse,
-      counters: this.#counters,
+      counters: this.alerts.marks.length === 0 ? this.#counters : [...this.#counters, ...this.alerts.marks],
       reports: this.#reports,
       deliveries: [],
+      alerts: this.alerts.raised,
+      preferenceChanges: this.alerts.preferenceChanges,
     };
   }
 

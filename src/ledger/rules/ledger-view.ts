@@ -15,6 +15,8 @@ export interface LedgerView {
   readonly recipients: (billingEntityId: string, rootGrantId: string) => readonly string[];
   /** A report that the command names; undefined: the account has none with this id. */
   readonly report: (billingEntityId: string, id: string) => StoredReport | undefined;
+  /** Tells if the account has an alert of this crossing. Only crossings that commands name are known. */
+  readonly isRaised: (billingEntityId: string, crossing: string) => boolean;
   readonly usageContext: (use: ChargedUse) => UsageContext;
   /** The models that the sums of a person's day have by name. */
   readonly namedModels: (day: PersonDay) => NamedModels;

@@ -111,6 +111,7 @@ export function settle(account: Account, command: SettleCommand, moment: Moment)
     occurredAt,
     reservationId,
     namedModels,
+    membership: usageContext.membership,
   });
   return journal.close();
 }

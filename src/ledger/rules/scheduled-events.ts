@@ -37,13 +37,14 @@ export function applyScheduled(
   }
   const journal = new Journal(account, SCHEDULED, now);
   let expired = 0;
-  for (
-    let event = nextEvent(journal.account, reservations[0], until);
-    event !== null;
-    event = nextEvent(journal.account, reservations[expired], until)
-  ) {
+  let event = nextEvent(journal.account, reservations[0], until);
+  while (event !== null) {
     if (event.kind === 'reservationExpires') expired += 1;
     happen(journal, event, newId);
+    const next = nextEvent(journal.account, reservations[expired], until);
+    // All events of one instant are one step: what lapses and is given at once was never gone (rule 29).
+    if (next !== null && next.at.getTime() !== event.at.getTime()) journal.endStep();
+    event = next;
   }
   const effects = journal.close();
   return { account: withNextReservation(journal.account, now), effects, isAllDone };

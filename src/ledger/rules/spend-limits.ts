@@ -20,6 +20,8 @@ export interface UseCounter extends CounterKey {
   readonly periodStart: Date;
   readonly used: bigint;
   readonly held: bigint;
+  /** MEMBER: marks of the levels whose MEMBER_LIMIT was raised in the period; 0: none (rule 29). */
+  readonly alerted: number;
 }
 
 /** An addition to a counter. After the period has ended only its `held` still counts. */
@@ -52,6 +54,7 @@ export function countedUp(counter: UseCounter | undefined, change: CounterChange
     ...change,
     used: (isNewPeriod ? 0n : counter.used) + change.used,
     held: counter.held + change.held,
+    alerted: (isNewPeriod ? 0 : counter.alerted) | change.alerted,
   };
 }
 

@@ -1,6 +1,7 @@
 /** Use: priced, and charged where it is admitted (rules 2, 6, 19 and 21). */
 import { type Account, MAX_CREDITS } from './account.ts';
 import { admit, checkPayer } from './admission.ts';
+import type { LimitedUse } from './alerts.ts';
 import type { BillingMode, UsedBy } from './attribution.ts';
 import type { ConsumeCommand, DecisionOf } from './commands.ts';
 import { NO_CONTEXT, type UsageLine, type Use, type UsageContext } from './usage-context.ts';
@@ -68,6 +69,7 @@ export function consume(account: Account, command: ConsumeCommand, moment: Momen
     occurredAt,
     reservationId: null,
     namedModels,
+    membership: usageContext.membership,
   });
   return journal.close();
 }
@@ -129,6 +131,20 @@ export function sumCredits(lines: readonly PricedLine[]): bigint {
   return sum;
 }
 
+/** Use that a member's limit counts: what the member has drawn with it in the period (rule 17). null: no limit counts it. */
+function limitedUseOf(
+  { billingEntityId, period }: Account,
+  { userId, organizationId, membership }: CommonToRecords,
+  credits: bigint,
+): LimitedUse | null {
+  const limit = membership?.creditLimit ?? null;
+  if (limit === null || userId === null || organizationId !== billingEntityId || credits === 0n) return null;
+  const counter = membership?.counter;
+  const isOfPeriod = counter?.periodStart.getTime() === period.start.getTime();
+  const { used, alerted } = counter !== undefined && isOfPeriod ? counter : { used: 0n, alerted: 0 };
+  return { memberId: userId, limit, used: used + credits, alerted };
+}
+
 /** Everything that the records of one use have in common. */
 type CommonToRecords = Pick<UsageRecord, keyof UsedBy | 'billingMode' | 'feature' | 'metadata'> & {
   /** null: now. */
@@ -136,6 +152,8 @@ type CommonToRecords = Pick<UsageRecord, keyof UsedBy | 'billingMode' | 'feature
   /** The reservation that the use settles; null: none. */
   readonly reservationId: string | null;
   readonly namedModels: LedgerView['namedModels'] | undefined;
+  /** The user's membership of the organization whose pool pays; null: there is none. */
+  readonly membership: UsageContext['membership'];
 };
 
 /**
@@ -196,7 +214,10 @@ export function chargeLines(
     });
   });
   journal.set({ carries });
-  journal.countUse(common, { used: fromGrants + overage + owed, owed });
+  const credits = fromGrants + overage + owed;
+  journal.countUse(common, { used: credits, owed });
+  const limitedUse = limitedUseOf(journal.account, common, credits);
+  if (limitedUse !== null) journal.alerts.countAgainstLimit(limitedUse);
   journal.post({
     kind: 'CONSUMPTION',
     amount: -fromGrants,

@@ -4,6 +4,8 @@ import type { ClientBase } from 'pg';
 import { arrayLiteral } from '../../db/array-literal.ts';
 import { type Rollup, type RollupPart, rollUpParts } from '../rules/rollup.ts';
 import type { Account } from '../rules/account.ts';
+import type { Alert, AlertPreferenceChange } from '../rules/alerts.ts';
+import { ALERT_WRITTEN, PREFERENCE_CHANGE_WRITTEN, UNDELIVERED_WRITTEN } from './alert-tables.ts';
 import { AUDIT_WRITTEN, type AuditRow } from './audit-rows.ts';
 import type { Grant } from '../rules/grants.ts';
 import type { Reservation } from '../rules/reservations.ts';
@@ -48,6 +50,8 @@ export interface Changes {
   /** Reports of which something new is known. */
   readonly deliveries: readonly DeliveredReport[];
   readonly audited: readonly AuditRow[];
+  readonly alerts: readonly Alert[];
+  readonly preferenceChanges: readonly AlertPreferenceChange[];
 }
 
 /**
@@ -76,6 +80,9 @@ export async function appendAndCommit(client: ClientBase, changes: Changes): Pro
     ),
     ...update('meter_report', REPORT_UPDATED, deliveries, 'id'),
     ...insertion('audit_log_entry', AUDIT_WRITTEN, changes.audited),
+    ...insertion('alert', ALERT_WRITTEN, changes.alerts),
+    ...insertion('undelivered_alert', UNDELIVERED_WRITTEN, changes.alerts),
+    ...insertion('alert_preference_change', PREFERENCE_CHANGE_WRITTEN, changes.preferenceChanges),
   ];
   const values = [entities, ...parts.flatMap((each) => each.parameters)];
   await all([client.query({ ...combined(scope, parts), values }), client.query('commit')]);
@@ -185,7 +192,8 @@ function counting(changes: readonly CounterChange[]): Part[] {
   const plus = (
     change: string,
   ): string => `used = case when t.period_start = ${change}.period_start then t.used else 0 end
-      + ${change}.used, held = t.held + ${change}.held, period_start = ${change}.period_start`;
+      + ${change}.used, held = t.held + ${change}.held, period_start = ${change}.period_start,
+      alerted = case when t.period_start = ${change}.period_start then t.alerted else 0 end | ${change}.alerted`;
   const growing = changes.filter(({ used, held }) => used >= 0n && held >= 0n);
   const onConflict = `on conflict (billing_entity_id, scope, subject_id) do update set ${plus('excluded')}`;
   return [

@@ -7,7 +7,8 @@ import { v7 as uuidv7 } from 'uuid';
 import type { SqlClient } from '../../db/sql-client.ts';
 import { entryId, grantId, recordId } from '../../kernel/public-ids.ts';
 import type { Account } from '../rules/account.ts';
-import type { Command, PolicyCommand } from '../rules/commands.ts';
+import { DEFAULT_PREFERENCES, WHOLE } from '../rules/alert-preferences.ts';
+import type { AlertPreferencesCommand, Command, PolicyCommand } from '../rules/commands.ts';
 import type { Effects } from '../rules/effects.ts';
 import type { Entry, UsageRefund } from '../rules/entries.ts';
 import { type StoredRow, tableOf } from './table.ts';
@@ -71,6 +72,7 @@ export function auditedOf(
   return accounts.flatMap((account) => {
     const { billingEntityId } = account;
     if (command.kind === 'policy') return policyChange(command, account, before.get(billingEntityId));
+    if (command.kind === 'alertPreferences') return preferencesChange(command, account, before.get(billingEntityId));
     const entry = entries.find((each) => each.billingEntityId === billingEntityId);
     if (entry === undefined) return [];
     return auditRow({
@@ -97,6 +99,28 @@ function policyChange({ actor }: PolicyCommand, after: Account, before: Account 
     billingEntityId,
     actor,
     action: 'overage.set',
+    subject: billingEntityId,
+    before: stateOf(before),
+    after: stateOf(after),
+    reason: null,
+    createdAt: touchedAt,
+  });
+}
+
+/** A change of the alert preferences, of which no entry tells. */
+function preferencesChange({ actor }: AlertPreferencesCommand, after: Account, before: Account | undefined): AuditRow {
+  const { billingEntityId, touchedAt } = after;
+  const stateOf = (account: Account | undefined): Record<string, unknown> => ({
+    preferences: (account?.alertPreferences ?? DEFAULT_PREFERENCES).map(({ perMille, remaining, ...preference }) => ({
+      ...preference,
+      level: perMille === null ? null : perMille / WHOLE,
+      remaining: remaining === null ? null : Number(remaining),
+    })),
+  });
+  return auditRow({
+    billingEntityId,
+    actor,
+    action: 'alerts.set',
     subject: billingEntityId,
     before: stateOf(before),
     after: stateOf(after),

@@ -46,15 +46,34 @@ export const KEYS = prepared(
     ) e`,
 );
 
-/** Reservations that commands name, in whatever state: one probe each, so that no kept plan can read all of the account's. */
+/**
+ * Reservations that commands name, in whatever state: one probe each, so that no kept plan can read all of the account's.
+ * With each comes the limit of the member who uses the pool by it, and the counter that counts against it: a settlement of
+ * admitted work is never refused for that limit, but comes to it (rule 29).
+ */
 export const NAMED_RESERVATIONS = prepared(
   'named-holds',
-  (scope) => `select h.* from unnest($2::uuid[], $3::uuid[]) as k(billing_entity_id, id)
+  (
+    scope,
+  ) => `select h.*, m.status as member_status, m.credit_limit, c.counted_from, c.counted_used, c.counted_held, c.alerted
+    from unnest($2::uuid[], $3::uuid[]) as k(billing_entity_id, id)
     cross join lateral (
       select ${RESERVATION_COLUMNS} from reservation h
       where h.billing_entity_id = k.billing_entity_id and h.id = k.id and h.billing_entity_id ${isIn(scope)}
       limit 1
-    ) h`,
+    ) h
+    left join lateral (
+      select m.status, m.credit_limit from membership m
+      where m.billing_entity_id = h.billing_entity_id and m.user_id = h.user_id and m.billing_entity_id ${isIn(scope)}
+        and h.organization_id = h.billing_entity_id and m.status <> 'INVITED' and m.credit_limit is not null
+      limit 1
+    ) m on true
+    left join lateral (
+      select c.period_start as counted_from, c.used as counted_used, c.held as counted_held, c.alerted from use_counter c
+      where c.billing_entity_id = h.billing_entity_id and c.scope = 'MEMBER' and c.subject_id = h.user_id
+        and c.billing_entity_id ${isIn(scope)} and m.credit_limit is not null
+      limit 1
+    ) c on true`,
 );
 
 /** The record that `k` names, by one probe. */
@@ -135,6 +154,13 @@ export const NAMED_MODELS = prepared(
       where r.billing_entity_id = k.billing_entity_id and r.day = date_trunc('day', k.at, 'UTC') and r.user_id = k.user_id
         and r.model not in ('', ${FOLDED_IN_SQL}) and r.billing_entity_id ${isIn(scope)}
     ) m`,
+);
+
+/** Crossings that were raised, of those that commands name. */
+export const RAISED = prepared(
+  'raised-crossings',
+  (scope) => `select n.billing_entity_id, n.crossing from alert n
+    where n.billing_entity_id ${isIn(scope)} and n.crossing = any($2::text[])`,
 );
 
 /** Most ended holds of one account that a transaction takes; the rest is for the next one. */

@@ -16,6 +16,7 @@ import {
   toReservation,
 } from './tables.ts';
 import { type Account, accountTime } from '../rules/account.ts';
+import { type Alert, crossingOfInvoice } from '../rules/alerts.ts';
 import { accountsOfKey, type Command, touchedBy } from '../rules/commands.ts';
 import type { ChargedUse } from '../rules/usage-context.ts';
 import type { RefundEvidence, StoredReport } from '../rules/ledger-view.ts';
@@ -25,7 +26,12 @@ import type { EarlierEffects } from '../rules/answered-again.ts';
 import { type KnownKey, loadEarlierEffects } from './earlier-effects.ts';
 import { newId } from './new-id.ts';
 import { basesToCome } from '../rules/period-close.ts';
-import { loadUsageContexts, type UsageContexts } from './usage-context.ts';
+import {
+  type LimitedReservationRow,
+  limitsOfReservations,
+  loadUsageContexts,
+  type UsageContexts,
+} from './usage-context.ts';
 import {
   CLOSED_BRANCHES,
   DUE_RESERVATIONS,
@@ -37,6 +43,7 @@ import {
   NAMED_GRANTS,
   NAMED_RESERVATIONS,
   NAMED_REPORTS,
+  RAISED,
   RECIPIENTS,
   REFUND_GRANTS,
   REFUND_RECORDS,
@@ -50,6 +57,11 @@ export interface Passage {
   readonly billingEntityId: string;
   readonly rootGrantId: string;
   readonly recipientId: string;
+}
+
+interface RaisedRow {
+  billing_entity_id: string;
+  crossing: string;
 }
 
 interface RecipientRow {
@@ -68,6 +80,8 @@ export interface Loaded {
   readonly passages: readonly Passage[];
   /** Reports whose deliveries are to be noted. */
   readonly reports: readonly StoredReport[];
+  /** Crossings of alerts that were raised before, of those that commands name. */
+  readonly raised: readonly Pick<Alert, 'billingEntityId' | 'crossing'>[];
   /** The state of those whom use names besides the payer. */
   readonly usageContext: UsageContexts;
   readonly namedModels: NamedModelsLoaded;
@@ -89,6 +103,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
     branches,
     recipients,
     reports,
+    raised,
     usageContext,
     namedModels,
   ] = await all([
@@ -96,7 +111,12 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
     client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
     client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
     askKeys(client, commands),
-    ask<ReservationRow>(client, NAMED_RESERVATIONS[scope], entities, namedReservations(commands)),
+    ask<ReservationRow & LimitedReservationRow>(
+      client,
+      NAMED_RESERVATIONS[scope],
+      entities,
+      namedReservations(commands),
+    ),
     ask<RecordRow & { period_start: Date; refunded_credits: bigint | null }>(
       client,
       REFUND_RECORDS[scope],
@@ -107,6 +127,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
     ask<GrantRow>(client, CLOSED_BRANCHES[scope], entities, clawedGrants(commands)),
     ask<RecipientRow>(client, RECIPIENTS[scope], entities, clawedGrants(commands)),
     ask<ReportRow & { checksum: Buffer }>(client, NAMED_REPORTS[scope], entities, deliveredReports(commands)),
+    ask<RaisedRow>(client, RAISED[scope], entities, failedInvoices(commands)),
     loadUsageContexts(uses, (statement) => client.query(statement)),
     askNamedModels(client, commands, now),
   ]);
@@ -123,6 +144,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
       return [id, toAccount(row, grantsOf.get(id) ?? [], holdsOf.get(id))] as const;
     }),
   );
+  usageContext.add(limitsOfReservations(reservations?.rows ?? []));
   // The reservations name whose state counts. Only a settlement that must fit asks for it.
   const settled = settledByOwners(commands, accounts);
   const [earlierEffects, contextOfSettled] = await all([
@@ -139,6 +161,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
       recipientId: row.counterparty_id,
     })),
     reports: (reports?.rows ?? []).map(toStoredReport),
+    raised: (raised?.rows ?? []).map((row) => ({ billingEntityId: row.billing_entity_id, crossing: row.crossing })),
     refunds: (records?.rows ?? []).map((row) => ({
       record: toRecord(row),
       periodStart: row.period_start,
@@ -313,6 +336,13 @@ function clawedGrants(commands: readonly Command[]): string[] | null {
 function deliveredReports(commands: readonly Command[]): string[] | null {
   const ids = commands.flatMap((command) => (command.kind === 'delivered' ? command.seen.id : []));
   return ids.length === 0 ? null : [arrayLiteral(ids)];
+}
+
+function failedInvoices(commands: readonly Command[]): string[] | null {
+  const crossings = commands.flatMap((command) =>
+    command.kind === 'paymentFailed' ? crossingOfInvoice(command.invoiceId) : [],
+  );
+  return crossings.length === 0 ? null : [arrayLiteral(crossings)];
 }
 
 function toStoredReport(row: ReportRow & { readonly checksum: Buffer }): StoredReport {

@@ -8,6 +8,8 @@
 import { NIL_UUID } from '../../kernel/nil-uuid.ts';
 import { defineEntity, p } from '@mikro-orm/core';
 import type { Resource } from '../../plans/rates.ts';
+import type { AlertPreference } from '../rules/alert-preferences.ts';
+import type { AlertState } from '../rules/alert-state.ts';
 import type { BillingMode } from '../rules/attribution.ts';
 import type { Delivery, EntryKind } from '../rules/entries.ts';
 import type { GrantSource } from '../rules/grants.ts';
@@ -26,6 +28,17 @@ export type SubscriptionJson = Omit<
   readonly periodStart: string;
   readonly base: (Omit<BaseGrant, 'periodStart'> & { readonly periodStart: string }) | null;
 };
+
+/** What an account remembers of its alerts, as JSON carries it. Amounts stay below 2^53. */
+export type AlertStateJson = Omit<AlertState, 'raised' | 'changes' | 'overageStartedIn' | 'capReachedIn'> & {
+  readonly raised: number;
+  readonly changes: number;
+  readonly overageStartedIn: string | null;
+  readonly capReachedIn: string | null;
+};
+
+/** An alert preference, as JSON carries it. Amounts stay below 2^53. */
+export type AlertPreferenceJson = Omit<AlertPreference, 'remaining'> & { readonly remaining: number | null };
 
 const NIL = `'${NIL_UUID}'`;
 
@@ -60,6 +73,8 @@ export const CreditAccountRow = defineEntity({
     subscription: p.json().$type<SubscriptionJson | null>().strictNullable(),
     overageTotal: p.bigint().defaultRaw(`0`),
     overageReported: p.bigint().defaultRaw(`0`),
+    alertState: p.json().$type<AlertStateJson | null>().strictNullable(),
+    alertPreferences: p.json().$type<readonly AlertPreferenceJson[] | null>().strictNullable(),
     checksum: p.blob().strictNullable(),
   },
   indexes: [
@@ -166,6 +181,7 @@ export const LedgerEntryRow = defineEntity({
     usedAfter: p.bigint().strictNullable(),
     allowanceAfter: p.bigint().strictNullable(),
     versionAfter: p.bigint().strictNullable(),
+    step: p.smallint().strictNullable(),
     checksum: p.blob().strictNullable(),
   },
   indexes: [
@@ -201,6 +217,7 @@ export const LedgerEntryRow = defineEntity({
       expression: '(refunded_sequence is null) = (refunded_line is null)',
     },
     { name: 'ledger_entry_key_with_fingerprint', expression: '(idempotency_key is null) = (fingerprint is null)' },
+    { name: 'ledger_entry_step_known', expression: 'step >= 0 and step <= 2' },
     {
       name: 'ledger_entry_after_command_whole',
       expression: 'num_nulls(last_sequence, used_after, allowance_after, version_after) in (0, 4)',
@@ -452,6 +469,7 @@ export const UseCounterRow = defineEntity({
     periodStart: p.datetime(3),
     used: p.bigint(),
     held: p.bigint(),
+    alerted: p.smallint().default(0),
   },
   indexes: [
     {
@@ -462,6 +480,7 @@ export const UseCounterRow = defineEntity({
   checks: [
     { name: 'use_counter_scope_known', expression: "scope in ('MEMBER', 'API_KEY', 'ORGANIZATION')" },
     { name: 'use_counter_not_negative', expression: 'used >= 0 and held >= 0' },
+    { name: 'use_counter_alerted_in_range', expression: 'alerted >= 0 and alerted <= 3' },
   ],
 });
 

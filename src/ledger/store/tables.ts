@@ -5,7 +5,8 @@ import { PLAN_BY_CODE } from '../../plans/plans.ts';
 import { RATES, type Resource } from '../../plans/rates.ts';
 import { type Account, type AccountState, type AfterCommand, nextEventAt } from '../rules/account.ts';
 import type { ApiKeyRef, UsedBy } from '../rules/attribution.ts';
-import type { DeliveredReport, Entry, Idempotency, UsageRecord, UsageRefund } from '../rules/entries.ts';
+import { spellAlertState, spellPreferences, toAlertPreferences, toAlertState } from './alert-tables.ts';
+import type { DeliveredReport, Entry, Idempotency, StepMark, UsageRecord, UsageRefund } from '../rules/entries.ts';
 import { byDrawdownOrder, type Draw, type Grant, type GrantState, isOpen } from '../rules/grants.ts';
 import { type Carry, formatCarry, parseCarry } from '../rules/pricing.ts';
 import type { Reservation } from '../rules/reservations.ts';
@@ -47,6 +48,8 @@ const ACCOUNT = tableOf<AccountState, Account>()(CreditAccountRow, {
     nextHoldAt: ({ nextReservationAt }) => nextReservationAt,
     dueAt: nextEventAt,
     subscription: ({ subscription }) => subscription && canonicalJson(fromSubscription(subscription)),
+    alertState: ({ alerts }) => spellAlertState(alerts),
+    alertPreferences: ({ alertPreferences }) => alertPreferences && spellPreferences(alertPreferences),
   },
   read: (row) => ({
     period: { start: row.period_start, end: row.period_end },
@@ -56,9 +59,14 @@ const ACCOUNT = tableOf<AccountState, Account>()(CreditAccountRow, {
     checksummedFrom: row.sealed_from,
     nextReservationAt: row.next_hold_at,
     subscription: row.subscription && toSubscription(row.subscription),
+    alerts: toAlertState(row.alert_state),
+    alertPreferences: row.alert_preferences && toAlertPreferences(row.alert_preferences),
   }),
   unread: ['dueAt'],
-  later: [['subscription', 'overageTotal', 'overageReported']],
+  later: [
+    ['subscription', 'overageTotal', 'overageReported'],
+    ['alertState', 'alertPreferences'],
+  ],
 });
 export type AccountRow = StoredRow<typeof CreditAccountRow, 'dueAt'>;
 export const ACCOUNT_COLUMNS = ACCOUNT.columns;
@@ -149,6 +157,9 @@ export const RESERVATION_UPDATED = only(RESERVATION_WRITTEN, [
 export const reservationChecksum = RESERVATION.checksumOf;
 export const toReservation = RESERVATION.toRow;
 
+/** The database has the index of each mark. */
+const STEP_MARKS: readonly StepMark[] = ['GOES_ON', 'ENDS', 'TURNS'];
+
 const ENTRY = tableOf<Entry>()(LedgerEntryRow, {
   alias: 'e',
   write: {
@@ -162,6 +173,7 @@ const ENTRY = tableOf<Entry>()(LedgerEntryRow, {
     usedAfter: ({ afterCommand }) => afterCommand?.used ?? null,
     allowanceAfter: ({ afterCommand }) => afterCommand?.allowance ?? null,
     versionAfter: ({ afterCommand }) => afterCommand?.version ?? null,
+    step: ({ step }) => step && STEP_MARKS.indexOf(step),
   },
   read: (row) => {
     const { refunded_sequence: sequence, refunded_line: line } = row;
@@ -170,9 +182,10 @@ const ENTRY = tableOf<Entry>()(LedgerEntryRow, {
       draws: row.draw_grant_ids && toDraws(row.draw_grant_ids, row.draw_credits ?? []),
       idempotency: toIdempotency(row),
       afterCommand: toAfterCommand(row),
+      step: row.step === null ? null : (STEP_MARKS[row.step] ?? null),
     };
   },
-  later: [['lastSequence', 'usedAfter', 'allowanceAfter', 'versionAfter']],
+  later: [['lastSequence', 'usedAfter', 'allowanceAfter', 'versionAfter'], ['step']],
 });
 export type EntryRow = StoredRow<typeof LedgerEntryRow>;
 export const ENTRY_COLUMNS = ENTRY.columns;

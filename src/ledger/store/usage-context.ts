@@ -122,6 +122,33 @@ export function loadUsageContexts(uses: readonly NamedUse[], query: Query): Prom
   ]).then((rows) => new UsageContexts(...rows));
 }
 
+/** A reservation with the limit of the member who uses the pool by it. Nulls: there is no such limit, or nothing was counted yet. */
+export interface LimitedReservationRow {
+  readonly billing_entity_id: string;
+  readonly user_id: string | null;
+  readonly member_status: 'ACTIVE' | 'SUSPENDED' | null;
+  readonly credit_limit: bigint | null;
+  readonly counted_from: Date | null;
+  readonly counted_used: bigint | null;
+  readonly counted_held: bigint | null;
+  readonly alerted: number | null;
+}
+
+/** The limits of members that settlements of their reservations come to, with what counts against them. */
+export function limitsOfReservations(rows: readonly LimitedReservationRow[]): UsageContexts {
+  const memberships: MembershipRow[] = [];
+  const counters: CounterRow[] = [];
+  for (const row of rows) {
+    const { billing_entity_id, user_id, member_status: status, credit_limit, counted_from: period_start } = row;
+    if (user_id === null || status === null) continue;
+    memberships.push({ billing_entity_id, user_id, status, credit_limit });
+    if (period_start === null) continue;
+    const counted = { used: row.counted_used ?? 0n, held: row.counted_held ?? 0n, alerted: row.alerted ?? 0 };
+    counters.push({ billing_entity_id, scope: 'MEMBER', subject_id: user_id, period_start, ...counted });
+  }
+  return new UsageContexts([], memberships, [], counters);
+}
+
 /** Answers for each use what holds now; what is counted meanwhile counts. */
 export class UsageContexts {
   readonly #parties: Map<string, PartyRow>;

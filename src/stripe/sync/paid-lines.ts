@@ -4,7 +4,7 @@ import { monthFrom, type Period } from '../../ledger/rules/periods.ts';
 import { startedSubscription } from '../../ledger/rules/subscription.ts';
 import type { PlanTerms } from '../../plans/plans.ts';
 import type { Followed } from '../../subscriptions/subscriptions.ts';
-import { instantOf } from '../account/values.ts';
+import { idOf, instantOf } from '../account/values.ts';
 import { CREDITS_MARK, planOfProduct } from '../catalog/offers.ts';
 import { type Affairs, isDouble, periodStartOf, planItemOf, subscriptionOf } from './affairs.ts';
 
@@ -86,6 +86,25 @@ export function failedBasesOf(invoices: readonly Stripe.Invoice[]): BaseLine[] {
     .filter(({ status, attempted }) => attempted && (status === 'open' || status === 'uncollectible'))
     .flatMap(({ lines }) => lines.data.map(baseLineOf))
     .filter((base) => base !== null);
+}
+
+/**
+ * Invoices that Stripe tried to collect, and nobody has paid. What the payer is about to confirm is none of them: a first
+ * payment, or that of a change which waits. A second subscription, which is undone, owes nothing either.
+ */
+export function failedInvoicesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices' | 'subscriptions'>): string[] {
+  const isAwaited = (invoice: Stripe.Invoice): boolean => {
+    const id = subscriptionOf(invoice);
+    const subscription = subscriptions.find((each) => each.id === id);
+    if (subscription === undefined) return false;
+    const { status, pending_update: update, latest_invoice: latest } = subscription;
+    if (status === 'incomplete' || status === 'incomplete_expired' || isDouble(subscription)) return true;
+    return update !== null && latest !== null && idOf(latest) === invoice.id;
+  };
+  return invoices
+    .filter(({ status, attempted }) => attempted && (status === 'open' || status === 'uncollectible'))
+    .filter((invoice) => !isAwaited(invoice))
+    .map(({ id }) => id);
 }
 
 /** The payment for the base credits of the subscription's running period; null: nobody has paid yet. */

@@ -15,7 +15,7 @@ import type { Customers } from '../account/customers.ts';
 import { idOf } from '../account/values.ts';
 import { type Affairs, chooseSubscription, planItemOf } from './affairs.ts';
 import type { Doubles } from './doubles.ts';
-import { paidBaseOf, type PaidLine, paidLinesOf, paidSince } from './paid-lines.ts';
+import { failedInvoicesOf, paidBaseOf, type PaidLine, paidLinesOf, paidSince } from './paid-lines.ts';
 import { paymentStandingOf, pendingPaymentOf, providerSubscriptionOf } from './provider-subscription.ts';
 
 interface Options {
@@ -25,7 +25,7 @@ interface Options {
   readonly clawbacks: Clawbacks;
   readonly doubles: Doubles;
   readonly exclusive: Exclusive;
-  readonly subscriptions: Pick<Subscriptions, 'follow' | 'followed' | 'notePending'>;
+  readonly subscriptions: Pick<Subscriptions, 'follow' | 'followed' | 'notePending' | 'noteFailedPayments'>;
   readonly credits: Pick<InvoiceCredits, 'credit' | 'uncredited'>;
   /** Called when something of a customer may have changed. */
   readonly onSynced: (customerId: string) => void;
@@ -119,6 +119,7 @@ export class CustomerSync {
     await tryAll([
       async () => this.#follow(billingEntityId, { kept, schedule: await schedule, affairs }),
       () => this.#credit(billingEntityId, affairs),
+      () => this.#options.subscriptions.noteFailedPayments(billingEntityId, failedInvoicesOf(affairs)),
       ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
       async () => onSynced(customerId),
       () => settle(this.#undo(doubles, { kept, affairs })),

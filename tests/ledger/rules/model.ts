@@ -153,6 +153,8 @@ export class Model {
       case 'credit':
       case 'subscription':
       case 'delivered':
+      case 'alertPreferences':
+      case 'paymentFailed':
         throw new Error(`the model does not know ${command.kind}`);
     }
   }

@@ -1,4 +1,6 @@
 /** The pure core as the ledger drives it, in memory: due events, decision, and everything that was ever written. */
+import { noteRefusal } from '../../../src/ledger/rules/alert-commands.ts';
+import type { Alert, AlertPreferenceChange } from '../../../src/ledger/rules/alerts.ts';
 import type { Effects } from '../../../src/ledger/rules/effects.ts';
 import { type Account, accountTime, newAccount } from '../../../src/ledger/rules/account.ts';
 import { type ChargedUse, NO_CONTEXT, type UsageContext } from '../../../src/ledger/rules/usage-context.ts';
@@ -28,6 +30,8 @@ export class PureLedger {
   /** So few that histories meet the bound. */
   readonly #modelNames = new ModelNames(2, []);
   readonly counters = new Map<string, UseCounter>();
+  readonly alerts: Alert[] = [];
+  readonly preferenceChanges: AlertPreferenceChange[] = [];
   /** What reservations of those whom use names: nobody, until a test says otherwise. */
   usageContext: (use: ChargedUse) => UsageContext = () => NO_CONTEXT;
 
@@ -73,13 +77,14 @@ export class PureLedger {
         const report = this.#reports.get(id);
         return report && { report, isIntact: true };
       },
+      isRaised: (id, crossing) => this.alerts.some((each) => each.billingEntityId === id && each.crossing === crossing),
       usageContext: (use) => this.usageContext(use),
       namedModels: (day) => this.#modelNames.of(day),
       newId,
     });
-    if (decision.kind === 'applied') {
-      for (const account of decision.accounts) this.#accounts.set(account.billingEntityId, account);
-      this.#keep(decision);
+    if (decision.kind === 'applied') this.#take(decision);
+    if (decision.kind === 'refused') {
+      this.#take(noteRefusal(this.account(command.billingEntityId), command, decision, clock));
     }
     return decision;
   }
@@ -94,6 +99,7 @@ export class PureLedger {
       [...rows].filter((row) => row.billingEntityId === billingEntityId);
     const records = Map.groupBy(own(this.records), (record) => record.sequence);
     const refunds = own(this.refunds);
+    replay.alerts(own(this.alerts).map(intact), own(this.preferenceChanges).map(intact));
     for (const entry of this.entriesOf(billingEntityId)) {
       const refund = refunds.find((each) => each.refundSequence === entry.sequence);
       const evidence = refund && this.#evidence(billingEntityId, refund);
@@ -145,7 +151,14 @@ export class PureLedger {
     return { record, periodStart: entry.periodStart, refundedCredits: this.#refunded.get(nameOf(record)) ?? null };
   }
 
+  #take(applied: Effects): void {
+    for (const account of applied.accounts) this.#accounts.set(account.billingEntityId, account);
+    this.#keep(applied);
+  }
+
   #keep(applied: Effects): void {
+    this.alerts.push(...applied.alerts);
+    this.preferenceChanges.push(...applied.preferenceChanges);
     this.entries.push(...applied.entries);
     this.records.push(...applied.records);
     this.#modelNames.add(applied.records);

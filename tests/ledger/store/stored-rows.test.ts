@@ -110,6 +110,7 @@ const entry: Entry = {
   reason: null,
   idempotency: { key: 'key-1', fingerprint: Buffer.alloc(16, 7) },
   afterCommand: null,
+  step: null,
   periodStart: at(1),
   createdAt: at(3),
 };
@@ -259,6 +260,8 @@ describe('a row of the ledger', () => {
         'subscription jsonb {"anchor":"2026-03-01T12:34:56.789Z","base":{"grantId":"01900000-0000-7000-8000-00000000000b","periodStart":"2026-03-01T12:34:56.789Z"},"graceEndsAt":"2026-03-09T12:34:56.789Z","id":"sub_1","next":{"plan":"PRO","quantity":1},"periodStart":"2026-03-01T12:34:56.789Z","plan":"PRO","quantity":2,"standing":"PAST_DUE","status":"ACTIVE"}',
         'overage_total bigint 20',
         'overage_reported bigint 8',
+        'alert_state jsonb null',
+        'alert_preferences jsonb null',
         'checksum bytea \\xa0d44646dd7ff09bffb1897495388151',
       ],
       grant: [
@@ -312,6 +315,7 @@ describe('a row of the ledger', () => {
         'used_after bigint 14',
         'allowance_after bigint 15',
         'version_after bigint 16',
+        'step smallint null',
         'checksum bytea \\x6499faa7020d50f0cabcfa87901aa118',
       ],
       record: [
