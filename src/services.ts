@@ -1,7 +1,7 @@
 /** The domain, composed: everything below the edges, on one database. */
 import type { Logger } from 'pino';
 import { ApiKeys } from './api-keys/api-keys.ts';
-import type { KeyRing } from './api-keys/envelope.ts';
+import type { KeyRing } from './secrets/envelope.ts';
 import { KeyAuthentication } from './api-keys/key-authentication.ts';
 import { KeyUse } from './api-keys/key-use.ts';
 import { ProviderSecrets } from './api-keys/provider-secrets.ts';
