@@ -11,6 +11,7 @@ import { SumsWithoutBound } from './0010-sums-without-bound.ts';
 import { UseOfKeys } from './0011-use-of-keys.ts';
 import { PublicUseByRecording } from './0014-public-use-by-recording.ts';
 import { RefundsInParts } from './0015-refunds-in-parts.ts';
+import { Webhooks } from './0017-webhooks.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -27,4 +28,5 @@ export const migrations = [
   UseOfKeys,
   PublicUseByRecording,
   RefundsInParts,
+  Webhooks,
 ];

@@ -1,3 +1,4 @@
+import { SEALED_WEBHOOK_SECRETS } from '../alerts/webhooks/secrets.ts';
 import { SEALED_API_KEYS } from '../api-keys/api-key.ts';
 import { auditInto } from '../billing-entities/audit-log.ts';
 import { type Config, loadConfig } from '../config/config.ts';
@@ -26,7 +27,7 @@ export async function rotateKeys({ env, output, stopping }: Invocation): Promise
     try {
       const encryptionKeys = await keysOf(config);
       const { rewrapped, unreadable, remaining } = await rewrapAll({
-        tables: [SEALED_API_KEYS],
+        tables: [SEALED_API_KEYS, SEALED_WEBHOOK_SECRETS],
         ...{ database, encryptionKeys, audit: auditInto(systemClock), log, stopping },
         onProgress: (done, total) => output.progress({ done, total, unit: 'secrets' }),
       });
