@@ -147,7 +147,14 @@ describe('a receiver that fails', () => {
     const { one, two } = world.installation;
     const failing = one.webhookEndpoints.takeNotices(() => Promise.reject(new Error('mail is away')));
     await expect(failing).rejects.toThrow('mail is away');
-    await Promise.all([one.webhookEndpoints.takeNotices(take), two.webhookEndpoints.takeNotices(take)]);
+    // Another process finds the same notice while this one takes it, and waits for its lock.
+    let other: Promise<number> | undefined;
+    const taken = await one.webhookEndpoints.takeNotices(async (notice) => {
+      other = two.webhookEndpoints.takeNotices(take);
+      await waitFor(isSomebodyWaiting, 'the other process to wait');
+      await take(notice);
+    });
+    expect([taken, await other]).toEqual([1, 0]);
     const { disabledAt, disabledReason } = endpoint as NonNullable<typeof endpoint>;
     expect(notices).toEqual([{ billingEntityId: person.id, url: person.receiver.url, disabledAt, disabledReason }]);
 
@@ -257,6 +264,14 @@ describe('two processes', () => {
     expect(await world.newest(person)).toMatchObject({ status: 'DELIVERED', attempts: 2, responseStatus: 204 });
   });
 });
+
+/** True while a connection to this database waits for a lock. */
+async function isSomebodyWaiting(): Promise<boolean> {
+  const { rows } = await world.installation.admin.query(
+    `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return rows.length > 0;
+}
 
 async function openRows() {
   const { Database } = await import('../../../src/db/database.ts');
