@@ -13,6 +13,7 @@ import { QuarterHoursAndModels } from './0012-quarter-hours-and-models.ts';
 import { TransferredBy } from './0013-transferred-by.ts';
 import { PublicUseByRecording } from './0014-public-use-by-recording.ts';
 import { RefundsInParts } from './0015-refunds-in-parts.ts';
+import { Webhooks } from './0017-webhooks.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -31,4 +32,5 @@ export const migrations = [
   TransferredBy,
   PublicUseByRecording,
   RefundsInParts,
+  Webhooks,
 ];

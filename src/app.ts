@@ -65,6 +65,7 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     publicUrl: () => publicUrlOf(config, listeningPort),
     organizations: config.organizations,
     exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
+    webhooks: config.webhooks,
     onBatch: batchObserver(metrics.registry),
   });
   observeQueues(metrics.registry, services);
@@ -203,7 +204,10 @@ function observeQueues(registry: Registry, services: DomainServices): void {
 }
 
 /** Counted in the database, and so the same on every replica. While it is away they are not known: NaN. */
-function observeJobs(registry: Registry, { failedJobs, meterReports, stripe }: DomainServices): void {
+function observeJobs(
+  registry: Registry,
+  { failedJobs, meterReports, stripe, webhookDeliveries }: DomainServices,
+): void {
   const registers = [registry];
   const counted = (name: string, help: string, count: () => Promise<number>): void => {
     new Gauge({
@@ -224,6 +228,9 @@ function observeJobs(registry: Registry, { failedJobs, meterReports, stripe }: D
     'tollgate_jobs_waiting',
     'Jobs that are due and not under way.',
     async () => (await failedJobs.counts()).waiting,
+  );
+  counted('tollgate_webhooks_waiting', 'Webhooks to customers that are due and not being sent.', () =>
+    webhookDeliveries.waiting(),
   );
   if (stripe === null) return;
   counted('tollgate_stripe_events_unprocessed', 'Events of Stripe that were taken and not handled yet.', () =>

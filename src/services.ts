@@ -1,7 +1,8 @@
 /** The domain, composed: everything below the edges, on one database. */
 import type { Logger } from 'pino';
+import { openWebhooks, type WebhookSettings } from './alerts/webhooks/webhooks.ts';
 import { ApiKeys } from './api-keys/api-keys.ts';
-import type { KeyRing } from './api-keys/envelope.ts';
+import type { KeyRing } from './secrets/envelope.ts';
 import { KeyAuthentication } from './api-keys/key-authentication.ts';
 import { KeyUse } from './api-keys/key-use.ts';
 import { ProviderSecrets } from './api-keys/provider-secrets.ts';
@@ -60,6 +61,8 @@ export interface ServicesOptions {
   readonly organizations: Bounds & { readonly ids: 'open' | 'claimed' };
   /** Exported files that are sent at one time: to everybody, and of the links that one principal made. */
   readonly exportStreams: { readonly all: number; readonly principal: number };
+  /** How webhooks are sent to customers. */
+  readonly webhooks: WebhookSettings;
   readonly onBatch?: NonNullable<LedgerOptions['onBatch']>;
 }
 
@@ -72,6 +75,7 @@ const CHANGE_CONNECTIONS = 4;
 
 /** Jobs wait for Stripe most of their time; a few are enough. */
 const JOBS_AT_ONCE = 4;
+const PRUNE_WEBHOOKS = 'webhooks.prune';
 /** Customers of Stripe's that something is done for at one time; others wait. */
 const NAMES_AT_ONCE = 16;
 
@@ -197,6 +201,15 @@ export async function openServices(options: ServicesOptions) {
     use: keyUse,
     log,
   });
+  const webhooks = openWebhooks({
+    settings: options.webhooks,
+    ...{ rows, database, clock, encryptionKeys, audit, log },
+    balanceOf: (billingEntityId) => accounts.balance(billingEntityId),
+  });
+  // What a process that died was sending is found here, and what is to be tried again.
+  jobs.tend(async () => webhooks.sender.wake());
+  jobs.define(PRUNE_WEBHOOKS, { parse: () => null, run: () => webhooks.deliveries.prune() });
+  jobs.schedule({ task: PRUNE_WEBHOOKS, cron: '47 3 * * *' });
   const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
 
   return {
@@ -234,6 +247,9 @@ export async function openServices(options: ServicesOptions) {
     transfers,
     usage,
     verification,
+    webhookDeliveries: webhooks.deliveries,
+    webhookEndpoints: webhooks.endpoints,
+    webhookSender: webhooks.sender,
     /** Resolves when the database answers. */
     async ping(): Promise<void> {
       await database.query('select 1');
@@ -245,9 +261,13 @@ export async function openServices(options: ServicesOptions) {
       sweeper.start();
       keyUse.start();
       await jobs.start();
+      webhooks.sender.start();
     },
     async stop(): Promise<void> {
-      await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop(), stripe?.meterReporter.stop()]);
+      await Promise.all([
+        ...[jobs.stop(), sweeper.stop(), keyUse.stop(), webhooks.sender.stop()],
+        stripe?.meterReporter.stop(),
+      ]);
       await live.stop();
       await Promise.all([jobPool.end(), exclusive.end(), ledgerPool.end(), database.end()]);
     },

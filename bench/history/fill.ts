@@ -66,6 +66,7 @@ export async function fill(
     encryptionKeys: [],
     organizations: { ids: 'open', perOwner: 100, membersEach: 10_000, invitationsEach: 500, newPeopleADay: 500 },
     exportStreams: { all: 1, principal: 1 },
+    webhooks: { allowLoopback: false },
   });
   try {
     const year = await openYear(services);

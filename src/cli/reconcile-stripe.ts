@@ -29,6 +29,7 @@ export async function reconcileStripe({ env, output, stopping }: Invocation): Pr
       publicUrl: () => publicUrlOf(config, config.port),
       organizations: config.organizations,
       exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
+      webhooks: config.webhooks,
     });
     try {
       const reconciled = await atStripe(async () =>

@@ -42,6 +42,8 @@ export interface Config {
   readonly returnOrigins: readonly string[];
   readonly smtpUrl: string | null;
   readonly mailFrom: string | null;
+  /** `allowLoopback`: webhooks may be sent to this machine, by http too. */
+  readonly webhooks: { readonly allowLoopback: boolean };
   /** Seeds demo data into an empty database. */
   readonly demo: boolean;
   /** The bearer that `/metrics` wants in production; null there: `/metrics` is closed. */
@@ -138,6 +140,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
     returnOrigins,
     smtpUrl: reader.optional('SMTP_URL', addressOf(['smtp:', 'smtps:'])),
     mailFrom: reader.optional('MAIL_FROM', z.string()),
+    webhooks: { allowLoopback: reader.optional('WEBHOOK_ALLOW_LOOPBACK', flag) ?? mode === 'local' },
     demo: reader.optional('DEMO', flag) ?? (mode === 'local' && databaseUrl === null),
     metricsToken: reader.optional('METRICS_TOKEN', z.string().min(16, 'must have at least 16 characters')),
     logLevel: reader.optional('LOG_LEVEL', logLevel) ?? 'info',

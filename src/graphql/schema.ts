@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { type GraphQLSchema, isAbstractType } from 'graphql';
 import { buildSchema } from 'type-graphql';
+import { WebhookOfEntityResolver, WebhookResolver } from './alerts/webhook.resolver.ts';
 import { ApiKeyResolver, ApiKeysOfEntityResolver } from './api-keys/api-key.resolver.ts';
 import { AuditLogResolver } from './audit-log/audit-log.resolver.ts';
 import { BillingEntityResolver } from './billing-entities/billing-entity.resolver.ts';
@@ -54,6 +55,8 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       UsageOfLedgerEntryResolver,
       UsageRecordResolver,
       ViewerResolver,
+      WebhookOfEntityResolver,
+      WebhookResolver,
     ],
     // Scalars check inputs, and the domain checks them again for every caller.
     validate: false,

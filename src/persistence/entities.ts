@@ -1,3 +1,4 @@
+import { WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow } from '../alerts/webhooks/webhook.entity.ts';
 import { ApiKeyRow } from '../api-keys/api-key.entity.ts';
 import { AuditLogEntryRow } from '../ledger/store/audit-log.entity.ts';
 import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
@@ -44,4 +45,7 @@ export const entities = [
   StripeCustomerRow,
   PendingPaymentRow,
   UnpaidBaseRow,
+  WebhookDeliveryRow,
+  WebhookEndpointRow,
+  WebhookSecretRow,
 ];

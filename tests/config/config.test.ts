@@ -89,6 +89,14 @@ describe('configuration', () => {
     expect(mistakesOf({ AUTH_JWKS_URL: env.AUTH_JWKS_URL }, 'local')).toEqual([]);
   });
 
+  it('lets webhooks go to this machine in local mode alone, unless told otherwise', () => {
+    expect(loadConfig({}, 'local').webhooks).toEqual({ allowLoopback: true });
+    expect(loadConfig(production, 'production').webhooks).toEqual({ allowLoopback: false });
+    expect(loadConfig({ WEBHOOK_ALLOW_LOOPBACK: '0' }, 'local').webhooks).toEqual({ allowLoopback: false });
+    const told = { ...production, WEBHOOK_ALLOW_LOOPBACK: '1' };
+    expect(loadConfig(told, 'production').webhooks).toEqual({ allowLoopback: true });
+  });
+
   it('leaves external ids of organizations open in local mode alone, unless told otherwise', () => {
     expect(loadConfig({}, 'local').organizations).toEqual({
       ids: 'open',

@@ -60,6 +60,7 @@ export class Bench {
       publicUrl: () => new URL('http://tollgate.test/'),
       organizations: { ids: 'open', perOwner: 100, membersEach: 10_000, invitationsEach: 500, newPeopleADay: 500 },
       exportStreams: { all: 4, principal: 2 },
+      webhooks: { allowLoopback: true },
       ...overrides,
     });
     return { ...services, stop: this.#once(() => services.stop()) };

@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import type { WebhookEndpoint } from '../../alerts/webhooks/endpoints.ts';
 import type { ApiKey } from '../../api-keys/api-key.ts';
 import type { AuditLogEntry } from '../../billing-entities/audit-log.ts';
 import type { BillingEntity } from '../../billing-entities/billing-entity.entity.ts';
@@ -35,6 +36,7 @@ export class Loaders {
   #reservation: DataLoader<ReservationKey, Reservation | null, string> | undefined;
   #refund: DataLoader<UsageRecordKey, RecordRefund | null, string> | undefined;
   #recordsOfEntry: DataLoader<EntryKey, UsageRecord[], string> | undefined;
+  #webhookEndpoint: DataLoader<string, WebhookEndpoint | null> | undefined;
 
   constructor(services: DomainServices) {
     this.#services = services;
@@ -136,6 +138,10 @@ export class Loaders {
     return (this.#recordsOfEntry ??= new DataLoader((keys) => this.#services.usage.recordsByEntry(keys), {
       cacheKeyFn: entryKey,
     }));
+  }
+
+  get webhookEndpoint(): DataLoader<string, WebhookEndpoint | null> {
+    return (this.#webhookEndpoint ??= new DataLoader((ids) => this.#services.webhookEndpoints.byIds(ids)));
   }
 }
 
