@@ -6,7 +6,17 @@
  * they have no line, and since no line names them, nobody imports them.
  */
 const ground = ['db', 'plans', 'kernel'];
-const domain = ['api-keys', 'credits', 'metering', 'subscriptions', 'usage', 'billing-entities', 'ledger', ...ground];
+const domain = [
+  'alerts',
+  'api-keys',
+  'credits',
+  'metering',
+  'subscriptions',
+  'usage',
+  'billing-entities',
+  'ledger',
+  ...ground,
+];
 /** @type {[string, string[], string][]} */
 const rooms = [
   ['kernel', [], 'The ground: clock, refusals, log, ids, pages.'],
@@ -41,7 +51,11 @@ const rooms = [
     ['services', 'config', 'jobs', ...domain.filter((room) => room !== 'db')],
     'Resolvers translate: no query.',
   ],
-  ['http', ['graphql', 'stripe', 'usage', 'api-keys', 'billing-entities', 'config', 'kernel'], 'The roads in.'],
+  [
+    'http',
+    ['alerts', 'graphql', 'stripe', 'usage', 'api-keys', 'billing-entities', 'config', 'kernel'],
+    'The roads in.',
+  ],
   ['app', ['http', 'graphql', 'services', 'stripe', 'config', 'db', 'kernel'], 'The composition root.'],
 ];
 
@@ -113,6 +127,13 @@ export default {
       severity: 'error',
       from: { path: '^src/', pathNot: isIn(['stripe']) },
       to: { path: '(^|/)node_modules/stripe/' },
+    },
+    {
+      name: 'only-mail-knows-nodemailer',
+      comment: 'Mails leave by one road, which knows what was taken.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/alerts/mail/' },
+      to: { path: '(^|/)node_modules/nodemailer/' },
     },
     {
       name: 'no-query-above-the-domain',

@@ -10,6 +10,7 @@ import { AnswersGivenAgain } from './0009-answers-given-again.ts';
 import { SumsWithoutBound } from './0010-sums-without-bound.ts';
 import { UseOfKeys } from './0011-use-of-keys.ts';
 import { RefundsInParts } from './0015-refunds-in-parts.ts';
+import { MailTables } from './0018-mail.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -25,4 +26,5 @@ export const migrations = [
   SumsWithoutBound,
   UseOfKeys,
   RefundsInParts,
+  MailTables,
 ];

@@ -84,6 +84,7 @@ export const OPERATIONS = {
   'apiKeys.update': { what: 'change API keys', may: KEEPERS },
   'apiKeys.rotate': { what: 'rotate API keys', may: KEEPERS },
   'apiKeys.revoke': { what: 'revoke API keys', may: KEEPERS },
+  'alertEmails.read': { what: 'read to which addresses its alerts are mailed', may: READERS },
   'auditLog.read': { what: 'read what administrators did', may: READERS },
 } as const satisfies Readonly<Record<string, Rule>>;
 

@@ -1,3 +1,11 @@
+import {
+  AlertAddressRow,
+  ConfirmationCountRow,
+  MailItemRow,
+  MailRow,
+  MailWindowRow,
+  UserEmailRow,
+} from '../alerts/mail/mail.entity.ts';
 import { ApiKeyRow } from '../api-keys/api-key.entity.ts';
 import { AuditLogEntryRow } from '../ledger/store/audit-log.entity.ts';
 import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
@@ -44,4 +52,10 @@ export const entities = [
   StripeCustomerRow,
   PendingPaymentRow,
   UnpaidBaseRow,
+  MailItemRow,
+  MailWindowRow,
+  MailRow,
+  AlertAddressRow,
+  UserEmailRow,
+  ConfirmationCountRow,
 ];
