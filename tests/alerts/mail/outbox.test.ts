@@ -31,6 +31,7 @@ async function raise(entityName: string): Promise<void> {
     ...{
       billingEntityId: id,
       id: crypto.randomUUID(),
+      number: 1n,
       entityName,
       type: 'EXHAUSTED' as const,
       level: null,

@@ -51,6 +51,7 @@ async function mailed({ id, email }: { id: string; email: string }): Promise<str
     ...{
       billingEntityId: id,
       id: crypto.randomUUID(),
+      number: 1n,
       entityName: 'Initech <b>&</b>',
       type: 'WARNING' as const,
       level: 0.8,
