@@ -45,7 +45,11 @@ const rooms = [
     ['services', 'config', 'jobs', ...domain.filter((room) => room !== 'db')],
     'Resolvers translate: no query.',
   ],
-  ['http', ['graphql', 'stripe', 'usage', 'api-keys', 'billing-entities', 'config', 'kernel'], 'The roads in.'],
+  [
+    'http',
+    ['alerts', 'graphql', 'stripe', 'usage', 'api-keys', 'billing-entities', 'config', 'kernel'],
+    'The roads in.',
+  ],
   ['app', ['http', 'graphql', 'services', 'stripe', 'config', 'db', 'kernel'], 'The composition root.'],
 ];
 
@@ -117,6 +121,13 @@ export default {
       severity: 'error',
       from: { path: '^src/', pathNot: isIn(['stripe']) },
       to: { path: '(^|/)node_modules/stripe/' },
+    },
+    {
+      name: 'only-mail-knows-nodemailer',
+      comment: 'Mails leave by one road, which knows what was taken.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/alerts/mail/' },
+      to: { path: '(^|/)node_modules/nodemailer/' },
     },
     {
       name: 'no-query-above-the-domain',

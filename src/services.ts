@@ -1,6 +1,7 @@
 /** The domain, composed: everything below the edges, on one database. */
 import type { Logger } from 'pino';
 import { openWebhooks, type WebhookSettings } from './alerts/webhooks/webhooks.ts';
+import { type MailSettings, openMail } from './alerts/mail/mail.ts';
 import { ApiKeys } from './api-keys/api-keys.ts';
 import type { KeyRing } from './secrets/envelope.ts';
 import { KeyAuthentication } from './api-keys/key-authentication.ts';
@@ -51,6 +52,8 @@ export interface ServicesOptions {
   readonly sweepIntervalMs: number;
   /** null: without Stripe, which is then never called. */
   readonly stripe: StripeSettings | null;
+  /** null: no e-mail is sent. */
+  readonly mail: MailSettings | null;
   /** Interval at which the queue is looked after. */
   readonly tendIntervalMs: number;
   /** The public address of this installation; asked when a link is made. Ends in a slash. */
@@ -76,6 +79,7 @@ const CHANGE_CONNECTIONS = 4;
 /** Jobs wait for Stripe most of their time; a few are enough. */
 const JOBS_AT_ONCE = 4;
 const PRUNE_WEBHOOKS = 'webhooks.prune';
+const FORGET_MAIL = 'mail.forget';
 /** Customers of Stripe's that something is done for at one time; others wait. */
 const NAMES_AT_ONCE = 16;
 
@@ -210,11 +214,31 @@ export async function openServices(options: ServicesOptions) {
   jobs.tend(async () => webhooks.sender.wake());
   jobs.define(PRUNE_WEBHOOKS, { parse: () => null, run: () => webhooks.deliveries.prune() });
   jobs.schedule({ task: PRUNE_WEBHOOKS, cron: '47 3 * * *' });
+  const mail = openMail({
+    settings: options.mail,
+    linkKeys: encryptionKeys.map(({ key }) => key),
+    publicUrl: options.publicUrl,
+    async outlook(billingEntityId) {
+      const [balance, forecast] = await Promise.all([
+        accounts.balance(billingEntityId),
+        forecasts.forecast(billingEntityId),
+      ]);
+      return balance && forecast && { available: balance.available, ...forecast };
+    },
+    database,
+    rows,
+    exclusive,
+    clock,
+    log,
+  });
+  jobs.define(FORGET_MAIL, { parse: () => null, run: () => mail.sender.forget() });
+  jobs.schedule({ task: FORGET_MAIL, cron: '47 3 * * *' });
   const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
 
   return {
     accounts,
     administration,
+    alertAddresses: mail.addresses,
     apiKeys,
     auditLog,
     /** null, as those of plan changes and invoices: without Stripe. */
@@ -233,6 +257,7 @@ export async function openServices(options: ServicesOptions) {
     jobs,
     ledger,
     live,
+    mail,
     meterReports,
     providerSecrets,
     members,
@@ -260,12 +285,13 @@ export async function openServices(options: ServicesOptions) {
       await organizations.giveDueTrials().catch((error: unknown) => log.warn({ err: error }, 'a trial is still due'));
       sweeper.start();
       keyUse.start();
+      mail.sender.start();
       await jobs.start();
       webhooks.sender.start();
     },
     async stop(): Promise<void> {
       await Promise.all([
-        ...[jobs.stop(), sweeper.stop(), keyUse.stop(), webhooks.sender.stop()],
+        ...[jobs.stop(), sweeper.stop(), keyUse.stop(), mail.sender.stop(), webhooks.sender.stop()],
         stripe?.meterReporter.stop(),
       ]);
       await live.stop();

@@ -61,6 +61,7 @@ export async function fill(
     readConnections: 4,
     sweepIntervalMs: YEAR_MS,
     stripe: null,
+    mail: null,
     tendIntervalMs: 3_600_000,
     publicUrl: () => new URL('http://localhost/'),
     encryptionKeys: [],

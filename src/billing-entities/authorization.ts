@@ -89,6 +89,7 @@ export const OPERATIONS = {
     what: 'set the webhook endpoint, rotate its secret, and have tests and deliveries sent',
     may: READERS,
   },
+  'alertEmails.read': { what: 'read to which addresses its alerts are mailed', may: READERS },
   'auditLog.read': { what: 'read what administrators did', may: READERS },
 } as const satisfies Readonly<Record<string, Rule>>;
 

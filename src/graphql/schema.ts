@@ -7,6 +7,7 @@ import { AuditLogResolver } from './audit-log/audit-log.resolver.ts';
 import { BillingEntityResolver } from './billing-entities/billing-entity.resolver.ts';
 import { AdministrationResolver } from './credits/administration.resolver.ts';
 import { BalanceResolver } from './credits/balance.resolver.ts';
+import { AlertEmailsResolver } from './alerts/alert-emails.resolver.ts';
 import { CreditsOfEntityResolver } from './credits/credits-of-entity.resolver.ts';
 import { LedgerEntryResolver } from './credits/ledger-entry.resolver.ts';
 import { saturateInts } from './execution/saturation.ts';
@@ -38,6 +39,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       BillingEntityResolver,
       ConsumptionResolver,
       CreditDrawResolver,
+      AlertEmailsResolver,
       CreditsOfEntityResolver,
       ExportResolver,
       FailedJobResolver,

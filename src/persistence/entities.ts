@@ -1,4 +1,12 @@
 import { WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow } from '../alerts/webhooks/webhook.entity.ts';
+import {
+  AlertAddressRow,
+  ConfirmationCountRow,
+  MailItemRow,
+  MailRow,
+  MailWindowRow,
+  UserEmailRow,
+} from '../alerts/mail/mail.entity.ts';
 import { ApiKeyRow } from '../api-keys/api-key.entity.ts';
 import { AuditLogEntryRow } from '../ledger/store/audit-log.entity.ts';
 import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
@@ -48,4 +56,10 @@ export const entities = [
   WebhookDeliveryRow,
   WebhookEndpointRow,
   WebhookSecretRow,
+  MailItemRow,
+  MailWindowRow,
+  MailRow,
+  AlertAddressRow,
+  UserEmailRow,
+  ConfirmationCountRow,
 ];

@@ -330,6 +330,7 @@ export const FIELDS: Readonly<
   apiKeys: { ask: 'apiKeys { edges { cursor } }', needs: 'apiKeys.read' },
   apiKey: { ask: 'apiKey(id: "KEY") { id }', needs: 'apiKeys.read' },
   webhookEndpoint: { ask: 'webhookEndpoint { url deliveries { edges { cursor } } }', needs: 'webhooks.read' },
+  alertEmails: { needs: 'alertEmails.read' },
   auditLog: { ask: 'auditLog { edges { node { action } } }', needs: 'auditLog.read' },
 };
 /** Null also for who may read them, as long as nobody suspended it, and nothing is to be paid. */

@@ -23,6 +23,7 @@ export class Loaders {
   readonly #services: DomainServices;
   #pages: PageLoaders | undefined;
   #entity: DataLoader<string, BillingEntity | null> | undefined;
+  #alertEmails: DataLoader<string, string[]> | undefined;
   #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
   #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
   #balance: DataLoader<string, Balance | null> | undefined;
@@ -56,6 +57,13 @@ export class Loaders {
     return (this.#entity ??= new DataLoader(async (ids) => {
       const found = await this.#services.entities.byIds(ids);
       return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get alertEmails(): DataLoader<string, string[]> {
+    return (this.#alertEmails ??= new DataLoader(async (ids) => {
+      const lists = await this.#services.alertAddresses.lists(ids);
+      return lists.map((list) => list.map(({ address }) => address));
     }));
   }
 
