@@ -6,7 +6,10 @@
  * they have no line, and since no line names them, nobody imports them.
  */
 const ground = ['db', 'plans', 'kernel'];
-const domain = ['api-keys', 'credits', 'metering', 'subscriptions', 'usage', 'billing-entities', 'ledger', ...ground];
+const domain = [
+  ...['alerts', 'api-keys', 'credits', 'metering', 'subscriptions', 'usage'],
+  ...['secrets', 'billing-entities', 'ledger', ...ground],
+];
 /** @type {[string, string[], string][]} */
 const rooms = [
   ['kernel', [], 'The ground: clock, refusals, log, ids, pages.'],
@@ -15,15 +18,16 @@ const rooms = [
   ['ledger/rules', ['plans', 'kernel'], 'The rules of credits can be read, and proved, without anything else.'],
   ['ledger', ground, 'The heart knows none of those who use it.'],
   ['billing-entities', ['ledger', ...ground], 'A new entity opens its account.'],
+  ['secrets', ['billing-entities', 'ledger', ...ground], 'Sealed secrets at rest, whosever they are.'],
   [
     'api-keys',
-    ['billing-entities', 'ledger', ...ground],
+    ['secrets', 'billing-entities', 'ledger', ...ground],
     'A key belongs to an entity, and its use is counted by the ledger.',
   ],
   // They meet in the ledger and never each other, so that each can be read, changed and tested alone.
   ...['alerts', 'credits', 'metering', 'subscriptions', 'usage'].map((room) => [
     room,
-    ['billing-entities', 'ledger', ...ground],
+    [...(room === 'alerts' ? ['secrets'] : []), 'billing-entities', 'ledger', ...ground],
     'Neighbours on the ledger keep apart.',
   ]),
   ['jobs', ['db', 'kernel'], 'The queue runs tasks and does not know what they do.'],
@@ -41,7 +45,11 @@ const rooms = [
     ['services', 'config', 'jobs', ...domain.filter((room) => room !== 'db')],
     'Resolvers translate: no query.',
   ],
-  ['http', ['graphql', 'stripe', 'usage', 'api-keys', 'billing-entities', 'config', 'kernel'], 'The roads in.'],
+  [
+    'http',
+    ['alerts', 'graphql', 'stripe', 'usage', 'api-keys', 'billing-entities', 'config', 'kernel'],
+    'The roads in.',
+  ],
   ['app', ['http', 'graphql', 'services', 'stripe', 'config', 'db', 'kernel'], 'The composition root.'],
 ];
 
@@ -113,6 +121,13 @@ export default {
       severity: 'error',
       from: { path: '^src/', pathNot: isIn(['stripe']) },
       to: { path: '(^|/)node_modules/stripe/' },
+    },
+    {
+      name: 'only-mail-knows-nodemailer',
+      comment: 'Mails leave by one road, which knows what was taken.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/alerts/mail/' },
+      to: { path: '(^|/)node_modules/nodemailer/' },
     },
     {
       name: 'no-query-above-the-domain',

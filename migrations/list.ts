@@ -14,6 +14,8 @@ import { TransferredBy } from './0013-transferred-by.ts';
 import { PublicUseByRecording } from './0014-public-use-by-recording.ts';
 import { RefundsInParts } from './0015-refunds-in-parts.ts';
 import { Alerts } from './0016-alerts.ts';
+import { Webhooks } from './0017-webhooks.ts';
+import { MailTables } from './0018-mail.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -33,4 +35,6 @@ export const migrations = [
   PublicUseByRecording,
   RefundsInParts,
   Alerts,
+  Webhooks,
+  MailTables,
 ];

@@ -8,7 +8,9 @@ import { createRights } from './graphql/request/rights.ts';
 import { buildTollgateSchema } from './graphql/schema.ts';
 import { createAuthenticator } from './http/authentication.ts';
 import { createExportRoutes } from './http/exports.ts';
+import { createMailPages } from './http/mail-pages.ts';
 import { createMetrics } from './http/metrics.ts';
+import { createOutboxRoutes } from './http/outbox.ts';
 import type { Route } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
 import { createStripeWebhookRoutes } from './http/stripe-webhooks.ts';
@@ -62,9 +64,11 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     encryptionKeys: config.encryptionKeys,
     tendIntervalMs: TEND_INTERVAL_MS,
     stripe: stripeSettings(config),
+    mail: config.mail,
     publicUrl: () => publicUrlOf(config, listeningPort),
     organizations: config.organizations,
     exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
+    webhooks: config.webhooks,
     onBatch: batchObserver(metrics.registry),
   });
   observeQueues(metrics.registry, services);
@@ -80,9 +84,16 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     clock,
     log,
     authenticateKey: (key) => services.keyAuthentication.authenticate(key),
-    async ensureUser({ externalId, name }) {
+    async ensureUser({ externalId, name, email }) {
       const user = { externalId, name: name ?? null, withTrial: true };
-      return { billingEntityId: await services.entities.ensureUser(user) };
+      const billingEntityId = await services.entities.ensureUser(user);
+      // Nobody is kept out because their address could not be kept.
+      if (email) {
+        await services.mail.tokenEmails.note(billingEntityId, email).catch((error: unknown) => {
+          log.warn({ err: error, billingEntityId }, 'an address could not be kept');
+        });
+      }
+      return { billingEntityId };
     },
   });
   const server = await createHttpServer({
@@ -103,6 +114,11 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
         leastBytesPerSecond: config.limits.exportLeastBytes,
         log,
       }),
+      createMailPages({
+        ...services.mail,
+        nameOf: async (id) => (await services.entities.byIds([id])).get(id)?.name ?? id,
+      }),
+      ...(services.mail.outbox === null ? [] : [createOutboxRoutes({ outbox: services.mail.outbox })]),
       ...(routes ?? []),
     ],
   });
@@ -203,7 +219,10 @@ function observeQueues(registry: Registry, services: DomainServices): void {
 }
 
 /** Counted in the database, and so the same on every replica. While it is away they are not known: NaN. */
-function observeJobs(registry: Registry, { failedJobs, meterReports, stripe }: DomainServices): void {
+function observeJobs(
+  registry: Registry,
+  { failedJobs, mail, meterReports, stripe, webhookDeliveries }: DomainServices,
+): void {
   const registers = [registry];
   const counted = (name: string, help: string, count: () => Promise<number>): void => {
     new Gauge({
@@ -224,6 +243,19 @@ function observeJobs(registry: Registry, { failedJobs, meterReports, stripe }: D
     'tollgate_jobs_waiting',
     'Jobs that are due and not under way.',
     async () => (await failedJobs.counts()).waiting,
+  );
+  counted('tollgate_webhooks_waiting', 'Webhooks to customers that are due and not being sent.', () =>
+    webhookDeliveries.waiting(),
+  );
+  counted(
+    'tollgate_mails_waiting',
+    'Mails that are made and not sent yet.',
+    async () => (await mail.sender.counts()).waiting,
+  );
+  counted(
+    'tollgate_mails_failed',
+    'Mails of the last thirty days that were given up, also since their readers unsubscribed.',
+    async () => (await mail.sender.counts()).failed,
   );
   if (stripe === null) return;
   counted('tollgate_stripe_events_unprocessed', 'Events of Stripe that were taken and not handled yet.', () =>

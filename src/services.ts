@@ -1,7 +1,9 @@
 /** The domain, composed: everything below the edges, on one database. */
 import type { Logger } from 'pino';
+import { openWebhooks, type WebhookSettings } from './alerts/webhooks/webhooks.ts';
+import { type MailSettings, openMail } from './alerts/mail/mail.ts';
 import { ApiKeys } from './api-keys/api-keys.ts';
-import type { KeyRing } from './api-keys/envelope.ts';
+import type { KeyRing } from './secrets/envelope.ts';
 import { KeyAuthentication } from './api-keys/key-authentication.ts';
 import { KeyUse } from './api-keys/key-use.ts';
 import { ProviderSecrets } from './api-keys/provider-secrets.ts';
@@ -50,6 +52,8 @@ export interface ServicesOptions {
   readonly sweepIntervalMs: number;
   /** null: without Stripe, which is then never called. */
   readonly stripe: StripeSettings | null;
+  /** null: no e-mail is sent. */
+  readonly mail: MailSettings | null;
   /** Interval at which the queue is looked after. */
   readonly tendIntervalMs: number;
   /** The public address of this installation; asked when a link is made. Ends in a slash. */
@@ -60,6 +64,8 @@ export interface ServicesOptions {
   readonly organizations: Bounds & { readonly ids: 'open' | 'claimed' };
   /** Exported files that are sent at one time: to everybody, and of the links that one principal made. */
   readonly exportStreams: { readonly all: number; readonly principal: number };
+  /** How webhooks are sent to customers. */
+  readonly webhooks: WebhookSettings;
   readonly onBatch?: NonNullable<LedgerOptions['onBatch']>;
 }
 
@@ -72,6 +78,8 @@ const CHANGE_CONNECTIONS = 4;
 
 /** Jobs wait for Stripe most of their time; a few are enough. */
 const JOBS_AT_ONCE = 4;
+const PRUNE_WEBHOOKS = 'webhooks.prune';
+const FORGET_MAIL = 'mail.forget';
 /** Customers of Stripe's that something is done for at one time; others wait. */
 const NAMES_AT_ONCE = 16;
 
@@ -197,11 +205,40 @@ export async function openServices(options: ServicesOptions) {
     use: keyUse,
     log,
   });
+  const webhooks = openWebhooks({
+    settings: options.webhooks,
+    ...{ rows, database, clock, encryptionKeys, audit, log },
+    balanceOf: (billingEntityId) => accounts.balance(billingEntityId),
+  });
+  // What a process that died was sending is found here, and what is to be tried again.
+  jobs.tend(async () => webhooks.sender.wake());
+  jobs.define(PRUNE_WEBHOOKS, { parse: () => null, run: () => webhooks.deliveries.prune() });
+  jobs.schedule({ task: PRUNE_WEBHOOKS, cron: '47 3 * * *' });
+  const mail = openMail({
+    settings: options.mail,
+    linkKeys: encryptionKeys.map(({ key }) => key),
+    publicUrl: options.publicUrl,
+    async outlook(billingEntityId) {
+      const [balance, forecast] = await Promise.all([
+        accounts.balance(billingEntityId),
+        forecasts.forecast(billingEntityId),
+      ]);
+      return balance && forecast && { available: balance.available, ...forecast };
+    },
+    database,
+    rows,
+    exclusive,
+    clock,
+    log,
+  });
+  jobs.define(FORGET_MAIL, { parse: () => null, run: () => mail.sender.forget() });
+  jobs.schedule({ task: FORGET_MAIL, cron: '47 3 * * *' });
   const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
 
   return {
     accounts,
     administration,
+    alertAddresses: mail.addresses,
     apiKeys,
     auditLog,
     /** null, as those of plan changes and invoices: without Stripe. */
@@ -220,6 +257,7 @@ export async function openServices(options: ServicesOptions) {
     jobs,
     ledger,
     live,
+    mail,
     meterReports,
     providerSecrets,
     members,
@@ -234,6 +272,9 @@ export async function openServices(options: ServicesOptions) {
     transfers,
     usage,
     verification,
+    webhookDeliveries: webhooks.deliveries,
+    webhookEndpoints: webhooks.endpoints,
+    webhookSender: webhooks.sender,
     /** Resolves when the database answers. */
     async ping(): Promise<void> {
       await database.query('select 1');
@@ -244,10 +285,15 @@ export async function openServices(options: ServicesOptions) {
       await organizations.giveDueTrials().catch((error: unknown) => log.warn({ err: error }, 'a trial is still due'));
       sweeper.start();
       keyUse.start();
+      mail.sender.start();
       await jobs.start();
+      webhooks.sender.start();
     },
     async stop(): Promise<void> {
-      await Promise.all([jobs.stop(), sweeper.stop(), keyUse.stop(), stripe?.meterReporter.stop()]);
+      await Promise.all([
+        ...[jobs.stop(), sweeper.stop(), keyUse.stop(), mail.sender.stop(), webhooks.sender.stop()],
+        stripe?.meterReporter.stop(),
+      ]);
       await live.stop();
       await Promise.all([jobPool.end(), exclusive.end(), ledgerPool.end(), database.end()]);
     },

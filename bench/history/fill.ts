@@ -61,11 +61,13 @@ export async function fill(
     readConnections: 4,
     sweepIntervalMs: YEAR_MS,
     stripe: null,
+    mail: null,
     tendIntervalMs: 3_600_000,
     publicUrl: () => new URL('http://localhost/'),
     encryptionKeys: [],
     organizations: { ids: 'open', perOwner: 100, membersEach: 10_000, invitationsEach: 500, newPeopleADay: 500 },
     exportStreams: { all: 1, principal: 1 },
+    webhooks: { allowLoopback: false },
   });
   try {
     const year = await openYear(services);

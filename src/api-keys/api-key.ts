@@ -1,6 +1,8 @@
-import { SECRET_COLUMNS, type ShownApiKey, type StoredApiKey } from './api-key.entity.ts';
-import type { Binding } from './envelope.ts';
+import { ApiKeyRow, SECRET_COLUMNS, type ShownApiKey, type StoredApiKey } from './api-key.entity.ts';
+import { apiKeyId } from '../kernel/public-ids.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
+import type { Binding } from '../secrets/envelope.ts';
+import type { SealedTable } from '../secrets/rewrapping.ts';
 
 export type ApiKeyStatus = 'ACTIVE' | 'EXPIRED' | 'REVOKED';
 
@@ -35,3 +37,15 @@ export function toApiKey(row: ShownApiKey, now: Date): ApiKey {
 export function secretBinding({ billingEntityId, id }: ApiKeyRef): Binding {
   return { billingEntityId, id, purpose: 'api-key.provider-secret' };
 }
+
+/** The sealed secrets of CUSTOM keys, for `keys:rotate`. A revoked key has none. */
+export const SEALED_API_KEYS: SealedTable = {
+  name: 'api_key',
+  row: ApiKeyRow,
+  holdsSecret: 'revoked_at is null',
+  update: `update api_key set key_encryption_key = $3, wrapped_data_key = $4
+    where billing_entity_id = $1 and id = $2 and wrapped_data_key = $5 and ciphertext = $6`,
+  binding: secretBinding,
+  publicId: ({ billingEntityId, id }) => apiKeyId(billingEntityId, id),
+  unreadable: 'apiKey.secret.unreadable',
+};

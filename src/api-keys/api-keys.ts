@@ -27,7 +27,7 @@ import {
 } from './api-key-input.ts';
 import { countKeys, findSecret, findShown, insertKey, lockKey, updateKey } from './api-key.repository.ts';
 import type { Audit } from '../billing-entities/audit-log.ts';
-import { type KeyRing, seal } from './envelope.ts';
+import { type KeyRing, seal } from '../secrets/envelope.ts';
 import { hashOfKey, hintOf, makeKey } from './key-format.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 

@@ -14,7 +14,7 @@ import { type ApiKey, type ApiKeyStatus, secretBinding, shownOf, toApiKey } from
 import type { ApiKeyProvider, StoredApiKey } from './api-key.entity.ts';
 import { findNewestSealed, findSealed, type SealedApiKey } from './api-key.repository.ts';
 import type { Audit } from '../billing-entities/audit-log.ts';
-import { type KeyRing, type Sealed, UnreadableSecretError, unseal } from './envelope.ts';
+import { type KeyRing, type Sealed, UnreadableSecretError, unseal } from '../secrets/envelope.ts';
 import type { KeyUse } from './key-use.ts';
 import type { ApiKeyRef } from '../ledger/rules/attribution.ts';
 

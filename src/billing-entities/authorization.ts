@@ -84,6 +84,12 @@ export const OPERATIONS = {
   'apiKeys.update': { what: 'change API keys', may: KEEPERS },
   'apiKeys.rotate': { what: 'rotate API keys', may: KEEPERS },
   'apiKeys.revoke': { what: 'revoke API keys', may: KEEPERS },
+  'webhooks.read': { what: 'read the webhook endpoint, never its secret, and what was sent to it', may: READERS },
+  'webhooks.set': {
+    what: 'set the webhook endpoint, rotate its secret, and have tests and deliveries sent',
+    may: READERS,
+  },
+  'alertEmails.read': { what: 'read to which addresses its alerts are mailed', may: READERS },
   'auditLog.read': { what: 'read what administrators did', may: READERS },
 } as const satisfies Readonly<Record<string, Rule>>;
 

@@ -12,6 +12,8 @@ interface TokenBearer {
 export interface UserPrincipal extends TokenBearer {
   readonly kind: 'USER';
   readonly billingEntityId: string;
+  /** The e-mail address that their token vouches for; absent: it names none, or says that nobody checked it. */
+  readonly email?: string;
   /** External ids of organizations that their token names as theirs to administer; absent: none. */
   readonly claimedOrganizations?: readonly string[];
 }

@@ -25,10 +25,13 @@ export async function reconcileStripe({ env, output, stopping }: Invocation): Pr
       sweepIntervalMs: NEVER_MS,
       encryptionKeys: config.encryptionKeys,
       stripe: { ...stripe, webhookSecrets: [], returns: { origins: [], anyLoopback: false } },
+      // News of what is repaired waits for a server to mail it.
+      mail: config.mail,
       tendIntervalMs: NEVER_MS,
       publicUrl: () => publicUrlOf(config, config.port),
       organizations: config.organizations,
       exportStreams: { all: config.limits.exportStreams, principal: config.limits.exportStreamsPrincipal },
+      webhooks: config.webhooks,
     });
     try {
       const reconciled = await atStripe(async () =>

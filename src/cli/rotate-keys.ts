@@ -1,4 +1,5 @@
-import { rewrapAll } from '../api-keys/rewrapping.ts';
+import { SEALED_WEBHOOK_SECRETS } from '../alerts/webhooks/secrets.ts';
+import { SEALED_API_KEYS } from '../api-keys/api-key.ts';
 import { auditInto } from '../billing-entities/audit-log.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { ConfigError } from '../config/reader.ts';
@@ -6,6 +7,7 @@ import type { EncryptionKey } from '../config/values.ts';
 import { Database } from '../db/database.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { createLog } from '../kernel/log.ts';
+import { rewrapAll } from '../secrets/rewrapping.ts';
 import type { Invocation } from './command.ts';
 import { onDatabase } from './database.ts';
 import { importLocal } from './local.ts';
@@ -25,6 +27,7 @@ export async function rotateKeys({ env, output, stopping }: Invocation): Promise
     try {
       const encryptionKeys = await keysOf(config);
       const { rewrapped, unreadable, remaining } = await rewrapAll({
+        tables: [SEALED_API_KEYS, SEALED_WEBHOOK_SECRETS],
         ...{ database, encryptionKeys, audit: auditInto(systemClock), log, stopping },
         onProgress: (done, total) => output.progress({ done, total, unit: 'secrets' }),
       });

@@ -12,6 +12,8 @@ import {
   httpUrl,
   integerBetween,
   logLevel,
+  type Mailbox,
+  mailbox,
   organizationIds,
   originList,
 } from './values.ts';
@@ -40,8 +42,10 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   /** Origins that Checkout and the portal may return to, besides `publicUrl`'s. */
   readonly returnOrigins: readonly string[];
-  readonly smtpUrl: string | null;
-  readonly mailFrom: string | null;
+  /** null: no e-mail is sent, as in production without a server that takes it. */
+  readonly mail: MailConfig | null;
+  /** `allowLoopback`: webhooks may be sent to this machine, by http too. */
+  readonly webhooks: { readonly allowLoopback: boolean };
   /** Seeds demo data into an empty database. */
   readonly demo: boolean;
   /** The bearer that `/metrics` wants in production; null there: `/metrics` is closed. */
@@ -90,6 +94,13 @@ export interface OrganizationsConfig {
   readonly newPeopleADay: number;
 }
 
+export interface MailConfig {
+  /** The server that takes mails. It may hold a password: never logged. null: local mode keeps them, to be looked at. */
+  readonly smtpUrl: string | null;
+  /** Whom mails are from. Its name is the installation's, in mails. */
+  readonly from: Mailbox;
+}
+
 /** `secretKey` is null only in local mode, which then uses the emulator. */
 export interface StripeConfig {
   readonly secretKey: string | null;
@@ -136,8 +147,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
     // Frontends that payers come back to call the API as well, where nothing else is said.
     corsOrigins: reader.optional('CORS_ORIGINS', originList) ?? returnOrigins,
     returnOrigins,
-    smtpUrl: reader.optional('SMTP_URL', addressOf(['smtp:', 'smtps:'])),
-    mailFrom: reader.optional('MAIL_FROM', z.string()),
+    mail: readMail(reader, mode),
+    webhooks: { allowLoopback: reader.optional('WEBHOOK_ALLOW_LOOPBACK', flag) ?? mode === 'local' },
     demo: reader.optional('DEMO', flag) ?? (mode === 'local' && databaseUrl === null),
     metricsToken: reader.optional('METRICS_TOKEN', z.string().min(16, 'must have at least 16 characters')),
     logLevel: reader.optional('LOG_LEVEL', logLevel) ?? 'info',
@@ -192,6 +203,14 @@ function readAuth(reader: Reader, mode: Mode): AuthConfig {
     audience: reader.optional('AUTH_AUDIENCE', z.string()),
     organizationClaim: reader.optional('AUTH_ORGANIZATION_CLAIM', z.string()),
   };
+}
+
+function readMail(reader: Reader, mode: Mode): MailConfig | null {
+  const smtpUrl = reader.optional('SMTP_URL', addressOf(['smtp:', 'smtps:']));
+  const from = reader.optional('MAIL_FROM', mailbox);
+  if (reader.has('SMTP_URL') && !reader.has('MAIL_FROM')) reader.mistake('MAIL_FROM', 'is required with SMTP_URL');
+  if (smtpUrl === null && mode === 'production') return null;
+  return { smtpUrl, from: from ?? { name: 'Tollgate', address: 'tollgate@localhost' } };
 }
 
 function readStripe(reader: Reader, mode: Mode): StripeConfig {

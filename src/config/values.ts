@@ -31,6 +31,30 @@ export const commaSeparated = z
   .transform((text) => text.split(',').map((part) => part.trim()))
   .refine((parts) => parts.every((part) => part !== ''), 'must be a comma-separated list without empty parts');
 
+/** Whom mails are from. */
+export interface Mailbox {
+  readonly name: string;
+  readonly address: string;
+}
+
+const DEFAULT_MAIL_NAME = 'Tollgate';
+
+/** `Name <address>`, or the address alone. */
+export const mailbox = z.string().transform((text, check): Mailbox => {
+  const [, quoted, plain, within, alone] =
+    /^(?:(?:"([^"<>\\]*)"|([^"<>\\]*?))\s*<([^\s<>@]+@[^\s<>@]+)>|([^\s<>@"]+@[^\s<>@"]+))$/.exec(text) ?? [];
+  const address = within ?? alone;
+  // oxlint-disable-next-line no-control-regex
+  if (address === undefined || /[\u0000-\u001f\u007f]/.test(text)) {
+    check.addIssue({
+      code: 'custom',
+      message: 'must be an address, or a name and an address: Acme <billing@acme.example>',
+    });
+    return z.NEVER;
+  }
+  return { name: (quoted ?? plain ?? '').trim() || DEFAULT_MAIL_NAME, address };
+});
+
 export const flag = z
   .enum(['0', '1', 'true', 'false'], 'must be 1 or 0')
   .transform((text) => text === '1' || text === 'true');

@@ -1,11 +1,13 @@
 import 'reflect-metadata';
 import { type GraphQLSchema, isAbstractType } from 'graphql';
 import { buildSchema } from 'type-graphql';
+import { WebhookOfEntityResolver, WebhookResolver } from './alerts/webhook.resolver.ts';
 import { ApiKeyResolver, ApiKeysOfEntityResolver } from './api-keys/api-key.resolver.ts';
 import { AuditLogResolver } from './audit-log/audit-log.resolver.ts';
 import { BillingEntityResolver } from './billing-entities/billing-entity.resolver.ts';
 import { AdministrationResolver } from './credits/administration.resolver.ts';
 import { BalanceResolver } from './credits/balance.resolver.ts';
+import { AlertEmailsResolver } from './alerts/alert-emails.resolver.ts';
 import { CreditsOfEntityResolver } from './credits/credits-of-entity.resolver.ts';
 import { LedgerEntryResolver } from './credits/ledger-entry.resolver.ts';
 import { saturateInts } from './execution/saturation.ts';
@@ -37,6 +39,7 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       BillingEntityResolver,
       ConsumptionResolver,
       CreditDrawResolver,
+      AlertEmailsResolver,
       CreditsOfEntityResolver,
       ExportResolver,
       FailedJobResolver,
@@ -54,6 +57,8 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       UsageOfLedgerEntryResolver,
       UsageRecordResolver,
       ViewerResolver,
+      WebhookOfEntityResolver,
+      WebhookResolver,
     ],
     // Scalars check inputs, and the domain checks them again for every caller.
     validate: false,

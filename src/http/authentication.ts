@@ -16,7 +16,8 @@ import { tokenVerifier, type VerifyToken } from './token-keys.ts';
 export type EnsureUser = (user: {
   externalId: string;
   name?: string;
-  email?: string;
+  /** `verified` is false where the token says that nobody checked the address. */
+  email?: { address: string; verified: boolean };
 }) => Promise<{ billingEntityId: string }>;
 
 export interface AuthenticatorOptions {
@@ -210,7 +211,7 @@ class TokenAuthenticator implements Authenticator {
     if (scopes.includes('billing:operator')) return { kind: 'OPERATOR', ...bearer } satisfies OperatorPrincipal;
     if (scopes.includes('billing:usage')) return { kind: 'SERVICE', ...bearer } satisfies ServicePrincipal;
     const name = textClaim(claims['name']);
-    const email = textClaim(claims['email']);
+    const email = emailIn(claims);
     const { billingEntityId } = await ensureUser({
       externalId: subject,
       ...(name === undefined ? {} : { name }),
@@ -221,6 +222,7 @@ class TokenAuthenticator implements Authenticator {
     return {
       kind: 'USER',
       billingEntityId,
+      ...(email?.verified === true && { email: email.address }),
       ...(claimedOrganizations.length > 0 && { claimedOrganizations }),
       ...bearer,
     } satisfies UserPrincipal;
@@ -263,6 +265,16 @@ function textClaim(value: unknown): string | undefined {
   // The cut may have split a character.
   const text = (kept.isWellFormed() ? kept : kept.slice(0, -1)).trim();
   return text === '' ? undefined : text;
+}
+
+/**
+ * The address that a token names (OpenID Connect: `email`, `email_verified`). Without a word about it, the identity provider
+ * vouches for what it signs; some providers write `true` as a text.
+ */
+function emailIn({ email, email_verified: verified }: JWTPayload): { address: string; verified: boolean } | undefined {
+  const address = textClaim(email);
+  if (address === undefined) return undefined;
+  return { address, verified: verified === undefined || verified === true || verified === 'true' };
 }
 
 /** The organizations that a claim names, as a text or a list of texts. Texts that cannot be external ids are ignored. */

@@ -13,6 +13,7 @@ const RESERVATION = 'rsv_';
 const API_KEY = 'key_';
 const MEMBERSHIP = 'mem_';
 const AUDIT = 'aud_';
+const WEBHOOK_DELIVERY = 'whd_';
 /** The logs strike out whatever begins with `tg_`. */
 const EXPORT_TOKEN = 'tg_export_';
 
@@ -112,6 +113,17 @@ const KINDS: ReadonlyMap<string, IdKind> = new Map([
   [MEMBERSHIP, 'membership'],
   [AUDIT, 'audit'],
 ]);
+
+/** Public id of a webhook delivery, which receivers know as `webhook-id`. */
+export function webhookDeliveryId(billingEntityId: string, id: string): string {
+  return WEBHOOK_DELIVERY + encode(parse(billingEntityId), parse(id));
+}
+
+/** The webhook delivery that an id names. @throws Refusal NOT_FOUND when malformed */
+export function parseWebhookDeliveryId(id: string): { billingEntityId: string; id: string } {
+  const bytes = decode(id, WEBHOOK_DELIVERY, 32);
+  return { billingEntityId: entityOf(bytes), id: uuidOf(bytes.subarray(16)) };
+}
 
 /** The token of an export link: it names the link, as an id would, and carries its secret besides. */
 export function exportToken({ billingEntityId, id, secret }: ExportTokenParts): string {

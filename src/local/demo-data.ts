@@ -33,7 +33,7 @@ export function demoPeople({ jwtSecret, issuer, audience }: AuthConfig, clock: C
     as,
     token() {
       const now = Math.floor(clock.now().getTime() / 1_000);
-      const jwt = new SignJWT({ name, ...rest })
+      const jwt = new SignJWT({ name, email: `${subject}@example.com`, ...rest })
         .setProtectedHeader({ alg: 'HS256' })
         .setSubject(subject)
         .setIssuedAt(now)

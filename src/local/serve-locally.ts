@@ -60,7 +60,10 @@ async function prepare(
 ): Promise<string> {
   if (config.demo) await seedDemo(app.services, systemClock);
   const { origin } = publicUrlOf(config, app.port);
-  return welcome({ origin, stripeEmulator: emulator?.url ?? null }, people);
+  return welcome(
+    { origin, stripeEmulator: emulator?.url ?? null, hasOutbox: app.services.mail.outbox !== null },
+    people,
+  );
 }
 
 function pagesFor(people: readonly DemoPerson[]): Route[] {

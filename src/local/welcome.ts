@@ -5,15 +5,21 @@ interface Addresses {
   readonly origin: string;
   /** null: no emulator runs. */
   readonly stripeEmulator: URL | null;
+  /** Mails are kept to be looked at. */
+  readonly hasOutbox: boolean;
 }
 
 /** Says where everything is and how to come in. Local mode prints it once it listens. */
-export async function welcome({ origin, stripeEmulator }: Addresses, people: readonly DemoPerson[]): Promise<string> {
+export async function welcome(
+  { origin, stripeEmulator, hasOutbox }: Addresses,
+  people: readonly DemoPerson[],
+): Promise<string> {
   return [
     '',
     `Tollgate   ${origin}`,
     `GraphQL    ${origin}/graphql`,
     `GraphiQL   ${origin}/graphiql`,
+    ...(hasOutbox ? [`Outbox     ${origin}/outbox`] : []),
     ...(stripeEmulator === null ? [] : [`Stripe     http://localhost:${stripeEmulator.port}`]),
     '',
     'Sign in as',

@@ -1,3 +1,12 @@
+import { WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow } from '../alerts/webhooks/webhook.entity.ts';
+import {
+  AlertAddressRow,
+  ConfirmationCountRow,
+  MailItemRow,
+  MailRow,
+  MailWindowRow,
+  UserEmailRow,
+} from '../alerts/mail/mail.entity.ts';
 import { ApiKeyRow } from '../api-keys/api-key.entity.ts';
 import { AuditLogEntryRow } from '../ledger/store/audit-log.entity.ts';
 import { AlertPreferenceChangeRow, AlertRow, UndeliveredAlertRow } from '../ledger/store/alert-tables.entity.ts';
@@ -48,4 +57,13 @@ export const entities = [
   StripeCustomerRow,
   PendingPaymentRow,
   UnpaidBaseRow,
+  WebhookDeliveryRow,
+  WebhookEndpointRow,
+  WebhookSecretRow,
+  MailItemRow,
+  MailWindowRow,
+  MailRow,
+  AlertAddressRow,
+  UserEmailRow,
+  ConfirmationCountRow,
 ];

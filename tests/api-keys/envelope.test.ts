@@ -9,7 +9,7 @@ import {
   type Sealed,
   UnreadableSecretError,
   unseal,
-} from '../../src/api-keys/envelope.ts';
+} from '../../src/secrets/envelope.ts';
 
 const ring: KeyRing = [
   { id: 'new', key: randomBytes(32) },

@@ -1,10 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { ApiKey } from '../../src/api-keys/api-key.ts';
+import { type ApiKey, SEALED_API_KEYS } from '../../src/api-keys/api-key.ts';
 import type { CreateKeyInput } from '../../src/api-keys/api-key-input.ts';
 import { auditInto } from '../../src/billing-entities/audit-log.ts';
-import type { KeyRing } from '../../src/api-keys/envelope.ts';
+import type { KeyRing } from '../../src/secrets/envelope.ts';
 import type { SecretRequest } from '../../src/api-keys/provider-secrets.ts';
-import { rewrapAll } from '../../src/api-keys/rewrapping.ts';
+import { rewrapAll } from '../../src/secrets/rewrapping.ts';
 import { Database } from '../../src/db/database.ts';
 import { apiKeyId } from '../../src/kernel/public-ids.ts';
 import { createLog, type Log } from '../../src/kernel/log.ts';
@@ -226,7 +226,8 @@ describe('keys:rotate', () => {
   ) => {
     const database = new Database(installation.database.url, { max: 2, onIdleError: () => undefined });
     try {
-      return await rewrapAll({ database, encryptionKeys, audit: auditInto(installation.clock), log, ...watch });
+      const tables = [SEALED_API_KEYS];
+      return await rewrapAll({ tables, database, encryptionKeys, audit: auditInto(installation.clock), log, ...watch });
     } finally {
       await database.end();
     }

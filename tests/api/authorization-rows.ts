@@ -208,6 +208,23 @@ export const ROWS: Readonly<Record<string, Row>> = {
     needs: 'apiKeys.revoke',
     ask: ({ apiKeyId: id }) => `mutation { revokeApiKey(id: "${id}") { status } }`,
   },
+  'Mutation.setWebhookEndpoint': {
+    needs: 'webhooks.set',
+    ask: (target) =>
+      `mutation { setWebhookEndpoint(input: { ${byId(target)}, url: "http://127.0.0.1:9/" }) { endpoint { enabled } } }`,
+  },
+  'Mutation.rotateWebhookSecret': {
+    needs: 'webhooks.set',
+    ask: (target) => `mutation { rotateWebhookSecret(input: { ${byId(target)} }) { secret } }`,
+  },
+  'Mutation.testWebhook': {
+    needs: 'webhooks.set',
+    ask: (target) => `mutation { testWebhook(input: { ${byId(target)} }) { status } }`,
+  },
+  'Mutation.resendWebhookDelivery': {
+    needs: 'webhooks.set',
+    ask: ({ webhookDeliveryId: id }) => `mutation { resendWebhookDelivery(id: "${id}") { status } }`,
+  },
   'Mutation.providerSecret': {
     needs: 'to be a service',
     on: 'USER',
@@ -312,6 +329,8 @@ export const FIELDS: Readonly<
   },
   apiKeys: { ask: 'apiKeys { edges { cursor } }', needs: 'apiKeys.read' },
   apiKey: { ask: 'apiKey(id: "KEY") { id }', needs: 'apiKeys.read' },
+  webhookEndpoint: { ask: 'webhookEndpoint { url deliveries { edges { cursor } } }', needs: 'webhooks.read' },
+  alertEmails: { needs: 'alertEmails.read' },
   auditLog: { ask: 'auditLog { edges { node { action } } }', needs: 'auditLog.read' },
 };
 /** Null also for who may read them, as long as nobody suspended it, and nothing is to be paid. */

@@ -7,10 +7,12 @@ import { loadConfig } from '../../src/config/config.ts';
 import { contextFactory } from '../../src/graphql/request/context.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
-import { apiKeyId, parseApiKeyId, recordId, reservationId } from '../../src/kernel/public-ids.ts';
+import { apiKeyId, parseApiKeyId, recordId, reservationId, webhookDeliveryId } from '../../src/kernel/public-ids.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { type GraphqlAnswer, send, type TestApp, tokenOf } from '../support/app.ts';
 import { Bench } from '../support/bench.ts';
+import { asker } from '../support/organizations.ts';
+import { queueDelivery } from '../support/webhook-delivery.ts';
 
 export type TargetKind = 'ORGANIZATION' | 'USER';
 
@@ -47,6 +49,7 @@ export interface Target {
   readonly recordId: string;
   readonly reservationId: string;
   readonly apiKeyId: string;
+  readonly webhookDeliveryId: string;
 }
 
 /** One that nobody has paid yet: it is there, and changes nothing. */
@@ -87,6 +90,7 @@ export function unknown(type: TargetKind): Target {
     recordId: recordId(id, 1n, 0),
     reservationId: reservationId(id, uuidv7()),
     apiKeyId: apiKeyId(id, uuidv7()),
+    webhookDeliveryId: webhookDeliveryId(id, uuidv7()),
   };
 }
 
@@ -158,6 +162,12 @@ async function populate(): Promise<void> {
     const input = `billingEntityId: "${id}", name: "a key", type: PLATFORM, provider: OPENAI`;
     return done(caller, `mutation { createApiKey(input: { ${input} }) { secret apiKey { id } } }`);
   };
+  const delivery = (caller: CallerName, id: string | undefined): Promise<string> =>
+    queueDelivery(
+      asker(() => app.url),
+      tokens.get(caller) as string,
+      id as string,
+    );
   for (const subject of USERS) inPool.set(subject, await use(subject, inOrganization));
   const custom = `billingEntityId: "${ids['member']}", name: "own", type: CUSTOM, provider: OPENAI, secret: "sk-${'a1B2'.repeat(12)}"`;
   await done('MEMBER', `mutation { createApiKey(input: { ${custom} }) { secret } }`);
@@ -171,6 +181,7 @@ async function populate(): Promise<void> {
     recordId: await use('member'),
     reservationId: await hold(),
     apiKeyId: (await makeKey('MEMBER', ids['member'] as string)).apiKey.id,
+    webhookDeliveryId: await delivery('MEMBER', ids['member']),
   };
   targets.ORGANIZATION = {
     id: ids['acme'],
@@ -179,6 +190,7 @@ async function populate(): Promise<void> {
     recordId: inPool.get('admin') as string,
     reservationId: await hold(inOrganization),
     apiKeyId: (await makeKey('OWNER', ids['acme'])).apiKey.id,
+    webhookDeliveryId: await delivery('OWNER', ids['acme']),
   };
 }
 

@@ -127,6 +127,10 @@ const ROOTS: Readonly<Record<string, Given>> = {
   'Mutation.updateApiKey': ({ keyId: id }) => `input: { id: "${id}", creditLimit: null }`,
   'Mutation.rotateApiKey': ({ keyId: id }) => `input: { id: "${id}", overlapSeconds: 3600 }`,
   'Mutation.revokeApiKey': ({ keyId: id }) => `id: "${id}"`,
+  'Mutation.setWebhookEndpoint': (target) => `input: { ${byId(target)} }`,
+  'Mutation.rotateWebhookSecret': (target) => `input: { ${byId(target)} }`,
+  'Mutation.testWebhook': (target) => `input: { ${byId(target)} }`,
+  'Mutation.resendWebhookDelivery': ({ deliveryId }) => `id: "${deliveryId}"`,
   'Mutation.providerSecret': (target) =>
     isOrganization(target)
       ? `input: { provider: OPENAI, userExternalId: "member", organizationExternalId: "${target.name}" }`

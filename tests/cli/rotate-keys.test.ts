@@ -37,8 +37,9 @@ test('npm run keys:rotate wraps by the newest key, names what does not open, and
       }),
     ),
   );
+  await installation.one.webhookEndpoints.set(OPERATOR, person.id, 'https://example.com/');
   expect(await run(OLD)).toEqual({ code: 0, output: '0 wrapped by k1, 0 unreadable, 0 remain\n' });
-  expect(await run(`${NEW},${OLD}`)).toEqual({ code: 0, output: '2 wrapped by k2, 0 unreadable, 0 remain\n' });
+  expect(await run(`${NEW},${OLD}`)).toEqual({ code: 0, output: '3 wrapped by k2, 0 unreadable, 0 remain\n' });
   expect(await run(null)).toEqual({
     code: 1,
     output: 'ENCRYPTION_KEYS is required with DATABASE_URL: the keys of the servers there\n',

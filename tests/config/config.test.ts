@@ -73,6 +73,44 @@ describe('configuration', () => {
     expect(config.demo).toBe(false);
   });
 
+  describe('of mail', () => {
+    const smtp = { SMTP_URL: 'smtp://user:hunter2@mail.example:587' };
+
+    it('keeps mails in local mode and sends none in production, without a server', () => {
+      expect(loadConfig({}, 'local').mail).toEqual({
+        smtpUrl: null,
+        from: { name: 'Tollgate', address: 'tollgate@localhost' },
+      });
+      expect(loadConfig(production, 'production').mail).toBeNull();
+    });
+
+    it.each([
+      ['billing@acme.example', { name: 'Tollgate', address: 'billing@acme.example' }],
+      ['Acme AI <billing@acme.example>', { name: 'Acme AI', address: 'billing@acme.example' }],
+      ['"Acme, Inc." <billing@acme.example>', { name: 'Acme, Inc.', address: 'billing@acme.example' }],
+      ['<billing@acme.example>', { name: 'Tollgate', address: 'billing@acme.example' }],
+    ])('is from %j', (MAIL_FROM, from) => {
+      expect(loadConfig({ ...production, ...smtp, MAIL_FROM }, 'production').mail).toEqual({
+        smtpUrl: smtp.SMTP_URL,
+        from,
+      });
+    });
+
+    it.each([
+      'Acme AI',
+      'a@b@c',
+      'Acme <a@b.example> <c@d.example>',
+      'Acme\nBcc: x <a@b.example>',
+      'Acme <a b@c.example>',
+    ])('is not from %j', (MAIL_FROM) => {
+      expect(mistakesOf({ ...smtp, MAIL_FROM })).toEqual([expect.stringMatching(/^MAIL_FROM must be an address/)]);
+    });
+
+    it('says whom it is from', () => {
+      expect(mistakesOf(smtp)).toEqual(['MAIL_FROM is required with SMTP_URL']);
+    });
+  });
+
   it('wants one way to verify tokens, not two', () => {
     const env = { ...production, AUTH_JWKS_URL: 'https://id.example/keys' };
     expect(mistakesOf(env, 'production')).toEqual([expect.stringMatching(/^AUTH_JWKS_URL must not be set together/)]);
@@ -87,6 +125,14 @@ describe('configuration', () => {
       'AUTH_AUDIENCE is required with AUTH_JWKS_URL: its keys sign for other applications too',
     ]);
     expect(mistakesOf({ AUTH_JWKS_URL: env.AUTH_JWKS_URL }, 'local')).toEqual([]);
+  });
+
+  it('lets webhooks go to this machine in local mode alone, unless told otherwise', () => {
+    expect(loadConfig({}, 'local').webhooks).toEqual({ allowLoopback: true });
+    expect(loadConfig(production, 'production').webhooks).toEqual({ allowLoopback: false });
+    expect(loadConfig({ WEBHOOK_ALLOW_LOOPBACK: '0' }, 'local').webhooks).toEqual({ allowLoopback: false });
+    const told = { ...production, WEBHOOK_ALLOW_LOOPBACK: '1' };
+    expect(loadConfig(told, 'production').webhooks).toEqual({ allowLoopback: true });
   });
 
   it('leaves external ids of organizations open in local mode alone, unless told otherwise', () => {

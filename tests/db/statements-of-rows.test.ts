@@ -10,9 +10,11 @@ beforeAll(async () => {
 
 afterAll(() => installation.close());
 
-it('every statement of members, invitations, organizations and keys names its billing entity', async () => {
+it('every statement of members, invitations, organizations, keys and webhooks names its billing entity', async () => {
   const sent = await statementsOf(administer);
-  const ofRows = sent.filter((text) => /"(membership|user_organization|billing_entity|api_key)"/.test(text));
+  const ofRows = sent.filter((text) =>
+    /"(membership|user_organization|billing_entity|api_key|webhook_\w+)"/.test(text),
+  );
   expect(ofRows.length).toBeGreaterThan(25);
   const names = /"billing_entity_id" (=|in) |insert into "\w+" \([^)]*"billing_entity_id"/;
   expect(ofRows.filter((text) => !names.test(text))).toEqual([]);
@@ -38,6 +40,7 @@ async function statementsOf(work: () => Promise<void>): Promise<string[]> {
 
 async function administer(): Promise<void> {
   const { organizations, members, invitations, apiKeys, entities } = installation.one;
+  const { webhookEndpoints, webhookDeliveries, webhookSender } = installation.one;
   const [owner, guest] = [await installation.person(0n), await installation.person(0n)];
   const named = { externalId: null, name: 'Acme', visibility: 'PRIVATE', ownerExternalId: null } as const;
   const { billingEntityId } = await organizations.create(owner.principal, named);
@@ -59,4 +62,12 @@ async function administer(): Promise<void> {
   await apiKeys.update(owner.principal, apiKey, { creditLimit: 5n });
   await apiKeys.rotate(owner.principal, apiKey, { secret: null, overlapSeconds: 60 });
   await apiKeys.revoke(owner.principal, apiKey);
+  // Nobody listens there.
+  await webhookEndpoints.set(owner.principal, billingEntityId, 'http://127.0.0.1:9/');
+  await webhookEndpoints.rotate(owner.principal, billingEntityId);
+  await webhookDeliveries.test(owner.principal, billingEntityId);
+  await webhookSender.run();
+  const { edges } = await webhookDeliveries.list(billingEntityId, { first: 1, after: null });
+  for (const { node } of edges) await webhookDeliveries.resend(owner.principal, node);
+  await webhookEndpoints.set(owner.principal, billingEntityId, null);
 }

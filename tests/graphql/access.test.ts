@@ -1,12 +1,13 @@
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import { ask, type Asked, names, schema } from '../support/ask-resolvers.ts';
 import { permissionsOf } from '../../src/billing-entities/authorization.ts';
-import { apiKeyId, recordId, reservationId } from '../../src/kernel/public-ids.ts';
+import { apiKeyId, recordId, reservationId, webhookDeliveryId } from '../../src/kernel/public-ids.ts';
 import {
   ANN,
   ann,
   balanceOf,
   BEN,
+  DELIVERY,
   hold,
   KEY,
   key,
@@ -23,6 +24,7 @@ const RETURNS = 'successUrl: "http://localhost/", cancelUrl: "http://localhost/"
 
 const HOLD_ID = reservationId(ANN, hold.id);
 const KEY_ID = apiKeyId(ANN, KEY);
+const DELIVERY_ID = webhookDeliveryId(ANN, DELIVERY);
 const RECORD_ID = recordId(ANN, 2n, 0);
 
 /** Every root field, asked for Ann's account. A new one must be added here. */
@@ -60,6 +62,10 @@ const ROOT_FIELDS: Record<string, string> = {
   'Mutation.acceptInvitation': `mutation { acceptInvitation(billingEntityId: "${ANN}") { role } }`,
   'Mutation.declineInvitation': `mutation { declineInvitation(billingEntityId: "${ANN}") }`,
   'Mutation.setOrganizationExternalId': `mutation { setOrganizationExternalId(input: { billingEntityId: "${ANN}", reason: "theirs" }) { name } }`,
+  'Mutation.setWebhookEndpoint': `mutation { setWebhookEndpoint(input: { billingEntityId: "${ANN}", url: null }) { secret } }`,
+  'Mutation.rotateWebhookSecret': `mutation { rotateWebhookSecret(input: { billingEntityId: "${ANN}" }) { secret } }`,
+  'Mutation.testWebhook': `mutation { testWebhook(input: { billingEntityId: "${ANN}" }) { status } }`,
+  'Mutation.resendWebhookDelivery': `mutation { resendWebhookDelivery(id: "${DELIVERY_ID}") { status } }`,
   'Query.previewPlanChange': `{ previewPlanChange(input: { billingEntityId: "${ANN}", plan: PRO }) { timing } }`,
   'Mutation.changePlan': `mutation { changePlan(input: { billingEntityId: "${ANN}", plan: PRO, quantity: 3 }) { id } }`,
   'Mutation.cancelSubscription': `mutation { cancelSubscription(input: { billingEntityId: "${ANN}" }) { id } }`,

@@ -149,6 +149,7 @@ describe('every query', () => {
         'reservations.list',
         'auditLog.list',
         'apiKeys.list',
+        'alertAddresses.lists',
         'verification.verify',
         'consumption.check',
         'accounts.balances',

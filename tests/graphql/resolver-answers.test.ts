@@ -16,6 +16,16 @@ import {
 } from '../support/fake-domain.ts';
 
 describe('what resolvers show', () => {
+  it('is the addresses of alerts, in one read for all entities, to whoever may read all', async () => {
+    const query = `{ one: billingEntity(id: "${ANN}") { alertEmails } two: billingEntity(id: "${ANN}") { alertEmails } }`;
+    const emails = { alertEmails: ['ann@example.com'] };
+    const forAnn = await ask(ann, query);
+    expect(forAnn.result.data).toEqual({ one: emails, two: emails });
+    expect(forAnn.calls.filter(({ name }) => name === 'alertAddresses.lists')).toHaveLength(1);
+    const forService = await ask(service, query);
+    expect(forService.result.data).toEqual({ one: { alertEmails: null }, two: { alertEmails: null } });
+  });
+
   it('is a forecast, to whoever may read all', async () => {
     const query = `{ billingEntity(id: "${ANN}") { name forecast { dailyBurn exhaustsAt } } }`;
     const forecast = { dailyBurn: 10, exhaustsAt: '2026-03-11T12:00:00.000Z' };

@@ -6,10 +6,10 @@ import { openOrm } from '../../src/persistence/orm.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 /**
- * Tables that are not a billing entity's own: the directory, what has been migrated, and Stripe's events, which must be
- * known by Stripe's id before anybody knows whom they concern.
+ * Tables that are not a billing entity's own: the directory, what has been migrated, Stripe's events, which must be known
+ * by Stripe's id before anybody knows whom they concern, and confirmations counted over all entities.
  */
-const SHARED_TABLES = ['entity_key', 'schema_migration', 'stripe_event'];
+const SHARED_TABLES = ['confirmation_count', 'entity_key', 'schema_migration', 'stripe_event'];
 
 let database: TestDatabase;
 let client: pg.Client;

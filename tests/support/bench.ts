@@ -56,10 +56,12 @@ export class Bench {
       sweepIntervalMs: 3_600_000,
       encryptionKeys: [{ id: 'k1', key: Buffer.alloc(32, 7) }],
       stripe: null,
+      mail: null,
       tendIntervalMs: 3_600_000,
       publicUrl: () => new URL('http://tollgate.test/'),
       organizations: { ids: 'open', perOwner: 100, membersEach: 10_000, invitationsEach: 500, newPeopleADay: 500 },
       exportStreams: { all: 4, principal: 2 },
+      webhooks: { allowLoopback: true },
       ...overrides,
     });
     return { ...services, stop: this.#once(() => services.stop()) };

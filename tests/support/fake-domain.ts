@@ -1,3 +1,5 @@
+import type { WebhookEndpoint } from '../../src/alerts/webhooks/endpoints.ts';
+import type { WebhookDelivery } from '../../src/alerts/webhooks/webhook.entity.ts';
 import type { ApiKey } from '../../src/api-keys/api-key.ts';
 import type { BillingEntity } from '../../src/billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../../src/billing-entities/principal.ts';
@@ -61,6 +63,18 @@ const entityOf = (billingEntityId: string, name: string): BillingEntity => ({
   suspensionReason: null,
   visibility: null,
 });
+
+const endpoint: WebhookEndpoint = {
+  ...{ billingEntityId: ANN, url: 'https://example.com/hook', enabled: true, createdAt: NOON },
+  ...{ disabledAt: null, disabledReason: null },
+};
+
+export const DELIVERY = '01a2063a-0000-7000-8000-0000000000d1';
+
+const delivery: WebhookDelivery = {
+  ...{ billingEntityId: ANN, id: DELIVERY, eventType: 'webhook.test', status: 'PENDING', attempts: 0, step: 0 },
+  ...{ responseStatus: null, error: null, createdAt: NOON, nextAttemptAt: NOON, claimedUntil: null, deliveredAt: null },
+};
 
 export const balanceOf = (billingEntityId: string): Balance => ({
   billingEntityId,
@@ -279,6 +293,8 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'administration.refund': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
     'administration.grant': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
     'administration.adjust': () => ({ grant: null, entry, balance: balanceOf(ANN), replayed: true }),
+    'alertAddresses.lists': (ids: readonly string[]) =>
+      ids.map(() => [{ address: 'ann@example.com', state: 'ACTIVE', confirmationSentAt: null }]),
     'apiKeys.create': () => ({ apiKey, secret: 'shown once' }),
     'apiKeys.update': () => apiKey,
     'apiKeys.rotate': () => ({ apiKey, secret: 'shown once' }),
@@ -289,6 +305,12 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'providerSecrets.read': () => ({ apiKey, secret: 'theirs', cacheUntil: TOMORROW }),
     'invitations.ofPrincipal': () => [{ organizationId: BEN, role: 'MEMBER', invitedAt: NOON }],
     'exports.createLink': () => ({ url: 'http://localhost:4000/exports/usage.csv?token=t', expiresAt: NOON }),
+    'webhookEndpoints.set': () => ({ endpoint, secret: 'whsec_shown_once' }),
+    'webhookEndpoints.rotate': () => ({ endpoint, secret: 'whsec_shown_once' }),
+    'webhookEndpoints.byIds': (ids: readonly string[]) => ids.map(() => endpoint),
+    'webhookDeliveries.test': () => delivery,
+    'webhookDeliveries.resend': () => delivery,
+    'webhookDeliveries.list': () => pageOf([delivery]),
     'failedJobs.list': () => pageOf([failedJob]),
     'failedJobs.retry': () => undefined,
     'verification.verify': () => ({

@@ -4,9 +4,9 @@
  */
 import { may, type Operation, type Relation } from '../../src/billing-entities/authorization.ts';
 import { parseApiKeyId } from '../../src/kernel/public-ids.ts';
-import type { TestApp } from './app.ts';
-import { tokenOf } from './app.ts';
+import { type TestApp, tokenOf } from './app.ts';
 import { asker, type Ask, Clients, tokensFor } from './organizations.ts';
+import { queueDelivery } from './webhook-delivery.ts';
 
 /** Everybody there is. Their order gives each a range of numbers of their own. */
 export const ENTITIES = [
@@ -73,6 +73,7 @@ export const KINDS = [
   'use',
   'key',
   'subscription',
+  'webhook',
 ] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -93,6 +94,7 @@ const PRICE: Readonly<Record<Exclude<Kind, 'use' | 'key'>, readonly Operation[]>
   suspension: ['entity.read', 'auditLog.read'],
   transfer: ['grants.read', 'ledger.read', 'auditLog.read'],
   subscription: ['subscription.read'],
+  webhook: ['webhooks.read', 'auditLog.read'],
 };
 
 /** Whether the table lets the caller read what bears this mark. */
@@ -177,6 +179,7 @@ export interface Target {
   readonly recordIds: readonly string[];
   readonly holdId: string;
   readonly keyId: string;
+  readonly deliveryId: string;
 }
 
 export interface World {
@@ -197,9 +200,9 @@ export async function makeWorld(app: TestApp): Promise<World> {
   const ids = {} as Record<EntityName, string>;
   const tokens = {} as Record<EntityName, string>;
   const keys = {} as Record<EntityName, { id: string; secret: string | null }>;
-  const recordIds = {} as Record<EntityName, string[]>;
+  const recordIds = Object.fromEntries(ENTITIES.map((name) => [name, [] as string[]])) as Record<EntityName, string[]>;
   const holdIds = {} as Record<EntityName, string>;
-  for (const name of ENTITIES) recordIds[name] = [];
+  const deliveryIds = {} as Record<EntityName, string>;
 
   for (const name of PEOPLE) {
     tokens[name] = await tokenOf(name, { name: `Dear ${name}` });
@@ -216,6 +219,7 @@ export async function makeWorld(app: TestApp): Promise<World> {
   await join(clients, ids);
   for (const name of ENTITIES) {
     await endow({ ask, clients, app }, name, ids[name]);
+    deliveryIds[name] = await queueDelivery(ask, operator, ids[name], word('webhook', name));
     keys[name] = await clients.createKey(tokens[name], ids[name], { name: word('key', name) });
   }
   const custom = {} as Record<EntityName, string>;
@@ -228,9 +232,7 @@ export async function makeWorld(app: TestApp): Promise<World> {
   async function use(who: EntityName, where: EntityName | null, apiKeyId?: string): Promise<string> {
     const payer = where === null || where === 'open' ? who : where;
     const input = {
-      idempotencyKey: clients.next(),
-      lines: tokensFor(10),
-      userExternalId: who,
+      ...{ idempotencyKey: clients.next(), lines: tokensFor(10), userExternalId: who },
       metadata: { note: word('use', payer, who, where ?? payer) },
       ...(where !== null && { organizationExternalId: where }),
       ...(apiKeyId !== undefined && { apiKeyId }),
@@ -261,7 +263,10 @@ export async function makeWorld(app: TestApp): Promise<World> {
   const targets = Object.fromEntries(
     ENTITIES.map((name): [EntityName, Target] => [
       name,
-      { name, id: ids[name], recordIds: recordIds[name], holdId: holdIds[name], keyId: keys[name].id },
+      {
+        ...{ name, id: ids[name], recordIds: recordIds[name], holdId: holdIds[name] },
+        ...{ keyId: keys[name].id, deliveryId: deliveryIds[name] },
+      },
     ]),
   ) as Record<EntityName, Target>;
   const person = (name: EntityName): Caller => ({ name, token: tokens[name], as: name, kind: 'USER', key: null });
@@ -271,9 +276,7 @@ export async function makeWorld(app: TestApp): Promise<World> {
     return { name: `the key of ${name}`, token: secret, as: name, kind: 'API_KEY', key: name };
   };
   return {
-    targets,
-    service,
-    use,
+    ...{ targets, service, use },
     ownerOfKey: (id) => ENTITIES.find((name) => ids[name] === parseApiKeyId(id).billingEntityId),
     callers: [
       ...PEOPLE.map(person),

@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import type { WebhookEndpoint } from '../../alerts/webhooks/endpoints.ts';
 import type { ApiKey } from '../../api-keys/api-key.ts';
 import type { AuditLogEntry } from '../../billing-entities/audit-log.ts';
 import type { BillingEntity } from '../../billing-entities/billing-entity.entity.ts';
@@ -22,6 +23,7 @@ export class Loaders {
   readonly #services: DomainServices;
   #pages: PageLoaders | undefined;
   #entity: DataLoader<string, BillingEntity | null> | undefined;
+  #alertEmails: DataLoader<string, string[]> | undefined;
   #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
   #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
   #balance: DataLoader<string, Balance | null> | undefined;
@@ -35,6 +37,7 @@ export class Loaders {
   #reservation: DataLoader<ReservationKey, Reservation | null, string> | undefined;
   #refund: DataLoader<UsageRecordKey, RecordRefund | null, string> | undefined;
   #recordsOfEntry: DataLoader<EntryKey, UsageRecord[], string> | undefined;
+  #webhookEndpoint: DataLoader<string, WebhookEndpoint | null> | undefined;
 
   constructor(services: DomainServices) {
     this.#services = services;
@@ -54,6 +57,13 @@ export class Loaders {
     return (this.#entity ??= new DataLoader(async (ids) => {
       const found = await this.#services.entities.byIds(ids);
       return ids.map((id) => found.get(id) ?? null);
+    }));
+  }
+
+  get alertEmails(): DataLoader<string, string[]> {
+    return (this.#alertEmails ??= new DataLoader(async (ids) => {
+      const lists = await this.#services.alertAddresses.lists(ids);
+      return lists.map((list) => list.map(({ address }) => address));
     }));
   }
 
@@ -136,6 +146,10 @@ export class Loaders {
     return (this.#recordsOfEntry ??= new DataLoader((keys) => this.#services.usage.recordsByEntry(keys), {
       cacheKeyFn: entryKey,
     }));
+  }
+
+  get webhookEndpoint(): DataLoader<string, WebhookEndpoint | null> {
+    return (this.#webhookEndpoint ??= new DataLoader((ids) => this.#services.webhookEndpoints.byIds(ids)));
   }
 }
 

@@ -1,5 +1,6 @@
 /** Pages of several billing entities in one answer: the same page of each is read in one statement. */
 import DataLoader from 'dataloader';
+import type { WebhookDelivery } from '../../alerts/webhooks/webhook.entity.ts';
 import type { ApiKey } from '../../api-keys/api-key.ts';
 import type { AuditLogEntry, AuditLogFilter } from '../../billing-entities/audit-log.ts';
 import type { Membership } from '../../billing-entities/membership.entity.ts';
@@ -28,6 +29,7 @@ export class PageLoaders {
   #ledger: PageLoader<LedgerFilter, Entry> | undefined;
   #members: PageLoader<{ readonly onlyUserId: string | null }, Membership> | undefined;
   #reservations: PageLoader<readonly ReservationStatus[], Reservation> | undefined;
+  #webhookDeliveries: PageLoader<object, WebhookDelivery> | undefined;
 
   constructor(services: DomainServices) {
     this.#services = services;
@@ -78,6 +80,14 @@ export class PageLoaders {
     return (this.#reservations ??= loaderOf({
       one: (id, page, terms) => reservations.list(id, page, terms),
       several: (ids, page, terms) => reservations.lists(ids, page, terms),
+    }));
+  }
+
+  get webhookDeliveries(): PageLoader<object, WebhookDelivery> {
+    const { webhookDeliveries } = this.#services;
+    return (this.#webhookDeliveries ??= loaderOf({
+      one: (id, page) => webhookDeliveries.list(id, page),
+      several: (ids, page) => webhookDeliveries.lists(ids, page),
     }));
   }
 }

@@ -153,3 +153,8 @@ export const MembershipStatusEnum = register('MembershipStatus', 'The status of 
   SUSPENDED: 'All new use here is refused with MEMBER_SUSPENDED. They read what a MEMBER reads, and change nothing.',
   INVITED: 'Invited, and has not answered: no rights and no use.',
 });
+export const WebhookDeliveryStatusEnum = register('WebhookDeliveryStatus', 'The state of a webhook delivery.', {
+  PENDING: 'It is sent, now or at the next attempt.',
+  DELIVERED: 'The receiver answered with a 2xx status.',
+  FAILED: 'It is not tried again by itself: the attempts are used up, or the endpoint was disabled or removed.',
+});

@@ -1,0 +1,44 @@
+/** What the dispatcher of alerts hands over to be mailed. */
+
+export type MailedAlertType =
+  | 'WARNING'
+  | 'CRITICAL'
+  | 'EXHAUSTED'
+  | 'RECOVERED'
+  | 'OVERAGE_STARTED'
+  | 'OVERAGE_CAP_REACHED'
+  | 'PAYMENT_FAILED'
+  | 'MEMBER_LIMIT';
+
+/** An alert with all that its mail says of it. */
+export interface AlertToMail {
+  readonly billingEntityId: string;
+  /** The alert's own id, which no notice of the entity has. An alert that is handed over twice is mailed once. */
+  readonly id: string;
+  /** Its number within the entity, which orders alerts of one instant. */
+  readonly number: bigint;
+  readonly entityName: string;
+  readonly type: MailedAlertType;
+  /** Share of the allowance; null where the alert has none. */
+  readonly level: number | null;
+  /** Credits left that were asked for; null where the alert has none. */
+  readonly remaining: bigint | null;
+  readonly usedRatio: number;
+  readonly available: bigint;
+  /** MEMBER_LIMIT: whose limit it is. They are mailed too, whoever else is. */
+  readonly member: { readonly billingEntityId: string; readonly name: string } | null;
+  readonly message: string;
+  readonly at: Date;
+}
+
+/** Something else that an entity should know, such as that its webhook endpoint was disabled. */
+export interface NoticeToMail {
+  readonly billingEntityId: string;
+  /** Its own id, which no alert of the entity has. A notice that is handed over twice is mailed once. */
+  readonly id: string;
+  readonly entityName: string;
+  /** One line. */
+  readonly title: string;
+  readonly message: string;
+  readonly at: Date;
+}
