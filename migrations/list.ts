@@ -16,6 +16,7 @@ import { RefundsInParts } from './0015-refunds-in-parts.ts';
 import { Alerts } from './0016-alerts.ts';
 import { Webhooks } from './0017-webhooks.ts';
 import { MailTables } from './0018-mail.ts';
+import { AcknowledgedAlerts } from './0019-acknowledged-alerts.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -37,4 +38,5 @@ export const migrations = [
   Alerts,
   Webhooks,
   MailTables,
+  AcknowledgedAlerts,
 ];

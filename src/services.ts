@@ -1,5 +1,9 @@
 /** The domain, composed: everything below the edges, on one database. */
 import type { Logger } from 'pino';
+import { AlertDispatch } from './alerts/dispatch.ts';
+import { AlertPreferences } from './alerts/preferences.ts';
+import { AlertStreams } from './alerts/alert-streams.ts';
+import { Alerts } from './alerts/alerts.ts';
 import { openWebhooks, type WebhookSettings } from './alerts/webhooks/webhooks.ts';
 import { type MailSettings, openMail } from './alerts/mail/mail.ts';
 import { ApiKeys } from './api-keys/api-keys.ts';
@@ -112,9 +116,12 @@ export async function openServices(options: ServicesOptions) {
     ...options.ledger,
     pool: ledgerPool,
     clock,
-    onCommitted(balances, publicOrganizations) {
+    onCommitted(balances, publicOrganizations, alerts) {
       live.publish(balances);
-      live.publishUse(publicOrganizations);
+      live.publishNews('used', publicOrganizations);
+      if (alerts.length === 0) return;
+      live.publishNews('alerted', [...new Set(alerts.map(({ billingEntityId }) => billingEntityId))]);
+      alertDispatch.wake();
     },
     ...(options.onBatch && { onBatch: options.onBatch }),
   });
@@ -130,7 +137,7 @@ export async function openServices(options: ServicesOptions) {
   const history = new Statements(database);
   const usage = new UsageHistory(database, {
     changes: (billingEntityId) => live.changes(billingEntityId),
-    publicUse: (organizationId) => live.publicUse(organizationId),
+    publicUse: (organizationId) => live.news('used', organizationId),
   });
   const summaries = new UsageSummaries(database);
   const forecasts = new Forecasts({ database, accounts, clock });
@@ -233,12 +240,32 @@ export async function openServices(options: ServicesOptions) {
   });
   jobs.define(FORGET_MAIL, { parse: () => null, run: () => mail.sender.forget() });
   jobs.schedule({ task: FORGET_MAIL, cron: '47 3 * * *' });
+  const alerts = new Alerts({ database, clock });
+  const alertStreams = new AlertStreams({
+    news: (billingEntityId) => live.news('alerted', billingEntityId),
+    newest: (billingEntityId) => alerts.newest(billingEntityId),
+    after: (ref) => alerts.after(ref),
+  });
+  const alertPreferences = new AlertPreferences({ database, ledger, addresses: mail.addresses });
+  const alertDispatch = new AlertDispatch({
+    ...{ database, rows, log },
+    deliveries: webhooks.deliveries,
+    endpoints: webhooks.endpoints,
+    mails: mail.mails,
+    onMailsQueued: () => mail.sender.nudge(),
+  });
+  // What a process that died had raised is found here.
+  jobs.tend(async () => alertDispatch.wake());
   const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
 
   return {
     accounts,
     administration,
     alertAddresses: mail.addresses,
+    alertDispatch,
+    alertPreferences,
+    alerts,
+    alertStreams,
     apiKeys,
     auditLog,
     /** null, as those of plan changes and invoices: without Stripe. */
@@ -291,7 +318,14 @@ export async function openServices(options: ServicesOptions) {
     },
     async stop(): Promise<void> {
       await Promise.all([
-        ...[jobs.stop(), sweeper.stop(), keyUse.stop(), mail.sender.stop(), webhooks.sender.stop()],
+        ...[
+          jobs.stop(),
+          sweeper.stop(),
+          keyUse.stop(),
+          alertDispatch.stop(),
+          mail.sender.stop(),
+          webhooks.sender.stop(),
+        ],
         stripe?.meterReporter.stop(),
       ]);
       await live.stop();

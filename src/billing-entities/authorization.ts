@@ -89,6 +89,14 @@ export const OPERATIONS = {
     what: 'set the webhook endpoint, rotate its secret, and have tests and deliveries sent',
     may: READERS,
   },
+  'alerts.read': {
+    what: 'read alerts, also live; at least those about their own limit',
+    may: ['SELF', 'OWNER', 'ADMIN', 'BILLING', 'MEMBER', 'SUSPENDED', 'OPERATOR'],
+  },
+  'alerts.readAll': { what: 'read all alerts', may: READERS },
+  'alerts.acknowledge': { what: 'acknowledge alerts', may: READERS },
+  'alertPreferences.read': { what: 'read what alerts are raised for, and where they are told', may: READERS },
+  'alertPreferences.set': { what: 'set that, and the addresses that alerts are mailed to', may: READERS },
   'alertEmails.read': { what: 'read to which addresses its alerts are mailed', may: READERS },
   'auditLog.read': { what: 'read what administrators did', may: READERS },
 } as const satisfies Readonly<Record<string, Rule>>;

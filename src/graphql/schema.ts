@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { type GraphQLSchema, isAbstractType } from 'graphql';
 import { buildSchema } from 'type-graphql';
+import { AlertResolver, AlertsOfEntityResolver } from './alerts/alert.resolver.ts';
 import { WebhookOfEntityResolver, WebhookResolver } from './alerts/webhook.resolver.ts';
 import { ApiKeyResolver, ApiKeysOfEntityResolver } from './api-keys/api-key.resolver.ts';
 import { AuditLogResolver } from './audit-log/audit-log.resolver.ts';
@@ -40,6 +41,8 @@ export async function buildTollgateSchema(): Promise<GraphQLSchema> {
       ConsumptionResolver,
       CreditDrawResolver,
       AlertEmailsResolver,
+      AlertResolver,
+      AlertsOfEntityResolver,
       CreditsOfEntityResolver,
       ExportResolver,
       FailedJobResolver,

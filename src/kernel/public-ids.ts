@@ -14,6 +14,8 @@ const API_KEY = 'key_';
 const MEMBERSHIP = 'mem_';
 const AUDIT = 'aud_';
 const WEBHOOK_DELIVERY = 'whd_';
+const ALERT = 'alt_';
+const ALERT_PREFERENCE = 'apf_';
 /** The logs strike out whatever begins with `tg_`. */
 const EXPORT_TOKEN = 'tg_export_';
 
@@ -96,7 +98,32 @@ export function parseAuditLogEntryId(id: string): { billingEntityId: string; id:
   return parsePair(id, AUDIT);
 }
 
-export type IdKind = 'entity' | 'grant' | 'entry' | 'record' | 'reservation' | 'apiKey' | 'membership' | 'audit';
+/** Public id of an alert. */
+export function alertId(billingEntityId: string, number: bigint): string {
+  return ALERT + encode(parse(billingEntityId), eightBytes(number));
+}
+
+/** The alert that an id names. @throws Refusal NOT_FOUND when malformed */
+export function parseAlertId(id: string): { billingEntityId: string; number: bigint } {
+  const bytes = decode(id, ALERT, 24);
+  return { billingEntityId: entityOf(bytes), number: bytes.readBigInt64BE(16) };
+}
+
+/** Public id of an alert preference, by the name that it has within its entity. */
+export function alertPreferenceId(billingEntityId: string, name: string): string {
+  return ALERT_PREFERENCE + encode(parse(billingEntityId), Buffer.from(name));
+}
+
+export type IdKind =
+  | 'entity'
+  | 'grant'
+  | 'entry'
+  | 'record'
+  | 'reservation'
+  | 'apiKey'
+  | 'membership'
+  | 'audit'
+  | 'alert';
 
 /** The kind of thing that an id names, as far as its prefix tells. Without a prefix it can only be a billing entity. */
 export function kindOfId(id: string): IdKind {
@@ -112,6 +139,7 @@ const KINDS: ReadonlyMap<string, IdKind> = new Map([
   [API_KEY, 'apiKey'],
   [MEMBERSHIP, 'membership'],
   [AUDIT, 'audit'],
+  [ALERT, 'alert'],
 ]);
 
 /** Public id of a webhook delivery, which receivers know as `webhook-id`. */

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Balance } from '../ledger/rules/balance.ts';
 import { AccountFeed, type BalanceStream, type StateStream } from './account-feed.ts';
-import { accountOf, decodeBalance, decodeMessage, decodeOrganization, messageHead } from './message.ts';
+import { accountOf, decodeBalance, decodeEntityId, decodeMessage, messageHead, TOPICS, type Topic } from './message.ts';
 import { Neighbours } from './neighbours.ts';
+import { type Heard, NewsFeed } from './news-feed.ts';
 import { Outbox } from './outbox.ts';
 import { PostgresTransport } from './postgres-transport.ts';
-import { type HeardUse, PublicUseFeed } from './public-use-feed.ts';
 import { RedisTransport } from './redis-transport.ts';
 import { backoffMs, systemScheduler, type Scheduler } from '../kernel/scheduler.ts';
 import type { Transport } from './transport.ts';
@@ -29,8 +29,11 @@ export interface LiveEventsOptions {
 export interface LiveEvents {
   /** Tells of committed states, the newest of each account. Cheap, never throws and never blocks. */
   publish(balances: readonly Balance[]): void;
-  /** Tells that use in these public organizations was committed. Cheap, never throws and never blocks. */
-  publishUse(organizationIds: readonly string[]): void;
+  /**
+   * Tells that there is news: use in these public organizations was committed (`used`), or alerts of these entities
+   * (`alerted`). Cheap, never throws and never blocks.
+   */
+  publishNews(topic: Topic, ids: readonly string[]): void;
   /**
    * The account's state as it is, then its changes: rising versions, at most `maxEventsPerSecond`, always the last.
    * All streams of an account receive the same objects. Counts from the call on, so end it (`return()`) in any case.
@@ -40,10 +43,9 @@ export interface LiveEvents {
   /** The same, but only when the ledger's sequence has risen: something was recorded, up to `sequence`. */
   changes(billingEntityId: string): BalanceStream;
   /**
-   * Gives something at once, and then whenever there may be new use in a public organization, by any process: also after messages
-   * were lost. At most `maxEventsPerSecond`. Counts from the call on, so end it (`return()`) in any case.
+   * Gives something at once, and then whenever there may be news of this id, by any process: also after messages were lost. At most `maxEventsPerSecond`. Counts from the call on, so end it (`return()`) in any case.
    */
-  publicUse(organizationId: string): StateStream<HeardUse>;
+  news(topic: Topic, id: string): StateStream<Heard>;
   /** Ends this process' streams of an account after a right to it was lost. Clients that still have the right open new ones. */
   end(billingEntityId: string): void;
   /** Connects to the other processes. Resolves when done or after the first attempt failed; goes on trying. */
@@ -74,7 +76,7 @@ class ConnectedLiveEvents implements LiveEvents {
   readonly #outbox: Outbox;
   readonly #neighbours: Neighbours;
   readonly #feeds = new Map<string, AccountFeed>();
-  readonly #publicUse = new Map<string, PublicUseFeed>();
+  readonly #news: Readonly<Record<Topic, Map<string, NewsFeed>>> = { used: new Map(), alerted: new Map() };
   readonly #processId = randomUUID();
   readonly #ownHead = messageHead(this.#processId);
   readonly #intervalMs: number;
@@ -111,10 +113,10 @@ class ConnectedLiveEvents implements LiveEvents {
     }
   }
 
-  publishUse(organizationIds: readonly string[]): void {
-    for (const organizationId of organizationIds) {
-      this.#publicUse.get(organizationId)?.hear();
-      this.#outbox.putUse(organizationId);
+  publishNews(topic: Topic, ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#news[topic].get(id)?.hear();
+      this.#outbox.putNews(topic, id);
     }
   }
 
@@ -126,15 +128,16 @@ class ConnectedLiveEvents implements LiveEvents {
     return this.#open(billingEntityId, (balance) => balance.sequence);
   }
 
-  publicUse(organizationId: string): StateStream<HeardUse> {
-    let feed = this.#publicUse.get(organizationId);
+  news(topic: Topic, id: string): StateStream<Heard> {
+    const feeds = this.#news[topic];
+    let feed = feeds.get(id);
     if (feed === undefined) {
-      feed = new PublicUseFeed({
+      feed = new NewsFeed({
         scheduler: this.#scheduler,
         intervalMs: this.#intervalMs,
-        onUnused: () => this.#publicUse.delete(organizationId),
+        onUnused: () => feeds.delete(id),
       });
-      this.#publicUse.set(organizationId, feed);
+      feeds.set(id, feed);
     }
     const stream = feed.open();
     if (this.#stopping !== null) void stream.return?.();
@@ -189,8 +192,8 @@ class ConnectedLiveEvents implements LiveEvents {
     return stream;
   }
 
-  #allFeeds(): (AccountFeed | PublicUseFeed)[] {
-    return [...this.#feeds.values(), ...this.#publicUse.values()];
+  #allFeeds(): (AccountFeed | NewsFeed)[] {
+    return [...this.#feeds.values(), ...TOPICS.flatMap((topic) => [...this.#news[topic].values()])];
   }
 
   #received(text: string): void {
@@ -213,11 +216,13 @@ class ConnectedLiveEvents implements LiveEvents {
       if (balance === null) this.#log.warn({ from: message.from }, 'live events: malformed state ignored');
       else feed.offer(balance);
     }
-    if (this.#publicUse.size === 0) return;
-    for (const entry of message.used) {
-      const organizationId = decodeOrganization(entry);
-      if (organizationId === null) this.#log.warn({ from: message.from }, 'live events: malformed use ignored');
-      else this.#publicUse.get(organizationId)?.hear();
+    for (const topic of TOPICS) {
+      if (this.#news[topic].size === 0) continue;
+      for (const entry of message.news[topic]) {
+        const id = decodeEntityId(entry);
+        if (id === null) this.#log.warn({ from: message.from }, 'live events: malformed news ignored');
+        else this.#news[topic].get(id)?.hear();
+      }
     }
   }
 
@@ -249,8 +254,8 @@ class ConnectedLiveEvents implements LiveEvents {
     if (this.#stopping !== null || all.length === 0) return;
     const reload = { cancelRetry: null as (() => void) | null };
     this.#reload = reload;
-    const run = async (feeds: (AccountFeed | PublicUseFeed)[], attempt: number): Promise<void> => {
-      const failed: (AccountFeed | PublicUseFeed)[] = [];
+    const run = async (feeds: (AccountFeed | NewsFeed)[], attempt: number): Promise<void> => {
+      const failed: (AccountFeed | NewsFeed)[] = [];
       const rest = feeds.values();
       const worker = async (): Promise<void> => {
         for (const feed of rest) {

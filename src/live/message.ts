@@ -3,6 +3,10 @@ import type { Balance } from '../ledger/rules/balance.ts';
 /** PostgreSQL refuses NOTIFY payloads of 8 000 bytes. */
 const maxMessageBytes = 7_900;
 
+/** The kinds of news: use in a public organization, alerts of an entity. */
+export const TOPICS = ['used', 'alerted'] as const;
+export type Topic = (typeof TOPICS)[number];
+
 /**
  * Messages between processes. Balances are arrays in a fixed order, whole numbers as strings (JSON's are floats).
  * `from` stands first, so that a process knows its own messages without parsing them.
@@ -12,8 +16,8 @@ export interface Message {
   readonly from: string;
   /** Undecoded entries: most are of accounts that nobody here watches. */
   readonly balances: readonly unknown[];
-  /** Undecoded ids of public organizations in which something was used. */
-  readonly used: readonly unknown[];
+  /** Undecoded ids of what there is news of. */
+  readonly news: Readonly<Record<Topic, readonly unknown[]>>;
   /** The sender had to drop states: any account may have changed. */
   readonly lossy: boolean;
   /** The sender stops, with nothing left to tell. */
@@ -33,11 +37,11 @@ export function encodeMessages(
 }
 
 /**
- * Packs the public organizations in which something was used into as few messages as the size limit allows. Processes of a
- * release that does not know of such use find nothing in them.
+ * Packs the ids that there is news of into as few messages as the size limit allows. Processes of a release that does not know
+ * of the topic find nothing in them.
  */
-export function encodeUsed(from: string, organizationIds: Iterable<string>): string[] {
-  return packed(organizationIds, JSON.stringify, { head: `${messageHead(from)}"balances":[],"used":[`, tail: ']}' });
+export function encodeNews(from: string, topic: Topic, ids: Iterable<string>): string[] {
+  return packed(ids, JSON.stringify, { head: `${messageHead(from)}"balances":[],"${topic}":[`, tail: ']}' });
 }
 
 function packed<Item>(
@@ -79,10 +83,10 @@ export function decodeMessage(text: string): Message | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { from, balances, used = [], lossy, leaving } = value as Record<string, unknown>;
+  const { from, balances, used = [], alerted = [], lossy, leaving } = value as Record<string, unknown>;
   if (typeof from !== 'string' || from.length === 0 || from.length > 64) return null;
-  if (!Array.isArray(balances) || !Array.isArray(used)) return null;
-  return { from, balances, used, lossy: lossy === true, leaving: leaving === true };
+  if (!Array.isArray(balances) || !Array.isArray(used) || !Array.isArray(alerted)) return null;
+  return { from, balances, news: { used, alerted }, lossy: lossy === true, leaving: leaving === true };
 }
 
 /** The account that an entry speaks of, or null. */
@@ -114,8 +118,8 @@ function encodeBalance(balance: Balance): string {
   );
 }
 
-/** The public organization that an entry names; null when it is no id. */
-export function decodeOrganization(entry: unknown): string | null {
+/** The billing entity that an entry names; null when it is no id. */
+export function decodeEntityId(entry: unknown): string | null {
   return typeof entry === 'string' && /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/.test(entry) ? entry : null;
 }
 

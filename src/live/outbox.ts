@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Balance } from '../ledger/rules/balance.ts';
-import { encodeMessages, encodeUsed } from './message.ts';
+import { encodeMessages, encodeNews, TOPICS, type Topic } from './message.ts';
 import { backoffMs, type Scheduler } from '../kernel/scheduler.ts';
 
 export interface OutboxOptions {
@@ -11,7 +11,7 @@ export interface OutboxOptions {
   /** Least time between two sendings while busy, in milliseconds. */
   readonly intervalMs?: number;
   /**
-   * The most accounts, and the most organizations, that may wait. Beyond it the way out is broken: they are dropped, and the others
+   * The most accounts, and the most ids of each kind of news, that may wait. Beyond it the way out is broken: they are dropped, and the others
    * told to read for themselves.
    */
   readonly maxAccounts?: number;
@@ -29,8 +29,7 @@ export class Outbox {
   readonly #intervalMs: number;
   readonly #maxAccounts: number;
   readonly #pending = new Map<string, Balance>();
-  /** Public organizations in which something was used. */
-  readonly #used = new Set<string>();
+  readonly #news: Readonly<Record<Topic, Set<string>>> = { used: new Set(), alerted: new Set() };
   #lossy = false;
   #beat = false;
   #sending: Promise<void> | null = null;
@@ -58,12 +57,13 @@ export class Outbox {
     this.#arm();
   }
 
-  /** Takes a public organization in which something was used. */
-  putUse(organizationId: string): void {
+  /** Takes the id of something that there is news of. */
+  putNews(topic: Topic, id: string): void {
     if (this.#stopped) return;
-    this.#used.add(organizationId);
-    if (this.#used.size > this.#maxAccounts) {
-      this.#used.clear();
+    const ids = this.#news[topic];
+    ids.add(id);
+    if (ids.size > this.#maxAccounts) {
+      ids.clear();
       this.#lossy = true;
     }
     this.#arm();
@@ -83,19 +83,23 @@ export class Outbox {
     this.#cancelTimer = null;
     await this.#sending;
     const { processId } = this.#options;
-    const used = encodeUsed(processId, this.#used);
+    const news = TOPICS.flatMap((topic) => encodeNews(processId, topic, this.#news[topic]));
     const balances = encodeMessages(processId, this.#pending.values(), { lossy: this.#lossy, leaving: true });
     this.#pending.clear();
-    this.#used.clear();
+    for (const topic of TOPICS) this.#news[topic].clear();
     try {
-      await this.#options.send([...used, ...balances]);
+      await this.#options.send([...news, ...balances]);
     } catch (error) {
       this.#options.log.warn({ err: error }, 'live events: the last states could not be sent');
     }
   }
 
+  get #hasMore(): boolean {
+    return this.#pending.size > 0 || TOPICS.some((topic) => this.#news[topic].size > 0);
+  }
+
   get #idle(): boolean {
-    return this.#pending.size === 0 && this.#used.size === 0 && !this.#lossy && !this.#beat;
+    return !this.#hasMore && !this.#lossy && !this.#beat;
   }
 
   #arm(): void {
@@ -114,20 +118,21 @@ export class Outbox {
     const { scheduler, processId, send, log } = this.#options;
     const balances = [...this.#pending.values().take(accountsPerSending)];
     for (const balance of balances) this.#pending.delete(balance.billingEntityId);
-    const used = [...this.#used.values().take(accountsPerSending)];
-    for (const organizationId of used) this.#used.delete(organizationId);
+    const news = TOPICS.map((topic) => ({ topic, ids: [...this.#news[topic].values().take(accountsPerSending)] }));
+    for (const { topic, ids } of news) for (const id of ids) this.#news[topic].delete(id);
     const lossy = this.#lossy;
     this.#lossy = false;
     this.#beat = false;
-    this.#notBeforeMs = this.#pending.size > 0 || this.#used.size > 0 ? 0 : scheduler.nowMs() + this.#intervalMs;
+    this.#notBeforeMs = this.#hasMore ? 0 : scheduler.nowMs() + this.#intervalMs;
     try {
-      await send([...encodeUsed(processId, used), ...encodeMessages(processId, balances, { lossy })]);
+      const ofNews = news.flatMap(({ topic, ids }) => encodeNews(processId, topic, ids));
+      await send([...ofNews, ...encodeMessages(processId, balances, { lossy })]);
       if (this.#failures > 0) log.info('live events: sending again');
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
       this.#lossy ||= lossy;
-      for (const organizationId of used) this.#used.add(organizationId);
+      for (const { topic, ids } of news) for (const id of ids) this.#news[topic].add(id);
       for (const balance of balances) {
         const newer = this.#pending.get(balance.billingEntityId);
         if (newer === undefined || newer.version < balance.version) this.#pending.set(balance.billingEntityId, balance);

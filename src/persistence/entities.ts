@@ -10,6 +10,7 @@ import {
 import { ApiKeyRow } from '../api-keys/api-key.entity.ts';
 import { AuditLogEntryRow } from '../ledger/store/audit-log.entity.ts';
 import { AlertPreferenceChangeRow, AlertRow, UndeliveredAlertRow } from '../ledger/store/alert-tables.entity.ts';
+import { AlertAcknowledgementRow } from '../alerts/acknowledgement.entity.ts';
 import { BillingEntityRow, EntityKeyRow } from '../billing-entities/billing-entity.entity.ts';
 import { MembershipRow, PeopleNamedRow, UserOrganizationRow } from '../billing-entities/membership.entity.ts';
 import {
@@ -32,6 +33,7 @@ import { ExportLinkRow } from '../usage/export-link.entity.ts';
 
 /** Every table of the application, as the ORM knows it. */
 export const entities = [
+  AlertAcknowledgementRow,
   BillingEntityRow,
   EntityKeyRow,
   CreditAccountRow,

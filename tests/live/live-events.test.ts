@@ -2,7 +2,7 @@ import { pino, type Logger } from 'pino';
 import { createLiveEvents, type LiveEvents } from '../../src/live/live-events.ts';
 import type { Balance } from '../../src/ledger/rules/balance.ts';
 import type { BalanceStream } from '../../src/live/account-feed.ts';
-import { encodeMessages } from '../../src/live/message.ts';
+import { encodeMessages, TOPICS } from '../../src/live/message.ts';
 import { describeRoads } from '../support/live-roads.ts';
 import { postgresRoad, redisRoad, type Road } from './roads.ts';
 import { state } from './states.ts';
@@ -66,23 +66,30 @@ describeRoads('live events over', { PostgreSQL: postgresRoad, Redis: redisRoad }
     expect(there.openStreams).toBe(0);
   });
 
-  test('use in a public organization is heard of in both processes, and so is that some may have been missed', async () => {
-    const [square, other] = ['0197a9d2-0000-7000-8000-000000000001', '0197a9d2-0000-7000-8000-000000000002'] as const;
-    const streams = [here, there].map((process) => process.publicUse(square));
-    const bystander = there.publicUse(other);
-    for (const stream of [...streams, bystander]) expect((await stream.next()).done).toBe(false);
-    const untold = bystander.next();
-    for (const process of [here, there]) {
-      const next = streams.map((stream) => stream.next());
-      process.publishUse([square]);
-      for (const each of next) expect((await each).done).toBe(false);
-    }
-    const next = [streams[1]?.next(), untold];
-    await road.inject(encodeMessages('a neighbour', [], { lossy: true })[0] ?? '');
-    for (const each of next) expect((await each)?.done).toBe(false);
-    for (const stream of [...streams, bystander]) await stream.return?.();
-    expect(here.openStreams + there.openStreams).toBe(0);
-  });
+  test.each(TOPICS)(
+    'news of the topic %s is heard of in both processes, and so is that some may have been missed',
+    async (topic) => {
+      const [square, other] = ['0197a9d2-0000-7000-8000-000000000001', '0197a9d2-0000-7000-8000-000000000002'] as const;
+      const streams = [here, there].map((process) => process.news(topic, square));
+      const bystander = there.news(topic, other);
+      const ofOtherTopic = there.news(topic === 'used' ? 'alerted' : 'used', square);
+      for (const stream of [...streams, bystander, ofOtherTopic]) expect((await stream.next()).done).toBe(false);
+      const untold = [bystander.next(), ofOtherTopic.next()];
+      let isTold = false;
+      for (const each of untold) void each.then(() => (isTold = true));
+      for (const process of [here, there]) {
+        const next = streams.map((stream) => stream.next());
+        process.publishNews(topic, [square]);
+        for (const each of next) expect((await each).done).toBe(false);
+      }
+      expect(isTold).toBe(false);
+      const next = [streams[1]?.next(), ...untold];
+      await road.inject(encodeMessages('a neighbour', [], { lossy: true })[0] ?? '');
+      for (const each of next) expect((await each)?.done).toBe(false);
+      for (const stream of [...streams, bystander, ofOtherTopic]) await stream.return?.();
+      expect(here.openStreams + there.openStreams).toBe(0);
+    },
+  );
 
   test('both processes change the account, and subscribers of both end at the newest version', async () => {
     const streams = [here.balances('a'), there.balances('a')];

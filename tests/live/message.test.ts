@@ -3,9 +3,10 @@ import {
   accountOf,
   decodeBalance,
   decodeMessage,
-  decodeOrganization,
+  decodeEntityId,
   encodeMessages,
-  encodeUsed,
+  encodeNews,
+  TOPICS,
 } from '../../src/live/message.ts';
 import type { Balance } from '../../src/ledger/rules/balance.ts';
 import { state } from './states.ts';
@@ -45,29 +46,32 @@ describe('messages between processes', () => {
     );
     expect(encodeMessages(from, many).length).toBeLessThanOrEqual(4);
     expect(encodeMessages(from, []).map(decodeMessage)).toEqual([
-      { from, balances: [], used: [], lossy: false, leaving: false },
+      { from, balances: [], news: { used: [], alerted: [] }, lossy: false, leaving: false },
     ]);
     expect(encodeMessages(from, [], { lossy: true, leaving: true }).map(decodeMessage)).toEqual([
-      { from, balances: [], used: [], lossy: true, leaving: true },
+      { from, balances: [], news: { used: [], alerted: [] }, lossy: true, leaving: true },
     ]);
   });
 
-  test('organizations in which something was used are read as they were written, and are nothing to a process that does not know such use', () => {
-    fc.assert(
-      fc.property(fc.uniqueArray(fc.uuid(), { maxLength: 500 }), (organizationIds) => {
-        const messages = encodeUsed(from, organizationIds);
-        for (const message of messages) {
-          expect(Buffer.byteLength(message)).toBeLessThanOrEqual(7_900);
-          expect(decodeMessage(message)).toMatchObject({ from, balances: [], lossy: false, leaving: false });
-        }
-        const read = messages.flatMap((message) => decodeMessage(message)?.used ?? []);
-        expect(read.map(decodeOrganization)).toEqual(organizationIds);
-      }),
-    );
-    expect(encodeUsed(from, [])).toEqual([]);
-  });
+  test.each(TOPICS)(
+    'ids of the topic %s are read as they were written, and are nothing to a process that does not know of it',
+    (topic) => {
+      fc.assert(
+        fc.property(fc.uniqueArray(fc.uuid(), { maxLength: 500 }), (ids) => {
+          const messages = encodeNews(from, topic, ids);
+          for (const message of messages) {
+            expect(Buffer.byteLength(message)).toBeLessThanOrEqual(7_900);
+            expect(decodeMessage(message)).toMatchObject({ from, balances: [], lossy: false, leaving: false });
+          }
+          const read = messages.flatMap((message) => decodeMessage(message)?.news[topic] ?? []);
+          expect(read.map(decodeEntityId)).toEqual(ids);
+        }),
+      );
+      expect(encodeNews(from, topic, [])).toEqual([]);
+    },
+  );
 
-  test('what is exactly no id names no organization', () => {
+  test('what is exactly no id names no entity', () => {
     const broken: unknown[] = [
       null,
       undefined,
@@ -82,13 +86,16 @@ describe('messages between processes', () => {
       `${from}\n`,
       from.slice(1),
     ];
-    expect(broken.map(decodeOrganization).filter((id) => id !== null)).toEqual([]);
+    expect(broken.map(decodeEntityId).filter((id) => id !== null)).toEqual([]);
   });
 
   test('anything else is no message', () => {
     const hostile = ['', 'x', '{', 'null', '[]', '{}', '"x"', '{"from":1,"balances":[]}', '{"from":"","balances":[]}'];
     hostile.push('{"from":"x"}', '{"from":"x","balances":{}}', `{"from":"${'x'.repeat(65)}","balances":[]}`);
-    hostile.push(`{"from":"x","balances":[${' '.repeat(8_000)}]}`, '{"from":"x","balances":[],"used":1}');
+    hostile.push(
+      `{"from":"x","balances":[${' '.repeat(8_000)}]}`,
+      ...TOPICS.map((topic) => `{"from":"x","balances":[],"${topic}":1}`),
+    );
     expect(hostile.map(decodeMessage).filter((message) => message !== null)).toEqual([]);
   });
 

@@ -6,6 +6,7 @@ import { nullIfNotFound } from '../request/authorization.ts';
 import type { RequestContext } from '../request/context.ts';
 import { Node } from '../types/node.type.ts';
 import {
+  readableAlert,
   readableApiKey,
   readableAuditLogEntry,
   readableEntity,
@@ -28,6 +29,7 @@ const KINDS: Readonly<Record<IdKind, { readonly type: string; readonly read: Rea
   apiKey: { type: 'ApiKey', read: readableApiKey },
   membership: { type: 'Membership', read: readableMembership },
   audit: { type: 'AuditLogEntry', read: readableAuditLogEntry },
+  alert: { type: 'Alert', read: readableAlert },
 };
 
 @Resolver()
@@ -37,7 +39,7 @@ export class NodeResolver {
   @Query(() => Node, {
     nullable: true,
     description:
-      'The thing with this id, for callers who may read it where it is listed; null for all others, and for an id that names nothing. Finds BillingEntity, ApiKey, AuditLogEntry, CreditGrant, LedgerEntry, Membership, Reservation and UsageRecord.',
+      'The thing with this id, for callers who may read it where it is listed; null for all others, and for an id that names nothing. Finds BillingEntity, Alert, ApiKey, AuditLogEntry, CreditGrant, LedgerEntry, Membership, Reservation and UsageRecord.',
   })
   async node(
     @Arg('id', () => ID, { description: 'Its id.' }) id: string,

@@ -3,12 +3,14 @@
  * thing is shown beside another, such as a grant in a draw, the other's rights hold, and they give no right to ask for it
  * here. @throws Refusal NOT_FOUND for a malformed id, which `node` answers alike
  */
+import type { RaisedAlert } from '../../alerts/raised-alert.ts';
 import type { ApiKey } from '../../api-keys/api-key.ts';
 import type { AuditLogEntry } from '../../billing-entities/audit-log.ts';
 import type { Operation } from '../../billing-entities/authorization.ts';
 import type { BillingEntity } from '../../billing-entities/billing-entity.entity.ts';
 import type { Membership } from '../../billing-entities/membership.entity.ts';
 import {
+  parseAlertId,
   parseApiKeyId,
   parseAuditLogEntryId,
   parseEntryId,
@@ -73,7 +75,7 @@ export async function readableMembership(context: RequestContext, id: string): P
   const key = parseMembershipId(id);
   const entity = await requireVisible(context, key.organizationId);
   return nullUnless(context, { entity, operation: 'members.read' }, async () => {
-    const only = await onlyMember(context, entity);
+    const only = await onlyMember(context, entity, 'members.readAll');
     const membership = await context.loaders.namedMembership.load(key);
     return only === null || membership?.userId === only ? membership : null;
   });
@@ -83,6 +85,17 @@ export async function readableMembership(context: RequestContext, id: string): P
 export async function readableAuditLogEntry(context: RequestContext, id: string): Promise<AuditLogEntry | null> {
   const key = parseAuditLogEntryId(id);
   return ifAllowed(context, key, 'auditLog.read', () => context.loaders.auditLogEntry.load(key));
+}
+
+/** An alert that the caller finds among those of its entity. */
+export async function readableAlert(context: RequestContext, id: string): Promise<RaisedAlert | null> {
+  const ref = parseAlertId(id);
+  const entity = await requireVisible(context, ref.billingEntityId);
+  return nullUnless(context, { entity, operation: 'alerts.read' }, async () => {
+    const only = await onlyMember(context, entity, 'alerts.readAll');
+    const alert = await context.loaders.reads.alerts.find(ref);
+    return only === null || alert?.memberId === only ? alert : null;
+  });
 }
 
 async function ifAllowed<T>(

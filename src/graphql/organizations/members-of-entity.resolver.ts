@@ -24,7 +24,7 @@ export class MembersOfEntityResolver {
   ): Promise<Page<DomainMembership> | null> {
     if (entity.type !== 'ORGANIZATION') return null;
     return nullUnless(context, { entity, operation: 'members.read' }, async () => {
-      const only = { onlyUserId: await onlyMember(context, entity) };
+      const only = { onlyUserId: await onlyMember(context, entity, 'members.readAll') };
       const { search = null } = args;
       if (search === null) return context.loaders.pages.members.load(pageKeyOf(entity, args, only));
       return context.loaders.reads.members.list(entity.billingEntityId, pageOf(args), { search, ...only });

@@ -124,9 +124,13 @@ export async function readableUse(context: RequestContext, entity: BillingEntity
   return may(await relationTo(context, entity), 'usage.readAll') ? null : ownUseOf(context);
 }
 
-/** The only user whose membership the caller may read; null: they may read everybody's. */
-export async function onlyMember(context: RequestContext, entity: BillingEntity): Promise<string | null> {
-  return may(await relationTo(context, entity), 'members.readAll') ? null : ownUserId(context);
+/** The only member of whom the caller may read, for want of the right to read of everybody; null: they have it. */
+export async function onlyMember(
+  context: RequestContext,
+  entity: BillingEntity,
+  widenedBy: 'members.readAll' | 'alerts.readAll',
+): Promise<string | null> {
+  return may(await relationTo(context, entity), widenedBy) ? null : ownUserId(context);
 }
 
 /** True when this record is among the use that may be read. */

@@ -6,6 +6,7 @@ import type { BillingEntity } from '../../billing-entities/billing-entity.entity
 import type { MembershipKey, MemberUse, PublicMembershipKey } from '../../billing-entities/member-use.ts';
 import type { Membership } from '../../billing-entities/membership.entity.ts';
 import type { ApiKeyRef } from '../../ledger/rules/attribution.ts';
+import type { AlertPreference } from '../../ledger/rules/alert-preferences.ts';
 import type { Balance } from '../../ledger/rules/balance.ts';
 import type { Entry, UsageRecord } from '../../ledger/rules/entries.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
@@ -24,6 +25,7 @@ export class Loaders {
   #pages: PageLoaders | undefined;
   #entity: DataLoader<string, BillingEntity | null> | undefined;
   #alertEmails: DataLoader<string, string[]> | undefined;
+  #alertPreferences: DataLoader<string, readonly AlertPreference[]> | undefined;
   #apiKey: DataLoader<ApiKeyRef, ApiKey | null, string> | undefined;
   #usedByApiKey: DataLoader<ApiKeyRef, bigint, string> | undefined;
   #balance: DataLoader<string, Balance | null> | undefined;
@@ -65,6 +67,10 @@ export class Loaders {
       const lists = await this.#services.alertAddresses.lists(ids);
       return lists.map((list) => list.map(({ address }) => address));
     }));
+  }
+
+  get alertPreferences(): DataLoader<string, readonly AlertPreference[]> {
+    return (this.#alertPreferences ??= new DataLoader((ids) => this.#services.alertPreferences.lists(ids)));
   }
 
   get apiKey(): DataLoader<ApiKeyRef, ApiKey | null, string> {

@@ -1,5 +1,7 @@
 /** Pages of several billing entities in one answer: the same page of each is read in one statement. */
 import DataLoader from 'dataloader';
+import type { AlertTerms } from '../../alerts/alerts.ts';
+import type { RaisedAlert } from '../../alerts/raised-alert.ts';
 import type { WebhookDelivery } from '../../alerts/webhooks/webhook.entity.ts';
 import type { ApiKey } from '../../api-keys/api-key.ts';
 import type { AuditLogEntry, AuditLogFilter } from '../../billing-entities/audit-log.ts';
@@ -23,6 +25,7 @@ type PageLoader<Terms, Node> = DataLoader<PageKey<Terms>, Page<Node>, string>;
 /** Loaders of pages, each made when first used. */
 export class PageLoaders {
   readonly #services: DomainServices;
+  #alerts: PageLoader<AlertTerms, RaisedAlert> | undefined;
   #apiKeys: PageLoader<{ readonly includeRevoked: boolean }, ApiKey> | undefined;
   #auditLog: PageLoader<AuditLogFilter, AuditLogEntry> | undefined;
   #grants: PageLoader<{ readonly activeOnly: boolean }, Grant> | undefined;
@@ -33,6 +36,14 @@ export class PageLoaders {
 
   constructor(services: DomainServices) {
     this.#services = services;
+  }
+
+  get alerts(): PageLoader<AlertTerms, RaisedAlert> {
+    const { alerts } = this.#services;
+    return (this.#alerts ??= loaderOf({
+      one: (id, page, terms) => alerts.list(id, page, terms),
+      several: (ids, page, terms) => alerts.lists(ids, page, terms),
+    }));
   }
 
   get apiKeys(): PageLoader<{ readonly includeRevoked: boolean }, ApiKey> {

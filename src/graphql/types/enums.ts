@@ -30,6 +30,21 @@ export const OrganizationVisibilityEnum = register(
     PUBLIC: 'Each member pays from their own balance, and is tracked alone.',
   },
 );
+export const AlertTypeEnum = register('AlertType', 'The kind of alert. Kinds may be added: keep a default branch.', {
+  WARNING: 'A threshold of the entity’s own choice: of credits used, or of credits left.',
+  CRITICAL: 'The same, of a higher severity.',
+  EXHAUSTED: 'Nothing is available, or use was refused for want of credits, whichever came first.',
+  OVERAGE_STARTED: 'The first overage of a period.',
+  OVERAGE_CAP_REACHED: 'The overage cap is used up, or use was first refused for it. Once a period.',
+  PAYMENT_FAILED: 'An invoice was not paid. Once an invoice.',
+  MEMBER_LIMIT: 'A member came to 80 % or 100 % of their limit. Once each a period.',
+  RECOVERED: 'Credits became available after EXHAUSTED.',
+});
+export const AlertChannelEnum = register('AlertChannel', 'The place where alerts are told.', {
+  IN_APP: 'Live, by `alertRaised`.',
+  EMAIL: 'To the addresses in `alertEmails`.',
+  WEBHOOK: 'To the webhook endpoint.',
+});
 export const ViewerKindEnum = register('ViewerKind', 'The kind of caller.', {
   USER: 'A person, for themselves.',
   SERVICE: 'A platform back end: meters use for any user or organization, administers nothing.',

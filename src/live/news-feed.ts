@@ -1,8 +1,8 @@
 import type { Scheduler } from '../kernel/scheduler.ts';
 import { AccountFeed, type StateStream } from './account-feed.ts';
 
-/** The state of what is used in a public organization: it rises when something was, or may have been. */
-export interface HeardUse {
+/** The state of something that is only heard of: it rises when there is more of it, or may be. */
+export interface Heard {
   readonly version: bigint;
 }
 
@@ -15,11 +15,11 @@ interface Options {
 }
 
 /**
- * Tells that there is new use in one public organization, and never what. Messages can be lost and come in any order, so whoever
- * counts what was used asks the database.
+ * Tells that there is something new of one kind with one id, and never what: use in a public organization, or alerts of an
+ * entity. Messages can be lost and come in any order, so whoever wants to know asks the database.
  */
-export class PublicUseFeed {
-  readonly #feed: AccountFeed<HeardUse>;
+export class NewsFeed {
+  readonly #feed: AccountFeed<Heard>;
   #version = 0n;
 
   constructor(options: Options) {
@@ -32,11 +32,11 @@ export class PublicUseFeed {
   }
 
   /** Opens a stream: the state as it is, then whenever there may be more. */
-  open(): StateStream<HeardUse> {
+  open(): StateStream<Heard> {
     return this.#feed.open(({ version }) => version);
   }
 
-  /** Takes the news that something was used. */
+  /** Takes the news that there is something. */
   hear(): void {
     this.#version += 1n;
     this.#feed.offer({ version: this.#version });

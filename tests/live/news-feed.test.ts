@@ -1,14 +1,14 @@
-import { PublicUseFeed } from '../../src/live/public-use-feed.ts';
+import { NewsFeed } from '../../src/live/news-feed.ts';
 import { ManualScheduler, settle } from './manual-scheduler.ts';
 
 function setUp() {
   const scheduler = new ManualScheduler();
   let unused = 0;
-  const feed = new PublicUseFeed({ scheduler, intervalMs: 100, onUnused: () => (unused += 1) });
+  const feed = new NewsFeed({ scheduler, intervalMs: 100, onUnused: () => (unused += 1) });
   return { feed, scheduler, unused: () => unused };
 }
 
-describe('the feed of use in a public organization', () => {
+describe('the feed of news', () => {
   it('tells at once, and then whenever there may be more, at most ten times a second', async () => {
     const { feed, scheduler } = setUp();
     const stream = feed.open();
