@@ -208,6 +208,14 @@ export const ROWS: Readonly<Record<string, Row>> = {
     needs: 'apiKeys.revoke',
     ask: ({ apiKeyId: id }) => `mutation { revokeApiKey(id: "${id}") { status } }`,
   },
+  'Mutation.setAlertPreferences': {
+    needs: 'alertPreferences.set',
+    ask: (target) => `mutation { setAlertPreferences(input: { ${byId(target)}, preferences: [] }) { type } }`,
+  },
+  'Mutation.acknowledgeAlert': {
+    needs: 'alerts.acknowledge',
+    ask: ({ alertId: id }) => `mutation { acknowledgeAlert(id: "${id}") { acknowledgedAt } }`,
+  },
   'Mutation.setWebhookEndpoint': {
     needs: 'webhooks.set',
     ask: (target) =>
@@ -285,6 +293,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
     needs: 'credits.read',
     ask: (target) => `subscription { balanceUpdated(${byId(target)}) { version } }`,
   },
+  'Subscription.alertRaised': {
+    needs: 'alerts.read',
+    ask: (target) => `subscription { alertRaised(${byId(target)}) { id } }`,
+  },
   'Subscription.usageRecorded': {
     needs: 'usage.read',
     ask: (target) => `subscription { usageRecorded(${byId(target)}) { skipped } }`,
@@ -330,6 +342,8 @@ export const FIELDS: Readonly<
   apiKeys: { ask: 'apiKeys { edges { cursor } }', needs: 'apiKeys.read' },
   apiKey: { ask: 'apiKey(id: "KEY") { id }', needs: 'apiKeys.read' },
   webhookEndpoint: { ask: 'webhookEndpoint { url deliveries { edges { cursor } } }', needs: 'webhooks.read' },
+  alerts: { ask: 'alerts { edges { cursor } }', needs: 'alerts.read' },
+  alertPreferences: { ask: 'alertPreferences { type }', needs: 'alertPreferences.read' },
   alertEmails: { needs: 'alertEmails.read' },
   auditLog: { ask: 'auditLog { edges { node { action } } }', needs: 'auditLog.read' },
 };

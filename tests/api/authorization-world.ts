@@ -7,11 +7,19 @@ import { loadConfig } from '../../src/config/config.ts';
 import { contextFactory } from '../../src/graphql/request/context.ts';
 import { Operations } from '../../src/graphql/execution/operations.ts';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
-import { apiKeyId, parseApiKeyId, recordId, reservationId, webhookDeliveryId } from '../../src/kernel/public-ids.ts';
+import {
+  alertId,
+  apiKeyId,
+  parseApiKeyId,
+  recordId,
+  reservationId,
+  webhookDeliveryId,
+} from '../../src/kernel/public-ids.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { type GraphqlAnswer, send, type TestApp, tokenOf } from '../support/app.ts';
 import { Bench } from '../support/bench.ts';
 import { asker } from '../support/organizations.ts';
+import { raiseAlert } from '../support/raised-alerts.ts';
 import { queueDelivery } from '../support/webhook-delivery.ts';
 
 export type TargetKind = 'ORGANIZATION' | 'USER';
@@ -50,6 +58,7 @@ export interface Target {
   readonly reservationId: string;
   readonly apiKeyId: string;
   readonly webhookDeliveryId: string;
+  readonly alertId: string;
 }
 
 /** One that nobody has paid yet: it is there, and changes nothing. */
@@ -91,6 +100,7 @@ export function unknown(type: TargetKind): Target {
     reservationId: reservationId(id, uuidv7()),
     apiKeyId: apiKeyId(id, uuidv7()),
     webhookDeliveryId: webhookDeliveryId(id, uuidv7()),
+    alertId: alertId(id, 1n),
   };
 }
 
@@ -168,6 +178,15 @@ async function populate(): Promise<void> {
       tokens.get(caller) as string,
       id as string,
     );
+  const alert = (caller: CallerName, subject: string, more?: string): Promise<string> =>
+    raiseAlert(
+      asker(() => app.url),
+      {
+        token: tokens.get(caller) as string,
+        billingEntityId: ids[more === undefined ? subject : 'acme'] as string,
+        use: () => use(subject, more),
+      },
+    );
   for (const subject of USERS) inPool.set(subject, await use(subject, inOrganization));
   const custom = `billingEntityId: "${ids['member']}", name: "own", type: CUSTOM, provider: OPENAI, secret: "sk-${'a1B2'.repeat(12)}"`;
   await done('MEMBER', `mutation { createApiKey(input: { ${custom} }) { secret } }`);
@@ -182,6 +201,7 @@ async function populate(): Promise<void> {
     reservationId: await hold(),
     apiKeyId: (await makeKey('MEMBER', ids['member'] as string)).apiKey.id,
     webhookDeliveryId: await delivery('MEMBER', ids['member']),
+    alertId: await alert('MEMBER', 'member'),
   };
   targets.ORGANIZATION = {
     id: ids['acme'],
@@ -191,6 +211,7 @@ async function populate(): Promise<void> {
     reservationId: await hold(inOrganization),
     apiKeyId: (await makeKey('OWNER', ids['acme'])).apiKey.id,
     webhookDeliveryId: await delivery('OWNER', ids['acme']),
+    alertId: await alert('OWNER', 'admin', inOrganization),
   };
 }
 

@@ -5,6 +5,7 @@
  * with arguments wants a row here.
  */
 import type { Client } from 'graphql-ws';
+import { alertId } from '../../src/kernel/public-ids.ts';
 import { type GraphQLField, type GraphQLSchema, isRequiredArgument } from 'graphql';
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
 import { send, type TestApp } from '../support/app.ts';
@@ -95,7 +96,8 @@ type Given = (target: Target, caller: Caller) => string | readonly string[];
 /** How roots that need to be told something are asked, where an entity's id alone does not do. */
 const ROOTS: Readonly<Record<string, Given>> = {
   'Query.billingEntity': ({ id }) => `id: "${id}"`,
-  'Query.node': ({ id, recordIds, holdId, keyId }) => [id, ...recordIds, holdId, keyId].map((each) => `id: "${each}"`),
+  'Query.node': ({ id, recordIds, holdId, keyId, alertId }) =>
+    [id, ...recordIds, holdId, keyId, ...(alertId === null ? [] : [alertId])].map((each) => `id: "${each}"`),
   'Query.billingEntityByExternalId': (target) =>
     `type: ${isOrganization(target) ? 'ORGANIZATION' : 'USER'}, externalId: "${target.name}"`,
   'Query.checkUsage': (target, caller) =>
@@ -127,6 +129,8 @@ const ROOTS: Readonly<Record<string, Given>> = {
   'Mutation.updateApiKey': ({ keyId: id }) => `input: { id: "${id}", creditLimit: null }`,
   'Mutation.rotateApiKey': ({ keyId: id }) => `input: { id: "${id}", overlapSeconds: 3600 }`,
   'Mutation.revokeApiKey': ({ keyId: id }) => `id: "${id}"`,
+  'Mutation.setAlertPreferences': (target) => `input: { ${byId(target)}, preferences: [] }`,
+  'Mutation.acknowledgeAlert': ({ id, alertId: alert }) => `id: "${alert ?? alertId(id, 1n)}"`,
   'Mutation.setWebhookEndpoint': (target) => `input: { ${byId(target)} }`,
   'Mutation.rotateWebhookSecret': (target) => `input: { ${byId(target)} }`,
   'Mutation.testWebhook': (target) => `input: { ${byId(target)} }`,
@@ -181,7 +185,7 @@ const seen = new Set<string>();
 /** What of an answer the caller may not read. */
 function leaksIn(answer: unknown, asked: { root: string; target: Target; caller: Caller }): Leak[] {
   const { root, target, caller } = asked;
-  const marks = marksIn(answer, world.ownerOfKey);
+  const marks = marksIn(answer, world.ownerOf);
   const leaked = marks.filter((mark) => !mayRead(caller, mark) && !isAnswerToUse(root, caller, mark));
   for (const { kind, of } of marks) seen.add(`${kind} ${of[0]}`);
   return leaked.map(({ kind, of }) => ({
@@ -278,11 +282,13 @@ it('no event does', async () => {
         }),
       );
     // Whoever may hear of it hears of it in the end; a stream may begin after what was used first.
-    const readers = streams.filter(({ root, caller }) =>
-      root === 'Subscription.usageRecorded'
-        ? mayRead(caller, { kind: 'use', of: mark })
-        : mayRead(caller, { kind: 'balance', of: [target.name] }),
-    );
+    const readers = streams.filter(({ root, caller }) => {
+      if (root === 'Subscription.usageRecorded') return mayRead(caller, { kind: 'use', of: mark });
+      // What is used next raises one alert at least in whatever account pays.
+      if (root === 'Subscription.alertRaised')
+        return where !== 'open' && mayRead(caller, { kind: 'alert', of: [name] });
+      return mayRead(caller, { kind: 'balance', of: [target.name] });
+    });
     while (readers.some(({ events }) => events.all.length === 0)) {
       for (const user of users) await world.use(user, where);
     }
@@ -305,6 +311,8 @@ it('no answer to a change does', async () => {
 it('and the walk found what there is of everybody, by who may read it', () => {
   const of: Readonly<Partial<Record<Mark['kind'], readonly EntityName[]>>> = {
     limit: ['open', 'closed'],
+    // Nothing is paid by the one, and the other is suspended.
+    alert: ENTITIES.filter((name) => name !== 'open' && name !== 'other'),
     audit: ['open', 'closed'],
     suspension: ['other'],
     transfer: ['closed'],

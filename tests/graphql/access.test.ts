@@ -1,7 +1,7 @@
 import type { Principal } from '../../src/billing-entities/principal.ts';
 import { ask, type Asked, names, schema } from '../support/ask-resolvers.ts';
 import { permissionsOf } from '../../src/billing-entities/authorization.ts';
-import { apiKeyId, recordId, reservationId, webhookDeliveryId } from '../../src/kernel/public-ids.ts';
+import { alertId, apiKeyId, recordId, reservationId, webhookDeliveryId } from '../../src/kernel/public-ids.ts';
 import {
   ANN,
   ann,
@@ -24,6 +24,7 @@ const RETURNS = 'successUrl: "http://localhost/", cancelUrl: "http://localhost/"
 
 const HOLD_ID = reservationId(ANN, hold.id);
 const KEY_ID = apiKeyId(ANN, KEY);
+const ALERT_ID = alertId(ANN, 1n);
 const DELIVERY_ID = webhookDeliveryId(ANN, DELIVERY);
 const RECORD_ID = recordId(ANN, 2n, 0);
 
@@ -62,6 +63,8 @@ const ROOT_FIELDS: Record<string, string> = {
   'Mutation.acceptInvitation': `mutation { acceptInvitation(billingEntityId: "${ANN}") { role } }`,
   'Mutation.declineInvitation': `mutation { declineInvitation(billingEntityId: "${ANN}") }`,
   'Mutation.setOrganizationExternalId': `mutation { setOrganizationExternalId(input: { billingEntityId: "${ANN}", reason: "theirs" }) { name } }`,
+  'Mutation.setAlertPreferences': `mutation { setAlertPreferences(input: { billingEntityId: "${ANN}", preferences: [] }) { type } }`,
+  'Mutation.acknowledgeAlert': `mutation { acknowledgeAlert(id: "${ALERT_ID}") { acknowledgedAt } }`,
   'Mutation.setWebhookEndpoint': `mutation { setWebhookEndpoint(input: { billingEntityId: "${ANN}", url: null }) { secret } }`,
   'Mutation.rotateWebhookSecret': `mutation { rotateWebhookSecret(input: { billingEntityId: "${ANN}" }) { secret } }`,
   'Mutation.testWebhook': `mutation { testWebhook(input: { billingEntityId: "${ANN}" }) { status } }`,
@@ -79,6 +82,7 @@ const ROOT_FIELDS: Record<string, string> = {
   'Mutation.reinstateBillingEntity': `mutation { reinstateBillingEntity(input: { billingEntityId: "${ANN}" }) { status } }`,
   'Mutation.retryJob': 'mutation { retryJob(id: "7") }',
   'Subscription.balanceUpdated': `subscription { balanceUpdated(billingEntityId: "${ANN}") { version } }`,
+  'Subscription.alertRaised': `subscription { alertRaised(billingEntityId: "${ANN}") { type } }`,
   'Subscription.usageRecorded': `subscription { usageRecorded(billingEntityId: "${ANN}") { skipped } }`,
 };
 const FOR_ANYBODY = ['Query.plans', 'Query.creditRates'];

@@ -1,8 +1,10 @@
+import type { RaisedAlert } from '../../src/alerts/raised-alert.ts';
 import type { WebhookEndpoint } from '../../src/alerts/webhooks/endpoints.ts';
 import type { WebhookDelivery } from '../../src/alerts/webhooks/webhook.entity.ts';
 import type { ApiKey } from '../../src/api-keys/api-key.ts';
 import type { BillingEntity } from '../../src/billing-entities/billing-entity.entity.ts';
 import type { Principal } from '../../src/billing-entities/principal.ts';
+import { DEFAULT_PREFERENCES } from '../../src/ledger/rules/alert-preferences.ts';
 import type { Balance } from '../../src/ledger/rules/balance.ts';
 import type { Grant } from '../../src/ledger/rules/grants.ts';
 import type { Reservation } from '../../src/ledger/rules/reservations.ts';
@@ -74,6 +76,20 @@ export const DELIVERY = '01a2063a-0000-7000-8000-0000000000d1';
 const delivery: WebhookDelivery = {
   ...{ billingEntityId: ANN, id: DELIVERY, eventType: 'webhook.test', status: 'PENDING', attempts: 0, step: 0 },
   ...{ responseStatus: null, error: null, createdAt: NOON, nextAttemptAt: NOON, claimedUntil: null, deliveredAt: null },
+};
+
+const alert: RaisedAlert = {
+  ...{
+    billingEntityId: ANN,
+    number: 1n,
+    type: 'WARNING',
+    perMille: 800,
+    remaining: null,
+    crossing: 'WARNING 0.8 at 2',
+  },
+  ...{ used: 8_000n, allowance: 10_000n, available: 2_000n, memberId: null, memberLimit: null, memberUsed: null },
+  ...{ invoiceId: null, isRefusal: false, channels: ['IN_APP'], sequence: 2n },
+  ...{ periodStart: NOON, createdAt: NOON, acknowledgedAt: null },
 };
 
 export const balanceOf = (billingEntityId: string): Balance => ({
@@ -293,6 +309,11 @@ export function fakeDomain(answers: Answers = {}): { readonly services: DomainSe
     'administration.refund': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
     'administration.grant': () => ({ grant: trial, entry, balance: balanceOf(ANN), replayed: false }),
     'administration.adjust': () => ({ grant: null, entry, balance: balanceOf(ANN), replayed: true }),
+    'alerts.list': () => pageOf([alert]),
+    'alerts.acknowledge': () => ({ ...alert, acknowledgedAt: NOON }),
+    'alertStreams.watch': () => once(alert),
+    'alertPreferences.lists': (ids: readonly string[]) => ids.map(() => DEFAULT_PREFERENCES),
+    'alertPreferences.set': () => DEFAULT_PREFERENCES,
     'alertAddresses.lists': (ids: readonly string[]) =>
       ids.map(() => [{ address: 'ann@example.com', state: 'ACTIVE', confirmationSentAt: null }]),
     'apiKeys.create': () => ({ apiKey, secret: 'shown once' }),

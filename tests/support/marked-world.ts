@@ -2,10 +2,12 @@
  * People and organizations whose money and words are recognisable: whatever an answer holds of them tells whose it is, and
  * what it takes to read it.
  */
+import { stringify } from 'uuid';
 import { may, type Operation, type Relation } from '../../src/billing-entities/authorization.ts';
 import { parseApiKeyId } from '../../src/kernel/public-ids.ts';
 import { type TestApp, tokenOf } from './app.ts';
 import { asker, type Ask, Clients, tokensFor } from './organizations.ts';
+import { raiseAlert } from './raised-alerts.ts';
 import { queueDelivery } from './webhook-delivery.ts';
 
 /** Everybody there is. Their order gives each a range of numbers of their own. */
@@ -74,6 +76,8 @@ export const KINDS = [
   'key',
   'subscription',
   'webhook',
+  'alert',
+  'preference',
 ] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -95,6 +99,8 @@ const PRICE: Readonly<Record<Exclude<Kind, 'use' | 'key'>, readonly Operation[]>
   transfer: ['grants.read', 'ledger.read', 'auditLog.read'],
   subscription: ['subscription.read'],
   webhook: ['webhooks.read', 'auditLog.read'],
+  alert: ['alerts.readAll'],
+  preference: ['alertPreferences.read'],
 };
 
 /** Whether the table lets the caller read what bears this mark. */
@@ -137,8 +143,11 @@ function exact(kind: Kind, value: number, ...of: EntityName[]): number {
   return value;
 }
 
+/** Ids that are marks themselves. */
+const BY_PREFIX = { key: 'key', alt: 'alert', apf: 'preference' } as const;
+
 /** Every mark in an answer, each once. */
-export function marksIn(answer: unknown, ownerOf: World['ownerOfKey']): readonly Mark[] {
+export function marksIn(answer: unknown, ownerOf: World['ownerOf']): readonly Mark[] {
   const found = new Map<string, Mark>();
   const note = (mark: Mark): void => void found.set(`${mark.kind} ${mark.of.join(' ')}`, mark);
   const number = (value: number): void => {
@@ -154,15 +163,16 @@ export function marksIn(answer: unknown, ownerOf: World['ownerOfKey']): readonly
   const visit = (value: unknown, key: string): void => {
     if (typeof value === 'number') number(value);
     else if (typeof value === 'string') {
-      for (const [id] of value.matchAll(/\bkey_[\w-]+/g)) {
+      for (const [id, prefix] of value.matchAll(/\b(key|alt|apf)_[\w-]+/g)) {
         const owner = ownerOf(id);
-        if (owner !== undefined) note({ kind: 'key', of: [owner] });
+        if (owner !== undefined) note({ kind: BY_PREFIX[prefix as keyof typeof BY_PREFIX], of: [owner] });
       }
       for (const [, kind, of] of value.matchAll(TEXT)) note({ kind: kind as Kind, of: of?.split('.') as EntityName[] });
       if (key === 'hint') {
         for (const name of PEOPLE) if (value.endsWith(LAST_FOUR(name))) note({ kind: 'key', of: [name] });
       }
-      if (key === 'message') for (const [digits] of value.matchAll(/\d{9,16}/g)) number(Number(digits));
+      if (key === 'message')
+        for (const [digits] of value.matchAll(/\d[\d,]{8,20}/g)) number(Number(digits.replaceAll(',', '')));
     } else if (Array.isArray(value)) for (const each of value) visit(each, key);
     else if (value !== null && typeof value === 'object') {
       for (const [name, each] of Object.entries(value)) visit(each, name.split('_').at(-1) as string);
@@ -180,14 +190,16 @@ export interface Target {
   readonly holdId: string;
   readonly keyId: string;
   readonly deliveryId: string;
+  /** null: it pays nothing, so nothing was raised. */
+  readonly alertId: string | null;
 }
 
 export interface World {
   readonly targets: Readonly<Record<EntityName, Target>>;
   readonly callers: readonly Caller[];
   readonly service: string;
-  /** Whose key this id names; undefined: none of this world's. */
-  ownerOfKey(apiKeyId: string): EntityName | undefined;
+  /** The owner of what this id names, which has a prefix; undefined: nobody of this world. */
+  ownerOf(id: string): EntityName | undefined;
   /** Has somebody use so much that it is a record, in an organization or alone; gives the record's id. */
   use(who: EntityName, where: EntityName | null, apiKeyId?: string): Promise<string>;
 }
@@ -260,12 +272,21 @@ export async function makeWorld(app: TestApp): Promise<World> {
   await transfer(ask, clients, tokens.owner, ids);
   await depart(ask, clients, tokens.owner, ids);
 
+  const alertIds: Partial<Record<EntityName, string>> = {};
+  const users = { ...Object.fromEntries(PEOPLE.map((name) => [name, name])), closed: 'owner' };
+  for (const [name, who] of Object.entries(users) as [EntityName, EntityName][]) {
+    alertIds[name] = await raiseAlert(ask, {
+      ...{ token: operator, billingEntityId: ids[name] },
+      use: () => use(who, name === who ? null : name),
+    });
+  }
+
   const targets = Object.fromEntries(
     ENTITIES.map((name): [EntityName, Target] => [
       name,
       {
         ...{ name, id: ids[name], recordIds: recordIds[name], holdId: holdIds[name] },
-        ...{ keyId: keys[name].id, deliveryId: deliveryIds[name] },
+        ...{ keyId: keys[name].id, deliveryId: deliveryIds[name], alertId: alertIds[name] ?? null },
       },
     ]),
   ) as Record<EntityName, Target>;
@@ -277,7 +298,8 @@ export async function makeWorld(app: TestApp): Promise<World> {
   };
   return {
     ...{ targets, service, use },
-    ownerOfKey: (id) => ENTITIES.find((name) => ids[name] === parseApiKeyId(id).billingEntityId),
+    ownerOf: (id) =>
+      ENTITIES.find((name) => ids[name] === stringify(Buffer.from(id.slice(4), 'base64url').subarray(0, 16))),
     callers: [
       ...PEOPLE.map(person),
       ...(['open', 'closed', 'member'] as const).map(keyOf),

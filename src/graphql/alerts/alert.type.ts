@@ -1,4 +1,4 @@
-import { Field, Float, ID, InputType, ObjectType } from 'type-graphql';
+import { Extensions, Field, Float, ID, InputType, ObjectType } from 'type-graphql';
 import { levelOf } from '../../alerts/raised-alert.ts';
 import { alertId, alertPreferenceId } from '../../kernel/public-ids.ts';
 import { Refusal } from '../../kernel/refusal.ts';
@@ -10,6 +10,7 @@ import {
   perMilleOf,
   preferenceName,
 } from '../../ledger/rules/alert-preferences.ts';
+import { plainValues } from '../execution/price.ts';
 import { connectionOf } from '../types/connection.type.ts';
 import { Node } from '../types/node.type.ts';
 import { AlertChannelEnum, AlertTypeEnum } from '../types/enums.ts';
@@ -40,6 +41,7 @@ export class AlertPreference {
   @Field(() => AlertTypeEnum, { simple: true, description: 'The type of alert.' })
   readonly type!: AlertType;
 
+  @Extensions({ price: plainValues })
   @Field(() => [AlertChannelEnum], {
     simple: true,
     description: 'Where it is told. Empty: nowhere, so that it is not raised.',
