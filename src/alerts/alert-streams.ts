@@ -38,6 +38,11 @@ export class AlertStreams {
     return this.#hubs.values().reduce((sum, { size }) => sum + size, 0);
   }
 
+  /** Those of them that miss nothing from now on. A stream that was just opened asks first which alert is the newest. */
+  get listening(): number {
+    return this.#hubs.values().reduce((sum, { size, isListening }) => sum + (isListening ? size : 0), 0);
+  }
+
   /**
    * The alerts that are raised from now on and that people look for in the app, in order. `onlyMemberId`: those about this
    * member's limit; null: all. Counts from the call on, so end it (`return()`) in any case.
@@ -78,6 +83,10 @@ class AlertHub {
 
   get size(): number {
     return this.#streams.size;
+  }
+
+  get isListening(): boolean {
+    return this.#told !== null;
   }
 
   open(concerns: (alert: RaisedAlert) => boolean): AlertStream {

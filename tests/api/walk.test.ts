@@ -285,8 +285,9 @@ it('no event does', async () => {
     const readers = streams.filter(({ root, caller }) => {
       if (root === 'Subscription.usageRecorded') return mayRead(caller, { kind: 'use', of: mark });
       // What is used next raises one alert at least in whatever account pays.
-      if (root === 'Subscription.alertRaised')
+      if (root === 'Subscription.alertRaised') {
         return where !== 'open' && mayRead(caller, { kind: 'alert', of: [name] });
+      }
       return mayRead(caller, { kind: 'balance', of: [target.name] });
     });
     while (readers.some(({ events }) => events.all.length === 0)) {
