@@ -6,10 +6,15 @@ export interface Users {
   readonly count: number;
   /** External id of the private organization whose pool pays for them, each within limits of their own and of a key. */
   readonly pool?: string;
+  /** How many thresholds of alerts each has, none of which is come to; 0: every alert is silenced. Absent: the defaults. */
+  readonly thresholds?: number;
 }
 
 /** One busy account with more credits than any run can use. */
 export const oneUser: Users = { prefix: 'bench-one-', count: 1 };
+/** The same account, but for its alerts. */
+export const silentUser: Users = { prefix: 'bench-silent-', count: 1, thresholds: 0 };
+export const alertedUser: Users = { prefix: 'bench-alerted-', count: 1, thresholds: 50 };
 /** Many accounts with what the trial gives them. */
 export const manyUsers: Users = { prefix: 'bench-many-', count: 10_000 };
 
@@ -70,6 +75,25 @@ export async function grantPlenty(tollgate: Tollgate, users: Users): Promise<voi
   for (let index = 0; index < users.count; index += 1) {
     const { id } = await findAccount(tollgate, `${users.prefix}${index}`);
     await grant(tollgate, id);
+  }
+}
+
+/** Sets the alerts of these users. */
+export async function setAlerts(tollgate: Tollgate, users: Users): Promise<void> {
+  const { prefix, count, thresholds } = users;
+  if (thresholds === undefined) return;
+  const channels = ['IN_APP', 'EMAIL', 'WEBHOOK'];
+  const events = ['EXHAUSTED', 'OVERAGE_STARTED', 'OVERAGE_CAP_REACHED', 'PAYMENT_FAILED', 'MEMBER_LIMIT', 'RECOVERED'];
+  const preferences =
+    thresholds === 0
+      ? events.map((type) => ({ type, channels, enabled: false }))
+      : Array.from({ length: thresholds }, (_, at) => ({ type: 'WARNING', level: (at + 50) / 100, channels }));
+  for (let index = 0; index < count; index += 1) {
+    const { id: billingEntityId } = await findAccount(tollgate, `${prefix}${index}`);
+    await tollgate.administer(
+      'mutation ($input: SetAlertPreferencesInput!) { setAlertPreferences(input: $input) { id } }',
+      { input: { billingEntityId, preferences } },
+    );
   }
 }
 

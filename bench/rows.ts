@@ -1,4 +1,4 @@
-import { manyUsers, oneUser, poolMember, poolMembers, type Users } from './accounts.ts';
+import { alertedUser, manyUsers, oneUser, poolMember, poolMembers, silentUser, type Users } from './accounts.ts';
 import type { LoadSpec } from './load/spec.ts';
 
 /** What answers the requests of a row. */
@@ -68,6 +68,20 @@ export const rows: readonly Row[] = [
   },
   { ...ours, name: 'http-1', what: 'consumeCredits, one account, a lone connection', concurrency: 1 },
   { ...ours, name: 'http-64', what: 'consumeCredits, one account, 64 connections', concurrency: 64 },
+  {
+    ...ours,
+    name: 'silent-64',
+    what: 'the same with every alert silenced',
+    concurrency: 64,
+    users: silentUser,
+  },
+  {
+    ...ours,
+    name: 'alerted-64',
+    what: 'the same with 50 thresholds of alerts',
+    concurrency: 64,
+    users: alertedUser,
+  },
   { ...ours, name: 'http-256', what: 'consumeCredits, one account, 256 connections', concurrency: 256 },
   {
     ...ours,

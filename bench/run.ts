@@ -1,4 +1,4 @@
-import { createAccounts, createPool, grantPlenty, oneUser, type Users } from './accounts.ts';
+import { createAccounts, createPool, grantPlenty, setAlerts, type Users } from './accounts.ts';
 import { createBenchDatabase, describeDatabase, runStatement } from './database.ts';
 import { type Goal, judge, type Measurement } from './goals.ts';
 import { hotRowTables } from './hot-row.ts';
@@ -93,7 +93,8 @@ async function measureAll(
     if (tollgate !== null && row.users !== null && !acknowledged.has(row.users)) {
       pools.set(row.users, await createPool(tollgate, row.users));
       acknowledged.set(row.users, row.users.pool === undefined ? await createAccounts(tollgate, row.users) : 0);
-      if (row.users === oneUser) await grantPlenty(tollgate, row.users);
+      if (row.users.count === 1 && row.users.pool === undefined) await grantPlenty(tollgate, row.users);
+      await setAlerts(tollgate, row.users);
     }
     const server = await serverFor(row.subject, servers, identity);
     const target: Target = {

@@ -190,22 +190,24 @@ function observeQueues(registry: Registry, services: DomainServices): void {
   });
   new Gauge({
     name: 'tollgate_live_streams_open',
-    help: 'Streams of account changes that are open.',
+    help: 'Streams of account changes and alerts that are open.',
     registers,
     collect() {
-      const { live, usage } = services;
-      this.set(live.openStreams - usage.followedStreams + usage.openStreams);
+      const { live, usage, alertStreams } = services;
+      const followed = usage.followedStreams + alertStreams.followed;
+      this.set(live.openStreams - followed + usage.openStreams + alertStreams.open);
     },
   });
   new Gauge({
     name: 'tollgate_live_listeners',
-    help: 'The same streams, by what they are for: a balance, or the use of an account.',
+    help: 'The same streams, by what they are for: a balance, the use of an account, or its alerts.',
     labelNames: ['kind'] as const,
     registers,
     collect() {
-      const use = services.usage.openStreams;
-      this.set({ kind: 'use' }, use);
-      this.set({ kind: 'balance' }, services.live.openStreams - services.usage.followedStreams);
+      const { live, usage, alertStreams } = services;
+      this.set({ kind: 'use' }, usage.openStreams);
+      this.set({ kind: 'alerts' }, alertStreams.open);
+      this.set({ kind: 'balance' }, live.openStreams - usage.followedStreams - alertStreams.followed);
     },
   });
   new Gauge({
@@ -221,7 +223,7 @@ function observeQueues(registry: Registry, services: DomainServices): void {
 /** Counted in the database, and so the same on every replica. While it is away they are not known: NaN. */
 function observeJobs(
   registry: Registry,
-  { failedJobs, mail, meterReports, stripe, webhookDeliveries }: DomainServices,
+  { alertDispatch, failedJobs, mail, meterReports, stripe, webhookDeliveries }: DomainServices,
 ): void {
   const registers = [registry];
   const counted = (name: string, help: string, count: () => Promise<number>): void => {
@@ -243,6 +245,9 @@ function observeJobs(
     'tollgate_jobs_waiting',
     'Jobs that are due and not under way.',
     async () => (await failedJobs.counts()).waiting,
+  );
+  counted('tollgate_alerts_waiting', 'Alerts that were raised and are not on their ways yet.', () =>
+    alertDispatch.waiting(),
   );
   counted('tollgate_webhooks_waiting', 'Webhooks to customers that are due and not being sent.', () =>
     webhookDeliveries.waiting(),

@@ -43,6 +43,11 @@ export class AlertStreams {
     return this.#hubs.values().reduce((sum, { size, isListening }) => sum + (isListening ? size : 0), 0);
   }
 
+  /** Accounts that open streams follow. */
+  get followed(): number {
+    return this.#hubs.size;
+  }
+
   /**
    * The alerts that are raised from now on and that people look for in the app, in order. `onlyMemberId`: those about this
    * member's limit; null: all. Counts from the call on, so end it (`return()`) in any case.

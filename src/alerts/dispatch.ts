@@ -55,6 +55,14 @@ export class AlertDispatch {
     return (this.#looking ??= this.#look().finally(() => (this.#looking = null)));
   }
 
+  /** Alerts that wait to be sent on. */
+  async waiting(): Promise<number> {
+    const { rows } = await this.#options.database.query<{ count: number }>(
+      'select count(*)::int as count from undelivered_alert u',
+    );
+    return rows[0]?.count ?? 0;
+  }
+
   /** Begins nothing new, and waits for what is under way. */
   async stop(): Promise<void> {
     this.#isStopping = true;
