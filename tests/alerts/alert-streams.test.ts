@@ -135,6 +135,22 @@ describe('streams of alerts', () => {
     );
   });
 
+  it('read again by themselves what they could not read while the database was away', async () => {
+    const account = new Account();
+    const { numbers } = readAll(account.streams.watch('account', { onlyMemberId: null }));
+    await settle();
+    account.isAway = true;
+    account.raise(null);
+    account.tell();
+    await settle();
+    expect(numbers).toEqual([]);
+    account.isAway = false;
+    await account.scheduler.advance(3_000);
+    await settle();
+    expect(numbers).toEqual([1n]);
+    account.end();
+  });
+
   it('read once for all, and give all the same objects', async () => {
     const account = new Account();
     const watchers = Array.from({ length: 100 }, () =>
