@@ -71,9 +71,14 @@ async function mailed({ id }: Person): Promise<string[]> {
 }
 
 /** What the receiver was sent, in order. */
-async function received(person: Hooked): Promise<{ type: string; data: { message: string; remaining: number } }[]> {
+async function received(person: Hooked): Promise<Message[]> {
   await world.installation.two.webhookSender.run();
-  return person.receiver.received.map(({ body }) => JSON.parse(body.toString()));
+  return person.receiver.received.map(({ body }) => JSON.parse(body.toString()) as Message);
+}
+
+interface Message {
+  readonly type: string;
+  readonly data: { readonly message: string; readonly remaining: number };
 }
 
 it('an alert whose process died is sent on once by the next one, though several look for it at once', async () => {

@@ -10,7 +10,7 @@ import { Installation, OPERATOR, type Person } from '../../support/installation.
 
 export const FROM = { name: 'Acme AI', address: 'billing@acme.example' };
 /** A conversation that hangs ends soon, so that tests of hanging servers do. Nothing else comes near it. */
-export const SOON = { connectMs: 2_000, greetingMs: 500, silenceMs: 500 };
+export const SOON = { connectMs: 3_000, greetingMs: 3_000, silenceMs: 3_000 };
 
 export class Mailing {
   readonly installation: Installation;
