@@ -11,7 +11,7 @@ import { Installation, OPERATOR, type Person } from '../../support/installation.
 
 export const FROM = { name: 'Acme AI', address: 'billing@acme.example' };
 /** A conversation that hangs ends soon, so that tests of hanging servers do. Nothing else comes near it. */
-export const SOON = { connectMs: 2_000, greetingMs: 500, silenceMs: 500 };
+export const SOON = { connectMs: 3_000, greetingMs: 3_000, silenceMs: 3_000 };
 
 /** Preferences by which nothing is raised: no thresholds, and none of the types without one. */
 const SILENCE: readonly AlertPreference[] = EVENT_TYPES.map((type) => ({
