@@ -5,6 +5,7 @@
 import { type GraphQLSchema, isInterfaceType } from 'graphql';
 import { v7 as uuidv7 } from 'uuid';
 import {
+  alertId,
   apiKeyId,
   auditLogEntryId,
   entryId,
@@ -29,6 +30,7 @@ import {
 
 /** Some fields of each node, among them what is masked for some. */
 const FIELDS: Readonly<Record<string, string>> = {
+  Alert: 'id type message available member { name } acknowledgedAt',
   ApiKey: 'id hint name status creditLimit usedThisPeriod billingEntity { name }',
   AuditLogEntry: 'id actor action subject createdAt',
   BillingEntity: 'id name externalId status credits { available } viewerPermissions overagePolicy { enabled }',
@@ -100,6 +102,7 @@ const LISTS = [
   page('apiKeys', 'ApiKey', 'includeRevoked: true'),
   page('members', 'Membership'),
   page('auditLog', 'AuditLogEntry'),
+  page('alerts', 'Alert'),
 ];
 const VIEWER = `{ viewer { user { ${of('BillingEntity')} } apiKey { ${of('ApiKey')} } memberships { ${of('Membership')} } } }`;
 
@@ -171,6 +174,8 @@ it('gives nothing for ids that name nothing, or that somebody put together', asy
     membershipId(own, id),
     membershipId(other, id),
     auditLogEntryId(own, id),
+    alertId(id, 2n ** 62n),
+    alertId(own, -1n),
   ]);
   const real = targets.USER.apiKeyId;
   const garbage = [
