@@ -6,7 +6,7 @@ export interface Users {
   readonly count: number;
   /** External id of the private organization whose pool pays for them, each within limits of their own and of a key. */
   readonly pool?: string;
-  /** How many thresholds of alerts each has, none of which is come to; 0: every alert is silenced. Absent: the defaults. */
+  /** Thresholds of alerts that each has. 0: every alert is silenced. Absent: the defaults. */
   readonly thresholds?: number;
 }
 

@@ -68,7 +68,7 @@ export class MailTables extends Migration {
       constraint user_email_pkey primary key (billing_entity_id)
     )`);
 
-    // Of no entity: strangers are protected from all of them together.
+    // The one table of no entity: strangers are protected from all entities together.
     this.addSql(`create table confirmation_count (
       key text not null,
       day timestamptz(3) not null,

@@ -255,7 +255,10 @@ export async function openServices(options: ServicesOptions) {
     onMailsQueued: () => mail.sender.nudge(),
   });
   // What a process that died had raised is found here.
-  jobs.tend(async () => alertDispatch.wake());
+  jobs.tend(async () => {
+    alertDispatch.wake();
+    await alertDispatch.tellOfDisabled();
+  });
   const sweeper = new Sweeper({ database, accounts, clock, log, intervalMs: options.sweepIntervalMs });
 
   return {

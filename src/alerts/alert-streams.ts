@@ -38,7 +38,7 @@ export class AlertStreams {
     return this.#hubs.values().reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Those of them that miss nothing from now on. A stream that was just opened asks first which alert is the newest. */
+  /** Open streams that miss nothing from now on. A stream that was just opened asks first which alert is the newest. */
   get listening(): number {
     return this.#hubs.values().reduce((sum, { size, isListening }) => sum + (isListening ? size : 0), 0);
   }

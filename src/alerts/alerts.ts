@@ -9,7 +9,7 @@ import type { AlertRef, RaisedAlert } from './raised-alert.ts';
 
 /** The only alerts that are read. */
 export interface AlertTerms {
-  /** Those about this member's limit; null: all. */
+  /** The member about whose limit they are; null: all alerts. */
   readonly onlyMemberId: string | null;
 }
 

@@ -3,15 +3,15 @@
  * becomes webhook deliveries and mails and is deleted, in one transaction: a crash neither loses an alert nor repeats one.
  */
 import { BillingEntityRow } from '../billing-entities/billing-entity.entity.ts';
+import { type Party, toParty } from '../billing-entities/party.ts';
 import type { Database } from '../db/database.ts';
 import type { Rows, Transaction } from '../db/rows.ts';
 import type { Log } from '../kernel/log.ts';
 import { alertId } from '../kernel/public-ids.ts';
 import { ALERT_COLUMNS, type AlertRow, toAlert } from '../ledger/store/alert-tables.ts';
 import type { AlertMails } from './mail/alert-mails.ts';
-import { usedRatio } from '../ledger/rules/account.ts';
 import { messageOf } from './alert-text.ts';
-import { levelOf, printAlert, type RaisedAlert, type Subject } from './raised-alert.ts';
+import { levelOf, printAlert, type RaisedAlert } from './raised-alert.ts';
 import type { WebhookDeliveries } from './webhooks/deliveries.ts';
 import type { DisabledNotice, WebhookEndpoints } from './webhooks/endpoints.ts';
 
@@ -55,6 +55,13 @@ export class AlertDispatch {
     return (this.#looking ??= this.#look().finally(() => (this.#looking = null)));
   }
 
+  /** Has mailed which endpoints were disabled. Few ever are, so this is looked for by the clock and not at every alert. */
+  async tellOfDisabled(): Promise<void> {
+    const { endpoints, onMailsQueued } = this.#options;
+    const told = await endpoints.takeNotices((notice, transaction) => this.#tell(notice, transaction));
+    if (told > 0) onMailsQueued();
+  }
+
   /** Alerts that wait to be sent on. */
   async waiting(): Promise<number> {
     const { rows } = await this.#options.database.query<{ count: number }>(
@@ -70,7 +77,7 @@ export class AlertDispatch {
   }
 
   async #look(): Promise<void> {
-    const { database, endpoints, deliveries, onMailsQueued } = this.#options;
+    const { database, deliveries, onMailsQueued } = this.#options;
     while (this.#lookAgain && !this.#isStopping) {
       this.#lookAgain = false;
       // Found without locks and over all entities; each is then served by itself.
@@ -85,13 +92,13 @@ export class AlertDispatch {
         isFull = (await this.#sendOrLeave(billingEntityId)) === MOST_ALERTS || isFull;
       }
       if (isFull) this.#lookAgain = true;
-      const told = await endpoints.takeNotices((notice, transaction) => this.#tell(notice, transaction));
-      if (rows.length > 0) deliveries.wake();
-      if (rows.length + told > 0) onMailsQueued();
+      if (rows.length === 0) continue;
+      deliveries.wake();
+      onMailsQueued();
     }
   }
 
-  /** What cannot be sent on now waits for the next look, and keeps no other entity waiting. */
+  /** Sends alerts of one entity. A failure leaves them for the next look, and keeps no other entity waiting. */
   async #sendOrLeave(billingEntityId: string): Promise<number> {
     try {
       return await this.#send(billingEntityId);
@@ -115,16 +122,16 @@ export class AlertDispatch {
         [billingEntityId, MOST_ALERTS],
       );
       const alerts = rows.map(toAlert);
-      const subjects = await subjectsOf(transaction, [billingEntityId, ...alerts.map(({ memberId }) => memberId)]);
-      for (const alert of alerts) await this.#enqueue({ ...alert, acknowledgedAt: null }, subjects, transaction);
+      const parties = await partiesOf(transaction, [billingEntityId, ...alerts.map(({ memberId }) => memberId)]);
+      for (const alert of alerts) await this.#enqueue({ ...alert, acknowledgedAt: null }, parties, transaction);
       return alerts.length;
     });
   }
 
-  async #enqueue(alert: RaisedAlert, subjects: ReadonlyMap<string, Subject>, transaction: Transaction): Promise<void> {
+  async #enqueue(alert: RaisedAlert, parties: ReadonlyMap<string, Party>, transaction: Transaction): Promise<void> {
     const { deliveries, mails } = this.#options;
     const { billingEntityId, number, type, channels, createdAt: at, memberId } = alert;
-    const member = memberId === null ? null : (subjects.get(memberId) ?? null);
+    const member = memberId === null ? null : (parties.get(memberId) ?? null);
     if (channels.includes('WEBHOOK')) {
       const data = printAlert(alert, member);
       await deliveries.enqueue({ billingEntityId, eventType: 'alert.raised', data, at }, transaction);
@@ -133,9 +140,8 @@ export class AlertDispatch {
     await mails.enqueue(
       {
         ...{ billingEntityId, id: alertId(billingEntityId, number), number, type, at },
-        entityName: subjects.get(billingEntityId)?.name ?? '',
-        ...{ level: levelOf(alert.perMille), remaining: alert.remaining, available: alert.available },
-        usedRatio: usedRatio(alert.used, alert.allowance),
+        entityName: parties.get(billingEntityId)?.name ?? '',
+        ...{ level: levelOf(alert.perMille), available: alert.available },
         member: member && { billingEntityId: member.id, name: member.name },
         message: messageOf(alert, member?.name ?? null),
       },
@@ -148,12 +154,12 @@ export class AlertDispatch {
     { billingEntityId, url, disabledAt, disabledReason }: DisabledNotice,
     transaction: Transaction,
   ): Promise<void> {
-    const subjects = await subjectsOf(transaction, [billingEntityId]);
+    const parties = await partiesOf(transaction, [billingEntityId]);
     await this.#options.mails.enqueueNotice(
       {
         billingEntityId,
         id: `webhook ${disabledAt.toISOString()}`,
-        entityName: subjects.get(billingEntityId)?.name ?? '',
+        entityName: parties.get(billingEntityId)?.name ?? '',
         title: 'Webhooks are no longer sent',
         message: `The webhook endpoint at ${new URL(url).host} was disabled: ${disabledReason}. Set its address again to enable it.`,
         at: disabledAt,
@@ -163,13 +169,11 @@ export class AlertDispatch {
   }
 }
 
-async function subjectsOf(
+async function partiesOf(
   { em }: Pick<Transaction, 'em'>,
   ids: readonly (string | null)[],
-): Promise<ReadonlyMap<string, Subject>> {
+): Promise<ReadonlyMap<string, Party>> {
   const known = [...new Set(ids)].filter((id) => id !== null);
   const entities = await em.find(BillingEntityRow, { billingEntityId: { $in: known } });
-  return new Map(
-    entities.map(({ billingEntityId: id, type, externalId, name }) => [id, { id, type, externalId, name }]),
-  );
+  return new Map(entities.map((entity) => [entity.billingEntityId, toParty(entity)]));
 }

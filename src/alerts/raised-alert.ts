@@ -1,3 +1,4 @@
+import type { Party } from '../billing-entities/party.ts';
 import { usedRatio } from '../ledger/rules/account.ts';
 import { WHOLE } from '../ledger/rules/alert-preferences.ts';
 import type { Alert } from '../ledger/rules/alerts.ts';
@@ -16,21 +17,13 @@ export interface AlertRef {
   readonly number: bigint;
 }
 
-/** The public view of a billing entity. */
-export interface Subject {
-  readonly id: string;
-  readonly type: 'USER' | 'ORGANIZATION';
-  readonly externalId: string;
-  readonly name: string;
-}
-
 /** Thousandths as a share: 800 is 0.8. */
 export function levelOf(perMille: number | null): number | null {
   return perMille === null ? null : perMille / WHOLE;
 }
 
 /** The alert as the API prints it, member by member of GraphQL's type `Alert`. `member`: whose limit it is; null: nobody's. */
-export function printAlert(alert: RaisedAlert, member: Subject | null): Readonly<Record<string, unknown>> {
+export function printAlert(alert: RaisedAlert, member: Party | null): Readonly<Record<string, unknown>> {
   const { billingEntityId, number, type, perMille, remaining, used, allowance, available } = alert;
   return {
     id: alertId(billingEntityId, number),

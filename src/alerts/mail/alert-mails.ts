@@ -1,5 +1,4 @@
 /** News of entities on its way to mails: it waits in a row, and is folded when the entity may be mailed again. */
-import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../../db/database.ts';
 import type { Rows, Transaction } from '../../db/rows.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -9,13 +8,14 @@ import { type Outlook, titleOf, writeDigest } from './content.ts';
 import { type Digest, digestsOf, mayMail, WINDOW_MS } from './digest.ts';
 import type { MailLinks } from './links.ts';
 import { MailItemRow, MailRow, MailWindowRow, type StoredItem } from './mail.entity.ts';
+import { newMail } from './new-mail.ts';
 import { recipientsOf } from './recipients.ts';
 
 interface Options {
   readonly database: Database;
   readonly rows: Rows;
   readonly links: MailLinks;
-  /** How fast an entity's credits go; null: it has no account. */
+  /** Reads the pace of an entity; null: it has no account. */
   readonly outlook: (billingEntityId: string) => Promise<Outlook | null>;
   readonly clock: Clock;
   readonly log: Log;
@@ -122,9 +122,8 @@ export class AlertMails {
   ) {
     const { links, installation } = this.#options;
     const ref = { billingEntityId, id: recipient.addressId };
-    return {
+    const mail = {
       billingEntityId,
-      id: uuidv7(),
       addressId: recipient.addressId,
       kind: 'DIGEST' as const,
       recipient: recipient.address,
@@ -134,19 +133,10 @@ export class AlertMails {
         // A plain member sees the balance, and not how fast the organization uses it.
         outlook: recipient.readsAll ? outlook : null,
         now,
-        links: {
-          home: links.homeUrl,
-          preferences: links.preferencesUrl(ref),
-          unsubscribe: links.unsubscribeUrl(ref),
-        },
+        links: links.mailed(ref),
       }),
-      createdAt: now,
-      nextAttemptAt: now,
-      claimedUntil: null,
-      sentAt: null,
-      failedAt: null,
-      failure: null,
     };
+    return newMail(mail, now);
   }
 }
 

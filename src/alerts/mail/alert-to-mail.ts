@@ -1,14 +1,5 @@
-/** What the dispatcher of alerts hands over to be mailed. */
-
-export type MailedAlertType =
-  | 'WARNING'
-  | 'CRITICAL'
-  | 'EXHAUSTED'
-  | 'RECOVERED'
-  | 'OVERAGE_STARTED'
-  | 'OVERAGE_CAP_REACHED'
-  | 'PAYMENT_FAILED'
-  | 'MEMBER_LIMIT';
+/** Alerts and notices as the dispatcher hands them over to be mailed. */
+import type { AlertType } from '../../ledger/rules/alert-preferences.ts';
 
 /** An alert with all that its mail says of it. */
 export interface AlertToMail {
@@ -18,12 +9,9 @@ export interface AlertToMail {
   /** Its number within the entity, which orders alerts of one instant. */
   readonly number: bigint;
   readonly entityName: string;
-  readonly type: MailedAlertType;
+  readonly type: AlertType;
   /** Share of the allowance; null where the alert has none. */
   readonly level: number | null;
-  /** Credits left that were asked for; null where the alert has none. */
-  readonly remaining: bigint | null;
-  readonly usedRatio: number;
   readonly available: bigint;
   /** MEMBER_LIMIT: whose limit it is. They are mailed too, whoever else is. */
   readonly member: { readonly billingEntityId: string; readonly name: string } | null;

@@ -1,6 +1,5 @@
 /** Mails that ask an address for its consent, and their bounds: nobody has strangers mailed by way of them. */
 import { createHash } from 'node:crypto';
-import { v7 as uuidv7 } from 'uuid';
 import type { Transaction } from '../../db/rows.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Refusal } from '../../kernel/refusal.ts';
@@ -8,6 +7,7 @@ import { mailboxOf } from './address.ts';
 import { writeConfirmation } from './content.ts';
 import { CONFIRMATION_VALID_MS, type MailLinks } from './links.ts';
 import { AlertAddressRow, MailRow, type StoredAddress } from './mail.entity.ts';
+import { newMail } from './new-mail.ts';
 
 interface Options {
   readonly links: MailLinks;
@@ -16,11 +16,11 @@ interface Options {
   readonly installation: string;
 }
 
-/** Whose confirmation is asked for, and who asks. */
+/** A confirmation that is asked for: by its address, and by who asks. */
 export interface ConfirmationRequest {
   readonly address: StoredAddress;
   readonly entityName: string;
-  /** Of the audit log: `user:…`. */
+  /** The actor, as the audit log names them: `user:…`. */
   readonly actor: string;
 }
 
@@ -60,30 +60,20 @@ export class Confirmations {
     const { billingEntityId, id: addressId, key } = address;
     await em.nativeUpdate(AlertAddressRow, { billingEntityId, key }, { confirmationSentAt: now });
     const ref = { billingEntityId, id: addressId };
-    await em.insert(MailRow, {
+    const mail = {
       billingEntityId,
-      id: uuidv7(),
       addressId,
-      kind: 'CONFIRMATION',
+      kind: 'CONFIRMATION' as const,
       recipient: address.address,
       content: writeConfirmation({
         installation,
         entityName,
         confirmUrl: links.confirmUrl(ref),
         validUntil: new Date(now.getTime() + CONFIRMATION_VALID_MS),
-        links: {
-          home: links.homeUrl,
-          preferences: links.preferencesUrl(ref),
-          unsubscribe: links.unsubscribeUrl(ref),
-        },
+        links: links.mailed(ref),
       }),
-      createdAt: now,
-      nextAttemptAt: now,
-      claimedUntil: null,
-      sentAt: null,
-      failedAt: null,
-      failure: null,
-    });
+    };
+    await em.insert(MailRow, newMail(mail, now));
   }
 }
 

@@ -1,5 +1,7 @@
-/** What mails say (pure). The text says all that the HTML says; neither needs a picture. */
-import type { AlertToMail, MailedAlertType } from './alert-to-mail.ts';
+/** The words of mails (pure). The text says all that the HTML says; neither needs a picture. */
+import type { AlertType } from '../../ledger/rules/alert-preferences.ts';
+import type { AlertToMail } from './alert-to-mail.ts';
+import type { MailedLinks } from './links.ts';
 import type { StoredContent, StoredItem } from './mail.entity.ts';
 import { escapeHtml, formatCredits, formatDay, formatInstant, nameForStrangers, oneLine } from './words.ts';
 
@@ -23,17 +25,11 @@ export interface DigestToWrite {
   readonly links: MailedLinks;
 }
 
-export interface MailedLinks {
-  readonly home: string;
-  readonly preferences: string;
-  readonly unsubscribe: string;
-}
-
 /** News that one mail tells in full; of more it tells the number. */
 const MOST_ITEMS = 20;
 const LONGEST_MESSAGE = 1_000;
 
-const TITLES: Readonly<Record<MailedAlertType, string>> = {
+const TITLES: Readonly<Record<AlertType, string>> = {
   WARNING: 'Credits are running low',
   CRITICAL: 'Credits are nearly used up',
   EXHAUSTED: 'Credits are used up',

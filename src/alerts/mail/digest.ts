@@ -1,4 +1,4 @@
-/** How news becomes mails (pure): the first at once, and what follows within ten minutes together. */
+/** News becomes mails (pure): the first at once, and what follows within ten minutes together. */
 
 /** The least time between two mails about one entity. */
 export const WINDOW_MS = 600_000;
@@ -26,7 +26,7 @@ export function mayMail({ now, mailedAt, unsentSince }: DigestState): boolean {
 
 /** Somebody who may be mailed about an entity. */
 export interface Recipient {
-  /** Of `alert_address`. */
+  /** The id in `alert_address`. */
   readonly addressId: string;
   readonly address: string;
   /** The people whose address it is, as far as they are known here. */

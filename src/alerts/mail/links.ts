@@ -6,6 +6,13 @@ import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { parse, stringify } from 'uuid';
 import type { Clock } from '../../kernel/clock.ts';
 
+/** The links of a mail. */
+export interface MailedLinks {
+  readonly home: string;
+  readonly preferences: string;
+  readonly unsubscribe: string;
+}
+
 export type LinkPurpose = 'unsubscribe' | 'confirm';
 
 /** An address of an entity, by the ids that links carry. */
@@ -50,6 +57,15 @@ export class MailLinks {
   /** The page on which its owner sees what is mailed, and changes it. */
   preferencesUrl(address: AddressRef): string {
     return this.#url('mail-preferences', this.unsubscribeToken(address));
+  }
+
+  /** The links that every mail to this address has. */
+  mailed(address: AddressRef): MailedLinks {
+    return {
+      home: this.homeUrl,
+      preferences: this.preferencesUrl(address),
+      unsubscribe: this.unsubscribeUrl(address),
+    };
   }
 
   /** Says yes to mail about this entity. */

@@ -61,7 +61,7 @@ export const MailRow = defineEntity({
   properties: {
     billingEntityId: p.uuid().primary(),
     id: p.uuid().primary(),
-    /** Of `alert_address`. */
+    /** The id in `alert_address`. */
     addressId: p.uuid(),
     kind: p.text().$type<'DIGEST' | 'CONFIRMATION'>(),
     recipient: p.text(),

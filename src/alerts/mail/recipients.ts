@@ -1,4 +1,4 @@
-/** Who is mailed an entity's news. */
+/** Recipients of an entity's news. */
 import { v7 as uuidv7 } from 'uuid';
 import { BillingEntityRow } from '../../billing-entities/billing-entity.entity.ts';
 import { MembershipRow } from '../../billing-entities/membership.entity.ts';

@@ -9,7 +9,7 @@ interface Options {
   readonly clock: Clock;
 }
 
-/** What a token says of its bearer's address. */
+/** The address of a bearer, as their token tells it. */
 export interface TokenEmail {
   readonly address: string;
   /** False where the identity provider says that it did not check it. */

@@ -1,11 +1,12 @@
+import { toParty } from '../../billing-entities/party.ts';
 import type { RequestContext } from '../request/context.ts';
 import type { Party } from './party.type.ts';
 
-/** The public view of a billing entity, which anybody may see who sees its id. */
+/** The public view of the billing entity with this id. */
 export async function partyOf(billingEntityId: string, { loaders }: RequestContext): Promise<Party> {
   const entity = await loaders.entity.load(billingEntityId);
   if (entity === null) throw new Error(`billing entity ${billingEntityId} is missing`);
-  return { id: entity.billingEntityId, type: entity.type, externalId: entity.externalId, name: entity.name };
+  return toParty(entity);
 }
 
 /** The parties of these ids, each loaded once; null ids are left out. */

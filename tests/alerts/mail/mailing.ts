@@ -100,8 +100,6 @@ export class Mailing {
       entityName: 'Initech',
       type: 'WARNING',
       level: 0.8,
-      remaining: null,
-      usedRatio: 0.8,
       available: 1_234n,
       member: null,
       message: '80 % of the credits are used.',

@@ -35,9 +35,8 @@ async function raise(entityName: string): Promise<void> {
       entityName,
       type: 'EXHAUSTED' as const,
       level: null,
-      remaining: null,
     },
-    ...{ usedRatio: 1, available: 0n, member: null, message: 'Nothing is left.', at: new Date() },
+    ...{ available: 0n, member: null, message: 'Nothing is left.', at: new Date() },
   };
   await rows.transaction((transaction) => services.mail.mails.enqueue(alert, transaction));
   await database.end();

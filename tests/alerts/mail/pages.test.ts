@@ -56,7 +56,7 @@ async function mailed({ id, email }: { id: string; email: string }): Promise<str
       type: 'WARNING' as const,
       level: 0.8,
     },
-    ...{ remaining: null, usedRatio: 0.8, available: 5n, member: null, message: 'Low.', at: new Date() },
+    ...{ available: 5n, member: null, message: 'Low.', at: new Date() },
   };
   await app.services.mail.mails.enqueue(alert, { client } as never);
   await client.query('commit');
