@@ -88,6 +88,28 @@ describe('a burst', () => {
     });
   });
 
+  test('after a mail that was held up waits for ten minutes from when that left, and is one mail', async () => {
+    const ana = await mailing.person();
+    await mailing.raise(ana.id, { message: 'held up' });
+    for (let minute = 0; minute < 20; minute += 1) {
+      smtp.script.splice(0, Infinity, { at: 'rcpt', status: 450 });
+      await sendDue();
+      mailing.forwardMinutes(1);
+    }
+    smtp.script.length = 0;
+    mailing.forwardMinutes(20);
+    await sendDue();
+    for (const message of ['the second', 'the third']) {
+      mailing.forwardMinutes(1);
+      await mailing.raise(ana.id, { message });
+      await sendDue();
+    }
+    expect(smtp.to(ana.email)).toHaveLength(1);
+    mailing.forwardMinutes(8);
+    await sendDue();
+    expect(smtp.to(ana.email)[1]?.text).toMatch(/the second[^]*the third/);
+  });
+
   test('of more than a mail can tell is told by its newest, with the number of the others', async () => {
     const ana = await mailing.person();
     for (let index = 0; index < 25; index += 1) {
