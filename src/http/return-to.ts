@@ -10,8 +10,9 @@ const BASE = 'http://portal.invalid';
  */
 export function returnPathOf(text: string | null): string {
   if (text === null || text.length > MOST_LENGTH || !text.startsWith('/')) return '/';
-  // Browsers read a backslash as a slash, and drop tabs and line breaks wherever they stand.
-  if (text.includes('\\') || hasControls(text)) return '/';
+  // Browsers drop tabs and line breaks wherever they stand.
+  if (hasControls(text)) return '/';
+  // It reads as browsers do: a backslash is a slash.
   const url = URL.parse(text, BASE);
   if (url === null || url.origin !== BASE) return '/';
   const path = `${url.pathname}${url.search}${url.hash}`;

@@ -163,8 +163,11 @@ describe.each(worlds)('a session in $name', ({ options, host, origins }) => {
         expect((await client.run('{ whoami }')).payload).toEqual({ data: { whoami: 'USER ada' } });
         await client.close();
       } else {
-        await client.opened();
-        client.send({ type: 'connection_init', payload: {} });
+        const admitted = client.connect(undefined).then(
+          () => 'admitted',
+          () => 'closed',
+        );
+        expect({ origin, became: await admitted }).toEqual({ origin, became: 'closed' });
         expect({ origin, ...(await client.closed) }).toMatchObject({ origin, code: 4401 });
       }
     }

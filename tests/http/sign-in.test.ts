@@ -1,4 +1,5 @@
 import { createSignInRoutes, type SignInPerson } from '../../src/http/sign-in.ts';
+import { TestClock } from '../support/clock.ts';
 import { startEdges, type Edges } from '../support/edges.ts';
 import { plainRequest } from '../support/plain-request.ts';
 
@@ -28,7 +29,9 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => Promise.all([local, bare].map(({ server }) => server.drain())));
+const others: Edges[] = [];
+
+afterAll(() => Promise.all([local, bare, ...others].map(({ server }) => server.drain())));
 
 /** What a browser sends back of an answer's cookies. */
 function jar(cookies: readonly string[]): string {
@@ -62,6 +65,25 @@ test.each([
   expect(hours).toBeLessThanOrEqual(12);
 });
 
+test('a session that is over is shown no more', async () => {
+  const clock = new TestClock(new Date());
+  const edges = await startEdges({
+    env,
+    clock,
+    routes: (sessions) => [createSignInRoutes({ sessions, isLocal: true, people, hasPortal: true, elsewhere: null })],
+  });
+  others.push(edges);
+  const cookie = jar((await plainRequest(edges.port, '/sign-in?as=user')).cookies);
+  const signedIn = async (): Promise<unknown> => {
+    const { body } = await plainRequest(edges.port, '/session', { headers: { cookie } });
+    return (JSON.parse(body) as { signedIn: unknown }).signedIn;
+  };
+  clock.forwardMs(12 * 3_600_000 - 1_000);
+  expect(await signedIn()).toBe(true);
+  clock.forwardMs(1_000);
+  expect(await signedIn()).toBe(false);
+});
+
 test('a page of another origin is shown no session, though it may ask', async () => {
   const cookie = jar((await plainRequest(local.port, '/sign-in?as=user')).cookies);
   expect(await session(cookie, 'http://localhost:9')).toEqual(nobody);
@@ -89,9 +111,9 @@ test('where the portal was not built, a link leads to GraphiQL', async () => {
     env,
     routes: (sessions) => [createSignInRoutes({ sessions, isLocal: true, people, hasPortal: false, elsewhere: null })],
   });
+  others.push(without);
   const answer = await plainRequest(without.port, '/sign-in?as=operator&returnTo=/usage');
   expect(answer).toMatchObject({ status: 303, headers: { location: '/graphiql#token=d.e.f' } });
-  await without.server.drain();
 });
 
 test('the page of the demo names its people, each with a link to the portal and one to GraphiQL', async () => {

@@ -1,7 +1,12 @@
 /** An identity provider over real HTTP, whose answers a test can change just before they go out. */
-import type { IncomingMessage } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
-import { type MutableRedirectUri, type MutableResponse, type MutableToken, OAuth2Server } from 'oauth2-mock-server';
+import {
+  type MutableRedirectUri,
+  type MutableResponse,
+  type MutableToken,
+  OAuth2Server,
+  type TokenRequestIncomingMessage,
+} from 'oauth2-mock-server';
 
 export const CLIENT_ID = 'tollgate';
 export const CLIENT_SECRET = 'told to nobody: else';
@@ -31,7 +36,9 @@ export class TestProvider {
       this.hostility.metadata?.(body);
     });
     service.on('beforeTokenSigning', ({ payload }: MutableToken) => this.hostility.claims?.(payload));
-    service.on('beforeResponse', (response: MutableResponse, request: IncomingMessage) => {
+    service.on('beforeResponse', (response: MutableResponse, request: TokenRequestIncomingMessage) => {
+      // By itself it compares what is sent, and lets whoever sends nothing pass.
+      if (!('code_verifier' in request.body)) response.statusCode = 400;
       this.credentials.push(request.headers.authorization);
       this.hostility.answer?.(response.body as Record<string, unknown>);
     });
