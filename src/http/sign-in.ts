@@ -127,9 +127,9 @@ function answerPeople(reply: FastifyReply, people: readonly SignInPerson[], retu
     const name = escapeText(person.identity.name ?? person.as);
     const portal = escapeText(`?${new URLSearchParams({ as: person.as, returnTo }).toString()}`);
     const graphiql = escapeText(`?${new URLSearchParams({ as: person.as, to: 'graphiql' }).toString()}`);
-    return `<tr><th scope="row"><a href="${portal}">${name}</a></th><td>${escapeText(person.about)}</td><td><a href="${graphiql}">GraphiQL<span hidden> as ${name}</span></a></td></tr>`;
+    return `<tr><th scope="row"><a href="${portal}">${name}</a></th><td>${escapeText(person.about)}</td><td><a href="${graphiql}" aria-label="GraphiQL as ${name}">GraphiQL</a></td></tr>`;
   });
-  const body = `<p>This is the demo. Choose whose eyes to look through: no password is asked, because it runs on this machine alone.</p>
+  const body = `<p>This is the demo. Choose whose eyes to look through: no password is asked, because this is local mode.</p>
 <table><thead><tr><th scope="col">Portal</th><th scope="col">Who they are</th><th scope="col">With a token</th></tr></thead><tbody>
 ${rows.join('\n')}
 </tbody></table>`;

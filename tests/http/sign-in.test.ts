@@ -126,6 +126,10 @@ test('the page of the demo names its people, each with a link to the portal and 
   expect(body).toContain('Uses &#60;things&#62;.');
   const links = [...body.matchAll(/<a href="([^"]+)"/g)].map(([, href]) => (href ?? '').replaceAll('&#38;', '&'));
   expect(links).toHaveLength(4);
+  const names = [...body.matchAll(/<a [^>]*?(?:aria-label="([^"]+)")?>([^<]+)<\/a>/g)].map(
+    ([, label, text]) => label ?? text,
+  );
+  expect(names).toEqual(['Uma &#38; co', 'GraphiQL as Uma &#38; co', 'operator', 'GraphiQL as operator']);
   const leadTo = await Promise.all(
     links.map(async (href) => {
       const { pathname, search } = new URL(href, `${local.url}/sign-in`);
