@@ -176,7 +176,7 @@ export default {
       name: 'runtime-dependencies-only',
       comment: 'An image has no devDependencies. A page is bundled with all that it needs.',
       severity: 'error',
-      from: { path: '^(src|migrations|packages/[^/]+/src)/', pathNot: '^packages/graphiql/' },
+      from: { path: '^(src|migrations|packages/[^/]+/src)/', pathNot: '^packages/(graphiql|portal)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
   ],
