@@ -160,9 +160,10 @@ export default {
     },
     {
       name: 'resolvable',
-      comment: 'An import that leads nowhere is found here and not in production.',
+      comment:
+        'An import that leads nowhere is found here and not in production. What is generated for the portal imports a package of types alone.',
       severity: 'error',
-      from: {},
+      from: { pathNot: '^packages/portal/src/gql/' },
       to: { couldNotResolve: true },
     },
     {

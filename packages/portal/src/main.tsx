@@ -6,10 +6,10 @@ import './styles/data.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app/App.tsx';
-import { createApiClient, leave } from './app/client.ts';
-import { startTheme } from './app/preferences.ts';
+import { createApiClient, leave } from './api/client.ts';
+import { startTheme } from './ui/preferences.ts';
 import { createAppRouter } from './app/router.tsx';
-import { readSession, type Session } from './app/session.ts';
+import { readSession, type Session } from './api/session.ts';
 import { Unreachable } from './app/Unreachable.tsx';
 import { createSocket } from './live/socket.ts';
 

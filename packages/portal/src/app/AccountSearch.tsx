@@ -3,7 +3,7 @@ import { type ReactNode, useState } from 'react';
 import { AccountSearchDocument } from '../gql/graphql.ts';
 import { text } from '../text.ts';
 import { Field } from '../ui/Field.tsx';
-import { useData } from './data.ts';
+import { useData } from '../api/data.ts';
 
 /** Finds an account by its name or external id, for operators. */
 export function AccountSearch({ onChoose }: { readonly onChoose?: () => void }): ReactNode {

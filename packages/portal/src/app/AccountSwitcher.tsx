@@ -4,7 +4,7 @@ import { type ReactNode, useState } from 'react';
 import { text } from '../text.ts';
 import { Dialog } from '../ui/Dialog.tsx';
 import { Icon } from '../ui/Icon.tsx';
-import { accountsOf, useCurrent } from './account.tsx';
+import { accountsOf, useCurrent } from '../account/current.tsx';
 import { AccountSearch } from './AccountSearch.tsx';
 
 /** Switches between one's own account, one's organizations and, for operators, any other. */

@@ -4,7 +4,7 @@ import { useLive } from '../live/LiveProvider.tsx';
 import { text } from '../text.ts';
 import { Banner } from '../ui/Banner.tsx';
 import { Toasts } from '../ui/Toasts.tsx';
-import { useCurrent } from './account.tsx';
+import { useCurrent } from '../account/current.tsx';
 import { ConnectionNote } from './ConnectionNote.tsx';
 import { Bar, Rail } from './Navigation.tsx';
 

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense } from 'react';
 import { text } from '../text.ts';
 import { Icon } from '../ui/Icon.tsx';
-import { useCurrent } from './account.tsx';
+import { useCurrent } from '../account/current.tsx';
 import { type PageLink, PAGES } from './pages.ts';
 
 const MoreMenu = lazy(() => import('./MoreMenu.tsx').then((it) => ({ default: it.MoreMenu })));

@@ -2,10 +2,10 @@ import { Menu } from '@base-ui/react/menu';
 import type { ReactNode } from 'react';
 import { text } from '../text.ts';
 import { Icon } from '../ui/Icon.tsx';
-import { useCurrent } from './account.tsx';
+import { useCurrent } from '../account/current.tsx';
 import { useParts } from './parts.ts';
-import { setPreferences, type Theme, usePreferences } from './preferences.ts';
-import { signOut } from './session.ts';
+import { setPreferences, type Theme, usePreferences } from '../ui/preferences.ts';
+import { signOut } from '../api/session.ts';
 
 const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 

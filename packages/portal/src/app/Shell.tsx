@@ -7,9 +7,9 @@ import { Banner } from '../ui/Banner.tsx';
 import { Empty } from '../ui/Empty.tsx';
 import { Shown } from '../ui/Shown.tsx';
 import { Skeleton } from '../ui/Skeleton.tsx';
-import { accountsOf, type Current, CurrentContext } from './account.tsx';
+import { accountsOf, type Current, CurrentContext } from '../account/current.tsx';
 import { AccountSearch } from './AccountSearch.tsx';
-import { useData } from './data.ts';
+import { useData } from '../api/data.ts';
 import { Frame } from './Frame.tsx';
 import { useParts } from './parts.ts';
 

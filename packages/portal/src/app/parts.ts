@@ -1,6 +1,6 @@
 import type { Client as Socket } from 'graphql-ws';
 import { createContext, use } from 'react';
-import type { Session } from './session.ts';
+import type { Session } from '../api/session.ts';
 
 export type SignedIn = Extract<Session, { signedIn: true }>;
 

@@ -6,6 +6,9 @@ import {
   retainSearchParams,
 } from '@tanstack/react-router';
 import { text } from '../text.ts';
+import { readAlertsSearch } from '../pages/alerts/search.ts';
+import { readKeysSearch } from '../pages/api-keys/search.ts';
+import { readLedgerSearch } from '../pages/ledger/search.ts';
 import { readUsageSearch } from '../pages/usage/search.ts';
 import { NotFound, PageFailed } from './Failed.tsx';
 import { Shell } from './Shell.tsx';
@@ -47,6 +50,27 @@ const routes = [
     staticData: { title: text.pages.usage },
     validateSearch: readUsageSearch,
     component: lazyRouteComponent(() => import('../pages/usage/UsagePage.tsx'), 'UsagePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/ledger',
+    staticData: { title: text.pages.ledger },
+    validateSearch: readLedgerSearch,
+    component: lazyRouteComponent(() => import('../pages/ledger/LedgerPage.tsx'), 'LedgerPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/api-keys',
+    staticData: { title: text.pages.apiKeys },
+    validateSearch: readKeysSearch,
+    component: lazyRouteComponent(() => import('../pages/api-keys/ApiKeysPage.tsx'), 'ApiKeysPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/alerts',
+    staticData: { title: text.pages.alerts },
+    validateSearch: readAlertsSearch,
+    component: lazyRouteComponent(() => import('../pages/alerts/AlertsPage.tsx'), 'AlertsPage'),
   }),
   createRoute({
     getParentRoute: () => root,

@@ -1,8 +1,8 @@
 import type { Client as Socket } from 'graphql-ws';
 import { createContext, type ReactNode, use, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { useClient } from 'urql';
-import { leave } from '../app/client.ts';
-import { now } from '../app/clock.ts';
+import { leave } from '../api/client.ts';
+import { now } from '../api/clock.ts';
 import {
   type AlertRowFragment,
   AlertRaisedDocument,

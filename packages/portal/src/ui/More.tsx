@@ -1,5 +1,5 @@
 import { type ReactNode, useEffect, useRef } from 'react';
-import type { Paged } from '../app/paged.ts';
+import type { Paged } from '../api/paged.ts';
 import { text } from '../text.ts';
 import { Banner } from './Banner.tsx';
 import { Button } from './Button.tsx';

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { Asked } from '../app/data.ts';
+import type { Asked } from '../api/data.ts';
 import { text } from '../text.ts';
 import { Banner } from './Banner.tsx';
 import { Button } from './Button.tsx';

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { usePreferences } from '../app/preferences.ts';
+import { usePreferences } from './preferences.ts';
 import { dateIn, type DateShape } from './format.ts';
 
 interface Props {

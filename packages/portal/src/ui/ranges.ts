@@ -12,7 +12,7 @@ export function startOfDay(at: Date, { utc, days = 0 }: Zone & { readonly days?:
 }
 
 /** The first moment of the hour that `at` lies in. Time zones of half hours have hours of their own. */
-export function startOfHour(at: Date, { utc }: Zone): Date {
+function startOfHour(at: Date, { utc }: Zone): Date {
   const start = new Date(at);
   if (utc) start.setUTCMinutes(0, 0, 0);
   else start.setMinutes(0, 0, 0);

@@ -31,7 +31,7 @@ export function Head<Row>({
   );
 }
 
-export function classOf({ figures, folds }: { readonly figures: boolean; readonly folds: boolean }): string {
+function classOf({ figures, folds }: { readonly figures: boolean; readonly folds: boolean }): string {
   return [figures && 'figures', folds && 'folds'].filter(Boolean).join(' ');
 }
 

@@ -1,8 +1,8 @@
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
-import { useCurrent } from '../../app/account.tsx';
-import { now } from '../../app/clock.ts';
-import { useData } from '../../app/data.ts';
-import { usePreferences } from '../../app/preferences.ts';
+import { useCurrent } from '../../account/current.tsx';
+import { now } from '../../api/clock.ts';
+import { useData } from '../../api/data.ts';
+import { usePreferences } from '../../ui/preferences.ts';
 import { BalancePageDocument } from '../../gql/graphql.ts';
 import { useLive } from '../../live/LiveProvider.tsx';
 import { text } from '../../text.ts';

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { type ReactNode, useRef, useState } from 'react';
-import { useCurrent } from '../../app/account.tsx';
+import { useCurrent } from '../../account/current.tsx';
 import { type UsageRowFragment, UsageRecordedDocument } from '../../gql/graphql.ts';
 import { useFollowed, useLive } from '../../live/LiveProvider.tsx';
 import { eventsOf } from '../../live/socket.ts';

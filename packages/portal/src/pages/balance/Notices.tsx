@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { useCurrent } from '../../app/account.tsx';
+import { useCurrent } from '../../account/current.tsx';
 import type { BalancePageQuery } from '../../gql/graphql.ts';
 import { useBalance } from '../../live/LiveProvider.tsx';
 import { text } from '../../text.ts';

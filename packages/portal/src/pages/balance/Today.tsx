@@ -1,5 +1,5 @@
 import { type ReactNode, useMemo } from 'react';
-import { usePreferences } from '../../app/preferences.ts';
+import { usePreferences } from '../../ui/preferences.ts';
 import type { BalancePageQuery } from '../../gql/graphql.ts';
 import { text } from '../../text.ts';
 import { BarChart } from '../../ui/BarChart.tsx';

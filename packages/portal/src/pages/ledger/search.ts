@@ -1,4 +1,4 @@
-import { oneOf } from '../../app/search.ts';
+import { oneOf } from '../../ui/address.ts';
 
 export const ENTRY_KINDS = [
   ...(['CONSUMPTION', 'OVERAGE', 'GRANT', 'EXPIRY', 'ADJUSTMENT', 'REFUND', 'CLAWBACK'] as const),

@@ -1,6 +1,6 @@
 import { useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { accountsOf, useCurrent } from '../../app/account.tsx';
+import { accountsOf, useCurrent } from '../../account/current.tsx';
 import type { UsageFilter } from '../../gql/graphql.ts';
 import { text } from '../../text.ts';
 import { Field } from '../../ui/Field.tsx';

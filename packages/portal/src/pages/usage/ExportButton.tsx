@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from 'react';
-import { useCurrent, useReasonAgainst } from '../../app/account.tsx';
-import { useSend } from '../../app/data.ts';
+import { useCurrent, useReasonAgainst } from '../../account/current.tsx';
+import { useSend } from '../../api/data.ts';
 import { ExportUsageDocument, type UsageFilter } from '../../gql/graphql.ts';
 import { text } from '../../text.ts';
 import { Button } from '../../ui/Button.tsx';

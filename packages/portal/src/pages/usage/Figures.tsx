@@ -1,6 +1,6 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useMemo } from 'react';
-import { usePreferences } from '../../app/preferences.ts';
+import { usePreferences } from '../../ui/preferences.ts';
 import { text } from '../../text.ts';
 import { BarChart } from '../../ui/BarChart.tsx';
 import { Credits } from '../../ui/Credits.tsx';

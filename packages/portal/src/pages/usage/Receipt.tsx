@@ -1,7 +1,7 @@
 import { useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { useCurrent } from '../../app/account.tsx';
-import { useData } from '../../app/data.ts';
+import { useCurrent } from '../../account/current.tsx';
+import { useData } from '../../api/data.ts';
 import { ReceiptDocument } from '../../gql/graphql.ts';
 import { text } from '../../text.ts';
 import { Copy } from '../../ui/Copy.tsx';
@@ -19,7 +19,12 @@ export function Receipt({ recordId }: { readonly recordId: string }): ReactNode 
   const navigate = useNavigate();
   const asked = useData(ReceiptDocument, { id: account.id, recordId });
   const close = (): void =>
-    void navigate({ to: '/usage', search: (now) => ({ ...now, record: undefined }), resetScroll: false, replace: true });
+    void navigate({
+      to: '/usage',
+      search: (now) => ({ ...now, record: undefined }),
+      resetScroll: false,
+      replace: true,
+    });
   return (
     <Dialog title={text.receipt.title} shape="panel" isOpen onClose={close}>
       <Shown of={asked} height={420}>

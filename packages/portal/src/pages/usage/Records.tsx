@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
-import { useCurrent } from '../../app/account.tsx';
-import { usePaged } from '../../app/paged.ts';
+import { useCurrent } from '../../account/current.tsx';
+import { usePaged } from '../../api/paged.ts';
 import { type UsageFilter, UsageRecordsDocument } from '../../gql/graphql.ts';
 import { text } from '../../text.ts';
 import { Empty } from '../../ui/Empty.tsx';

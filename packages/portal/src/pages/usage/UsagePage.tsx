@@ -1,9 +1,9 @@
 import { getRouteApi } from '@tanstack/react-router';
 import { type ReactNode, useMemo, useState } from 'react';
-import { useCurrent } from '../../app/account.tsx';
-import { now } from '../../app/clock.ts';
-import { useData } from '../../app/data.ts';
-import { usePreferences } from '../../app/preferences.ts';
+import { useCurrent } from '../../account/current.tsx';
+import { now } from '../../api/clock.ts';
+import { useData } from '../../api/data.ts';
+import { usePreferences } from '../../ui/preferences.ts';
 import { UsageSummaryDocument } from '../../gql/graphql.ts';
 import { text } from '../../text.ts';
 import { Empty } from '../../ui/Empty.tsx';

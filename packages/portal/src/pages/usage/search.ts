@@ -1,4 +1,4 @@
-import { day, flag, list, oneOf, word } from '../../app/search.ts';
+import { day, flag, list, oneOf, word } from '../../ui/address.ts';
 
 const RESOURCES = ['AI_TOKENS', 'COMPUTE'] as const;
 const MODES = ['FULL', 'COMPUTE_ONLY'] as const;
