@@ -1,5 +1,5 @@
 import { type CombinedError, createClient, type Client, cacheExchange, fetchExchange, mapExchange } from 'urql';
-import { CSRF_HEADER, signInAgain } from './session.ts';
+import { CSRF_HEADER, readSession, signInAgain } from './session.ts';
 
 /**
  * Queries and mutations. The document cache is enough: what a mutation returns is asked for anew wherever it is shown, and
@@ -35,6 +35,12 @@ export function leave(): void {
   if (leaving) return;
   leaving = true;
   signInAgain({ pathname: location.pathname, search: location.search, assign: (url) => location.assign(url) });
+}
+
+/** Asks whether the session still runs, and leaves for the sign-in only when it does not. */
+export async function leaveUnlessSignedIn(): Promise<void> {
+  const session = await readSession().catch(() => null);
+  if (session?.signedIn === false) leave();
 }
 
 function isUnauthenticated(error: CombinedError): boolean {

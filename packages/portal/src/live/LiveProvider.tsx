@@ -1,7 +1,7 @@
 import type { Client as Socket } from 'graphql-ws';
 import { createContext, type ReactNode, use, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { useClient } from 'urql';
-import { leave } from '../api/client.ts';
+import { leaveUnlessSignedIn } from '../api/client.ts';
 import { now } from '../api/clock.ts';
 import {
   type AlertRowFragment,
@@ -108,11 +108,9 @@ export function useFollowed<T>(
       {
         ...begin(),
         lost(error) {
-          if (endsTheSession(error)) {
-            leave();
-            return false;
-          }
           connection?.isLost(now());
+          // The socket alone does not decide: a rule of its own may have closed it while the session goes on.
+          if (endsTheSession(error)) void leaveUnlessSignedIn();
           return true;
         },
         wait: (attempt, signal) => waitFor(delayMs(attempt, Math.random()), signal),
