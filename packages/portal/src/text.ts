@@ -109,7 +109,11 @@ export const text = {
     noAccount: 'There is no such account, or you may not see it.',
     ownAccount: 'Nobody has opened an account for you yet.',
   },
-  chart: { role: 'bar chart', hint: 'Point at a bar, or use the arrow keys, to read its value.' },
+  chart: {
+    role: 'bar chart',
+    nothing: 'Nothing was used in this span.',
+    hint: 'Point at a bar, or use the arrow keys, to read its value.',
+  },
 
   balance: {
     available: 'Available',
@@ -122,8 +126,8 @@ export const text = {
     overage: (n: string) => `${n} overage`,
     owed: (n: string) => `${n} owed`,
     pace: 'At this pace',
-    runsOut: 'runs out on',
-    lasts: 'lasts beyond this period',
+    runsOut: 'Runs out on',
+    lasts: 'Lasts beyond this period',
     noPace: 'Nothing was used in the last seven days.',
     perDay: (n: string) => `${n} a day, mean of seven days`,
     periodEnds: 'Period ends',

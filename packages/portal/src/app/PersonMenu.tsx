@@ -17,10 +17,9 @@ export function PersonMenu(): ReactNode {
   const name = session.name ?? viewer.user?.name ?? viewer.subject;
   return (
     <Menu.Root>
-      <Menu.Trigger className="button button-quiet person" aria-label={text.person.menu(name)}>
-        <span aria-hidden="true" className="initials">
-          {initialsOf(name)}
-        </span>
+      <Menu.Trigger className="button button-quiet person" title={text.person.menu(name)}>
+        <span className="initials" aria-hidden="true" data-initials={initialsOf(name)} />
+        <span className="visually-hidden">{text.person.menu(name)}</span>
       </Menu.Trigger>
       <Menu.Portal>
         <Menu.Positioner align="end" sideOffset={4} className="floating">

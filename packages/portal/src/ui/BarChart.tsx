@@ -27,7 +27,11 @@ export function BarChart({ label, bars, series, height = 200 }: Props): ReactNod
     <figure className="chart">
       <figcaption>
         {series.length > 1 && <Legend series={series} />}
-        <Readout bar={at === null ? undefined : bars[at]} series={series} />
+        <Readout
+          bar={at === null ? undefined : bars[at]}
+          series={series}
+          isEmpty={bars.every((one) => totalOf(one) === 0)}
+        />
       </figcaption>
       <div
         className="chart-area"
@@ -44,7 +48,7 @@ export function BarChart({ label, bars, series, height = 200 }: Props): ReactNod
           {ticks.map(({ value, y }) => (
             <g key={value}>
               <line className="gridline" x1="0" x2="100%" y1={`${y}%`} y2={`${y}%`} />
-              <text className="tick" x="0" y={`${y}%`} dy={y < 8 ? 12 : -4}>
+              <text className="tick" x="-8" y={`${y}%`} dy="4" textAnchor="end">
                 {roughly(value)}
               </text>
             </g>
@@ -92,12 +96,17 @@ function Legend({ series }: Pick<Props, 'series'>): ReactNode {
   );
 }
 
-function Readout({ bar, series }: { readonly bar: Bar | undefined; readonly series: readonly Series[] }): ReactNode {
+interface ReadoutProps extends Pick<Props, 'series'> {
+  readonly bar: Bar | undefined;
+  readonly isEmpty: boolean;
+}
+
+function Readout({ bar, series, isEmpty }: ReadoutProps): ReactNode {
   const parts = series.length < 2 || bar === undefined ? [] : series.filter(({ key }) => (bar.parts[key] ?? 0) > 0);
   return (
     <p className="readout" aria-live="polite">
       {bar === undefined ? (
-        <span className="hint">{text.chart.hint}</span>
+        <span className="hint">{isEmpty ? text.chart.nothing : text.chart.hint}</span>
       ) : (
         <>
           <strong>{bar.label}</strong> {text.credits(count(totalOf(bar)), totalOf(bar))}

@@ -1,4 +1,4 @@
-import type { KeyboardEvent, ReactNode } from 'react';
+import { Fragment, type KeyboardEvent, type ReactNode } from 'react';
 import { text } from '../text.ts';
 import type { Column, Sort } from './columns.ts';
 import { Icon } from './Icon.tsx';
@@ -71,9 +71,31 @@ export function Cells<Row>({
   readonly columns: readonly Column<Row>[];
   readonly row: Row;
 }): ReactNode {
-  return columns.map(({ id, cell, figures = false, folds = false }) => (
-    <td key={id} className={classOf({ figures, folds })}>
-      {cell(row)}
-    </td>
-  ));
+  const first = columns.find(({ folds }) => folds !== true);
+  return columns.map((column) => {
+    const { id, cell, figures = false, folds = false } = column;
+    return (
+      <td key={id} className={classOf({ figures, folds })}>
+        {cell(row)}
+        {column === first && <FoldLine columns={columns} row={row} />}
+      </td>
+    );
+  });
+}
+
+/** The second line on phones, for what has no column there. */
+function FoldLine<Row>({ columns, row }: { readonly columns: readonly Column<Row>[]; readonly row: Row }): ReactNode {
+  const cells = columns.filter(({ folds }) => folds === true).map(({ id, cell }) => ({ id, shown: cell(row) }));
+  const filled = cells.filter(({ shown }) => shown !== '' && shown !== null);
+  if (filled.length === 0) return null;
+  return (
+    <span className="fold-line">
+      {filled.map(({ id, shown }, index) => (
+        <Fragment key={id}>
+          {index > 0 && ' · '}
+          {shown}
+        </Fragment>
+      ))}
+    </span>
+  );
 }

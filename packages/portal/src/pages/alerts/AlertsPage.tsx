@@ -16,12 +16,7 @@ export function AlertsPage(): ReactNode {
     <>
       <nav className="tabs" aria-label={text.pages.alerts}>
         {TABS.map((one) => (
-          <Link
-            key={one}
-            to="/alerts"
-            search={one === 'history' ? {} : { tab: one }}
-            aria-current={one === tab ? 'true' : undefined}
-          >
+          <Link key={one} to="/alerts" search={one === 'history' ? {} : { tab: one }} activeOptions={{ exact: true }}>
             {text.alerts.tabs[one]}
           </Link>
         ))}

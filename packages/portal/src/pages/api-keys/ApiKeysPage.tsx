@@ -52,6 +52,10 @@ export function ApiKeysPage(): ReactNode {
           {text.keys.create}
         </Button>
       </div>
+      <section className="hint modes" aria-label={text.usage.dimensions.BILLING_MODE}>
+        <p>{text.keys.full}</p>
+        <p>{text.keys.computeOnly}</p>
+      </section>
       {paged.state === 'loading' && <Skeleton height={240} />}
       {paged.state === 'hidden' && <Empty title={text.balance.notYours} />}
       {paged.state === 'ready' && paged.nodes.length === 0 && (
@@ -63,10 +67,6 @@ export function ApiKeysPage(): ReactNode {
         <LongTable caption={text.pages.apiKeys} columns={columns} rows={paged.nodes} rowId={({ id }) => id} />
       )}
       <More of={paged} />
-      <section className="hint modes" aria-label={text.usage.dimensions.BILLING_MODE}>
-        <p>{text.keys.full}</p>
-        <p>{text.keys.computeOnly}</p>
-      </section>
       {action?.kind === 'create' && <CreateKey onClose={() => setAction(null)} onDone={done} />}
       {action?.kind === 'rotate' && <RotateKey apiKey={action.key} onClose={() => setAction(null)} onDone={done} />}
       {action?.kind === 'revoke' && (

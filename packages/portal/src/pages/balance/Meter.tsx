@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { text } from '../../text.ts';
 import { percent } from '../../ui/format.ts';
+import './meter.css';
 
 interface Props {
   /** The share that is used; more than 1 is drawn full. */
