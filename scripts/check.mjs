@@ -19,6 +19,11 @@ const steps = [
     command: ['tsc', '-p', 'packages/portal/tsconfig.json'],
     needs: 'packages/portal/tsconfig.json',
   },
+  {
+    name: 'types of the browser tests',
+    command: ['tsc', '-p', 'tests/browser/tsconfig.json'],
+    needs: 'tests/browser/tsconfig.json',
+  },
   // Compares packages/portal/src/gql with the schema and schema/operations.
   {
     name: 'operations of the portal',

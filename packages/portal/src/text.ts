@@ -138,7 +138,7 @@ export const text = {
     moreGrants: 'Only the first twenty are shown.',
     noGrants: 'No credits were given that are still left.',
     today: 'Today',
-    todaySum: (credits: string, uses: string) => `${credits} credits, ${uses} uses`,
+    todaySum: (credits: string, uses: string) => `${credits} credits, ${uses} ${uses === '1' ? 'use' : 'uses'}`,
     latest: 'Latest use',
     allUsage: 'All usage',
     noUse: 'Nothing was used yet',
