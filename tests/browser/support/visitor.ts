@@ -65,7 +65,7 @@ export class Visitor {
   /** Waits until nothing on the page is being read any more. */
   async settle(): Promise<void> {
     await this.page.getByRole('heading', { level: 1 }).waitFor();
-    await this.page.waitForFunction(() => document.querySelector('.skeleton') === null);
+    await this.page.waitForFunction(() => document.querySelector('.skeleton:not([data-sample] *)') === null);
     await this.page.getByRole('button', { name: /theme, dates/ }).waitFor();
   }
 
@@ -100,7 +100,9 @@ export class Visitor {
 
   /** By how many pixels the page is wider than the window. */
   overflow(): Promise<number> {
-    return this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    return this.page.evaluate(() =>
+      Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth),
+    );
   }
 
   focused(): Promise<string> {

@@ -4,7 +4,7 @@ import type { TypedDocumentString } from '../gql/graphql.ts';
 import { text } from '../text.ts';
 import { codeOf } from './client.ts';
 
-/** A query's answer. What was read stays in sight while it is read anew. */
+/** A query's answer. What was read stays in sight while the same is read anew. */
 export type Asked<Data> =
   | { readonly state: 'loading' }
   | { readonly state: 'failed'; readonly message: string; readonly again: () => void }
@@ -28,10 +28,12 @@ export function useData<Data, Variables extends AnyVariables>(
     pause,
   });
   const again = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute]);
-  if (result.data !== undefined) {
+  // urql keeps the last answer while it asks with other variables. Figures of another filter are no answer to this one.
+  const isCurrent = JSON.stringify(result.operation?.variables) === JSON.stringify(variables);
+  if (result.data !== undefined && isCurrent) {
     return { state: 'ready', data: result.data, refreshing: result.fetching || result.stale, again };
   }
-  if (result.error !== undefined && !result.fetching) {
+  if (result.error !== undefined && isCurrent && !result.fetching) {
     return { state: 'failed', message: sentenceOf(result.error), again };
   }
   return { state: 'loading' };

@@ -126,7 +126,9 @@ export function ComponentsPage(): ReactNode {
       </Part>
       <Part title="Empty and Skeleton">
         <Empty title="Nothing is here yet" call="curl http://localhost:4000/graphql" />
-        <Skeleton height={80} />
+        <div data-sample>
+          <Skeleton height={80} />
+        </div>
       </Part>
     </>
   );
