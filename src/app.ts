@@ -8,11 +8,18 @@ import { createRights } from './graphql/request/rights.ts';
 import { buildTollgateSchema } from './graphql/schema.ts';
 import { createAuthenticator } from './http/authentication.ts';
 import { createExportRoutes } from './http/exports.ts';
+import { IdentityProvider } from './http/identity-provider.ts';
 import { createMailPages } from './http/mail-pages.ts';
 import { createMetrics } from './http/metrics.ts';
+import { createOwnPageCheck } from './http/origins.ts';
 import { createOutboxRoutes } from './http/outbox.ts';
+import { createPortalRoutes } from './http/portal.ts';
+import { createPrincipals, type EnsureUser } from './http/principals.ts';
 import type { Route } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
+import { Sessions } from './http/sessions.ts';
+import { SignInElsewhere } from './http/sign-in-elsewhere.ts';
+import { createSignInRoutes, type SignInPerson } from './http/sign-in.ts';
 import { createStripeWebhookRoutes } from './http/stripe-webhooks.ts';
 import type { Log } from './kernel/log.ts';
 import { type DomainServices, openServices } from './services.ts';
@@ -28,6 +35,10 @@ export interface AppOptions {
   readonly log: Log;
   /** Pages besides the API's own roads. */
   readonly routes?: readonly Route[];
+  /** People whom anybody may sign in as: local mode's. */
+  readonly people?: readonly SignInPerson[];
+  /** The directory of the built portal; absent: it is not served. */
+  readonly portal?: string;
 }
 
 /** A running application. */
@@ -49,7 +60,9 @@ const TEND_INTERVAL_MS = 5_000;
  * Composes and listens.
  * @throws PortTakenError
  */
-export async function startApp({ config, databaseUrl, auth, clock, log, routes }: AppOptions): Promise<App> {
+export async function startApp(options: AppOptions): Promise<App> {
+  const { config, databaseUrl, auth, clock, log, routes, people = [] } = options;
+  const portal = options.portal === undefined ? [] : createPortalRoutes(options.portal);
   const metrics = createMetrics();
   // Links are made on request, and so only once it listens.
   let listeningPort = config.port;
@@ -75,6 +88,7 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
   observeJobs(metrics.registry, services);
   const turns = new FairTurns(config.reads);
   observeTurns(metrics.registry, turns);
+  const ensureUser = ensuringUsers(services, log);
   const authenticator = createAuthenticator({
     auth,
     refusedPeers: {
@@ -84,23 +98,36 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     clock,
     log,
     authenticateKey: (key) => services.keyAuthentication.authenticate(key),
-    async ensureUser({ externalId, name, email }) {
-      const user = { externalId, name: name ?? null, withTrial: true };
-      const billingEntityId = await services.entities.ensureUser(user);
-      // Nobody is kept out because their address could not be kept.
-      if (email) {
-        await services.mail.tokenEmails.note(billingEntityId, email).catch((error: unknown) => {
-          log.warn({ err: error, billingEntityId }, 'an address could not be kept');
-        });
-      }
-      return { billingEntityId };
-    },
+    ensureUser,
   });
+  const sessions = new Sessions({
+    config,
+    isOwnPage: createOwnPageCheck(config, () => listeningPort),
+    principalOf: createPrincipals({ organizationClaim: auth.organizationClaim, ensureUser }),
+    clock,
+    log,
+  });
+  const { provider } = config.signIn;
+  const elsewhere =
+    provider === null
+      ? null
+      : new SignInElsewhere({
+          provider: new IdentityProvider({
+            config: provider,
+            organizationClaim: auth.organizationClaim,
+            callback: () => new URL('sign-in/callback', publicUrlOf(config, listeningPort)),
+          }),
+          sessions,
+          config,
+          clock,
+          log,
+        });
   const server = await createHttpServer({
     config,
     log,
     schema: await buildTollgateSchema(),
     authenticator,
+    sessions,
     contextFor: contextFactory(services, turns),
     rights: createRights(services),
     readiness: [{ name: 'database', check: () => services.ping() }],
@@ -119,7 +146,15 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
         nameOf: async (id) => (await services.entities.byIds([id])).get(id)?.name ?? id,
       }),
       ...(services.mail.outbox === null ? [] : [createOutboxRoutes({ outbox: services.mail.outbox })]),
+      createSignInRoutes({
+        sessions,
+        isLocal: config.mode === 'local',
+        people,
+        hasPortal: portal.length > 0,
+        elsewhere,
+      }),
       ...(routes ?? []),
+      ...portal,
     ],
   });
   try {
@@ -138,6 +173,19 @@ export async function startApp({ config, databaseUrl, auth, clock, log, routes }
     await services.stop();
     throw error;
   }
+}
+
+function ensuringUsers({ entities, mail }: DomainServices, log: Log): EnsureUser {
+  return async ({ externalId, name, email }) => {
+    const billingEntityId = await entities.ensureUser({ externalId, name: name ?? null, withTrial: true });
+    // Nobody is kept out because their address could not be kept.
+    if (email) {
+      await mail.tokenEmails.note(billingEntityId, email).catch((error: unknown) => {
+        log.warn({ err: error, billingEntityId }, 'an address could not be kept');
+      });
+    }
+    return { billingEntityId };
+  };
 }
 
 function batchObserver(registry: Registry): (batch: { commands: number; durationMs: number }) => void {

@@ -75,7 +75,6 @@ class AlertHub {
   readonly #streams = new Set<Stream>();
   /** The last alert that was told; null: it is not known yet where to begin. */
   #told: bigint | null = null;
-  #wakeUp: () => void = () => undefined;
 
   constructor(billingEntityId: string, options: Options, onUnused: () => void) {
     this.#billingEntityId = billingEntityId;
@@ -98,7 +97,6 @@ class AlertHub {
     const stream: Stream = new Stream(concerns, () => {
       if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
       void this.#news.return?.();
-      this.#wakeUp();
       this.#onUnused();
     });
     this.#streams.add(stream);
@@ -118,13 +116,7 @@ class AlertHub {
         await this.#read();
         return;
       } catch {
-        await new Promise<void>((resolve) => {
-          const cancel = this.#scheduler.after(backoffMs(attempt), resolve);
-          this.#wakeUp = () => {
-            cancel();
-            resolve();
-          };
-        });
+        await new Promise<void>((resolve) => this.#scheduler.after(backoffMs(attempt), resolve));
       }
     }
   }

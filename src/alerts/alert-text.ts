@@ -14,7 +14,7 @@ export function messageOf(alert: TextOf, memberName: string | null): string {
     case 'WARNING':
     case 'CRITICAL':
       return remaining === null
-        ? `${percent(perMille ?? 0)} of the allowance is used: ${grouped(used)} of ${credits(allowance)}. ${credits(available)} left.`
+        ? `${percent(perMille ?? 0)} of the allowance is reached: ${grouped(used)} of ${credits(allowance)} ${allowance === 1n ? 'is' : 'are'} used. ${credits(available)} left.`
         : `Fewer than ${credits(remaining)} are left: ${grouped(available)}.`;
     case 'EXHAUSTED':
       return alert.isRefusal
@@ -37,7 +37,7 @@ export function messageOf(alert: TextOf, memberName: string | null): string {
 
 function memberText({ perMille, memberLimit, memberUsed }: TextOf, name: string): string {
   const figures = `${grouped(memberUsed ?? 0n)} of ${credits(memberLimit ?? 0n)}`;
-  return `${name} has used ${percent(perMille ?? 0)} of their limit in this period: ${figures}.`;
+  return `${name} has reached ${percent(perMille ?? 0)} of their limit in this period: ${figures}.`;
 }
 
 function credits(amount: bigint): string {

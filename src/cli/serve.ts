@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { startApp } from '../app.ts';
 import { type Config, loadConfig, type Mode } from '../config/config.ts';
 import { systemClock } from '../kernel/clock.ts';
@@ -12,6 +13,8 @@ import { importLocal } from './local.ts';
 
 /** Databases and applications start together, so the first connection may take this long. */
 const FIRST_CONNECTION_MS = 60_000;
+/** The built portal, seen from the built code in dist/src/cli. */
+const PORTAL = fileURLToPath(new URL('../../../packages/portal/dist', import.meta.url));
 
 /** Serves until it is told to stop. */
 export async function serve(mode: Mode, { env, output, stopping }: Invocation): Promise<number> {
@@ -45,12 +48,12 @@ async function startIn(
   { config, log, databaseUrl, output }: { config: Config; log: Log; databaseUrl: string } & Pick<Invocation, 'output'>,
 ): Promise<{ stop(): Promise<void> }> {
   if (mode === 'production') {
-    const app = await startApp({ config, databaseUrl, auth: config.auth, clock: systemClock, log });
+    const app = await startApp({ config, databaseUrl, auth: config.auth, clock: systemClock, log, portal: PORTAL });
     log.info({ port: app.port }, 'listening');
     return app;
   }
   const { startLocally } = await importLocal(() => import('../local/serve-locally.ts'));
-  const app = await startLocally(config, databaseUrl, log);
+  const app = await startLocally(config, { databaseUrl, log, portal: PORTAL });
   output.print(app.welcome);
   return app;
 }

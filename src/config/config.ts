@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { LogLevel } from '../kernel/log.ts';
 import { type Limits, readLimits } from './limits.ts';
 import { Reader } from './reader.ts';
+import { readSignIn, type SignInConfig } from './sign-in.ts';
 import {
   addressOf,
   commaSeparated,
@@ -34,6 +35,7 @@ export interface Config {
   readonly dataDir: string;
   readonly redisUrl: string | null;
   readonly auth: AuthConfig;
+  readonly signIn: SignInConfig;
   readonly organizations: OrganizationsConfig;
   readonly stripe: StripeConfig;
   /** Newest first. Empty in local mode unless given. */
@@ -135,6 +137,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, mo
     dataDir: reader.optional('DATA_DIR', z.string()) ?? './.tollgate',
     redisUrl: reader.optional('REDIS_URL', addressOf(['redis:', 'rediss:'])),
     auth,
+    signIn: readSignIn(reader, mode),
     organizations: {
       ids: reader.optional('ORGANIZATION_IDS', organizationIds) ?? (mode === 'local' ? 'open' : 'claimed'),
       perOwner: reader.number('ORGANIZATIONS_PER_OWNER', 100, 1, 1_000_000),

@@ -3,22 +3,14 @@ import { errors } from 'jose';
 import type { JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { KEY_NAMESPACE } from '../api-keys/key-format.ts';
-import type { OperatorPrincipal, Principal, ServicePrincipal, UserPrincipal } from '../billing-entities/principal.ts';
+import type { Principal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { AuthConfig } from '../config/config.ts';
 import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import { isStorableText } from '../kernel/text.ts';
+import { createPrincipals, type EnsureUser, type PrincipalOf } from './principals.ts';
 import { RefusedPeers, type RefusedPeersOptions } from './refused-peers.ts';
 import { tokenVerifier, type VerifyToken } from './token-keys.ts';
-
-/** A person as their token describes them. Makes their billing entity on first sight. */
-export type EnsureUser = (user: {
-  externalId: string;
-  name?: string;
-  /** `verified` is false where the token says that nobody checked the address. */
-  email?: { address: string; verified: boolean };
-}) => Promise<{ billingEntityId: string }>;
 
 export interface AuthenticatorOptions {
   /** `jwtSecret` or `jwksUrl` must be set; in local mode the caller fills the secret in. */
@@ -46,11 +38,6 @@ export interface Authenticator {
 }
 
 const longestToken = 8192;
-const longestSubject = 255;
-const longestName = 255;
-/** The length of an external id, and how many of them one token may claim; the rest is ignored. */
-const longestOrganization = 255;
-const mostOrganizations = 256;
 const rememberedTokens = 20_000;
 /** A token ends within this time, plus the age that keys may have, after its key left the address: three minutes in all. */
 const rememberedMs = 120_000;
@@ -77,6 +64,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 class TokenAuthenticator implements Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #verify: VerifyToken;
+  readonly #principalFrom: PrincipalOf;
   readonly #refused: RefusedPeers;
   /** Keyed by the hash of the token, so that a dump of memory holds few tokens. */
   readonly #known = new LRUCache<string, Known>({ max: rememberedTokens });
@@ -90,6 +78,8 @@ class TokenAuthenticator implements Authenticator {
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     this.#verify = tokenVerifier(options.auth, options);
+    const { auth, ensureUser } = options;
+    this.#principalFrom = createPrincipals({ organizationClaim: auth.organizationClaim, ensureUser });
     this.#refused = new RefusedPeers(options.refusedPeers ?? { most: 0, windowSeconds: 1 });
   }
 
@@ -182,7 +172,7 @@ class TokenAuthenticator implements Authenticator {
   }
 
   async #principalOf(token: string): Promise<Principal> {
-    const { auth, clock, ensureUser } = this.#options;
+    const { auth, clock } = this.#options;
     let claims: JWTPayload;
     try {
       claims = await this.#verify(token, {
@@ -195,37 +185,7 @@ class TokenAuthenticator implements Authenticator {
     } catch (error) {
       throw this.#refusalFor(error);
     }
-    const { sub: subject, exp } = claims;
-    // Everything that is stored about the caller names them by it.
-    const isSubject =
-      typeof subject === 'string' && subject !== '' && subject.length <= longestSubject && isStorableText(subject);
-    if (!isSubject || typeof exp !== 'number') {
-      throw new Refusal(
-        'UNAUTHENTICATED',
-        `The token's sub must have 1 to ${longestSubject} characters of well-formed text.`,
-      );
-    }
-    // An exp that no Date can hold means never.
-    const bearer = { subject, expiresAt: new Date(Math.min(exp * 1000, 8.64e15)) };
-    const scopes = typeof claims['scope'] === 'string' ? claims['scope'].split(' ') : [];
-    if (scopes.includes('billing:operator')) return { kind: 'OPERATOR', ...bearer } satisfies OperatorPrincipal;
-    if (scopes.includes('billing:usage')) return { kind: 'SERVICE', ...bearer } satisfies ServicePrincipal;
-    const name = textClaim(claims['name']);
-    const email = emailIn(claims);
-    const { billingEntityId } = await ensureUser({
-      externalId: subject,
-      ...(name === undefined ? {} : { name }),
-      ...(email === undefined ? {} : { email }),
-    });
-    const claim = auth.organizationClaim;
-    const claimedOrganizations = claim !== null && Object.hasOwn(claims, claim) ? organizationsIn(claims[claim]) : [];
-    return {
-      kind: 'USER',
-      billingEntityId,
-      ...(email?.verified === true && { email: email.address }),
-      ...(claimedOrganizations.length > 0 && { claimedOrganizations }),
-      ...bearer,
-    } satisfies UserPrincipal;
+    return this.#principalFrom(claims);
   }
 
   /** A token that fails is the caller's fault. Keys that cannot be fetched are not, and a retry may help. */
@@ -256,32 +216,4 @@ interface Known {
 
 function isRefused(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'UNAUTHENTICATED';
-}
-
-/** A text claim as the database can store it: without characters that it cannot hold, and cut to its length. */
-function textClaim(value: unknown): string | undefined {
-  if (typeof value !== 'string') return undefined;
-  const kept = value.replaceAll('\0', '').toWellFormed().slice(0, longestName);
-  // The cut may have split a character.
-  const text = (kept.isWellFormed() ? kept : kept.slice(0, -1)).trim();
-  return text === '' ? undefined : text;
-}
-
-/**
- * The address that a token names (OpenID Connect: `email`, `email_verified`). Without a word about it, the identity provider
- * vouches for what it signs; some providers write `true` as a text.
- */
-function emailIn({ email, email_verified: verified }: JWTPayload): { address: string; verified: boolean } | undefined {
-  const address = textClaim(email);
-  if (address === undefined) return undefined;
-  return { address, verified: verified === undefined || verified === true || verified === 'true' };
-}
-
-/** The organizations that a claim names, as a text or a list of texts. Texts that cannot be external ids are ignored. */
-function organizationsIn(claim: unknown): string[] {
-  const values: unknown[] = Array.isArray(claim) ? claim : [claim];
-  return values
-    .filter((value) => typeof value === 'string')
-    .filter((text) => text !== '' && text.length <= longestOrganization && isStorableText(text))
-    .slice(0, mostOrganizations);
 }

@@ -30,6 +30,11 @@ export async function registerEdge(app: FastifyInstance, options: Options): Prom
   app.decorate('connections', options.connections);
   app.decorateRequest('principal', null);
   app.decorateRequest('holder', null);
+  app.decorateRequest('isServedElsewhere', {
+    getter(this: FastifyRequest) {
+      return paths.methodsAt(pathOf(this.url)).length > 0;
+    },
+  });
   app.decorateRequest('release', null);
   app.addHook('onRoute', ({ url, method }) => paths.add(url, method));
   // Each route reads its own body: no form of it fits them all.

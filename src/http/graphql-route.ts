@@ -25,12 +25,15 @@ import { readBody } from './bodies.ts';
 import { searchOf } from './paths.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { Route } from './route.ts';
+import type { Sessions } from './sessions.ts';
 import type { Holder, UnreadBytes } from './unread-bytes.ts';
 
 export interface GraphqlRouteOptions {
   readonly schema: GraphQLSchema;
   readonly operations: Operations;
   readonly authenticator: Authenticator;
+  /** Sessions of the portal; absent: there are none. */
+  readonly sessions?: Sessions;
   readonly rateLimit: RateLimit;
   readonly contextFor: (principal: Principal | null, asked?: Asked) => object;
   readonly limits: Pick<Limits, 'bodyBytes' | 'anonymousBodyBytes'>;
@@ -71,7 +74,8 @@ interface ApolloContext {
 }
 
 /** Identifies the caller and checks their limits, before any of the body is read. */
-function createAdmission({ authenticator, rateLimit, unread }: GraphqlRouteOptions): onRequestHookHandler {
+function createAdmission(options: GraphqlRouteOptions): onRequestHookHandler {
+  const { rateLimit, unread } = options;
   const admit = (request: FastifyRequest, principal: Principal | null): Promise<void> | undefined => {
     const { remoteAddress } = request.socket;
     request.principal = principal;
@@ -83,7 +87,7 @@ function createAdmission({ authenticator, rateLimit, unread }: GraphqlRouteOptio
   return (request, _reply, done) => {
     // Tokens that are known, and callers who are not counted, cost no promise.
     try {
-      const authenticated = authenticator.authenticate(request.headers.authorization, request.socket.remoteAddress);
+      const authenticated = callerOf(request, options);
       const admitted =
         authenticated instanceof Promise
           ? authenticated.then((principal) => admit(request, principal))
@@ -94,6 +98,18 @@ function createAdmission({ authenticator, rateLimit, unread }: GraphqlRouteOptio
       done(error as Error);
     }
   };
+}
+
+/** A token decides where there is one; else the session of a page of ours does, for POST alone: links and images can GET. */
+function callerOf(
+  { method, headers, socket }: FastifyRequest,
+  { authenticator, sessions }: GraphqlRouteOptions,
+): Promise<Principal | null> | Principal | null {
+  if (headers.authorization !== undefined) {
+    return authenticator.authenticate(headers.authorization, socket.remoteAddress);
+  }
+  const sealed = method === 'POST' ? (sessions?.ofRequest(headers) ?? null) : null;
+  return sealed === null || sessions === undefined ? null : sessions.principalOf(sealed);
 }
 
 async function settle(admitted: Promise<void>, done: (error?: Error) => void): Promise<void> {
@@ -204,8 +220,9 @@ function createApollo(options: GraphqlRouteOptions): ApolloServer<ApolloContext>
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     allowBatchedHttpRequests: false,
-    // Cookies authorise nothing here, POST must be application/json, GET only reads, and foreign origins are turned
-    // away before: there is nothing to forge, and GET stays usable without a magic header.
+    // A cookie counts for POST from our own pages with a header of theirs and nowhere else, POST must be application/json,
+    // GET only reads, and foreign origins are turned away before: there is nothing to forge, and GET stays usable without a
+    // magic header.
     csrfPrevention: false,
     stringifyResult: JSON.stringify,
     nodeEnv: 'production',

@@ -3,10 +3,10 @@ export class Paths {
   readonly #exact = new Map<string, readonly string[]>();
   readonly #below: { readonly prefix: string; readonly methods: readonly string[] }[] = [];
 
-  /** Notes a new route. A route `*` serves no path. */
+  /** Notes a new route. The routes `*` and `/*` answer what no other route does, and serve no path. */
   add(url: string, method: string | readonly string[]): void {
     const methods = typeof method === 'string' ? [method] : method;
-    if (url === '*') return;
+    if (url === '*' || url === '/*') return;
     if (url.endsWith('/*')) this.#below.push({ prefix: url.slice(0, -1), methods });
     else this.#exact.set(url, methods);
   }

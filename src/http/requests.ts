@@ -13,6 +13,8 @@ declare module 'fastify' {
     principal: Principal | null;
     /** Whose answer it is, where that is not all strangers of the address. */
     holder: Holder | null;
+    /** True: another route serves this path, by other methods. */
+    isServedElsewhere: boolean;
     /** Stops counting the answer as unread. */
     release: (() => void) | null;
   }

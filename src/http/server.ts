@@ -28,6 +28,7 @@ import { createOriginCheck } from './origins.ts';
 import { pathOf } from './paths.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { Route } from './route.ts';
+import type { Sessions } from './sessions.ts';
 import { UnreadBytes } from './unread-bytes.ts';
 import { refuseUpgrade, SocketRoad } from './websocket.ts';
 
@@ -36,6 +37,8 @@ export interface HttpServerOptions {
   readonly log: Log;
   readonly schema: GraphQLSchema;
   readonly authenticator: Authenticator;
+  /** Sessions of the portal; absent: only tokens and keys name a caller. */
+  readonly sessions?: Sessions;
   /** A fresh context for one operation, or for one event of a subscription. */
   readonly contextFor: (principal: Principal | null, asked?: Asked) => object;
   /** Checks that open sockets still have their rights; absent: nothing is checked. */

@@ -13,6 +13,7 @@ import type { Authenticator } from './authentication.ts';
 import { sendFrames } from './fan-out.ts';
 import type { EdgeMetrics } from './metrics.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { Sessions } from './sessions.ts';
 import type { SocketPlaces } from './socket-places.ts';
 import { closeCodes, type SocketSession } from './socket-session.ts';
 import type { Start } from './starts.ts';
@@ -22,6 +23,8 @@ export interface SocketProtocolOptions {
   readonly schema: GraphQLSchema;
   readonly operations: Operations;
   readonly authenticator: Authenticator;
+  /** Sessions of the portal; absent: there are none. */
+  readonly sessions?: Sessions;
   readonly rateLimit: RateLimit;
   readonly contextFor: (principal: Principal | null, asked?: Asked) => object;
   readonly places: SocketPlaces<SocketSession>;
@@ -88,20 +91,18 @@ class SocketProtocol {
     };
   }
 
-  /** connection_init: the token decides. False closes the socket; where we close it ourselves, with our code. */
+  /**
+   * connection_init: the token decides, or else the session that the handshake showed. False closes the socket; where we close
+   * it ourselves, with our code.
+   */
   async #connected(protocol: Context<Params, SocketSession>): Promise<boolean> {
     const session = protocol.extra;
-    const { authenticator, log, metrics } = this.#options;
-    const given = protocol.connectionParams?.['authorization'] ?? protocol.connectionParams?.['Authorization'];
-    if (typeof given !== 'string' || given === '') {
+    const { log, metrics } = this.#options;
+    try {
+      const principal = await this.#callerOf(session, protocol.connectionParams);
+      if (principal !== null) return this.#admitted(session, principal);
       session.close(closeCodes.unauthorized, 'connectionParams.authorization must hold a token');
       return false;
-    }
-    try {
-      const authorization = /^Bearer\s/i.test(given) ? given : `Bearer ${given}`;
-      const principal = await authenticator.authenticate(authorization, session.remoteAddress ?? '');
-      session.authorization = authorization;
-      return principal !== null && this.#admitted(session, principal);
     } catch (error) {
       const shown = thrownError(error, log);
       const code = shown.extensions['code'];
@@ -111,6 +112,22 @@ class SocketProtocol {
       else session.close(isForLater ? closeCodes.tryAgainLater : closeCodes.internalError, shown.message);
       return false;
     }
+  }
+
+  async #callerOf(
+    session: SocketSession,
+    params: Readonly<Record<string, unknown>> | undefined,
+  ): Promise<Principal | null> {
+    const { authenticator, sessions } = this.#options;
+    const given = params?.['authorization'] ?? params?.['Authorization'];
+    if (typeof given === 'string' && given !== '') {
+      const authorization = /^Bearer\s/i.test(given) ? given : `Bearer ${given}`;
+      const principal = await authenticator.authenticate(authorization, session.remoteAddress ?? '');
+      session.authorization = authorization;
+      return principal;
+    }
+    if (given !== undefined && given !== null && given !== '') return null;
+    return session.cookie === null || sessions === undefined ? null : sessions.principalOf(session.cookie);
   }
 
   #admitted(session: SocketSession, principal: Principal): boolean {

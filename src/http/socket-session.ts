@@ -33,6 +33,8 @@ export interface SessionOptions {
   /** The connection under the WebSocket. */
   readonly connection: Duplex;
   readonly remoteAddress: string | undefined;
+  /** The sealed session of the portal that the handshake showed and may use; null: none. */
+  readonly cookie: string | null;
   readonly limits: Limits;
   readonly unread: UnreadBytes;
   readonly scheduler: Scheduler;
@@ -42,8 +44,10 @@ export interface SessionOptions {
 /** One WebSocket: its principal, its operations, and its limits on both directions. */
 export class SocketSession implements Guest {
   readonly remoteAddress: string | undefined;
+  /** The sealed session that its handshake showed. */
+  readonly cookie: string | null;
   readonly starts = new Starts();
-  /** The proof of its principal, which can expire. */
+  /** The token of its principal, which can be withdrawn; null: it has none, or shows a session. */
   authorization: string | null = null;
   readonly #options: SessionOptions;
   readonly #socket: WebSocket;
@@ -58,11 +62,12 @@ export class SocketSession implements Guest {
   #unadmittedBytes = 0;
 
   constructor(options: SessionOptions) {
-    const { socket, connection, remoteAddress, limits, unread, scheduler } = options;
+    const { socket, connection, remoteAddress, cookie, limits, unread, scheduler } = options;
     this.#options = options;
     this.#socket = socket;
     this.#connection = connection;
     this.remoteAddress = remoteAddress;
+    this.cookie = cookie;
     this.#holder = unread.holderOf(null, remoteAddress);
     this.#writer = new FrameWriter({
       connection,

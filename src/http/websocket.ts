@@ -118,9 +118,10 @@ export class SocketRoad {
   }
 
   #opened(socket: WebSocket, connection: Duplex, request: IncomingMessage): void {
-    const { limits, clock, metrics, log, unread, scheduler } = this.#options;
+    const { limits, clock, metrics, log, unread, scheduler, sessions } = this.#options;
     const { remoteAddress } = request.socket;
-    const session = new SocketSession({ socket, connection, remoteAddress, limits, unread, scheduler, clock });
+    const cookie = sessions?.ofHandshake(request.headers) ?? null;
+    const session = new SocketSession({ socket, connection, remoteAddress, cookie, limits, unread, scheduler, clock });
     this.#sessions.add(session);
     this.#places.enter(session);
     this.#rights?.start();

@@ -6,31 +6,38 @@ import { SignJWT } from 'jose';
 import type { OperatorPrincipal, ServicePrincipal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { AuthConfig } from '../config/config.ts';
+import type { SignInPerson } from '../http/sign-in.ts';
 import { DEFAULT_PRIORITY } from '../ledger/rules/grants.ts';
 import type { ConsumeInput } from '../metering/consumption.ts';
 import type { DomainServices } from '../services.ts';
 
-export interface DemoPerson {
-  /** The name that `/sign-in?as=` knows. */
-  readonly as: string;
-  /** Makes a token that is good for thirty days. */
-  readonly token: () => Promise<string>;
-}
-
 const PEOPLE = [
-  { as: 'user', subject: 'demo-user', name: 'Uma User' },
-  { as: 'owner', subject: 'demo-owner', name: 'Oscar Owner' },
-  { as: 'member', subject: 'demo-member', name: 'Mia Member' },
-  { as: 'operator', subject: 'demo-operator', name: 'Olga Operator', scope: 'billing:operator' },
+  { as: 'user', subject: 'demo-user', name: 'Uma User', about: 'A person with credits of her own.' },
+  {
+    as: 'owner',
+    subject: 'demo-owner',
+    name: 'Oscar Owner',
+    about: 'Looks after an organization: its plan, its members and its credits.',
+  },
+  { as: 'member', subject: 'demo-member', name: 'Mia Member', about: 'Uses what an organization pays for.' },
+  {
+    as: 'operator',
+    subject: 'demo-operator',
+    name: 'Olga Operator',
+    about: 'Runs this installation: sees and may do everything.',
+    scope: 'billing:operator',
+  },
 ] as const;
 const TOKEN_SECONDS = 30 * 86_400;
 
-/** The four people of the demo. There are none where only an identity provider can sign tokens. */
-export function demoPeople({ jwtSecret, issuer, audience }: AuthConfig, clock: Clock): DemoPerson[] {
+/** The four people of the demo, with tokens that are good for thirty days. There are none where only an identity provider can sign tokens. */
+export function demoPeople({ jwtSecret, issuer, audience }: AuthConfig, clock: Clock): SignInPerson[] {
   if (jwtSecret === null) return [];
   const key = new TextEncoder().encode(jwtSecret);
-  return PEOPLE.map(({ as, subject, name, ...rest }) => ({
+  return PEOPLE.map(({ as, subject, name, about, ...rest }) => ({
     as,
+    about,
+    identity: { sub: subject, name, email: `${subject}@example.com`, isOperator: as === 'operator' },
     token() {
       const now = Math.floor(clock.now().getTime() / 1_000);
       const jwt = new SignJWT({ name, email: `${subject}@example.com`, ...rest })

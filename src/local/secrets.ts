@@ -13,6 +13,12 @@ export function localJwtSecret({ dataDir }: Pick<Config, 'dataDir'>): Promise<st
   return keptOr(join(resolve(dataDir), 'jwt-secret'), made).catch(() => made);
 }
 
+/** A secret that seals the portal's sessions. Where it cannot be kept, people sign in again after a restart. */
+export function localSessionSecret({ dataDir }: Pick<Config, 'dataDir'>): Promise<string> {
+  const made = randomBytes(32).toString('base64url');
+  return keptOr(join(resolve(dataDir), 'session-secret'), made).catch(() => made);
+}
+
 /** The keys that are given, or one that is made and kept, since what it encrypts outlives the process. */
 export async function encryptionKeysOf({
   encryptionKeys,

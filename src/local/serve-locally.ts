@@ -7,15 +7,15 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type App, startApp } from '../app.ts';
 import { type AuthConfig, type Config, publicUrlOf } from '../config/config.ts';
+import type { SignInConfig } from '../config/sign-in.ts';
 import { createGraphiqlRoutes } from '../http/graphiql.ts';
-import type { Route } from '../http/route.ts';
-import { createSignInRoute } from '../http/sign-in.ts';
+import type { SignInPerson } from '../http/sign-in.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { surveyCatalog } from '../stripe/catalog/survey.ts';
 import { StripeClient } from '../stripe/account/client.ts';
-import { type DemoPerson, demoPeople, seedDemo } from './demo-data.ts';
-import { encryptionKeysOf, localJwtSecret } from './secrets.ts';
+import { demoPeople, seedDemo } from './demo-data.ts';
+import { encryptionKeysOf, localJwtSecret, localSessionSecret } from './secrets.ts';
 import { type EmulatorProcess, startEmulatorProcess } from './stripe-emulator.ts';
 import { welcome } from './welcome.ts';
 
@@ -31,13 +31,18 @@ export interface LocalApp {
  * sealed secrets outlive a restart.
  * @throws {MendableError}
  */
-export async function startLocally(given: Config, databaseUrl: string, log: Log): Promise<LocalApp> {
+export async function startLocally(
+  given: Config,
+  { databaseUrl, log, portal }: { databaseUrl: string; log: Log; portal: string },
+): Promise<LocalApp> {
   const encryptionKeys = await encryptionKeysOf(given);
-  const { config, emulator } = await withStripe({ ...given, encryptionKeys }, log);
+  const signIn = await signInOf(given);
+  const { config, emulator } = await withStripe({ ...given, encryptionKeys, signIn }, log);
   try {
     const auth = await authOf(config);
     const people = demoPeople(auth, systemClock);
-    const app = await startApp({ config, databaseUrl, auth, clock: systemClock, log, routes: pagesFor(people) });
+    const routes = createGraphiqlRoutes(fileURLToPath(new URL('../../graphiql', import.meta.url)));
+    const app = await startApp({ config, databaseUrl, auth, clock: systemClock, log, routes, people, portal });
     const stop = async (): Promise<void> => {
       await app.stop();
       await emulator?.stop();
@@ -56,7 +61,7 @@ export async function startLocally(given: Config, databaseUrl: string, log: Log)
 
 async function prepare(
   app: App,
-  { config, people, emulator }: { config: Config; people: readonly DemoPerson[]; emulator: EmulatorProcess | null },
+  { config, people, emulator }: { config: Config; people: readonly SignInPerson[]; emulator: EmulatorProcess | null },
 ): Promise<string> {
   if (config.demo) await seedDemo(app.services, systemClock);
   const { origin } = publicUrlOf(config, app.port);
@@ -66,9 +71,8 @@ async function prepare(
   );
 }
 
-function pagesFor(people: readonly DemoPerson[]): Route[] {
-  const signIn = createSignInRoute(new Map(people.map(({ as, token }) => [as, token])));
-  return [...createGraphiqlRoutes(fileURLToPath(new URL('../../graphiql', import.meta.url))), signIn];
+async function signInOf({ signIn, dataDir }: Config): Promise<SignInConfig> {
+  return signIn.secrets.length > 0 ? signIn : { ...signIn, secrets: [await localSessionSecret({ dataDir })] };
 }
 
 async function authOf(config: Config): Promise<AuthConfig> {

@@ -1,4 +1,4 @@
-import type { DemoPerson } from './demo-data.ts';
+import type { SignInPerson } from '../http/sign-in.ts';
 
 interface Addresses {
   /** Origin of this installation. */
@@ -12,7 +12,7 @@ interface Addresses {
 /** Says where everything is and how to come in. Local mode prints it once it listens. */
 export async function welcome(
   { origin, stripeEmulator, hasOutbox }: Addresses,
-  people: readonly DemoPerson[],
+  people: readonly SignInPerson[],
 ): Promise<string> {
   return [
     '',

@@ -70,10 +70,15 @@ async function mailed({ id }: Person): Promise<string[]> {
   return (await database.query<{ message: string }>(sql, [id])).rows.map(({ message }) => message);
 }
 
+interface Sent {
+  readonly type: string;
+  readonly data: { readonly message: string; readonly remaining: number };
+}
+
 /** What the receiver was sent, in order. */
-async function received(person: Hooked): Promise<{ type: string; data: { message: string; remaining: number } }[]> {
+async function received(person: Hooked): Promise<Sent[]> {
   await world.installation.two.webhookSender.run();
-  return person.receiver.received.map(({ body }) => JSON.parse(body.toString()));
+  return person.receiver.received.map(({ body }) => JSON.parse(body.toString()) as Sent);
 }
 
 it('an alert whose process died is sent on once by the next one, though several look for it at once', async () => {

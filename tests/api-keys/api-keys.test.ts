@@ -145,12 +145,16 @@ describe('a new key', () => {
   });
 });
 
+const textOf = (statement: unknown): string =>
+  typeof statement === 'string' ? statement : String((statement as { text?: string }).text);
+
 describe('a bearer', () => {
   it('that is malformed is refused without a statement', async () => {
     const { secret } = await platformSecret();
     const [{ query }, statements] = [pg.Client.prototype, [] as unknown[]];
     pg.Client.prototype.query = function counted(this: pg.Client, ...args: unknown[]): unknown {
-      statements.push(args[0]);
+      // Alerts may be on their ways meanwhile: making somebody uses up their trial.
+      if (/\bapi_key\b/.test(textOf(args[0]))) statements.push(args[0]);
       return Reflect.apply(query, this, args);
     } as typeof query;
     try {

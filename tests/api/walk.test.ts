@@ -24,6 +24,7 @@ import {
   type Target,
   type World,
 } from '../support/marked-world.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { everythingUnder, type WalkOptions } from '../support/schema-walk.ts';
 
 /** Bounds of documents are not what is tried here. */
@@ -281,6 +282,10 @@ it('no event does', async () => {
           return { root: `Subscription.${field.name}`, caller, events: new Events<unknown>(client, text, {}) };
         }),
       );
+    // There are only so many alerts to raise, so all who may hear them listen before the first.
+    const alertStreams = new Set(streams.filter(({ root }) => root === 'Subscription.alertRaised'));
+    for (const stream of alertStreams) void stream.events.ended.then(() => alertStreams.delete(stream));
+    await waitFor(() => app.services.alertStreams.listening === alertStreams.size, 'streams of alerts');
     // Whoever may hear of it hears of it in the end; a stream may begin after what was used first.
     const readers = streams.filter(({ root, caller }) => {
       if (root === 'Subscription.usageRecorded') return mayRead(caller, { kind: 'use', of: mark });
@@ -298,6 +303,7 @@ it('no event does', async () => {
       void events.stop();
     }
     for (const socket of sockets) await socket.dispose();
+    await waitFor(() => app.services.alertStreams.open === 0, 'the streams to end');
   }
   expect(summary(leaks)).toEqual([]);
 }, 120_000);

@@ -292,6 +292,7 @@ it('an invitation lies under nobody’s id, and a made-up id is always the same'
 
 /** How each file deals with who is invited. One that is not here has not been thought about. */
 const ASKING: Readonly<Record<string, string>> = {
+  'alerts/mail/recipients.ts': 'passes them over',
   'api-keys/provider-secrets.ts': 'passes them over',
   'billing-entities/bounds.ts': 'counts them, or passes them over',
   'billing-entities/invitations.ts': 'is for them',

@@ -27,7 +27,7 @@ const COMMENT = /^<!-- (run|not run): (.*) -->$/;
 
 /**
  * Reads the blocks of a file. A `json` block with `data` or `errors` is the answer to the block before it, any other one its
- * variables. @throws Error for a block that belongs to none
+ * variables, unless a comment says why it is not run: then it stands for itself. @throws Error for a block that belongs to none
  */
 export function blocksOf(file: string, markdown: string): Block[] {
   const blocks: Block[] = [];
@@ -38,7 +38,8 @@ export function blocksOf(file: string, markdown: string): Block[] {
     const end = lines.indexOf('```', at + 1);
     if (end === -1) throw new Error(`${file}:${at + 1} does not end`);
     const text = lines.slice(at + 1, end).join('\n');
-    if (language === 'json') {
+    const how = said(lines.slice(0, at).findLast((line) => line !== ''));
+    if (language === 'json' && how.notRun === null) {
       const before = blocks.pop();
       if (before === undefined) throw new Error(`${file}:${at + 1} belongs to no block`);
       blocks.push(withJson(before, JSON.parse(text) as Record<string, unknown>));
@@ -50,7 +51,7 @@ export function blocksOf(file: string, markdown: string): Block[] {
         text,
         variables: null,
         answer: null,
-        ...said(lines.slice(0, at).findLast((line) => line !== '')),
+        ...how,
       });
     }
     at = end;

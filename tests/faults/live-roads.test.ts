@@ -3,7 +3,9 @@ import { send, type TestApp, tokenOf } from '../support/app.ts';
 import { Bench } from '../support/bench.ts';
 import { Events, socketClient } from '../support/live-client.ts';
 import { describeRoads } from '../support/live-roads.ts';
+import { SET_PREFERENCES } from '../support/raised-alerts.ts';
 import { RedisServer } from '../support/redis-server.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const BALANCE = `subscription ($id: ID!) { balanceUpdated(billingEntityId: $id) { available used version } }`;
 const CONSUME = `mutation ($input: ConsumeCreditsInput!) { consumeCredits(input: $input) {
@@ -101,6 +103,46 @@ describeRoads('two servers joined by', { PostgreSQL: notifyRoad, Redis: redisRoa
       await Promise.all(streams.map((stream) => stream.stop()));
       for (const client of clients) await client.dispose();
     }
+  });
+
+  test('every subscriber of both hears each alert once and in order, also those that were raised while the road was broken', async () => {
+    const subject = 'eve';
+    const token = await tokenOf(subject);
+    const { data } = await send(servers[0]?.url ?? '', token, '{ viewer { user { id credits { available } } } }');
+    const { user } = (data as unknown as { viewer: { user: { id: string; credits: { available: number } } } }).viewer;
+    // One alert a credit.
+    const preferences = Array.from({ length: 50 }, (_, used) => ({
+      ...{ type: 'WARNING', remaining: user.credits.available - used, channels: ['IN_APP'] },
+    }));
+    await send(servers[0]?.url ?? '', token, SET_PREFERENCES, { input: { billingEntityId: user.id, preferences } });
+    const clients = servers.map(({ socketUrl }) => socketClient(socketUrl, token));
+    const watch = 'subscription ($id: ID!) { alertRaised(billingEntityId: $id) { remaining } }';
+    const streams = clients.flatMap((client) =>
+      Array.from({ length: 5 }, () => new Events<{ remaining: number }>(client, watch, { id: user.id })),
+    );
+    for (const { services } of servers) {
+      await waitFor(() => services.alertStreams.listening === 5, 'streams that miss nothing');
+    }
+    const expected: number[] = [];
+    const raise = async (times: number): Promise<void> => {
+      await consume(subject, times);
+      for (let turn = 0; turn < times; turn += 1) expected.push(user.credits.available - expected.length);
+    };
+    const hear = (): Promise<unknown> =>
+      Promise.all(streams.map((stream) => stream.first(({ remaining }) => remaining === expected.at(-1))));
+    await raise(6);
+    await hear();
+    await road.breakDown();
+    await raise(7);
+    await road.repair();
+    await hear();
+    await raise(5);
+    await hear();
+    for (const stream of streams) {
+      expect(stream.all.map(({ remaining }) => remaining)).toEqual(expected);
+      await stream.stop();
+    }
+    for (const client of clients) await client.dispose();
   });
 });
 

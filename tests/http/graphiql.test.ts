@@ -9,8 +9,6 @@ import { createGraphiqlRoutes } from '../../src/http/graphiql.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
-import { createSignInRoute } from '../../src/http/sign-in.ts';
-import type { TokenMaker } from '../../src/http/sign-in.ts';
 import { createLog } from '../../src/kernel/log.ts';
 
 let directory: string;
@@ -24,10 +22,6 @@ beforeAll(async () => {
   writeFileSync(join(page, 'index.html'), '<!doctype html><title>page</title>');
   writeFileSync(join(page, 'assets', 'index-Ab12.js'), 'export {};');
   writeFileSync(join(directory, 'secret.js'), 'never served');
-  const people = new Map<string, TokenMaker>([
-    ['user', () => 'a.b.c'],
-    ['operator', async () => 'd.e.f'],
-  ]);
   server = await createHttpServer({
     config: loadConfig({ PORT: '0' }, 'local'),
     log: createLog({ level: 'silent' }),
@@ -37,7 +31,7 @@ beforeAll(async () => {
     readiness: [],
     metrics: createMetrics({ processMetrics: false }),
     clock: systemClock,
-    routes: [...createGraphiqlRoutes(page), createSignInRoute(people)],
+    routes: createGraphiqlRoutes(page),
   });
   ({ port } = await server.listen());
 });
@@ -80,26 +74,12 @@ test('no path leads out of the directory', async () => {
 });
 
 test('paths of others are left to others, and nothing is written to', async () => {
-  for (const path of ['/graphiqlx', '/sign-in/']) {
+  for (const path of ['/graphiqlx', '/graphiq']) {
     const { body } = await get(path);
     expect(JSON.parse(body)).toMatchObject({ errors: [{ message: 'There is nothing at this path.' }] });
   }
   expect((await get('/graphiql', 'POST')).status).toBe(405);
   expect(await get('/graphiql', 'HEAD')).toMatchObject({ status: 200, body: '' });
-});
-
-test('a sign-in link hands the token over in the fragment', async () => {
-  expect((await get('/sign-in?as=user')).headers).toMatchObject({
-    location: '/graphiql#token=a.b.c',
-    'cache-control': 'no-store',
-  });
-  expect(await get('/sign-in?as=operator')).toMatchObject({ status: 303 });
-});
-
-test('nobody signs in as a stranger', async () => {
-  for (const path of ['/sign-in', '/sign-in?as=', '/sign-in?as=toString', '/sign-in?as=root']) {
-    expect(await get(path)).toMatchObject({ status: 404 });
-  }
 });
 
 interface Answer {

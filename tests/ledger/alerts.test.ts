@@ -20,6 +20,8 @@ const { organization, join, setMember } = administrationOf(() => installation);
 
 beforeAll(async () => {
   installation = await Installation.open();
+  // What the ledger leaves to be sent on stays where it left it.
+  await Promise.all([installation.one, installation.two].map(({ alertDispatch }) => alertDispatch.stop()));
   reader = openLedgerPool(installation.database.url, { max: 1, onIdleError: () => undefined });
 });
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encryptionKeysOf, localJwtSecret } from '../../src/local/secrets.ts';
+import { encryptionKeysOf, localJwtSecret, localSessionSecret } from '../../src/local/secrets.ts';
 
 let parent: string;
 let dataDir: string;
@@ -37,5 +37,14 @@ describe('local mode', () => {
     await encryptionKeysOf({ encryptionKeys: [], dataDir });
     const kept = await localJwtSecret({ dataDir });
     expect(await localJwtSecret({ dataDir })).toBe(kept);
+  });
+
+  it('keeps what sessions are sealed with, apart from what tokens are signed with', async () => {
+    expect((await localSessionSecret({ dataDir })).length).toBeGreaterThanOrEqual(32);
+    await encryptionKeysOf({ encryptionKeys: [], dataDir });
+    const kept = await localSessionSecret({ dataDir });
+    expect(await localSessionSecret({ dataDir })).toBe(kept);
+    expect(await localJwtSecret({ dataDir })).not.toBe(kept);
+    expect((await stat(join(dataDir, 'session-secret'))).mode & 0o777).toBe(0o600);
   });
 });

@@ -6,12 +6,16 @@ import { loadConfig } from '../../src/config/config.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { Rights } from '../../src/graphql/request/rights.ts';
 import { createAuthenticator } from '../../src/http/authentication.ts';
-import type { AuthenticatorOptions, EnsureUser } from '../../src/http/authentication.ts';
+import type { AuthenticatorOptions } from '../../src/http/authentication.ts';
 import type { ReadinessCheck } from '../../src/http/health.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import type { EdgeMetrics } from '../../src/http/metrics.ts';
+import { createOwnPageCheck } from '../../src/http/origins.ts';
+import { createPrincipals, type EnsureUser } from '../../src/http/principals.ts';
+import type { Route } from '../../src/http/route.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
+import { Sessions } from '../../src/http/sessions.ts';
 import type { Scheduler } from '../../src/kernel/scheduler.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { Refusal } from '../../src/kernel/refusal.ts';
@@ -24,6 +28,8 @@ export const sampleSecret = 'a secret of the tests, long enough to be one';
 /** The edges around the sample schema, listening. */
 export interface Edges {
   readonly server: HttpServer;
+  readonly port: number;
+  readonly sessions: Sessions;
   readonly url: string;
   readonly socketUrl: string;
   readonly gate: Gate;
@@ -42,6 +48,7 @@ export interface EdgesOptions {
   readonly rights?: Rights;
   readonly scheduler?: Scheduler;
   readonly readiness?: readonly ReadinessCheck[];
+  readonly routes?: (sessions: Sessions) => readonly Route[];
 }
 
 /** Boots the edges on a free port. Whoever calls drains the server. */
@@ -65,6 +72,17 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
     users.push(externalId);
     return { billingEntityId: `entity of ${externalId}` };
   };
+  let listeningPort = 0;
+  const sessions = new Sessions({
+    config,
+    isOwnPage: createOwnPageCheck(config, () => listeningPort),
+    principalOf: createPrincipals({
+      organizationClaim: config.auth.organizationClaim,
+      ensureUser: options.ensureUser ?? ensureUser,
+    }),
+    clock,
+    log,
+  });
   const server = await createHttpServer({
     config,
     log,
@@ -81,16 +99,21 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
       clock,
       log,
     }),
+    sessions,
     contextFor: (principal, asked) => ({ principal, gate, streams, ...asked }),
     ...(options.rights && { rights: options.rights }),
     ...(options.scheduler && { scheduler: options.scheduler }),
     readiness: options.readiness ?? [],
+    routes: options.routes?.(sessions) ?? [],
     metrics,
     clock,
   });
   const { port } = await server.listen();
+  listeningPort = port;
   return {
     server,
+    port,
+    sessions,
     url: `http://127.0.0.1:${port}`,
     socketUrl: `ws://127.0.0.1:${port}/graphql`,
     gate,
@@ -147,12 +170,15 @@ export class SocketClient {
   readonly #opened: Promise<void>;
   #wake: (() => void)[] = [];
 
-  constructor(url: string, options: { origin?: string; protocol?: string | string[] } = {}) {
-    this.socket = new WebSocket(
-      url,
-      options.protocol ?? 'graphql-transport-ws',
-      options.origin === undefined ? {} : { origin: options.origin },
-    );
+  constructor(
+    url: string,
+    {
+      origin,
+      protocol = 'graphql-transport-ws',
+      headers = {},
+    }: { origin?: string; protocol?: string | string[]; headers?: Record<string, string> } = {},
+  ) {
+    this.socket = new WebSocket(url, protocol, { headers, ...(origin !== undefined && { origin }) });
     this.socket.on('message', (data: Buffer) => {
       this.messages.push(JSON.parse(data.toString()) as Message);
       this.#changed();

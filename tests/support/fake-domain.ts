@@ -78,7 +78,7 @@ const delivery: WebhookDelivery = {
   ...{ responseStatus: null, error: null, createdAt: NOON, nextAttemptAt: NOON, claimedUntil: null, deliveredAt: null },
 };
 
-const alert: RaisedAlert = {
+export const alert: RaisedAlert = {
   ...{
     billingEntityId: ANN,
     number: 1n,

@@ -171,8 +171,9 @@ export function marksIn(answer: unknown, ownerOf: World['ownerOf']): readonly Ma
       if (key === 'hint') {
         for (const name of PEOPLE) if (value.endsWith(LAST_FOUR(name))) note({ kind: 'key', of: [name] });
       }
-      if (key === 'message')
+      if (key === 'message') {
         for (const [digits] of value.matchAll(/\d[\d,]{8,20}/g)) number(Number(digits.replaceAll(',', '')));
+      }
     } else if (Array.isArray(value)) for (const each of value) visit(each, key);
     else if (value !== null && typeof value === 'object') {
       for (const [name, each] of Object.entries(value)) visit(each, name.split('_').at(-1) as string);

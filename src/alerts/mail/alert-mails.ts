@@ -42,8 +42,8 @@ export class AlertMails {
    * over again, it is not mailed again. `MailSender.nudge` after the commit saves the wait for the next sweep.
    */
   async enqueue(alert: AlertToMail, transaction: Transaction): Promise<void> {
-    const { entityName, type, message, available, member, number } = alert;
-    const content = { entityName, title: titleOf(type), message, available: String(available) };
+    const { entityName, message, available, member, number } = alert;
+    const content = { entityName, title: titleOf(alert), message, available: String(available) };
     await this.#add(transaction, alert, { content, memberId: member?.billingEntityId ?? null, number });
   }
 

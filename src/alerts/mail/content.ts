@@ -1,5 +1,5 @@
 /** What mails say (pure). The text says all that the HTML says; neither needs a picture. */
-import type { MailedAlertType } from './alert-to-mail.ts';
+import type { AlertToMail, MailedAlertType } from './alert-to-mail.ts';
 import type { StoredContent, StoredItem } from './mail.entity.ts';
 import { escapeHtml, formatCredits, formatDay, formatInstant, nameForStrangers, oneLine } from './words.ts';
 
@@ -41,11 +41,13 @@ const TITLES: Readonly<Record<MailedAlertType, string>> = {
   OVERAGE_STARTED: 'Use goes on as overage',
   OVERAGE_CAP_REACHED: 'The cap on overage is reached',
   PAYMENT_FAILED: 'A payment failed',
-  MEMBER_LIMIT: 'A member comes to their limit',
+  MEMBER_LIMIT: 'A member is close to their limit',
 };
 
 /** The headline of an alert. */
-export function titleOf(type: MailedAlertType): string {
+export function titleOf({ type, level }: Pick<AlertToMail, 'type' | 'level'>): string {
+  // The limit itself is no warning any more: their use is refused from now on.
+  if (type === 'MEMBER_LIMIT' && level !== null && level >= 1) return 'A member has reached their limit';
   return TITLES[type];
 }
 
@@ -191,7 +193,7 @@ function textOf(block: Block): string {
     case 'facts':
       return [block.title, ...block.facts.map(({ label, value }) => `${label}: ${value}`)].join('\n');
     case 'news':
-      return block.items.map(({ title, message, at }) => `* ${title} (${at})\n  ${message}`).join('\n\n');
+      return block.items.map(({ title, message, at }) => `* ${title}\n  ${at}\n  ${message}`).join('\n\n');
   }
 }
 
@@ -211,7 +213,8 @@ ${block.facts.map(({ label, value }) => `<li>${bidi(`${label}: ${value}`)}</li>`
     case 'news':
       return block.items
         .map(
-          ({ title, message, at }) => `<h2 style="margin:16px 0 4px;font-size:16px">${bidi(`${title} (${at})`)}</h2>
+          ({ title, message, at }) => `<h2 style="margin:24px 0 0;font-size:16px">${bidi(title)}</h2>
+<p style="margin:0 0 4px;color:#4a4a52;font-size:14px">${bidi(at)}</p>
 <p style="margin:0 0 8px">${bidi(message)}</p>`,
         )
         .join('\n');

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AlertToMail } from '../../../src/alerts/mail/alert-to-mail.ts';
 import type { MailSettings } from '../../../src/alerts/mail/mail.ts';
+import { type AlertPreference, EVENT_TYPES } from '../../../src/ledger/rules/alert-preferences.ts';
 import { openRows } from '../../../src/persistence/orm.ts';
 import { Database } from '../../../src/db/database.ts';
 import type { Rows } from '../../../src/db/rows.ts';
@@ -10,7 +11,13 @@ import { Installation, OPERATOR, type Person } from '../../support/installation.
 
 export const FROM = { name: 'Acme AI', address: 'billing@acme.example' };
 /** A conversation that hangs ends soon, so that tests of hanging servers do. Nothing else comes near it. */
-export const SOON = { connectMs: 2_000, greetingMs: 500, silenceMs: 500 };
+export const SOON = { connectMs: 3_000, greetingMs: 3_000, silenceMs: 3_000 };
+
+/** Preferences by which nothing is raised: no thresholds, and none of the types without one. */
+const SILENCE: readonly AlertPreference[] = EVENT_TYPES.map((type) => ({
+  ...{ type, perMille: null, remaining: null, channels: [] },
+  enabled: false,
+}));
 
 export class Mailing {
   readonly installation: Installation;
@@ -45,12 +52,22 @@ export class Mailing {
     return this.installation.close();
   }
 
-  /** Somebody whose token vouches for an address. */
+  /** Somebody with 5 000 credits whose token vouches for an address. The ledger raises nothing about them: tests do. */
   async person(email?: string): Promise<Person & { readonly email: string }> {
-    const person = await this.installation.person(5_000n);
-    const address = email ?? `person${(this.#people += 1)}@example.com`;
-    await this.one.mail.tokenEmails.note(person.id, { address, verified: true });
-    return { ...person, principal: { ...person.principal, email: address }, email: address };
+    const number = (this.#people += 1);
+    const externalId = `mailed-${number}`;
+    const id = await this.one.entities.ensureUser({ externalId, name: null, withTrial: false });
+    const principal = {
+      kind: 'USER',
+      subject: externalId,
+      billingEntityId: id,
+      expiresAt: new Date('2100-01-01'),
+    } as const;
+    await this.one.alertPreferences.set({ billingEntityId: id, preferences: SILENCE, emails: null, principal });
+    await this.installation.grant(id, 5_000n);
+    const address = email ?? `person${number}@example.com`;
+    await this.one.mail.tokenEmails.note(id, { address, verified: true });
+    return { id, externalId, principal: { ...principal, email: address }, email: address };
   }
 
   /** An organization with these people in it. */

@@ -1,6 +1,7 @@
 /** One POST, to receivers that behave as badly as they can, over real sockets. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { createPost, type Post, type PostOptions } from '../../../src/alerts/webhooks/post.ts';
 import type { AttemptResult } from '../../../src/alerts/webhooks/schedule.ts';
 import { systemScheduler } from '../../../src/kernel/scheduler.ts';
@@ -201,6 +202,42 @@ describe('answers', () => {
   it('a body that comes without haste ends with the attempt’s time, and its status stands', async () => {
     const opened = await receiver((response) => response.writeHead(200).write('x'));
     expect(await send(opened.url, { totalMs: 200 })).toEqual({ kind: 'answered', status: 200 });
+  });
+
+  it.each([
+    ['its head', 'HTTP/1.1 200 OK\r\n', 'x: y\r\n', { kind: 'failed', error: 'no answer within 0.3 s' }],
+    ['its body', 'HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n', 'x', { kind: 'answered', status: 200 }],
+  ] as const)(
+    'a receiver that says %s a little at a time is left when the time is over',
+    async (_, first, next, result) => {
+      let closed = false;
+      const url = await rawServer((socket) => {
+        socket.write(first);
+        const timer = setInterval(() => socket.write(next), 5);
+        socket.on('close', () => {
+          clearInterval(timer);
+          closed = true;
+        });
+      });
+      expect(await send(url, { totalMs: 300 })).toEqual(result);
+      await waitFor(() => closed, 'the connection to be closed');
+    },
+  );
+
+  it('a compressed body is not unpacked: what is read is bounded by what came', async () => {
+    // 60 KB that would become 60 MB.
+    const bomb = gzipSync(Buffer.alloc(60 * 1_048_576));
+    expect(bomb.length).toBeLessThan(64 * 1_024);
+    let asked: string | undefined;
+    const opened = await receiver((response, { headers }) => {
+      asked = headers['accept-encoding'];
+      // It never ends: whoever unpacks it has had enough at once, and who does not waits for more.
+      response.writeHead(200, { 'content-encoding': 'gzip' }).write(bomb);
+    });
+    const startedAt = performance.now();
+    expect(await send(opened.url, { totalMs: 1_000 })).toEqual({ kind: 'answered', status: 200 });
+    expect(performance.now() - startedAt).toBeGreaterThan(950);
+    expect(asked).toBeUndefined();
   });
 
   it('a receiver that does not answer is left when the time is over', async () => {

@@ -174,6 +174,24 @@ describe('a receiver that fails', () => {
     ]);
   });
 
+  it('is judged anew once it is enabled again: it has another day', async () => {
+    const person = await world.hooked(status(410));
+    await world.test(person);
+    await world.send();
+    person.receiver.answer = status(500);
+    world.installation.clock.forwardMs(20 * HOUR_MS);
+    await world.services.webhookEndpoints.set(person.principal, person.id, person.receiver.url);
+    await world.test(person);
+    await world.send();
+    // Seven attempts are over, as if all of it had taken less than a day.
+    await world.installation.behindItsBack(
+      `update webhook_delivery set step = 7, attempts = 7 where status = 'PENDING'`,
+    );
+    await world.after(5 * HOUR_MS);
+    expect(await world.newest(person)).toMatchObject({ status: 'FAILED' });
+    expect(await world.services.webhookEndpoints.byId(person.id)).toMatchObject({ enabled: true });
+  });
+
   it('now and then is not disabled', async () => {
     const person = await world.hooked(status(500));
     await world.test(person);
