@@ -4,14 +4,16 @@ FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/graphiql/package.json ./packages/graphiql/
+COPY packages/portal/package.json ./packages/portal/
 # With the optional dependencies: the compilers' and bundlers' own binaries are among them.
 RUN npm ci
 COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY migrations ./migrations
 COPY src ./src
-# The page alone: the other packages are for local mode, which no image has.
+# The pages alone: the other packages are for local mode, which no image has.
 COPY packages/graphiql ./packages/graphiql
+COPY packages/portal ./packages/portal
 RUN npm run build
 
 FROM node:24-slim AS dependencies
@@ -27,6 +29,7 @@ COPY package.json ./
 COPY scripts/tollgate.mjs ./scripts/
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+COPY --from=build /app/packages/portal/dist ./packages/portal/dist
 USER node
 EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \

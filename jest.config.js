@@ -16,6 +16,8 @@ export default {
   // The sources of our own packages, so that no test runs against an old build of them.
   testEnvironmentOptions: { customExportConditions: ['@tollgate/source', 'node', 'node-addons'] },
   roots: ['<rootDir>/tests', '<rootDir>/packages'],
+  // They need a browser and a server: npm run test:browser.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/tests/browser/'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': ['@swc/jest', swc] },

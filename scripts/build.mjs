@@ -6,6 +6,7 @@ import { basename, dirname, join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const pageConfig = 'packages/graphiql/vite.config.ts';
+const portalConfig = 'packages/portal/vite.config.ts';
 
 /** As tsconfig.json says, but file by file and without a look at types: those are `npm run check`'s business. */
 const transpiling = {
@@ -44,6 +45,11 @@ const parts = [
     stampFile: join(root, 'dist/.page-stamp'),
     inputs: ['package-lock.json', 'packages/graphiql/*', 'packages/graphiql/src/**/*'],
     build: () => run('vite/bin/vite.js', ['build', '--config', pageConfig, '--logLevel', 'warn']),
+  },
+  {
+    stampFile: join(root, 'packages/portal/dist/.stamp'),
+    inputs: ['package-lock.json', 'packages/portal/*', 'packages/portal/{src,public}/**/*'],
+    build: () => run('vite/bin/vite.js', ['build', '--config', portalConfig, '--logLevel', 'warn']),
   },
 ];
 

@@ -15,6 +15,27 @@ const steps = [
     needs: 'packages/graphiql/tsconfig.json',
   },
   {
+    name: 'types of the portal',
+    command: ['tsc', '-p', 'packages/portal/tsconfig.json'],
+    needs: 'packages/portal/tsconfig.json',
+  },
+  {
+    name: 'types of the browser tests',
+    command: ['tsc', '-p', 'tests/browser/tsconfig.json'],
+    needs: 'tests/browser/tsconfig.json',
+  },
+  // Compares packages/portal/src/gql with the schema and schema/operations.
+  {
+    name: 'operations of the portal',
+    command: ['node', 'scripts/portal-operations.mjs', '--check'],
+    needs: 'schema/operations',
+  },
+  {
+    name: 'size of the portal',
+    command: ['node', 'scripts/portal-size.mjs'],
+    needs: 'packages/portal/vite.config.ts',
+  },
+  {
     name: 'boundaries',
     command: ['depcruise', '--config', '.dependency-cruiser.mjs', 'src', 'packages', 'migrations'],
     needs: 'migrations',

@@ -1,0 +1,65 @@
+import { getRouteApi } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { AccountDocument, ViewerDocument, type ViewerQuery } from '../gql/graphql.ts';
+import { LiveProvider } from '../live/LiveProvider.tsx';
+import { text } from '../text.ts';
+import { Banner } from '../ui/Banner.tsx';
+import { Empty } from '../ui/Empty.tsx';
+import { Shown } from '../ui/Shown.tsx';
+import { Skeleton } from '../ui/Skeleton.tsx';
+import { accountsOf, type Current, CurrentContext } from '../account/current.tsx';
+import { AccountSearch } from './AccountSearch.tsx';
+import { useData } from '../api/data.ts';
+import { Frame } from './Frame.tsx';
+import { useParts } from './parts.ts';
+
+const route = getRouteApi('__root__');
+
+/** Finds out who looks at which account, and puts the page into the frame. */
+export function Shell(): ReactNode {
+  const viewer = useData(ViewerDocument, {});
+  return (
+    <Shown of={viewer} height={600}>
+      {(data) => <ShellOf viewer={data.viewer} />}
+    </Shown>
+  );
+}
+
+function ShellOf({ viewer }: { readonly viewer: ViewerQuery['viewer'] }): ReactNode {
+  const { session, socket } = useParts();
+  const { account: id } = route.useSearch();
+  const known = accountsOf(viewer);
+  const wanted = id === undefined ? known[0] : known.find((account) => account.id === id);
+  const asked = useData(AccountDocument, { id: id ?? '' }, { pause: id === undefined || wanted !== undefined });
+  const found = wanted ?? (asked.state === 'ready' ? asked.data.billingEntity : null);
+  if (found == null) {
+    if (id !== undefined && asked.state === 'loading') return <Skeleton height={600} />;
+    return <Nobody failed={id !== undefined} isOperator={session.isOperator} />;
+  }
+  const current: Current = {
+    account: found,
+    viewer,
+    isOperator: session.isOperator,
+    asOperator: wanted === undefined,
+  };
+  return (
+    <CurrentContext value={current}>
+      {/* Another account is another page: nothing of the one before may stay in sight. */}
+      <LiveProvider key={found.id} socket={socket} accountId={found.id}>
+        <Frame />
+      </LiveProvider>
+    </CurrentContext>
+  );
+}
+
+/** An operator has no account of their own; others land here by a link to what is not theirs. */
+function Nobody({ failed, isOperator }: { readonly failed: boolean; readonly isOperator: boolean }): ReactNode {
+  return (
+    <main className="lonely">
+      <h1>{text.product}</h1>
+      {failed && <Banner tone="warn">{text.errors.noAccount}</Banner>}
+      {isOperator ? <AccountSearch /> : <Empty title={text.errors.ownAccount} />}
+      {failed && <a href="/">{text.errors.toBalance}</a>}
+    </main>
+  );
+}

@@ -1,0 +1,21 @@
+import type { IconName } from '../ui/Icon.tsx';
+import { text } from '../text.ts';
+import type { Current } from '../account/current.tsx';
+
+/** A page in the navigation. */
+export interface PageLink {
+  readonly to: '/' | '/usage' | '/ledger' | '/api-keys' | '/alerts';
+  readonly title: string;
+  readonly icon: IconName;
+  /** Left out where the account or the person has no such page. Absent: everybody has it. */
+  readonly isFor?: (current: Current) => boolean;
+}
+
+/** The pages in their order. The first four stand in the bar of a phone, the others behind «More». */
+export const PAGES: readonly PageLink[] = [
+  { to: '/', title: text.pages.balance, icon: 'balance' },
+  { to: '/usage', title: text.pages.usage, icon: 'usage' },
+  { to: '/ledger', title: text.pages.ledger, icon: 'ledger' },
+  { to: '/api-keys', title: text.pages.apiKeys, icon: 'key' },
+  { to: '/alerts', title: text.pages.alerts, icon: 'bell' },
+];

@@ -1,0 +1,92 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  retainSearchParams,
+} from '@tanstack/react-router';
+import { text } from '../text.ts';
+import { readAlertsSearch } from '../pages/alerts/search.ts';
+import { readKeysSearch } from '../pages/api-keys/search.ts';
+import { readLedgerSearch } from '../pages/ledger/search.ts';
+import { readUsageSearch } from '../pages/usage/search.ts';
+import { NotFound, PageFailed } from './Failed.tsx';
+import { Shell } from './Shell.tsx';
+
+/** Search parameters of every page: the account that it is about; absent: the person's own. */
+interface RootSearch {
+  readonly account?: string | undefined;
+}
+
+declare module '@tanstack/react-router' {
+  interface StaticDataRouteOption {
+    /** The page's title, for its heading and the document. */
+    readonly title?: string;
+  }
+  interface Register {
+    readonly router: AppRouter;
+  }
+}
+
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: NotFound,
+  errorComponent: PageFailed,
+  validateSearch: (search: Record<string, unknown>): RootSearch =>
+    typeof search['account'] === 'string' ? { account: search['account'] } : {},
+  search: { middlewares: [retainSearchParams<RootSearch>(['account'])] },
+});
+
+const routes = [
+  createRoute({
+    getParentRoute: () => root,
+    path: '/',
+    staticData: { title: text.pages.balance },
+    component: lazyRouteComponent(() => import('../pages/balance/BalancePage.tsx'), 'BalancePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/usage',
+    staticData: { title: text.pages.usage },
+    validateSearch: readUsageSearch,
+    component: lazyRouteComponent(() => import('../pages/usage/UsagePage.tsx'), 'UsagePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/ledger',
+    staticData: { title: text.pages.ledger },
+    validateSearch: readLedgerSearch,
+    component: lazyRouteComponent(() => import('../pages/ledger/LedgerPage.tsx'), 'LedgerPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/api-keys',
+    staticData: { title: text.pages.apiKeys },
+    validateSearch: readKeysSearch,
+    component: lazyRouteComponent(() => import('../pages/api-keys/ApiKeysPage.tsx'), 'ApiKeysPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/alerts',
+    staticData: { title: text.pages.alerts },
+    validateSearch: readAlertsSearch,
+    component: lazyRouteComponent(() => import('../pages/alerts/AlertsPage.tsx'), 'AlertsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/components',
+    staticData: { title: text.pages.components },
+    component: lazyRouteComponent(() => import('../pages/components/ComponentsPage.tsx'), 'ComponentsPage'),
+  }),
+] as const;
+
+/** Makes the router. A page's code is loaded when a link to it is hovered, focused or followed. */
+export function createAppRouter(): AppRouter {
+  return makeRouter();
+}
+
+function makeRouter() {
+  return createRouter({ routeTree: root.addChildren(routes), defaultPreload: 'intent', scrollRestoration: true });
+}
+
+type AppRouter = ReturnType<typeof makeRouter>;

@@ -1,0 +1,1391 @@
+/* eslint-disable */
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** The place where alerts are told. */
+export type AlertChannel =
+  /** To the addresses in `alertEmails`. */
+  | 'EMAIL'
+  /** Live, by `alertRaised`. */
+  | 'IN_APP'
+  /** To the webhook endpoint. */
+  | 'WEBHOOK';
+
+/** WARNING and CRITICAL name either a level or what remains, never both; other types name neither. BAD_USER_INPUT otherwise. */
+export type AlertPreferenceInput = {
+  /** Where it is told. */
+  channels: Array<AlertChannel>;
+  /** False: it is silenced. */
+  enabled?: boolean;
+  /** Share of the allowance used, above 0 and at most 1, with at most three decimals. */
+  level?: number | null | undefined;
+  /** Credits left, above 0. */
+  remaining?: number | null | undefined;
+  /** The type of alert. */
+  type: AlertType;
+};
+
+/** The kind of alert. Kinds may be added: keep a default branch. */
+export type AlertType =
+  /** The same, of a higher severity. */
+  | 'CRITICAL'
+  /** Nothing is available, or use was refused for want of credits, whichever came first. */
+  | 'EXHAUSTED'
+  /** A member came to 80 % or 100 % of their limit. Once each a period. */
+  | 'MEMBER_LIMIT'
+  /** The overage cap is used up, or use was first refused for it. Once a period. */
+  | 'OVERAGE_CAP_REACHED'
+  /** The first overage of a period. */
+  | 'OVERAGE_STARTED'
+  /** An invoice was not paid. Once an invoice. */
+  | 'PAYMENT_FAILED'
+  /** Credits became available after EXHAUSTED. */
+  | 'RECOVERED'
+  /** A threshold of the entity’s own choice: of credits used, or of credits left. */
+  | 'WARNING';
+
+/** The provider of the models that a key is for. */
+export type ApiKeyProvider =
+  /** Anthropic. */
+  | 'ANTHROPIC'
+  /** OpenAI. */
+  | 'OPENAI';
+
+/** The status of an API key. */
+export type ApiKeyStatus =
+  /** It can be used. */
+  | 'ACTIVE'
+  /** It expired. */
+  | 'EXPIRED'
+  /** It was revoked, for good. */
+  | 'REVOKED';
+
+/** The kind of API key. */
+export type ApiKeyType =
+  /** The customer’s own key of a model provider, kept encrypted for services that call the provider. */
+  | 'CUSTOM'
+  /** A bearer token of this service: use for its billing entity, and nothing else. */
+  | 'PLATFORM';
+
+/** Names a billing entity. */
+export type BillingEntityInput = {
+  /** Its id. */
+  billingEntityId: string;
+};
+
+/** The status of a billing entity. */
+export type BillingEntityStatus =
+  /** It can use credits. */
+  | 'ACTIVE'
+  /** All new use is refused with ENTITY_SUSPENDED until an operator reinstates it. */
+  | 'SUSPENDED';
+
+/** The kind of billing entity. */
+export type BillingEntityType =
+  /** An organization. */
+  | 'ORGANIZATION'
+  /** A person. */
+  | 'USER';
+
+/** The billing mode, which says what is charged. */
+export type BillingMode =
+  /** Tokens are recorded at 0 credits, compute is charged. */
+  | 'COMPUTE_ONLY'
+  /** Tokens and compute are charged. */
+  | 'FULL';
+
+/** The status of a subscription. */
+export type BillingSubscriptionStatus =
+  /** It is paid. */
+  | 'ACTIVE'
+  /** It has ended. */
+  | 'CANCELED'
+  /** The first payment is missing, so it has not begun. */
+  | 'INCOMPLETE'
+  /** A payment failed and is retried. Credits can be used until the grace period ends; overage cannot. */
+  | 'PAST_DUE'
+  /** It is paused. */
+  | 'PAUSED'
+  /** Its trial runs. */
+  | 'TRIALING'
+  /** A payment failed for good. All use is refused. */
+  | 'UNPAID';
+
+/** A new key. */
+export type CreateApiKeyInput = {
+  /** The billing entity that it will belong to. */
+  billingEntityId: string;
+  /** FULL for PLATFORM keys. CUSTOM keys default to COMPUTE_ONLY. */
+  billingMode?: BillingMode | null | undefined;
+  /** Most credits a period of each payer, 0 or more; absent or null: no limit. */
+  creditLimit?: number | null | undefined;
+  /** The end, in the future; absent or null: never. */
+  expiresAt?: string | null | undefined;
+  /** 1 to 100 characters, for people. */
+  name: string;
+  /** The provider whose models it is for. */
+  provider: ApiKeyProvider;
+  /** The customer’s own provider key (sk-… of OPENAI, sk-ant-… of ANTHROPIC); CUSTOM keys only, which need it. Stored encrypted, never shown again. */
+  secret?: string | null | undefined;
+  /** The kind of key. */
+  type: ApiKeyType;
+};
+
+/** The contents of a file. */
+export type CreateExportInput = {
+  /** The billing entity that it is about. */
+  billingEntityId: string;
+  /** Usage records or ledger entries. */
+  kind: ExportKind;
+  /** LEDGER: the entries; absent: all. BAD_USER_INPUT for another kind. */
+  ledgerFilter?: LedgerFilter | null | undefined;
+  /** USAGE: the records; absent: all. BAD_USER_INPUT for another kind. */
+  usageFilter?: UsageFilter | null | undefined;
+};
+
+/** The source of granted credits. */
+export type CreditGrantSource =
+  /** A correction by an operator. Promotional. */
+  | 'ADJUSTMENT'
+  /** Given away by an operator. Promotional. */
+  | 'PROMOTION'
+  /** Bought once. */
+  | 'PURCHASE'
+  /** A paid period of a plan. */
+  | 'SUBSCRIPTION'
+  /** From another account; of the class of its origin. */
+  | 'TRANSFER'
+  /** The free trial, once. Promotional. */
+  | 'TRIAL';
+
+/** The kind of file. */
+export type ExportKind =
+  /** Ledger entries, newest first. */
+  | 'LEDGER'
+  /** Usage records, by occurredAt, newest first. */
+  | 'USAGE';
+
+/** The kind of change that an entry of the ledger records. */
+export type LedgerEntryKind =
+  /** An operator corrected the balance. */
+  | 'ADJUSTMENT'
+  /** A refunded or disputed payment took its credits back. */
+  | 'CLAWBACK'
+  /** Use was charged; also for 0 credits. */
+  | 'CONSUMPTION'
+  /** The rest of a grant expired. */
+  | 'EXPIRY'
+  /** Credits arrived. A grant with a later start has one entry of 0 now and another when it takes effect. */
+  | 'GRANT'
+  /** Credits were reserved. */
+  | 'HOLD'
+  /** Use beyond the allowance. */
+  | 'OVERAGE'
+  /** A usage record was refunded. */
+  | 'REFUND'
+  /** Reserved credits were released. */
+  | 'RELEASE'
+  /** New credits paid what was owed. */
+  | 'REPAYMENT'
+  /** Credits came from another account. */
+  | 'TRANSFER_IN'
+  /** Credits went to another account. */
+  | 'TRANSFER_OUT';
+
+/** A filter of the ledger; every condition must hold. */
+export type LedgerFilter = {
+  /** Committed at or after this. */
+  from?: string | null | undefined;
+  /** These kinds. */
+  kinds?: Array<LedgerEntryKind> | null | undefined;
+  /** Committed before this. */
+  to?: string | null | undefined;
+};
+
+/** The role of a member in an organization. */
+export type MemberRole =
+  /** Everything but making, changing, demoting, suspending or removing an OWNER. */
+  | 'ADMIN'
+  /** Reads everything and manages plans and payments; no members, keys or names. */
+  | 'BILLING'
+  /** Uses credits; reads name, plan and balance, and only their own records, summaries and membership. */
+  | 'MEMBER'
+  /** Everything. */
+  | 'OWNER';
+
+/** The status of a membership. */
+export type MembershipStatus =
+  /** They can use credits here. */
+  | 'ACTIVE'
+  /** Invited, and has not answered: no rights and no use. */
+  | 'INVITED'
+  /** All new use here is refused with MEMBER_SUSPENDED. They read what a MEMBER reads, and change nothing. */
+  | 'SUSPENDED';
+
+/** The status of a reservation. */
+export type ReservationStatus =
+  /** It ran out of time. */
+  | 'EXPIRED'
+  /** Its credits are reserved. */
+  | 'HELD'
+  /** It was released without use. */
+  | 'RELEASED'
+  /** Use was charged against it. */
+  | 'SETTLED';
+
+/** A new secret for a key. */
+export type RotateApiKeyInput = {
+  /** The key’s id. */
+  id: string;
+  /** PLATFORM keys: the old secret keeps working for so many seconds, 0 to 604800. Of CUSTOM keys nothing is kept; what services fetched before they may use until its cacheUntil. */
+  overlapSeconds?: number;
+  /** CUSTOM keys, which need it: the provider’s new key. */
+  secret?: string | null | undefined;
+};
+
+/** Replaces the whole list of preferences; [] silences threshold alerts. A type without threshold that is not named keeps its default, in-app and e-mail. */
+export type SetAlertPreferencesInput = {
+  /** The billing entity. */
+  billingEntityId: string;
+  /** The addresses that alerts are mailed to, at most ten. []: those of the people who look after it. Absent, or null: unchanged. One that the caller’s token does not vouch for is asked to confirm first. */
+  emails?: Array<string> | null | undefined;
+  /** The preferences, at most 50. No threshold and no type twice. */
+  preferences: Array<AlertPreferenceInput>;
+};
+
+/** Where a billing entity’s events are sent. */
+export type SetWebhookEndpointInput = {
+  /** The billing entity. */
+  billingEntityId: string;
+  /** An https:// address of a public host, at most 2048 characters, without user name and fragment; port 443, or one of 1024 and more. null removes the endpoint; absent: nothing changes. */
+  url?: string | null | undefined;
+};
+
+/** A dimension of a summary, besides time. */
+export type UsageDimension =
+  /** The key that the use ran on. */
+  | 'API_KEY'
+  /** The billing mode. */
+  | 'BILLING_MODE'
+  /** The feature of the use. */
+  | 'FEATURE'
+  /** The model that did the work. */
+  | 'MODEL'
+  /** The resource. */
+  | 'RESOURCE'
+  /** The user. */
+  | 'USER';
+
+/** A filter of usage records; every condition must hold. */
+export type UsageFilter = {
+  /** Used on these keys. */
+  apiKeyIds?: Array<string> | null | undefined;
+  /** Charged in these modes. */
+  billingModes?: Array<BillingMode> | null | undefined;
+  /** Used for these features. */
+  features?: Array<string> | null | undefined;
+  /** Occurred at or after this. */
+  from?: string | null | undefined;
+  /** Done by these models. Use without a model fits none. */
+  models?: Array<string> | null | undefined;
+  /** Used in these organizations. */
+  organizationExternalIds?: Array<string> | null | undefined;
+  /** Recorded at or after this: money follows the instant of recording, so a bill is reconciled by it. */
+  recordedFrom?: string | null | undefined;
+  /** Recorded before this. */
+  recordedTo?: string | null | undefined;
+  /** These resources. */
+  resources?: Array<UsageResource> | null | undefined;
+  /** Occurred before this. */
+  to?: string | null | undefined;
+  /** Used by these persons. */
+  userExternalIds?: Array<string> | null | undefined;
+};
+
+/** The length of each bucket of a summary. */
+export type UsageInterval =
+  /** A day, from midnight to midnight in the time zone. */
+  | 'DAY'
+  /** An hour. */
+  | 'HOUR'
+  /** A calendar month of the time zone. */
+  | 'MONTH'
+  /** All the time asked for. */
+  | 'TOTAL';
+
+/** A metered resource. */
+export type UsageResource =
+  /** Unit: one token. */
+  | 'AI_TOKENS'
+  /** Unit: one millisecond. */
+  | 'COMPUTE';
+
+/** A filter of use to sum up; every condition must hold. */
+export type UsageSummaryFilter = {
+  /** Used on these keys. */
+  apiKeyIds?: Array<string> | null | undefined;
+  /** Charged in these modes. */
+  billingModes?: Array<BillingMode> | null | undefined;
+  /** Used for these features. */
+  features?: Array<string> | null | undefined;
+  /** Done by these models, as far as their use is summed up by name. Use without a model fits none, and so does that of further models, which lists and exports tell by name. */
+  models?: Array<string> | null | undefined;
+  /** Used in these organizations. */
+  organizationExternalIds?: Array<string> | null | undefined;
+  /** These resources. */
+  resources?: Array<UsageResource> | null | undefined;
+  /** Used by these persons. */
+  userExternalIds?: Array<string> | null | undefined;
+};
+
+/** The kind of caller. */
+export type ViewerKind =
+  /** An API key: use on behalf of its billing entity. */
+  | 'API_KEY'
+  /** Runs this installation: everything, on every entity. */
+  | 'OPERATOR'
+  /** A platform back end: meters use for any user or organization, administers nothing. */
+  | 'SERVICE'
+  /** A person, for themselves. */
+  | 'USER';
+
+/** The state of a webhook delivery. */
+export type WebhookDeliveryStatus =
+  /** The receiver answered with a 2xx status. */
+  | 'DELIVERED'
+  /** It is not tried again by itself: the attempts are used up, or the endpoint was disabled or removed. */
+  | 'FAILED'
+  /** It is sent, now or at the next attempt. */
+  | 'PENDING';
+
+export type AccountFragment = { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null };
+
+export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ViewerQuery = { viewer: { kind: ViewerKind, subject: string, user: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } | null, memberships: Array<{ id: string, role: MemberRole, status: MembershipStatus, organization: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } }> } };
+
+export type AccountQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type AccountQuery = { billingEntity: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } | null };
+
+export type AccountSearchQueryVariables = Exact<{
+  search: string;
+}>;
+
+
+export type AccountSearchQuery = { billingEntities: { edges: Array<{ node: { id: string, name: string, externalId: string, type: BillingEntityType } }> } };
+
+export type AlertRowFragment = { id: string, billingEntityId: string, type: AlertType, level: number | null, remaining: number | null, message: string, createdAt: string, acknowledgedAt: string | null, available: number, usedRatio: number };
+
+export type AlertsQueryVariables = Exact<{
+  id: string;
+  after?: string | null | undefined;
+}>;
+
+
+export type AlertsQuery = { billingEntity: { id: string, alerts: { edges: Array<{ node: { id: string, billingEntityId: string, type: AlertType, level: number | null, remaining: number | null, message: string, createdAt: string, acknowledgedAt: string | null, available: number, usedRatio: number } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null } | null };
+
+export type AlertSettingsQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type AlertSettingsQuery = { billingEntity: { id: string, alertEmails: Array<string> | null, alertPreferences: Array<{ id: string, type: AlertType, level: number | null, remaining: number | null, channels: Array<AlertChannel>, enabled: boolean }> | null, webhookEndpoint: { url: string, enabled: boolean, createdAt: string, disabledAt: string | null, disabledReason: string | null, deliveries: { edges: Array<{ node: { id: string, eventType: string, status: WebhookDeliveryStatus, attempts: number, responseStatus: number | null, error: string | null, createdAt: string, deliveredAt: string | null, nextAttemptAt: string | null } }> } } | null } | null };
+
+export type EndpointFragment = { url: string, enabled: boolean, createdAt: string, disabledAt: string | null, disabledReason: string | null };
+
+export type AcknowledgeAlertMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type AcknowledgeAlertMutation = { acknowledgeAlert: { id: string, billingEntityId: string, type: AlertType, level: number | null, remaining: number | null, message: string, createdAt: string, acknowledgedAt: string | null, available: number, usedRatio: number } };
+
+export type SetAlertPreferencesMutationVariables = Exact<{
+  input: SetAlertPreferencesInput;
+}>;
+
+
+export type SetAlertPreferencesMutation = { setAlertPreferences: Array<{ id: string, type: AlertType, level: number | null, remaining: number | null, channels: Array<AlertChannel>, enabled: boolean }> };
+
+export type SetWebhookEndpointMutationVariables = Exact<{
+  input: SetWebhookEndpointInput;
+}>;
+
+
+export type SetWebhookEndpointMutation = { setWebhookEndpoint: { secret: string | null, endpoint: { url: string, enabled: boolean, createdAt: string, disabledAt: string | null, disabledReason: string | null } | null } };
+
+export type RotateWebhookSecretMutationVariables = Exact<{
+  input: BillingEntityInput;
+}>;
+
+
+export type RotateWebhookSecretMutation = { rotateWebhookSecret: { secret: string | null, endpoint: { url: string, enabled: boolean, createdAt: string, disabledAt: string | null, disabledReason: string | null } | null } };
+
+export type TestWebhookMutationVariables = Exact<{
+  input: BillingEntityInput;
+}>;
+
+
+export type TestWebhookMutation = { testWebhook: { id: string, status: WebhookDeliveryStatus } };
+
+export type ResendWebhookDeliveryMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ResendWebhookDeliveryMutation = { resendWebhookDelivery: { id: string, status: WebhookDeliveryStatus } };
+
+export type AlertRaisedSubscriptionVariables = Exact<{
+  id: string;
+}>;
+
+
+export type AlertRaisedSubscription = { alertRaised: { id: string, billingEntityId: string, type: AlertType, level: number | null, remaining: number | null, message: string, createdAt: string, acknowledgedAt: string | null, available: number, usedRatio: number } };
+
+export type KeyRowFragment = { id: string, name: string, hint: string, type: ApiKeyType, provider: ApiKeyProvider, billingMode: BillingMode, status: ApiKeyStatus, creditLimit: number | null, usedThisPeriod: number, createdAt: string, lastUsedAt: string | null, expiresAt: string | null, revokedAt: string | null };
+
+export type ApiKeysQueryVariables = Exact<{
+  id: string;
+  after?: string | null | undefined;
+  includeRevoked: boolean;
+}>;
+
+
+export type ApiKeysQuery = { billingEntity: { id: string, apiKeys: { edges: Array<{ node: { id: string, name: string, hint: string, type: ApiKeyType, provider: ApiKeyProvider, billingMode: BillingMode, status: ApiKeyStatus, creditLimit: number | null, usedThisPeriod: number, createdAt: string, lastUsedAt: string | null, expiresAt: string | null, revokedAt: string | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null } | null };
+
+export type CreateApiKeyMutationVariables = Exact<{
+  input: CreateApiKeyInput;
+}>;
+
+
+export type CreateApiKeyMutation = { createApiKey: { secret: string | null, apiKey: { id: string, name: string, hint: string, type: ApiKeyType, provider: ApiKeyProvider, billingMode: BillingMode, status: ApiKeyStatus, creditLimit: number | null, usedThisPeriod: number, createdAt: string, lastUsedAt: string | null, expiresAt: string | null, revokedAt: string | null } } };
+
+export type RotateApiKeyMutationVariables = Exact<{
+  input: RotateApiKeyInput;
+}>;
+
+
+export type RotateApiKeyMutation = { rotateApiKey: { secret: string | null, apiKey: { id: string, name: string, hint: string, type: ApiKeyType, provider: ApiKeyProvider, billingMode: BillingMode, status: ApiKeyStatus, creditLimit: number | null, usedThisPeriod: number, createdAt: string, lastUsedAt: string | null, expiresAt: string | null, revokedAt: string | null } } };
+
+export type RevokeApiKeyMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type RevokeApiKeyMutation = { revokeApiKey: { id: string, name: string, hint: string, type: ApiKeyType, provider: ApiKeyProvider, billingMode: BillingMode, status: ApiKeyStatus, creditLimit: number | null, usedThisPeriod: number, createdAt: string, lastUsedAt: string | null, expiresAt: string | null, revokedAt: string | null } };
+
+export type BalanceFragment = { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number };
+
+export type BalanceQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type BalanceQuery = { billingEntity: { id: string, credits: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } } | null };
+
+export type BalancePageQueryVariables = Exact<{
+  id: string;
+  from: string;
+  to: string;
+  timeZone: string;
+}>;
+
+
+export type BalancePageQuery = { billingEntity: { id: string, credits: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number }, forecast: { dailyBurn: number, exhaustsAt: string | null } | null, subscription: { id: string, status: BillingSubscriptionStatus, currentPeriodEnd: string | null, graceEndsAt: string | null, cancelAtPeriodEnd: boolean, pendingPayment: { hostedUrl: string, expiresAt: string | null } | null } | null, overagePolicy: { enabled: boolean, cap: number | null } | null, alertPreferences: Array<{ id: string, type: AlertType, level: number | null, remaining: number | null, enabled: boolean }> | null, grants: { edges: Array<{ node: { id: string, source: CreditGrantSource, reason: string | null, amount: number, remaining: number, expiresAt: string | null } }>, pageInfo: { hasNextPage: boolean } } | null, usageSummary: Array<{ start: string, credits: number, records: number }>, usage: { edges: Array<{ node: { id: string, occurredAt: string, resource: UsageResource, quantity: number, model: string | null, feature: string | null, billingMode: BillingMode, credits: number, overage: number, refundedCredits: number, user: { id: string, name: string } | null, apiKey: { id: string, name: string } | null } }> } } | null, creditRates: Array<{ resource: UsageResource, units: number, credits: number }> };
+
+export type BalanceUpdatedSubscriptionVariables = Exact<{
+  id: string;
+}>;
+
+
+export type BalanceUpdatedSubscription = { balanceUpdated: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } };
+
+export type LedgerQueryVariables = Exact<{
+  id: string;
+  filter?: LedgerFilter | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type LedgerQuery = { billingEntity: { id: string, ledger: { edges: Array<{ cursor: string, node: { id: string, sequence: number, createdAt: string, kind: LedgerEntryKind, amount: number, availableBefore: number, availableAfter: number, heldChange: number, overageChange: number, owedChange: number, actor: string, reason: string | null, counterparty: { id: string, name: string } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null } | null };
+
+export type VerifyLedgerQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type VerifyLedgerQuery = { verifyLedger: { consistent: boolean, entriesChecked: number, throughSequence: number, problemCount: number, problems: Array<string> } };
+
+export type UsageRowFragment = { id: string, occurredAt: string, resource: UsageResource, quantity: number, model: string | null, feature: string | null, billingMode: BillingMode, credits: number, overage: number, refundedCredits: number, user: { id: string, name: string } | null, apiKey: { id: string, name: string } | null };
+
+export type UsageSummaryQueryVariables = Exact<{
+  id: string;
+  from: string;
+  to: string;
+  interval: UsageInterval;
+  timeZone: string;
+  groupBy: Array<UsageDimension> | UsageDimension;
+  filter?: UsageSummaryFilter | null | undefined;
+}>;
+
+
+export type UsageSummaryQuery = { billingEntity: { id: string, usageSummary: Array<{ start: string, credits: number, overage: number, quantity: number, records: number, model: string | null, otherModels: boolean, feature: string | null, resource: UsageResource | null, billingMode: BillingMode | null, user: { id: string, name: string, externalId: string } | null, apiKey: { id: string, name: string } | null }> } | null };
+
+export type UsageRecordsQueryVariables = Exact<{
+  id: string;
+  filter?: UsageFilter | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type UsageRecordsQuery = { billingEntity: { id: string, usage: { edges: Array<{ cursor: string, node: { id: string, occurredAt: string, resource: UsageResource, quantity: number, model: string | null, feature: string | null, billingMode: BillingMode, credits: number, overage: number, refundedCredits: number, user: { id: string, name: string } | null, apiKey: { id: string, name: string } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
+
+export type ReceiptQueryVariables = Exact<{
+  id: string;
+  recordId: string;
+}>;
+
+
+export type ReceiptQuery = { billingEntity: { id: string, usageRecord: { recordedAt: string, carriedBefore: string, carriedAfter: string, owed: number, refundedAt: string | null, id: string, occurredAt: string, resource: UsageResource, quantity: number, model: string | null, feature: string | null, billingMode: BillingMode, credits: number, overage: number, refundedCredits: number, rate: { resource: UsageResource, units: number, credits: number, costPerCredit: string }, draws: Array<{ credits: number, grant: { id: string, source: CreditGrantSource, reason: string | null, expiresAt: string | null } }>, billingEntity: { id: string, name: string }, organization: { id: string, name: string } | null, ledgerEntry: { id: string, sequence: number, kind: LedgerEntryKind, reservation: { id: string, status: ReservationStatus, credits: number } | null } | null, user: { id: string, name: string } | null, apiKey: { id: string, name: string } | null } | null } | null };
+
+export type ExportUsageMutationVariables = Exact<{
+  input: CreateExportInput;
+}>;
+
+
+export type ExportUsageMutation = { createExport: { url: string, expiresAt: string | null } };
+
+export type UsageRecordedSubscriptionVariables = Exact<{
+  id: string;
+  after?: string | null | undefined;
+}>;
+
+
+export type UsageRecordedSubscription = { usageRecorded: { cursor: string, hasGap: boolean, skipped: number, records: Array<{ id: string, occurredAt: string, resource: UsageResource, quantity: number, model: string | null, feature: string | null, billingMode: BillingMode, credits: number, overage: number, refundedCredits: number, user: { id: string, name: string } | null, apiKey: { id: string, name: string } | null }> } };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+export const AccountFragmentDoc = new TypedDocumentString(`
+    fragment Account on BillingEntity {
+  id
+  name
+  externalId
+  type
+  status
+  suspensionReason
+  viewerPermissions
+  plan {
+    code
+    name
+    credits
+  }
+  subscription {
+    id
+    currentPeriodStart
+    currentPeriodEnd
+  }
+}
+    `, {"fragmentName":"Account"}) as unknown as TypedDocumentString<AccountFragment, unknown>;
+export const AlertRowFragmentDoc = new TypedDocumentString(`
+    fragment AlertRow on Alert {
+  id
+  billingEntityId
+  type
+  level
+  remaining
+  message
+  createdAt
+  acknowledgedAt
+  available
+  usedRatio
+}
+    `, {"fragmentName":"AlertRow"}) as unknown as TypedDocumentString<AlertRowFragment, unknown>;
+export const EndpointFragmentDoc = new TypedDocumentString(`
+    fragment Endpoint on WebhookEndpoint {
+  url
+  enabled
+  createdAt
+  disabledAt
+  disabledReason
+}
+    `, {"fragmentName":"Endpoint"}) as unknown as TypedDocumentString<EndpointFragment, unknown>;
+export const KeyRowFragmentDoc = new TypedDocumentString(`
+    fragment KeyRow on ApiKey {
+  id
+  name
+  hint
+  type
+  provider
+  billingMode
+  status
+  creditLimit
+  usedThisPeriod
+  createdAt
+  lastUsedAt
+  expiresAt
+  revokedAt
+}
+    `, {"fragmentName":"KeyRow"}) as unknown as TypedDocumentString<KeyRowFragment, unknown>;
+export const BalanceFragmentDoc = new TypedDocumentString(`
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}
+    `, {"fragmentName":"Balance"}) as unknown as TypedDocumentString<BalanceFragment, unknown>;
+export const UsageRowFragmentDoc = new TypedDocumentString(`
+    fragment UsageRow on UsageRecord {
+  id
+  occurredAt
+  resource
+  quantity
+  model
+  feature
+  billingMode
+  credits
+  overage
+  refundedCredits
+  user {
+    id
+    name
+  }
+  apiKey {
+    id
+    name
+  }
+}
+    `, {"fragmentName":"UsageRow"}) as unknown as TypedDocumentString<UsageRowFragment, unknown>;
+export const ViewerDocument = new TypedDocumentString(`
+    query Viewer {
+  viewer {
+    kind
+    subject
+    user {
+      ...Account
+    }
+    memberships {
+      id
+      role
+      status
+      organization {
+        ...Account
+      }
+    }
+  }
+}
+    fragment Account on BillingEntity {
+  id
+  name
+  externalId
+  type
+  status
+  suspensionReason
+  viewerPermissions
+  plan {
+    code
+    name
+    credits
+  }
+  subscription {
+    id
+    currentPeriodStart
+    currentPeriodEnd
+  }
+}`) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
+export const AccountDocument = new TypedDocumentString(`
+    query Account($id: ID!) {
+  billingEntity(id: $id) {
+    ...Account
+  }
+}
+    fragment Account on BillingEntity {
+  id
+  name
+  externalId
+  type
+  status
+  suspensionReason
+  viewerPermissions
+  plan {
+    code
+    name
+    credits
+  }
+  subscription {
+    id
+    currentPeriodStart
+    currentPeriodEnd
+  }
+}`) as unknown as TypedDocumentString<AccountQuery, AccountQueryVariables>;
+export const AccountSearchDocument = new TypedDocumentString(`
+    query AccountSearch($search: String!) {
+  billingEntities(search: $search, first: 10) {
+    edges {
+      node {
+        id
+        name
+        externalId
+        type
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountSearchQuery, AccountSearchQueryVariables>;
+export const AlertsDocument = new TypedDocumentString(`
+    query Alerts($id: ID!, $after: String) {
+  billingEntity(id: $id) {
+    id
+    alerts(first: 30, after: $after) {
+      edges {
+        node {
+          ...AlertRow
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment AlertRow on Alert {
+  id
+  billingEntityId
+  type
+  level
+  remaining
+  message
+  createdAt
+  acknowledgedAt
+  available
+  usedRatio
+}`) as unknown as TypedDocumentString<AlertsQuery, AlertsQueryVariables>;
+export const AlertSettingsDocument = new TypedDocumentString(`
+    query AlertSettings($id: ID!) {
+  billingEntity(id: $id) {
+    id
+    alertEmails
+    alertPreferences {
+      id
+      type
+      level
+      remaining
+      channels
+      enabled
+    }
+    webhookEndpoint {
+      ...Endpoint
+      deliveries(first: 10) {
+        edges {
+          node {
+            id
+            eventType
+            status
+            attempts
+            responseStatus
+            error
+            createdAt
+            deliveredAt
+            nextAttemptAt
+          }
+        }
+      }
+    }
+  }
+}
+    fragment Endpoint on WebhookEndpoint {
+  url
+  enabled
+  createdAt
+  disabledAt
+  disabledReason
+}`) as unknown as TypedDocumentString<AlertSettingsQuery, AlertSettingsQueryVariables>;
+export const AcknowledgeAlertDocument = new TypedDocumentString(`
+    mutation AcknowledgeAlert($id: ID!) {
+  acknowledgeAlert(id: $id) {
+    ...AlertRow
+  }
+}
+    fragment AlertRow on Alert {
+  id
+  billingEntityId
+  type
+  level
+  remaining
+  message
+  createdAt
+  acknowledgedAt
+  available
+  usedRatio
+}`) as unknown as TypedDocumentString<AcknowledgeAlertMutation, AcknowledgeAlertMutationVariables>;
+export const SetAlertPreferencesDocument = new TypedDocumentString(`
+    mutation SetAlertPreferences($input: SetAlertPreferencesInput!) {
+  setAlertPreferences(input: $input) {
+    id
+    type
+    level
+    remaining
+    channels
+    enabled
+  }
+}
+    `) as unknown as TypedDocumentString<SetAlertPreferencesMutation, SetAlertPreferencesMutationVariables>;
+export const SetWebhookEndpointDocument = new TypedDocumentString(`
+    mutation SetWebhookEndpoint($input: SetWebhookEndpointInput!) {
+  setWebhookEndpoint(input: $input) {
+    secret
+    endpoint {
+      ...Endpoint
+    }
+  }
+}
+    fragment Endpoint on WebhookEndpoint {
+  url
+  enabled
+  createdAt
+  disabledAt
+  disabledReason
+}`) as unknown as TypedDocumentString<SetWebhookEndpointMutation, SetWebhookEndpointMutationVariables>;
+export const RotateWebhookSecretDocument = new TypedDocumentString(`
+    mutation RotateWebhookSecret($input: BillingEntityInput!) {
+  rotateWebhookSecret(input: $input) {
+    secret
+    endpoint {
+      ...Endpoint
+    }
+  }
+}
+    fragment Endpoint on WebhookEndpoint {
+  url
+  enabled
+  createdAt
+  disabledAt
+  disabledReason
+}`) as unknown as TypedDocumentString<RotateWebhookSecretMutation, RotateWebhookSecretMutationVariables>;
+export const TestWebhookDocument = new TypedDocumentString(`
+    mutation TestWebhook($input: BillingEntityInput!) {
+  testWebhook(input: $input) {
+    id
+    status
+  }
+}
+    `) as unknown as TypedDocumentString<TestWebhookMutation, TestWebhookMutationVariables>;
+export const ResendWebhookDeliveryDocument = new TypedDocumentString(`
+    mutation ResendWebhookDelivery($id: ID!) {
+  resendWebhookDelivery(id: $id) {
+    id
+    status
+  }
+}
+    `) as unknown as TypedDocumentString<ResendWebhookDeliveryMutation, ResendWebhookDeliveryMutationVariables>;
+export const AlertRaisedDocument = new TypedDocumentString(`
+    subscription AlertRaised($id: ID!) {
+  alertRaised(billingEntityId: $id) {
+    ...AlertRow
+  }
+}
+    fragment AlertRow on Alert {
+  id
+  billingEntityId
+  type
+  level
+  remaining
+  message
+  createdAt
+  acknowledgedAt
+  available
+  usedRatio
+}`) as unknown as TypedDocumentString<AlertRaisedSubscription, AlertRaisedSubscriptionVariables>;
+export const ApiKeysDocument = new TypedDocumentString(`
+    query ApiKeys($id: ID!, $after: String, $includeRevoked: Boolean!) {
+  billingEntity(id: $id) {
+    id
+    apiKeys(first: 50, after: $after, includeRevoked: $includeRevoked) {
+      edges {
+        node {
+          ...KeyRow
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment KeyRow on ApiKey {
+  id
+  name
+  hint
+  type
+  provider
+  billingMode
+  status
+  creditLimit
+  usedThisPeriod
+  createdAt
+  lastUsedAt
+  expiresAt
+  revokedAt
+}`) as unknown as TypedDocumentString<ApiKeysQuery, ApiKeysQueryVariables>;
+export const CreateApiKeyDocument = new TypedDocumentString(`
+    mutation CreateApiKey($input: CreateApiKeyInput!) {
+  createApiKey(input: $input) {
+    secret
+    apiKey {
+      ...KeyRow
+    }
+  }
+}
+    fragment KeyRow on ApiKey {
+  id
+  name
+  hint
+  type
+  provider
+  billingMode
+  status
+  creditLimit
+  usedThisPeriod
+  createdAt
+  lastUsedAt
+  expiresAt
+  revokedAt
+}`) as unknown as TypedDocumentString<CreateApiKeyMutation, CreateApiKeyMutationVariables>;
+export const RotateApiKeyDocument = new TypedDocumentString(`
+    mutation RotateApiKey($input: RotateApiKeyInput!) {
+  rotateApiKey(input: $input) {
+    secret
+    apiKey {
+      ...KeyRow
+    }
+  }
+}
+    fragment KeyRow on ApiKey {
+  id
+  name
+  hint
+  type
+  provider
+  billingMode
+  status
+  creditLimit
+  usedThisPeriod
+  createdAt
+  lastUsedAt
+  expiresAt
+  revokedAt
+}`) as unknown as TypedDocumentString<RotateApiKeyMutation, RotateApiKeyMutationVariables>;
+export const RevokeApiKeyDocument = new TypedDocumentString(`
+    mutation RevokeApiKey($id: ID!) {
+  revokeApiKey(id: $id) {
+    ...KeyRow
+  }
+}
+    fragment KeyRow on ApiKey {
+  id
+  name
+  hint
+  type
+  provider
+  billingMode
+  status
+  creditLimit
+  usedThisPeriod
+  createdAt
+  lastUsedAt
+  expiresAt
+  revokedAt
+}`) as unknown as TypedDocumentString<RevokeApiKeyMutation, RevokeApiKeyMutationVariables>;
+export const BalanceDocument = new TypedDocumentString(`
+    query Balance($id: ID!) {
+  billingEntity(id: $id) {
+    id
+    credits {
+      ...Balance
+    }
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}`) as unknown as TypedDocumentString<BalanceQuery, BalanceQueryVariables>;
+export const BalancePageDocument = new TypedDocumentString(`
+    query BalancePage($id: ID!, $from: DateTime!, $to: DateTime!, $timeZone: String!) {
+  billingEntity(id: $id) {
+    id
+    credits {
+      ...Balance
+    }
+    forecast {
+      dailyBurn
+      exhaustsAt
+    }
+    subscription {
+      id
+      status
+      currentPeriodEnd
+      graceEndsAt
+      cancelAtPeriodEnd
+      pendingPayment {
+        hostedUrl
+        expiresAt
+      }
+    }
+    overagePolicy {
+      enabled
+      cap
+    }
+    alertPreferences {
+      id
+      type
+      level
+      remaining
+      enabled
+    }
+    grants(first: 20) {
+      edges {
+        node {
+          id
+          source
+          reason
+          amount
+          remaining
+          expiresAt
+        }
+      }
+      pageInfo {
+        hasNextPage
+      }
+    }
+    usageSummary(from: $from, to: $to, interval: HOUR, timeZone: $timeZone) {
+      start
+      credits
+      records
+    }
+    usage(first: 8) {
+      edges {
+        node {
+          ...UsageRow
+        }
+      }
+    }
+  }
+  creditRates {
+    resource
+    units
+    credits
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}
+fragment UsageRow on UsageRecord {
+  id
+  occurredAt
+  resource
+  quantity
+  model
+  feature
+  billingMode
+  credits
+  overage
+  refundedCredits
+  user {
+    id
+    name
+  }
+  apiKey {
+    id
+    name
+  }
+}`) as unknown as TypedDocumentString<BalancePageQuery, BalancePageQueryVariables>;
+export const BalanceUpdatedDocument = new TypedDocumentString(`
+    subscription BalanceUpdated($id: ID!) {
+  balanceUpdated(billingEntityId: $id) {
+    ...Balance
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}`) as unknown as TypedDocumentString<BalanceUpdatedSubscription, BalanceUpdatedSubscriptionVariables>;
+export const LedgerDocument = new TypedDocumentString(`
+    query Ledger($id: ID!, $filter: LedgerFilter, $after: String) {
+  billingEntity(id: $id) {
+    id
+    ledger(first: 50, after: $after, filter: $filter) {
+      edges {
+        cursor
+        node {
+          id
+          sequence
+          createdAt
+          kind
+          amount
+          availableBefore
+          availableAfter
+          heldChange
+          overageChange
+          owedChange
+          actor
+          reason
+          counterparty {
+            id
+            name
+          }
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<LedgerQuery, LedgerQueryVariables>;
+export const VerifyLedgerDocument = new TypedDocumentString(`
+    query VerifyLedger($id: ID!) {
+  verifyLedger(billingEntityId: $id) {
+    consistent
+    entriesChecked
+    throughSequence
+    problemCount
+    problems
+  }
+}
+    `) as unknown as TypedDocumentString<VerifyLedgerQuery, VerifyLedgerQueryVariables>;
+export const UsageSummaryDocument = new TypedDocumentString(`
+    query UsageSummary($id: ID!, $from: DateTime!, $to: DateTime!, $interval: UsageInterval!, $timeZone: String!, $groupBy: [UsageDimension!]!, $filter: UsageSummaryFilter) {
+  billingEntity(id: $id) {
+    id
+    usageSummary(
+      from: $from
+      to: $to
+      interval: $interval
+      timeZone: $timeZone
+      groupBy: $groupBy
+      filter: $filter
+    ) {
+      start
+      credits
+      overage
+      quantity
+      records
+      model
+      otherModels
+      feature
+      resource
+      billingMode
+      user {
+        id
+        name
+        externalId
+      }
+      apiKey {
+        id
+        name
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UsageSummaryQuery, UsageSummaryQueryVariables>;
+export const UsageRecordsDocument = new TypedDocumentString(`
+    query UsageRecords($id: ID!, $filter: UsageFilter, $after: String) {
+  billingEntity(id: $id) {
+    id
+    usage(first: 50, after: $after, filter: $filter) {
+      edges {
+        cursor
+        node {
+          ...UsageRow
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment UsageRow on UsageRecord {
+  id
+  occurredAt
+  resource
+  quantity
+  model
+  feature
+  billingMode
+  credits
+  overage
+  refundedCredits
+  user {
+    id
+    name
+  }
+  apiKey {
+    id
+    name
+  }
+}`) as unknown as TypedDocumentString<UsageRecordsQuery, UsageRecordsQueryVariables>;
+export const ReceiptDocument = new TypedDocumentString(`
+    query Receipt($id: ID!, $recordId: ID!) {
+  billingEntity(id: $id) {
+    id
+    usageRecord(id: $recordId) {
+      ...UsageRow
+      recordedAt
+      carriedBefore
+      carriedAfter
+      owed
+      refundedAt
+      rate {
+        resource
+        units
+        credits
+        costPerCredit
+      }
+      draws {
+        credits
+        grant {
+          id
+          source
+          reason
+          expiresAt
+        }
+      }
+      billingEntity {
+        id
+        name
+      }
+      organization {
+        id
+        name
+      }
+      ledgerEntry {
+        id
+        sequence
+        kind
+        reservation {
+          id
+          status
+          credits
+        }
+      }
+    }
+  }
+}
+    fragment UsageRow on UsageRecord {
+  id
+  occurredAt
+  resource
+  quantity
+  model
+  feature
+  billingMode
+  credits
+  overage
+  refundedCredits
+  user {
+    id
+    name
+  }
+  apiKey {
+    id
+    name
+  }
+}`) as unknown as TypedDocumentString<ReceiptQuery, ReceiptQueryVariables>;
+export const ExportUsageDocument = new TypedDocumentString(`
+    mutation ExportUsage($input: CreateExportInput!) {
+  createExport(input: $input) {
+    url
+    expiresAt
+  }
+}
+    `) as unknown as TypedDocumentString<ExportUsageMutation, ExportUsageMutationVariables>;
+export const UsageRecordedDocument = new TypedDocumentString(`
+    subscription UsageRecorded($id: ID!, $after: String) {
+  usageRecorded(billingEntityId: $id, after: $after) {
+    cursor
+    hasGap
+    skipped
+    records {
+      ...UsageRow
+    }
+  }
+}
+    fragment UsageRow on UsageRecord {
+  id
+  occurredAt
+  resource
+  quantity
+  model
+  feature
+  billingMode
+  credits
+  overage
+  refundedCredits
+  user {
+    id
+    name
+  }
+  apiKey {
+    id
+    name
+  }
+}`) as unknown as TypedDocumentString<UsageRecordedSubscription, UsageRecordedSubscriptionVariables>;

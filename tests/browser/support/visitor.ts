@@ -1,0 +1,115 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+
+export type Person = 'user' | 'owner' | 'member' | 'operator';
+
+export interface Look {
+  readonly width?: number;
+  readonly theme?: 'light' | 'dark';
+}
+
+const ORIGIN = process.env['PORTAL_URL'] ?? '';
+
+/** Starts the system's Chromium. */
+export function startBrowser(): Promise<Browser> {
+  const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+  return chromium.launch({ executablePath, args: ['--no-sandbox'] });
+}
+
+/** Somebody at a browser of their own, signed in, whose console is listened to. */
+export class Visitor {
+  readonly page: Page;
+  /** What the browser complained about since the visit began. */
+  readonly complaints: string[] = [];
+  readonly #context: BrowserContext;
+
+  private constructor(context: BrowserContext, page: Page) {
+    this.#context = context;
+    this.page = page;
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => this.complaints.push(error.message));
+  }
+
+  /** Signs in as one of the demo's people and lands on `path`. */
+  static async signIn(
+    browser: Browser,
+    as: Person,
+    path = '/',
+    { width = 1280, theme = 'light' }: Look = {},
+  ): Promise<Visitor> {
+    const context = await browser.newContext({
+      baseURL: ORIGIN,
+      viewport: { width, height: 800 },
+      colorScheme: theme,
+      reducedMotion: 'reduce',
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(15_000);
+    // Shifts are counted from the first paint on; those that follow a key or click at once are the person's own.
+    await page.addInitScript(() => {
+      const counted = window as unknown as { shift: number };
+      counted.shift = 0;
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries() as unknown as { value: number; hadRecentInput: boolean }[]) {
+          if (!entry.hadRecentInput) counted.shift += entry.value;
+        }
+      }).observe({ type: 'layout-shift', buffered: true });
+    });
+    const visitor = new Visitor(context, page);
+    await page.goto(`/sign-in?as=${as}&returnTo=${encodeURIComponent(path)}`);
+    return visitor;
+  }
+
+  /** Waits until nothing on the page is being read any more. */
+  async settle(): Promise<void> {
+    await this.page.getByRole('heading', { level: 1 }).waitFor();
+    await this.page.waitForFunction(() => document.querySelector('.skeleton:not([data-sample] *)') === null);
+    await this.page.getByRole('button', { name: /theme, dates/ }).waitFor();
+  }
+
+  /** Sends a document as this person does, by the cookie. */
+  async api<T>(query: string): Promise<T> {
+    const response = await this.page.request.post('/graphql', {
+      headers: { 'x-tollgate-csrf': '1', origin: ORIGIN },
+      data: { query },
+    });
+    return (await response.json()) as T;
+  }
+
+  /** Uses tokens on one's own account. */
+  async use(person: Person, { tokens, model }: { tokens: number; model: string }): Promise<void> {
+    const line = `{ resource: AI_TOKENS, quantity: ${tokens}, model: ${JSON.stringify(model)} }`;
+    const key = JSON.stringify(`${model}-${tokens}`);
+    const { data } = await this.api<{ data: { consumeCredits: { __typename: string } } }>(
+      `mutation { consumeCredits(input: { userExternalId: "demo-${person}", idempotencyKey: ${key}, lines: [${line}] }) { __typename } }`,
+    );
+    expect(data.consumeCredits.__typename).toBe('ConsumeCreditsSuccess');
+  }
+
+  /** What axe finds, one line each. */
+  async barriers(): Promise<string[]> {
+    const { violations } = await new AxeBuilder({ page: this.page }).analyze();
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id} ${target.join(' ')}`));
+  }
+
+  shift(): Promise<number> {
+    return this.page.evaluate(() => (window as unknown as { shift: number }).shift);
+  }
+
+  /** By how many pixels the page is wider than the window. */
+  overflow(): Promise<number> {
+    return this.page.evaluate(() =>
+      Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth),
+    );
+  }
+
+  focused(): Promise<string> {
+    return this.page.evaluate(() => document.activeElement?.textContent ?? '');
+  }
+
+  leave(): Promise<void> {
+    return this.#context.close();
+  }
+}
