@@ -190,7 +190,7 @@ function crossed(before: AlertedAccount, after: AlertedAccount): readonly AlertP
 function perMilleUsed(account: AlertedAccount): number {
   if (account.used === 0n) return 0;
   const allowance = allowanceOf(account);
-  return allowance === 0n ? Number.POSITIVE_INFINITY : Number((account.used * BigInt(WHOLE)) / allowance);
+  return allowance === 0n ? WHOLE : Number((account.used * BigInt(WHOLE)) / allowance);
 }
 
 function byGrowingUse(a: AlertPreference, b: AlertPreference): number {
