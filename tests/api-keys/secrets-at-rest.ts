@@ -10,7 +10,7 @@ export async function placesOf(secrets: readonly (string | Buffer)[], pool: pg.P
     `select table_name, column_name, data_type from information_schema.columns where table_schema = 'public'`,
   );
   const forms = secrets.flatMap((secret) => (typeof secret === 'string' ? formsOfText(secret) : formsOfBytes(secret)));
-  if (forms.some(({ length }) => length < SHORTEST_FORM)) throw new Error('a form of a secret is too short to look for');
+  if (forms.some(({ length }) => length < SHORTEST_FORM)) throw new Error('a form is too short to look for');
   const places: string[] = [];
   for (const { table_name: table, column_name: column, data_type: type } of columns) {
     const text = type === 'bytea' ? `encode("${column}", 'hex')` : `"${column}"::text`;
