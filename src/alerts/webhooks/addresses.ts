@@ -28,7 +28,7 @@ const SPECIAL_IPV4: readonly (readonly [string, number])[] = [
 ];
 
 /**
- * Of IPv6 only global unicast is public, so that everything else is refused without being named: loopback, `::`, mapped
+ * Global unicast alone is public in IPv6, so that everything else is refused without being named: loopback, `::`, mapped
  * and compatible IPv4, NAT64 (64:ff9b::/96 and 64:ff9b:1::/48), unique local, link-local, site-local, multicast, discard.
  */
 const GLOBAL_UNICAST_IPV6 = ['2000::', 3] as const;

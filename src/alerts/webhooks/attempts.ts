@@ -22,9 +22,9 @@ export interface Attempt extends DeliveryRef {
   readonly body: Buffer;
   /** The number of the attempt, which tells it from every other one of this delivery. */
   readonly attempts: number;
-  /** Where it goes; null: there is no endpoint any more, or it is disabled. */
+  /** The address that it goes to; null: there is no endpoint any more, or it is disabled. */
   readonly url: string | null;
-  /** What signs it, the current one first; empty: it cannot be opened. */
+  /** The secrets that sign it, the current one first; empty: none can be opened. */
   readonly secrets: readonly string[];
 }
 
@@ -111,7 +111,7 @@ export class WebhookAttempts {
       const delivery = await lockDelivery(em, attempt);
       if (delivery === null || delivery.attempts !== attempt.attempts || delivery.claimedUntil === null) return null;
       const delivered = isDelivered(result);
-      // What another address did says nothing of the present one.
+      // An answer of another address says nothing of the present one.
       const present =
         endpoint !== null && endpoint.disabledAt === null && endpoint.url === attempt.url ? endpoint : null;
       const isOver =

@@ -58,8 +58,9 @@ export function mayConnect(address: string, url: URL, { allowLoopback }: { reado
   return url.protocol === 'https:' && isPublicAddress(address);
 }
 
+/** True for two labels and more, none of them empty: a second dot at the end would hide what the name ends with. */
 function isPublicName(host: string): boolean {
-  return host.includes('.') && !PRIVATE_NAMES.test(host);
+  return host.includes('.') && !host.split('.').includes('') && !PRIVATE_NAMES.test(host);
 }
 
 function bad(what: string): Refusal {

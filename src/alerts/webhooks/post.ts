@@ -74,7 +74,7 @@ const resolveByServers: Resolve = async (name) => {
   throw answers.find((answer) => answer.status === 'rejected')?.reason ?? new Error('no address');
 };
 
-/** What is being done, in words that a failure of it begins with. */
+/** The step that is being taken, in words that a failure of it begins with. */
 type Phase = 'its name has no address' | 'no connection' | 'no TLS connection' | 'no answer';
 
 class Attempt {

@@ -3,7 +3,7 @@ import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 /** PENDING: it will be tried. DELIVERED: a 2xx came. FAILED: it is not tried again by itself. */
 export type WebhookDeliveryStatus = 'PENDING' | 'DELIVERED' | 'FAILED';
 
-/** Where an entity's events are sent: one address an entity. */
+/** The address that an entity's events are sent to, one an entity. */
 export const WebhookEndpointRow = defineEntity({
   name: 'WebhookEndpoint',
   tableName: 'webhook_endpoint',
@@ -73,7 +73,7 @@ export const WebhookDeliveryRow = defineEntity({
     attempts: p.integer(),
     /** The attempts of the present round; a resend begins a new one. */
     step: p.integer(),
-    /** Of the last attempt; null: no answer came. */
+    /** The status that the last attempt was answered with; null: no answer came. */
     responseStatus: p.integer().strictNullable(),
     error: p.text().strictNullable(),
     createdAt: p.datetime(3),

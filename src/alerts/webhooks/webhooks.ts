@@ -13,7 +13,7 @@ import { WebhookEndpoints } from './endpoints.ts';
 import { createPost, type PostOptions } from './post.ts';
 import { WebhookSender } from './sender.ts';
 
-/** What an installation, or a test, may set. */
+/** Settings of an installation, or of a test. */
 export interface WebhookSettings extends Pick<PostOptions, 'allowLoopback' | 'resolve' | 'ca'> {
   readonly connectMs?: number;
   readonly totalMs?: number;

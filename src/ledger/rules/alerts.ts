@@ -168,26 +168,29 @@ export function marksOf(alerts: readonly Alert[]): number {
  * highest, each in the order in which growing use comes to them.
  */
 function crossed(before: AlertedAccount, after: AlertedAccount): readonly AlertPreference[] {
-  const found: AlertPreference[] = [];
-  for (const preference of after.alertPreferences ?? DEFAULT_PREFERENCES) {
-    if (isHeard(preference) && isPassed(preference, after) && !wasPassed(preference, before, after)) {
-      found.push(preference);
-    }
-  }
+  // Use is counted from 0 in a period that has begun since.
+  const perMilleBefore = before.period.start < after.period.start ? 0 : perMilleUsed(before);
+  const perMilleAfter = perMilleUsed(after);
+  const found = (after.alertPreferences ?? DEFAULT_PREFERENCES).filter((preference) => {
+    const { perMille, remaining } = preference;
+    const isCrossed =
+      remaining === null
+        ? perMille !== null && perMilleBefore < perMille && perMille <= perMilleAfter
+        : after.available < remaining && before.available >= remaining;
+    return isCrossed && isHeard(preference);
+  });
   return found.length > 1 ? found.sort(byGrowingUse) : found;
 }
 
-function wasPassed(preference: AlertPreference, before: AlertedAccount, after: AlertedAccount): boolean {
-  // Use is counted from 0 in a period that has begun since.
-  if (preference.perMille !== null && before.period.start < after.period.start) return false;
-  return isPassed(preference, before);
-}
-
-/** Compares exactly: usedRatio ≥ level, with usedRatio as rule 9 has it where the allowance is 0. */
-function isPassed({ perMille, remaining }: AlertPreference, account: AlertedAccount): boolean {
-  if (remaining !== null) return account.available < remaining;
-  if (perMille === null || account.used === 0n) return false;
-  return account.used * BigInt(WHOLE) >= BigInt(perMille) * allowanceOf(account);
+/**
+ * Whole thousandths of the allowance that are used, rounded down: a level is a whole number of them, so comparing it with
+ * this is exact. The ratio is that of rule 9 where the allowance is 0. An account may have fifty levels, and each step
+ * compares them all: this divides once for all of them.
+ */
+function perMilleUsed(account: AlertedAccount): number {
+  if (account.used === 0n) return 0;
+  const allowance = allowanceOf(account);
+  return allowance === 0n ? WHOLE : Number((account.used * BigInt(WHOLE)) / allowance);
 }
 
 function byGrowingUse(a: AlertPreference, b: AlertPreference): number {

@@ -90,6 +90,11 @@ describe('over TLS', () => {
     }
   });
 
+  it('a dot at the end of the name is none of the name in the certificate', async () => {
+    const opened = await receiver(undefined, certificate);
+    expect(await send(opened.urlOf(`${NAME}.`))).toEqual({ kind: 'answered', status: 204 });
+  });
+
   it('a receiver that speaks no TLS is a failure', async () => {
     const opened = await receiver();
     expect(await send(`https://${NAME}:${opened.port}/`)).toMatchObject({ kind: 'failed' });

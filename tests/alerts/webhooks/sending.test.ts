@@ -1,4 +1,5 @@
 import { Refusal } from '../../../src/kernel/refusal.ts';
+import { placesOf } from '../../api-keys/secrets-at-rest.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { ok, status } from './receiver.ts';
 import { HOUR_MS, isSignedBy, MINUTE_MS, SECOND_MS, verified, WebhookWorld } from './world.ts';
@@ -240,6 +241,22 @@ describe('a receiver that fails', () => {
   });
 });
 
+it('what a receiver answers with is kept nowhere, and told nobody', async () => {
+  const words = 'the-receivers-own-words';
+  const target = await world.receiver();
+  for (const code of [200, 307, 500]) {
+    const person = await world.hooked((response) =>
+      response.writeHead(code, words, { location: `${target.url}?${words}`, 'x-words': words }).end(words),
+    );
+    await world.test(person);
+    await world.send();
+    expect(person.receiver.received).toHaveLength(1);
+    expect(JSON.stringify(await world.newest(person))).not.toContain(words);
+  }
+  expect(await placesOf([words], world.installation.admin)).toEqual([]);
+  expect(target.received).toEqual([]);
+});
+
 describe('two processes', () => {
   it('send what is due once, whoever comes first', async () => {
     const people = await Promise.all(Array.from({ length: 4 }, () => world.hooked()));
@@ -281,6 +298,23 @@ describe('two processes', () => {
     expect(person.receiver.ids).toEqual([id, id]);
     expect(await world.newest(person)).toMatchObject({ status: 'DELIVERED', attempts: 2, responseStatus: 204 });
   });
+
+  it('make up for one that was killed while its receiver had the message, once its claim is over', async () => {
+    const person = await world.hooked(() => undefined);
+    const id = await world.test(person);
+    const killed = await world.installation.bench.process();
+    await waitFor(() => person.receiver.received.length === 1, 'the message to be under way');
+    await killed.kill();
+    person.receiver.answer = ok;
+    // For all that anybody knows somebody is still at it.
+    await world.send();
+    expect(person.receiver.received).toHaveLength(1);
+    world.installation.clock.set(new Date(Date.now() + 61 * SECOND_MS));
+    await Promise.all([world.installation.one, world.installation.two].map(({ webhookSender }) => webhookSender.run()));
+    expect(person.receiver.ids).toEqual([id, id]);
+    expect(person.receiver.received.every((received) => isSignedBy(received, person.secret))).toBe(true);
+    expect(await world.newest(person)).toMatchObject({ status: 'DELIVERED', attempts: 2 });
+  }, 180_000);
 });
 
 /** True while a connection to this database waits for a lock. */
