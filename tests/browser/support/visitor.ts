@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 
@@ -10,9 +11,13 @@ export interface Look {
 
 const ORIGIN = process.env['PORTAL_URL'] ?? '';
 
-/** Starts the system's Chromium. */
+/** The system's Chromium: the shell without a window where there is one, since it takes a third of the time. */
+const CHROMIUMS = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'];
+
+/** Starts the Chromium that `CHROMIUM` names, or the system's. */
 export function startBrowser(): Promise<Browser> {
-  const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+  const executablePath = process.env['CHROMIUM'] ?? CHROMIUMS.find((path) => existsSync(path));
+  if (executablePath === undefined) throw new Error('There is no Chromium: install it, or name it in CHROMIUM.');
   return chromium.launch({ executablePath, args: ['--no-sandbox'] });
 }
 
