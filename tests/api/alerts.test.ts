@@ -1,5 +1,6 @@
 /** Alerts as clients of the API meet them: two servers of one installation, over HTTP and sockets. */
 import { buildTollgateSchema } from '../../src/graphql/schema.ts';
+import type { ProviderSubscription } from '../../src/ledger/rules/subscription.ts';
 import { Receiver } from '../alerts/webhooks/receiver.ts';
 import { send } from '../support/app.ts';
 import { Events } from '../support/live-client.ts';
@@ -17,6 +18,8 @@ const WATCH = `subscription ($id: ID!) { alertRaised(billingEntityId: $id) { ${F
 const ACKNOWLEDGE = `mutation ($id: ID!) { acknowledgeAlert(id: $id) { ${FIELDS} } }`;
 const PREFERENCES =
   'query ($id: ID!) { billingEntity(id: $id) { alertPreferences { id type level remaining channels enabled } alertEmails } }';
+
+const SET_POLICY = 'mutation ($input: SetOveragePolicyInput!) { setOveragePolicy(input: $input) { cap } }';
 
 interface Alert {
   readonly id: string;
@@ -87,6 +90,15 @@ function useAtOnce(
     ...(organizationExternalId !== undefined && { organizationExternalId }),
   };
   return ask(clients.service, CONSUME, { input });
+}
+
+/** A paid subscription to PRO, a plan that allows overage. */
+function proOf(id: string): ProviderSubscription {
+  const period = { start: new Date(Date.now() - 86_400_000), end: new Date(Date.now() + 86_400_000) };
+  return {
+    ...{ id: `sub_${id}`, plan: 'PRO', quantity: 1, next: { plan: 'PRO', quantity: 1 } },
+    ...{ paymentStanding: 'GOOD', status: 'ACTIVE', graceEndsAt: null, anchor: period.start, period },
+  };
 }
 
 function setPreferences(
@@ -168,6 +180,26 @@ it('EXHAUSTED comes once when work is refused for what is left, though something
   const alerts = await alertsOf(user.id);
   expect(alerts).toMatchObject([{ type: 'EXHAUSTED', available: 3 }]);
   expect(alerts?.[0]?.message).toMatch(/^Use was refused/);
+});
+
+it('OVERAGE_CAP_REACHED comes once when work is refused for what is left of the cap, though it is never used up', async () => {
+  const { ask, clients } = servers;
+  const user = await clients.user(20);
+  await setPreferences(user.token, user.id, []);
+  await servers.one.services.subscriptions.follow(user.id, { providerSubscription: proOf(user.id), paidUnits: 1 });
+  await clients.setCredits(user.id, 20);
+  const policy = { billingEntityId: user.id, enabled: true, cap: 100 };
+  await ask(user.token, SET_POLICY, { input: policy });
+  await useAtOnce(user.externalId, 20);
+  await useAtOnce(user.externalId, 95);
+  const started = ['EXHAUSTED', 'OVERAGE_STARTED'];
+  expect(inShort(await alertsOf(user.id))).toEqual(started);
+  for (let turn = 0; turn < 3; turn += 1) {
+    expect(await useAtOnce(user.externalId, 10)).toMatchObject({ reason: 'OVERAGE_CAP_REACHED' });
+  }
+  const alerts = await alertsOf(user.id);
+  expect(inShort(alerts)).toEqual([...started, 'OVERAGE_CAP_REACHED']);
+  expect(alerts?.at(-1)?.message).toMatch(/refused/);
 });
 
 describe('preferences', () => {
