@@ -183,12 +183,16 @@ describe('an organization that chose no addresses', () => {
     expect(toMember?.html).not.toMatch(/The pool is nearly empty|Pace|run out/);
   });
 
-  test('mails nothing about a limit to whoever has left meanwhile', async () => {
-    const [owner, member] = await Promise.all([mailing.person(), mailing.person()]);
+  test('mails nothing about a limit to whoever has left meanwhile, invited again or not', async () => {
+    const [owner, gone, invited] = await Promise.all([mailing.person(), mailing.person(), mailing.person()]);
     const id = await mailing.organization([{ person: owner, role: 'OWNER' }]);
-    await mailing.raise(id, { type: 'MEMBER_LIMIT', member: { billingEntityId: member.id, name: 'Mia' } });
+    const invitation = { userExternalId: invited.externalId, role: 'MEMBER', reason: null } as const;
+    await mailing.one.members.set(owner.principal, { billingEntityId: id, ...invitation });
+    for (const { id: billingEntityId } of [gone, invited]) {
+      await mailing.raise(id, { type: 'MEMBER_LIMIT', member: { billingEntityId, name: 'Mia' } });
+    }
     await sendDue();
-    expect([smtp.to(owner.email).length, smtp.to(member.email).length]).toEqual([1, 0]);
+    expect(smtp.received.flatMap(({ envelopeTo }) => envelopeTo)).toEqual([owner.email]);
   });
 
   test('mails a person once who is mailed for two reasons', async () => {

@@ -19,6 +19,7 @@ const forwardDays = (days: number): void => mailing.forwardMinutes(days * 1_440)
 
 test('mails and news are forgotten a month after they ended, and never what their owners said or what waits', async () => {
   const [ana, bob, cyd] = [await mailing.person(), await mailing.person(), await mailing.person()];
+  const dee = await mailing.person();
   const { sender, addresses } = mailing.one.mail;
   for (const { id } of [ana, bob]) await mailing.raise(id);
   await sender.sendDue();
@@ -27,6 +28,9 @@ test('mails and news are forgotten a month after they ended, and never what thei
     [ana.id],
   );
   await addresses.unsubscribe({ billingEntityId: ana.id, id: rows[0]?.id as string });
+  smtp.script.push({ at: 'data', status: 451 });
+  await mailing.raise(dee.id);
+  await sender.sendDue();
   await mailing.raise(cyd.id, { message: 'still to be told' });
   forwardDays(29);
   await sender.forget();
@@ -34,10 +38,13 @@ test('mails and news are forgotten a month after they ended, and never what thei
   forwardDays(2);
   await sender.forget();
   expect(await mailing.mails(ana.id)).toEqual([]);
+  expect(await mailing.mails(dee.id)).toMatchObject([{ sent: false, failed: false }]);
   forwardDays(60);
   await sender.forget();
-  const { rows: kept } = await mailing.installation.admin.query<{ key: string }>('select key from alert_address');
-  expect(kept.map(({ key }) => key)).toEqual([ana.email]);
+  const { rows: kept } = await mailing.installation.admin.query<{ key: string }>(
+    'select key from alert_address order by key',
+  );
+  expect(kept.map(({ key }) => key)).toEqual([ana.email, dee.email]);
   smtp.clear();
   for (const { id } of [ana, bob]) await mailing.raise(id);
   await sender.sendDue();
