@@ -31,14 +31,15 @@ const rooms = [
     'Neighbours on the ledger keep apart.',
   ]),
   ['jobs', ['db', 'kernel'], 'The queue runs tasks and does not know what they do.'],
+  ['sessions', ['db', 'kernel'], 'Whose session it was does not matter once it has ended.'],
   ['live', ['ledger', ...ground], 'What is published is the ledger’s balances.'],
   [
     'stripe',
     ['credits', 'subscriptions', 'billing-entities', 'ledger', 'jobs', ...ground],
     'Stripe is followed and paid for; what it means is decided below.',
   ],
-  ['persistence', ['jobs', 'stripe', ...domain], 'The one room that sees every table.'],
-  ['services', ['persistence', 'live', 'jobs', 'stripe', ...domain], 'Composes the domain, without the edges.'],
+  ['persistence', ['jobs', 'sessions', 'stripe', ...domain], 'The one room that sees every table.'],
+  ['services', ['persistence', 'live', 'jobs', 'sessions', 'stripe', ...domain], 'Composes the domain, without the edges.'],
   ['config', ['billing-entities', 'kernel'], 'Names settings in the words of those who read them.'],
   [
     'graphql',

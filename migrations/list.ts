@@ -17,6 +17,7 @@ import { Alerts } from './0016-alerts.ts';
 import { Webhooks } from './0017-webhooks.ts';
 import { MailTables } from './0018-mail.ts';
 import { AcknowledgedAlerts } from './0019-acknowledged-alerts.ts';
+import { EndedSessions } from './0020-ended-sessions.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -39,4 +40,5 @@ export const migrations = [
   Webhooks,
   MailTables,
   AcknowledgedAlerts,
+  EndedSessions,
 ];

@@ -22,6 +22,7 @@ import { SignInElsewhere } from './http/sign-in-elsewhere.ts';
 import { createSignInRoutes, type SignInPerson } from './http/sign-in.ts';
 import { createStripeWebhookRoutes } from './http/stripe-webhooks.ts';
 import type { Log } from './kernel/log.ts';
+import { systemScheduler } from './kernel/scheduler.ts';
 import { type DomainServices, openServices } from './services.ts';
 import type { StripeSettings } from './stripe/stripe.ts';
 
@@ -104,6 +105,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     config,
     isOwnPage: createOwnPageCheck(config, () => listeningPort),
     principalOf: createPrincipals({ organizationClaim: auth.organizationClaim, ensureUser }),
+    ended: services.endedSessions,
+    scheduler: systemScheduler,
     clock,
     log,
   });

@@ -36,6 +36,7 @@ import { openRows } from './persistence/orm.ts';
 import { openJobPool, openLedgerPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
+import { EndedSessions } from './sessions/ended-sessions.ts';
 import { openStripe, type StripeSettings } from './stripe/stripe.ts';
 import { InvoiceCredits } from './subscriptions/invoice-credits.ts';
 import { MeterReports } from './subscriptions/meter-reports.ts';
@@ -84,6 +85,7 @@ const CHANGE_CONNECTIONS = 4;
 const JOBS_AT_ONCE = 4;
 const PRUNE_WEBHOOKS = 'webhooks.prune';
 const FORGET_MAIL = 'mail.forget';
+const FORGET_SESSIONS = 'sessions.forget';
 /** Customers of Stripe's that something is done for at one time; others wait. */
 const NAMES_AT_ONCE = 16;
 
@@ -240,6 +242,9 @@ export async function openServices(options: ServicesOptions) {
   });
   jobs.define(FORGET_MAIL, { parse: () => null, run: () => mail.sender.forget() });
   jobs.schedule({ task: FORGET_MAIL, cron: '47 3 * * *' });
+  const endedSessions = new EndedSessions({ rows, database, clock });
+  jobs.define(FORGET_SESSIONS, { parse: () => null, run: () => endedSessions.forget() });
+  jobs.schedule({ task: FORGET_SESSIONS, cron: '47 3 * * *' });
   const alerts = new Alerts({ database, clock });
   const alertStreams = new AlertStreams({
     news: (billingEntityId) => live.news('alerted', billingEntityId),
@@ -274,6 +279,7 @@ export async function openServices(options: ServicesOptions) {
     /** null, as those of plan changes and invoices: without Stripe. */
     checkout: stripe && stripe.checkout,
     consumption,
+    endedSessions,
     entities,
     exports,
     forecasts,

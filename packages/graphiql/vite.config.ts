@@ -15,6 +15,8 @@ export default defineConfig({
     // The code editor is one large chunk by nature.
     chunkSizeWarningLimit: 5000,
     rolldownOptions: {
+      // How long each plugin took is no news for whoever starts the server.
+      checks: { bundlerTimings: false },
       onLog(level, log, handle) {
         // React's compiler leaves "use no memo" in libraries; it means nothing to a bundler.
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handle(level, log);

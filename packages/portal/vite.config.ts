@@ -15,6 +15,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
+      // How long each plugin took is no news for whoever starts the server.
+      checks: { bundlerTimings: false },
       onLog(level, log, handle) {
         // "use client" in libraries means nothing to a bundler.
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handle(level, log);

@@ -122,6 +122,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     },
     async drain() {
       isDraining = true;
+      options.sessions?.stop();
       const closed = app.close();
       const deadline = setTimeout(() => app.server.closeAllConnections(), limits.drainTimeoutMs);
       await sockets.drain(limits.drainTimeoutMs);

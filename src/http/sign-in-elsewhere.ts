@@ -67,6 +67,7 @@ export class SignInElsewhere {
 Nothing was changed. <a href="/sign-in">Sign in again</a></p>`;
       return answerPage(reply, 400, { title: 'Signing in did not work', body });
     }
+    await sessions.endReplaced(request.headers);
     void reply.header('set-cookie', [forget, await sessions.begin(identity, host)]);
     return answer(reply, 303, 'text/plain; charset=utf-8', '', { location: begun.returnTo });
   }

@@ -62,6 +62,8 @@ export function createSignInRoutes(options: SignInOptions): Route {
               returnTo,
             });
       }
+      // The provider would let them in again without a question.
+      if (elsewhere !== null && query.has('signedOut')) return answerSignedOut(reply);
       if (elsewhere !== null) return elsewhere.leave(request, reply, returnTo);
       return people.size > 0 ? answerPeople(reply, options.people, returnTo) : answerNotPossible(reply);
     });
@@ -87,12 +89,19 @@ async function showSession(
   });
 }
 
-function signOut(request: FastifyRequest, reply: FastifyReply, { sessions }: SignInOptions): FastifyReply {
+/** The browser forgets its session in any case; an answer of 503 says that a copy of it would still be taken. */
+async function signOut(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { sessions }: SignInOptions,
+): Promise<FastifyReply> {
   if (!sessions.mayAct(request.headers)) {
     const message = 'Only a page of this installation signs out, with the header x-tollgate-csrf: 1.';
     return answerError(reply, 403, httpError('FORBIDDEN', message));
   }
-  return reply.code(204).header('set-cookie', sessions.end(request.headers.host)).send();
+  void reply.header('set-cookie', sessions.toForget(request.headers.host));
+  await sessions.end(request.headers);
+  return reply.code(204).send();
 }
 
 async function signInAs(
@@ -112,7 +121,10 @@ async function signInAs(
   },
 ): Promise<FastifyReply> {
   const { host } = request.headers;
-  if (sessions.arePossible) void reply.header('set-cookie', await sessions.begin(person.identity, host));
+  if (sessions.arePossible) {
+    await sessions.endReplaced(request.headers);
+    void reply.header('set-cookie', await sessions.begin(person.identity, host));
+  }
   // The fragment stays in the browser: the token appears in no log and no Referer header.
   const location = toGraphiql ? `/graphiql#token=${encodeURIComponent(await person.token())}` : returnTo;
   return answer(reply, 303, 'text/plain; charset=utf-8', '', { location });
@@ -134,6 +146,11 @@ function answerPeople(reply: FastifyReply, people: readonly SignInPerson[], retu
 ${rows.join('\n')}
 </tbody></table>`;
   return answerPage(reply, 200, { title: 'Sign in', body });
+}
+
+function answerSignedOut(reply: FastifyReply): FastifyReply {
+  const body = '<p>This browser has no session here any more. <a href="/sign-in">Sign in again</a></p>';
+  return answerPage(reply, 200, { title: 'You are signed out', body });
 }
 
 function answerNotPossible(reply: FastifyReply): FastifyReply {

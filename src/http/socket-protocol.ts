@@ -127,7 +127,11 @@ class SocketProtocol {
       return principal;
     }
     if (given !== undefined && given !== null && given !== '') return null;
-    return session.cookie === null || sessions === undefined ? null : sessions.principalOf(session.cookie);
+    const { cookie } = session;
+    if (cookie === null || sessions === undefined) return null;
+    const principal = await sessions.principalOf(cookie);
+    if (principal !== null) session.standsOn((onEnd) => sessions.whenEnded(cookie, onEnd));
+    return principal;
   }
 
   #admitted(session: SocketSession, principal: Principal): boolean {

@@ -57,6 +57,8 @@ export class SocketSession implements Guest {
   #principal: Principal | null = null;
   #holder: Holder;
   #expiry: NodeJS.Timeout | undefined;
+  #release: (() => void) | null = null;
+  #isDisposed = false;
   /** Set by the peer's pong, taken away by our ping. */
   #isAlive = true;
   #unadmittedBytes = 0;
@@ -105,6 +107,15 @@ export class SocketSession implements Guest {
     this.#holder = this.#options.unread.holderOf(principal, this.remoteAddress);
     this.#writer.writeFor(this.#holder);
     this.#watchExpiry(principal);
+  }
+
+  /**
+   * The socket stands on something that can end at any time, such as a session of the portal, and closes with it.
+   * `whenEnded` takes what to call then, and answers how to take it back.
+   */
+  standsOn(whenEnded: (onEnd: () => void) => () => void): void {
+    this.#release = whenEnded(() => this.close(closeCodes.forbidden, 'Signed out'));
+    if (this.#isDisposed) this.#release();
   }
 
   /** Closes the socket if its token has expired; then true. */
@@ -180,6 +191,8 @@ export class SocketSession implements Guest {
   /** The socket is closed. */
   dispose(): void {
     clearTimeout(this.#expiry);
+    this.#isDisposed = true;
+    this.#release?.();
     this.#connection.off('data', this.#countUnadmitted);
     this.#writer.dispose();
     this.starts.endAll();

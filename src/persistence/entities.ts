@@ -29,6 +29,7 @@ import { StripeCustomerRow } from '../stripe/account/stripe-customer.entity.ts';
 import { StripeEventRow } from '../stripe/webhooks/stripe-event.entity.ts';
 import { PendingPaymentRow } from '../subscriptions/pending-payment.entity.ts';
 import { UnpaidBaseRow } from '../subscriptions/unpaid-base.entity.ts';
+import { EndedSessionRow } from '../sessions/ended-session.entity.ts';
 import { ExportLinkRow } from '../usage/export-link.entity.ts';
 
 /** Every table of the application, as the ORM knows it. */
@@ -68,4 +69,5 @@ export const entities = [
   AlertAddressRow,
   UserEmailRow,
   ConfirmationCountRow,
+  EndedSessionRow,
 ];

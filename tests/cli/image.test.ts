@@ -70,6 +70,11 @@ it('serves when no command is named, is healthy, and stops with 0', async () => 
     }, 'the server to be ready');
     const health = await fetch(`http://127.0.0.1:${port}/healthz`);
     expect(health.status).toBe(200);
+    const portal = await fetch(`http://127.0.0.1:${port}/usage`, { headers: { accept: 'text/html' } });
+    const page = await portal.text();
+    expect(page).toContain('<div id="root">');
+    const [script = ''] = /\/assets\/[^"]+\.js/.exec(page) ?? [];
+    expect((await fetch(`http://127.0.0.1:${port}${script}`)).headers.get('content-type')).toMatch(/^text\/javascript/);
     const [node, ...check] = image.healthcheck;
     expect(node).toBe('node');
     expect(await run(check, env)).toMatchObject({ code: 0 });

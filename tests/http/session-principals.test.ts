@@ -5,7 +5,9 @@ import { createAuthenticator } from '../../src/http/authentication.ts';
 import { createPrincipals, type EnsureUser } from '../../src/http/principals.ts';
 import { type Identity, Sessions } from '../../src/http/sessions.ts';
 import { createLog } from '../../src/kernel/log.ts';
+import { systemScheduler } from '../../src/kernel/scheduler.ts';
 import { TestClock } from '../support/clock.ts';
+import { EndedSessionsInMemory } from '../support/edges.ts';
 
 const clock = new TestClock(new Date('2026-03-10T12:00:00.000Z'));
 const log = createLog({ level: 'silent' });
@@ -18,6 +20,15 @@ const config: Config = loadConfig(
   'local',
 );
 
+const running: Sessions[] = [];
+const about = {
+  ...{ config, isOwnPage: () => true, clock, log },
+  ended: new EndedSessionsInMemory(),
+  scheduler: systemScheduler,
+};
+
+afterAll(() => running.forEach((sessions) => sessions.stop()));
+
 function world(): { sessions: Sessions; authenticate: (token: string) => unknown; seen: unknown[] } {
   const seen: unknown[] = [];
   const ensureUser: EnsureUser = async (user) => {
@@ -25,7 +36,8 @@ function world(): { sessions: Sessions; authenticate: (token: string) => unknown
     return { billingEntityId: `entity of ${user.externalId}` };
   };
   const principalOf = createPrincipals({ organizationClaim: config.auth.organizationClaim, ensureUser });
-  const sessions = new Sessions({ config, isOwnPage: () => true, principalOf, clock, log });
+  const sessions = new Sessions({ ...about, principalOf });
+  running.push(sessions);
   const authenticateKey = (): Promise<never> => Promise.reject(new Error('no key'));
   const authenticator = createAuthenticator({ auth: config.auth, ensureUser, authenticateKey, clock, log });
   return { sessions, authenticate: (token) => authenticator.authenticate(`Bearer ${token}`), seen };
@@ -56,7 +68,7 @@ test('a session becomes the principal that a token with the same claims would, a
         ...(email !== undefined && { email, ...(email_verified !== undefined && { email_verified }) }),
         ...(organizations !== undefined && { orgs: organizations }),
         ...(isOperator && { scope: 'billing:operator' }),
-        exp: clock.now().getTime() / 1000 + 12 * 3600,
+        exp: clock.now().getTime() / 1000 + (isOperator ? 1 : 12) * 3600,
       };
       const signed = await new SignJWT(token)
         .setProtectedHeader({ alg: 'HS256' })
@@ -97,7 +109,8 @@ test('requests that come together with a new session make its user once, and a s
     return { billingEntityId: 'e1' };
   };
   const principalOf = createPrincipals({ organizationClaim: null, ensureUser });
-  const sessions = new Sessions({ config, isOwnPage: () => true, principalOf, clock, log });
+  const sessions = new Sessions({ ...about, principalOf });
+  running.push(sessions);
   const sealed = sealedIn(await sessions.begin({ sub: 'ada', isOperator: false }, 'localhost'));
   await expect(sessions.principalOf(sealed)).rejects.toThrow('the database is away');
   const again = await Promise.all(Array.from({ length: 5 }, () => sessions.principalOf(sealed)));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { loadConfig } from '../../src/config/config.ts';
 import { SealedCookie } from '../../src/http/sealed-cookies.ts';
@@ -56,7 +57,7 @@ async function sealedBy(
 ): Promise<string> {
   const clock = { now: () => new Date() };
   const cookie = new SealedCookie({ name: kind, secrets: [secret], config: loadConfig({}, 'local'), clock });
-  return `${nameOf(good)}=${await cookie.seal({ sub: 'ada', operator: false }, lifetimeSeconds)}`;
+  return `${nameOf(good)}=${await cookie.seal({ jti: randomUUID(), sub: 'ada', operator: false }, lifetimeSeconds)}`;
 }
 
 /** One bit of the encrypted part is another one. */

@@ -7,9 +7,10 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 /**
  * Tables that are not a billing entity's own: the directory, what has been migrated, Stripe's events, which must be known
- * by Stripe's id before anybody knows whom they concern, and confirmations counted over all entities.
+ * by Stripe's id before anybody knows whom they concern, confirmations counted over all entities, and sessions, which are
+ * of people.
  */
-const SHARED_TABLES = ['confirmation_count', 'entity_key', 'schema_migration', 'stripe_event'];
+const SHARED_TABLES = ['confirmation_count', 'ended_session', 'entity_key', 'schema_migration', 'stripe_event'];
 
 let database: TestDatabase;
 let client: pg.Client;

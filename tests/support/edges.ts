@@ -15,8 +15,9 @@ import { createPrincipals, type EnsureUser } from '../../src/http/principals.ts'
 import type { Route } from '../../src/http/route.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
+import type { EndedSessionStore } from '../../src/http/session-ends.ts';
 import { Sessions } from '../../src/http/sessions.ts';
-import type { Scheduler } from '../../src/kernel/scheduler.ts';
+import { type Scheduler, systemScheduler } from '../../src/kernel/scheduler.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { Refusal } from '../../src/kernel/refusal.ts';
 import { Gate, sampleSchema } from './sample-schema.ts';
@@ -47,6 +48,8 @@ export interface EdgesOptions {
   readonly authenticateKey?: AuthenticatorOptions['authenticateKey'];
   readonly rights?: Rights;
   readonly scheduler?: Scheduler;
+  /** What other processes of the installation share; absent: a store of its own. */
+  readonly ended?: EndedSessionStore;
   readonly readiness?: readonly ReadinessCheck[];
   readonly routes?: (sessions: Sessions) => readonly Route[];
 }
@@ -80,6 +83,8 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
       organizationClaim: config.auth.organizationClaim,
       ensureUser: options.ensureUser ?? ensureUser,
     }),
+    ended: options.ended ?? new EndedSessionsInMemory(),
+    scheduler: options.scheduler ?? systemScheduler,
     clock,
     log,
   });
@@ -122,6 +127,29 @@ export async function startEdges(options: EdgesOptions = {}): Promise<Edges> {
     logged,
     users,
   };
+}
+
+/** The store of sessions that were ended, without a database. */
+export class EndedSessionsInMemory implements EndedSessionStore {
+  readonly ids = new Set<string>();
+  /** What was asked about, question by question. */
+  readonly asked: string[][] = [];
+  isAway = false;
+
+  async end({ id }: { readonly id: string }): Promise<void> {
+    this.#mustBeThere();
+    this.ids.add(id);
+  }
+
+  async endedAmong(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    this.asked.push([...ids]);
+    this.#mustBeThere();
+    return new Set(ids.filter((id) => this.ids.has(id)));
+  }
+
+  #mustBeThere(): void {
+    if (this.isAway) throw new Refusal('UNAVAILABLE', 'The database is away.', { retryAfterMs: 1000 });
+  }
 }
 
 /** A token of the sample secret: a user's, for an hour, unless told otherwise. */

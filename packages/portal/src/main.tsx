@@ -7,13 +7,13 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app/App.tsx';
 import { createApiClient, leave } from './api/client.ts';
-import { startTheme } from './ui/preferences.ts';
+import { followSystemTheme } from './ui/preferences.ts';
 import { createAppRouter } from './app/router.tsx';
 import { readSession, type Session } from './api/session.ts';
 import { Unreachable } from './app/Unreachable.tsx';
 import { createSocket } from './live/socket.ts';
 
-startTheme();
+followSystemTheme();
 const place = document.getElementById('root');
 if (place !== null) {
   const session = await readSession().catch(() => null);
@@ -22,5 +22,11 @@ if (place !== null) {
 }
 
 function portalOf(session: Extract<Session, { signedIn: true }>) {
-  return <App api={createApiClient()} router={createAppRouter()} parts={{ session, socket: createSocket(location) }} />;
+  return (
+    <App
+      api={createApiClient()}
+      router={createAppRouter(session)}
+      parts={{ session, socket: createSocket(location) }}
+    />
+  );
 }

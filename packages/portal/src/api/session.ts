@@ -27,5 +27,5 @@ export function signInAgain({ pathname, search, assign }: Pick<Location, 'pathna
 /** Ends the session on the server, then leaves for the sign-in. */
 export async function signOut(): Promise<void> {
   await fetch('/sign-out', { method: 'POST', headers: CSRF_HEADER });
-  location.assign('/sign-in?returnTo=%2F');
+  location.assign('/sign-in?signedOut');
 }

@@ -72,21 +72,27 @@ const routes = [
     validateSearch: readAlertsSearch,
     component: lazyRouteComponent(() => import('../pages/alerts/AlertsPage.tsx'), 'AlertsPage'),
   }),
-  createRoute({
-    getParentRoute: () => root,
-    path: '/components',
-    staticData: { title: text.pages.components },
-    component: lazyRouteComponent(() => import('../pages/components/ComponentsPage.tsx'), 'ComponentsPage'),
-  }),
 ] as const;
 
-/** Makes the router. A page's code is loaded when a link to it is hovered, focused or followed. */
-export function createAppRouter(): AppRouter {
-  return makeRouter();
+/** Shows every component in each of its states, to those who build pages. */
+const components = createRoute({
+  getParentRoute: () => root,
+  path: '/components',
+  staticData: { title: text.pages.components },
+  component: lazyRouteComponent(() => import('../pages/components/ComponentsPage.tsx'), 'ComponentsPage'),
+});
+
+/**
+ * Makes the router. A page's code is loaded when a link to it is hovered, focused or followed.
+ * @param installation In local mode it has `/components`; elsewhere there is nothing at that address.
+ */
+export function createAppRouter(installation: { readonly localMode: boolean }): AppRouter {
+  return makeRouter(installation);
 }
 
-function makeRouter() {
-  return createRouter({ routeTree: root.addChildren(routes), defaultPreload: 'intent', scrollRestoration: true });
+function makeRouter({ localMode }: { readonly localMode: boolean }) {
+  const children = [...routes, ...(localMode ? [components] : [])] as const;
+  return createRouter({ routeTree: root.addChildren(children), defaultPreload: 'intent', scrollRestoration: true });
 }
 
 type AppRouter = ReturnType<typeof makeRouter>;

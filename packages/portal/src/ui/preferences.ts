@@ -28,9 +28,8 @@ export function setPreferences(change: Partial<Preferences>): void {
   showTheme();
 }
 
-/** Puts the theme on the document, now and when the system changes its own. Called before anything is drawn. */
-export function startTheme(): void {
-  showTheme();
+/** Follows the system where no theme is chosen. The first theme was put on the document by public/theme.js. */
+export function followSystemTheme(): void {
   system.addEventListener('change', showTheme);
 }
 
