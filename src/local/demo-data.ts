@@ -1,11 +1,13 @@
 /**
- * The people of local mode, and a few days of their use, so that there is something to look at. What was used is given
- * again, so that everybody begins with the credits of the trial, as the first example of the README shows.
+ * The people of local mode, an organization of two of them, and a few days of their use, so that there is something to look
+ * at. What somebody used on their own account is given again, so that everybody begins with the credits of the trial, as the
+ * first example of the README shows.
  */
 import { SignJWT } from 'jose';
 import type { OperatorPrincipal, ServicePrincipal } from '../billing-entities/principal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { AuthConfig } from '../config/config.ts';
+import type { GrantInput } from '../credits/manual-changes.ts';
 import type { SignInPerson } from '../http/sign-in.ts';
 import { DEFAULT_PRIORITY } from '../ledger/rules/grants.ts';
 import type { ConsumeInput } from '../metering/consumption.ts';
@@ -54,43 +56,97 @@ export function demoPeople({ jwtSecret, issuer, audience }: AuthConfig, clock: C
 
 const DAY_MS = 86_400_000;
 const DAYS = 12;
+const ORGANIZATION = { externalId: 'acme-research', name: 'Acme Research' } as const;
+/** Credits that the member may draw from the pool in a period: about twice what the demo has them use. */
+const MEMBER_LIMIT = 5_000n;
+/** Credits of the organization that may leave its pool, which those of a trial may not. */
+const BOUGHT = 50_000n;
+const BEARER = { subject: 'demo', expiresAt: new Date(8.64e15) } as const;
+const SERVICE: ServicePrincipal = { kind: 'SERVICE', ...BEARER };
+const OPERATOR: OperatorPrincipal = { kind: 'OPERATOR', ...BEARER };
 
-/** Makes three of the people and their use. A database that knows anybody already is left alone. */
-export async function seedDemo({ entities, consumption, administration }: DomainServices, clock: Clock): Promise<void> {
+/** Makes three of the people, an organization of two of them, and their use. A database that knows anybody already is left alone. */
+export async function seedDemo(services: DomainServices, clock: Clock): Promise<void> {
+  const { entities, consumption } = services;
   const anybody = await entities.list({ first: 1, after: null }, { search: null, type: null });
   if (anybody.edges.length > 0) return;
   const ids = new Map<string, string>();
   for (const { subject, name } of PEOPLE.slice(0, 3)) {
     ids.set(subject, await entities.ensureUser({ externalId: subject, name, withTrial: true }));
   }
-  const bearer = { subject: 'demo', expiresAt: new Date(8.64e15) };
-  const service: ServicePrincipal = { kind: 'SERVICE', ...bearer };
+  await seedOrganization(services);
   const now = clock.now().getTime();
-  const uses = Array.from({ length: DAYS * 3 }, (_, index): ConsumeInput => ({
+  const answers = await consumption.consumeBatch(
+    SERVICE,
+    Array.from({ length: DAYS * 3 }, (_, index) => useAt(index, now, { userExternalId: 'demo-user' })),
+  );
+  await consumption.consumeBatch(
+    SERVICE,
+    Array.from({ length: DAYS * 2 }, (_, index) => {
+      const by = index % 3 === 0 ? 'demo-owner' : 'demo-member';
+      return useAt(index, now, { userExternalId: by, organizationExternalId: ORGANIZATION.externalId });
+    }),
+  );
+  await give(services, {
+    idempotencyKey: 'demo-grant',
+    billingEntityId: ids.get('demo-user') as string,
+    amount: answers.reduce((sum, answer) => sum + (answer.kind === 'success' ? answer.credits : 0n), 0n),
+    source: 'PROMOTION',
+    reason: 'what the demo used',
+  });
+}
+
+/** Makes the organization with its owner, its member and credits that can be moved. */
+async function seedOrganization(services: DomainServices): Promise<void> {
+  const { organizations, members } = services;
+  const { billingEntityId } = await organizations.create(OPERATOR, {
+    ...ORGANIZATION,
+    visibility: 'PRIVATE',
+    ownerExternalId: 'demo-owner',
+  });
+  await members.set(OPERATOR, {
+    billingEntityId,
+    userExternalId: 'demo-member',
+    role: 'MEMBER',
+    status: 'ACTIVE',
+    creditLimit: MEMBER_LIMIT,
+    reason: 'a member of the demo',
+  });
+  await give(services, {
+    idempotencyKey: 'demo-purchase',
+    billingEntityId,
+    amount: BOUGHT,
+    source: 'PURCHASE',
+    reason: 'what the demo bought',
+  });
+}
+
+async function give(
+  { administration }: DomainServices,
+  given: Pick<GrantInput, 'idempotencyKey' | 'billingEntityId' | 'amount' | 'source' | 'reason'>,
+): Promise<void> {
+  await administration.grant(OPERATOR, { ...given, priority: DEFAULT_PRIORITY, effectiveAt: null, expiresAt: null });
+}
+
+/** One of the uses, some a day until now, each of other amounts. */
+function useAt(
+  index: number,
+  now: number,
+  by: { readonly userExternalId: string; readonly organizationExternalId?: string },
+): ConsumeInput {
+  const perDay = by.organizationExternalId === undefined ? 3 : 2;
+  return {
+    organizationExternalId: null,
+    ...by,
     idempotencyKey: `demo-${index}`,
     lines: [
       { resource: 'AI_TOKENS', quantity: BigInt(400 + ((index * 7_919) % 2_600)) },
       { resource: 'COMPUTE', quantity: BigInt(1_500 + ((index * 104_729) % 40_000)) },
     ],
-    userExternalId: 'demo-user',
-    organizationExternalId: null,
     apiKeyId: null,
     feature: null,
     reservationId: null,
-    occurredAt: new Date(now - Math.floor(((DAYS * 3 - index) * DAY_MS) / 3)),
+    occurredAt: new Date(now - Math.floor(((DAYS * perDay - index) * DAY_MS) / perDay)),
     metadata: { model: index % 3 === 0 ? 'large' : 'small' },
-  }));
-  const answers = await consumption.consumeBatch(service, uses);
-  const used = answers.reduce((sum, answer) => sum + (answer.kind === 'success' ? answer.credits : 0n), 0n);
-  const operator: OperatorPrincipal = { kind: 'OPERATOR', ...bearer };
-  await administration.grant(operator, {
-    idempotencyKey: 'demo-grant',
-    billingEntityId: ids.get('demo-user') as string,
-    amount: used,
-    source: 'PROMOTION',
-    priority: DEFAULT_PRIORITY,
-    effectiveAt: null,
-    expiresAt: null,
-    reason: 'what the demo used',
-  });
+  };
 }

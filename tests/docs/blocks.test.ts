@@ -72,6 +72,9 @@ async function populate(): Promise<void> {
   const made = 'externalId: "acme", name: "Acme", ownerExternalId: "demo-owner"';
   const { id } = await done<{ id: string }>('operator', `mutation { createOrganization(input: { ${made} }) { id } }`);
   ids.set('acme', id);
+  // The trial of an owner's organization went to the demo's own (rule 4).
+  const given = `idempotencyKey: "acme", billingEntityId: "${id}", amount: 10000, source: PROMOTION, reason: "examples"`;
+  await done('operator', `mutation { grantCredits(input: { ${given} }) { balance { available } } }`);
   const member = `billingEntityId: "${id}", userExternalId: "demo-user", role: MEMBER, status: ACTIVE`;
   await done('operator', `mutation { setMember(input: { ${member} }) { id } }`);
   const key = `billingEntityId: "${id}", name: "own", type: CUSTOM, provider: ANTHROPIC, secret: "sk-ant-${'a1B2'.repeat(12)}"`;
