@@ -1,5 +1,6 @@
 /** Every page as each person, in both themes and both widths: no barrier, no complaint, no sideways scroll, nothing that jumps. */
 import type { Browser } from 'playwright-core';
+import { demoOrganizationId } from './support/organizations.ts';
 import { type Person, startBrowser, Visitor } from './support/visitor.ts';
 
 const PATHS = [
@@ -10,8 +11,11 @@ const PATHS = [
   '/alerts',
   '/alerts?tab=preferences',
   '/alerts?tab=webhook',
+  '/audit-log',
   '/components',
 ];
+/** Owner and member see different things of the organization that they share. */
+const ORGANIZATION_PATHS = ['/', '/api-keys', '/members', '/audit-log'];
 const PEOPLE: readonly Person[] = ['user', 'owner', 'member'];
 
 let browser: Browser;
@@ -27,7 +31,8 @@ describe.each(PEOPLE)('as %s', (person) => {
     'in $theme at $width px',
     async (look) => {
       const visitor = await Visitor.signIn(browser, person, '/', look);
-      for (const path of PATHS) {
+      const shared = person === 'user' ? [] : await pathsOfOrganization(visitor);
+      for (const path of [...PATHS, ...shared]) {
         await visitor.page.goto(path);
         await visitor.settle();
         const seen = { path, barriers: await visitor.barriers(), overflow: await visitor.overflow() };
@@ -52,6 +57,11 @@ test('dialogs have no barrier either', async () => {
   expect(await visitor.barriers()).toEqual([]);
   await visitor.leave();
 });
+
+async function pathsOfOrganization(visitor: Visitor): Promise<string[]> {
+  const id = await demoOrganizationId(visitor);
+  return ORGANIZATION_PATHS.map((path) => `${path}?account=${id}`);
+}
 
 async function open(path: string) {
   const visitor = await Visitor.signIn(browser, 'user', path);

@@ -7,6 +7,9 @@ import type {
   LedgerEntryKind,
   UsageResource,
 } from './gql/graphql.ts';
+import { auditLog } from './text/audit-log.ts';
+import { members } from './text/members.ts';
+import { organizations } from './text/organizations.ts';
 
 const billingModes: Record<BillingMode, string> = { FULL: 'Full', COMPUTE_ONLY: 'Compute only' };
 const resources: Record<UsageResource, string> = { AI_TOKENS: 'AI tokens', COMPUTE: 'Compute' };
@@ -79,6 +82,8 @@ export const text = {
     ledger: 'Ledger',
     apiKeys: 'API keys',
     alerts: 'Alerts',
+    members: 'Members',
+    auditLog: 'Audit log',
     components: 'Components',
   },
   account: {
@@ -248,6 +253,9 @@ export const text = {
     reservation: 'Reservation',
     reservations: { HELD: 'held', SETTLED: 'settled', RELEASED: 'released', EXPIRED: 'expired' },
   },
+  auditLog,
+  members,
+  organizations,
   grantSources,
   entryKinds,
   alertTypes,

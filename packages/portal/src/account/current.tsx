@@ -9,6 +9,8 @@ export interface Current {
   /** An operator looks at somebody else's account. */
   readonly asOperator: boolean;
   readonly isOperator: boolean;
+  /** Asks anew who the viewer is, what they belong to and what they may do. */
+  readonly askAgain: () => void;
 }
 
 export const CurrentContext = createContext<Current | null>(null);

@@ -6,6 +6,7 @@ import { Banner } from '../ui/Banner.tsx';
 import { Toasts } from '../ui/Toasts.tsx';
 import { useCurrent } from '../account/current.tsx';
 import { ConnectionNote } from './ConnectionNote.tsx';
+import { Invitations } from './Invitations.tsx';
 import { Bar, Rail } from './Navigation.tsx';
 
 // Menus and dialogs are half of the kit's weight, and nobody opens one before the page is drawn.
@@ -14,9 +15,10 @@ const PersonMenu = lazy(() => import('./PersonMenu.tsx').then((it) => ({ default
 
 /** Rail, top and page. After a navigation the heading takes the focus, so that screen readers say where one is. */
 export function Frame(): ReactNode {
-  const { account, asOperator } = useCurrent();
+  const { account, viewer, asOperator } = useCurrent();
   const { raised, dismiss } = useLive();
   const match = useMatches().at(-1);
+  const isOwn = account.id === viewer.user?.id;
   const title = match?.staticData.title ?? text.errors.notFound;
   const heading = useRef<HTMLHeadingElement>(null);
   const page = `${match?.pathname ?? ''} ${account.id}`;
@@ -53,6 +55,7 @@ export function Frame(): ReactNode {
         </header>
         <main id="page">
           {asOperator && <Banner tone="neutral">{text.asOperator(account.name)}</Banner>}
+          {isOwn && <Invitations />}
           <Outlet />
         </main>
       </div>

@@ -20,12 +20,17 @@ export function Shell(): ReactNode {
   const viewer = useData(ViewerDocument, {});
   return (
     <Shown of={viewer} height={600}>
-      {(data) => <ShellOf viewer={data.viewer} />}
+      {(data) => <ShellOf viewer={data.viewer} askAgain={viewer.state === 'ready' ? viewer.again : nothing} />}
     </Shown>
   );
 }
 
-function ShellOf({ viewer }: { readonly viewer: ViewerQuery['viewer'] }): ReactNode {
+interface ShellProps {
+  readonly viewer: ViewerQuery['viewer'];
+  readonly askAgain: () => void;
+}
+
+function ShellOf({ viewer, askAgain }: ShellProps): ReactNode {
   const { session, socket } = useParts();
   const { account: id } = route.useSearch();
   const known = accountsOf(viewer);
@@ -40,17 +45,21 @@ function ShellOf({ viewer }: { readonly viewer: ViewerQuery['viewer'] }): ReactN
     account: found,
     viewer,
     isOperator: session.isOperator,
-    asOperator: wanted === undefined,
+    // A new organization of one's own may be found before it is known to be one's own.
+    asOperator: wanted === undefined && session.isOperator,
+    askAgain,
   };
   return (
     <CurrentContext value={current}>
       {/* Another account is another page: nothing of the one before may stay in sight. */}
-      <LiveProvider key={found.id} socket={socket} accountId={found.id}>
+      <LiveProvider key={found.id} socket={socket} accountId={found.id} onGone={askAgain}>
         <Frame />
       </LiveProvider>
     </CurrentContext>
   );
 }
+
+function nothing(): void {}
 
 /** An operator has no account of their own; others land here by a link to what is not theirs. */
 function Nobody({ failed, isOperator }: { readonly failed: boolean; readonly isOperator: boolean }): ReactNode {

@@ -4,7 +4,7 @@ import type { Current } from '../account/current.tsx';
 
 /** A page in the navigation. */
 export interface PageLink {
-  readonly to: '/' | '/usage' | '/ledger' | '/api-keys' | '/alerts';
+  readonly to: '/' | '/usage' | '/ledger' | '/api-keys' | '/alerts' | '/members' | '/audit-log';
   readonly title: string;
   readonly icon: IconName;
   /** Left out where the account or the person has no such page. Absent: everybody has it. */
@@ -18,4 +18,11 @@ export const PAGES: readonly PageLink[] = [
   { to: '/ledger', title: text.pages.ledger, icon: 'ledger' },
   { to: '/api-keys', title: text.pages.apiKeys, icon: 'key' },
   { to: '/alerts', title: text.pages.alerts, icon: 'bell' },
+  {
+    to: '/members',
+    title: text.pages.members,
+    icon: 'people',
+    isFor: ({ account }) => account.type === 'ORGANIZATION',
+  },
+  { to: '/audit-log', title: text.pages.auditLog, icon: 'book' },
 ];

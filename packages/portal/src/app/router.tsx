@@ -9,6 +9,8 @@ import { text } from '../text.ts';
 import { readAlertsSearch } from '../pages/alerts/search.ts';
 import { readKeysSearch } from '../pages/api-keys/search.ts';
 import { readLedgerSearch } from '../pages/ledger/search.ts';
+import { readAuditLogSearch } from '../pages/audit-log/search.ts';
+import { readMembersSearch } from '../pages/members/search.ts';
 import { readUsageSearch } from '../pages/usage/search.ts';
 import { NotFound, PageFailed } from './Failed.tsx';
 import { Shell } from './Shell.tsx';
@@ -71,6 +73,20 @@ const routes = [
     staticData: { title: text.pages.alerts },
     validateSearch: readAlertsSearch,
     component: lazyRouteComponent(() => import('../pages/alerts/AlertsPage.tsx'), 'AlertsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/members',
+    staticData: { title: text.pages.members },
+    validateSearch: readMembersSearch,
+    component: lazyRouteComponent(() => import('../pages/members/MembersPage.tsx'), 'MembersPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/audit-log',
+    staticData: { title: text.pages.auditLog },
+    validateSearch: readAuditLogSearch,
+    component: lazyRouteComponent(() => import('../pages/audit-log/AuditLogPage.tsx'), 'AuditLogPage'),
   }),
 ] as const;
 

@@ -69,6 +69,18 @@ export type ApiKeyType =
   /** A bearer token of this service: use for its billing entity, and nothing else. */
   | 'PLATFORM';
 
+/** A filter of the audit log; every condition must hold. */
+export type AuditLogFilter = {
+  /** These acts, such as member.set. */
+  actions?: Array<string> | null | undefined;
+  /** By these actors, such as `user:ann`. */
+  actors?: Array<string> | null | undefined;
+  /** Done at or after this. */
+  from?: string | null | undefined;
+  /** Done before this. */
+  to?: string | null | undefined;
+};
+
 /** Names a billing entity. */
 export type BillingEntityInput = {
   /** Its id. */
@@ -143,6 +155,18 @@ export type CreateExportInput = {
   ledgerFilter?: LedgerFilter | null | undefined;
   /** USAGE: the records; absent: all. BAD_USER_INPUT for another kind. */
   usageFilter?: UsageFilter | null | undefined;
+};
+
+/** A new organization. */
+export type CreateOrganizationInput = {
+  /** The identity provider’s id of it: 1 to 255 characters. Absent: one of ours is made, and each call makes another organization. BAD_USER_INPUT: null, or an id that begins as ours do. CONFLICT: taken. FORBIDDEN, taken or not: a user gives an id that their token does not name, unless this installation leaves ids open. */
+  externalId?: string | null | undefined;
+  /** Its name, for people: 1 to 255 characters. */
+  name: string;
+  /** The owner’s `sub`. A user creates their own: absent or themselves, else FORBIDDEN. Services and operators name any user, or leave it out until there is one. */
+  ownerExternalId?: string | null | undefined;
+  /** The payer of use inside it. */
+  visibility?: OrganizationVisibility;
 };
 
 /** The source of granted credits. */
@@ -224,6 +248,21 @@ export type MembershipStatus =
   /** All new use here is refused with MEMBER_SUSPENDED. They read what a MEMBER reads, and change nothing. */
   | 'SUSPENDED';
 
+/** The payer of use inside an organization. */
+export type OrganizationVisibility =
+  /** The organization’s pool pays for its members. */
+  | 'PRIVATE'
+  /** Each member pays from their own balance, and is tracked alone. */
+  | 'PUBLIC';
+
+/** The member to remove, or the person whose invitation is withdrawn. */
+export type RemoveMemberInput = {
+  /** The organization. */
+  billingEntityId: string;
+  /** The user’s `sub`. */
+  userExternalId: string;
+};
+
 /** The status of a reservation. */
 export type ReservationStatus =
   /** It ran out of time. */
@@ -255,12 +294,52 @@ export type SetAlertPreferencesInput = {
   preferences: Array<AlertPreferenceInput>;
 };
 
+/** A member, and their terms in an organization. */
+export type SetMemberInput = {
+  /** The organization. */
+  billingEntityId: string;
+  /** Most credits they may draw from the pool in a period, 0 or more. Absent: unchanged, none for a new member. null: no limit. */
+  creditLimit?: number | null | undefined;
+  /** The reason, for the audit log: 1 to 1000 characters. */
+  reason?: string | null | undefined;
+  /** Their role from now on. */
+  role: MemberRole;
+  /** Absent: unchanged; a new member is INVITED, or ACTIVE when an operator sets it. BAD_USER_INPUT: INVITED or null. CONFLICT: any other status for somebody new or INVITED, unless an operator sets it. */
+  status?: MembershipStatus | null | undefined;
+  /** The user’s `sub`, known here or not. A user whom an operator is first to name is created at once. */
+  userExternalId: string;
+};
+
 /** Where a billing entity’s events are sent. */
 export type SetWebhookEndpointInput = {
   /** The billing entity. */
   billingEntityId: string;
   /** An https:// address of a public host, at most 2048 characters, without user name and fragment; port 443, or one of 1024 and more. null removes the endpoint; absent: nothing changes. */
   url?: string | null | undefined;
+};
+
+/** Credits moved from one account to another. */
+export type TransferCreditsInput = {
+  /** Credits, above 0. */
+  amount: number;
+  /** The account that gives. */
+  fromBillingEntityId: string;
+  /** 1 to 200 characters, unique per billing entity over all commands: the command takes effect once, and a retry gets the first answer. */
+  idempotencyKey: string;
+  /** The reason: 1 to 1000 characters. */
+  reason?: string | null | undefined;
+  /** The account that receives. */
+  toBillingEntityId: string;
+};
+
+/** Changes of an organization; an absent field stays as it is. BAD_USER_INPUT: null. */
+export type UpdateOrganizationInput = {
+  /** The organization. */
+  billingEntityId: string;
+  /** Its name, for people: 1 to 255 characters. */
+  name?: string | null | undefined;
+  /** The payer of new use inside it, from the answer on. History keeps the earlier payers. */
+  visibility?: OrganizationVisibility | null | undefined;
 };
 
 /** A dimension of a summary, besides time. */
@@ -365,7 +444,7 @@ export type AccountFragment = { id: string, name: string, externalId: string, ty
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ViewerQuery = { viewer: { kind: ViewerKind, subject: string, user: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } | null, memberships: Array<{ id: string, role: MemberRole, status: MembershipStatus, organization: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } }> } };
+export type ViewerQuery = { viewer: { kind: ViewerKind, subject: string, user: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } | null, memberships: Array<{ id: string, role: MemberRole, status: MembershipStatus, organization: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } }>, invitations: Array<{ invitedAt: string, role: MemberRole, organization: { id: string, name: string, externalId: string } }> } };
 
 export type AccountQueryVariables = Exact<{
   id: string;
@@ -481,6 +560,15 @@ export type RevokeApiKeyMutationVariables = Exact<{
 
 export type RevokeApiKeyMutation = { revokeApiKey: { id: string, name: string, hint: string, type: ApiKeyType, provider: ApiKeyProvider, billingMode: BillingMode, status: ApiKeyStatus, creditLimit: number | null, usedThisPeriod: number, createdAt: string, lastUsedAt: string | null, expiresAt: string | null, revokedAt: string | null } };
 
+export type AuditLogQueryVariables = Exact<{
+  id: string;
+  filter?: AuditLogFilter | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AuditLogQuery = { billingEntity: { id: string, auditLog: { edges: Array<{ node: { id: string, action: string, actor: string, subject: string, before: Record<string, unknown> | null, after: Record<string, unknown> | null, reason: string | null, createdAt: string } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null } | null };
+
 export type BalanceFragment = { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number };
 
 export type BalanceQueryVariables = Exact<{
@@ -522,6 +610,76 @@ export type VerifyLedgerQueryVariables = Exact<{
 
 
 export type VerifyLedgerQuery = { verifyLedger: { consistent: boolean, entriesChecked: number, throughSequence: number, problemCount: number, problems: Array<string> } };
+
+export type MemberRowFragment = { id: string, role: MemberRole, status: MembershipStatus, creditLimit: number | null, drawnThisPeriod: number, usedThisPeriod: number, joinedAt: string, user: { id: string, externalId: string, name: string } };
+
+export type MembersQueryVariables = Exact<{
+  id: string;
+  search?: string | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type MembersQuery = { billingEntity: { id: string, members: { edges: Array<{ node: { id: string, role: MemberRole, status: MembershipStatus, creditLimit: number | null, drawnThisPeriod: number, usedThisPeriod: number, joinedAt: string, user: { id: string, externalId: string, name: string } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null } | null };
+
+export type OrganizationQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type OrganizationQuery = { billingEntity: { id: string, visibility: OrganizationVisibility | null, credits: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } } | null };
+
+export type SetMemberMutationVariables = Exact<{
+  input: SetMemberInput;
+}>;
+
+
+export type SetMemberMutation = { setMember: { id: string, role: MemberRole, status: MembershipStatus, creditLimit: number | null, drawnThisPeriod: number, usedThisPeriod: number, joinedAt: string, user: { id: string, externalId: string, name: string } } };
+
+export type RemoveMemberMutationVariables = Exact<{
+  input: RemoveMemberInput;
+}>;
+
+
+export type RemoveMemberMutation = { removeMember: boolean };
+
+export type UpdateOrganizationMutationVariables = Exact<{
+  input: UpdateOrganizationInput;
+}>;
+
+
+export type UpdateOrganizationMutation = { updateOrganization: { id: string, name: string, visibility: OrganizationVisibility | null } };
+
+export type TransferCreditsMutationVariables = Exact<{
+  input: TransferCreditsInput;
+}>;
+
+
+export type TransferCreditsMutation = { transferCredits:
+    | { __typename: 'InsufficientCredits', message: string, required: number, available: number }
+    | { __typename: 'TransferCreditsSuccess', from: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } | null, to: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } | null }
+   };
+
+export type CreateOrganizationMutationVariables = Exact<{
+  input: CreateOrganizationInput;
+}>;
+
+
+export type CreateOrganizationMutation = { createOrganization: { id: string, name: string } };
+
+export type AcceptInvitationMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type AcceptInvitationMutation = { acceptInvitation: { id: string, role: MemberRole, status: MembershipStatus } };
+
+export type DeclineInvitationMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type DeclineInvitationMutation = { declineInvitation: boolean };
 
 export type UsageRowFragment = { id: string, occurredAt: string, resource: UsageResource, quantity: number, model: string | null, feature: string | null, billingMode: BillingMode, credits: number, overage: number, refundedCredits: number, user: { id: string, name: string } | null, apiKey: { id: string, name: string } | null };
 
@@ -663,6 +821,22 @@ export const BalanceFragmentDoc = new TypedDocumentString(`
   usedRatio
 }
     `, {"fragmentName":"Balance"}) as unknown as TypedDocumentString<BalanceFragment, unknown>;
+export const MemberRowFragmentDoc = new TypedDocumentString(`
+    fragment MemberRow on Membership {
+  id
+  role
+  status
+  creditLimit
+  drawnThisPeriod
+  usedThisPeriod
+  joinedAt
+  user {
+    id
+    externalId
+    name
+  }
+}
+    `, {"fragmentName":"MemberRow"}) as unknown as TypedDocumentString<MemberRowFragment, unknown>;
 export const UsageRowFragmentDoc = new TypedDocumentString(`
     fragment UsageRow on UsageRecord {
   id
@@ -699,6 +873,15 @@ export const ViewerDocument = new TypedDocumentString(`
       status
       organization {
         ...Account
+      }
+    }
+    invitations {
+      invitedAt
+      role
+      organization {
+        id
+        name
+        externalId
       }
     }
   }
@@ -1027,6 +1210,31 @@ export const RevokeApiKeyDocument = new TypedDocumentString(`
   expiresAt
   revokedAt
 }`) as unknown as TypedDocumentString<RevokeApiKeyMutation, RevokeApiKeyMutationVariables>;
+export const AuditLogDocument = new TypedDocumentString(`
+    query AuditLog($id: ID!, $filter: AuditLogFilter, $after: String) {
+  billingEntity(id: $id) {
+    id
+    auditLog(first: 50, filter: $filter, after: $after) {
+      edges {
+        node {
+          id
+          action
+          actor
+          subject
+          before
+          after
+          reason
+          createdAt
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AuditLogQuery, AuditLogQueryVariables>;
 export const BalanceDocument = new TypedDocumentString(`
     query Balance($id: ID!) {
   billingEntity(id: $id) {
@@ -1210,6 +1418,146 @@ export const VerifyLedgerDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<VerifyLedgerQuery, VerifyLedgerQueryVariables>;
+export const MembersDocument = new TypedDocumentString(`
+    query Members($id: ID!, $search: String, $after: String) {
+  billingEntity(id: $id) {
+    id
+    members(first: 100, search: $search, after: $after) {
+      edges {
+        node {
+          ...MemberRow
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment MemberRow on Membership {
+  id
+  role
+  status
+  creditLimit
+  drawnThisPeriod
+  usedThisPeriod
+  joinedAt
+  user {
+    id
+    externalId
+    name
+  }
+}`) as unknown as TypedDocumentString<MembersQuery, MembersQueryVariables>;
+export const OrganizationDocument = new TypedDocumentString(`
+    query Organization($id: ID!) {
+  billingEntity(id: $id) {
+    id
+    visibility
+    credits {
+      ...Balance
+    }
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}`) as unknown as TypedDocumentString<OrganizationQuery, OrganizationQueryVariables>;
+export const SetMemberDocument = new TypedDocumentString(`
+    mutation SetMember($input: SetMemberInput!) {
+  setMember(input: $input) {
+    ...MemberRow
+  }
+}
+    fragment MemberRow on Membership {
+  id
+  role
+  status
+  creditLimit
+  drawnThisPeriod
+  usedThisPeriod
+  joinedAt
+  user {
+    id
+    externalId
+    name
+  }
+}`) as unknown as TypedDocumentString<SetMemberMutation, SetMemberMutationVariables>;
+export const RemoveMemberDocument = new TypedDocumentString(`
+    mutation RemoveMember($input: RemoveMemberInput!) {
+  removeMember(input: $input)
+}
+    `) as unknown as TypedDocumentString<RemoveMemberMutation, RemoveMemberMutationVariables>;
+export const UpdateOrganizationDocument = new TypedDocumentString(`
+    mutation UpdateOrganization($input: UpdateOrganizationInput!) {
+  updateOrganization(input: $input) {
+    id
+    name
+    visibility
+  }
+}
+    `) as unknown as TypedDocumentString<UpdateOrganizationMutation, UpdateOrganizationMutationVariables>;
+export const TransferCreditsDocument = new TypedDocumentString(`
+    mutation TransferCredits($input: TransferCreditsInput!) {
+  transferCredits(input: $input) {
+    __typename
+    ... on TransferCreditsSuccess {
+      from {
+        ...Balance
+      }
+      to {
+        ...Balance
+      }
+    }
+    ... on InsufficientCredits {
+      message
+      required
+      available
+    }
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}`) as unknown as TypedDocumentString<TransferCreditsMutation, TransferCreditsMutationVariables>;
+export const CreateOrganizationDocument = new TypedDocumentString(`
+    mutation CreateOrganization($input: CreateOrganizationInput!) {
+  createOrganization(input: $input) {
+    id
+    name
+  }
+}
+    `) as unknown as TypedDocumentString<CreateOrganizationMutation, CreateOrganizationMutationVariables>;
+export const AcceptInvitationDocument = new TypedDocumentString(`
+    mutation AcceptInvitation($id: ID!) {
+  acceptInvitation(billingEntityId: $id) {
+    id
+    role
+    status
+  }
+}
+    `) as unknown as TypedDocumentString<AcceptInvitationMutation, AcceptInvitationMutationVariables>;
+export const DeclineInvitationDocument = new TypedDocumentString(`
+    mutation DeclineInvitation($id: ID!) {
+  declineInvitation(billingEntityId: $id)
+}
+    `) as unknown as TypedDocumentString<DeclineInvitationMutation, DeclineInvitationMutationVariables>;
 export const UsageSummaryDocument = new TypedDocumentString(`
     query UsageSummary($id: ID!, $from: DateTime!, $to: DateTime!, $interval: UsageInterval!, $timeZone: String!, $groupBy: [UsageDimension!]!, $filter: UsageSummaryFilter) {
   billingEntity(id: $id) {

@@ -31,11 +31,13 @@ const LiveContext = createContext<Live | null>(null);
 interface Props {
   readonly socket: Socket;
   readonly accountId: string;
+  /** The viewer may no longer see the account. */
+  readonly onGone: () => void;
   readonly children: ReactNode;
 }
 
 /** Follows the balance and the alerts of one account for as long as it is shown. */
-export function LiveProvider({ socket, accountId, children }: Props): ReactNode {
+export function LiveProvider({ socket, accountId, onGone, children }: Props): ReactNode {
   const client = useClient();
   const [raised, setRaised] = useState<readonly AlertRowFragment[]>([]);
   const connection = useMemo(() => createConnectionStore(), []);
@@ -47,7 +49,8 @@ export function LiveProvider({ socket, accountId, children }: Props): ReactNode 
         .query<BalanceQuery>(BalanceDocument.toString(), { id: accountId }, { requestPolicy: 'network-only' })
         .toPromise();
       if (error !== undefined) throw error;
-      if (data?.billingEntity != null) balance.accept(data.billingEntity.credits);
+      if (data?.billingEntity === null) onGone();
+      else if (data !== undefined) balance.accept(data.billingEntity.credits);
     },
     open: (signal) => eventsOf(socket, BalanceUpdatedDocument, { variables: { id: accountId }, signal }),
     take({ balanceUpdated }) {

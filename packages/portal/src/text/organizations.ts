@@ -1,0 +1,22 @@
+/** The words around organizations outside of their own pages: the switcher, invitations. */
+export const organizations = {
+  create: 'New organization',
+  createHint: 'Its members use its credits. You are its owner.',
+  name: 'Name',
+  nameMissing: 'Give it a name.',
+  nameTooLong: 'A name has at most 255 characters.',
+  payer: 'Who pays for use inside it',
+  createNamed: 'Make organization',
+  invitations: (count: number) => (count === 1 ? '1 invitation' : `${count} invitations`),
+  invitationsTitle: 'Invitations',
+  invitedAs: (organization: string, role: string) => `${organization} invites you as ${role}.`,
+  invitedSince: 'Since',
+  acceptHint: 'If you accept, you can use credits there, and who looks after it sees what you use there.',
+  accept: 'Accept',
+  acceptNamed: (organization: string) => `Accept the invitation of ${organization}`,
+  decline: 'Decline',
+  declineNamed: (organization: string) => `Decline the invitation of ${organization}`,
+  accepted: (organization: string) => `You belong to ${organization} now.`,
+  declined: (organization: string) => `You declined the invitation of ${organization}. It can invite you anew.`,
+  open: (organization: string) => `Open ${organization}`,
+} as const;
