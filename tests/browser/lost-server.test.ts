@@ -1,0 +1,71 @@
+/** A server that is gone for a while, and what the page says meanwhile and afterwards. */
+import type { Browser, Page } from 'playwright-core';
+import { PortalServer } from './support/server.js';
+import { startBrowser, Visitor } from './support/visitor.ts';
+
+let browser: Browser;
+let server: PortalServer;
+
+beforeAll(async () => {
+  [browser, server] = await Promise.all([startBrowser(), PortalServer.start()]);
+});
+
+afterAll(() => Promise.all([browser.close(), server.stop()]));
+
+test('the page says that it reconnects, recovers by itself, and shows the true balance', async () => {
+  const visitor = await Visitor.signIn(browser, 'user', '/', { origin: server.url });
+  const { page } = visitor;
+  await visitor.settle();
+  await page.evaluate(() => Object.assign(window, { isTheSame: true }));
+  const before = await available(page);
+
+  await server.kill();
+  const note = page.getByRole('status').getByText(/^Reconnecting\. Figures are as of/);
+  await note.waitFor();
+  expect(await available(page)).toBe(before);
+
+  // The server is back, but not yet for the page: its credits change before it can ask.
+  await page.route('**/graphql', (route) => route.abort());
+  await server.begin();
+  await visitor.use('user', { tokens: 2_000, model: 'used-meanwhile' });
+  const { data } = await visitor.api<{ data: { viewer: { user: { credits: { available: number } } } } }>(
+    '{ viewer { user { credits { available } } } }',
+  );
+  const after = data.viewer.user.credits.available;
+  expect(after).toBeLessThan(before);
+  expect(await available(page)).toBe(before);
+
+  await page.unroute('**/graphql');
+  await note.waitFor({ state: 'detached' });
+  expect(await available(page)).toBe(after);
+  expect(await page.evaluate(() => 'isTheSame' in window)).toBe(true);
+
+  // It is live again, and not only up to date.
+  await visitor.use('user', { tokens: 3_000, model: 'used-afterwards' });
+  await page
+    .getByRole('table', { name: 'Latest use' })
+    .getByRole('row')
+    .filter({ hasText: 'used-afterwards' })
+    .waitFor();
+  expect(await available(page)).toBeLessThan(after);
+  await visitor.leave();
+});
+
+test('whoever opens the portal while the server cannot say who they are is told so, and comes in later', async () => {
+  const visitor = await Visitor.signIn(browser, 'user', '/ledger', { origin: server.url });
+  const { page } = visitor;
+  await visitor.settle();
+  await page.route('**/session', (route) => route.abort());
+  await page.reload();
+  await page.getByRole('heading', { level: 1, name: 'Tollgate cannot be reached' }).waitFor();
+  expect(await visitor.barriers()).toEqual([]);
+  await page.unroute('**/session');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('heading', { level: 1, name: /^Ledger/ }).waitFor();
+  await visitor.leave();
+});
+
+async function available(page: Page): Promise<number> {
+  const figure = page.getByRole('region', { name: 'Available' }).getByText(/^[\d,]+ credits?$/);
+  return Number((await figure.innerText()).replaceAll(/\D/g, ''));
+}
