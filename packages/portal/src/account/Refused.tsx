@@ -50,16 +50,10 @@ function Remedy({ of: { page, open, label } }: { readonly of: NonNullable<Explai
         </Link>
       );
     case 'members':
-      return <MembersLink label={label} />;
+      return (
+        <Link to="/members" className="button button-primary">
+          {label}
+        </Link>
+      );
   }
-}
-
-/** The page of members is of organizations alone, and keeps the account in its address as all pages do. */
-function MembersLink({ label }: { readonly label: string }): ReactNode {
-  const { account } = useCurrent();
-  return (
-    <a href={`/members?account=${encodeURIComponent(account.id)}`} className="button button-primary">
-      {label}
-    </a>
-  );
 }
