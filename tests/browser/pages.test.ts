@@ -7,6 +7,7 @@ const PATHS = [
   '/',
   '/usage',
   '/ledger',
+  '/subscription',
   '/api-keys',
   '/alerts',
   '/alerts?tab=preferences',

@@ -2,6 +2,7 @@ import type { GraphiQL } from 'graphiql';
 import { type ExecutionResult, getOperationAST, OperationTypeNode, parse } from 'graphql';
 import { type Client, createClient } from 'graphql-ws';
 import type { ComponentProps } from 'react';
+import { SESSION_HEADERS } from './session.ts';
 
 type Fetcher = ComponentProps<typeof GraphiQL>['fetcher'];
 
@@ -50,6 +51,7 @@ async function post(url: URL, operation: Operation, headers: Record<string, stri
     headers: {
       'content-type': 'application/json',
       accept: 'application/graphql-response+json, application/json;q=0.9',
+      ...SESSION_HEADERS,
       ...headers,
     },
     body: JSON.stringify(operation),

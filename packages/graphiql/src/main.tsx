@@ -5,11 +5,12 @@ import './page.css';
 import { GraphiQL } from 'graphiql';
 import { createRoot } from 'react-dom/client';
 import { createFetcher } from './fetcher.ts';
-import { editorStorage, takeToken } from './session.ts';
+import { editorStorage, isSignedIn, takeCall, takeToken } from './session.ts';
 import { headersText, prepareTabs } from './tabs.ts';
 import { fetchViewer, type Viewer } from './viewer.ts';
 
 const token = takeToken();
+const call = takeCall();
 const authorization = token === null ? null : `Bearer ${token}`;
 const { viewer, notice } = await greet();
 
@@ -25,8 +26,9 @@ createRoot(root).render(
     <GraphiQL
       fetcher={createFetcher('/graphql')}
       storage={editorStorage}
-      defaultTabs={prepareTabs(viewer, authorization)}
+      defaultTabs={prepareTabs(viewer, authorization, call)}
       defaultHeaders={headersText(authorization)}
+      {...(call === null ? {} : { initialVariables: call.variables })}
       defaultEditorToolsVisibility="variables"
       shouldPersistHeaders
       showPersistHeadersSettings={false}
@@ -37,7 +39,7 @@ createRoot(root).render(
 );
 
 async function greet(): Promise<{ viewer: Viewer | null; notice: string | null }> {
-  if (authorization === null) {
+  if (authorization === null && !(await isSignedIn())) {
     return {
       viewer: null,
       notice: 'You are not signed in. Open a sign-in link, or put a token into the headers of a tab.',

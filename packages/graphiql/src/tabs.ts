@@ -1,3 +1,4 @@
+import type { HandedCall } from './session.ts';
 import type { Viewer } from './viewer.ts';
 
 /** One of GraphiQL's tabs as it is first shown. Variables and headers are JSON texts. */
@@ -92,8 +93,12 @@ subscription BalanceUpdated($billingEntityId: ID!) {
 }
 `;
 
-/** The tabs that a newcomer finds: a query, a mutation and a subscription that run as they stand. */
-export function prepareTabs(viewer: Viewer | null, authorization: string | null): PreparedTab[] {
+/** The tabs that a newcomer finds: a query, a mutation and a subscription that run as they stand. A call that was handed over comes first. */
+export function prepareTabs(
+  viewer: Viewer | null,
+  authorization: string | null,
+  call: HandedCall | null,
+): PreparedTab[] {
   const headers = headersText(authorization);
   const input = {
     idempotencyKey: `graphiql-${crypto.randomUUID()}`,
@@ -101,6 +106,7 @@ export function prepareTabs(viewer: Viewer | null, authorization: string | null)
     ...(viewer?.userExternalId == null ? {} : { userExternalId: viewer.userExternalId }),
   };
   return [
+    ...(call === null ? [] : [{ ...call, headers }]),
     { query: viewerQuery, variables: '', headers },
     { query: consumeMutation, variables: json({ input }), headers },
     { query: balanceSubscription, variables: json({ billingEntityId: viewer?.billingEntityId ?? '' }), headers },

@@ -1,3 +1,5 @@
+import { SESSION_HEADERS } from './session.ts';
+
 /** For whom the tabs are prepared. */
 export interface Viewer {
   /** The account to show: the viewer's own, or for an operator the newest user's. */
@@ -16,10 +18,10 @@ interface FirstUserData {
 }
 
 /**
- * Asks who the token belongs to. Null when there is nobody to prepare for: a service, or an operator of an empty house.
+ * Asks who the token belongs to, or without one the portal's session. Null when there is nobody to prepare for: a service, or an operator of an empty house.
  * @throws when the token is refused or the server does not answer.
  */
-export async function fetchViewer(authorization: string): Promise<Viewer | null> {
+export async function fetchViewer(authorization: string | null): Promise<Viewer | null> {
   const { viewer } = await query<ViewerData>(authorization, '{ viewer { kind user { id } } }');
   if (viewer.user !== null) return { billingEntityId: viewer.user.id, userExternalId: null };
   if (viewer.kind !== 'OPERATOR') return null;
@@ -31,10 +33,15 @@ export async function fetchViewer(authorization: string): Promise<Viewer | null>
   return user === undefined ? null : { billingEntityId: user.id, userExternalId: user.externalId };
 }
 
-async function query<Data>(authorization: string, document: string): Promise<Data> {
+async function query<Data>(authorization: string | null, document: string): Promise<Data> {
   const response = await fetch('/graphql', {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json', authorization },
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      ...SESSION_HEADERS,
+      ...(authorization === null ? {} : { authorization }),
+    },
     body: JSON.stringify({ query: document }),
   });
   const answer = (await response.json()) as { data?: Data | null; errors?: readonly { message: string }[] };

@@ -10,6 +10,9 @@ import type {
 import { auditLog } from './text/audit-log.ts';
 import { members } from './text/members.ts';
 import { organizations } from './text/organizations.ts';
+import { firstMinutes } from './text/first-minutes.ts';
+import { refusals } from './text/refusals.ts';
+import { subscription } from './text/subscription.ts';
 
 const billingModes: Record<BillingMode, string> = { FULL: 'Full', COMPUTE_ONLY: 'Compute only' };
 const resources: Record<UsageResource, string> = { AI_TOKENS: 'AI tokens', COMPUTE: 'Compute' };
@@ -80,6 +83,7 @@ export const text = {
     balance: 'Balance',
     usage: 'Usage',
     ledger: 'Ledger',
+    subscription: 'Subscription',
     apiKeys: 'API keys',
     alerts: 'Alerts',
     members: 'Members',
@@ -154,7 +158,11 @@ export const text = {
     suspendedPlain: 'This account is suspended. Nothing can be used until an operator reinstates it.',
     pastDue: 'The last payment failed. Use goes on until',
     pastDueNow: 'The last payment failed, and use is refused until it is paid.',
-    pay: 'Pay now',
+    pay: 'See what is to be paid',
+    buyCredits: 'Buy credits',
+    upgrade: 'Upgrade',
+    addUnits: 'Add units',
+    raiseCap: 'Raise the cap',
     owes: (n: string) => `${n} are owed. The next credits that arrive pay them first.`,
     capReached: (cap: string) =>
       `The overage cap of ${cap} is reached. Use is refused until credits arrive or the cap is raised.`,
@@ -256,6 +264,9 @@ export const text = {
   auditLog,
   members,
   organizations,
+  firstMinutes,
+  refusals,
+  subscription,
   grantSources,
   entryKinds,
   alertTypes,
@@ -286,6 +297,7 @@ export const text = {
     before: 'Before',
     after: 'After',
     empty: 'Nothing has changed the balance yet',
+    emptyHint: 'Credits that come and go are entered here. This call uses some.',
     held: (n: string) => `held ${n}`,
     overage: (n: string) => `overage ${n}`,
     owed: (n: string) => `owed ${n}`,
@@ -318,7 +330,8 @@ export const text = {
     showRevoked: 'Show revoked keys too',
     hideRevoked: 'Hide revoked keys',
     empty: 'There are no keys yet',
-    emptyHint: 'A key tells uses apart and can have a limit of its own.',
+    emptyHint:
+      'A key tells uses apart and can have a limit of its own. Make one, and put its secret where this call has TOLLGATE_TOKEN.',
     full: 'Full: tokens and compute are charged. 10,000 tokens and a minute of compute take credits for both.',
     computeOnly:
       'Compute only: your own provider account pays for the tokens, so 10,000 tokens and a minute of compute take credits for the minute alone.',

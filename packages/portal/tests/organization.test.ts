@@ -21,7 +21,7 @@ const ACCOUNT = {
   status: 'ACTIVE',
   suspensionReason: null,
   viewerPermissions: ['credits.consume', 'credits.transfer'],
-  plan: { code: 'FREE_TRIAL', name: 'Free trial', credits: 10_000 },
+  plan: { code: 'FREE_TRIAL', name: 'Free trial', credits: 10_000, priceCents: 0 },
   subscription: null,
 } satisfies AccountFragment;
 const OWN: AccountFragment = { ...ACCOUNT, id: 'own', type: 'USER' };

@@ -55,7 +55,8 @@ export class Visitor {
       reducedMotion: 'reduce',
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    // Long enough for a machine that does other things as well: what is waited for comes, or the test has found something.
+    page.setDefaultTimeout(60_000);
     // Shifts are counted from the first paint on; those that follow a key or click at once are the person's own.
     await page.addInitScript(() => {
       const counted = window as unknown as { shift: number };
@@ -79,11 +80,14 @@ export class Visitor {
   }
 
   /** Sends a document as this person does, by the cookie. */
-  async api<T>(query: string): Promise<T> {
-    const response = await this.page.request.post('/graphql', {
-      headers: { 'x-tollgate-csrf': '1', origin: this.#origin },
-      data: { query },
-    });
+  api<T>(query: string): Promise<T> {
+    return this.send({ query });
+  }
+
+  /** Sends a request's body, with its variables. */
+  async send<T>(data: object): Promise<T> {
+    const headers = { 'x-tollgate-csrf': '1', origin: this.#origin };
+    const response = await this.page.request.post('/graphql', { headers, data });
     return (await response.json()) as T;
   }
 

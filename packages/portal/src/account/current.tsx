@@ -6,6 +6,8 @@ import { text } from '../text.ts';
 export interface Current {
   readonly account: AccountFragment;
   readonly viewer: ViewerQuery['viewer'];
+  /** Tollgate runs on the reader's own machine, with its demo. */
+  readonly isLocal: boolean;
   /** An operator looks at somebody else's account. */
   readonly asOperator: boolean;
   readonly isOperator: boolean;

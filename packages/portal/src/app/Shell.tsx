@@ -43,6 +43,7 @@ function ShellOf({ viewer, askAgain }: ShellProps): ReactNode {
   }
   const current: Current = {
     account: found,
+    isLocal: session.localMode,
     viewer,
     isOperator: session.isOperator,
     // A new organization of one's own may be found before it is known to be one's own.

@@ -4,7 +4,7 @@ import type { Current } from '../account/current.tsx';
 
 /** A page in the navigation. */
 export interface PageLink {
-  readonly to: '/' | '/usage' | '/ledger' | '/api-keys' | '/alerts' | '/members' | '/audit-log';
+  readonly to: '/' | '/usage' | '/ledger' | '/subscription' | '/api-keys' | '/alerts' | '/members' | '/audit-log';
   readonly title: string;
   readonly icon: IconName;
   /** Left out where the account or the person has no such page. Absent: everybody has it. */
@@ -16,6 +16,7 @@ export const PAGES: readonly PageLink[] = [
   { to: '/', title: text.pages.balance, icon: 'balance' },
   { to: '/usage', title: text.pages.usage, icon: 'usage' },
   { to: '/ledger', title: text.pages.ledger, icon: 'ledger' },
+  { to: '/subscription', title: text.pages.subscription, icon: 'plan' },
   { to: '/api-keys', title: text.pages.apiKeys, icon: 'key' },
   { to: '/alerts', title: text.pages.alerts, icon: 'bell' },
   {

@@ -11,6 +11,7 @@ import { readKeysSearch } from '../pages/api-keys/search.ts';
 import { readLedgerSearch } from '../pages/ledger/search.ts';
 import { readAuditLogSearch } from '../pages/audit-log/search.ts';
 import { readMembersSearch } from '../pages/members/search.ts';
+import { readSubscriptionSearch } from '../pages/subscription/search.ts';
 import { readUsageSearch } from '../pages/usage/search.ts';
 import { NotFound, PageFailed } from './Failed.tsx';
 import { Shell } from './Shell.tsx';
@@ -59,6 +60,13 @@ const routes = [
     staticData: { title: text.pages.ledger },
     validateSearch: readLedgerSearch,
     component: lazyRouteComponent(() => import('../pages/ledger/LedgerPage.tsx'), 'LedgerPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/subscription',
+    staticData: { title: text.pages.subscription },
+    validateSearch: readSubscriptionSearch,
+    component: lazyRouteComponent(() => import('../pages/subscription/SubscriptionPage.tsx'), 'SubscriptionPage'),
   }),
   createRoute({
     getParentRoute: () => root,

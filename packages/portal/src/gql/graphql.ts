@@ -125,6 +125,38 @@ export type BillingSubscriptionStatus =
   /** A payment failed for good. All use is refused. */
   | 'UNPAID';
 
+/** Upgrades take effect at once, with proration; downgrades at the end of the period. */
+export type ChangePlanInput = {
+  /** The billing entity whose plan changes. */
+  billingEntityId: string;
+  /** The new plan. FREE_TRIAL: the subscription ends. */
+  plan: string;
+  /** Units of it: 1 to 1000. */
+  quantity?: number;
+};
+
+/** One consumption. */
+export type ConsumeCreditsInput = {
+  /** The key that the work ran on; it decides the billing mode. FULL when absent; CONFLICT when revoked or expired. */
+  apiKeyId?: string | null | undefined;
+  /** Refused unless the payer’s plan grants this feature. */
+  feature?: string | null | undefined;
+  /** 1 to 200 characters, unique per payer over all commands. The same key with the same effective input (implied or named alike) gives the first success again; with another, IDEMPOTENCY_KEY_REUSED. Never forgotten. A refusal is not remembered: the same key may succeed once credits arrive. */
+  idempotencyKey: string;
+  /** 1 to 10 lines, charged together or not at all. */
+  lines: Array<UsageLineInput>;
+  /** Data that the caller wants to find on the record. It is kept as it was sent, or refused: BAD_USER_INPUT (in a batch: that item alone). Send numbers of more than 15 digits as strings. At most 4 KiB. */
+  metadata?: Record<string, unknown> | null | undefined;
+  /** When the use happened; now when absent; at most 35 days ago and 5 minutes ahead. */
+  occurredAt?: string | null | undefined;
+  /** The organization it was used in. NOT_FOUND: it is unknown, or private and the user is no member. An API key’s own organization is implied. */
+  organizationExternalId?: string | null | undefined;
+  /** Settles this reservation: charges the use and releases the rest. For a SERVICE or OPERATOR admitted work is always recorded in full: the excess over the hold is taken from available, then overage, then owed. For a USER or an API key the excess must fit as new use would; else the answer is UsageRefused and the hold stays. CONFLICT: the caller lost the right to new use. Payer, user, organization, key, mode and feature are the reservation’s; CONFLICT: another one is named. CONFLICT: the reservation is already settled, released or expired, and no longer protects. */
+  reservationId?: string | null | undefined;
+  /** The user. Services must name the user; a user’s own token implies it. An organization’s API key may leave it out. */
+  userExternalId?: string | null | undefined;
+};
+
 /** A new key. */
 export type CreateApiKeyInput = {
   /** The billing entity that it will belong to. */
@@ -143,6 +175,30 @@ export type CreateApiKeyInput = {
   secret?: string | null | undefined;
   /** The kind of key. */
   type: ApiKeyType;
+};
+
+/** A portal page, and the address to return to. */
+export type CreateBillingPortalSessionInput = {
+  /** The payer. */
+  billingEntityId: string;
+  /** The address that the payer returns to. */
+  returnUrl: string;
+};
+
+/** A Checkout page for a plan, or for credits once. */
+export type CreateCheckoutSessionInput = {
+  /** The payer. */
+  billingEntityId: string;
+  /** The address to return to without a purchase. */
+  cancelUrl: string;
+  /** … or buy this many credits once: a multiple of 250, at least 12 500. */
+  credits?: number | null | undefined;
+  /** Subscribe to this plan … */
+  plan?: string | null | undefined;
+  /** Units of the plan: 1 to 1000. */
+  quantity?: number;
+  /** The address that the payer returns to. {CHECKOUT_SESSION_ID} in it is filled in, for completeCheckout. */
+  successUrl: string;
 };
 
 /** The contents of a file. */
@@ -255,6 +311,15 @@ export type OrganizationVisibility =
   /** Each member pays from their own balance, and is tracked alone. */
   | 'PUBLIC';
 
+/** When a change of plan takes effect. */
+export type PlanChangeTiming =
+  /** At once. */
+  | 'NOW'
+  /** When the period ends. */
+  | 'PERIOD_END'
+  /** As soon as it is paid. */
+  | 'WHEN_PAID';
+
 /** The member to remove, or the person whose invitation is withdrawn. */
 export type RemoveMemberInput = {
   /** The organization. */
@@ -308,6 +373,16 @@ export type SetMemberInput = {
   status?: MembershipStatus | null | undefined;
   /** The user’s `sub`, known here or not. A user whom an operator is first to name is created at once. */
   userExternalId: string;
+};
+
+/** A policy for overage. */
+export type SetOveragePolicyInput = {
+  /** The billing entity. */
+  billingEntityId: string;
+  /** Absent or null: no cap. */
+  cap?: number | null | undefined;
+  /** True to allow overage. */
+  enabled: boolean;
 };
 
 /** Where a billing entity’s events are sent. */
@@ -394,6 +469,48 @@ export type UsageInterval =
   /** All the time asked for. */
   | 'TOTAL';
 
+/** The limit that refused: the tightest one, when several would. */
+export type UsageLimitScope =
+  /** The key’s limit. */
+  | 'API_KEY'
+  /** The payer’s balance. */
+  | 'BALANCE'
+  /** The member’s limit. */
+  | 'MEMBER'
+  /** The cap on overage. */
+  | 'OVERAGE_CAP'
+  /** The plan’s features. */
+  | 'PLAN';
+
+/** A quantity of one resource. */
+export type UsageLineInput = {
+  /** What did the work, such as a model’s name; 1 to 100 characters; for history and summaries, no price hangs on it. */
+  model?: string | null | undefined;
+  /** The quantity, in units of the resource: tokens or milliseconds. 0 to 10^12. */
+  quantity: number;
+  /** The resource. */
+  resource: UsageResource;
+};
+
+/** The reason that use was refused. */
+export type UsageRefusalReason =
+  /** It would pass the key’s limit. */
+  | 'API_KEY_LIMIT_REACHED'
+  /** The payer, the user or the organization is suspended. */
+  | 'ENTITY_SUSPENDED'
+  /** The payer’s plan does not grant the feature. */
+  | 'FEATURE_NOT_IN_PLAN'
+  /** There are not enough credits, and no overage is allowed. */
+  | 'INSUFFICIENT_CREDITS'
+  /** It would pass the member’s limit in the pool. */
+  | 'MEMBER_LIMIT_REACHED'
+  /** The membership is suspended. */
+  | 'MEMBER_SUSPENDED'
+  /** It would pass the cap on overage. */
+  | 'OVERAGE_CAP_REACHED'
+  /** The subscription is unpaid. */
+  | 'PAYMENT_PAST_DUE';
+
 /** A metered resource. */
 export type UsageResource =
   /** Unit: one token. */
@@ -439,19 +556,19 @@ export type WebhookDeliveryStatus =
   /** It is sent, now or at the next attempt. */
   | 'PENDING';
 
-export type AccountFragment = { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null };
+export type AccountFragment = { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number, priceCents: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ViewerQuery = { viewer: { kind: ViewerKind, subject: string, user: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } | null, memberships: Array<{ id: string, role: MemberRole, status: MembershipStatus, organization: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } }>, invitations: Array<{ invitedAt: string, role: MemberRole, organization: { id: string, name: string, externalId: string } }> } };
+export type ViewerQuery = { viewer: { kind: ViewerKind, subject: string, user: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number, priceCents: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } | null, memberships: Array<{ id: string, role: MemberRole, status: MembershipStatus, organization: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number, priceCents: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } }>, invitations: Array<{ invitedAt: string, role: MemberRole, organization: { id: string, name: string, externalId: string } }> } };
 
 export type AccountQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type AccountQuery = { billingEntity: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } | null };
+export type AccountQuery = { billingEntity: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number, priceCents: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } | null };
 
 export type AccountSearchQueryVariables = Exact<{
   search: string;
@@ -595,6 +712,19 @@ export type BalanceUpdatedSubscriptionVariables = Exact<{
 
 export type BalanceUpdatedSubscription = { balanceUpdated: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } };
 
+export type RefusalFragment = { reason: UsageRefusalReason, scope: UsageLimitScope, required: number, available: number, resetsAt: string | null, balance: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } };
+
+export type ConsumeCreditsMutationVariables = Exact<{
+  input: ConsumeCreditsInput;
+}>;
+
+
+export type ConsumeCreditsMutation = { consumeCredits:
+    | { __typename: 'ConsumeCreditsSuccess', credits: number, balance: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } }
+    | { __typename: 'UsageRefused', reason: UsageRefusalReason, scope: UsageLimitScope, required: number, available: number, resetsAt: string | null, balance: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } }
+    | { __typename: 'UsageRejected', message: string }
+   };
+
 export type LedgerQueryVariables = Exact<{
   id: string;
   filter?: LedgerFilter | null | undefined;
@@ -681,6 +811,81 @@ export type DeclineInvitationMutationVariables = Exact<{
 
 export type DeclineInvitationMutation = { declineInvitation: boolean };
 
+export type PlanTermsFragment = { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null };
+
+export type SubscriptionStateFragment = { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null };
+
+export type SubscriptionPageQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type SubscriptionPageQuery = { plans: Array<{ code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }>, creditRates: Array<{ resource: UsageResource, costPerCredit: string }>, billingEntity: { id: string, plan: { code: string, name: string }, credits: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number }, subscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null } | null, overagePolicy: { enabled: boolean, cap: number | null } | null, grants: { edges: Array<{ node: { id: string, source: CreditGrantSource, remaining: number, expiresAt: string | null } }>, pageInfo: { hasNextPage: boolean } } | null } | null };
+
+export type InvoicesQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type InvoicesQuery = { billingEntity: { id: string, invoices: { edges: Array<{ node: { id: string, number: string | null, status: string, totalCents: number, createdAt: string, periodStart: string, periodEnd: string, hostedUrl: string | null, pdfUrl: string | null } }>, pageInfo: { hasNextPage: boolean } } | null, upcomingInvoice: { totalCents: number, overageCents: number, dueAt: string } | null } | null };
+
+export type PlanChangeQueryVariables = Exact<{
+  input: ChangePlanInput;
+}>;
+
+
+export type PlanChangeQuery = { previewPlanChange: { timing: PlanChangeTiming, effectiveAt: string, dueNowCents: number, creditsAdded: number, nextInvoiceCents: number, featuresLost: Array<string>, checkoutRequired: boolean } };
+
+export type CreateCheckoutSessionMutationVariables = Exact<{
+  input: CreateCheckoutSessionInput;
+}>;
+
+
+export type CreateCheckoutSessionMutation = { createCheckoutSession: { url: string } };
+
+export type CompleteCheckoutMutationVariables = Exact<{
+  id: string;
+  sessionId: string;
+}>;
+
+
+export type CompleteCheckoutMutation = { completeCheckout: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null } };
+
+export type ChangePlanMutationVariables = Exact<{
+  input: ChangePlanInput;
+}>;
+
+
+export type ChangePlanMutation = { changePlan: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null } };
+
+export type CancelSubscriptionMutationVariables = Exact<{
+  input: BillingEntityInput;
+}>;
+
+
+export type CancelSubscriptionMutation = { cancelSubscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null } };
+
+export type ResumeSubscriptionMutationVariables = Exact<{
+  input: BillingEntityInput;
+}>;
+
+
+export type ResumeSubscriptionMutation = { resumeSubscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null } };
+
+export type SetOveragePolicyMutationVariables = Exact<{
+  input: SetOveragePolicyInput;
+}>;
+
+
+export type SetOveragePolicyMutation = { setOveragePolicy: { enabled: boolean, cap: number | null } };
+
+export type CreateBillingPortalSessionMutationVariables = Exact<{
+  input: CreateBillingPortalSessionInput;
+}>;
+
+
+export type CreateBillingPortalSessionMutation = { createBillingPortalSession: { url: string } };
+
 export type UsageRowFragment = { id: string, occurredAt: string, resource: UsageResource, quantity: number, model: string | null, feature: string | null, billingMode: BillingMode, credits: number, overage: number, refundedCredits: number, user: { id: string, name: string } | null, apiKey: { id: string, name: string } | null };
 
 export type UsageSummaryQueryVariables = Exact<{
@@ -759,6 +964,7 @@ export const AccountFragmentDoc = new TypedDocumentString(`
     code
     name
     credits
+    priceCents
   }
   subscription {
     id
@@ -821,6 +1027,29 @@ export const BalanceFragmentDoc = new TypedDocumentString(`
   usedRatio
 }
     `, {"fragmentName":"Balance"}) as unknown as TypedDocumentString<BalanceFragment, unknown>;
+export const RefusalFragmentDoc = new TypedDocumentString(`
+    fragment Refusal on UsageRefused {
+  reason
+  scope
+  required
+  available
+  resetsAt
+  balance {
+    ...Balance
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}`, {"fragmentName":"Refusal"}) as unknown as TypedDocumentString<RefusalFragment, unknown>;
 export const MemberRowFragmentDoc = new TypedDocumentString(`
     fragment MemberRow on Membership {
   id
@@ -837,6 +1066,52 @@ export const MemberRowFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"MemberRow"}) as unknown as TypedDocumentString<MemberRowFragment, unknown>;
+export const PlanTermsFragmentDoc = new TypedDocumentString(`
+    fragment PlanTerms on Plan {
+  code
+  name
+  priceCents
+  credits
+  features
+  overageAllowed
+  overageCostPerCredit
+}
+    `, {"fragmentName":"PlanTerms"}) as unknown as TypedDocumentString<PlanTermsFragment, unknown>;
+export const SubscriptionStateFragmentDoc = new TypedDocumentString(`
+    fragment SubscriptionState on BillingSubscription {
+  id
+  status
+  quantity
+  currentPeriodStart
+  currentPeriodEnd
+  cancelAtPeriodEnd
+  scheduledQuantity
+  graceEndsAt
+  plan {
+    ...PlanTerms
+  }
+  scheduledPlan {
+    ...PlanTerms
+  }
+  pendingPayment {
+    hostedUrl
+    expiresAt
+    quantity
+    plan {
+      code
+      name
+    }
+  }
+}
+    fragment PlanTerms on Plan {
+  code
+  name
+  priceCents
+  credits
+  features
+  overageAllowed
+  overageCostPerCredit
+}`, {"fragmentName":"SubscriptionState"}) as unknown as TypedDocumentString<SubscriptionStateFragment, unknown>;
 export const UsageRowFragmentDoc = new TypedDocumentString(`
     fragment UsageRow on UsageRecord {
   id
@@ -898,6 +1173,7 @@ export const ViewerDocument = new TypedDocumentString(`
     code
     name
     credits
+    priceCents
   }
   subscription {
     id
@@ -923,6 +1199,7 @@ export const AccountDocument = new TypedDocumentString(`
     code
     name
     credits
+    priceCents
   }
   subscription {
     id
@@ -1373,6 +1650,46 @@ export const BalanceUpdatedDocument = new TypedDocumentString(`
   owed
   usedRatio
 }`) as unknown as TypedDocumentString<BalanceUpdatedSubscription, BalanceUpdatedSubscriptionVariables>;
+export const ConsumeCreditsDocument = new TypedDocumentString(`
+    mutation ConsumeCredits($input: ConsumeCreditsInput!) {
+  consumeCredits(input: $input) {
+    __typename
+    ... on ConsumeCreditsSuccess {
+      credits
+      balance {
+        ...Balance
+      }
+    }
+    ... on UsageRefused {
+      ...Refusal
+    }
+    ... on UsageRejected {
+      message
+    }
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}
+fragment Refusal on UsageRefused {
+  reason
+  scope
+  required
+  available
+  resetsAt
+  balance {
+    ...Balance
+  }
+}`) as unknown as TypedDocumentString<ConsumeCreditsMutation, ConsumeCreditsMutationVariables>;
 export const LedgerDocument = new TypedDocumentString(`
     query Ledger($id: ID!, $filter: LedgerFilter, $after: String) {
   billingEntity(id: $id) {
@@ -1558,6 +1875,317 @@ export const DeclineInvitationDocument = new TypedDocumentString(`
   declineInvitation(billingEntityId: $id)
 }
     `) as unknown as TypedDocumentString<DeclineInvitationMutation, DeclineInvitationMutationVariables>;
+export const SubscriptionPageDocument = new TypedDocumentString(`
+    query SubscriptionPage($id: ID!) {
+  plans {
+    ...PlanTerms
+  }
+  creditRates {
+    resource
+    costPerCredit
+  }
+  billingEntity(id: $id) {
+    id
+    plan {
+      code
+      name
+    }
+    credits {
+      ...Balance
+    }
+    subscription {
+      ...SubscriptionState
+    }
+    overagePolicy {
+      enabled
+      cap
+    }
+    grants(first: 100) {
+      edges {
+        node {
+          id
+          source
+          remaining
+          expiresAt
+        }
+      }
+      pageInfo {
+        hasNextPage
+      }
+    }
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}
+fragment PlanTerms on Plan {
+  code
+  name
+  priceCents
+  credits
+  features
+  overageAllowed
+  overageCostPerCredit
+}
+fragment SubscriptionState on BillingSubscription {
+  id
+  status
+  quantity
+  currentPeriodStart
+  currentPeriodEnd
+  cancelAtPeriodEnd
+  scheduledQuantity
+  graceEndsAt
+  plan {
+    ...PlanTerms
+  }
+  scheduledPlan {
+    ...PlanTerms
+  }
+  pendingPayment {
+    hostedUrl
+    expiresAt
+    quantity
+    plan {
+      code
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<SubscriptionPageQuery, SubscriptionPageQueryVariables>;
+export const InvoicesDocument = new TypedDocumentString(`
+    query Invoices($id: ID!) {
+  billingEntity(id: $id) {
+    id
+    invoices(first: 12) {
+      edges {
+        node {
+          id
+          number
+          status
+          totalCents
+          createdAt
+          periodStart
+          periodEnd
+          hostedUrl
+          pdfUrl
+        }
+      }
+      pageInfo {
+        hasNextPage
+      }
+    }
+    upcomingInvoice {
+      totalCents
+      overageCents
+      dueAt
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<InvoicesQuery, InvoicesQueryVariables>;
+export const PlanChangeDocument = new TypedDocumentString(`
+    query PlanChange($input: ChangePlanInput!) {
+  previewPlanChange(input: $input) {
+    timing
+    effectiveAt
+    dueNowCents
+    creditsAdded
+    nextInvoiceCents
+    featuresLost
+    checkoutRequired
+  }
+}
+    `) as unknown as TypedDocumentString<PlanChangeQuery, PlanChangeQueryVariables>;
+export const CreateCheckoutSessionDocument = new TypedDocumentString(`
+    mutation CreateCheckoutSession($input: CreateCheckoutSessionInput!) {
+  createCheckoutSession(input: $input) {
+    url
+  }
+}
+    `) as unknown as TypedDocumentString<CreateCheckoutSessionMutation, CreateCheckoutSessionMutationVariables>;
+export const CompleteCheckoutDocument = new TypedDocumentString(`
+    mutation CompleteCheckout($id: ID!, $sessionId: ID!) {
+  completeCheckout(billingEntityId: $id, sessionId: $sessionId) {
+    ...SubscriptionState
+  }
+}
+    fragment PlanTerms on Plan {
+  code
+  name
+  priceCents
+  credits
+  features
+  overageAllowed
+  overageCostPerCredit
+}
+fragment SubscriptionState on BillingSubscription {
+  id
+  status
+  quantity
+  currentPeriodStart
+  currentPeriodEnd
+  cancelAtPeriodEnd
+  scheduledQuantity
+  graceEndsAt
+  plan {
+    ...PlanTerms
+  }
+  scheduledPlan {
+    ...PlanTerms
+  }
+  pendingPayment {
+    hostedUrl
+    expiresAt
+    quantity
+    plan {
+      code
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<CompleteCheckoutMutation, CompleteCheckoutMutationVariables>;
+export const ChangePlanDocument = new TypedDocumentString(`
+    mutation ChangePlan($input: ChangePlanInput!) {
+  changePlan(input: $input) {
+    ...SubscriptionState
+  }
+}
+    fragment PlanTerms on Plan {
+  code
+  name
+  priceCents
+  credits
+  features
+  overageAllowed
+  overageCostPerCredit
+}
+fragment SubscriptionState on BillingSubscription {
+  id
+  status
+  quantity
+  currentPeriodStart
+  currentPeriodEnd
+  cancelAtPeriodEnd
+  scheduledQuantity
+  graceEndsAt
+  plan {
+    ...PlanTerms
+  }
+  scheduledPlan {
+    ...PlanTerms
+  }
+  pendingPayment {
+    hostedUrl
+    expiresAt
+    quantity
+    plan {
+      code
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<ChangePlanMutation, ChangePlanMutationVariables>;
+export const CancelSubscriptionDocument = new TypedDocumentString(`
+    mutation CancelSubscription($input: BillingEntityInput!) {
+  cancelSubscription(input: $input) {
+    ...SubscriptionState
+  }
+}
+    fragment PlanTerms on Plan {
+  code
+  name
+  priceCents
+  credits
+  features
+  overageAllowed
+  overageCostPerCredit
+}
+fragment SubscriptionState on BillingSubscription {
+  id
+  status
+  quantity
+  currentPeriodStart
+  currentPeriodEnd
+  cancelAtPeriodEnd
+  scheduledQuantity
+  graceEndsAt
+  plan {
+    ...PlanTerms
+  }
+  scheduledPlan {
+    ...PlanTerms
+  }
+  pendingPayment {
+    hostedUrl
+    expiresAt
+    quantity
+    plan {
+      code
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<CancelSubscriptionMutation, CancelSubscriptionMutationVariables>;
+export const ResumeSubscriptionDocument = new TypedDocumentString(`
+    mutation ResumeSubscription($input: BillingEntityInput!) {
+  resumeSubscription(input: $input) {
+    ...SubscriptionState
+  }
+}
+    fragment PlanTerms on Plan {
+  code
+  name
+  priceCents
+  credits
+  features
+  overageAllowed
+  overageCostPerCredit
+}
+fragment SubscriptionState on BillingSubscription {
+  id
+  status
+  quantity
+  currentPeriodStart
+  currentPeriodEnd
+  cancelAtPeriodEnd
+  scheduledQuantity
+  graceEndsAt
+  plan {
+    ...PlanTerms
+  }
+  scheduledPlan {
+    ...PlanTerms
+  }
+  pendingPayment {
+    hostedUrl
+    expiresAt
+    quantity
+    plan {
+      code
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<ResumeSubscriptionMutation, ResumeSubscriptionMutationVariables>;
+export const SetOveragePolicyDocument = new TypedDocumentString(`
+    mutation SetOveragePolicy($input: SetOveragePolicyInput!) {
+  setOveragePolicy(input: $input) {
+    enabled
+    cap
+  }
+}
+    `) as unknown as TypedDocumentString<SetOveragePolicyMutation, SetOveragePolicyMutationVariables>;
+export const CreateBillingPortalSessionDocument = new TypedDocumentString(`
+    mutation CreateBillingPortalSession($input: CreateBillingPortalSessionInput!) {
+  createBillingPortalSession(input: $input) {
+    url
+  }
+}
+    `) as unknown as TypedDocumentString<CreateBillingPortalSessionMutation, CreateBillingPortalSessionMutationVariables>;
 export const UsageSummaryDocument = new TypedDocumentString(`
     query UsageSummary($id: ID!, $from: DateTime!, $to: DateTime!, $interval: UsageInterval!, $timeZone: String!, $groupBy: [UsageDimension!]!, $filter: UsageSummaryFilter) {
   billingEntity(id: $id) {

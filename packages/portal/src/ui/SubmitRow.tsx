@@ -11,10 +11,20 @@ interface Props {
   /** What the server said against it. */
   readonly error: string | null;
   readonly onCancel?: () => void;
+  /** Names the way back where «Cancel» would be misread. */
+  readonly cancelLabel?: string;
 }
 
 /** The end of a form: what the server refused, the button that sends it, and the way back. */
-export function SubmitRow({ label, kind = 'primary', busy, reason = null, error, onCancel }: Props): ReactNode {
+export function SubmitRow({
+  label,
+  kind = 'primary',
+  busy,
+  reason = null,
+  error,
+  onCancel,
+  cancelLabel = text.cancel,
+}: Props): ReactNode {
   return (
     <>
       <span role="alert" className="field-error">
@@ -24,7 +34,7 @@ export function SubmitRow({ label, kind = 'primary', busy, reason = null, error,
         <Button type="submit" kind={kind} busy={busy} reason={reason}>
           {label}
         </Button>
-        {onCancel !== undefined && <Button onClick={onCancel}>{text.cancel}</Button>}
+        {onCancel !== undefined && <Button onClick={onCancel}>{cancelLabel}</Button>}
       </div>
     </>
   );

@@ -15,6 +15,7 @@ import { CreateKey } from './CreateKey.tsx';
 import './keys.css';
 import { RevokeKey } from './RevokeKey.tsx';
 import { RotateKey } from './RotateKey.tsx';
+import { NoUse } from '../usage/NoUse.tsx';
 import { Secret } from '../../ui/Secret.tsx';
 
 const route = getRouteApi('/api-keys');
@@ -59,9 +60,7 @@ export function ApiKeysPage(): ReactNode {
       {paged.state === 'loading' && <Skeleton height={240} />}
       {paged.state === 'hidden' && <Empty title={text.balance.notYours} />}
       {paged.state === 'ready' && paged.nodes.length === 0 && (
-        <Empty title={text.keys.empty}>
-          <p>{text.keys.emptyHint}</p>
-        </Empty>
+        <NoUse title={text.keys.empty} hint={text.keys.emptyHint} />
       )}
       {paged.nodes.length > 0 && (
         <LongTable caption={text.pages.apiKeys} columns={columns} rows={paged.nodes} rowId={({ id }) => id} />

@@ -17,12 +17,13 @@ import { Latest, useArriving } from './Latest.tsx';
 import { Notices } from './Notices.tsx';
 import { Pace } from './Pace.tsx';
 import { Today } from './Today.tsx';
+import { UseCredits } from './UseCredits.tsx';
 
 const SETTLE_MS = 1_500;
 
 /** Home: what is left, how fast it goes, and what just happened. */
 export function BalancePage(): ReactNode {
-  const { account } = useCurrent();
+  const { account, isLocal, asOperator } = useCurrent();
   const { balance } = useLive();
   const { utc } = usePreferences();
   const [day] = useState(now);
@@ -63,6 +64,7 @@ export function BalancePage(): ReactNode {
               <Available rates={creditRates} preferences={billingEntity.alertPreferences} />
               <Pace forecast={billingEntity.forecast} subscription={billingEntity.subscription} />
             </div>
+            {isLocal && !asOperator && <UseCredits rates={creditRates} />}
             <div className="balance-columns">
               <Grants grants={billingEntity.grants} />
               <Today buckets={billingEntity.usageSummary} from={variables.from} to={variables.to} />

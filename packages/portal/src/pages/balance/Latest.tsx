@@ -1,13 +1,11 @@
 import { Link } from '@tanstack/react-router';
 import { type ReactNode, useRef, useState } from 'react';
-import { useCurrent } from '../../account/current.tsx';
 import { type UsageRowFragment, UsageRecordedDocument } from '../../gql/graphql.ts';
 import { useFollowed, useLive } from '../../live/LiveProvider.tsx';
 import { eventsOf } from '../../live/socket.ts';
 import { text } from '../../text.ts';
-import { Empty } from '../../ui/Empty.tsx';
 import { Table } from '../../ui/Table.tsx';
-import { consumeCall } from '../usage/example-call.ts';
+import { NoUse } from '../usage/NoUse.tsx';
 import { USAGE_COLUMNS } from '../usage/columns.tsx';
 
 const SHOWN = 8;
@@ -37,7 +35,6 @@ interface Props {
 
 /** The latest records, new ones on top. */
 export function Latest({ records, arriving }: Props): ReactNode {
-  const { account } = useCurrent();
   const rows = [...new Map([...arriving, ...records].map((record) => [record.id, record])).values()].slice(0, SHOWN);
   return (
     <section className="latest" aria-labelledby="latest">
@@ -46,9 +43,7 @@ export function Latest({ records, arriving }: Props): ReactNode {
         {rows.length > 0 && <Link to="/usage">{text.balance.allUsage}</Link>}
       </div>
       {rows.length === 0 ? (
-        <Empty title={text.balance.noUse} call={consumeCall(account, location.origin)}>
-          <p>{text.balance.noUseHint}</p>
-        </Empty>
+        <NoUse title={text.balance.noUse} />
       ) : (
         <Table caption={text.balance.latest} columns={USAGE_COLUMNS} rows={rows} rowId={({ id }) => id} />
       )}

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { useCurrent } from '../../account/current.tsx';
+import { GoToSubscription } from '../../account/GoToSubscription.tsx';
 import type { BalancePageQuery } from '../../gql/graphql.ts';
 import { useBalance } from '../../live/LiveProvider.tsx';
 import { text } from '../../text.ts';
@@ -27,28 +28,50 @@ export function Notices({ entity }: { readonly entity: Entity }): ReactNode {
       )}
       {subscription !== null && <PastDue subscription={subscription} />}
       {balance !== null && balance.owed > 0 && (
-        <Banner tone="warn">{text.balance.owes(text.credits(count(balance.owed), balance.owed))}</Banner>
+        <Banner tone="warn" action={<BuyCredits />}>
+          {text.balance.owes(text.credits(count(balance.owed), balance.owed))}
+        </Banner>
       )}
-      {capReached && <Banner tone="bad">{text.balance.capReached(text.credits(count(cap), cap))}</Banner>}
-      {balance?.available === 0 && overagePolicy?.enabled !== true && (
-        <Banner tone="bad">{text.balance.exhausted}</Banner>
+      {capReached && (
+        <Banner
+          tone="bad"
+          action={
+            <GoToSubscription kind="primary" operation="overage.set" open="overage">
+              {text.balance.raiseCap}
+            </GoToSubscription>
+          }
+        >
+          {text.balance.capReached(text.credits(count(cap), cap))}
+        </Banner>
+      )}
+      {/* Who owes has nothing left either: the notice above says so and has the button. */}
+      {balance?.available === 0 && balance.owed === 0 && overagePolicy?.enabled !== true && (
+        <Banner tone="bad" action={<BuyCredits />}>
+          {text.balance.exhausted}
+        </Banner>
       )}
     </>
   );
 }
 
+function BuyCredits(): ReactNode {
+  return (
+    <GoToSubscription kind="primary" operation="credits.purchase" open="credits">
+      {text.balance.buyCredits}
+    </GoToSubscription>
+  );
+}
+
 function PastDue({ subscription }: { readonly subscription: NonNullable<Entity['subscription']> }): ReactNode {
-  const { status, graceEndsAt, pendingPayment } = subscription;
+  const { status, graceEndsAt } = subscription;
   if (status !== 'PAST_DUE' && status !== 'UNPAID') return null;
   return (
     <Banner
       tone="bad"
       action={
-        pendingPayment !== null && (
-          <a className="button button-primary" href={pendingPayment.hostedUrl}>
-            {text.balance.pay}
-          </a>
-        )
+        <GoToSubscription kind="primary" operation="plan.change">
+          {text.balance.pay}
+        </GoToSubscription>
       }
     >
       {status === 'PAST_DUE' && graceEndsAt !== null ? (

@@ -1,4 +1,6 @@
 import type { ReactNode } from 'react';
+import { useCurrent } from '../../account/current.tsx';
+import { GoToSubscription } from '../../account/GoToSubscription.tsx';
 import type { BalancePageQuery } from '../../gql/graphql.ts';
 import { text } from '../../text.ts';
 import { count } from '../../ui/format.ts';
@@ -19,7 +21,31 @@ export function Pace({ forecast, subscription }: Pick<Entity, 'forecast' | 'subs
           {text.balance.periodEnds} <Time value={subscription.currentPeriodEnd} shape="day" />
         </p>
       )}
+      <Ways />
     </section>
+  );
+}
+
+/** The ways to more credits: a plan where nothing is paid for yet, units where an organization buys them, or credits once. */
+function Ways(): ReactNode {
+  const { account } = useCurrent();
+  const isFree = account.plan.priceCents === 0;
+  return (
+    <p className="row ways">
+      {isFree && (
+        <GoToSubscription kind="primary" operation="credits.purchase" open="plan">
+          {text.balance.upgrade}
+        </GoToSubscription>
+      )}
+      {!isFree && account.type === 'ORGANIZATION' && (
+        <GoToSubscription operation="plan.change" open="units">
+          {text.balance.addUnits}
+        </GoToSubscription>
+      )}
+      <GoToSubscription operation="credits.purchase" open="credits">
+        {text.balance.buyCredits}
+      </GoToSubscription>
+    </p>
   );
 }
 

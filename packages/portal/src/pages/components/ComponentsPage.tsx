@@ -125,7 +125,9 @@ export function ComponentsPage(): ReactNode {
         </Dialog>
       </Part>
       <Part title="Empty and Skeleton">
-        <Empty title="Nothing is here yet" call="curl http://localhost:4000/graphql" />
+        <Empty title="Nothing is here yet">
+          <p>This call would fill the page.</p>
+        </Empty>
         <div data-sample>
           <Skeleton height={80} />
         </div>

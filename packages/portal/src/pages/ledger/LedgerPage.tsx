@@ -9,6 +9,7 @@ import { Field } from '../../ui/Field.tsx';
 import { LongTable } from '../../ui/LongTable.tsx';
 import { More } from '../../ui/More.tsx';
 import { Skeleton } from '../../ui/Skeleton.tsx';
+import { NoUse } from '../usage/NoUse.tsx';
 import { LEDGER_COLUMNS } from './columns.tsx';
 import { ENTRY_KINDS } from './search.ts';
 import { Verify } from './Verify.tsx';
@@ -50,7 +51,9 @@ export function LedgerPage(): ReactNode {
       </div>
       {paged.state === 'loading' && <Skeleton height={400} />}
       {paged.state === 'hidden' && <Empty title={text.balance.notYours} />}
-      {paged.state === 'ready' && paged.nodes.length === 0 && <Empty title={text.ledger.empty} />}
+      {paged.state === 'ready' && paged.nodes.length === 0 && (
+        <NoUse title={text.ledger.empty} hint={text.ledger.emptyHint} />
+      )}
       {paged.nodes.length > 0 && (
         <LongTable caption={text.pages.ledger} columns={LEDGER_COLUMNS} rows={paged.nodes} rowId={({ id }) => id} />
       )}

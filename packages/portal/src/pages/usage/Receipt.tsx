@@ -7,6 +7,7 @@ import { text } from '../../text.ts';
 import { Copy } from '../../ui/Copy.tsx';
 import { Credits } from '../../ui/Credits.tsx';
 import { Dialog } from '../../ui/Dialog.tsx';
+import { Fact } from '../../ui/Fact.tsx';
 import { Empty } from '../../ui/Empty.tsx';
 import { count, dollars } from '../../ui/format.ts';
 import { Shown } from '../../ui/Shown.tsx';
@@ -103,14 +104,5 @@ function Parts({ record }: { readonly record: ReceiptRecord }): ReactNode {
         )}
       </dl>
     </>
-  );
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }): ReactNode {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

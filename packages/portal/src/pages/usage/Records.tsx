@@ -3,12 +3,11 @@ import { useCurrent } from '../../account/current.tsx';
 import { usePaged } from '../../api/paged.ts';
 import { type UsageFilter, UsageRecordsDocument } from '../../gql/graphql.ts';
 import { text } from '../../text.ts';
-import { Empty } from '../../ui/Empty.tsx';
 import { More } from '../../ui/More.tsx';
 import { Skeleton } from '../../ui/Skeleton.tsx';
 import { LongTable } from '../../ui/LongTable.tsx';
 import { USAGE_COLUMNS } from './columns.tsx';
-import { consumeCall } from './example-call.ts';
+import { NoUse } from './NoUse.tsx';
 
 /** The records behind the figures, newest first. */
 export function Records({ filter }: { readonly filter: UsageFilter }): ReactNode {
@@ -20,9 +19,7 @@ export function Records({ filter }: { readonly filter: UsageFilter }): ReactNode
       {paged.state === 'loading' ? (
         <Skeleton height={300} />
       ) : paged.nodes.length === 0 && paged.state === 'ready' ? (
-        <Empty title={text.usage.nothing} call={consumeCall(account, location.origin)}>
-          <p>{text.balance.noUseHint}</p>
-        </Empty>
+        <NoUse title={text.usage.nothing} />
       ) : (
         <LongTable caption={text.usage.records} columns={USAGE_COLUMNS} rows={paged.nodes} rowId={({ id }) => id} />
       )}
