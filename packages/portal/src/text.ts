@@ -10,6 +10,8 @@ import type {
 import { auditLog } from './text/audit-log.ts';
 import { members } from './text/members.ts';
 import { organizations } from './text/organizations.ts';
+import { changeKeyText, webhookActsText } from './text/keys-and-webhooks.ts';
+import { operatorText } from './text/operator.ts';
 
 const billingModes: Record<BillingMode, string> = { FULL: 'Full', COMPUTE_ONLY: 'Compute only' };
 const resources: Record<UsageResource, string> = { AI_TOKENS: 'AI tokens', COMPUTE: 'Compute' };
@@ -201,6 +203,7 @@ export const text = {
       FEATURE: 'Feature',
       RESOURCE: 'Resource',
       BILLING_MODE: 'Billing mode',
+      ORGANIZATION: 'Organization',
     },
     by: {
       MODEL: 'By model',
@@ -209,6 +212,7 @@ export const text = {
       FEATURE: 'By feature',
       RESOURCE: 'By resource',
       BILLING_MODE: 'By billing mode',
+      ORGANIZATION: 'By organization',
     },
     without: {
       MODEL: 'No model named',
@@ -217,6 +221,7 @@ export const text = {
       FEATURE: 'No feature named',
       RESOURCE: 'Other',
       BILLING_MODE: 'Other',
+      ORGANIZATION: 'In no organization',
     },
     filterNames: {
       models: 'Model',
@@ -251,6 +256,7 @@ export const text = {
     entry: 'Ledger entry',
     entryOf: (sequence: string) => `No. ${sequence}`,
     reservation: 'Reservation',
+    released: 'given back unused',
     reservations: { HELD: 'held', SETTLED: 'settled', RELEASED: 'released', EXPIRED: 'expired' },
   },
   auditLog,
@@ -262,6 +268,7 @@ export const text = {
   keyStatuses,
   forms: {
     wholeAboveZero: 'Give a whole number above 0, without signs or commas.',
+    whole: 'Give a whole number, without signs or commas.',
     nameMissing: 'Give it a name.',
     nameTooLong: 'A name has at most 100 characters.',
     secretMissing: 'Give the provider’s secret.',
@@ -300,6 +307,7 @@ export const text = {
       `${problems} problems were found in ${entries} entries. Send this page to whoever runs Tollgate.`,
   },
   keys: {
+    ...changeKeyText,
     create: 'Create key',
     name: 'Name',
     status: 'Status',
@@ -338,7 +346,9 @@ export const text = {
     typeName: (name: string) => `Type ${name} to confirm`,
     revokeConsequence: 'Whatever uses this key is refused from that moment on. It cannot be undone.',
   },
+  operator: operatorText,
   alerts: {
+    ...webhookActsText,
     live: 'New alerts',
     tabs: { history: 'History', preferences: 'Preferences', webhook: 'Webhook' },
     empty: 'No alert was raised',

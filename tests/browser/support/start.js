@@ -25,6 +25,7 @@ export default async function start() {
   });
   let output = '';
   for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk) => (output += chunk));
+  process.env.PORTAL_DATA_DIR = dataDir;
   process.env.PORTAL_URL = `http://localhost:${port}`;
   globalThis.portal = { server, dataDir };
   for (let tries = 0; tries < TRIES; tries += 1) {

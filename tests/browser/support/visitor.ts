@@ -51,7 +51,8 @@ export class Visitor {
       reducedMotion: 'reduce',
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    // A bound for what hangs, far above what any page needs.
+    page.setDefaultTimeout(60_000);
     // Shifts are counted from the first paint on; those that follow a key or click at once are the person's own.
     await page.addInitScript(() => {
       const counted = window as unknown as { shift: number };

@@ -52,7 +52,13 @@ export function LedgerPage(): ReactNode {
       {paged.state === 'hidden' && <Empty title={text.balance.notYours} />}
       {paged.state === 'ready' && paged.nodes.length === 0 && <Empty title={text.ledger.empty} />}
       {paged.nodes.length > 0 && (
-        <LongTable caption={text.pages.ledger} columns={LEDGER_COLUMNS} rows={paged.nodes} rowId={({ id }) => id} />
+        <LongTable
+          caption={text.pages.ledger}
+          columns={LEDGER_COLUMNS}
+          rows={paged.nodes}
+          rowId={({ id }) => id}
+          hasMore={paged.hasMore}
+        />
       )}
       <More of={paged} />
     </>

@@ -24,7 +24,13 @@ export function Records({ filter }: { readonly filter: UsageFilter }): ReactNode
           <p>{text.balance.noUseHint}</p>
         </Empty>
       ) : (
-        <LongTable caption={text.usage.records} columns={USAGE_COLUMNS} rows={paged.nodes} rowId={({ id }) => id} />
+        <LongTable
+          caption={text.usage.records}
+          columns={USAGE_COLUMNS}
+          rows={paged.nodes}
+          rowId={({ id }) => id}
+          hasMore={paged.hasMore}
+        />
       )}
       <More of={paged} />
     </section>
