@@ -5,7 +5,7 @@ import type { Database } from '../db/database.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { unlessRejected } from '../ledger/outcome.ts';
-import { type AlertPreference, effectivePreferences, whatIsWrong } from '../ledger/rules/alert-preferences.ts';
+import { type AlertPreference, effectivePreferences, findWrong } from '../ledger/rules/alert-preferences.ts';
 import { toAlertPreferences } from '../ledger/store/alert-tables.ts';
 import type { AlertAddresses } from './mail/addresses.ts';
 
@@ -52,8 +52,8 @@ export class AlertPreferences {
   async set(change: PreferencesToSet): Promise<readonly AlertPreference[]> {
     const { billingEntityId, preferences, emails, principal } = change;
     const { addresses, ledger } = this.#options;
-    const wrong = whatIsWrong(preferences);
-    if (wrong !== null) throw new Refusal('BAD_USER_INPUT', wrong);
+    const wrong = findWrong(preferences);
+    if (wrong !== null) throw Refusal.ofField(['preferences', ...wrong.path].join('.'), wrong.message);
     if (emails !== null) await addresses.set({ billingEntityId, emails, principal });
     unlessRejected(
       await ledger.submit({

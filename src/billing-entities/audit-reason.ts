@@ -7,7 +7,7 @@ const MAX_REASON = 1_000;
 export function checkReason(reason: string): string {
   const trimmed = reason.trim();
   if (trimmed === '' || trimmed.length > MAX_REASON || !isStorableText(trimmed)) {
-    throw new Refusal('BAD_USER_INPUT', `reason must have 1 to ${MAX_REASON} characters`);
+    throw Refusal.ofField('reason', `reason must have 1 to ${MAX_REASON} characters`);
   }
   return trimmed;
 }

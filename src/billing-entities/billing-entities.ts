@@ -33,6 +33,11 @@ interface Suspension {
   readonly reason: string;
 }
 
+/** The same of its end, which may be told without a reason. */
+interface Reinstatement extends Omit<Suspension, 'reason'> {
+  readonly reason: string | null;
+}
+
 interface Options {
   readonly rows: Rows;
   readonly database: Database;
@@ -77,7 +82,7 @@ export class BillingEntities {
   }
 
   async #arrive(user: UserDescription): Promise<string> {
-    checkExternalId(user.externalId);
+    checkExternalId(user.externalId, 'userExternalId');
     const billingEntityId = await this.#claimKey('USER', user.externalId);
     await this.#complete(billingEntityId, user);
     if (user.withTrial) await this.#giveTrial(billingEntityId);
@@ -169,10 +174,10 @@ export class BillingEntities {
     );
   }
 
-  /** Lifts a suspension; without one, nothing changes. @throws Refusal NOT_FOUND */
-  async reinstate({ billingEntityId, actor }: Omit<Suspension, 'reason'>): Promise<BillingEntity> {
+  /** Lifts a suspension; without one, nothing changes. A reason is audited where one is given. @throws Refusal NOT_FOUND */
+  async reinstate({ billingEntityId, actor, reason }: Reinstatement): Promise<BillingEntity> {
     return this.#change(
-      { billingEntityId, actor, action: 'entity.reinstate', reason: null },
+      { billingEntityId, actor, action: 'entity.reinstate', reason: reason === null ? null : checkReason(reason) },
       { suspendedAt: null, suspensionReason: null },
     );
   }

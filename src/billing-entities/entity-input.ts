@@ -8,10 +8,10 @@ const MAX_NAME = 255;
 /** Where external ids lie that were made here. Nobody names a new organization so, in whatever case. */
 const OURS = 'tollgate:';
 
-/** @throws Refusal BAD_USER_INPUT */
-export function checkExternalId(externalId: string): void {
+/** @param field what the caller's input calls it @throws Refusal BAD_USER_INPUT */
+export function checkExternalId(externalId: string, field = 'externalId'): void {
   if (externalId.length < 1 || externalId.length > MAX_EXTERNAL_ID || !isStorableText(externalId)) {
-    throw new Refusal('BAD_USER_INPUT', `an external id has 1 to ${MAX_EXTERNAL_ID} characters`);
+    throw Refusal.ofField(field, `an external id has 1 to ${MAX_EXTERNAL_ID} characters`);
   }
 }
 
@@ -23,7 +23,7 @@ export function ownExternalId(id: string): string {
 /** Checks the external id of a new organization, as those who may choose one give it. @throws Refusal BAD_USER_INPUT */
 export function checkNotOurs(externalId: string): void {
   if (externalId.toLowerCase().startsWith(OURS)) {
-    throw new Refusal('BAD_USER_INPUT', `external ids that begin with ${OURS} are made here: leave it out for one`);
+    throw Refusal.ofField('externalId', `external ids that begin with ${OURS} are made here: leave it out for one`);
   }
 }
 
@@ -31,7 +31,7 @@ export function checkNotOurs(externalId: string): void {
 export function checkName(name: string): string {
   const trimmed = name.trim();
   if (trimmed === '' || trimmed.length > MAX_NAME || !isStorableText(trimmed)) {
-    throw new Refusal('BAD_USER_INPUT', `name must have 1 to ${MAX_NAME} characters`);
+    throw Refusal.ofField('name', `name must have 1 to ${MAX_NAME} characters`);
   }
   return trimmed;
 }

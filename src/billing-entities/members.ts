@@ -83,13 +83,13 @@ export class Members {
     const { billingEntityId, userExternalId, creditLimit } = change;
     const reason = change.reason === null ? null : checkReason(change.reason);
     if (creditLimit != null && creditLimit < 0n) {
-      throw new Refusal('BAD_USER_INPUT', 'creditLimit must not be negative');
+      throw Refusal.ofField('creditLimit', 'creditLimit must not be negative');
     }
     if (change.status === 'INVITED') {
-      throw new Refusal('BAD_USER_INPUT', 'status INVITED is what somebody new has: leave it out');
+      throw Refusal.ofField('status', 'status INVITED is what somebody new has: leave it out');
     }
     await this.#checkBeforehand(principal, billingEntityId, 'members.set');
-    checkExternalId(userExternalId);
+    checkExternalId(userExternalId, 'userExternalId');
     if (principal.kind === 'OPERATOR') {
       await this.#options.entities.ensureUser({ externalId: userExternalId, name: null, withTrial: true });
     }

@@ -71,10 +71,10 @@ export class ManualChanges {
   async grant(principal: Principal, input: GrantInput): Promise<CreditsChange> {
     const { billingEntityId, amount, source, priority, effectiveAt, expiresAt } = input;
     const reason = checkReason(input.reason);
-    if (amount <= 0n) throw new Refusal('BAD_USER_INPUT', 'amount must be above 0');
-    if (!BY_HAND.includes(source)) throw new Refusal('BAD_USER_INPUT', `${source} grants are not given by hand`);
+    if (amount <= 0n) throw Refusal.ofField('amount', 'amount must be above 0');
+    if (!BY_HAND.includes(source)) throw Refusal.ofField('source', `${source} grants are not given by hand`);
     if (priority < PRIORITIES.min || priority > PRIORITIES.max) {
-      throw new Refusal('BAD_USER_INPUT', `priority must be ${PRIORITIES.min} to ${PRIORITIES.max}`);
+      throw Refusal.ofField('priority', `priority must be ${PRIORITIES.min} to ${PRIORITIES.max}`);
     }
     const effect = [amount, source, priority, effectiveAt, expiresAt, reason];
     return this.#submit({
@@ -101,7 +101,7 @@ export class ManualChanges {
   async adjust(principal: Principal, input: AdjustInput): Promise<CreditsChange> {
     const { billingEntityId, amount } = input;
     const reason = checkReason(input.reason);
-    if (amount === 0n) throw new Refusal('BAD_USER_INPUT', 'amount must not be 0');
+    if (amount === 0n) throw Refusal.ofField('amount', 'amount must not be 0');
     return this.#submit({
       kind: 'adjust',
       billingEntityId,
@@ -122,7 +122,7 @@ export class ManualChanges {
   async refund(principal: Principal, input: RefundInput): Promise<CreditsChange> {
     const reason = checkReason(input.reason);
     const { credits = null } = input;
-    if (credits !== null && credits <= 0n) throw new Refusal('BAD_USER_INPUT', 'credits must be above 0');
+    if (credits !== null && credits <= 0n) throw Refusal.ofField('credits', 'credits must be above 0');
     const { billingEntityId, sequence, line } = parseRecordId(input.recordId);
     // The digest of a refund of everything is as it was before there were parts, so that its keys go on answering.
     const effect = credits === null ? [sequence, line, reason] : [sequence, line, reason, credits];

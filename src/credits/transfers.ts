@@ -86,7 +86,7 @@ export class Transfers {
    */
   async transfer(principal: Principal, input: TransferInput): Promise<TransferResult> {
     const { fromBillingEntityId, toBillingEntityId, amount } = input;
-    if (amount <= 0n) throw new Refusal('BAD_USER_INPUT', 'amount must be above 0');
+    if (amount <= 0n) throw Refusal.ofField('amount', 'amount must be above 0');
     const reason = input.reason === null ? null : checkReason(input.reason);
     const [from, to] = await this.#sides(principal, [fromBillingEntityId, toBillingEntityId]);
     if (from.id === to.id) {

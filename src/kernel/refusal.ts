@@ -33,6 +33,14 @@ export class Refusal extends Error {
     this.details = options.details ?? {};
   }
 
+  /**
+   * A refusal of one field of the input, which `extensions.field` names: the field's name, or the argument's, as the schema
+   * has it; within a list with the place, such as `preferences.2.level`. A form puts the message beside it.
+   */
+  static ofField(field: string, message: string): Refusal {
+    return new Refusal('BAD_USER_INPUT', message, { details: { field } });
+  }
+
   /** The same request may succeed when it is sent again. */
   get retryable(): boolean {
     return this.code === 'UNAVAILABLE' || this.code === 'RATE_LIMITED' || this.code === 'PAYMENT_PROVIDER_ERROR';

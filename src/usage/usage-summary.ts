@@ -11,7 +11,7 @@ import { QUARTER_MS } from '../ledger/rules/rollup.ts';
 import type { ApiKeyRef, BillingMode } from '../ledger/rules/attribution.ts';
 
 export type UsageInterval = 'HOUR' | 'DAY' | 'MONTH' | 'TOTAL';
-export type UsageDimension = 'USER' | 'API_KEY' | 'RESOURCE' | 'BILLING_MODE' | 'FEATURE' | 'MODEL';
+export type UsageDimension = 'USER' | 'API_KEY' | 'RESOURCE' | 'BILLING_MODE' | 'FEATURE' | 'MODEL' | 'ORGANIZATION';
 
 export interface SummaryRequest {
   /** Inclusive, by occurredAt. */
@@ -42,6 +42,8 @@ export interface UsageBucket {
   readonly model: string | null;
   /** true: the use of further models, which are not told apart. A model that is called «other» has a bucket of its own. */
   readonly otherModels: boolean;
+  /** null also for use in no organization. */
+  readonly organizationId: string | null;
   /** In units of the resource; of several resources a sum of unlike things. */
   readonly quantity: bigint;
   /** Credits charged, less those refunded (rule 22). */
@@ -64,6 +66,7 @@ const COLUMNS: Readonly<Record<UsageDimension, readonly string[]>> = {
   BILLING_MODE: ['billing_mode'],
   FEATURE: ['feature'],
   MODEL: ['model'],
+  ORGANIZATION: ['organization_id'],
 };
 
 export class UsageSummaries {
@@ -157,6 +160,7 @@ interface BucketRow {
   billing_mode?: BillingMode;
   feature?: string;
   model?: string;
+  organization_id?: string;
   /** Sums, in digits: they may be larger than any bigint of the database. */
   quantity: string;
   credits: string;
@@ -168,18 +172,24 @@ function toBucket(row: BucketRow): UsageBucket {
   const { start, quantity, credits, overage, records } = row;
   return {
     start,
-    userId: row.user_id === undefined || row.user_id === NIL_UUID ? null : row.user_id,
+    userId: idOrNull(row.user_id),
     apiKey: toKey(row),
     resource: row.resource ?? null,
     billingMode: row.billing_mode ?? null,
     feature: row.feature === undefined || row.feature === '' ? null : row.feature,
     model: row.model === FOLDED_MODELS ? OTHER_MODELS : row.model === undefined || row.model === '' ? null : row.model,
     otherModels: row.model === FOLDED_MODELS,
+    organizationId: idOrNull(row.organization_id),
     quantity: BigInt(quantity),
     credits: BigInt(credits),
     overage: BigInt(overage),
     records: BigInt(records),
   };
+}
+
+/** Sums store «nobody» and «no organization» as an id that is nobody’s. */
+function idOrNull(id: string | undefined): string | null {
+  return id === undefined || id === NIL_UUID ? null : id;
 }
 
 function toKey({ api_key_entity_id: billingEntityId, api_key_id: id }: BucketRow): ApiKeyRef | null {

@@ -161,6 +161,58 @@ describe('reservations over the API', () => {
     }
     expect(await codeOf(service, release, { id: 'rsv_nonsense' })).toBe('NOT_FOUND');
   });
+
+  it('tell what of them nobody used: what the charge left, all of it, or nothing yet, whatever is refunded later', async () => {
+    const { id, subject, token } = await newcomer();
+    const reserve = async (key: string): Promise<string> => {
+      // 102.5 credits are held as 103.
+      const input = { idempotencyKey: key, userExternalId: subject, lines: [...tokens(1_000), ...tokens(25)] };
+      return (await ask<Reserved>(service, RESERVE, { input })).reservation.id;
+    };
+    const settle = async (reservationId: string, ...used: number[]): Promise<string> => {
+      const input = {
+        idempotencyKey: `${reservationId} s`,
+        reservationId,
+        lines: used.flatMap((each) => tokens(each)),
+      };
+      return (await ask<{ records: { id: string }[] }>(service, CONSUME, { input })).records[0]?.id as string;
+    };
+    const [less, more, exempt, released, held] = [
+      ...[await reserve('less'), await reserve('more'), await reserve('nothing')],
+      ...[await reserve('released'), await reserve('held')],
+    ] as [string, string, string, string, string];
+    const record = await settle(less, 400, 200);
+    await settle(more, 2_000);
+    await settle(exempt, 0);
+    await ask(service, 'mutation ($id: ID!) { releaseReservation(id: $id) { status } }', { id: released });
+    await ask(
+      operator,
+      'mutation ($id: ID!) { refundUsage(recordId: $id, idempotencyKey: "rf", reason: "x") { replayed } }',
+      { id: record },
+    );
+    const { reservations } = await ask<{ reservations: { edges: { node: { id: string } }[] } }>(
+      token,
+      `query ($id: ID!) { billingEntity(id: $id) {
+        reservations(statuses: [HELD, SETTLED, RELEASED]) { edges { node { id status credits releasedCredits } } }
+      } }`,
+      { id },
+    );
+    const node = (of: string) => reservations.edges.find((edge) => edge.node.id === of)?.node;
+    expect(node(less)).toMatchObject({ status: 'SETTLED', credits: 103, releasedCredits: 43 });
+    expect(node(more)).toMatchObject({ status: 'SETTLED', credits: 103, releasedCredits: 0 });
+    expect(node(exempt)).toMatchObject({ status: 'SETTLED', credits: 103, releasedCredits: 103 });
+    expect(node(released)).toMatchObject({ status: 'RELEASED', credits: 103, releasedCredits: 103 });
+    expect(node(held)).toMatchObject({ status: 'HELD', credits: 103, releasedCredits: null });
+    // The receipt finds it from the record.
+    const receipt = await ask<object>(
+      token,
+      `query ($id: ID!, $record: ID!) { billingEntity(id: $id) {
+        usageRecord(id: $record) { ledgerEntry { reservation { releasedCredits } } }
+      } }`,
+      { id, record },
+    );
+    expect(receipt).toEqual({ usageRecord: { ledgerEntry: { reservation: { releasedCredits: 43 } } } });
+  });
 });
 
 describe('refunds and transfers over the API', () => {

@@ -65,12 +65,44 @@ describe('what operators do', () => {
     await send(
       one.url,
       operator,
-      `mutation ($id: ID!) { reinstateBillingEntity(input: { billingEntityId: $id }) { status } }`,
+      `mutation ($id: ID!) { reinstateBillingEntity(input: { billingEntityId: $id }, reason: " cleared ") { status } }`,
       { id },
     );
+    const { data } = await send(
+      one.url,
+      operator,
+      'query ($id: ID!) { billingEntity(id: $id) { auditLog(first: 2) { edges { node { action reason } } } } }',
+      { id },
+    );
+    expect(data).toMatchObject({
+      billingEntity: {
+        auditLog: {
+          edges: [
+            { node: { action: 'entity.reinstate', reason: 'cleared' } },
+            { node: { action: 'entity.suspend', reason: 'abuse' } },
+          ],
+        },
+      },
+    });
     expect((await people.consume(token, { idempotencyKey: 'x', lines: tokens(10) }, two.url)).result).toMatchObject({
       credits: 1,
     });
+  });
+
+  it('reinstates without a reason as well, and refuses one that says nothing', async () => {
+    const { id } = await people.newcomer();
+    const reinstate = (reason: string | null | undefined) =>
+      send(
+        one.url,
+        operator,
+        'mutation ($id: ID!, $reason: String) { reinstateBillingEntity(input: { billingEntityId: $id }, reason: $reason) { status } }',
+        { id, reason },
+      );
+    expect((await reinstate(null)).data).toMatchObject({ reinstateBillingEntity: { status: 'ACTIVE' } });
+    expect((await reinstate(undefined)).data).toMatchObject({ reinstateBillingEntity: { status: 'ACTIVE' } });
+    for (const reason of ['', '  ', 'x'.repeat(1_001)]) {
+      expect((await reinstate(reason)).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    }
   });
 
   it('is theirs alone, and what is not the caller’s does not exist', async () => {

@@ -82,7 +82,7 @@ it('the owner of a PUBLIC organization finds what people recorded there in a spa
   expect(await listed(club.owner, club.id, { recordedTo: recordedFrom })).toEqual([1]);
 });
 
-it('use is summed up by the organization that it was in', async () => {
+it('sums are narrowed to the organizations that use was in, and told apart by them as the list tells them', async () => {
   const member = await clients.user(100);
   const [club, other] = [await clients.organization('PUBLIC'), await clients.organization('PUBLIC')];
   for (const [organizationExternalId, credits] of [
@@ -110,4 +110,35 @@ it('use is summed up by the organization that it was in', async () => {
   expect(await sums([club.externalId, other.externalId, 'nowhere'])).toEqual([3]);
   expect(await sums(['nowhere'])).toEqual([]);
   expect(await sums([])).toEqual([]);
+
+  const byOrganization = async (token: string, id: string): Promise<unknown> => {
+    const { usageSummary, usage } = await ask<{
+      usageSummary: { credits: number; organization: { externalId: string } | null }[];
+      usage: { edges: { node: { credits: number; organization: { externalId: string } | null } }[] };
+    }>(
+      token,
+      `query ($id: ID!) { billingEntity(id: $id) {
+        usageSummary(from: "2026-03-01T00:00:00Z", to: "2026-04-01T00:00:00Z", interval: TOTAL, groupBy: [ORGANIZATION]) {
+          credits organization { externalId }
+        }
+        usage { edges { node { credits organization { externalId } } } }
+      } }`,
+      { id },
+    );
+    const sum = ({ credits, organization }: { credits: number; organization: { externalId: string } | null }) =>
+      [organization?.externalId ?? null, credits] as const;
+    const summed = new Map(usageSummary.map(sum));
+    // Each record is a sum of its own here.
+    expect(new Map(usage.edges.map(({ node }) => sum(node)))).toEqual(summed);
+    return summed;
+  };
+  expect(await byOrganization(member.token, member.id)).toEqual(
+    new Map([
+      [null, 4],
+      [club.externalId, 1],
+      [other.externalId, 2],
+    ]),
+  );
+  // An organization's owner is told of no other one.
+  expect(await byOrganization(club.owner, club.id)).toEqual(new Map([[club.externalId, 1]]));
 });

@@ -52,7 +52,7 @@ describe('the audit log', () => {
     const ann = await installation.person(0n);
     const cause = { billingEntityId: ann.id, actor: 'operator:root' };
     for (const index of [0, 1]) await installation.either(index).entities.suspend({ ...cause, reason: 'abuse' });
-    for (const index of [0, 1]) await installation.either(index).entities.reinstate(cause);
+    for (const index of [0, 1]) await installation.either(index).entities.reinstate({ ...cause, reason: null });
     expect(await audited(ann.id, { actions: ['entity.suspend', 'entity.reinstate'] })).toMatchObject([
       { action: 'entity.reinstate', before: { status: 'SUSPENDED' }, after: { status: 'ACTIVE' }, reason: null },
       { action: 'entity.suspend', subject: `user:${ann.externalId}`, reason: 'abuse' },

@@ -10,4 +10,5 @@ export default {
   globalTeardown: '<rootDir>/tests/browser/support/stop.js',
   setupFiles: [],
   maxWorkers: 1,
+  testTimeout: 300_000,
 };

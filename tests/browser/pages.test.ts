@@ -13,11 +13,12 @@ const PATHS = [
   '/alerts?tab=preferences',
   '/alerts?tab=webhook',
   '/audit-log',
+  '/operator',
   '/components',
 ];
 /** Owner and member see different things of the organization that they share. */
 const ORGANIZATION_PATHS = ['/', '/api-keys', '/members', '/audit-log'];
-const PEOPLE: readonly Person[] = ['user', 'owner', 'member'];
+const PEOPLE: readonly Person[] = ['user', 'owner', 'member', 'operator'];
 
 let browser: Browser;
 
@@ -32,8 +33,7 @@ describe.each(PEOPLE)('as %s', (person) => {
     'in $theme at $width px',
     async (look) => {
       const visitor = await Visitor.signIn(browser, person, '/', look);
-      const shared = person === 'user' ? [] : await pathsOfOrganization(visitor);
-      for (const path of [...PATHS, ...shared]) {
+      for (const path of await pathsOf(person, visitor)) {
         await visitor.page.goto(path);
         await visitor.settle();
         const seen = { path, barriers: await visitor.barriers(), overflow: await visitor.overflow() };
@@ -64,8 +64,37 @@ async function pathsOfOrganization(visitor: Visitor): Promise<string[]> {
   return ORGANIZATION_PATHS.map((path) => `${path}?account=${id}`);
 }
 
-async function open(path: string) {
-  const visitor = await Visitor.signIn(browser, 'user', path);
+/** An operator has no account of their own: they see the pages of somebody else, and the list of all. */
+async function pathsOf(person: Person, visitor: Visitor): Promise<string[]> {
+  if (person === 'user') return PATHS;
+  if (person !== 'operator') return [...PATHS, ...(await pathsOfOrganization(visitor))];
+  const { data } = await visitor.api<{ data: { billingEntityByExternalId: { id: string } } }>(
+    '{ billingEntityByExternalId(type: USER, externalId: "demo-user") { id } }',
+  );
+  const account = `account=${data.billingEntityByExternalId.id}`;
+  return [
+    '/operator',
+    '/operator?list=jobs',
+    ...PATHS.map((path) => `${path}${path.includes('?') ? '&' : '?'}${account}`),
+  ];
+}
+
+test('nor have those of an operator', async () => {
+  const { page, ...visitor } = await open('/operator', 'operator');
+  await page.getByRole('table', { name: 'Accounts' }).getByRole('link', { name: 'Uma User' }).click();
+  for (const act of ['Grant credits', 'Adjust balance', 'Suspend account']) {
+    await page.getByRole('button', { name: act }).click();
+    await page.getByRole('dialog').getByRole('button', { name: act }).click();
+    await page.getByText('Give a reason.').waitFor();
+    expect(await visitor.barriers()).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  }
+  await visitor.leave();
+});
+
+async function open(path: string, person: Person = 'user') {
+  const visitor = await Visitor.signIn(browser, person, path);
   await visitor.settle();
   return { page: visitor.page, barriers: () => visitor.barriers(), leave: () => visitor.leave() };
 }

@@ -54,7 +54,7 @@ async function administer(): Promise<void> {
   await members.set(owner.principal, { ...who, role: 'MEMBER', reason: null });
   await members.remove(owner.principal, who);
   await entities.suspend({ billingEntityId, actor: 'operator:root', reason: 'unpaid' });
-  await entities.reinstate({ billingEntityId, actor: 'operator:root' });
+  await entities.reinstate({ billingEntityId, actor: 'operator:root', reason: null });
   const { apiKey } = await apiKeys.create(owner.principal, billingEntityId, {
     ...{ name: 'ours', type: 'PLATFORM', provider: 'OPENAI', billingMode: null, secret: null },
     ...{ creditLimit: null, expiresAt: null },

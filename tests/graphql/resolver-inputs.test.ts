@@ -270,18 +270,29 @@ describe('what a summary is asked for', () => {
     const asked = await ask(
       ann,
       `{ billingEntity(id: "${ANN}") { usageSummary(from: "2026-03-10T12:00:00Z", to: "2026-03-10T13:00:00Z", interval: HOUR) {
-        start user { externalId } resource billingMode feature quantity credits overage records
+        start user { externalId } organization { externalId } resource billingMode feature quantity credits overage records
       } } }`,
     );
     const bucket = {
       start: NOON.toISOString(),
-      ...{ user: { externalId: 'ann' }, resource: 'AI_TOKENS', billingMode: 'FULL', feature: 'basic_chatflows' },
+      ...{
+        user: { externalId: 'ann' },
+        organization: null,
+        resource: 'AI_TOKENS',
+        billingMode: 'FULL',
+        feature: 'basic_chatflows',
+      },
       ...{ quantity: 103, credits: 10, overage: 0, records: 1 },
     };
     expect(asked.result).toEqual({
-      data: { billingEntity: { usageSummary: [bucket, { ...bucket, user: null, feature: null }] } },
+      data: {
+        billingEntity: {
+          usageSummary: [bucket, { ...bucket, user: null, feature: null, organization: { externalId: 'ben' } }],
+        },
+      },
       codes: [],
     });
-    expect(names(asked)).toEqual(['entities.byIds', 'summaries.summarize']);
+    // Ben is asked for once, for the organization of one bucket.
+    expect(names(asked)).toEqual(['entities.byIds', 'summaries.summarize', 'entities.byIds']);
   });
 });

@@ -124,7 +124,10 @@ type Summed = Omit<UsageBucket, 'start' | 'apiKey' | 'otherModels'> & {
   readonly apiKeyId: string | null;
 };
 
-const ALL_DIMENSIONS: readonly UsageDimension[] = ['USER', 'API_KEY', 'RESOURCE', 'BILLING_MODE', 'FEATURE', 'MODEL'];
+const ALL_DIMENSIONS: readonly UsageDimension[] = [
+  ...(['USER', 'API_KEY', 'RESOURCE', 'BILLING_MODE', 'FEATURE', 'MODEL'] as const),
+  'ORGANIZATION',
+];
 
 /** Summed up the long way: over every record. */
 function fold(
@@ -143,6 +146,7 @@ function fold(
       billingMode: of('BILLING_MODE', each.billingMode),
       feature: of('FEATURE', each.feature),
       model: of('MODEL', each.modelFolded ? FURTHER : each.model),
+      organizationId: of('ORGANIZATION', each.organizationId),
     };
     const key = Object.values(keys).join(' ');
     const before = buckets.get(key) ?? { quantity: 0n, credits: 0n, overage: 0n, records: 0n };
@@ -162,10 +166,19 @@ function keyed(buckets: readonly UsageBucket[], { interval, timeZone }: SummaryR
   return new Map(
     buckets.map(({ start, userId, apiKey, resource, billingMode, feature, otherModels, ...rest }) => {
       const name = interval === 'TOTAL' ? '' : nameOf(start, interval, timeZone);
-      const { model: shownModel, ...sums } = rest;
+      const { model: shownModel, organizationId, ...sums } = rest;
       expect(shownModel === 'other' || !otherModels).toBe(true);
       const model = otherModels ? FURTHER : shownModel;
-      const keys = { name, userId, apiKeyId: apiKey?.id ?? null, resource, billingMode, feature, model };
+      const keys = {
+        name,
+        userId,
+        apiKeyId: apiKey?.id ?? null,
+        resource,
+        billingMode,
+        feature,
+        model,
+        organizationId,
+      };
       return [Object.values(keys).join(' '), { ...keys, ...sums }];
     }),
   );
@@ -217,6 +230,12 @@ describe('summaries of use', () => {
             );
             const buckets = await services.summaries.summarize(household, request);
             expect(keyed(buckets, request)).toEqual(fold(asked, refunded, request));
+            for (const id of household.people.values()) {
+              if (id === household.billingEntityId) continue;
+              const own = await services.summaries.summarize({ billingEntityId: id, type: 'USER' }, request);
+              const paid = asked.filter(({ billingEntityId }) => billingEntityId === id);
+              expect(keyed(own, request)).toEqual(fold(paid, refunded, request));
+            }
             const starts = buckets.map(({ start }) => start.getTime());
             expect(starts).toEqual(starts.toSorted((one, other) => one - other));
             for (const bucket of buckets) {

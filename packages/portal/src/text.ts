@@ -13,6 +13,8 @@ import { organizations } from './text/organizations.ts';
 import { firstMinutes } from './text/first-minutes.ts';
 import { refusals } from './text/refusals.ts';
 import { subscription } from './text/subscription.ts';
+import { changeKeyText, webhookActsText } from './text/keys-and-webhooks.ts';
+import { operatorText } from './text/operator.ts';
 
 const billingModes: Record<BillingMode, string> = { FULL: 'Full', COMPUTE_ONLY: 'Compute only' };
 const resources: Record<UsageResource, string> = { AI_TOKENS: 'AI tokens', COMPUTE: 'Compute' };
@@ -209,6 +211,7 @@ export const text = {
       FEATURE: 'Feature',
       RESOURCE: 'Resource',
       BILLING_MODE: 'Billing mode',
+      ORGANIZATION: 'Organization',
     },
     by: {
       MODEL: 'By model',
@@ -217,6 +220,7 @@ export const text = {
       FEATURE: 'By feature',
       RESOURCE: 'By resource',
       BILLING_MODE: 'By billing mode',
+      ORGANIZATION: 'By organization',
     },
     without: {
       MODEL: 'No model named',
@@ -225,6 +229,7 @@ export const text = {
       FEATURE: 'No feature named',
       RESOURCE: 'Other',
       BILLING_MODE: 'Other',
+      ORGANIZATION: 'In no organization',
     },
     filterNames: {
       models: 'Model',
@@ -259,6 +264,7 @@ export const text = {
     entry: 'Ledger entry',
     entryOf: (sequence: string) => `No. ${sequence}`,
     reservation: 'Reservation',
+    released: 'given back unused',
     reservations: { HELD: 'held', SETTLED: 'settled', RELEASED: 'released', EXPIRED: 'expired' },
   },
   auditLog,
@@ -273,6 +279,7 @@ export const text = {
   keyStatuses,
   forms: {
     wholeAboveZero: 'Give a whole number above 0, without signs or commas.',
+    whole: 'Give a whole number, without signs or commas.',
     nameMissing: 'Give it a name.',
     nameTooLong: 'A name has at most 100 characters.',
     secretMissing: 'Give the provider’s secret.',
@@ -312,6 +319,7 @@ export const text = {
       `${problems} problems were found in ${entries} entries. Send this page to whoever runs Tollgate.`,
   },
   keys: {
+    ...changeKeyText,
     create: 'Create key',
     name: 'Name',
     status: 'Status',
@@ -351,7 +359,9 @@ export const text = {
     typeName: (name: string) => `Type ${name} to confirm`,
     revokeConsequence: 'Whatever uses this key is refused from that moment on. It cannot be undone.',
   },
+  operator: operatorText,
   alerts: {
+    ...webhookActsText,
     live: 'New alerts',
     tabs: { history: 'History', preferences: 'Preferences', webhook: 'Webhook' },
     empty: 'No alert was raised',

@@ -75,7 +75,7 @@ describe('the address of the page of usage', () => {
 describe('groups', () => {
   const bucket = (model: string | null, credits: number, start = '2026-03-01T00:00:00Z'): Bucket => ({
     ...{ start, credits, model, overage: 0, quantity: 1, records: 1, otherModels: false },
-    ...{ feature: null, resource: null, billingMode: null, user: null, apiKey: null },
+    ...{ feature: null, resource: null, billingMode: null, user: null, apiKey: null, organization: null },
   });
   const ten = Array.from({ length: 10 }, (_, index) => bucket(`m${index}`, 100 - index));
 

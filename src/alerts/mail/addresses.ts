@@ -182,11 +182,11 @@ export function stateOf({ confirmedAt, unsubscribedAt }: StoredAddress): Address
 function addressesIn(texts: readonly string[]): MailAddress[] {
   if (texts.length > MOST_TEXTS) throw tooMany();
   const addresses = new Map<string, MailAddress>();
-  for (const text of texts) {
+  for (const [index, text] of texts.entries()) {
     const address = parseAddress(text);
     // The text is not repeated: it may be anything.
     if (address === null) {
-      throw new Refusal('BAD_USER_INPUT', 'emails must be e-mail addresses such as ana@example.com');
+      throw Refusal.ofField(`emails.${index}`, 'emails must be e-mail addresses such as ana@example.com');
     }
     if (!addresses.has(address.key)) addresses.set(address.key, address);
   }
@@ -195,7 +195,7 @@ function addressesIn(texts: readonly string[]): MailAddress[] {
 }
 
 function tooMany(): Refusal {
-  return new Refusal('BAD_USER_INPUT', `emails has at most ${MOST_ADDRESSES} addresses`);
+  return Refusal.ofField('emails', `emails has at most ${MOST_ADDRESSES} addresses`);
 }
 
 /** The address that the caller's token vouches for. */

@@ -64,5 +64,5 @@ function isPublicName(host: string): boolean {
 }
 
 function bad(what: string): Refusal {
-  return new Refusal('BAD_USER_INPUT', `url ${what}`);
+  return Refusal.ofField('url', `url ${what}`);
 }

@@ -87,16 +87,16 @@ export class AlertPreferenceInput {
  * The domain's spelling of a preference.
  * @throws Refusal BAD_USER_INPUT for a level that is no share above 0 and at most 1 with three decimals
  */
-export function toDomainPreference({
-  type,
-  level,
-  remaining,
-  channels,
-  enabled,
-}: AlertPreferenceInput): DomainPreference {
+export function toDomainPreference(
+  { type, level, remaining, channels, enabled }: AlertPreferenceInput,
+  place: number,
+): DomainPreference {
   const perMille = level == null ? null : perMilleOf(level);
   if (level != null && perMille === null) {
-    throw new Refusal('BAD_USER_INPUT', 'level must be above 0 and at most 1, with at most three decimals');
+    throw Refusal.ofField(
+      `preferences.${place}.level`,
+      'level must be above 0 and at most 1, with at most three decimals',
+    );
   }
   return { type, perMille, remaining: remaining ?? null, channels, enabled };
 }

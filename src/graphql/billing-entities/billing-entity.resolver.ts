@@ -71,11 +71,17 @@ export class BillingEntityResolver {
   @Mutation(() => BillingEntity, { description: 'Lifts a suspension. Operators only. Without one, nothing changes.' })
   async reinstateBillingEntity(
     @Arg('input', () => BillingEntityInput, { description: 'The entity.' }) { billingEntityId }: BillingEntityInput,
+    @Arg('reason', () => String, {
+      nullable: true,
+      description: 'The reason, for the audit log: 1 to 1000 characters. Absent or null: none.',
+    })
+    reason: string | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<Row> {
     const actor = actorOf(requirePrincipal(context.principal));
     const entity = await requireAllowed(context, billingEntityId, 'entity.suspend');
-    return context.services.entities.reinstate({ billingEntityId: entity.billingEntityId, actor });
+    const { billingEntityId: id } = entity;
+    return context.services.entities.reinstate({ billingEntityId: id, actor, reason: reason ?? null });
   }
 
   @Extensions({ price: plainValues })

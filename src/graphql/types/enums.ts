@@ -125,6 +125,7 @@ export const UsageDimensionEnum = register('UsageDimension', 'A dimension of a s
   BILLING_MODE: 'The billing mode.',
   FEATURE: 'The feature of the use.',
   MODEL: 'The model that did the work.',
+  ORGANIZATION: 'The organization that it was used in.',
 });
 export const ReservationStatusEnum = register('ReservationStatus', 'The status of a reservation.', {
   HELD: 'Its credits are reserved.',

@@ -1,13 +1,14 @@
 import { Arg, Ctx, Extensions, FieldResolver, ID, Int, Mutation, Resolver, Root } from 'type-graphql';
 import type { ApiKey as DomainKey } from '../../api-keys/api-key.ts';
 import { requirePrincipal } from '../../billing-entities/access.ts';
-import type { Reservation as DomainReservation } from '../../ledger/rules/reservations.ts';
+import { type Reservation as DomainReservation, releasedOf, settlementOf } from '../../ledger/rules/reservations.ts';
 import { keyOfUse } from '../api-keys/api-key.access.ts';
 import { ApiKey } from '../api-keys/api-key.type.ts';
 import { partyOf } from '../billing-entities/party.ts';
 import { Party } from '../billing-entities/party.type.ts';
 import { COMMAND, withWork } from '../execution/price.ts';
 import type { RequestContext } from '../request/context.ts';
+import { CreditsScalar } from '../types/scalars.ts';
 import { Reservation, ReserveCreditsInput, ReserveCreditsResult } from './reservation.type.ts';
 
 @Resolver(() => Reservation)
@@ -74,5 +75,23 @@ export class ReservationResolver {
   })
   apiKey(@Root() reservation: DomainReservation, @Ctx() context: RequestContext): Promise<DomainKey | null> {
     return keyOfUse(reservation.apiKey, context);
+  }
+
+  @FieldResolver(() => CreditsScalar, {
+    nullable: true,
+    description:
+      'What of the reserved credits nobody used: all of them where it was released or expired; after a settlement what its charge left, 0 where that came to more. A later refund changes nothing of it. null: it is HELD.',
+  })
+  async releasedCredits(
+    @Root() reservation: DomainReservation,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<bigint | null> {
+    const { billingEntityId } = reservation;
+    const sequence = settlementOf(reservation);
+    const records = sequence === null ? [] : await loaders.recordsOfEntry.load({ billingEntityId, sequence });
+    return releasedOf(
+      reservation,
+      records.reduce((sum, { credits }) => sum + credits, 0n),
+    );
   }
 }

@@ -76,9 +76,9 @@ export class UsageOfEntityResolver {
       ...request,
       filter: { ...request.filter, own: await readableUse(context, entity) },
     });
-    // Thousands of buckets name a few people: each of them is loaded once, and no bucket waits for its own.
+    // Thousands of buckets name a few people and organizations: each of them is loaded once, and no bucket waits for its own.
     const parties = await partiesOf(
-      buckets.map(({ userId }) => userId),
+      buckets.flatMap(({ userId, organizationId }) => [userId, organizationId]),
       context,
     );
     const keys = await keysOfUse(
@@ -88,7 +88,8 @@ export class UsageOfEntityResolver {
     return buckets.map((bucket) => ({
       ...bucket,
       apiKey: (bucket.apiKey && keys.get(bucket.apiKey.id)) ?? null,
-      user: bucket.userId === null ? null : (parties.get(bucket.userId) as Party),
+      user: partyIn(parties, bucket.userId),
+      organization: partyIn(parties, bucket.organizationId),
     }));
   }
 
@@ -102,4 +103,8 @@ export class UsageOfEntityResolver {
       context.loaders.reads.forecasts.forecast(entity.billingEntityId),
     );
   }
+}
+
+function partyIn(parties: ReadonlyMap<string, Party>, id: string | null): Party | null {
+  return id === null ? null : (parties.get(id) ?? null);
 }

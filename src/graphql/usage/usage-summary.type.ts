@@ -51,6 +51,12 @@ export class UsageBucket {
   })
   readonly otherModels!: boolean;
 
+  @Field(() => Party, {
+    nullable: true,
+    description: 'The organization that it was used in; null also for use in none.',
+  })
+  readonly organization!: Party | null;
+
   @Field(() => SafeIntScalar, {
     description:
       'The quantity, in units of the resource; across resources a sum of unlike things. Saturates at 2^53−1.',

@@ -1,6 +1,6 @@
 /** Decisions that alerts need besides those of the ledger itself: preferences, invoices, refusals (rule 29). */
 import { type Account, accountTime } from './account.ts';
-import { ordered, whatIsWrong } from './alert-preferences.ts';
+import { findWrong, ordered } from './alert-preferences.ts';
 import { crossingOfInvoice } from './alerts.ts';
 import type { AlertPreferencesCommand, Command, DecisionOf, PaymentFailedCommand } from './commands.ts';
 import { Effects } from './effects.ts';
@@ -14,8 +14,8 @@ export function setAlertPreferences(
   command: AlertPreferencesCommand,
   now: Date,
 ): DecisionOf<AlertPreferencesCommand> {
-  const wrong = whatIsWrong(command.preferences);
-  if (wrong !== null) return rejected('BAD_USER_INPUT', wrong);
+  const wrong = findWrong(command.preferences);
+  if (wrong !== null) return rejected('BAD_USER_INPUT', wrong.message);
   const journal = new Journal(account, command, now);
   journal.alerts.setPreferences(ordered(command.preferences));
   return journal.close();

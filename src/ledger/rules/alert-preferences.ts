@@ -102,26 +102,40 @@ export function ordered(preferences: readonly AlertPreference[]): readonly Alert
   }));
 }
 
-/** Says what is wrong with preferences that somebody wants to set. null: nothing is. */
-export function whatIsWrong(preferences: readonly AlertPreference[]): string | null {
-  if (preferences.length > MOST_PREFERENCES) return `there may be at most ${MOST_PREFERENCES} preferences`;
+/** What is wrong with preferences, and where: the place in the list and the field there; nothing: the list itself. */
+export interface WrongPreferences {
+  readonly path: readonly (number | 'level' | 'remaining')[];
+  readonly message: string;
+}
+
+/** The first thing that is wrong with preferences; null: nothing is. */
+export function findWrong(preferences: readonly AlertPreference[]): WrongPreferences | null {
+  if (preferences.length > MOST_PREFERENCES) {
+    return { path: [], message: `there may be at most ${MOST_PREFERENCES} preferences` };
+  }
   const names = new Set<string>();
-  for (const preference of preferences) {
-    const wrong = whatIsWrongWith(preference);
-    if (wrong !== null) return wrong;
+  for (const [index, preference] of preferences.entries()) {
+    const wrong = wrongWith(preference);
+    if (wrong !== null) return { ...wrong, path: [index, ...wrong.path] };
     const name = preferenceName(preference);
-    if (names.has(name)) return `${name} is named twice`;
+    if (names.has(name)) return { path: [index], message: `${name} is named twice` };
     names.add(name);
   }
   return null;
 }
 
-function whatIsWrongWith({ type, perMille, remaining }: AlertPreference): string | null {
+function wrongWith({ type, perMille, remaining }: AlertPreference): WrongPreferences | null {
   const thresholds = Number(perMille !== null) + Number(remaining !== null);
-  if (type !== 'WARNING' && type !== 'CRITICAL') return thresholds === 0 ? null : `${type} has no threshold`;
-  if (thresholds !== 1) return `${type} names either a level or what remains`;
-  if (perMille !== null && !isLevel(perMille)) return 'level must be above 0 and at most 1, with three decimals';
-  if (remaining !== null && (remaining <= 0n || remaining > MOST_REMAINING)) return 'remaining must be above 0';
+  if (type !== 'WARNING' && type !== 'CRITICAL') {
+    return thresholds === 0 ? null : { path: [], message: `${type} has no threshold` };
+  }
+  if (thresholds !== 1) return { path: [], message: `${type} names either a level or what remains` };
+  if (perMille !== null && !isLevel(perMille)) {
+    return { path: ['level'], message: 'level must be above 0 and at most 1, with three decimals' };
+  }
+  if (remaining !== null && (remaining <= 0n || remaining > MOST_REMAINING)) {
+    return { path: ['remaining'], message: 'remaining must be above 0' };
+  }
   return null;
 }
 

@@ -29,6 +29,28 @@ export function reservedBy(reservation: Pick<Reservation, 'covered' | 'overage'>
   return reservation.covered + reservation.overage;
 }
 
+/**
+ * What of a reservation nobody used: all of it where it was released or expired, and after a settlement what its charge left.
+ * A settlement may charge more than was held, which leaves nothing. null: it is HELD.
+ * @param charged what its settlement charged, before any refund; 0 where it has none
+ */
+export function releasedOf(
+  reservation: Pick<Reservation, 'status' | 'covered' | 'overage'>,
+  charged: bigint,
+): bigint | null {
+  if (reservation.status === 'HELD') return null;
+  const left = reservedBy(reservation) - charged;
+  return left > 0n ? left : 0n;
+}
+
+/** Sequence of the entry that charged what a settled reservation was for: it stands right behind its RELEASE (rule 10). null: there is none. */
+export function settlementOf({
+  status,
+  closedSequence,
+}: Pick<Reservation, 'status' | 'closedSequence'>): bigint | null {
+  return status === 'SETTLED' && closedSequence !== null ? closedSequence + 1n : null;
+}
+
 /** A reservation has expired when its time has run out, even if its row does not say so yet. */
 export function isExpired(reservation: Reservation, now: Date): boolean {
   return reservation.status === 'HELD' && reservation.expiresAt <= now;

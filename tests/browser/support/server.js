@@ -12,9 +12,10 @@ const TRIES = 600;
 export class PortalServer {
   /** @type {string} */
   url;
+  /** @type {string} */
+  dataDir;
   #port;
   #emulatorPort;
-  #dataDir;
   #env;
   /** @type {import('node:child_process').ChildProcess | null} */
   #server = null;
@@ -24,7 +25,7 @@ export class PortalServer {
     this.url = `http://localhost:${port}`;
     this.#port = port;
     this.#emulatorPort = emulatorPort;
-    this.#dataDir = dataDir;
+    this.dataDir = dataDir;
     this.#env = env;
   }
 
@@ -48,7 +49,7 @@ export class PortalServer {
         HOST: '127.0.0.1',
         PORT: String(this.#port),
         STRIPE_EMULATOR_PORT: String(this.#emulatorPort),
-        DATA_DIR: this.#dataDir,
+        DATA_DIR: this.dataDir,
         LOG_LEVEL: 'warn',
         ...this.#env,
       },
@@ -74,7 +75,7 @@ export class PortalServer {
   /** Ends it with what it brought along, and removes its data. */
   async stop() {
     await this.#end('SIGTERM');
-    await rm(this.#dataDir, { recursive: true, force: true });
+    await rm(this.dataDir, { recursive: true, force: true });
   }
 
   async #end(signal) {
@@ -86,7 +87,8 @@ export class PortalServer {
   }
 }
 
-async function freePort() {
+/** A port of this machine that nobody listens on. */
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();

@@ -7,4 +7,5 @@ export default async function start() {
   process.env.PORTAL_SESSION_SECRET = randomBytes(32).toString('base64');
   globalThis.portal = await PortalServer.start({ SESSION_SECRET: process.env.PORTAL_SESSION_SECRET });
   process.env.PORTAL_URL = globalThis.portal.url;
+  process.env.PORTAL_DATA_DIR = globalThis.portal.dataDir;
 }

@@ -1,4 +1,4 @@
-import { type AlertPreference, perMilleOf, whatIsWrong } from '../../../src/ledger/rules/alert-preferences.ts';
+import { type AlertPreference, perMilleOf, findWrong } from '../../../src/ledger/rules/alert-preferences.ts';
 import type { Alert, AlertPreferenceChange } from '../../../src/ledger/rules/alerts.ts';
 import type { Command } from '../../../src/ledger/rules/commands.ts';
 import { PRO } from './commands.ts';
@@ -297,7 +297,7 @@ describe('preferences', () => {
 
   it('may have one level for both types, and a level beside what remains', () => {
     const both = [level('WARNING', 800), level('CRITICAL', 800), left('WARNING', 800n), level('WARNING', 1_000)];
-    expect(whatIsWrong(both)).toBeNull();
+    expect(findWrong(both)).toBeNull();
     const payer = new ProvenAccount();
     const news = newsOf(payer);
     payer.done(set(...both.toReversed()));

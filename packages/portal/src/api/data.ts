@@ -39,10 +39,17 @@ export function useData<Data, Variables extends AnyVariables>(
   return { state: 'loading' };
 }
 
+/** A mutation that did not happen. */
+export interface Refused {
+  readonly ok: false;
+  readonly code: string | null;
+  readonly message: string;
+  /** The field of the input that is wrong, such as `name` or `emails.0`; null: the refusal is about no single one. */
+  readonly field: string | null;
+}
+
 /** What came of a mutation. A refusal is an outcome that the form shows beside the field, not an exception. */
-export type Sent<Data> =
-  | { readonly ok: true; readonly data: Data }
-  | { readonly ok: false; readonly code: string | null; readonly message: string };
+export type Sent<Data> = { readonly ok: true; readonly data: Data } | Refused;
 
 /** Sends a mutation. Nothing is shown as done before it resolves. */
 export function useSend<Data, Variables extends AnyVariables>(
@@ -52,12 +59,21 @@ export function useSend<Data, Variables extends AnyVariables>(
   return useCallback(
     async (variables) => {
       const { data, error } = await client.mutation<Data>(document.toString(), variables).toPromise();
-      if (error !== undefined) return { ok: false, code: codeOf(error), message: sentenceOf(error) };
-      if (data === undefined) return { ok: false, code: null, message: text.errors.unreachable };
+      if (error !== undefined) return refused(error);
+      if (data === undefined) return { ok: false, code: null, message: text.errors.unreachable, field: null };
       return { ok: true, data };
     },
     [client, document],
   );
+}
+
+function refused(error: CombinedError): Refused {
+  return { ok: false, code: codeOf(error), message: sentenceOf(error), field: fieldOf(error) };
+}
+
+function fieldOf(error: CombinedError): string | null {
+  const field = error.graphQLErrors[0]?.extensions['field'];
+  return typeof field === 'string' ? field : null;
 }
 
 function sentenceOf(error: CombinedError): string {

@@ -1,10 +1,11 @@
 import { Outlet, useMatches } from '@tanstack/react-router';
-import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
+import { lazy, type ReactNode, Suspense, useRef } from 'react';
 import { useLive } from '../live/LiveProvider.tsx';
 import { text } from '../text.ts';
 import { Banner } from '../ui/Banner.tsx';
 import { Toasts } from '../ui/Toasts.tsx';
 import { useCurrent } from '../account/current.tsx';
+import { useAnnounced } from './announced.ts';
 import { ConnectionNote } from './ConnectionNote.tsx';
 import { Invitations } from './Invitations.tsx';
 import { Bar, Rail } from './Navigation.tsx';
@@ -21,15 +22,10 @@ export function Frame(): ReactNode {
   const isOwn = account.id === viewer.user?.id;
   const title = match?.staticData.title ?? text.errors.notFound;
   const heading = useRef<HTMLHeadingElement>(null);
-  const page = `${match?.pathname ?? ''} ${account.id}`;
-  const shown = useRef(page);
-
-  useEffect(() => {
-    document.title = text.documentTitle(title, account.name);
-    if (shown.current === page) return;
-    shown.current = page;
-    heading.current?.focus();
-  }, [page, title, account.name]);
+  useAnnounced(heading, {
+    page: `${match?.pathname ?? ''} ${account.id}`,
+    title: text.documentTitle(title, account.name),
+  });
 
   return (
     <div className="frame">
@@ -50,7 +46,7 @@ export function Frame(): ReactNode {
             <Switcher name={account.name} />
           </div>
           <Suspense fallback={<span className="person-place" />}>
-            <PersonMenu />
+            <PersonMenu viewer={viewer} />
           </Suspense>
         </header>
         <main id="page">

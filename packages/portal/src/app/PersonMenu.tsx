@@ -2,7 +2,7 @@ import { Menu } from '@base-ui/react/menu';
 import type { ReactNode } from 'react';
 import { text } from '../text.ts';
 import { Icon } from '../ui/Icon.tsx';
-import { useCurrent } from '../account/current.tsx';
+import type { ViewerQuery } from '../gql/graphql.ts';
 import { useParts } from './parts.ts';
 import { setPreferences, type Theme, usePreferences } from '../ui/preferences.ts';
 import { signOut } from '../api/session.ts';
@@ -10,9 +10,8 @@ import { signOut } from '../api/session.ts';
 const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 
 /** Theme, the UTC switch and the way out. */
-export function PersonMenu(): ReactNode {
+export function PersonMenu({ viewer }: { readonly viewer: ViewerQuery['viewer'] }): ReactNode {
   const { session } = useParts();
-  const { viewer } = useCurrent();
   const { theme, utc } = usePreferences();
   const name = session.name ?? viewer.user?.name ?? viewer.subject;
   return (

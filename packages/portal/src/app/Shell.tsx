@@ -1,4 +1,4 @@
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, Navigate, useMatches } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { AccountDocument, ViewerDocument, type ViewerQuery } from '../gql/graphql.ts';
 import { LiveProvider } from '../live/LiveProvider.tsx';
@@ -11,6 +11,7 @@ import { accountsOf, type Current, CurrentContext } from '../account/current.tsx
 import { AccountSearch } from './AccountSearch.tsx';
 import { useData } from '../api/data.ts';
 import { Frame } from './Frame.tsx';
+import { OperatorFrame } from './OperatorFrame.tsx';
 import { useParts } from './parts.ts';
 
 const route = getRouteApi('__root__');
@@ -39,6 +40,7 @@ function ShellOf({ viewer, askAgain }: ShellProps): ReactNode {
   const found = wanted ?? (asked.state === 'ready' ? asked.data.billingEntity : null);
   if (found == null) {
     if (id !== undefined && asked.state === 'loading') return <Skeleton height={600} />;
+    if (id === undefined && session.isOperator) return <WithoutAccount viewer={viewer} />;
     return <Nobody failed={id !== undefined} isOperator={session.isOperator} />;
   }
   const current: Current = {
@@ -62,7 +64,14 @@ function ShellOf({ viewer, askAgain }: ShellProps): ReactNode {
 
 function nothing(): void {}
 
-/** An operator has no account of their own; others land here by a link to what is not theirs. */
+/** An operator has no account of their own, so they begin at the list of all. */
+function WithoutAccount({ viewer }: { readonly viewer: ViewerQuery['viewer'] }): ReactNode {
+  // The match, not the address: the page that is drawn changes a moment after the address does.
+  const match = useMatches().at(-1);
+  return match?.pathname === '/operator' ? <OperatorFrame viewer={viewer} /> : <Navigate to="/operator" replace />;
+}
+
+/** A link led to an account that is not there or not theirs, or nobody has opened one for this person. */
 function Nobody({ failed, isOperator }: { readonly failed: boolean; readonly isOperator: boolean }): ReactNode {
   return (
     <main className="lonely">

@@ -4,7 +4,16 @@ import type { Current } from '../account/current.tsx';
 
 /** A page in the navigation. */
 export interface PageLink {
-  readonly to: '/' | '/usage' | '/ledger' | '/subscription' | '/api-keys' | '/alerts' | '/members' | '/audit-log';
+  readonly to:
+    | '/'
+    | '/usage'
+    | '/ledger'
+    | '/subscription'
+    | '/api-keys'
+    | '/alerts'
+    | '/members'
+    | '/audit-log'
+    | '/operator';
   readonly title: string;
   readonly icon: IconName;
   /** Left out where the account or the person has no such page. Absent: everybody has it. */
@@ -26,4 +35,5 @@ export const PAGES: readonly PageLink[] = [
     isFor: ({ account }) => account.type === 'ORGANIZATION',
   },
   { to: '/audit-log', title: text.pages.auditLog, icon: 'book' },
+  { to: '/operator', title: text.operator.title, icon: 'gate', isFor: ({ isOperator }) => isOperator },
 ];

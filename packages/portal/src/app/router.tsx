@@ -7,11 +7,13 @@ import {
 } from '@tanstack/react-router';
 import { text } from '../text.ts';
 import { readAlertsSearch } from '../pages/alerts/search.ts';
+import { readComponentsSearch } from '../pages/components/search.ts';
 import { readKeysSearch } from '../pages/api-keys/search.ts';
 import { readLedgerSearch } from '../pages/ledger/search.ts';
 import { readAuditLogSearch } from '../pages/audit-log/search.ts';
 import { readMembersSearch } from '../pages/members/search.ts';
 import { readSubscriptionSearch } from '../pages/subscription/search.ts';
+import { readOperatorSearch } from '../pages/operator/search.ts';
 import { readUsageSearch } from '../pages/usage/search.ts';
 import { NotFound, PageFailed } from './Failed.tsx';
 import { Shell } from './Shell.tsx';
@@ -96,6 +98,13 @@ const routes = [
     validateSearch: readAuditLogSearch,
     component: lazyRouteComponent(() => import('../pages/audit-log/AuditLogPage.tsx'), 'AuditLogPage'),
   }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/operator',
+    staticData: { title: text.operator.title },
+    validateSearch: readOperatorSearch,
+    component: lazyRouteComponent(() => import('../pages/operator/OperatorPage.tsx'), 'OperatorPage'),
+  }),
 ] as const;
 
 /** Shows every component in each of its states, to those who build pages. */
@@ -103,6 +112,7 @@ const components = createRoute({
   getParentRoute: () => root,
   path: '/components',
   staticData: { title: text.pages.components },
+  validateSearch: readComponentsSearch,
   component: lazyRouteComponent(() => import('../pages/components/ComponentsPage.tsx'), 'ComponentsPage'),
 });
 

@@ -4,6 +4,18 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** A correction by hand. */
+export type AdjustCreditsInput = {
+  /** Credits, not 0. Negative takes away; more than is available: CONFLICT. */
+  amount: number;
+  /** The billing entity whose balance changes. */
+  billingEntityId: string;
+  /** 1 to 200 characters, unique per billing entity over all commands: the command takes effect once, and a retry gets the first answer. */
+  idempotencyKey: string;
+  /** The reason: 1 to 1000 characters. */
+  reason: string;
+};
+
 /** The place where alerts are told. */
 export type AlertChannel =
   /** To the addresses in `alertEmails`. */
@@ -247,6 +259,26 @@ export type ExportKind =
   /** Usage records, by occurredAt, newest first. */
   | 'USAGE';
 
+/** Credits given by hand. */
+export type GrantCreditsInput = {
+  /** Credits, above 0. */
+  amount: number;
+  /** The account that receives. */
+  billingEntityId: string;
+  /** When they take effect; absent: now. */
+  effectiveAt?: string | null | undefined;
+  /** When the rest expires; absent: never. */
+  expiresAt?: string | null | undefined;
+  /** 1 to 200 characters, unique per billing entity over all commands: the command takes effect once, and a retry gets the first answer. */
+  idempotencyKey: string;
+  /** Lower is drawn first: 0 to 1000. */
+  priority?: number;
+  /** The reason: 1 to 1000 characters. */
+  reason: string;
+  /** The source. SUBSCRIPTION and TRANSFER are not given by hand: BAD_USER_INPUT. */
+  source?: CreditGrantSource;
+};
+
 /** The kind of change that an entry of the ledger records. */
 export type LedgerEntryKind =
   /** An operator corrected the balance. */
@@ -407,6 +439,20 @@ export type TransferCreditsInput = {
   toBillingEntityId: string;
 };
 
+/** Changes of a key; an absent field stays as it is. */
+export type UpdateApiKeyInput = {
+  /** CUSTOM keys only, for use from now on; null: BAD_USER_INPUT. */
+  billingMode?: BillingMode | null | undefined;
+  /** Most credits a period of each payer, 0 or more; null: no limit. */
+  creditLimit?: number | null | undefined;
+  /** The new end, in the future; null: never. It makes an expired key valid again. */
+  expiresAt?: string | null | undefined;
+  /** The key’s id. */
+  id: string;
+  /** 1 to 100 characters; null: BAD_USER_INPUT. */
+  name?: string | null | undefined;
+};
+
 /** Changes of an organization; an absent field stays as it is. BAD_USER_INPUT: null. */
 export type UpdateOrganizationInput = {
   /** The organization. */
@@ -427,6 +473,8 @@ export type UsageDimension =
   | 'FEATURE'
   /** The model that did the work. */
   | 'MODEL'
+  /** The organization that it was used in. */
+  | 'ORGANIZATION'
   /** The resource. */
   | 'RESOURCE'
   /** The user. */
@@ -677,6 +725,13 @@ export type RevokeApiKeyMutationVariables = Exact<{
 
 export type RevokeApiKeyMutation = { revokeApiKey: { id: string, name: string, hint: string, type: ApiKeyType, provider: ApiKeyProvider, billingMode: BillingMode, status: ApiKeyStatus, creditLimit: number | null, usedThisPeriod: number, createdAt: string, lastUsedAt: string | null, expiresAt: string | null, revokedAt: string | null } };
 
+export type UpdateApiKeyMutationVariables = Exact<{
+  input: UpdateApiKeyInput;
+}>;
+
+
+export type UpdateApiKeyMutation = { updateApiKey: { id: string, name: string, hint: string, type: ApiKeyType, provider: ApiKeyProvider, billingMode: BillingMode, status: ApiKeyStatus, creditLimit: number | null, usedThisPeriod: number, createdAt: string, lastUsedAt: string | null, expiresAt: string | null, revokedAt: string | null } };
+
 export type AuditLogQueryVariables = Exact<{
   id: string;
   filter?: AuditLogFilter | null | undefined;
@@ -740,6 +795,68 @@ export type VerifyLedgerQueryVariables = Exact<{
 
 
 export type VerifyLedgerQuery = { verifyLedger: { consistent: boolean, entriesChecked: number, throughSequence: number, problemCount: number, problems: Array<string> } };
+
+export type DirectoryQueryVariables = Exact<{
+  search?: string | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type DirectoryQuery = { billingEntities: { edges: Array<{ node: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, createdAt: string, plan: { code: string, name: string } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type FailedJobsQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type FailedJobsQuery = { failedJobs: { edges: Array<{ node: { id: string, task: string, billingEntityId: string | null, attempts: number, lastError: string, failedAt: string } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type RetryJobMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type RetryJobMutation = { retryJob: boolean };
+
+export type GrantCreditsMutationVariables = Exact<{
+  input: GrantCreditsInput;
+}>;
+
+
+export type GrantCreditsMutation = { grantCredits: { replayed: boolean, balance: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } } };
+
+export type AdjustCreditsMutationVariables = Exact<{
+  input: AdjustCreditsInput;
+}>;
+
+
+export type AdjustCreditsMutation = { adjustCredits: { replayed: boolean, balance: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } } };
+
+export type RefundUsageMutationVariables = Exact<{
+  recordId: string;
+  credits?: number | null | undefined;
+  reason: string;
+  idempotencyKey: string;
+}>;
+
+
+export type RefundUsageMutation = { refundUsage: { replayed: boolean, balance: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number } } };
+
+export type SuspendAccountMutationVariables = Exact<{
+  input: BillingEntityInput;
+  reason: string;
+}>;
+
+
+export type SuspendAccountMutation = { suspendBillingEntity: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number, priceCents: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } };
+
+export type ReinstateAccountMutationVariables = Exact<{
+  input: BillingEntityInput;
+  reason?: string | null | undefined;
+}>;
+
+
+export type ReinstateAccountMutation = { reinstateBillingEntity: { id: string, name: string, externalId: string, type: BillingEntityType, status: BillingEntityStatus, suspensionReason: string | null, viewerPermissions: Array<string>, plan: { code: string, name: string, credits: number, priceCents: number }, subscription: { id: string, currentPeriodStart: string, currentPeriodEnd: string | null } | null } };
 
 export type MemberRowFragment = { id: string, role: MemberRole, status: MembershipStatus, creditLimit: number | null, drawnThisPeriod: number, usedThisPeriod: number, joinedAt: string, user: { id: string, externalId: string, name: string } };
 
@@ -899,7 +1016,7 @@ export type UsageSummaryQueryVariables = Exact<{
 }>;
 
 
-export type UsageSummaryQuery = { billingEntity: { id: string, usageSummary: Array<{ start: string, credits: number, overage: number, quantity: number, records: number, model: string | null, otherModels: boolean, feature: string | null, resource: UsageResource | null, billingMode: BillingMode | null, user: { id: string, name: string, externalId: string } | null, apiKey: { id: string, name: string } | null }> } | null };
+export type UsageSummaryQuery = { billingEntity: { id: string, usageSummary: Array<{ start: string, credits: number, overage: number, quantity: number, records: number, model: string | null, otherModels: boolean, feature: string | null, resource: UsageResource | null, billingMode: BillingMode | null, user: { id: string, name: string, externalId: string } | null, apiKey: { id: string, name: string } | null, organization: { id: string, name: string, externalId: string } | null }> } | null };
 
 export type UsageRecordsQueryVariables = Exact<{
   id: string;
@@ -916,7 +1033,7 @@ export type ReceiptQueryVariables = Exact<{
 }>;
 
 
-export type ReceiptQuery = { billingEntity: { id: string, usageRecord: { recordedAt: string, carriedBefore: string, carriedAfter: string, owed: number, refundedAt: string | null, id: string, occurredAt: string, resource: UsageResource, quantity: number, model: string | null, feature: string | null, billingMode: BillingMode, credits: number, overage: number, refundedCredits: number, rate: { resource: UsageResource, units: number, credits: number, costPerCredit: string }, draws: Array<{ credits: number, grant: { id: string, source: CreditGrantSource, reason: string | null, expiresAt: string | null } }>, billingEntity: { id: string, name: string }, organization: { id: string, name: string } | null, ledgerEntry: { id: string, sequence: number, kind: LedgerEntryKind, reservation: { id: string, status: ReservationStatus, credits: number } | null } | null, user: { id: string, name: string } | null, apiKey: { id: string, name: string } | null } | null } | null };
+export type ReceiptQuery = { billingEntity: { id: string, usageRecord: { recordedAt: string, carriedBefore: string, carriedAfter: string, owed: number, refundedAt: string | null, id: string, occurredAt: string, resource: UsageResource, quantity: number, model: string | null, feature: string | null, billingMode: BillingMode, credits: number, overage: number, refundedCredits: number, rate: { resource: UsageResource, units: number, credits: number, costPerCredit: string }, draws: Array<{ credits: number, grant: { id: string, source: CreditGrantSource, reason: string | null, expiresAt: string | null } }>, billingEntity: { id: string, name: string }, organization: { id: string, name: string } | null, ledgerEntry: { id: string, sequence: number, kind: LedgerEntryKind, reservation: { id: string, status: ReservationStatus, credits: number, releasedCredits: number | null } | null } | null, user: { id: string, name: string } | null, apiKey: { id: string, name: string } | null } | null } | null };
 
 export type ExportUsageMutationVariables = Exact<{
   input: CreateExportInput;
@@ -1487,6 +1604,27 @@ export const RevokeApiKeyDocument = new TypedDocumentString(`
   expiresAt
   revokedAt
 }`) as unknown as TypedDocumentString<RevokeApiKeyMutation, RevokeApiKeyMutationVariables>;
+export const UpdateApiKeyDocument = new TypedDocumentString(`
+    mutation UpdateApiKey($input: UpdateApiKeyInput!) {
+  updateApiKey(input: $input) {
+    ...KeyRow
+  }
+}
+    fragment KeyRow on ApiKey {
+  id
+  name
+  hint
+  type
+  provider
+  billingMode
+  status
+  creditLimit
+  usedThisPeriod
+  createdAt
+  lastUsedAt
+  expiresAt
+  revokedAt
+}`) as unknown as TypedDocumentString<UpdateApiKeyMutation, UpdateApiKeyMutationVariables>;
 export const AuditLogDocument = new TypedDocumentString(`
     query AuditLog($id: ID!, $filter: AuditLogFilter, $after: String) {
   billingEntity(id: $id) {
@@ -1735,6 +1873,175 @@ export const VerifyLedgerDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<VerifyLedgerQuery, VerifyLedgerQueryVariables>;
+export const DirectoryDocument = new TypedDocumentString(`
+    query Directory($search: String, $after: String) {
+  billingEntities(search: $search, first: 50, after: $after) {
+    edges {
+      node {
+        id
+        name
+        externalId
+        type
+        status
+        createdAt
+        plan {
+          code
+          name
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DirectoryQuery, DirectoryQueryVariables>;
+export const FailedJobsDocument = new TypedDocumentString(`
+    query FailedJobs($after: String) {
+  failedJobs(first: 50, after: $after) {
+    edges {
+      node {
+        id
+        task
+        billingEntityId
+        attempts
+        lastError
+        failedAt
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<FailedJobsQuery, FailedJobsQueryVariables>;
+export const RetryJobDocument = new TypedDocumentString(`
+    mutation RetryJob($id: ID!) {
+  retryJob(id: $id)
+}
+    `) as unknown as TypedDocumentString<RetryJobMutation, RetryJobMutationVariables>;
+export const GrantCreditsDocument = new TypedDocumentString(`
+    mutation GrantCredits($input: GrantCreditsInput!) {
+  grantCredits(input: $input) {
+    replayed
+    balance {
+      ...Balance
+    }
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}`) as unknown as TypedDocumentString<GrantCreditsMutation, GrantCreditsMutationVariables>;
+export const AdjustCreditsDocument = new TypedDocumentString(`
+    mutation AdjustCredits($input: AdjustCreditsInput!) {
+  adjustCredits(input: $input) {
+    replayed
+    balance {
+      ...Balance
+    }
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}`) as unknown as TypedDocumentString<AdjustCreditsMutation, AdjustCreditsMutationVariables>;
+export const RefundUsageDocument = new TypedDocumentString(`
+    mutation RefundUsage($recordId: ID!, $credits: Credits, $reason: String!, $idempotencyKey: String!) {
+  refundUsage(
+    recordId: $recordId
+    credits: $credits
+    reason: $reason
+    idempotencyKey: $idempotencyKey
+  ) {
+    replayed
+    balance {
+      ...Balance
+    }
+  }
+}
+    fragment Balance on CreditBalance {
+  billingEntityId
+  version
+  asOf
+  available
+  held
+  used
+  allowance
+  overage
+  owed
+  usedRatio
+}`) as unknown as TypedDocumentString<RefundUsageMutation, RefundUsageMutationVariables>;
+export const SuspendAccountDocument = new TypedDocumentString(`
+    mutation SuspendAccount($input: BillingEntityInput!, $reason: String!) {
+  suspendBillingEntity(input: $input, reason: $reason) {
+    ...Account
+  }
+}
+    fragment Account on BillingEntity {
+  id
+  name
+  externalId
+  type
+  status
+  suspensionReason
+  viewerPermissions
+  plan {
+    code
+    name
+    credits
+    priceCents
+  }
+  subscription {
+    id
+    currentPeriodStart
+    currentPeriodEnd
+  }
+}`) as unknown as TypedDocumentString<SuspendAccountMutation, SuspendAccountMutationVariables>;
+export const ReinstateAccountDocument = new TypedDocumentString(`
+    mutation ReinstateAccount($input: BillingEntityInput!, $reason: String) {
+  reinstateBillingEntity(input: $input, reason: $reason) {
+    ...Account
+  }
+}
+    fragment Account on BillingEntity {
+  id
+  name
+  externalId
+  type
+  status
+  suspensionReason
+  viewerPermissions
+  plan {
+    code
+    name
+    credits
+    priceCents
+  }
+  subscription {
+    id
+    currentPeriodStart
+    currentPeriodEnd
+  }
+}`) as unknown as TypedDocumentString<ReinstateAccountMutation, ReinstateAccountMutationVariables>;
 export const MembersDocument = new TypedDocumentString(`
     query Members($id: ID!, $search: String, $after: String) {
   billingEntity(id: $id) {
@@ -2217,6 +2524,11 @@ export const UsageSummaryDocument = new TypedDocumentString(`
         id
         name
       }
+      organization {
+        id
+        name
+        externalId
+      }
     }
   }
 }
@@ -2301,6 +2613,7 @@ export const ReceiptDocument = new TypedDocumentString(`
           id
           status
           credits
+          releasedCredits
         }
       }
     }

@@ -32,5 +32,6 @@ export function useSortedRows<Row>(
   const data = useMemo(() => [...rows], [rows]);
   const sorting = useMemo(() => (sort === null ? NONE : [{ id: sort.by, desc: sort.down }]), [sort]);
   const table = useTable({ features, columns: definitions, data: data as object[], state: { sorting } });
-  return table.getRowModel().rows.map(({ original }) => original as Row);
+  const { rows: sorted } = table.getRowModel();
+  return useMemo(() => sorted.map(({ original }) => original as Row), [sorted]);
 }

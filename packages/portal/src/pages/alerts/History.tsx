@@ -50,7 +50,13 @@ export function History(): ReactNode {
         </Empty>
       )}
       {paged.nodes.length > 0 && (
-        <LongTable caption={text.alerts.tabs.history} columns={columns} rows={paged.nodes} rowId={({ id }) => id} />
+        <LongTable
+          caption={text.alerts.tabs.history}
+          columns={columns}
+          rows={paged.nodes}
+          rowId={({ id }) => id}
+          hasMore={paged.hasMore}
+        />
       )}
       <More of={paged} />
     </>

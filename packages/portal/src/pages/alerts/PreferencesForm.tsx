@@ -7,9 +7,10 @@ import { type AlertSettingsQuery, SetAlertPreferencesDocument } from '../../gql/
 import { text } from '../../text.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Field } from '../../ui/Field.tsx';
+import { placeRefusal } from '../../ui/refused.ts';
 import { SubmitRow } from '../../ui/SubmitRow.tsx';
 import { PreferenceRow } from './PreferenceRow.tsx';
-import { linesOf, preferencesForm, type PreferencesValues, toPreference, toRow } from './preferences-form.ts';
+import { linesOf, pathOf, preferencesForm, type PreferencesValues, toPreference, toRow } from './preferences-form.ts';
 
 type Entity = NonNullable<AlertSettingsQuery['billingEntity']>;
 
@@ -37,7 +38,7 @@ export function PreferencesForm({ preferences, emails }: Props): ReactNode {
     const input = { billingEntityId: account.id, preferences: rows.map(toPreference), emails: linesOf(lines) };
     const sent = await send({ input });
     if (sent.ok) say(text.saved);
-    else setRefusal(sent.message);
+    else setRefusal(placeRefusal(form, sent, (field) => pathOf(field, rows)));
   });
   return (
     <form className="form" noValidate onSubmit={(event) => void submit(event)}>

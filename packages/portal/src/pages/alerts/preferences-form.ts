@@ -61,6 +61,15 @@ export function toPreference({ type, measure, amount, enabled, channels }: Row):
   return measure === 'REMAINING' ? { ...given, remaining: Number(amount) } : given;
 }
 
+/** The form's field for a field of the input that the server refused. A row without a level has no field for it. */
+export function pathOf(field: string, rows: readonly Row[]): 'emails' | `rows.${number}.amount` | null {
+  const [name, place] = field.split('.');
+  if (name === 'emails') return 'emails';
+  const index = Number(place);
+  const measure = name === 'preferences' ? rows[index]?.measure : undefined;
+  return measure === 'SHARE' || measure === 'REMAINING' ? `rows.${index}.amount` : null;
+}
+
 /** One address a line, without blanks. */
 export function linesOf(lines: string): string[] {
   return lines

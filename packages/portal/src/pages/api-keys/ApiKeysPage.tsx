@@ -12,6 +12,7 @@ import { Skeleton } from '../../ui/Skeleton.tsx';
 import type { KeyAction } from './action.ts';
 import { keyColumns } from './columns.tsx';
 import { CreateKey } from './CreateKey.tsx';
+import { EditKey } from './EditKey.tsx';
 import './keys.css';
 import { RevokeKey } from './RevokeKey.tsx';
 import { RotateKey } from './RotateKey.tsx';
@@ -28,11 +29,15 @@ export function ApiKeysPage(): ReactNode {
   const [secret, setSecret] = useState<string | null>(null);
   const reasons = {
     create: useReasonAgainst('apiKeys.create'),
+    update: useReasonAgainst('apiKeys.update'),
     rotate: useReasonAgainst('apiKeys.rotate'),
     revoke: useReasonAgainst('apiKeys.revoke'),
   };
-  const { rotate, revoke } = reasons;
-  const columns = useMemo(() => keyColumns({ onAction: setAction, reasons: { rotate, revoke } }), [rotate, revoke]);
+  const { update, rotate, revoke } = reasons;
+  const columns = useMemo(
+    () => keyColumns({ onAction: setAction, reasons: { update, rotate, revoke } }),
+    [update, rotate, revoke],
+  );
   const paged = usePaged(
     ApiKeysDocument,
     { id: account.id, includeRevoked: revoked },
@@ -63,10 +68,19 @@ export function ApiKeysPage(): ReactNode {
         <NoUse title={text.keys.empty} hint={text.keys.emptyHint} />
       )}
       {paged.nodes.length > 0 && (
-        <LongTable caption={text.pages.apiKeys} columns={columns} rows={paged.nodes} rowId={({ id }) => id} />
+        <LongTable
+          caption={text.pages.apiKeys}
+          columns={columns}
+          rows={paged.nodes}
+          rowId={({ id }) => id}
+          hasMore={paged.hasMore}
+        />
       )}
       <More of={paged} />
       {action?.kind === 'create' && <CreateKey onClose={() => setAction(null)} onDone={done} />}
+      {action?.kind === 'edit' && (
+        <EditKey apiKey={action.key} onClose={() => setAction(null)} onDone={() => done(null)} />
+      )}
       {action?.kind === 'rotate' && <RotateKey apiKey={action.key} onClose={() => setAction(null)} onDone={done} />}
       {action?.kind === 'revoke' && (
         <RevokeKey apiKey={action.key} onClose={() => setAction(null)} onDone={() => done(null)} />

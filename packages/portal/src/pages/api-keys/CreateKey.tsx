@@ -7,8 +7,9 @@ import { CreateApiKeyDocument } from '../../gql/graphql.ts';
 import { text } from '../../text.ts';
 import { Dialog } from '../../ui/Dialog.tsx';
 import { Field } from '../../ui/Field.tsx';
+import { placeRefusal } from '../../ui/refused.ts';
 import { SubmitRow } from '../../ui/SubmitRow.tsx';
-import { type KeyForm, keyForm, toCreateInput } from './key-form.ts';
+import { createPathOf, type KeyForm, keyForm, toCreateInput } from './key-form.ts';
 
 interface Props {
   readonly onClose: () => void;
@@ -38,7 +39,7 @@ export function CreateKey({ onClose, onDone }: Props): ReactNode {
     setRefusal(null);
     const sent = await send({ input: toCreateInput(account.id, values) });
     if (sent.ok) onDone(sent.data.createApiKey.secret);
-    else setRefusal(sent.message);
+    else setRefusal(placeRefusal(form, sent, createPathOf));
   });
   return (
     <Dialog title={text.keys.create} isOpen onClose={onClose}>

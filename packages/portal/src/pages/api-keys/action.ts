@@ -3,4 +3,4 @@ import type { KeyRowFragment } from '../../gql/graphql.ts';
 /** The dialog that is open, and the key that it is about. */
 export type KeyAction =
   | { readonly kind: 'create' }
-  | { readonly kind: 'rotate' | 'revoke'; readonly key: KeyRowFragment };
+  | { readonly kind: 'edit' | 'rotate' | 'revoke'; readonly key: KeyRowFragment };

@@ -11,10 +11,10 @@ const TONES: Record<ApiKeyStatus, Tone> = { ACTIVE: 'good', EXPIRED: 'warn', REV
 
 interface Given {
   readonly onAction: (action: KeyAction) => void;
-  readonly reasons: { readonly rotate: string | null; readonly revoke: string | null };
+  readonly reasons: { readonly [kind in 'update' | 'rotate' | 'revoke']: string | null };
 }
 
-/** A list of keys with what can be done to each. A key that has ended can no longer be changed. */
+/** A list of keys with what can be done to each. A key that was revoked can no longer be changed. */
 export function keyColumns({ onAction, reasons }: Given): readonly Column<KeyRowFragment>[] {
   return [
     {
@@ -52,8 +52,15 @@ export function keyColumns({ onAction, reasons }: Given): readonly Column<KeyRow
       header: text.keys.actions,
       figures: true,
       cell: (key) =>
-        key.status === 'ACTIVE' && (
+        key.status !== 'REVOKED' && (
           <span className="row key-actions">
+            <Button
+              reason={reasons.update}
+              aria-label={text.keys.editNamed(key.name)}
+              onClick={() => onAction({ kind: 'edit', key })}
+            >
+              {text.keys.edit}
+            </Button>
             <Button
               reason={reasons.rotate}
               aria-label={text.keys.rotateNamed(key.name)}

@@ -1,3 +1,4 @@
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import { Badge } from '../../ui/Badge.tsx';
 import { Banner } from '../../ui/Banner.tsx';
@@ -14,6 +15,10 @@ import { LongTable } from '../../ui/LongTable.tsx';
 import type { Column, Sort } from '../../ui/columns.ts';
 import { Time } from '../../ui/Time.tsx';
 import { Meter } from '../balance/Meter.tsx';
+import { ManyBars } from './ManyBars.tsx';
+import { ManyRows } from './ManyRows.tsx';
+
+const route = getRouteApi('/components');
 
 interface Row {
   readonly name: string;
@@ -45,13 +50,27 @@ const BARS: readonly Bar[] = Array.from({ length: 14 }, (_, day) => ({
   parts: Object.fromEntries(SERIES.map(({ key }, index) => [key, ((day + 3) * (index + 5) * 37) % 90])),
 }));
 
-/** Every component in each of its states, to be looked at when one of them changes. */
+/** Every component in each of its states, to be looked at when one of them changes. What is large has an address of its own. */
 export function ComponentsPage(): ReactNode {
+  const { sample } = route.useSearch();
+  if (sample === 'rows') return <ManyRows />;
+  return sample === 'chart' ? <ManyBars /> : <Components />;
+}
+
+function Components(): ReactNode {
   const [open, setOpen] = useState<'dialog' | 'panel' | 'secret' | null>(null);
   const [sort, setSort] = useState<Sort>({ by: 'credits', down: true });
   const close = (): void => setOpen(null);
   return (
     <>
+      <p className="row">
+        <Link to="/components" search={{ sample: 'rows' }}>
+          Ten thousand rows
+        </Link>
+        <Link to="/components" search={{ sample: 'chart' }}>
+          Fifty people in ninety days
+        </Link>
+      </p>
       <Part title="Button">
         <div className="row">
           <Button kind="primary">Primary</Button>

@@ -55,7 +55,13 @@ export function LedgerPage(): ReactNode {
         <NoUse title={text.ledger.empty} hint={text.ledger.emptyHint} />
       )}
       {paged.nodes.length > 0 && (
-        <LongTable caption={text.pages.ledger} columns={LEDGER_COLUMNS} rows={paged.nodes} rowId={({ id }) => id} />
+        <LongTable
+          caption={text.pages.ledger}
+          columns={LEDGER_COLUMNS}
+          rows={paged.nodes}
+          rowId={({ id }) => id}
+          hasMore={paged.hasMore}
+        />
       )}
       <More of={paged} />
     </>

@@ -48,9 +48,10 @@ function nameOf(name: FilterName, value: string, buckets: readonly Bucket[]): st
       return value === 'COMPUTE' || value === 'AI_TOKENS' ? text.usage.resources[value] : value;
     case 'billingModes':
       return value === 'FULL' || value === 'COMPUTE_ONLY' ? text.usage.billingModes[value] : value;
+    case 'organizationExternalIds':
+      return buckets.find(({ organization }) => organization?.externalId === value)?.organization?.name ?? value;
     case 'models':
     case 'features':
-    case 'organizationExternalIds':
       return value;
   }
 }

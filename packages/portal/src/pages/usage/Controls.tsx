@@ -8,7 +8,7 @@ import { Chips } from './Chips.tsx';
 import { ExportButton } from './ExportButton.tsx';
 import { withFilter } from './filters.ts';
 import type { Bucket } from './groups.ts';
-import type { UsageSearch } from './search.ts';
+import { GROUPS, type UsageSearch } from './search.ts';
 
 interface Props {
   readonly search: UsageSearch;
@@ -17,7 +17,6 @@ interface Props {
 }
 
 const RANGES = ['7d', '30d', '90d', 'period', 'custom'] as const;
-const GROUPS = ['MODEL', 'USER', 'API_KEY', 'FEATURE', 'RESOURCE', 'BILLING_MODE'] as const;
 
 /** Span, grouping and filters. Each choice is a part of the address. */
 export function Controls({ search, filter, buckets }: Props): ReactNode {
@@ -27,6 +26,7 @@ export function Controls({ search, filter, buckets }: Props): ReactNode {
     void navigate({ to: '/usage', search: (now) => ({ ...now, ...part }), replace: true });
   const range = search.range ?? '30d';
   const organizations = account.type === 'USER' ? accountsOf(viewer).filter(({ type }) => type === 'ORGANIZATION') : [];
+  const groups = GROUPS.filter((one) => one !== 'ORGANIZATION' || account.type === 'USER' || search.group === one);
   return (
     <div className="controls">
       <Field label={text.usage.range}>
@@ -78,7 +78,7 @@ export function Controls({ search, filter, buckets }: Props): ReactNode {
             value={search.group ?? 'MODEL'}
             onChange={({ target }) => change({ group: GROUPS.find((one) => one === target.value) })}
           >
-            {GROUPS.map((one) => (
+            {groups.map((one) => (
               <option key={one} value={one}>
                 {text.usage.dimensions[one]}
               </option>

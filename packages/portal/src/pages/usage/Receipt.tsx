@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
+import { lazy, type ReactNode, Suspense } from 'react';
 import { useCurrent } from '../../account/current.tsx';
 import { useData } from '../../api/data.ts';
 import { ReceiptDocument } from '../../gql/graphql.ts';
@@ -14,9 +14,12 @@ import { Shown } from '../../ui/Shown.tsx';
 import { Time } from '../../ui/Time.tsx';
 import { receiptSentence, type ReceiptRecord } from './receipt.ts';
 
+// Only operators refund, so nobody else loads it.
+const Refund = lazy(() => import('../operator/Refund.tsx').then((it) => ({ default: it.Refund })));
+
 /** Why was I charged this? The side panel of one record, which has an address of its own. */
 export function Receipt({ recordId }: { readonly recordId: string }): ReactNode {
-  const { account } = useCurrent();
+  const { account, isOperator } = useCurrent();
   const navigate = useNavigate();
   const asked = useData(ReceiptDocument, { id: account.id, recordId });
   const close = (): void =>
@@ -33,7 +36,18 @@ export function Receipt({ recordId }: { readonly recordId: string }): ReactNode 
           billingEntity?.usageRecord == null ? (
             <Empty title={text.receipt.missing} />
           ) : (
-            <Parts record={billingEntity.usageRecord} />
+            <>
+              <Parts record={billingEntity.usageRecord} />
+              {isOperator && (
+                <Suspense>
+                  <Refund
+                    key={recordId}
+                    record={billingEntity.usageRecord}
+                    again={asked.state === 'ready' ? asked.again : () => {}}
+                  />
+                </Suspense>
+              )}
+            </>
           )
         }
       </Shown>
@@ -100,6 +114,12 @@ function Parts({ record }: { readonly record: ReceiptRecord }): ReactNode {
           <Fact name={text.receipt.reservation}>
             <Credits value={ledgerEntry.reservation.credits} />{' '}
             {text.receipt.reservations[ledgerEntry.reservation.status]}
+            {ledgerEntry.reservation.releasedCredits !== null && (
+              <>
+                {', '}
+                <Credits value={ledgerEntry.reservation.releasedCredits} /> {text.receipt.released}
+              </>
+            )}
           </Fact>
         )}
       </dl>

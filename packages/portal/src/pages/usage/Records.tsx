@@ -21,7 +21,13 @@ export function Records({ filter }: { readonly filter: UsageFilter }): ReactNode
       ) : paged.nodes.length === 0 && paged.state === 'ready' ? (
         <NoUse title={text.usage.nothing} />
       ) : (
-        <LongTable caption={text.usage.records} columns={USAGE_COLUMNS} rows={paged.nodes} rowId={({ id }) => id} />
+        <LongTable
+          caption={text.usage.records}
+          columns={USAGE_COLUMNS}
+          rows={paged.nodes}
+          rowId={({ id }) => id}
+          hasMore={paged.hasMore}
+        />
       )}
       <More of={paged} />
     </section>

@@ -17,6 +17,7 @@ export const FILTER_OF: Record<UsageDimension, FilterName> = {
   FEATURE: 'features',
   RESOURCE: 'resources',
   BILLING_MODE: 'billingModes',
+  ORGANIZATION: 'organizationExternalIds',
 };
 
 /** What summary, list and export are all filtered by, so that their figures agree. */

@@ -46,6 +46,8 @@ export function groupOf(bucket: Bucket, by: UsageDimension | null): Named {
       return named(bucket.feature);
     case 'RESOURCE':
       return named(bucket.resource, bucket.resource == null ? undefined : text.usage.resources[bucket.resource]);
+    case 'ORGANIZATION':
+      return named(bucket.organization?.externalId, bucket.organization?.name);
     case 'BILLING_MODE':
       return named(
         bucket.billingMode,

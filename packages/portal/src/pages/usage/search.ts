@@ -1,6 +1,8 @@
 import { day, flag, list, oneOf, word } from '../../ui/address.ts';
 
 const RESOURCES = ['AI_TOKENS', 'COMPUTE'] as const;
+/** What use is grouped by. By organization only on a person’s own account: all use of an organization is its own. */
+export const GROUPS = ['MODEL', 'USER', 'API_KEY', 'FEATURE', 'RESOURCE', 'BILLING_MODE', 'ORGANIZATION'] as const;
 const MODES = ['FULL', 'COMPUTE_ONLY'] as const;
 
 /** The search parameters of the page of usage. */
@@ -17,7 +19,7 @@ function readAll(search: Record<string, unknown>) {
     from: day(search['from']),
     to: day(search['to']),
     interval: oneOf(search['interval'], ['DAY', 'HOUR']),
-    group: oneOf(search['group'], ['MODEL', 'USER', 'API_KEY', 'FEATURE', 'RESOURCE', 'BILLING_MODE']),
+    group: oneOf(search['group'], GROUPS),
     sort: oneOf(search['sort'], ['start', 'credits', 'records']),
     down: flag(search['down']),
     models: list(search['models'], word),
