@@ -39,7 +39,11 @@ const rooms = [
     'Stripe is followed and paid for; what it means is decided below.',
   ],
   ['persistence', ['jobs', 'sessions', 'stripe', ...domain], 'The one room that sees every table.'],
-  ['services', ['persistence', 'live', 'jobs', 'sessions', 'stripe', ...domain], 'Composes the domain, without the edges.'],
+  [
+    'services',
+    ['persistence', 'live', 'jobs', 'sessions', 'stripe', ...domain],
+    'Composes the domain, without the edges.',
+  ],
   ['config', ['billing-entities', 'kernel'], 'Names settings in the words of those who read them.'],
   [
     'graphql',

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { costOf, lineFor, SIZES } from '../src/pages/balance/demo-use.ts';
-import { curlCall, graphiqlCall, graphiqlLink, typeScriptCall } from '../src/pages/usage/example-call.ts';
+import { curlCall, graphiqlCall, graphiqlLink, typeScriptCall } from '../src/first-call/example-call.ts';
 
 const ORIGIN = 'http://localhost:4000';
 const RATES = [

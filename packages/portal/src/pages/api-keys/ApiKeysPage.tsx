@@ -16,7 +16,7 @@ import { EditKey } from './EditKey.tsx';
 import './keys.css';
 import { RevokeKey } from './RevokeKey.tsx';
 import { RotateKey } from './RotateKey.tsx';
-import { NoUse } from '../usage/NoUse.tsx';
+import { NoUse } from '../../first-call/NoUse.tsx';
 import { Secret } from '../../ui/Secret.tsx';
 
 const route = getRouteApi('/api-keys');

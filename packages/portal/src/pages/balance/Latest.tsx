@@ -5,7 +5,7 @@ import { useFollowed, useLive } from '../../live/LiveProvider.tsx';
 import { eventsOf } from '../../live/socket.ts';
 import { text } from '../../text.ts';
 import { Table } from '../../ui/Table.tsx';
-import { NoUse } from '../usage/NoUse.tsx';
+import { NoUse } from '../../first-call/NoUse.tsx';
 import { USAGE_COLUMNS } from '../usage/columns.tsx';
 
 const SHOWN = 8;

@@ -9,7 +9,7 @@ import { Field } from '../../ui/Field.tsx';
 import { LongTable } from '../../ui/LongTable.tsx';
 import { More } from '../../ui/More.tsx';
 import { Skeleton } from '../../ui/Skeleton.tsx';
-import { NoUse } from '../usage/NoUse.tsx';
+import { NoUse } from '../../first-call/NoUse.tsx';
 import { LEDGER_COLUMNS } from './columns.tsx';
 import { ENTRY_KINDS } from './search.ts';
 import { Verify } from './Verify.tsx';

@@ -7,7 +7,7 @@ import { More } from '../../ui/More.tsx';
 import { Skeleton } from '../../ui/Skeleton.tsx';
 import { LongTable } from '../../ui/LongTable.tsx';
 import { USAGE_COLUMNS } from './columns.tsx';
-import { NoUse } from './NoUse.tsx';
+import { NoUse } from '../../first-call/NoUse.tsx';
 
 /** The records behind the figures, newest first. */
 export function Records({ filter }: { readonly filter: UsageFilter }): ReactNode {

@@ -1,5 +1,5 @@
 /** The call that would fill an empty page: it uses a few credits of this very account. Pure, so that tests can read it. */
-import type { AccountFragment } from '../../gql/graphql.ts';
+import type { AccountFragment } from '../gql/graphql.ts';
 
 type Payer = Pick<AccountFragment, 'type' | 'externalId'>;
 

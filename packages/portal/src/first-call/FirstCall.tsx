@@ -1,9 +1,9 @@
 import { Tabs } from '@base-ui/react/tabs';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { useCurrent } from '../../account/current.tsx';
-import { text } from '../../text.ts';
-import { Copy } from '../../ui/Copy.tsx';
+import { useCurrent } from '../account/current.tsx';
+import { text } from '../text.ts';
+import { Copy } from '../ui/Copy.tsx';
 import { curlCall, graphiqlCall, graphiqlLink, typeScriptCall } from './example-call.ts';
 import './first-call.css';
 

@@ -1,7 +1,7 @@
 import { lazy, type ReactNode, Suspense } from 'react';
-import { text } from '../../text.ts';
-import { Empty } from '../../ui/Empty.tsx';
-import { Skeleton } from '../../ui/Skeleton.tsx';
+import { text } from '../text.ts';
+import { Empty } from '../ui/Empty.tsx';
+import { Skeleton } from '../ui/Skeleton.tsx';
 
 // Nobody needs it who has used something.
 const FirstCall = lazy(() => import('./FirstCall.tsx').then((it) => ({ default: it.FirstCall })));
