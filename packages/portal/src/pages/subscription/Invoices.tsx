@@ -81,7 +81,7 @@ function List({ of: { invoices, upcomingInvoice } }: { readonly of: Entity }): R
   const rows = invoices.edges.map(({ node }) => node);
   return (
     <>
-      {upcomingInvoice !== null && (
+      {upcomingInvoice !== null && upcomingInvoice.totalCents > 0 && (
         <p>
           {words.next}: {words.nextOf(priceOf(upcomingInvoice.totalCents))}{' '}
           <Time value={upcomingInvoice.dueAt} shape="day" />
