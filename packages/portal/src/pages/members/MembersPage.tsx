@@ -31,7 +31,7 @@ export function MembersPage(): ReactNode {
         ) : (
           <Organization
             visibility={billingEntity.visibility ?? 'PRIVATE'}
-            used={billingEntity.credits.used}
+            pool={billingEntity.credits}
             search={search}
             again={'again' in asked ? asked.again : undefined}
           />

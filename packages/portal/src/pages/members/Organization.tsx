@@ -1,7 +1,7 @@
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useCurrent, useReasonAgainst } from '../../account/current.tsx';
 import { usePaged } from '../../api/paged.ts';
-import { MembersDocument, type OrganizationVisibility } from '../../gql/graphql.ts';
+import { type BalanceFragment, MembersDocument, type OrganizationVisibility } from '../../gql/graphql.ts';
 import { useBalance } from '../../live/LiveProvider.tsx';
 import { text } from '../../text.ts';
 import { Banner } from '../../ui/Banner.tsx';
@@ -21,8 +21,8 @@ import { Sum } from './Sum.tsx';
 
 interface Props {
   readonly visibility: OrganizationVisibility;
-  /** What the pool used in this period. */
-  readonly used: number;
+  /** The pool as it was when its use was read. */
+  readonly pool: BalanceFragment;
   readonly search: string;
   /** Reads the organization's terms and use anew. */
   readonly again: (() => void) | undefined;
@@ -33,7 +33,7 @@ const SETTLE_MS = 800;
 const PAGE = 100;
 
 /** The pool, its members, and the dialog that is open. */
-export function Organization({ visibility, used, search, again }: Props): ReactNode {
+export function Organization({ visibility, pool, search, again }: Props): ReactNode {
   const { account, viewer } = useCurrent();
   const [action, setAction] = useState<MemberAction | null>(null);
   const [said, say] = useState<string | null>(null);
@@ -87,7 +87,7 @@ export function Organization({ visibility, used, search, again }: Props): ReactN
   return (
     <>
       {said !== null && <Banner tone="good">{said}</Banner>}
-      <Pool visibility={visibility} onAction={setAction} />
+      <Pool visibility={visibility} known={pool} onAction={setAction} />
       <div className="section-head">
         <h2 ref={heading} tabIndex={-1}>
           {text.members.list}
@@ -106,7 +106,9 @@ export function Organization({ visibility, used, search, again }: Props): ReactN
         <LongTable caption={text.members.list} columns={columns} rows={nodes} rowId={({ id }) => id} />
       )}
       <More of={paged} />
-      {seesAll && paged.state === 'ready' && !paged.hasMore && search === '' && <Sum members={nodes} used={used} />}
+      {seesAll && paged.state === 'ready' && !paged.hasMore && search === '' && (
+        <Sum members={nodes} used={pool.used} />
+      )}
       <Dialogs action={action} visibility={visibility} members={nodes} onClose={() => setAction(null)} onDone={done} />
     </>
   );
