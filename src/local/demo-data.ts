@@ -140,13 +140,17 @@ function useAt(
     ...by,
     idempotencyKey: `demo-${index}`,
     lines: [
-      { resource: 'AI_TOKENS', quantity: BigInt(400 + ((index * 7_919) % 2_600)) },
+      {
+        resource: 'AI_TOKENS',
+        quantity: BigInt(400 + ((index * 7_919) % 2_600)),
+        model: index % 3 === 0 ? 'large' : 'small',
+      },
       { resource: 'COMPUTE', quantity: BigInt(1_500 + ((index * 104_729) % 40_000)) },
     ],
     apiKeyId: null,
     feature: null,
     reservationId: null,
     occurredAt: new Date(now - Math.floor(((DAYS * perDay - index) * DAY_MS) / perDay)),
-    metadata: { model: index % 3 === 0 ? 'large' : 'small' },
+    metadata: null,
   };
 }

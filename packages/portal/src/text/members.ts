@@ -113,7 +113,8 @@ export const members = {
   leaveNamed: (organization: string) => `Leave ${organization}`,
   removeConsequence: (used: string) =>
     `They lose access at once, also where it is open in a browser, and new use here is refused. The ${used} that they used in this period stay in history.`,
-  removeGiven: 'Credits that were moved to their own account stay there, and can still be moved back.',
+  removeGiven:
+    'Credits that were moved to their own account stay there: move back what is left of them first, with «Move credits».',
   withdrawConsequence: 'They can no longer accept. You may invite them anew.',
   leaveConsequence: (organization: string) =>
     `You lose access to ${organization} at once, and your use there is refused. Only a new invitation lets you back in.`,
