@@ -77,7 +77,7 @@ function Nobody({ failed, isOperator }: { readonly failed: boolean; readonly isO
     <main className="lonely">
       <h1>{text.product}</h1>
       {failed && <Banner tone="warn">{text.errors.noAccount}</Banner>}
-      {isOperator ? <AccountSearch /> : <Empty title={text.errors.ownAccount} />}
+      {isOperator ? <AccountSearch /> : !failed && <Empty title={text.errors.ownAccount} />}
       {failed && <a href="/">{text.errors.toBalance}</a>}
     </main>
   );
