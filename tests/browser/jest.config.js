@@ -10,4 +10,6 @@ export default {
   globalTeardown: '<rootDir>/tests/browser/support/stop.js',
   setupFiles: [],
   maxWorkers: 1,
+  // A walk through every page takes minutes on a busy machine; what one step may take is the visitor's own bound.
+  testTimeout: 600_000,
 };
