@@ -10,5 +10,6 @@ export default {
   globalTeardown: '<rootDir>/tests/browser/support/stop.js',
   setupFiles: [],
   maxWorkers: 1,
-  testTimeout: 300_000,
+  // A walk through every page takes minutes on a busy machine; what one step may take is the visitor's own bound.
+  testTimeout: 600_000,
 };
