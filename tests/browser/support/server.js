@@ -14,11 +14,8 @@ export class PortalServer {
   url;
   /** @type {string} */
   dataDir;
-  /** @readonly */
   #port;
-  /** @readonly */
   #emulatorPort;
-  /** @readonly */
   #env;
   /** @type {import('node:child_process').ChildProcess | null} */
   #server = null;
