@@ -86,6 +86,7 @@ test('the languages of the call are tabs for the keyboard, and GraphiQL opens wi
     page.context().waitForEvent('page'),
     page.getByRole('link', { name: 'Open in GraphiQL' }).press('Enter'),
   ]);
+  graphiql.setDefaultTimeout(60_000);
   await graphiql.getByText('first-call').waitFor();
   await graphiql.getByRole('button', { name: /^Execute query/ }).click();
   await graphiql.getByText('196', { exact: true }).waitFor();

@@ -68,7 +68,8 @@ export function SubscriptionPage(): ReactNode {
           )
         }
       </Shown>
-      <Invoices of={invoices} />
+      {/* Below what is still being read they would be moved by it. */}
+      {asked.state !== 'loading' && <Invoices of={invoices} />}
     </>
   );
 }
