@@ -7,6 +7,7 @@ import {
   alertsOfInvoice,
   alertsOfRefusal,
   alertsOfStep,
+  alertsOfUsedUpCap,
   marksOf,
   type Raised,
 } from '../rules/alerts.ts';
@@ -115,9 +116,7 @@ export class AlertReplay {
       const view = this.#alerted(after);
       let raised: Raised | null = null;
       if (row.type === 'OVERAGE_CAP_REACHED' && !row.isRefusal) {
-        const overagePolicy = { enabled: true, cap: after.overage };
-        const step = { before: { ...view, overage: before.overage }, after: { ...view, overagePolicy } };
-        raised = alertsOfStep({ ...step, limitedUse: null }, row.createdAt);
+        raised = alertsOfUsedUpCap({ before: this.#alerted(before), after: view }, row.createdAt);
       } else if (row.type === 'MEMBER_LIMIT') raised = this.#ofMember(row, view);
       if (raised === null) return;
       this.#take(next, raised);

@@ -123,12 +123,10 @@ export function alertsOfStep({ before, after, limitedUse }: Step, now: Date): Ra
   }
   for (const preference of crossed(before, after)) raising.threshold(preference);
   if (!state.isExhausted && before.available > 0n && after.available === 0n) raising.exhausted(false);
-  const isNewPeriod = before.period.start < period.start;
-  const overageBefore = isNewPeriod ? 0n : before.overage;
+  const overageBefore = overageCountedBefore({ before, after });
   if (overageBefore === 0n && after.overage > 0n && !isIn(period, state.overageStartedIn)) raising.overageStarted();
   const cap = after.overagePolicy?.enabled === true ? after.overagePolicy.cap : null;
-  const isUsedUp = cap !== null && after.overage >= cap && after.overage > overageBefore;
-  if (isUsedUp && !isIn(period, state.capReachedIn)) raising.capReached(false);
+  if (cap !== null && after.overage >= cap) raising.capUsedUp(overageBefore);
   if (limitedUse !== null) raising.member(limitedUse);
   return raising.raised;
 }
@@ -139,6 +137,13 @@ export function alertsOfRefusal(account: AlertedAccount, reason: string, now: Da
   const { isExhausted, capReachedIn } = account.alerts;
   if (reason === 'INSUFFICIENT_CREDITS' && !isExhausted) raising.exhausted(true);
   if (reason === 'OVERAGE_CAP_REACHED' && !isIn(account.period, capReachedIn)) raising.capReached(true);
+  return raising.raised;
+}
+
+/** Raises that a step used up the cap of overage. The caller knows that overage has come to the cap. */
+export function alertsOfUsedUpCap({ before, after }: Omit<Step, 'limitedUse'>, now: Date): Raised {
+  const raising = new Raising(after, now);
+  raising.capUsedUp(overageCountedBefore({ before, after }));
   return raising.raised;
 }
 
@@ -193,6 +198,11 @@ function perMilleUsed(account: AlertedAccount): number {
   return allowance === 0n ? WHOLE : Number((account.used * BigInt(WHOLE)) / allowance);
 }
 
+/** The overage of before a step, in the period that it ended in: a period that has begun since counts from 0. */
+function overageCountedBefore({ before, after }: Omit<Step, 'limitedUse'>): bigint {
+  return before.period.start < after.period.start ? 0n : before.overage;
+}
+
 function byGrowingUse(a: AlertPreference, b: AlertPreference): number {
   if (a.perMille !== null && b.perMille !== null) return a.perMille - b.perMille || bySeverity(a, b);
   if (a.remaining !== null && b.remaining !== null) return Number(b.remaining - a.remaining) || bySeverity(a, b);
@@ -244,6 +254,12 @@ class Raising {
     if (this.event('OVERAGE_STARTED', { onceIn: 'period' })) {
       this.set({ overageStartedIn: this.#account.period.start });
     }
+  }
+
+  /** Only overage that grows uses a cap up: one that is set below what was used already does not. */
+  capUsedUp(overageBefore: bigint): void {
+    const { overage, period, alerts } = this.#account;
+    if (overage > overageBefore && !isIn(period, alerts.capReachedIn)) this.capReached(false);
   }
 
   capReached(isRefusal: boolean): void {

@@ -332,6 +332,21 @@ describe('the proof of alerts', () => {
     ...['OVERAGE_CAP_REACHED', 'PAYMENT_FAILED', 'RECOVERED'],
   ];
 
+  it('holds whatever one command comes to at once, with credits held beside it', () => {
+    const amounts = [0n, 10n, 50n, 90n];
+    for (const held of amounts) {
+      for (const cap of [10n, 60n, 300n]) {
+        for (const credits of [50n, 100n - held, 100n - held + cap, 110n]) {
+          const payer = new ProvenAccount({ overagePolicy: { enabled: true, cap }, subscription: PRO });
+          payer.done(grantOf(100n));
+          payer.try(reserveOf(held * 10n, HOLD));
+          payer.try(use(credits));
+          payer.try(use(1n));
+        }
+      }
+    }
+  });
+
   it('finds each that is missing, altered or too much, though its checksum is right', () => {
     expect(eventful().ledger.alerts.map(({ type }) => type)).toEqual(TYPES);
     const isFound = (damage: (payer: ProvenAccount) => void): boolean => {
