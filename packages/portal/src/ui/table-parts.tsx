@@ -85,14 +85,21 @@ export function Cells<Row>({
 
 /** The second line on phones, for what has no column there. */
 function FoldLine<Row>({ columns, row }: { readonly columns: readonly Column<Row>[]; readonly row: Row }): ReactNode {
-  const cells = columns.filter(({ folds }) => folds === true).map(({ id, cell }) => ({ id, shown: cell(row) }));
+  const cells = columns
+    .filter(({ folds }) => folds === true)
+    .map(({ id, cell, header, figures = false }) => ({
+      ...{ id, shown: cell(row) },
+      // A number alone does not say what it counts.
+      name: figures ? `${header} ` : '',
+    }));
   const filled = cells.filter(({ shown }) => shown !== '' && shown !== null);
   if (filled.length === 0) return null;
   return (
     <span className="fold-line">
-      {filled.map(({ id, shown }, index) => (
+      {filled.map(({ id, shown, name }, index) => (
         <Fragment key={id}>
           {index > 0 && ' · '}
+          {name}
           {shown}
         </Fragment>
       ))}

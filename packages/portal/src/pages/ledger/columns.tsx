@@ -31,6 +31,7 @@ export const LEDGER_COLUMNS: readonly Column<Entry>[] = [
     id: 'after',
     header: text.ledger.after,
     figures: true,
+    folds: true,
     cell: ({ availableAfter }) => <Credits value={availableAfter} bare />,
   },
 ];
