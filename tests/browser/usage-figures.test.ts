@@ -1,7 +1,7 @@
 /** The figures of usage: many people in many days, and a file that adds up to what the page says. */
 import { parse } from 'csv-parse/sync';
 import { readFile } from 'node:fs/promises';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { startBrowser, Visitor } from './support/visitor.ts';
 
 /** Ninety days of nine colours, a rectangle to point at for each day, and the lines. */
@@ -102,6 +102,6 @@ async function downloaded(): Promise<Record<string, string>[]> {
   return parse<Record<string, string>>(await readFile(await file.path()), { columns: true, bom: true });
 }
 
-async function numberIn(row: import('playwright-core').Locator, cell: number): Promise<number> {
+async function numberIn(row: Locator, cell: number): Promise<number> {
   return Number((await row.getByRole('cell').nth(cell).innerText()).replaceAll(',', ''));
 }
