@@ -59,12 +59,10 @@ test('whoever holds the claim is an operator, and looks for an account', async (
   const context = await browser.newContext({ baseURL: server.url });
   const page = await context.newPage();
   await page.goto('/');
-  await page.getByLabel('Find an account').fill('Uma');
-  await page
-    .getByRole('list', { name: 'Accounts found' })
-    .getByRole('link', { name: /^Uma User/ })
-    .click();
-  await page.getByRole('heading', { level: 1, name: /^Balance Uma User/ }).waitFor();
+  await page.getByLabel('Name or external id').fill('Uma');
+  await page.getByRole('button', { name: 'Find' }).click();
+  await page.waitForURL(/Uma/);
+  await page.getByRole('table', { name: 'Accounts' }).waitFor();
   await context.close();
 });
 

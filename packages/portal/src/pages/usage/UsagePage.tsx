@@ -59,7 +59,8 @@ export function UsagePage(): ReactNode {
           )
         }
       </Shown>
-      <Records filter={{ ...filter, ...span }} />
+      {/* How much stands above them is known then: nothing that one reads jumps. */}
+      {asked.state !== 'loading' && <Records filter={{ ...filter, ...span }} />}
       {record !== undefined && <Receipt recordId={record} />}
     </>
   );
