@@ -15,7 +15,7 @@ export default defineConfig({
     // The code editor is one large chunk by nature.
     chunkSizeWarningLimit: 5000,
     rolldownOptions: {
-      // How long each plugin took is no news for whoever starts the server.
+      // Whoever starts the server need not read the time that each plugin took.
       checks: { bundlerTimings: false },
       onLog(level, log, handle) {
         // React's compiler leaves "use no memo" in libraries; it means nothing to a bundler.

@@ -15,7 +15,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      // How long each plugin took is no news for whoever starts the server.
+      // Whoever starts the server need not read the time that each plugin took.
       checks: { bundlerTimings: false },
       onLog(level, log, handle) {
         // "use client" in libraries means nothing to a bundler.

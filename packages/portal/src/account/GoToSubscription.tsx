@@ -4,9 +4,9 @@ import { Button } from '../ui/Button.tsx';
 import { useReasonAgainst } from './current.tsx';
 
 interface Props {
-  /** What is done there, as `viewerPermissions` names it. Who may not do it sees the reason instead. */
+  /** The operation that is done there, as `viewerPermissions` names it. Who may not do it sees the reason instead. */
   readonly operation: string;
-  /** What the page of the subscription opens at once. */
+  /** The dialog that the page of the subscription opens at once. */
   readonly open?: 'plan' | 'credits' | 'units' | 'overage';
   readonly kind?: 'primary' | 'plain';
   readonly children: ReactNode;

@@ -4,7 +4,7 @@ import { text } from '../text.ts';
 import type { RefusalWords } from '../text/refusals.ts';
 import { count } from '../ui/format.ts';
 
-/** What the API says of a refusal. */
+/** A refusal as the API tells it. */
 export interface UsageRefusal {
   readonly reason: UsageRefusalReason;
   readonly required: number;
@@ -13,7 +13,7 @@ export interface UsageRefusal {
   readonly balance: { readonly owed: number };
 }
 
-/** Who reads it: what they may do to the account that refused. */
+/** The reader of it: what they may do to the account that refused. */
 export interface RefusalReader {
   readonly accountName: string;
   readonly permissions: readonly string[];
@@ -31,7 +31,7 @@ export interface ExplainedRefusal {
   readonly sentences: readonly string[];
   /** When the limit begins anew; null: waiting does not help. */
   readonly resetsAt: string | null;
-  /** What to do, or who can. */
+  /** The advice: what to do, or who can do it. */
   readonly help: string;
   /** The button, if it is up to the reader. */
   readonly action: (RefusalRemedy & { readonly label: string }) | null;

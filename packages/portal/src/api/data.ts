@@ -48,7 +48,7 @@ export interface Refused {
   readonly field: string | null;
 }
 
-/** What came of a mutation. A refusal is an outcome that the form shows beside the field, not an exception. */
+/** The outcome of a mutation. A refusal is an outcome that the form shows beside the field, not an exception. */
 export type Sent<Data> = { readonly ok: true; readonly data: Data } | Refused;
 
 /** Sends a mutation. Nothing is shown as done before it resolves. */

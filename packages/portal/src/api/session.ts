@@ -1,4 +1,4 @@
-/** Who is signed in, as the server's cookie says. The page never sees the token. */
+/** The person who is signed in, as the server's cookie says. The page never sees the token. */
 export type Session =
   | { readonly signedIn: false; readonly signInUrl: string }
   | {

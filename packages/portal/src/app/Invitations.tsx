@@ -96,7 +96,7 @@ interface AnswerProps extends Answered {
   readonly onOpen: (() => void) | undefined;
 }
 
-/** What came of it. It takes the focus that went with the button. */
+/** The outcome of an answer. It takes the focus that went with the button. */
 function Answer({ invitation: { organization }, accepted, onOpen }: AnswerProps): ReactNode {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => place.current?.focus(), [organization.id, accepted]);

@@ -4,7 +4,7 @@ import type { Session } from '../api/session.ts';
 
 export type SignedIn = Extract<Session, { signedIn: true }>;
 
-/** What the whole page has one of. */
+/** The parts that the whole page shares: it has one of each. */
 export interface Parts {
   readonly session: SignedIn;
   readonly socket: Socket;

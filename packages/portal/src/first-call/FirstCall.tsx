@@ -63,7 +63,7 @@ function Call({ code, name, children }: CallProps): ReactNode {
   );
 }
 
-/** What the call is signed with, and where one gets it. */
+/** The credential that signs the call, and where one gets it. */
 function Token(): ReactNode {
   return (
     <span className="hint">

@@ -8,7 +8,7 @@ const FirstCall = lazy(() => import('./FirstCall.tsx').then((it) => ({ default: 
 
 interface Props {
   readonly title: string;
-  /** What the call does to this page. */
+  /** The change that the call makes to this page, in words. */
   readonly hint?: string;
 }
 

@@ -25,7 +25,7 @@ export function MoveConsequence({ direction, to, amount }: Props): ReactNode {
   const own = asked.state === 'ready' ? (asked.data.billingEntity?.credits ?? null) : null;
   const moved = isWhole(amount) ? Number(amount) : 0;
   return (
-    <div className="hint consequence">
+    <div className="hint move-consequence">
       {isOwn && own !== null && <Line name={viewer.user?.name ?? ''} balance={own} amount={-moved} />}
       {pool !== null && <Line name={account.name} balance={pool} amount={direction === 'GIVE' ? -moved : moved} />}
       {direction === 'GIVE' && to !== null && <p>{text.members.giveConsequence(to)}</p>}
