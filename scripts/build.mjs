@@ -43,13 +43,13 @@ const parts = [
   })),
   {
     stampFile: join(root, 'dist/.page-stamp'),
-    inputs: ['package-lock.json', 'packages/graphiql/*', 'packages/graphiql/src/**/*'],
-    build: () => run('vite/bin/vite.js', ['build', '--config', pageConfig, '--logLevel', 'warn']),
+    inputs: ['package-lock.json', 'scripts/build.mjs', 'packages/graphiql/*', 'packages/graphiql/src/**/*'],
+    build: () => bundle(pageConfig),
   },
   {
     stampFile: join(root, 'packages/portal/dist/.stamp'),
-    inputs: ['package-lock.json', 'packages/portal/*', 'packages/portal/{src,public}/**/*'],
-    build: () => run('vite/bin/vite.js', ['build', '--config', portalConfig, '--logLevel', 'warn']),
+    inputs: ['package-lock.json', 'scripts/build.mjs', 'packages/portal/*', 'packages/portal/{src,public}/**/*'],
+    build: () => bundle(portalConfig),
   },
 ];
 
@@ -120,11 +120,17 @@ function isThere(directory) {
   return existsSync(join(root, directory));
 }
 
-/** Runs a tool of node_modules under this Node. */
-async function run(script, args) {
-  const child = spawn(process.execPath, [join(root, 'node_modules', script), ...args], { cwd: root, stdio: 'inherit' });
+/**
+ * Bundles a page with Vite, always as for production: Vite takes NODE_ENV from its environment, and a build that a test run
+ * starts would otherwise leave development's React behind for everybody.
+ */
+async function bundle(config) {
+  const vite = join(root, 'node_modules/vite/bin/vite.js');
+  const env = { ...process.env, NODE_ENV: 'production' };
+  const args = [vite, 'build', '--config', config, '--logLevel', 'warn'];
+  const child = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
-  if (code !== 0) throw new Error(`${script} failed`);
+  if (code !== 0) throw new Error(`Vite could not bundle ${config}`);
 }
 
 if (import.meta.main ?? process.argv[1] === import.meta.filename) {
