@@ -63,6 +63,7 @@ export function createSignInRoutes(options: SignInOptions): Route {
             });
       }
       // The provider would let them in again without a question.
+      if (query.get('signedOut') === 'here') return answerSignedOutHere(reply);
       if (elsewhere !== null && query.has('signedOut')) return answerSignedOut(reply);
       if (elsewhere !== null) return elsewhere.leave(request, reply, returnTo);
       return people.size > 0 ? answerPeople(reply, options.people, returnTo) : answerNotPossible(reply);
@@ -151,6 +152,13 @@ ${rows.join('\n')}
 function answerSignedOut(reply: FastifyReply): FastifyReply {
   const body = '<p>This browser has no session here any more. <a href="/sign-in">Sign in again</a></p>';
   return answerPage(reply, 200, { title: 'You are signed out', body });
+}
+
+/** The store of ended sessions was away when this browser signed out. */
+function answerSignedOutHere(reply: FastifyReply): FastifyReply {
+  const body = `<p>This browser has forgotten its session. The server could not write down that it is over, so a copy of its cookie, if there is one elsewhere, works until it runs out.</p>
+<p><a href="/sign-in">Sign in again</a></p>`;
+  return answerPage(reply, 200, { title: 'You are signed out in this browser', body });
 }
 
 function answerNotPossible(reply: FastifyReply): FastifyReply {

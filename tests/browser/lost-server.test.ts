@@ -65,6 +65,29 @@ test('whoever opens the portal while the server cannot say who they are is told 
   await visitor.leave();
 });
 
+test('nobody is told that they are signed out while nobody ended the session', async () => {
+  const visitor = await Visitor.signIn(browser, 'user', '/', { origin: server.url });
+  const { page } = visitor;
+  await visitor.settle();
+  const signOut = async (): Promise<void> => {
+    await page.getByRole('button', { name: /theme, dates/ }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  };
+  await page.route('**/sign-out', (route) => route.abort());
+  await signOut();
+  const stillIn = page.getByRole('dialog', { name: 'You are still signed in' });
+  await stillIn.waitFor();
+  expect(await visitor.barriers()).toEqual([]);
+  await page.keyboard.press('Escape');
+  await stillIn.waitFor({ state: 'detached' });
+
+  await page.unroute('**/sign-out');
+  await page.route('**/sign-out', (route) => route.fulfill({ status: 503 }));
+  await signOut();
+  await page.getByRole('heading', { level: 1, name: 'You are signed out in this browser' }).waitFor();
+  await visitor.leave();
+});
+
 async function available(page: Page): Promise<number> {
   const figure = page.getByRole('region', { name: 'Available' }).getByText(/^[\d,]+ credits?$/);
   return Number((await figure.innerText()).replaceAll(/\D/g, ''));

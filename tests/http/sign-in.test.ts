@@ -189,6 +189,9 @@ test('when the end of a session cannot be kept, the browser forgets it all the s
   ended.isAway = true;
   const answer = await plainRequest(edges.port, '/sign-out', { method: 'POST', headers });
   expect(answer).toMatchObject({ status: 503, cookies: [expect.stringContaining('Max-Age=0')] });
+  // The portal leads there after such an answer.
+  const page = await plainRequest(edges.port, '/sign-in?signedOut=here');
+  expect(page.body).toContain('<h1>You are signed out in this browser</h1>');
   ended.isAway = false;
   expect((await plainRequest(edges.port, '/sign-out', { method: 'POST', headers })).status).toBe(204);
   expect(ended.ids.size).toBe(1);

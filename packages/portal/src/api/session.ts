@@ -24,8 +24,11 @@ export function signInAgain({ pathname, search, assign }: Pick<Location, 'pathna
   assign(`/sign-in?returnTo=${encodeURIComponent(pathname + search)}`);
 }
 
-/** Ends the session on the server, then leaves for the sign-in. */
+/** Ends the session on the server, then leaves for the sign-in. @throws when the server does not answer: the session goes on */
 export async function signOut(): Promise<void> {
-  await fetch('/sign-out', { method: 'POST', headers: CSRF_HEADER });
-  location.assign('/sign-in?signedOut');
+  const { ok, status } = await fetch('/sign-out', { method: 'POST', headers: CSRF_HEADER });
+  if (ok) location.assign('/sign-in?signedOut');
+  // This browser has forgotten the session, but the server could not write down that it is over.
+  else if (status === 503) location.assign('/sign-in?signedOut=here');
+  else throw new Error(`The server answered ${status}.`);
 }

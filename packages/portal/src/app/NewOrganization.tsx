@@ -8,6 +8,7 @@ import { CreateOrganizationDocument } from '../gql/graphql.ts';
 import { text } from '../text.ts';
 import { Dialog } from '../ui/Dialog.tsx';
 import { Field } from '../ui/Field.tsx';
+import { placeRefusal } from '../ui/refused.ts';
 import { SubmitRow } from '../ui/SubmitRow.tsx';
 
 const organizationForm = z.object({
@@ -32,7 +33,7 @@ export function NewOrganization({ onClose }: { readonly onClose: () => void }): 
   const submit = form.handleSubmit(async (input) => {
     setRefusal(null);
     const sent = await send({ input });
-    if (!sent.ok) return setRefusal(sent.message);
+    if (!sent.ok) return setRefusal(placeRefusal(form, sent));
     onClose();
     await navigate({ to: '/', search: { account: sent.data.createOrganization.id } });
   });

@@ -1,6 +1,7 @@
 import { Menu } from '@base-ui/react/menu';
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { text } from '../text.ts';
+import { Dialog } from '../ui/Dialog.tsx';
 import { Icon } from '../ui/Icon.tsx';
 import type { ViewerQuery } from '../gql/graphql.ts';
 import { useParts } from './parts.ts';
@@ -13,6 +14,7 @@ const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 export function PersonMenu({ viewer }: { readonly viewer: ViewerQuery['viewer'] }): ReactNode {
   const { session } = useParts();
   const { theme, utc } = usePreferences();
+  const [isStillIn, setStillIn] = useState(false);
   const name = session.name ?? viewer.user?.name ?? viewer.subject;
   return (
     <Menu.Root>
@@ -48,12 +50,15 @@ export function PersonMenu({ viewer }: { readonly viewer: ViewerQuery['viewer'] 
                 <Icon name="check" />
               </Menu.CheckboxItemIndicator>
             </Menu.CheckboxItem>
-            <Menu.Item className="menu-item menu-apart" onClick={() => void signOut()}>
+            <Menu.Item className="menu-item menu-apart" onClick={() => void signOut().catch(() => setStillIn(true))}>
               {text.person.signOut}
             </Menu.Item>
           </Menu.Popup>
         </Menu.Positioner>
       </Menu.Portal>
+      <Dialog title={text.person.stillIn} isOpen={isStillIn} onClose={() => setStillIn(false)}>
+        <p>{text.person.stillInHint}</p>
+      </Dialog>
     </Menu.Root>
   );
 }

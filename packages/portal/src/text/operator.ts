@@ -1,5 +1,5 @@
 /** The words of the operator's pages. */
-export const operatorText = {
+export const operator = {
   title: 'Operator',
   only: 'This page is for operators of this installation.',
   accounts: 'Accounts',

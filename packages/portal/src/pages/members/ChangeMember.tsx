@@ -8,6 +8,7 @@ import { type MemberRowFragment, SetMemberDocument } from '../../gql/graphql.ts'
 import { text } from '../../text.ts';
 import { Dialog } from '../../ui/Dialog.tsx';
 import { Field } from '../../ui/Field.tsx';
+import { placeRefusal } from '../../ui/refused.ts';
 import { SubmitRow } from '../../ui/SubmitRow.tsx';
 import type { Done } from './action.ts';
 import { LimitLeaves } from './Limit.tsx';
@@ -61,7 +62,7 @@ export function ChangeMember({ member, onClose, onDone }: Props): ReactNode {
       },
     });
     if (sent.ok) onDone({ said: text.members.changed(user.name) });
-    else setRefusal(sent.message);
+    else setRefusal(placeRefusal(form, sent));
   });
   const isSuspending = status === 'ACTIVE' && wanted.status === 'SUSPENDED';
   const isReinstating = status === 'SUSPENDED' && wanted.status === 'ACTIVE';

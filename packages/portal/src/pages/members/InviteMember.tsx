@@ -8,6 +8,7 @@ import { type MemberRowFragment, SetMemberDocument } from '../../gql/graphql.ts'
 import { text } from '../../text.ts';
 import { Dialog } from '../../ui/Dialog.tsx';
 import { Field } from '../../ui/Field.tsx';
+import { placeRefusal } from '../../ui/refused.ts';
 import { SubmitRow } from '../../ui/SubmitRow.tsx';
 import type { Done } from './action.ts';
 import { RoleField } from './RoleField.tsx';
@@ -49,7 +50,7 @@ export function InviteMember({ members, onClose, onDone }: Props): ReactNode {
     const sent = await send({
       input: { billingEntityId: account.id, userExternalId: externalId, role, creditLimit: toLimit(creditLimit) },
     });
-    if (!sent.ok) return setRefusal(sent.message);
+    if (!sent.ok) return setRefusal(placeRefusal(form, sent, pathOf));
     const { status, user } = sent.data.setMember;
     onDone({ said: status === 'INVITED' ? text.members.wasInvited(user.name) : text.members.isActive(user.name) });
   });
@@ -70,4 +71,10 @@ export function InviteMember({ members, onClose, onDone }: Props): ReactNode {
       </form>
     </Dialog>
   );
+}
+
+/** The form's field for a field that the server refused. */
+function pathOf(field: string): keyof InviteForm | null {
+  if (field === 'userExternalId') return 'externalId';
+  return field === 'role' || field === 'creditLimit' ? field : null;
 }

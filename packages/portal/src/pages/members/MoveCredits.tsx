@@ -1,14 +1,16 @@
 import { zodResolver } from '@hookform/resolvers/zod';
-import { type ReactNode, useRef, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { useCurrent } from '../../account/current.tsx';
 import { useSend } from '../../api/data.ts';
+import { useEffectKey } from '../../api/effect-key.ts';
 import { type MemberRowFragment, TransferCreditsDocument } from '../../gql/graphql.ts';
 import { useLive } from '../../live/LiveProvider.tsx';
 import { text } from '../../text.ts';
 import { Dialog } from '../../ui/Dialog.tsx';
 import { Field } from '../../ui/Field.tsx';
 import { count } from '../../ui/format.ts';
+import { placeRefusal } from '../../ui/refused.ts';
 import { SubmitRow } from '../../ui/SubmitRow.tsx';
 import type { Done } from './action.ts';
 import { MoveConsequence } from './MoveConsequence.tsx';
@@ -26,7 +28,7 @@ export function MoveCredits({ members, onClose, onDone }: Props): ReactNode {
   const { account, viewer } = current;
   const { balance } = useLive();
   const send = useSend(TransferCreditsDocument);
-  const keyFor = useKeyOfEffect();
+  const keyFor = useEffectKey();
   const [refusal, setRefusal] = useState<string | null>(null);
   const allowed = directionsFor(current);
   const form = useForm<TransferForm>({
@@ -50,7 +52,7 @@ export function MoveCredits({ members, onClose, onDone }: Props): ReactNode {
         idempotencyKey: keyFor(JSON.stringify(values)),
       }),
     });
-    if (!sent.ok) return setRefusal(sent.message);
+    if (!sent.ok) return setRefusal(placeRefusal(form, sent));
     const result = sent.data.transferCredits;
     if (result.__typename === 'InsufficientCredits') {
       const most = text.credits(count(result.available), result.available);
@@ -112,13 +114,4 @@ export function MoveCredits({ members, onClose, onDone }: Props): ReactNode {
       </form>
     </Dialog>
   );
-}
-
-/** A key for each effect: the same one sent again, because its answer was lost, is not done twice. */
-function useKeyOfEffect(): (effect: string) => string {
-  const last = useRef({ effect: '', key: '' });
-  return (effect) => {
-    if (last.current.effect !== effect) last.current = { effect, key: crypto.randomUUID() };
-    return last.current.key;
-  };
 }

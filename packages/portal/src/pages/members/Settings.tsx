@@ -11,6 +11,7 @@ import { Banner } from '../../ui/Banner.tsx';
 import { Dialog } from '../../ui/Dialog.tsx';
 import { Field } from '../../ui/Field.tsx';
 import { count } from '../../ui/format.ts';
+import { placeRefusal } from '../../ui/refused.ts';
 import { SubmitRow } from '../../ui/SubmitRow.tsx';
 import type { Done } from './action.ts';
 
@@ -45,7 +46,7 @@ export function Settings({ visibility, onClose, onDone }: Props): ReactNode {
     setRefusal(null);
     const sent = await send({ input: { billingEntityId: account.id, ...values } });
     if (sent.ok) onDone({ said: text.members.settingsSaved });
-    else setRefusal(sent.message);
+    else setRefusal(placeRefusal(form, sent));
   });
   const left = balance?.available ?? 0;
   return (

@@ -2,6 +2,7 @@ import { zodResolver } from '@hookform/resolvers/zod';
 import { type ReactNode, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import type { Sent } from '../../api/data.ts';
+import { useEffectKey } from '../../api/effect-key.ts';
 import { text } from '../../text.ts';
 import { Dialog } from '../../ui/Dialog.tsx';
 import { Field } from '../../ui/Field.tsx';
@@ -23,7 +24,7 @@ interface Props<Data> {
   readonly reasonHint?: string;
   /** What it does, in figures, from the amount that is typed; null: none is. */
   readonly consequence: (amount: number | null) => ReactNode;
-  /** The key is one for as long as the dialog is open: what was sent and not answered takes effect once. */
+  /** The key is the same for as long as nothing in the form was changed: what was sent and not answered takes effect once. */
   readonly send: (values: ActValues, amount: number, idempotencyKey: string) => Promise<Sent<Data>>;
   readonly onClose: () => void;
   readonly onDone: (data: Data) => void;
@@ -44,7 +45,7 @@ export function Act<Data>({
   onClose,
   onDone,
 }: Props<Data>): ReactNode {
-  const [idempotencyKey] = useState(() => `portal:${crypto.randomUUID()}`);
+  const keyFor = useEffectKey();
   const [refusal, setRefusal] = useState<string | null>(null);
   const form = useForm<ActValues>({
     resolver: zodResolver(actForm(amounts, most)),
@@ -55,7 +56,7 @@ export function Act<Data>({
   const { errors, isSubmitting } = formState;
   const submit = handleSubmit(async (values) => {
     setRefusal(null);
-    const sent = await send(values, readAmount(values.amount, amounts) ?? 0, idempotencyKey);
+    const sent = await send(values, readAmount(values.amount, amounts) ?? 0, keyFor(JSON.stringify(values)));
     if (sent.ok) onDone(sent.data);
     else setRefusal(placeRefusal(form, sent, pathOf));
   });

@@ -8,6 +8,7 @@ import { useBalance } from '../../live/LiveProvider.tsx';
 import { text } from '../../text.ts';
 import { Field } from '../../ui/Field.tsx';
 import { count } from '../../ui/format.ts';
+import { placeRefusal } from '../../ui/refused.ts';
 import { SubmitRow } from '../../ui/SubmitRow.tsx';
 import { costOf, PRICED_CREDITS } from './money.ts';
 import { overageForm, type OverageForm, toPolicy } from './overage-form.ts';
@@ -41,8 +42,7 @@ export function Overage({ policy, present, perCredit, isAskedFor, onDone }: Prop
     setRefusal(null);
     const sent = await send({ input: { billingEntityId: account.id, ...toPolicy(values) } });
     if (sent.ok) onDone(text.subscription.overage.saved);
-    else if (sent.code === 'BAD_USER_INPUT') form.setError('cap', { message: sent.message });
-    else setRefusal(sent.message);
+    else setRefusal(placeRefusal(form, sent));
   });
   useEffect(() => {
     if (isAskedFor) section.current?.focus();
