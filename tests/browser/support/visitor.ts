@@ -72,10 +72,12 @@ export class Visitor {
     return visitor;
   }
 
-  /** Waits until nothing on the page is being read any more. */
+  /** Waits until nothing on the page is being read any more, and the frame's menus have taken their places. */
   async settle(): Promise<void> {
     await this.page.getByRole('heading', { level: 1 }).waitFor();
-    await this.page.waitForFunction(() => document.querySelector('.skeleton:not([data-sample] *)') === null);
+    await this.page.waitForFunction(
+      () => document.querySelector('.skeleton:not([data-sample] *), span.switcher, .person-place') === null,
+    );
     await this.page.getByRole('button', { name: /theme, dates/ }).waitFor();
   }
 
