@@ -1,4 +1,7 @@
+import { createRequire } from 'node:module';
 import { TestEnvironment } from 'jest-environment-node';
+
+const require = createRequire(import.meta.url);
 
 /** What may be open when a file begins and ends, and would keep its process alive. Work on files is of the runner. */
 const HELD = [
@@ -11,6 +14,8 @@ const HELD = [
   'MessagePort',
   'Timeout',
 ];
+/** What Stripe's SDK declares, as TypeScript reads it: seconds of work, done once for all files of a process that ask for it. */
+let sdkContract;
 /** Sockets take a moment to be gone, longer on a busy machine. Reached only by a file that fails. */
 const PATIENCE_MS = 10_000;
 
@@ -30,6 +35,8 @@ export default class ClosingEnvironment extends TestEnvironment {
 
   async setup() {
     await super.setup();
+    this.global.sdkContract = () =>
+      (sdkContract ??= require('../../packages/stripe-emulator/tests/support/sdk-contract.ts'));
     this.#before = held();
   }
 
