@@ -64,39 +64,6 @@ test('the ledger is verified, and says how many entries were recomputed', async 
   await visitor.page.getByText(/The balance is proven: [1-9]\d* entries/).waitFor();
 });
 
-test('a key is made, rotated and revoked by keyboard alone, and its secret is shown once', async () => {
-  visitor = await Visitor.signIn(browser, 'user', '/api-keys');
-  const { page } = visitor;
-  await visitor.settle();
-  await page.getByRole('button', { name: 'Create key' }).focus();
-  await page.keyboard.press('Enter');
-  const dialog = page.getByRole('dialog', { name: 'Create key' });
-  await dialog.getByLabel('Name').focus();
-  await page.keyboard.press('Enter');
-  await dialog.getByText('Give it a name.').waitFor();
-  await page.keyboard.type('Build server');
-  await page.keyboard.press('Enter');
-
-  const stored = page.getByRole('dialog', { name: 'Store this secret now' });
-  await stored.waitFor();
-  const secret = await stored.getByLabel('secret', { exact: true }).inputValue();
-  expect(secret).toMatch(/^tg_/);
-  await page.keyboard.press('Escape');
-  expect(await stored.isVisible()).toBe(true);
-  await stored.getByRole('button', { name: 'I have stored it' }).press('Enter');
-  await stored.waitFor({ state: 'detached' });
-
-  await page.getByRole('button', { name: 'Revoke Build server' }).press('Enter');
-  const revoke = page.getByRole('dialog', { name: 'Revoke Build server' });
-  const button = revoke.getByRole('button', { name: 'Revoke key' });
-  expect(await button.getAttribute('aria-disabled')).toBe('true');
-  await revoke.getByRole('textbox').fill('Build server');
-  await button.press('Enter');
-  await revoke.waitFor({ state: 'detached' });
-  await page.getByRole('link', { name: 'Show revoked keys too' }).press('Enter');
-  await page.getByRole('row').filter({ hasText: 'Build server' }).getByText('Revoked').waitFor();
-});
-
 test('a level that is set is told live when it is reached, and acknowledged', async () => {
   visitor = await Visitor.signIn(browser, 'owner', '/alerts?tab=preferences');
   const { page } = visitor;

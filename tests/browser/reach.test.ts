@@ -1,8 +1,25 @@
 /** Everything can be reached: by keyboard alone, with text twice as large, and zoomed in four times. */
 import type { Browser, Page } from 'playwright-core';
-import { startBrowser, Visitor } from './support/visitor.ts';
+import { demoOrganizationId } from './support/organizations.ts';
+import { type Look, type Person, startBrowser, Visitor } from './support/visitor.ts';
 
-const PATHS = ['/', '/usage', '/ledger', '/api-keys', '/alerts', '/alerts?tab=preferences', '/alerts?tab=webhook'];
+const OWN = [
+  '/',
+  '/usage',
+  '/ledger',
+  '/subscription',
+  '/api-keys',
+  '/alerts',
+  '/alerts?tab=preferences',
+  '/alerts?tab=webhook',
+  '/audit-log',
+];
+/** Each page once, as somebody who has it. */
+const PATHS: readonly (readonly [Person, readonly string[]])[] = [
+  ['user', OWN],
+  ['owner', ['/members']],
+  ['operator', ['/operator', '/operator?list=jobs']],
+];
 const FOCUSABLE =
   'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]:not([tabindex="-1"]):not([data-base-ui-focus-guard])';
 let browser: Browser;
@@ -16,11 +33,7 @@ afterAll(() => browser.close());
 test.each([1280, 360])(
   'the tab key goes through all of a page at %i px in its order, and one sees where it is',
   async (width) => {
-    const visitor = await Visitor.signIn(browser, 'user', '/', { width });
-    const { page } = visitor;
-    for (const path of PATHS) {
-      await page.goto(path);
-      await visitor.settle();
+    await onEachPage({ width }, async ({ page }, path) => {
       await page.evaluate(() => document.body.focus());
       const stops = [];
       for (let count = 0; count < 400; count += 1) {
@@ -34,8 +47,7 @@ test.each([1280, 360])(
       // Rows come and go with the window, so nobody can say how many there are.
       const names = stops.filter(({ isRow }) => !isRow).map(({ name }) => name);
       expect({ path, names }).toEqual({ path, names: await focusableNames(page) });
-    }
-    await visitor.leave();
+    });
   },
 );
 
@@ -43,22 +55,20 @@ test.each([
   { what: 'zoomed in four times', width: 320, height: 256, text: 16 },
   { what: 'with text of twice the size', width: 1280, height: 800, text: 32 },
 ])('$what nothing is lost: no sideways scroll, no text cut off, every control is reached', async (look) => {
-  const visitor = await Visitor.signIn(browser, 'user', '/', { width: look.width });
-  const { page } = visitor;
-  await page.setViewportSize({ width: look.width, height: look.height });
-  // The size that the reader chose in their browser.
-  const devtools = await page.context().newCDPSession(page);
-  await devtools.send('Page.setFontSizes', { fontSizes: { standard: look.text, fixed: look.text } });
-  for (const path of PATHS) {
-    await page.goto(path);
+  await onEachPage({ width: look.width }, async (visitor, path) => {
+    const { page } = visitor;
+    await page.setViewportSize({ width: look.width, height: look.height });
+    // The size that the reader chose in their browser.
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('Page.setFontSizes', { fontSizes: { standard: look.text, fixed: look.text } });
+    await page.reload();
     await visitor.settle();
     expect({ path, overflow: await visitor.overflow(), lost: await lostOn(page) }).toEqual({
       path,
       overflow: 0,
       lost: [],
     });
-  }
-  await visitor.leave();
+  });
 });
 
 test('the focus goes into what opens, and back to what opened it', async () => {
@@ -87,6 +97,19 @@ test('the focus goes into what opens, and back to what opened it', async () => {
   }
   await visitor.leave();
 });
+
+async function onEachPage(look: Look, check: (visitor: Visitor, path: string) => Promise<void>): Promise<void> {
+  for (const [person, paths] of PATHS) {
+    const visitor = await Visitor.signIn(browser, person, '/', look);
+    const account = person === 'owner' ? `?account=${await demoOrganizationId(visitor)}` : '';
+    for (const path of paths) {
+      await visitor.page.goto(`${path}${account}`);
+      await visitor.settle();
+      await check(visitor, path);
+    }
+    await visitor.leave();
+  }
+}
 
 /** Names of all that takes the focus outside of rows, in the order of the document. */
 function focusableNames(page: Page): Promise<string[]> {
