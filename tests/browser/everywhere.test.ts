@@ -1,7 +1,7 @@
-/** Every page that the navigation leads to, as everybody who may see it: nothing on it breaks, and no barrier stands on it. */
+/** Every link and button of every page that the navigation leads to, as everybody who may see it: nothing breaks, and no dialog has a fault. */
 import type { Browser, Locator, Page } from 'playwright-core';
 import { PortalServer } from './support/server.js';
-import { type Look, type Person, startBrowser, Visitor } from './support/visitor.ts';
+import { type Person, startBrowser, Visitor } from './support/visitor.ts';
 
 interface Eyes {
   readonly person: Person;
@@ -16,10 +16,11 @@ const EYES: readonly Eyes[] = [
   { person: 'operator', account: 'demo-user' },
   { person: 'operator', account: 'organization' },
 ];
-const LOOKS: readonly Look[] = [
-  { theme: 'light', width: 1280 },
+/** The last one is that of the walk. */
+const LOOKS = [
   { theme: 'dark', width: 360 },
-];
+  { theme: 'light', width: 1280 },
+] as const;
 /** For walks of some minutes; no result depends on how long they take. */
 const PATIENCE_MS = 900_000;
 /** The demo's. */
@@ -34,28 +35,10 @@ beforeAll(async () => {
 
 afterAll(() => Promise.all([browser.close(), server.stop()]));
 
-// What the others see is looked at page by page in pages.test.ts.
-test.each(EYES.filter(({ person }) => person === 'operator'))(
-  '$person, looking at $account, finds no barrier on any page',
-  async (eyes) => {
-    for (const look of LOOKS) {
-      const { visitor, home } = await comeIn(eyes, look);
-      for (const path of await pagesOf(visitor, home)) {
-        await open(visitor, path);
-        const seen = { path, look, barriers: await visitor.barriers(), overflow: await visitor.overflow() };
-        expect(seen).toEqual({ path, look, barriers: [], overflow: 0 });
-      }
-      expect(visitor.complaints).toEqual([]);
-      await visitor.leave();
-    }
-  },
-  PATIENCE_MS,
-);
-
 test.each(EYES)(
   '$person, looking at $account, can open every link and button, and the browser has no complaint',
   async (eyes) => {
-    const { visitor, home } = await comeIn(eyes, { width: 1280 });
+    const { visitor, home } = await comeIn(eyes);
     const opened = new Set<string>();
     for (const path of await pagesOf(visitor, home)) {
       await open(visitor, path);
@@ -71,6 +54,7 @@ test.each(EYES)(
         if ((await control.count()) === 0) continue;
         await control.first().click();
         await settled(visitor);
+        expect({ path, name, faults: await faultsOfDialog(visitor) }).toEqual({ path, name, faults: [] });
         expect({ path, name, complaints: visitor.complaints }).toEqual({ path, name, complaints: [] });
         expect(await visitor.page.getByText('This page could not be shown.').count()).toBe(0);
       }
@@ -81,10 +65,6 @@ test.each(EYES)(
   PATIENCE_MS,
 );
 
-function signIn(person: Person, path = '/', look: Look = {}): Promise<Visitor> {
-  return Visitor.signIn(browser, person, path, { ...look, origin: server.url });
-}
-
 async function idOf(visitor: Visitor, externalId: string): Promise<string> {
   const { data } = await visitor.api<{ data: { billingEntityByExternalId: { id: string } } }>(
     `{ billingEntityByExternalId(type: ${externalId === ORGANIZATION ? 'ORGANIZATION' : 'USER'}, externalId: "${externalId}") { id } }`,
@@ -92,8 +72,8 @@ async function idOf(visitor: Visitor, externalId: string): Promise<string> {
   return data.billingEntityByExternalId.id;
 }
 
-async function comeIn({ person, account }: Eyes, look: Look): Promise<{ visitor: Visitor; home: string }> {
-  const visitor = await signIn(person, '/', look);
+async function comeIn({ person, account }: Eyes): Promise<{ visitor: Visitor; home: string }> {
+  const visitor = await Visitor.signIn(browser, person, '/', { origin: server.url });
   const home =
     account === 'own'
       ? '/'
@@ -126,6 +106,19 @@ async function pagesOf(visitor: Visitor, home: string): Promise<string[]> {
 async function open(visitor: Visitor, path: string): Promise<void> {
   await visitor.page.goto(path);
   await visitor.settle();
+}
+
+/** The faults of the dialog that is open, if one is, in each look. */
+async function faultsOfDialog(visitor: Visitor): Promise<string[]> {
+  const { page } = visitor;
+  const faults: string[] = [];
+  if ((await page.getByRole('dialog').count()) === 0) return faults;
+  for (const { theme, width } of LOOKS) {
+    await page.emulateMedia({ colorScheme: theme });
+    await page.setViewportSize({ width, height: 800 });
+    for (const fault of await visitor.faults()) faults.push(`${theme} ${width}: ${fault}`);
+  }
+  return faults;
 }
 
 /** Nothing is being loaded any more, whatever was opened. */

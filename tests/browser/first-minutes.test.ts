@@ -48,7 +48,7 @@ test('in the demo credits are used for real until they are refused, and the refu
     .waitFor();
   await demo.getByText(`${credits(before + 4_900)} were used before that.`).waitFor();
   await balance.and(page.getByText('0 credits', { exact: true })).waitFor();
-  expect(await visitor.barriers()).toEqual([]);
+  expect(await visitor.faults()).toEqual([]);
 
   await refusal.getByRole('link', { name: 'Buy credits' }).click();
   await page.getByRole('dialog', { name: 'Buy credits' }).waitFor();
@@ -62,7 +62,7 @@ test('an empty page shows the call that fills it: as it stands it runs, and the 
     await page.goto(`${path}?account=${id}${path === '/ledger' ? '&kind=CONSUMPTION' : ''}`);
     await visitor.settle();
     await page.getByRole('tab', { name: 'curl' }).waitFor();
-    expect({ path, barriers: await visitor.barriers() }).toEqual({ path, barriers: [] });
+    expect({ path, faults: await visitor.faults() }).toEqual({ path, faults: [] });
   }
   const shown = await page.getByRole('region', { name: 'example call: curl' }).innerText();
   const body = /-d '(.*)'$/m.exec(shown)?.[1] ?? '';

@@ -33,7 +33,7 @@ test('a key is given another name and limit, what the limit leaves is said befor
   await dialog.getByLabel('Limit in credits a period').fill('');
   await dialog.getByText('has no limit of its own').waitFor();
   await dialog.getByLabel('Name').fill('Second name');
-  expect(await visitor.barriers()).toEqual([]);
+  expect(await visitor.faults()).toEqual([]);
   const sent = page.waitForRequest((request) => request.postData()?.includes('UpdateApiKey') === true);
   await dialog.getByRole('button', { name: 'Save key' }).press('Enter');
   const { variables } = (await sent).postDataJSON() as { variables: { input: Record<string, unknown> } };
@@ -59,7 +59,7 @@ test('an address that the server refuses is refused beside its field; rotating a
   await page.getByRole('button', { name: 'Rotate secret' }).click();
   const rotate = page.getByRole('dialog', { name: 'Rotate the webhook secret' });
   await rotate.getByText(/For 24 hours events are signed with both/).waitFor();
-  expect(await visitor.barriers()).toEqual([]);
+  expect(await visitor.faults()).toEqual([]);
   await rotate.getByRole('button', { name: 'Cancel' }).click();
   await rotate.waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Rotate secret' }).click();

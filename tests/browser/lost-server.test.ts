@@ -58,7 +58,7 @@ test('whoever opens the portal while the server cannot say who they are is told 
   await page.route('**/session', (route) => route.abort());
   await page.reload();
   await page.getByRole('heading', { level: 1, name: 'Tollgate cannot be reached' }).waitFor();
-  expect(await visitor.barriers()).toEqual([]);
+  expect(await visitor.faults()).toEqual([]);
   await page.unroute('**/session');
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByRole('heading', { level: 1, name: /^Ledger/ }).waitFor();
@@ -77,7 +77,7 @@ test('nobody is told that they are signed out while nobody ended the session', a
   await signOut();
   const stillIn = page.getByRole('dialog', { name: 'You are still signed in' });
   await stillIn.waitFor();
-  expect(await visitor.barriers()).toEqual([]);
+  expect(await visitor.faults()).toEqual([]);
   await page.keyboard.press('Escape');
   await stillIn.waitFor({ state: 'detached' });
 

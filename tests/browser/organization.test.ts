@@ -214,22 +214,6 @@ test('a member who is removed loses what is open in their browser', async () => 
   await titled(member, 'Balance · Mia Member · Tollgate');
 });
 
-test('no dialog of the page of members has a barrier, in either theme and at 360 px', async () => {
-  const organization = await makeOrganization(browser, { name: 'Open Ltd', owner: 'owner', members: ['member'] });
-  for (const look of [{ theme: 'light' }, { theme: 'dark', width: 360 }] as const) {
-    const owner = await visit('owner', at('/members', organization), look);
-    for (const name of ['Invite', 'Change Mia Member', 'Remove Mia Member', 'Move credits', 'Settings']) {
-      await owner.page.getByRole('button', { name, exact: true }).click();
-      const dialog = owner.page.getByRole('dialog');
-      await dialog.waitFor();
-      const seen = { name, barriers: await owner.barriers(), overflow: await owner.overflow() };
-      expect(seen).toEqual({ name, barriers: [], overflow: 0 });
-      await owner.page.keyboard.press('Escape');
-      await dialog.waitFor({ state: 'detached' });
-    }
-  }
-});
-
 async function visit(person: Person, path = '/', look: Look = {}): Promise<Visitor> {
   const visitor = await Visitor.signIn(browser, person, path, look);
   visitors.push(visitor);

@@ -65,7 +65,7 @@ test.each([
     await visitor.settle();
     expect({ path, overflow: await visitor.overflow(), lost: await lostOn(page) }).toEqual({
       path,
-      overflow: 0,
+      overflow: [],
       lost: [],
     });
   });

@@ -101,7 +101,7 @@ test('a subscription is cancelled after its consequence was said in figures, and
   await cancel.getByText(credits(before), { exact: true }).waitFor();
   await cancel.getByText('All chatflows').waitFor();
   await cancel.getByText(/^\$20\.00 a month are no longer charged/).waitFor();
-  expect(await visitor.barriers()).toEqual([]);
+  expect(await visitor.faults()).toEqual([]);
   await cancel.getByRole('button', { name: 'Cancel subscription' }).click();
   await page.getByText(/^Pro ends on/).waitFor();
   expect(await page.getByRole('button', { name: 'Cancel subscription' }).count()).toBe(0);
@@ -123,7 +123,7 @@ test('credits are bought once: what cannot be bought is said beside the field, w
   expect(await amount.getAttribute('aria-invalid')).toBe('true');
   await buy.getByRole('button', { name: '12,500 for $0.50' }).click();
   await buy.getByText('12,500 credits cost $0.50.').waitFor();
-  expect(await visitor.barriers()).toEqual([]);
+  expect(await visitor.faults()).toEqual([]);
   await buy.getByRole('button', { name: 'Go to payment of $0.50' }).click();
   await pay('Pay $0.50');
   await page.getByText('The payment went through, and the credits have arrived.').waitFor();

@@ -103,23 +103,13 @@ export class Visitor {
     expect(data.consumeCredits.__typename).toBe('ConsumeCreditsSuccess');
   }
 
-  /** What axe finds, one line each: also of targets under 24 px, which it looks for on demand. */
-  async barriers(): Promise<string[]> {
-    const { violations } = await new AxeBuilder({ page: this.page })
-      .options({ rules: { 'target-size': { enabled: true } } })
-      .analyze();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id} ${target.join(' ')}`));
+  /** What keeps people from using what is shown: barriers, and what is wider than its place. One line each. */
+  async faults(): Promise<string[]> {
+    return [...(await this.#barriers()), ...(await this.overflow())];
   }
 
   shift(): Promise<number> {
     return this.page.evaluate(() => (window as unknown as { shift: number }).shift);
-  }
-
-  /** By how many pixels the page is wider than the window. */
-  overflow(): Promise<number> {
-    return this.page.evaluate(() =>
-      Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth),
-    );
   }
 
   focused(): Promise<string> {
@@ -128,5 +118,29 @@ export class Visitor {
 
   leave(): Promise<void> {
     return this.#context.close();
+  }
+
+  /** What axe finds, one line each: also of targets under 24 px, which it looks for on demand. */
+  async #barriers(): Promise<string[]> {
+    const { violations } = await new AxeBuilder({ page: this.page })
+      .options({ rules: { 'target-size': { enabled: true } } })
+      .analyze();
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id} ${target.join(' ')}`));
+  }
+
+  /** What is wider than its place: the page than the window, a dialog's content than the dialog, a figure than its column. */
+  overflow(): Promise<string[]> {
+    return this.page.evaluate(() => {
+      const wider = ({ scrollWidth, clientWidth }: Element): boolean => scrollWidth > clientWidth + 1;
+      const found = wider(document.documentElement) ? ['page'] : [];
+      for (const element of document.body.querySelectorAll<HTMLElement>('*')) {
+        const { display, overflowX } = getComputedStyle(element);
+        // Code scrolls by itself, and a name that is too long ends in dots.
+        const isMeant = overflowX === 'hidden' || element.closest('pre, svg, .visually-hidden, input, select') !== null;
+        if (display === 'inline' || isMeant || !element.checkVisibility() || !wider(element)) continue;
+        found.push(`${element.tagName.toLowerCase()}.${element.className}: ${element.textContent.slice(0, 40)}`);
+      }
+      return found;
+    });
   }
 }
