@@ -48,7 +48,7 @@ test.each(EYES)(
         const key = isInPage ? `${path} ${name}` : name;
         if (opened.has(key)) continue;
         opened.add(key);
-        if (!(await isAt(visitor.page, path))) await open(visitor, path);
+        await comeBack(visitor, path);
         const control = controlNamed(visitor.page, name);
         // What came and went by itself, such as a live row, is not there any more.
         if ((await control.count()) === 0) continue;
@@ -128,9 +128,23 @@ async function settled({ page }: Visitor): Promise<void> {
   );
 }
 
+/** Leaves what was opened as people do, and loads the page anew only where that does not lead back. */
+async function comeBack(visitor: Visitor, path: string): Promise<void> {
+  const { page } = visitor;
+  if (await isAt(page, path)) return;
+  if ((await openedOn(page).count()) > 0) await page.keyboard.press('Escape');
+  else await page.goBack();
+  await settled(visitor);
+  if (!(await isAt(page, path))) await open(visitor, path);
+}
+
+function openedOn(page: Page): Locator {
+  return page.locator('[role=dialog], [role=menu]');
+}
+
 async function isAt(page: Page, path: string): Promise<boolean> {
   const { pathname, search } = new URL(page.url());
-  return pathname + search === path && (await page.locator('[role=dialog], [role=menu]').count()) === 0;
+  return pathname + search === path && (await openedOn(page).count()) === 0;
 }
 
 /**
