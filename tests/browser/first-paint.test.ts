@@ -1,8 +1,8 @@
 /** What is there before the portal's own code runs. */
 import type { Browser, BrowserContext } from 'playwright-core';
+import { PORTAL } from './support/portal.ts';
 import { startBrowser, Visitor } from './support/visitor.ts';
 
-const ORIGIN = process.env['PORTAL_URL'] ?? '';
 let browser: Browser;
 
 beforeAll(async () => {
@@ -13,8 +13,9 @@ afterAll(() => browser.close());
 
 /** A browser that keeps every theme that its page ever had. */
 async function contextOf(system: 'light' | 'dark', chosen: string | null): Promise<BrowserContext> {
-  const context = await browser.newContext({ baseURL: ORIGIN, colorScheme: system });
-  if (chosen !== null) await context.addCookies([{ name: 'tollgate-view', value: `${chosen}.local`, url: ORIGIN }]);
+  const context = await browser.newContext({ baseURL: PORTAL.origin, colorScheme: system });
+  if (chosen !== null)
+    await context.addCookies([{ name: 'tollgate-view', value: `${chosen}.local`, url: PORTAL.origin }]);
   await context.addInitScript(() => {
     const seen: (string | undefined)[] = [];
     Object.assign(window, { seen });

@@ -9,7 +9,7 @@ export default {
   globalSetup: '<rootDir>/tests/browser/support/start.js',
   globalTeardown: '<rootDir>/tests/browser/support/stop.js',
   setupFiles: [],
-  maxWorkers: 1,
+  maxWorkers: 2,
   // A walk through every page takes minutes on a busy machine; what one step may take is the visitor's own bound.
   testTimeout: 600_000,
 };

@@ -4,9 +4,9 @@ import type { Browser, Page } from 'playwright-core';
 import { loadConfig } from '../../src/config/config.ts';
 import { SealedCookie } from '../../src/http/sealed-cookies.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { PORTAL } from './support/portal.ts';
 import { startBrowser, Visitor } from './support/visitor.ts';
 
-const ORIGIN = process.env['PORTAL_URL'] ?? '';
 const COOKIE = 'tollgate-session';
 const PLACE = '/usage?range=7d&group=API_KEY';
 let browser: Browser;
@@ -24,7 +24,7 @@ test('a session whose time is over leads to the sign-in, and from there back to 
   visitor = await Visitor.signIn(browser, 'user');
   const { page } = visitor;
   await visitor.settle();
-  await page.context().addCookies([{ name: COOKIE, value: await sealed(20), url: ORIGIN }]);
+  await page.context().addCookies([{ name: COOKIE, value: await sealed(20), url: PORTAL.origin }]);
   await page.goto(PLACE);
   await page.waitForURL(isSignIn, { timeout: 60_000 });
   await comesBack(page);
@@ -46,7 +46,7 @@ test('a copy of the cookie is worth nothing after signing out, and every tab of 
   await first.waitForURL(isSignIn);
   await comesBack(first);
 
-  const thief = await browser.newContext({ baseURL: ORIGIN });
+  const thief = await browser.newContext({ baseURL: PORTAL.origin });
   await thief.addCookies(cookies);
   const stolen = await thief.newPage();
   await stolen.goto('/');
@@ -69,7 +69,7 @@ async function comesBack(page: Page): Promise<void> {
 
 /** A session of the demo's user that lasts so many seconds. */
 function sealed(seconds: number): Promise<string> {
-  const secrets = [process.env['PORTAL_SESSION_SECRET'] ?? ''];
+  const secrets = [PORTAL.sessionSecret];
   const cookie = new SealedCookie({ name: COOKIE, secrets, config: loadConfig({}, 'local'), clock: systemClock });
   return cookie.seal({ jti: randomUUID(), sub: 'demo-user', name: 'Uma User', operator: false }, seconds);
 }

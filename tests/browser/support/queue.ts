@@ -1,9 +1,10 @@
 import { runningEmbeddedPostgres } from '@tollgate/embedded-postgres';
 import pg from 'pg';
+import { PORTAL } from './portal.ts';
 
 /** Puts a job into the server's queue whose only attempt failed. No worker knows its task, so that nobody else tries it. */
 export async function addFailedJob(task: string, { billingEntityId }: { billingEntityId: string }): Promise<void> {
-  const url = await runningEmbeddedPostgres(process.env['PORTAL_DATA_DIR'] ?? '', 'tollgate');
+  const url = await runningEmbeddedPostgres(PORTAL.dataDir, 'tollgate');
   if (url === null) throw new Error('the database of the server does not run');
   const client = new pg.Client({ connectionString: url });
   await client.connect();

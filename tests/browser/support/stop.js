@@ -1,4 +1,4 @@
-/** Ends the server and what it brought along. */
+/** Ends the servers and what they brought along. */
 export default async function stop() {
-  await globalThis.portal.stop();
+  await Promise.all(globalThis.portals.map((portal) => portal.stop()));
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { PORTAL } from './portal.ts';
 
 export type Person = 'user' | 'owner' | 'member' | 'operator';
 
@@ -10,8 +11,6 @@ export interface Look {
   /** Where the portal is; absent: the server of all files. */
   readonly origin?: string;
 }
-
-const ORIGIN = process.env['PORTAL_URL'] ?? '';
 
 /** The system's Chromium: the shell without a window where there is one, since it takes a third of the time. */
 const CHROMIUMS = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'];
@@ -46,7 +45,7 @@ export class Visitor {
     browser: Browser,
     as: Person,
     path = '/',
-    { width = 1280, theme = 'light', origin = ORIGIN }: Look = {},
+    { width = 1280, theme = 'light', origin = PORTAL.origin }: Look = {},
   ): Promise<Visitor> {
     const context = await browser.newContext({
       baseURL: origin,
