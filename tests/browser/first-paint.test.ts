@@ -14,8 +14,8 @@ afterAll(() => browser.close());
 /** A browser that keeps every theme that its page ever had. */
 async function contextOf(system: 'light' | 'dark', chosen: string | null): Promise<BrowserContext> {
   const context = await browser.newContext({ baseURL: PORTAL.origin, colorScheme: system });
-  if (chosen !== null)
-    await context.addCookies([{ name: 'tollgate-view', value: `${chosen}.local`, url: PORTAL.origin }]);
+  const view = { name: 'tollgate-view', value: `${chosen}.local`, url: PORTAL.origin };
+  if (chosen !== null) await context.addCookies([view]);
   await context.addInitScript(() => {
     const seen: (string | undefined)[] = [];
     Object.assign(window, { seen });
