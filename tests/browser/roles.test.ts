@@ -14,7 +14,7 @@ const PAGES: Readonly<Record<string, readonly Act[]>> = {
   '/': [
     { name: 'Upgrade', needs: 'credits.purchase' },
     { name: 'Buy credits', needs: 'credits.purchase' },
-    { name: 'Use some credits', needs: 'credits.consume' },
+    { name: 'Until it is refused', needs: 'credits.consume' },
   ],
   '/usage': [{ name: 'Download CSV', needs: 'usage.export' }],
   '/ledger': [{ name: 'Verify the ledger', needs: 'ledger.verify' }],
