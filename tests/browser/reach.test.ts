@@ -40,7 +40,8 @@ test.each([1280, 360])(
         await page.keyboard.press('Tab');
         const stop = await stopOf(page);
         if (stop === null) break;
-        stops.push(stop);
+        // A date has several stops inside.
+        if (!stop.isSame) stops.push(stop);
       }
       const bad = stops.filter(({ isSeen, isMarked, comesLater }) => !isSeen || !isMarked || !comesLater);
       expect({ path, bad }).toEqual({ path, bad: [] });
@@ -133,6 +134,8 @@ interface Stop {
   readonly isSeen: boolean;
   readonly isMarked: boolean;
   readonly comesLater: boolean;
+  /** It did not leave the control that it was on. */
+  readonly isSame: boolean;
   readonly isRow: boolean;
 }
 
@@ -161,6 +164,7 @@ function stopOf(page: Page): Promise<Stop | null> {
         ({ outlineStyle, outlineWidth }) => outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2,
       ),
       isRow: element.closest('tbody') !== null,
+      isSame: last === element,
       comesLater:
         last === undefined ||
         !last.isConnected ||
