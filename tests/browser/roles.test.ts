@@ -9,7 +9,10 @@ interface Act {
   readonly needs: string;
 }
 
-/** The acts of each page that are there whatever the account has done so far. A page without one is opened all the same. */
+/**
+ * The acts of each page that are there whatever the account has done so far. A page without one is opened all the same. Moving
+ * credits is not among them: everybody may move their own, and what else may be moved is said in the dialog.
+ */
 const PAGES: Readonly<Record<string, readonly Act[]>> = {
   '/': [
     { name: 'Upgrade', needs: 'credits.purchase' },
@@ -28,16 +31,12 @@ const PAGES: Readonly<Record<string, readonly Act[]>> = {
   '/alerts?tab=webhook': [{ name: 'Save endpoint', needs: 'webhooks.set' }],
   '/members': [
     { name: 'Invite', needs: 'members.set' },
-    { name: 'Move credits', needs: 'credits.transfer' },
     { name: 'Settings', needs: 'organization.update' },
   ],
   '/audit-log': [],
 };
-/** Those that may not read the preferences or the endpoint are told so in place of the form. */
-const HIDDEN_WITHOUT: Readonly<Record<string, string>> = {
-  'Save preferences': 'alertPreferences.read',
-  'Save endpoint': 'webhooks.read',
-};
+/** Who may not read the preferences is told so in place of the form. */
+const HIDDEN_WITHOUT: Readonly<Record<string, string>> = { 'Save preferences': 'alertPreferences.read' };
 
 let browser: Browser;
 
