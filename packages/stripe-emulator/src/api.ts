@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Stripe } from 'stripe';
 import { catalogRoutes } from './catalog.ts';
 import { checkoutRoutes } from './checkout.ts';
+import { creditNoteRoutes } from './credit-notes.ts';
+import { customerBalanceRoutes } from './customer-balance.ts';
 import { customerDeletionRoutes } from './customer-deletion.ts';
 import { customerRoutes } from './customers.ts';
 import { disputeRoutes } from './disputes.ts';
@@ -33,6 +35,7 @@ import { unversionedRoutes } from './unversioned.ts';
 export const routes: readonly Route[] = [
   ...customerRoutes,
   ...customerDeletionRoutes,
+  ...customerBalanceRoutes,
   ...paymentMethodRoutes,
   ...catalogRoutes,
   ...featureRoutes,
@@ -42,6 +45,7 @@ export const routes: readonly Route[] = [
   ...scheduleRoutes,
   ...invoiceRoutes,
   ...invoiceItemRoutes,
+  ...creditNoteRoutes,
   ...previewRoutes,
   ...paymentIntentRoutes,
   ...refundRoutes,

@@ -9,6 +9,9 @@ import { type Period, periodOf } from './subscription-items.ts';
 import type { InvoiceNotes } from './tables.ts';
 import type { Customer, Invoice, InvoiceItem, InvoiceLine, Subscription, SubscriptionItem } from './wire.ts';
 
+/** A sent invoice may be paid for so many days, where nothing else is said. */
+const DAYS_UNTIL_DUE = 30;
+
 /** The things that one invoice of a subscription charges for. */
 export interface Bill {
   readonly reason: BillingReason;
@@ -19,6 +22,8 @@ export interface Bill {
   /** Items to charge; the subscription's own unless others are to be tried first. */
   readonly items?: readonly SubscriptionItem[];
   readonly free?: boolean;
+  /** The period of which the one ahead is a part, and costs its share; absent: it is whole. */
+  readonly whole?: Period;
   /** Exactly these instead of everything that waits. */
   readonly only?: readonly InvoiceItem[];
   readonly finalizesAt: number | null;
@@ -42,6 +47,7 @@ export function bill(sandbox: Sandbox, subscription: Subscription, parameters: B
     finalizesAt: parameters.finalizesAt,
     usageLines,
     pendingUpdateOf: parameters.pendingUpdateOf ?? null,
+    ...(isSent(subscription) && { daysUntilDue: subscription.days_until_due ?? DAYS_UNTIL_DUE }),
   });
   for (const item of waiting) item.invoice = invoice.id;
   return invoice;
@@ -51,7 +57,7 @@ export function bill(sandbox: Sandbox, subscription: Subscription, parameters: B
 export function linesOf(
   sandbox: Sandbox,
   subscription: Subscription,
-  { ahead, behind, items = subscription.items.data, free = false }: Bill,
+  { ahead, behind, items = subscription.items.data, free = false, whole }: Bill,
 ): { lines: InvoiceLine[]; usageLines: InvoiceNotes['usageLines'] } {
   const lines: InvoiceLine[] = [];
   const usageLines: InvoiceNotes['usageLines'] = [];
@@ -63,7 +69,7 @@ export function linesOf(
       lines.push(line);
       usageLines.push({ line: line.id, meter, price: item.price.id, ...behind });
     } else if (!isMetered(item.price) && ahead !== null) {
-      lines.push(recurringLine(sandbox, subscription, { item, period: ahead, free }));
+      lines.push(recurringLine(sandbox, subscription, { item, period: ahead, free, whole }));
     }
   }
   return { lines, usageLines };
@@ -83,8 +89,17 @@ export function billNow(
   if (invoice === null) return null;
   finalizeInvoice(sandbox, invoice);
   const { keepStatus = false, authenticated = false, leavePayment = false } = parameters;
+  if (isSent(subscription) && invoice.amount_due > 0) {
+    sandbox.emit('invoice.sent', invoice);
+    return { invoice, attempt: 'requires_payment_method' };
+  }
   if (leavePayment && invoice.amount_due > 0) return { invoice, attempt: 'requires_payment_method' };
   return { invoice, attempt: collect(sandbox, invoice, { keepStatus, authenticated }) };
+}
+
+/** True for a subscription whose invoices are sent to be paid, and charge no card. */
+export function isSent(subscription: Subscription): boolean {
+  return subscription.collection_method === 'send_invoice';
 }
 
 /** The last bill of a subscription that ends: use that nobody has paid for yet, and what waits. */

@@ -1,5 +1,5 @@
 import { assertOwn, customerOf } from './customers.ts';
-import { collect, settle } from './collection.ts';
+import { collect, forgive, settle } from './collection.ts';
 import { invalid, cardRefused } from './errors.ts';
 import { createInvoice, finalizeInvoice, voidInvoice, writeOff } from './invoices.ts';
 import { itemLine } from './invoice-lines.ts';
@@ -159,6 +159,7 @@ export const invoiceRoutes: readonly Route[] = [
       throw invalid(`You can only pass in open invoices. This invoice is ${invoice.status}.`);
     }
     writeOff(sandbox, invoice);
+    forgive(sandbox, invoice);
     return invoice;
   }),
   route('POST', '/v1/invoices/:id/void', {}, (sandbox, _parameters, [id]) => {
@@ -167,6 +168,7 @@ export const invoiceRoutes: readonly Route[] = [
       throw invalid(`You can only pass in open invoices. This invoice is ${invoice.status}.`);
     }
     voidInvoice(sandbox, invoice);
+    forgive(sandbox, invoice);
     // An update that waited for its payment is given up with it.
     const waiting = sandbox.tables.subscriptions.get(
       sandbox.tables.invoiceNotes.get(invoice.id)?.pendingUpdateOf ?? '',

@@ -1,4 +1,5 @@
 import { DAY } from './calendar.ts';
+import { moveBalance, unapplyBalance } from './balance-moves.ts';
 import { customerOf } from './customers.ts';
 import { countUsage, isMetered } from './invoice-lines.ts';
 import { unitsUsed } from './meters.ts';
@@ -188,6 +189,8 @@ export function finalizeInvoice(sandbox: Sandbox, invoice: Invoice): void {
   invoice.automatically_finalizes_at = null;
   invoice.effective_at = sandbox.now();
   invoice.status_transitions.finalized_at = sandbox.now();
+  // The days to pay it run from here.
+  if (invoice.due_date !== null) invoice.due_date += sandbox.now() - invoice.created;
   invoice.hosted_invoice_url = `${sandbox.baseUrl}/i/${invoice.id}`;
   invoice.invoice_pdf = `${sandbox.baseUrl}/i/${invoice.id}/pdf`;
   settleBalance(sandbox, invoice, customer);
@@ -232,6 +235,7 @@ export function voidInvoice(sandbox: Sandbox, invoice: Invoice): void {
     payment.status = 'canceled';
     payment.status_transitions.canceled_at = sandbox.now();
   }
+  unapplyBalance(sandbox, invoice);
   invoice.status = 'void';
   invoice.auto_advance = false;
   invoice.next_payment_attempt = null;
@@ -243,10 +247,10 @@ function settleBalance(sandbox: Sandbox, invoice: Invoice, customer: Customer): 
   const owed = invoice.total + invoice.starting_balance;
   const rest = owed >= LEAST_CHARGE_CENTS ? 0 : owed;
   invoice.ending_balance = rest;
-  if (customer.balance === rest) return;
-  sandbox.change(customer, 'customer.updated', () => {
-    customer.balance = rest;
-  });
+  const amount = rest - customer.balance;
+  if (amount === 0) return;
+  const { currency, id } = invoice;
+  moveBalance(sandbox, customer, { amount, currency, type: 'applied_to_invoice', invoice: id });
 }
 
 function createPayment(sandbox: Sandbox, invoice: Invoice): void {

@@ -167,6 +167,16 @@ export function keepItems(sandbox: Sandbox, items: readonly InvoiceItem[]): void
   }
 }
 
+/** Prorations of a subscription that wait for an invoice are given up. */
+export function dropProrations(sandbox: Sandbox, subscription: Subscription): void {
+  for (const item of sandbox.tables.invoiceItems.values()) {
+    const owner = item.parent?.subscription_details?.subscription;
+    if (!item.proration || item.invoice !== null || owner !== subscription.id) continue;
+    sandbox.tables.invoiceItems.delete(item.id);
+    sandbox.emit('invoiceitem.deleted', item);
+  }
+}
+
 /** Items that wait for an invoice of this subscription, or for any invoice of the customer. */
 export function waitingItems(sandbox: Sandbox, customer: Customer, subscription: string | null): InvoiceItem[] {
   return [...sandbox.tables.invoiceItems.values()].filter((item) => {

@@ -1,5 +1,5 @@
 import { expireSession } from './checkout.ts';
-import { collect, settle } from './collection.ts';
+import { collect, passDueDate, settle } from './collection.ts';
 import { finalBill } from './billing.ts';
 import { invalid } from './errors.ts';
 import { finalizeInvoice, voidInvoice } from './invoices.ts';
@@ -110,11 +110,20 @@ function* dueOfInvoice(sandbox: Sandbox, invoice: Invoice): Iterable<Due> {
         finalizeInvoice(sandbox, invoice);
         if (invoice.amount_due === 0) settle(sandbox, invoice);
         else if (invoice.collection_method === 'charge_automatically') collect(sandbox, invoice);
+        else sandbox.emit('invoice.sent', invoice);
       },
     };
+  } else if (isOverdueLater(sandbox, invoice) && invoice.due_date !== null) {
+    yield { at: invoice.due_date, run: () => passDueDate(sandbox, invoice) };
   } else if (invoice.status === 'open' && invoice.next_payment_attempt !== null && invoice.auto_advance === true) {
     yield { at: invoice.next_payment_attempt, run: () => collect(sandbox, invoice) };
   }
+}
+
+/** True for a sent invoice whose due date has had no effect yet. */
+function isOverdueLater(sandbox: Sandbox, invoice: Invoice): boolean {
+  const isWaiting = invoice.status === 'open' && invoice.collection_method === 'send_invoice';
+  return isWaiting && sandbox.tables.invoiceNotes.get(invoice.id)?.overdue !== true;
 }
 
 /** The first payment never came: the subscription never was. */
