@@ -1,6 +1,6 @@
 import { settle } from './collection.ts';
 import { moveBalance } from './balance-moves.ts';
-import { customerOf } from './customers.ts';
+import { assertKnown, customerOf } from './customers.ts';
 import { invalid } from './errors.ts';
 import { invoiceOf } from './invoice-routes.ts';
 import { pageFields, pageInOrder, pageOf } from './lists.ts';
@@ -55,6 +55,7 @@ type NoteRequest = Values<typeof createFields>;
 export const creditNoteRoutes: readonly Route[] = [
   route('POST', '/v1/credit_notes', createFields, (sandbox, parameters) => createNote(sandbox, parameters)),
   route('GET', '/v1/credit_notes', { ...pageFields, customer: text, invoice: text }, (sandbox, parameters) => {
+    assertKnown(sandbox, parameters.customer);
     const rows = [...sandbox.tables.creditNotes.values()].filter(
       (each) =>
         (parameters.customer === undefined || each.customer === parameters.customer) &&

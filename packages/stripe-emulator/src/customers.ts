@@ -73,6 +73,28 @@ export function customerOf(sandbox: Sandbox, id: string, param?: string): Custom
   return rowOf(sandbox.tables.customers, 'customer', id, param);
 }
 
+/** A list may be asked for a customer who was deleted, but for nobody whom the account does not know. */
+export function assertKnown(sandbox: Sandbox, id: string | undefined): void {
+  if (id === undefined || sandbox.tables.deletedCustomers.has(id)) return;
+  customerOf(sandbox, id, 'customer');
+}
+
+/** A customer has one currency, from the first thing that is charged in one. */
+export function holdCurrency(customer: Customer, currency: string): void {
+  assertCurrency(customer, currency);
+  customer.currency = currency;
+}
+
+/** Refuses a currency that is not the customer's. */
+export function assertCurrency(customer: Customer, currency: string): void {
+  if (customer.currency != null && customer.currency !== currency) {
+    throw invalid(
+      `You cannot combine currencies on a single customer. This customer has an active subscription, subscription schedule, discount, quote, or invoice item with currency ${customer.currency}.`,
+      { param: 'currency' },
+    );
+  }
+}
+
 /** Makes a customer; Checkout does so too when it is given none. */
 export function createCustomer(sandbox: Sandbox, parameters: Partial<Values<typeof createFields>>): Customer {
   const customer: Customer = {

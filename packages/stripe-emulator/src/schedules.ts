@@ -1,6 +1,6 @@
 import { priceOf } from './catalog.ts';
 import { boundary } from './calendar.ts';
-import { assertOwn, customerOf } from './customers.ts';
+import { assertKnown, assertOwn, customerOf } from './customers.ts';
 import { invalid } from './errors.ts';
 import { pageFields, pageOf } from './lists.ts';
 import {
@@ -53,7 +53,7 @@ export const scheduleRoutes: readonly Route[] = [
     '/v1/subscription_schedules',
     { ...pageFields, customer: text, scheduled: flag },
     (sandbox, parameters) => {
-      if (parameters.customer !== undefined) customerOf(sandbox, parameters.customer, 'customer');
+      assertKnown(sandbox, parameters.customer);
       const rows = [...sandbox.tables.schedules.values()].filter(
         (each) =>
           (parameters.customer === undefined || each.customer === parameters.customer) &&

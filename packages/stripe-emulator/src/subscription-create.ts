@@ -2,6 +2,7 @@ import { type Bill, bill, billNow, isSent } from './billing.ts';
 import { boundary, DAY, nextBoundary } from './calendar.ts';
 import { PATIENCE_SECONDS, wouldPay } from './collection.ts';
 import { cardOfSubscription } from './default-cards.ts';
+import { holdCurrency } from './customers.ts';
 import { cardRefused, invalid } from './errors.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { lineCents } from './money.ts';
@@ -41,13 +42,13 @@ export function createSubscription(
   const { customer, trialEnd } = parameters;
   const subscription = blankSubscription(sandbox, parameters);
   assertCompatible(subscription.items.data);
+  holdCurrency(customer, subscription.currency);
   if (parameters.paymentBehavior === 'error_if_incomplete') refuseUnpayable(sandbox, subscription);
   sandbox.tables.subscriptions.set(subscription.id, subscription);
   sandbox.tables.subscriptionNotes.set(subscription.id, {
     trialWarned: trialEnd === null,
     incompleteUntil: subscription.status === 'incomplete' ? sandbox.now() + PATIENCE_SECONDS : null,
   });
-  customer.currency ??= subscription.currency;
   sandbox.emit('customer.subscription.created', subscription);
   const item = subscription.items.data[0];
   const period = { start: item?.current_period_start ?? 0, end: item?.current_period_end ?? 0 };

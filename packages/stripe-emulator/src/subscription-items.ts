@@ -1,4 +1,4 @@
-import { planOf, priceOf } from './catalog.ts';
+import { planOf, soldPriceOf } from './catalog.ts';
 import { nextBoundary } from './calendar.ts';
 import { invalid, missing } from './errors.ts';
 import { isMetered } from './invoice-lines.ts';
@@ -76,7 +76,7 @@ export function changedItems(
           param: `${param}[price]`,
         });
       }
-      const price = priceOf(sandbox, change.price, `${param}[price]`);
+      const price = soldPriceOf(sandbox, change.price, `${param}[price]`);
       items.push(newItem(sandbox, subscription.id, { ...change, price, quantity: change.quantity, period }));
       continue;
     }
@@ -87,7 +87,9 @@ export function changedItems(
       items.splice(position, 1);
       continue;
     }
-    const price = change.price === undefined ? old.price : priceOf(sandbox, change.price, `${param}[price]`);
+    // A subscription keeps a price that was archived since.
+    const isKept = change.price === undefined || change.price === old.price.id;
+    const price = isKept ? old.price : soldPriceOf(sandbox, change.price ?? '', `${param}[price]`);
     items[position] = {
       ...newItem(sandbox, subscription.id, { price, quantity: change.quantity ?? old.quantity, period }),
       id: old.id,

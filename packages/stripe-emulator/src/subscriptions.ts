@@ -1,6 +1,6 @@
 import { billNow, finalBill, ownerOf } from './billing.ts';
-import { priceOf } from './catalog.ts';
-import { assertOwn, customerOf } from './customers.ts';
+import { soldPriceOf } from './catalog.ts';
+import { assertKnown, assertOwn, customerOf } from './customers.ts';
 import { invalid } from './errors.ts';
 import { pageFields, pageOf, range, within } from './lists.ts';
 import { flag, mergeMetadata, oneOf, text, type Values } from './parameters.ts';
@@ -50,6 +50,7 @@ export const subscriptionRoutes: readonly Route[] = [
     },
     (sandbox, parameters) => {
       const { customer, price, status } = parameters;
+      assertKnown(sandbox, customer);
       const rows = [...sandbox.tables.subscriptions.values()].filter(
         (each) =>
           (customer === undefined || each.customer === customer) &&
@@ -171,7 +172,7 @@ function create(sandbox: Sandbox, parameters: Values<typeof createFields>): Subs
   const { subscription } = createSubscription(sandbox, {
     customer,
     items: parameters.items.map((item, index) => ({
-      price: priceOf(sandbox, item.price, `items[${index}][price]`),
+      price: soldPriceOf(sandbox, item.price, `items[${index}][price]`),
       quantity: item.quantity,
       metadata: item.metadata,
     })),
