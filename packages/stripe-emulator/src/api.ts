@@ -6,6 +6,7 @@ import { creditNoteRoutes } from './credit-notes.ts';
 import { customerBalanceRoutes } from './customer-balance.ts';
 import { customerDeletionRoutes } from './customer-deletion.ts';
 import { customerRoutes } from './customers.ts';
+import { discountRoutes } from './discounts.ts';
 import { disputeRoutes } from './disputes.ts';
 import { invalid, StripeFailure } from './errors.ts';
 import { eventRoutes } from './events.ts';
@@ -29,6 +30,7 @@ import type { Sandbox } from './sandbox.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { catchUp } from './timeline.ts';
+import { taxRateRoutes } from './tax-rates.ts';
 import { unversionedRoutes } from './unversioned.ts';
 
 /** Every call of the SDK's that there is. */
@@ -38,6 +40,8 @@ export const routes: readonly Route[] = [
   ...customerBalanceRoutes,
   ...paymentMethodRoutes,
   ...catalogRoutes,
+  ...discountRoutes,
+  ...taxRateRoutes,
   ...featureRoutes,
   ...meterRoutes,
   ...meterStreamRoutes,

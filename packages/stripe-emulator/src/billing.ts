@@ -1,6 +1,6 @@
 import type { Attempt } from './payments.ts';
 import { collect } from './collection.ts';
-import { addLines, type BillingReason, createInvoice, finalizeInvoice } from './invoices.ts';
+import { addLines, type BillingReason, createInvoice, finalizeInvoice, voidInvoice, writeOff } from './invoices.ts';
 import { isMetered, itemLine, recurringLine, usageLine } from './invoice-lines.ts';
 import { unitsUsed } from './meters.ts';
 import { waitingItems } from './proration.ts';
@@ -44,7 +44,8 @@ export function bill(sandbox: Sandbox, subscription: Subscription, parameters: B
     period: parameters.behind ?? { start: sandbox.now(), end: sandbox.now() },
     lines: all,
     currency: subscription.currency,
-    finalizesAt: parameters.finalizesAt,
+    // Collection that is paused may leave it a draft.
+    finalizesAt: subscription.pause_collection?.behavior === 'keep_as_draft' ? null : parameters.finalizesAt,
     usageLines,
     pendingUpdateOf: parameters.pendingUpdateOf ?? null,
     ...(isSent(subscription) && { daysUntilDue: subscription.days_until_due ?? DAYS_UNTIL_DUE }),
@@ -87,6 +88,10 @@ export function billNow(
 ): { invoice: Invoice; attempt: Attempt } | null {
   const invoice = bill(sandbox, subscription, parameters);
   if (invoice === null) return null;
+  if (subscription.pause_collection !== null) {
+    passOver(sandbox, subscription, invoice);
+    return { invoice, attempt: 'requires_payment_method' };
+  }
   finalizeInvoice(sandbox, invoice);
   const { keepStatus = false, authenticated = false, leavePayment = false } = parameters;
   if (isSent(subscription) && invoice.amount_due > 0) {
@@ -95,6 +100,14 @@ export function billNow(
   }
   if (leavePayment && invoice.amount_due > 0) return { invoice, attempt: 'requires_payment_method' };
   return { invoice, attempt: collect(sandbox, invoice, { keepStatus, authenticated }) };
+}
+
+/** While its collection is paused an invoice stays a draft, or is written off or voided as it is finalized. */
+export function passOver(sandbox: Sandbox, { pause_collection: pause }: Subscription, invoice: Invoice): void {
+  if (pause?.behavior === 'keep_as_draft') return;
+  finalizeInvoice(sandbox, invoice);
+  if (pause?.behavior === 'void') voidInvoice(sandbox, invoice);
+  else writeOff(sandbox, invoice);
 }
 
 /** True for a subscription whose invoices are sent to be paid, and charge no card. */

@@ -1,4 +1,5 @@
 import { productNameOf } from './catalog.ts';
+import { running } from './discounts.ts';
 import { formatMoney, lineCents, shareCents } from './money.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { InvoiceItem, InvoiceLine, Price, Subscription, SubscriptionItem } from './wire.ts';
@@ -31,6 +32,7 @@ export function recurringLine(
     ...blankLine(sandbox, item.price, period),
     amount,
     subtotal: amount,
+    discounts: free ? [] : running(sandbox, item.discounts).map(({ id }) => id),
     description: free ? `Free trial for ${quantity} × ${name}` : describe(sandbox, item.price, quantity),
     metadata: subscription.metadata,
     parent: parentOfItem(subscription.id, item.id, isPart && sandbox.behaviour.firstPeriodProrates),

@@ -1,3 +1,4 @@
+import { takeTerms } from './phase-terms.ts';
 import { keepItems } from './proration.ts';
 import type { Sandbox } from './sandbox.ts';
 import { attachedTo, enterPhase, releaseSchedule } from './schedules.ts';
@@ -17,6 +18,7 @@ export function turnPhase(sandbox: Sandbox, schedule: SubscriptionSchedule): voi
       subscription.default_payment_method = cardOfPhase(schedule, phase);
     });
     takeOn(sandbox, subscription, phase);
+    takeTerms(sandbox, subscription, phase);
     sandbox.emit('subscription_schedule.updated', schedule);
     return;
   }

@@ -3,19 +3,24 @@ import { boundary, DAY, nextBoundary } from './calendar.ts';
 import { PATIENCE_SECONDS, wouldPay } from './collection.ts';
 import { cardOfSubscription } from './default-cards.ts';
 import { holdCurrency } from './customers.ts';
+import { type DiscountRequest, redeem } from './discounts.ts';
 import { cardRefused, invalid } from './errors.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { lineCents } from './money.ts';
 import type { Attempt } from './payments.ts';
 import { createIntent, attempt as tryToPay } from './payments.ts';
 import type { Sandbox } from './sandbox.ts';
-import { assertCompatible, newItem, type Period } from './subscription-items.ts';
+import { assertCompatible, type ItemChange, newItem, type Period, withTerms } from './subscription-items.ts';
 import { refreshEntitlements } from './features.ts';
+import { ratesOf } from './tax-rates.ts';
 import type { Customer, Metadata, Price, Subscription, SubscriptionItem } from './wire.ts';
 
 export interface NewSubscription {
   readonly customer: Customer;
-  readonly items: readonly { price: Price; quantity: number | undefined; metadata?: Metadata | null | undefined }[];
+  readonly items: readonly (Pick<ItemChange, 'metadata' | 'discounts' | 'tax_rates'> & {
+    readonly price: Price;
+    readonly quantity: number | undefined;
+  })[];
   readonly metadata: Metadata;
   readonly description: string | null;
   /** The customer's own; null: their default pays. */
@@ -30,6 +35,8 @@ export interface NewSubscription {
   readonly daysUntilDue?: number | null;
   /** The instant at which the first whole period begins; until then there is a shorter one. */
   readonly anchor?: number | undefined;
+  readonly discounts?: DiscountRequest;
+  readonly taxRates?: readonly string[] | null | undefined;
   /** False: the shorter one is free. */
   readonly proratesFirst?: boolean;
 }
@@ -175,7 +182,10 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
     });
   }
   const period = { start: now, end: trialEnd ?? anchor };
-  const data: SubscriptionItem[] = items.map((item) => newItem(sandbox, id, { ...item, period }));
+  const owner = { id, customer: customer.id };
+  const data: SubscriptionItem[] = items.map((item) =>
+    withTerms(sandbox, owner, newItem(sandbox, id, { ...item, period }), item),
+  );
   return {
     id,
     object: 'subscription',
@@ -199,9 +209,9 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
     days_until_due: daysUntilDue,
     default_payment_method: parameters.defaultPaymentMethod,
     default_source: null,
-    default_tax_rates: [],
+    default_tax_rates: ratesOf(sandbox, parameters.taxRates),
     description: parameters.description,
-    discounts: [],
+    discounts: redeem(sandbox, parameters.discounts, { customer: customer.id, subscription: id }),
     ended_at: null,
     invoice_settings: {
       account_tax_ids: null,

@@ -1,4 +1,6 @@
+import { discountFields } from './discounts.ts';
 import { clearable, flag, integer, integerOr, list, metadata, object, oneOf, required, text } from './parameters.ts';
+import { taxRateFields } from './tax-rates.ts';
 
 const trialSettings = object({
   end_behavior: required(
@@ -36,7 +38,17 @@ const collectionMethod = oneOf('charge_automatically', 'send_invoice');
 
 /** The parameters of changed items. Previews take the same. */
 export const itemChanges = list(
-  required(object({ id: text, deleted: flag, metadata, price: text, quantity: integer })),
+  required(
+    object({
+      id: text,
+      deleted: flag,
+      discounts: discountFields,
+      metadata,
+      price: text,
+      quantity: integer,
+      tax_rates: taxRateFields,
+    }),
+  ),
 );
 
 /** The parameters of `subscriptions.create`. */
@@ -48,8 +60,22 @@ export const createFields = {
   customer: required(text),
   days_until_due: integer,
   default_payment_method: text,
+  default_tax_rates: taxRateFields,
   description: text,
-  items: required(list(required(object({ metadata, price: required(text), quantity: integer })))),
+  discounts: discountFields,
+  items: required(
+    list(
+      required(
+        object({
+          discounts: discountFields,
+          metadata,
+          price: required(text),
+          quantity: integer,
+          tax_rates: taxRateFields,
+        }),
+      ),
+    ),
+  ),
   metadata,
   off_session: flag,
   payment_behavior: oneOf('allow_incomplete', 'default_incomplete', 'error_if_incomplete'),
@@ -68,10 +94,15 @@ export const updateFields = {
   collection_method: collectionMethod,
   days_until_due: integer,
   default_payment_method: text,
+  default_tax_rates: taxRateFields,
   description: clearable(text),
+  discounts: discountFields,
   items: itemChanges,
   metadata,
   off_session: flag,
+  pause_collection: clearable(
+    object({ behavior: required(oneOf('keep_as_draft', 'mark_uncollectible', 'void')), resumes_at: integer }),
+  ),
   payment_behavior: oneOf('allow_incomplete', 'default_incomplete', 'error_if_incomplete', 'pending_if_incomplete'),
   proration_behavior: prorationBehavior,
   proration_date: integer,

@@ -1,6 +1,7 @@
 import { billNow, finalBill, ownerOf } from './billing.ts';
 import { soldPriceOf } from './catalog.ts';
 import { assertKnown, assertOwn, customerOf } from './customers.ts';
+import { redeem } from './discounts.ts';
 import { invalid } from './errors.ts';
 import { pageFields, pageOf, range, within } from './lists.ts';
 import { flag, mergeMetadata, oneOf, text, type Values } from './parameters.ts';
@@ -19,6 +20,7 @@ import {
   updateFields,
 } from './subscription-parameters.ts';
 import { changeSubscription, dropPendingUpdate, endSubscription, setEnding } from './subscription-state.ts';
+import { ratesOf } from './tax-rates.ts';
 import { changeBilling } from './subscription-update.ts';
 import type { Subscription } from './wire.ts';
 
@@ -175,7 +177,11 @@ function create(sandbox: Sandbox, parameters: Values<typeof createFields>): Subs
       price: soldPriceOf(sandbox, item.price, `items[${index}][price]`),
       quantity: item.quantity,
       metadata: item.metadata,
+      discounts: item.discounts,
+      tax_rates: item.tax_rates,
     })),
+    discounts: parameters.discounts,
+    taxRates: parameters.default_tax_rates,
     metadata: mergeMetadata({}, parameters.metadata),
     description: parameters.description ?? null,
     defaultPaymentMethod: method,
@@ -216,6 +222,13 @@ function applyPlain(
   if (parameters.description !== undefined) subscription.description = parameters.description;
   if (parameters.default_payment_method !== undefined) {
     subscription.default_payment_method = parameters.default_payment_method;
+  }
+  const owner = { customer: subscription.customer, subscription: subscription.id };
+  const { discounts, default_tax_rates: rates, pause_collection: pause } = parameters;
+  if (discounts !== undefined) subscription.discounts = redeem(sandbox, discounts, owner);
+  if (rates !== undefined) subscription.default_tax_rates = ratesOf(sandbox, rates);
+  if (pause !== undefined) {
+    subscription.pause_collection = pause && { behavior: pause.behavior, resumes_at: pause.resumes_at ?? null };
   }
   if (trial !== undefined) {
     subscription.trial_settings = {

@@ -15,6 +15,10 @@ export interface Tables {
   readonly invoices: Map<string, wire.Invoice>;
   readonly invoiceItems: Map<string, wire.InvoiceItem>;
   readonly invoicePayments: Map<string, wire.InvoicePayment>;
+  readonly coupons: Map<string, wire.Coupon>;
+  readonly promotionCodes: Map<string, wire.PromotionCode>;
+  readonly discounts: Map<string, wire.Discount>;
+  readonly taxRates: Map<string, wire.TaxRate>;
   readonly creditNotes: Map<string, wire.CreditNote>;
   readonly balanceTransactions: Map<string, wire.BalanceTransaction>;
   readonly paymentIntents: Map<string, wire.PaymentIntent>;
@@ -30,6 +34,7 @@ export interface Tables {
 
   // What Stripe knows and its API does not show.
   readonly productFeatures: Map<string, ProductFeatureLink>;
+  readonly couponTerms: Map<string, Pick<wire.Coupon, 'amount_off' | 'percent_off' | 'duration'>>;
   readonly usage: Map<string, Usage>;
   readonly checkoutDetails: Map<string, CheckoutDetails>;
   readonly invoiceNotes: Map<string, InvoiceNotes>;
@@ -177,6 +182,11 @@ export function emptyTables(): Tables {
     invoices: new Map(),
     invoiceItems: new Map(),
     invoicePayments: new Map(),
+    coupons: new Map(),
+    promotionCodes: new Map(),
+    discounts: new Map(),
+    taxRates: new Map(),
+    couponTerms: new Map(),
     creditNotes: new Map(),
     balanceTransactions: new Map(),
     paymentIntents: new Map(),

@@ -4,6 +4,7 @@ import { type Bench, type Catalog, DAY, idOf, subscribe } from './bench.ts';
 export async function tourOfBilling(bench: Bench, catalog: Catalog): Promise<void> {
   await tourOfCycles(bench, catalog);
   await tourOfCredit(bench, catalog);
+  await tourOfTerms(bench, catalog);
 }
 
 async function tourOfCycles({ stripe, control }: Bench, { pro, overage }: Catalog): Promise<void> {
@@ -57,4 +58,62 @@ async function tourOfCredit(bench: Bench, catalog: Catalog): Promise<void> {
   await stripe.invoices.finalizeInvoice(draft.id);
   const lower = await stripe.creditNotes.create({ invoice: draft.id, amount: 400 });
   await stripe.creditNotes.voidCreditNote(lower.id);
+}
+
+async function tourOfTerms({ stripe, control }: Bench, { pro, overage }: Catalog): Promise<void> {
+  const half = await stripe.coupons.create({
+    percent_off: 50,
+    duration: 'repeating',
+    duration_in_months: 3,
+    name: 'Half',
+  });
+  const once = await stripe.coupons.create({ id: 'tour-once', amount_off: 500, currency: 'usd', duration: 'once' });
+  await stripe.coupons.retrieve(half.id);
+  await stripe.coupons.list();
+  const code = await stripe.promotionCodes.create({ code: 'TOUR', promotion: { type: 'coupon', coupon: half.id } });
+  await stripe.promotionCodes.retrieve(code.id);
+  await stripe.promotionCodes.update(code.id, { metadata: { a: '1' } });
+  await stripe.promotionCodes.list({ code: 'TOUR' });
+  const rate = await stripe.taxRates.create({ display_name: 'VAT', inclusive: false, percentage: 20, country: 'GB' });
+  await stripe.taxRates.retrieve(rate.id);
+  await stripe.taxRates.list();
+  const customer = await stripe.customers.create();
+  await control.setCard(customer.id, 'accepted');
+  const subscription = await stripe.subscriptions.create({
+    customer: customer.id,
+    default_tax_rates: [rate.id],
+    discounts: [{ promotion_code: code.id }],
+    items: [
+      { price: pro.id, quantity: 2, discounts: [{ coupon: once.id }], tax_rates: [rate.id] },
+      { price: overage.id },
+    ],
+    expand: ['discounts', 'latest_invoice.total_discount_amounts.discount'],
+  });
+  await stripe.subscriptions.update(subscription.id, {
+    description: 'By hand',
+    pause_collection: { behavior: 'void', resumes_at: (await control.now()) + 40 * DAY },
+  });
+  const schedule = await stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
+  const [phase] = schedule.phases;
+  await stripe.subscriptionSchedules.update(schedule.id, {
+    phases: [
+      {
+        start_date: phase?.start_date ?? 0,
+        end_date: phase?.end_date ?? 0,
+        currency: 'usd',
+        items: [{ price: pro.id, quantity: 2 }, { price: overage.id }],
+        discounts: [{ discount: idOf(phase?.discounts[0]?.discount) }],
+        default_tax_rates: [rate.id],
+      },
+      {
+        items: [{ price: pro.id, quantity: 2, tax_rates: [rate.id], metadata: { a: '1' } }, { price: overage.id }],
+        discounts: [{ coupon: half.id }],
+        description: 'Later',
+        collection_method: 'send_invoice',
+        invoice_settings: { days_until_due: 7 },
+      },
+    ],
+  });
+  await stripe.subscriptions.update(subscription.id, { pause_collection: '', discounts: '' });
+  await stripe.coupons.del(once.id);
 }
