@@ -18,6 +18,7 @@ import { Webhooks } from './0017-webhooks.ts';
 import { MailTables } from './0018-mail.ts';
 import { AcknowledgedAlerts } from './0019-acknowledged-alerts.ts';
 import { EndedSessions } from './0020-ended-sessions.ts';
+import { SubscriptionFindings } from './0021-subscription-findings.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -41,4 +42,5 @@ export const migrations = [
   MailTables,
   AcknowledgedAlerts,
   EndedSessions,
+  SubscriptionFindings,
 ];

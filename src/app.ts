@@ -213,9 +213,9 @@ function batchObserver(registry: Registry): (batch: { commands: number; duration
 
 /** null without a key: nothing of Stripe's is called, and no webhook is taken. */
 function stripeSettings({ stripe, mode, returnOrigins }: Config): StripeSettings | null {
-  const { secretKey, apiBase, webhookSecrets } = stripe;
+  const { secretKey } = stripe;
   const returns = { origins: returnOrigins, anyLoopback: mode === 'local' };
-  return secretKey === null ? null : { secretKey, apiBase, webhookSecrets, returns };
+  return secretKey === null ? null : { ...stripe, secretKey, returns };
 }
 
 function observeTurns(registry: Registry, turns: FairTurns): void {
@@ -274,7 +274,7 @@ function observeQueues(registry: Registry, services: DomainServices): void {
 /** Counted in the database, and so the same on every replica. While it is away they are not known: NaN. */
 function observeJobs(
   registry: Registry,
-  { alertDispatch, failedJobs, mail, meterReports, stripe, webhookDeliveries }: DomainServices,
+  { alertDispatch, failedJobs, mail, meterReports, stripe, subscriptions, webhookDeliveries }: DomainServices,
 ): void {
   const registers = [registry];
   const counted = (name: string, help: string, count: () => Promise<number>): void => {
@@ -316,6 +316,11 @@ function observeJobs(
   if (stripe === null) return;
   counted('tollgate_stripe_events_unprocessed', 'Events of Stripe that were taken and not handled yet.', () =>
     stripe.inbox.unprocessed(),
+  );
+  counted(
+    'tollgate_subscriptions_not_followed',
+    'Payers whose subscription is not followed whole until the seller settles something.',
+    () => subscriptions.countNotFollowed(),
   );
   counted(
     'tollgate_meter_reports_undelivered',

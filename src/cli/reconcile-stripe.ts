@@ -24,7 +24,12 @@ export async function reconcileStripe({ env, output, stopping }: Invocation): Pr
       readConnections: config.databasePoolSize,
       sweepIntervalMs: NEVER_MS,
       encryptionKeys: config.encryptionKeys,
-      stripe: { ...stripe, webhookSecrets: [], returns: { origins: [], anyLoopback: false } },
+      stripe: {
+        ...config.stripe,
+        ...stripe,
+        webhookSecrets: [],
+        returns: { origins: [], anyLoopback: false },
+      },
       // News of what is repaired waits for a server to mail it.
       mail: config.mail,
       tendIntervalMs: NEVER_MS,

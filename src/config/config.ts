@@ -109,6 +109,8 @@ export interface StripeConfig {
   readonly apiBase: URL | null;
   readonly webhookSecrets: readonly string[];
   readonly emulatorPort: number;
+  /** Most overage credits a period of a payer without a payment method on file who is not invoiced. */
+  readonly overageCapWithoutPaymentMethod: bigint;
 }
 
 /**
@@ -227,5 +229,8 @@ function readStripe(reader: Reader, mode: Mode): StripeConfig {
     apiBase: reader.optional('STRIPE_API_BASE', httpUrl),
     webhookSecrets,
     emulatorPort: reader.number('STRIPE_EMULATOR_PORT', 4242, 0, 65_535),
+    overageCapWithoutPaymentMethod: BigInt(
+      reader.number('OVERAGE_CAP_WITHOUT_PAYMENT_METHOD', 0, 0, Number.MAX_SAFE_INTEGER),
+    ),
   };
 }

@@ -27,6 +27,7 @@ import {
 } from '../ledger/store/tables.entity.ts';
 import { StripeCustomerRow } from '../stripe/account/stripe-customer.entity.ts';
 import { StripeEventRow } from '../stripe/webhooks/stripe-event.entity.ts';
+import { SubscriptionFindingRow } from '../subscriptions/finding.entity.ts';
 import { PendingPaymentRow } from '../subscriptions/pending-payment.entity.ts';
 import { UnpaidBaseRow } from '../subscriptions/unpaid-base.entity.ts';
 import { EndedSessionRow } from '../sessions/ended-session.entity.ts';
@@ -59,6 +60,7 @@ export const entities = [
   StripeEventRow,
   StripeCustomerRow,
   PendingPaymentRow,
+  SubscriptionFindingRow,
   UnpaidBaseRow,
   WebhookDeliveryRow,
   WebhookEndpointRow,

@@ -32,7 +32,7 @@ interface Options {
   readonly jobs: Jobs;
   readonly reports: MeterReports;
   readonly reporter: MeterReporter;
-  readonly subscriptions: Pick<Subscriptions, 'of'>;
+  readonly subscriptions: Pick<Subscriptions, 'of' | 'sellersFindings'>;
   readonly customers: Pick<Customers, 'of' | 'all'>;
   readonly sync: Pick<CustomerSync, 'sync' | 'syncCharge' | 'forgetDeleted'>;
   readonly clock: Clock;
@@ -92,7 +92,7 @@ export class Reconciler {
 
   /** @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE when Stripe or the database is away, since then nothing is known */
   async run({ onProgress, stopping }: ReconcileWatch = {}): Promise<Reconciliation> {
-    const steps: readonly { readonly step: string; readonly look: (found: Findings) => Promise<void> }[] = [
+    const steps: readonly { readonly step: string; readonly look: (found: Lines) => Promise<void> }[] = [
       { step: 'events', look: (found) => this.#events(found) },
       { step: 'reports of overage', look: (found) => this.#reports(found) },
       { step: 'the meter’s sums', look: (found) => this.#sums(found) },
@@ -105,7 +105,7 @@ export class Reconciler {
       let looked = 0;
       const tell = (): void => onProgress?.({ done, total: steps.length, step, looked });
       tell();
-      const found: Findings = {
+      const found: Lines = {
         ...lines,
         stopping,
         looked() {
@@ -119,7 +119,7 @@ export class Reconciler {
   }
 
   /** Runs one comparison. A failure becomes a line, so that the other comparisons still run. */
-  async #noting(what: string, { remaining, stopping }: Findings, work: () => Promise<void>): Promise<void> {
+  async #noting(what: string, { remaining, stopping }: Lines, work: () => Promise<void>): Promise<void> {
     stopping?.throwIfAborted();
     try {
       await work();
@@ -131,7 +131,7 @@ export class Reconciler {
   }
 
   /** Takes events that have not arrived. The inbox keeps each event once, so taking too many does no harm. */
-  async #events({ repaired }: Findings): Promise<void> {
+  async #events({ repaired }: Lines): Promise<void> {
     const { stripe, inbox } = this.#options;
     const now = this.#options.clock.now().getTime();
     const oldest = now - EVENTS_MS;
@@ -158,7 +158,7 @@ export class Reconciler {
   }
 
   /** Tries all waiting reports at once, whatever was wrong with them. */
-  async #reports({ remaining, repaired }: Findings): Promise<void> {
+  async #reports({ remaining, repaired }: Lines): Promise<void> {
     const { reporter, reports, clock } = this.#options;
     const before = await reports.counts();
     await reporter.run({ refusedToo: true });
@@ -179,7 +179,7 @@ export class Reconciler {
   }
 
   /** Compares the meter's sums with what was sent, by customer and period. */
-  async #sums(found: Findings): Promise<void> {
+  async #sums(found: Lines): Promise<void> {
     const { reports, clock } = this.#options;
     const since = new Date(clock.now().getTime() - REPORTS_MS);
     for (let after: ReportedPeriod | null = null; ;) {
@@ -221,24 +221,27 @@ export class Reconciler {
   }
 
   /** Makes every customer's state follow Stripe's again. It changes nothing where nothing was missed. */
-  async #customers(found: Findings): Promise<void> {
+  async #customers(found: Lines): Promise<void> {
     await this.#each(this.#options.customers.all(), found, {
       nameOf: ({ customerId }) => customerId,
       work: (each) => this.#customer(each, found),
     });
   }
 
-  async #customer({ billingEntityId, customerId }: Customer, { repaired }: Findings): Promise<void> {
+  async #customer({ billingEntityId, customerId }: Customer, { repaired, remaining }: Lines): Promise<void> {
     const { subscriptions, sync } = this.#options;
     const before = canonicalJson(await subscriptions.of(billingEntityId));
     await sync.sync(customerId);
     const after = canonicalJson(await subscriptions.of(billingEntityId));
     if (before !== after) repaired.push(`${customerId}: the subscription was not as Stripe has it`);
+    for (const { reason } of await subscriptions.sellersFindings(billingEntityId)) {
+      remaining.push(`${customerId}: ${reason}`);
+    }
     await sync.forgetDeleted(customerId);
   }
 
   /** Bills overage that was left behind at the end of a subscription, if the event of the end was missed. */
-  async #ended(found: Findings): Promise<void> {
+  async #ended(found: Lines): Promise<void> {
     const { reports, reporter, clock } = this.#options;
     const since = new Date(clock.now().getTime() - REPORTS_MS);
     await this.#each(await reports.endedSince(since), found, {
@@ -248,7 +251,7 @@ export class Reconciler {
   }
 
   /** Settles refunds that came back from the bank, which leave no trace on their charge. */
-  async #refunds(found: Findings): Promise<void> {
+  async #refunds(found: Lines): Promise<void> {
     const { stripe, sync, clock } = this.#options;
     const created = { gte: secondsOf(new Date(clock.now().getTime() - REFUNDS_MS)) };
     const charges = new Set<string>();
@@ -263,7 +266,7 @@ export class Reconciler {
   /** Runs `work` for each. A single failure of Stripe's becomes a line; several in a row say that Stripe is away. */
   async #each<T>(
     all: Iterable<T> | AsyncIterable<T>,
-    found: Findings,
+    found: Lines,
     { nameOf, work }: { nameOf: (each: T) => string; work: (each: T) => Promise<void> },
   ): Promise<void> {
     let inARow = 0;
@@ -290,7 +293,7 @@ function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-interface Findings {
+interface Lines {
   readonly repaired: string[];
   readonly remaining: string[];
   readonly stopping: AbortSignal | undefined;

@@ -23,6 +23,8 @@ import { followEvents } from './sync/followed-events.ts';
 import { Inbox } from './webhooks/inbox.ts';
 import { Invoices } from './purchases/invoices.ts';
 import { MeterReporter } from './overage/meter-reporter.ts';
+import { OverageMeters } from './catalog/overage-meters.ts';
+import { OverageTermsOf } from './sync/overage-terms.ts';
 import { PlanChanges } from './purchases/plan-changes.ts';
 import { Reconciler } from './reconciler.ts';
 import type { ReturnRules } from './purchases/return-addresses.ts';
@@ -33,6 +35,8 @@ export interface StripeSettings extends StripeAddress {
   readonly webhookSecrets: readonly string[];
   /** The addresses besides the public one to which hosted pages may send people back. */
   readonly returns: Omit<ReturnRules, 'publicUrl'>;
+  /** Most overage credits a period of a payer without a payment method on file who is not invoiced; absent: none. */
+  readonly overageCapWithoutPaymentMethod?: bigint;
 }
 
 export interface StripeServices {
@@ -75,9 +79,10 @@ export function openStripe(options: Options): StripeServices {
   const stripe = new StripeClient(settings, log);
   const events = new StripeEvents();
   const catalog = new CatalogIds(stripe);
+  const meters = new OverageMeters(stripe);
   const customers = new Customers({ stripe, rows });
   const inbox = new Inbox({ database, rows, jobs, events, clock });
-  const invoices = new Invoices({ stripe, catalog, customers });
+  const invoices = new Invoices({ stripe, meters, customers });
   const sync = new CustomerSync({
     stripe,
     customers,
@@ -90,6 +95,11 @@ export function openStripe(options: Options): StripeServices {
     }),
     clawbacks: new Clawbacks({ stripe, credits, transfers }),
     doubles: new Doubles({ stripe, log }),
+    overageTermsOf: new OverageTermsOf({
+      stripe,
+      meters,
+      capWithoutPaymentMethod: settings.overageCapWithoutPaymentMethod ?? 0n,
+    }),
     exclusive,
     subscriptions,
     credits,
@@ -97,7 +107,17 @@ export function openStripe(options: Options): StripeServices {
     log,
   });
   followEvents({ events, stripe, sync });
-  const meterReporter = new MeterReporter({ stripe, catalog, events, reports, exclusive, customers, clock, log });
+  const meterReporter = new MeterReporter({
+    stripe,
+    catalog,
+    meters,
+    events,
+    reports,
+    exclusive,
+    customers,
+    clock,
+    log,
+  });
   jobs.tend(async () => meterReporter.tend());
   const returns = { ...settings.returns, publicUrl: options.publicUrl };
   return {

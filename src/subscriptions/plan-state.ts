@@ -9,6 +9,7 @@ import {
   type SubscriptionStatus,
 } from '../ledger/rules/subscription.ts';
 import { FREE_TRIAL, PLAN_BY_CODE, type PlanTerms } from '../plans/plans.ts';
+import type { StandingFinding } from './findings.ts';
 import type { PendingPayment as PendingPaymentEntity } from './pending-payment.entity.ts';
 
 /** An entity's plan and its terms. */
@@ -37,6 +38,8 @@ export interface Subscription {
   readonly scheduledQuantity: number | null;
   readonly pendingPayment: PendingPayment | null;
   readonly graceEndsAt: Date | null;
+  /** What waits for the payer or for the seller, the oldest first; null: nothing does. */
+  readonly waiting: readonly StandingFinding[] | null;
 }
 
 /** A change of the subscription that takes effect once the payer has paid. */
@@ -44,13 +47,19 @@ export interface PendingPayment extends Readonly<Pick<PendingPaymentEntity, 'qua
   readonly plan: PlanTerms;
 }
 
+/** The part of a subscription that the account's own row does not keep. It is shown, and decides nothing. */
+export interface ShownBesides {
+  readonly pendingPayment: PendingPayment | null;
+  readonly waiting: readonly StandingFinding[] | null;
+}
+
 /** @param now the account's time, which never runs back */
-export function toPlanState(account: AccountState, now: Date, pendingPayment: PendingPayment | null): PlanState {
+export function toPlanState(account: AccountState, now: Date, besides: ShownBesides): PlanState {
   const plan = planOf(account);
   return {
     plan,
     features: plan.features,
-    subscription: account.subscription && toSubscription(account, account.subscription, pendingPayment),
+    subscription: account.subscription && toSubscription(account, account.subscription, besides),
     overagePolicy: account.overagePolicy,
     unpaid: isUnpaid(account, now),
   };
@@ -71,14 +80,11 @@ export function withoutSubscription(billingEntityId: string, now: Date): Subscri
     scheduledQuantity: null,
     pendingPayment: null,
     graceEndsAt: null,
+    waiting: null,
   };
 }
 
-function toSubscription(
-  account: AccountState,
-  state: SubscriptionState,
-  pendingPayment: PendingPayment | null,
-): Subscription {
+function toSubscription(account: AccountState, state: SubscriptionState, besides: ShownBesides): Subscription {
   const { plan, quantity } = state;
   const hasStarted = startedSubscription(account) !== null;
   const next = state.next?.plan === 'FREE_TRIAL' ? null : state.next;
@@ -93,7 +99,7 @@ function toSubscription(
     cancelAtPeriodEnd: next === null,
     scheduledPlan: changes ? (next === null ? FREE_TRIAL : PLAN_BY_CODE[next.plan]) : null,
     scheduledQuantity: next === null || next.quantity === quantity ? null : next.quantity,
-    pendingPayment,
     graceEndsAt: state.graceEndsAt,
+    ...besides,
   };
 }

@@ -14,9 +14,11 @@ import type { SubscriptionState } from '../ledger/rules/subscription.ts';
 import { ACCOUNT_COLUMNS, type AccountRow, toAccountState } from '../ledger/store/tables.ts';
 import { PLAN_BY_CODE } from '../plans/plans.ts';
 import { BY_ITSELF } from './by-itself.ts';
+import { findFindings, noteFindings } from './finding.repository.ts';
+import { type Finding, isForSeller, SELLERS_KINDS, type StandingFinding } from './findings.ts';
 import type { PendingPayment as PendingPaymentEntity } from './pending-payment.entity.ts';
 import { deletePendingPayment, findPendingPayments, notePendingPayment } from './pending-payment.repository.ts';
-import { type PendingPayment, type PlanState, toPlanState } from './plan-state.ts';
+import { type PendingPayment, type PlanState, type ShownBesides, toPlanState } from './plan-state.ts';
 
 /** An account's subscription and period, as the ledger has them. */
 export interface Followed {
@@ -52,11 +54,12 @@ export class Subscriptions {
   async byIds(ids: readonly string[]): Promise<Map<string, PlanState>> {
     const now = this.#options.clock.now();
     const accounts = (await this.#current(ids, now)).map(toAccountState);
-    const pending = await this.#pendingPayments(accounts, now);
+    const besides = await this.#besides(accounts, now);
     return new Map(
       accounts.map((account) => {
         const { billingEntityId } = account;
-        return [billingEntityId, toPlanState(account, accountTime(account, now), pending.get(billingEntityId) ?? null)];
+        const shown = besides.get(billingEntityId) ?? NOTHING_BESIDES;
+        return [billingEntityId, toPlanState(account, accountTime(account, now), shown)];
       }),
     );
   }
@@ -132,12 +135,47 @@ export class Subscriptions {
     );
   }
 
-  /** Changes that wait, by entity. Only a subscription can have one. */
-  async #pendingPayments(accounts: readonly AccountState[], now: Date): Promise<Map<string, PendingPayment | null>> {
+  /**
+   * Notes what of the entity's subscription is not followed whole or waits for somebody, in the place of what was found
+   * before. It is shown to callers and decides nothing.
+   * @returns the findings that are new
+   */
+  noteFindings(billingEntityId: string, findings: readonly Finding[]): Promise<Finding[]> {
+    const now = this.#options.clock.now();
+    return this.#options.rows.transaction(({ em }) => noteFindings(em, { billingEntityId, findings, now }));
+  }
+
+  /** The findings of an entity that only the seller can settle, the oldest first. */
+  async sellersFindings(billingEntityId: string): Promise<StandingFinding[]> {
+    const found = await this.#options.rows.read((em) => findFindings(em, [billingEntityId]));
+    return found.filter(isForSeller);
+  }
+
+  /** The number of entities with findings that only the seller can settle. */
+  async countNotFollowed(): Promise<number> {
+    const { rows } = await this.#options.database.query<{ count: number }>(
+      'select count(distinct billing_entity_id)::int as count from subscription_finding where kind = any($1::text[])',
+      [SELLERS_KINDS],
+    );
+    return rows[0]?.count ?? 0;
+  }
+
+  /** What is shown of subscriptions besides the accounts' own rows, by entity. Only a subscription has any of it. */
+  async #besides(accounts: readonly AccountState[], now: Date): Promise<Map<string, ShownBesides>> {
     const ids = accounts.filter(({ subscription }) => subscription !== null).map((account) => account.billingEntityId);
     if (ids.length === 0) return new Map();
-    const found = await this.#options.rows.read((em) => findPendingPayments(em, ids));
-    return new Map(found.map((row) => [row.billingEntityId, toPendingPayment(row, now)]));
+    const [pending, findings] = await this.#options.rows.read(async (em) => [
+      await findPendingPayments(em, ids),
+      await findFindings(em, ids),
+    ]);
+    return new Map(
+      ids.map((id) => {
+        const row = pending.find(({ billingEntityId }) => billingEntityId === id);
+        const waiting = findings.filter(({ billingEntityId }) => billingEntityId === id);
+        const pendingPayment = row === undefined ? null : toPendingPayment(row, now);
+        return [id, { pendingPayment, waiting: waiting.length === 0 ? null : waiting }];
+      }),
+    );
   }
 
   /** Rows of accounts, after the scheduled events whose time has come were applied. */
@@ -161,6 +199,8 @@ export class Subscriptions {
     return rows;
   }
 }
+
+const NOTHING_BESIDES: ShownBesides = { pendingPayment: null, waiting: null };
 
 interface PlanRow extends AccountRow {
   next_event_at: Date | null;

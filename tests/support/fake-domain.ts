@@ -236,6 +236,14 @@ export const planState: PlanState = {
     scheduledQuantity: 1,
     pendingPayment: null,
     graceEndsAt: null,
+    waiting: [
+      {
+        kind: 'OVERAGE_UNBILLED',
+        subject: 'sub_1',
+        reason: 'nothing bills overage',
+        since: NOON,
+      },
+    ],
   },
   overagePolicy: { enabled: true, cap: 500n },
   unpaid: false,

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import type { Stripe } from 'stripe';
 import { Exclusive } from '../../src/db/advisory-lock.ts';
 import type { DomainServices } from '../../src/services.ts';
+import { OverageMeters } from '../../src/stripe/catalog/overage-meters.ts';
 import { CatalogIds } from '../../src/stripe/catalog/catalog-ids.ts';
 import { type Catalog, surveyCatalog } from '../../src/stripe/catalog/survey.ts';
 import type { Emulator } from '@tollgate/stripe-emulator';
@@ -77,6 +78,7 @@ export class OverageBench {
     const reporter = new MeterReporter({
       stripe,
       catalog: new CatalogIds(stripe),
+      meters: new OverageMeters(stripe),
       events,
       reports,
       exclusive,

@@ -44,10 +44,12 @@ export interface ShownSubscription {
     readonly expiresAt: string | null;
   } | null;
   readonly graceEndsAt: string | null;
+  readonly waiting: readonly { readonly kind: string; readonly reason: string }[] | null;
 }
 
 const SUBSCRIPTION = `id plan { code } quantity status currentPeriodStart currentPeriodEnd cancelAtPeriodEnd
-  scheduledPlan { code } scheduledQuantity pendingPayment { quantity hostedUrl expiresAt } graceEndsAt`;
+  scheduledPlan { code } scheduledQuantity pendingPayment { quantity hostedUrl expiresAt } graceEndsAt
+  waiting { kind reason }`;
 
 export const RETURNS = {
   successUrl: 'http://localhost:3000/done?session={CHECKOUT_SESSION_ID}',
@@ -83,12 +85,13 @@ export class Till {
   }
 
   /** Opens at midnight of 31 January 2027, the hardest day for months. */
-  static async open(at = '2027-01-31T00:00:00.000Z'): Promise<Till> {
+  static async open(at = '2027-01-31T00:00:00.000Z', env: Record<string, string> = {}): Promise<Till> {
     const bench = await Bench.open();
     const clock = new TestClock(new Date(at));
     const frozenAt = clock.now().getTime() / 1_000;
     const app = await bench.serverWithStripe({
       clock,
+      env,
       emulator: { frozenAt, deliveries: { retryBaseMs: 20 } },
     });
     const ask = asker(() => till.app.url);
@@ -314,11 +317,16 @@ export class Till {
   }
 
   /** Reserves so many credits for a day. @returns the reservation */
-  async reserve({ externalId }: Buyer, credits: number): Promise<string> {
+  async reserve(buyer: Buyer, credits: number): Promise<string> {
+    const { reservation } = (await this.tryReserve(buyer, credits)) as { reservation: { id: string } };
+    return reservation.id;
+  }
+
+  /** Asks to reserve so many credits for a day. */
+  tryReserve({ externalId }: Buyer, credits: number): Promise<object> {
     const lines = computeFor(credits);
     const input = { idempotencyKey: this.clients.next(), userExternalId: externalId, lines, ttlSeconds: 86_400 };
-    const { reservation } = await this.ask<{ reservation: { id: string } }>(this.clients.service, RESERVE, { input });
-    return reservation.id;
+    return this.ask(this.clients.service, RESERVE, { input });
   }
 
   /** Asks the database behind everybody's back. */

@@ -2,8 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Stripe } from 'stripe';
 import { catalogRoutes } from './catalog.ts';
 import { checkoutRoutes } from './checkout.ts';
+import { creditNoteRoutes } from './credit-notes.ts';
+import { customerBalanceRoutes } from './customer-balance.ts';
 import { customerDeletionRoutes } from './customer-deletion.ts';
 import { customerRoutes } from './customers.ts';
+import { discountRoutes } from './discounts.ts';
 import { disputeRoutes } from './disputes.ts';
 import { invalid, StripeFailure } from './errors.ts';
 import { eventRoutes } from './events.ts';
@@ -27,14 +30,18 @@ import type { Sandbox } from './sandbox.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { catchUp } from './timeline.ts';
+import { taxRateRoutes } from './tax-rates.ts';
 import { unversionedRoutes } from './unversioned.ts';
 
 /** Every call of the SDK's that there is. */
 export const routes: readonly Route[] = [
   ...customerRoutes,
   ...customerDeletionRoutes,
+  ...customerBalanceRoutes,
   ...paymentMethodRoutes,
   ...catalogRoutes,
+  ...discountRoutes,
+  ...taxRateRoutes,
   ...featureRoutes,
   ...meterRoutes,
   ...meterStreamRoutes,
@@ -42,6 +49,7 @@ export const routes: readonly Route[] = [
   ...scheduleRoutes,
   ...invoiceRoutes,
   ...invoiceItemRoutes,
+  ...creditNoteRoutes,
   ...previewRoutes,
   ...paymentIntentRoutes,
   ...refundRoutes,

@@ -1,6 +1,6 @@
 import type { Attempt } from './payments.ts';
 import { collect } from './collection.ts';
-import { addLines, type BillingReason, createInvoice, finalizeInvoice } from './invoices.ts';
+import { addLines, type BillingReason, createInvoice, finalizeInvoice, voidInvoice, writeOff } from './invoices.ts';
 import { isMetered, itemLine, recurringLine, usageLine } from './invoice-lines.ts';
 import { unitsUsed } from './meters.ts';
 import { waitingItems } from './proration.ts';
@@ -8,6 +8,9 @@ import type { Sandbox } from './sandbox.ts';
 import { type Period, periodOf } from './subscription-items.ts';
 import type { InvoiceNotes } from './tables.ts';
 import type { Customer, Invoice, InvoiceItem, InvoiceLine, Subscription, SubscriptionItem } from './wire.ts';
+
+/** A sent invoice may be paid for so many days, where nothing else is said. */
+const DAYS_UNTIL_DUE = 30;
 
 /** The things that one invoice of a subscription charges for. */
 export interface Bill {
@@ -19,6 +22,8 @@ export interface Bill {
   /** Items to charge; the subscription's own unless others are to be tried first. */
   readonly items?: readonly SubscriptionItem[];
   readonly free?: boolean;
+  /** The period of which the one ahead is a part, and costs its share; absent: it is whole. */
+  readonly whole?: Period;
   /** Exactly these instead of everything that waits. */
   readonly only?: readonly InvoiceItem[];
   readonly finalizesAt: number | null;
@@ -39,9 +44,11 @@ export function bill(sandbox: Sandbox, subscription: Subscription, parameters: B
     period: parameters.behind ?? { start: sandbox.now(), end: sandbox.now() },
     lines: all,
     currency: subscription.currency,
-    finalizesAt: parameters.finalizesAt,
+    // Collection that is paused may leave it a draft.
+    finalizesAt: subscription.pause_collection?.behavior === 'keep_as_draft' ? null : parameters.finalizesAt,
     usageLines,
     pendingUpdateOf: parameters.pendingUpdateOf ?? null,
+    ...(isSent(subscription) && { daysUntilDue: subscription.days_until_due ?? DAYS_UNTIL_DUE }),
   });
   for (const item of waiting) item.invoice = invoice.id;
   return invoice;
@@ -51,7 +58,7 @@ export function bill(sandbox: Sandbox, subscription: Subscription, parameters: B
 export function linesOf(
   sandbox: Sandbox,
   subscription: Subscription,
-  { ahead, behind, items = subscription.items.data, free = false }: Bill,
+  { ahead, behind, items = subscription.items.data, free = false, whole }: Bill,
 ): { lines: InvoiceLine[]; usageLines: InvoiceNotes['usageLines'] } {
   const lines: InvoiceLine[] = [];
   const usageLines: InvoiceNotes['usageLines'] = [];
@@ -63,7 +70,7 @@ export function linesOf(
       lines.push(line);
       usageLines.push({ line: line.id, meter, price: item.price.id, ...behind });
     } else if (!isMetered(item.price) && ahead !== null) {
-      lines.push(recurringLine(sandbox, subscription, { item, period: ahead, free }));
+      lines.push(recurringLine(sandbox, subscription, { item, period: ahead, free, whole }));
     }
   }
   return { lines, usageLines };
@@ -81,10 +88,31 @@ export function billNow(
 ): { invoice: Invoice; attempt: Attempt } | null {
   const invoice = bill(sandbox, subscription, parameters);
   if (invoice === null) return null;
+  if (subscription.pause_collection !== null) {
+    passOver(sandbox, subscription, invoice);
+    return { invoice, attempt: 'requires_payment_method' };
+  }
   finalizeInvoice(sandbox, invoice);
   const { keepStatus = false, authenticated = false, leavePayment = false } = parameters;
+  if (isSent(subscription) && invoice.amount_due > 0) {
+    sandbox.emit('invoice.sent', invoice);
+    return { invoice, attempt: 'requires_payment_method' };
+  }
   if (leavePayment && invoice.amount_due > 0) return { invoice, attempt: 'requires_payment_method' };
   return { invoice, attempt: collect(sandbox, invoice, { keepStatus, authenticated }) };
+}
+
+/** While its collection is paused an invoice stays a draft, or is written off or voided as it is finalized. */
+export function passOver(sandbox: Sandbox, { pause_collection: pause }: Subscription, invoice: Invoice): void {
+  if (pause?.behavior === 'keep_as_draft') return;
+  finalizeInvoice(sandbox, invoice);
+  if (pause?.behavior === 'void') voidInvoice(sandbox, invoice);
+  else writeOff(sandbox, invoice);
+}
+
+/** True for a subscription whose invoices are sent to be paid, and charge no card. */
+export function isSent(subscription: Subscription): boolean {
+  return subscription.collection_method === 'send_invoice';
 }
 
 /** The last bill of a subscription that ends: use that nobody has paid for yet, and what waits. */

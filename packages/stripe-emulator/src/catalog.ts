@@ -165,6 +165,18 @@ export function priceOf(sandbox: Sandbox, id: string, param?: string): Price {
   return rowOf(sandbox.tables.prices, 'price', id, param);
 }
 
+/** The price, if it may be sold: neither it nor its product is archived. */
+export function soldPriceOf(sandbox: Sandbox, id: string, param: string): Price {
+  const price = priceOf(sandbox, id, param);
+  if (!price.active) {
+    throw invalid('The price specified is inactive. This field only accepts active prices.', { param });
+  }
+  if (sandbox.tables.products.get(price.product)?.active === false) {
+    throw invalid(`The product ${price.product} is marked as inactive, so it cannot be sold.`, { param });
+  }
+  return price;
+}
+
 /** The name of a line with this price. */
 export function productNameOf(sandbox: Sandbox, price: Price): string {
   return sandbox.tables.products.get(price.product)?.name ?? price.product;

@@ -1,8 +1,8 @@
-import { createPrice, createProduct, priceOf, productNameOf } from './catalog.ts';
+import { createPrice, createProduct, priceOf, productNameOf, soldPriceOf } from './catalog.ts';
 import { HOUR, MINUTE } from './calendar.ts';
 import { type SessionParameters, sessionFields } from './checkout-parameters.ts';
 import { blankSession } from './checkout-session.ts';
-import { addressOf, customerOf } from './customers.ts';
+import { addressOf, assertCurrency, assertKnown, customerOf } from './customers.ts';
 import { invalid } from './errors.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { pageFields, pageInOrder, pageOf } from './lists.ts';
@@ -30,6 +30,7 @@ export const checkoutRoutes: readonly Route[] = [
       subscription: text,
     },
     (sandbox, parameters) => {
+      assertKnown(sandbox, parameters.customer);
       const rows = [...sandbox.tables.checkoutSessions.values()].filter(
         (each) =>
           (parameters.customer === undefined || each.customer === parameters.customer) &&
@@ -107,9 +108,10 @@ function createSession(sandbox: Sandbox, parameters: SessionParameters): Checkou
       param: 'expires_at',
     });
   }
-  if (parameters.customer !== undefined) customerOf(sandbox, parameters.customer, 'customer');
+  const buyer = parameters.customer === undefined ? null : customerOf(sandbox, parameters.customer, 'customer');
   const lines = items.map((item, index) => lineOf(sandbox, item, { index, mode }));
   const currency = lines[0]?.price.currency ?? 'usd';
+  if (buyer !== null && mode === 'subscription') assertCurrency(buyer, currency);
   const total = lines.reduce(
     (sum, { price, quantity }) => sum + (isMetered(price) ? 0 : lineCents(unitAmountOf(price), quantity)),
     0,
@@ -172,8 +174,7 @@ function lineOf(
   if ((id === undefined) === (data === undefined)) {
     throw invalid('You must specify exactly one of `price` and `price_data`.', { param });
   }
-  const price = id === undefined ? priceFrom(sandbox, data, param) : priceOf(sandbox, id, `${param}[price]`);
-  if (!price.active) throw invalid(`The price ${price.id} is inactive.`, { param: `${param}[price]` });
+  const price = id === undefined ? priceFrom(sandbox, data, param) : soldPriceOf(sandbox, id, `${param}[price]`);
   if (mode === 'payment' && price.type === 'recurring') {
     throw invalid('You specified `payment` mode but passed a recurring price.', { param: `${param}[price]` });
   }

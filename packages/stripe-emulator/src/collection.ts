@@ -60,6 +60,23 @@ export function settle(sandbox: Sandbox, invoice: Invoice): void {
   changeSubscription(sandbox, subscription, () => (subscription.status = 'active'));
 }
 
+/** A sent invoice was not paid in time: its subscription is behind, if it is the newest. */
+export function passDueDate(sandbox: Sandbox, invoice: Invoice): void {
+  const notes = sandbox.tables.invoiceNotes.get(invoice.id);
+  if (notes !== undefined) notes.overdue = true;
+  sandbox.emit('invoice.overdue', invoice);
+  const subscription = subscriptionOf(sandbox, invoice);
+  if (subscription?.status !== 'active' || subscription.latest_invoice !== invoice.id) return;
+  changeSubscription(sandbox, subscription, () => (subscription.status = 'past_due'));
+}
+
+/** Nobody has to pay an invoice any more: a subscription that was behind with it is not. */
+export function forgive(sandbox: Sandbox, invoice: Invoice): void {
+  const subscription = subscriptionOf(sandbox, invoice);
+  if (subscription?.status !== 'past_due' || subscription.latest_invoice !== invoice.id) return;
+  changeSubscription(sandbox, subscription, () => (subscription.status = 'active'));
+}
+
 function failed(
   sandbox: Sandbox,
   invoice: Invoice,
@@ -68,7 +85,11 @@ function failed(
   const subscription = subscriptionOf(sandbox, invoice);
   const pending = sandbox.tables.invoiceNotes.get(invoice.id)?.pendingUpdateOf ?? null;
   const isDunned =
-    subscription !== null && !keepStatus && pending === null && invoice.billing_reason !== 'subscription_create';
+    subscription !== null &&
+    !keepStatus &&
+    pending === null &&
+    invoice.collection_method === 'charge_automatically' &&
+    invoice.billing_reason !== 'subscription_create';
   const isOver = isDunned && subscription.status !== 'canceled' && !scheduleRetry(sandbox, invoice);
   if (!isDunned) invoice.next_payment_attempt = null;
   if (outcome === 'requires_action') sandbox.emit('invoice.payment_action_required', invoice);

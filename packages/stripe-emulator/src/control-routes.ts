@@ -87,6 +87,10 @@ const behaviourBody = z
     draftSeconds: z.number().int().min(0),
     serialMeterEvents: z.boolean(),
     prorationParent: z.enum(['subscription_item_details', 'invoice_item_details']),
+    trialStartInvoices: z.boolean(),
+    firstPeriodProrates: z.boolean(),
+    deletedItemBills: z.boolean(),
+    creditNoteByAmount: z.enum(['no_lines', 'custom_line']),
     rejectMeterEvents: z.number().int().min(0),
     signatureTime: z.enum(['system', 'emulator']),
   })

@@ -1,3 +1,4 @@
+import { moveBalance } from './balance-moves.ts';
 import { attachMethod, giveSource, methodNamed } from './cards.ts';
 import { invalid } from './errors.ts';
 import { pageFields, pageOf, range, within } from './lists.ts';
@@ -62,6 +63,7 @@ export const customerRoutes: readonly Route[] = [
     const method = parameters.invoice_settings?.default_payment_method;
     if (method != null) assertOwn(sandbox, customer, method);
     sandbox.change(customer, 'customer.updated', () => apply(customer, parameters));
+    adjustBalance(sandbox, customer, parameters.balance);
     return customer;
   }),
 ];
@@ -69,6 +71,28 @@ export const customerRoutes: readonly Route[] = [
 /** The customer, or Stripe's refusal. */
 export function customerOf(sandbox: Sandbox, id: string, param?: string): Customer {
   return rowOf(sandbox.tables.customers, 'customer', id, param);
+}
+
+/** A list may be asked for a customer who was deleted, but for nobody whom the account does not know. */
+export function assertKnown(sandbox: Sandbox, id: string | undefined): void {
+  if (id === undefined || sandbox.tables.deletedCustomers.has(id)) return;
+  customerOf(sandbox, id, 'customer');
+}
+
+/** A customer has one currency, from the first thing that is charged in one. */
+export function holdCurrency(customer: Customer, currency: string): void {
+  assertCurrency(customer, currency);
+  customer.currency = currency;
+}
+
+/** Refuses a currency that is not the customer's. */
+export function assertCurrency(customer: Customer, currency: string): void {
+  if (customer.currency != null && customer.currency !== currency) {
+    throw invalid(
+      `You cannot combine currencies on a single customer. This customer has an active subscription, subscription schedule, discount, quote, or invoice item with currency ${customer.currency}.`,
+      { param: 'currency' },
+    );
+  }
 }
 
 /** Makes a customer; Checkout does so too when it is given none. */
@@ -99,11 +123,19 @@ export function createCustomer(sandbox: Sandbox, parameters: Partial<Values<type
     test_clock: null,
   };
   apply(customer, parameters);
+  customer.balance = parameters.balance ?? 0;
   if (parameters.source !== undefined) giveSource(sandbox, customer, parameters.source);
   attachFirst(sandbox, customer, parameters.payment_method);
   sandbox.tables.customers.set(customer.id, customer);
   sandbox.emit('customer.created', customer);
   return customer;
+}
+
+/** A balance that is set is one more move of it. */
+function adjustBalance(sandbox: Sandbox, customer: Customer, balance: number | undefined): void {
+  const amount = (balance ?? customer.balance) - customer.balance;
+  if (amount === 0) return;
+  moveBalance(sandbox, customer, { amount, currency: customer.currency ?? 'usd', type: 'adjustment' });
 }
 
 /** The card that a new customer brings along, which may be named as the default in the same call. */
@@ -149,7 +181,6 @@ function apply(customer: Customer, parameters: Partial<Values<typeof fields>>): 
     const value = parameters[name];
     if (value !== undefined) customer[name] = value;
   }
-  if (parameters.balance !== undefined) customer.balance = parameters.balance;
   if (where !== undefined) customer.address = addressOf(where);
   if (settings?.default_payment_method !== undefined) {
     customer.invoice_settings.default_payment_method = settings.default_payment_method;

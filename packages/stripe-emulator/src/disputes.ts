@@ -93,7 +93,11 @@ export function openDispute(
 export function closeDispute(sandbox: Sandbox, id: string, outcome: 'won' | 'lost' | 'warning_closed'): Dispute {
   const dispute = disputeOf(sandbox, id);
   if (CLOSED.has(dispute.status)) throw invalid(`Dispute ${id} is closed already.`);
-  sandbox.change(dispute, 'charge.dispute.closed', () => (dispute.status = outcome));
+  sandbox.change(dispute, 'charge.dispute.closed', () => {
+    dispute.status = outcome;
+    // The money is the seller's again, to give back if they like.
+    if (outcome === 'won') dispute.is_charge_refundable = true;
+  });
   if (outcome === 'won') sandbox.emit('charge.dispute.funds_reinstated', dispute);
   return dispute;
 }

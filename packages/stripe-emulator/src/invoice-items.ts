@@ -1,6 +1,6 @@
 import { absorbWaiting } from './billing.ts';
 import { priceOf } from './catalog.ts';
-import { customerOf } from './customers.ts';
+import { assertKnown, customerOf, holdCurrency } from './customers.ts';
 import { invalid } from './errors.ts';
 import { unitAmountOf } from './invoice-lines.ts';
 import { invoiceOf } from './invoice-routes.ts';
@@ -35,6 +35,7 @@ export const invoiceItemRoutes: readonly Route[] = [
     '/v1/invoiceitems',
     { ...pageFields, customer: text, invoice: text, pending: flag },
     (sandbox, parameters) => {
+      assertKnown(sandbox, parameters.customer);
       const rows = [...sandbox.tables.invoiceItems.values()].filter(
         (each) =>
           (parameters.customer === undefined || each.customer === parameters.customer) &&
@@ -79,6 +80,7 @@ function createItem(sandbox: Sandbox, parameters: Values<typeof createFields>): 
   if (currency === null || currency === undefined) {
     throw invalid('Missing required param: currency.', { code: 'parameter_missing', param: 'currency' });
   }
+  holdCurrency(customer, currency);
   const item = blankItem(sandbox, {
     customer: customer.id,
     amount,

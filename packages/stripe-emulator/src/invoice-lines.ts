@@ -1,5 +1,6 @@
 import { productNameOf } from './catalog.ts';
-import { formatMoney, lineCents } from './money.ts';
+import { running } from './discounts.ts';
+import { formatMoney, lineCents, shareCents } from './money.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { InvoiceItem, InvoiceLine, Price, Subscription, SubscriptionItem } from './wire.ts';
 
@@ -8,22 +9,33 @@ interface Period {
   readonly end: number;
 }
 
+interface RecurringLine {
+  readonly item: SubscriptionItem;
+  readonly period: Period;
+  readonly free?: boolean;
+  /** The period of which this is a part; absent: it is whole. */
+  readonly whole?: Period | undefined;
+}
+
 /** A subscription item's price for a period. */
 export function recurringLine(
   sandbox: Sandbox,
   subscription: Pick<Subscription, 'id' | 'metadata'>,
-  { item, period, free = false }: { item: SubscriptionItem; period: Period; free?: boolean },
+  { item, period, free = false, whole = period }: RecurringLine,
 ): InvoiceLine {
   const quantity = item.quantity ?? 0;
   const name = productNameOf(sandbox, item.price);
-  const amount = free ? 0 : lineCents(unitAmountOf(item.price), quantity);
+  const full = free ? 0 : lineCents(unitAmountOf(item.price), quantity);
+  const isPart = whole !== period;
+  const amount = isPart ? shareCents(full, { part: period.end - period.start, whole: whole.end - whole.start }) : full;
   return {
     ...blankLine(sandbox, item.price, period),
     amount,
     subtotal: amount,
+    discounts: free ? [] : running(sandbox, item.discounts).map(({ id }) => id),
     description: free ? `Free trial for ${quantity} × ${name}` : describe(sandbox, item.price, quantity),
     metadata: subscription.metadata,
-    parent: parentOfItem(subscription.id, item.id, null),
+    parent: parentOfItem(subscription.id, item.id, isPart && sandbox.behaviour.firstPeriodProrates),
     pricing: pricingOf(item.price, free ? '0' : unitAmountOf(item.price)),
     quantity,
     quantity_decimal: String(quantity),
@@ -152,12 +164,12 @@ export function isMetered(price: Price): boolean {
   return price.recurring?.usage_type === 'metered';
 }
 
-function parentOfItem(subscription: string, item: string, invoiceItem: string | null): InvoiceLine['parent'] {
+function parentOfItem(subscription: string, item: string, proration: boolean): InvoiceLine['parent'] {
   return {
     invoice_item_details: null,
     subscription_item_details: {
-      invoice_item: invoiceItem,
-      proration: false,
+      invoice_item: null,
+      proration,
       proration_details: { credited_items: null },
       subscription,
       subscription_item: item,

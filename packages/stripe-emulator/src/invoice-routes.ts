@@ -1,5 +1,5 @@
-import { assertOwn, customerOf } from './customers.ts';
-import { collect, settle } from './collection.ts';
+import { assertKnown, assertOwn, customerOf, holdCurrency } from './customers.ts';
+import { collect, forgive, settle } from './collection.ts';
 import { invalid, cardRefused } from './errors.ts';
 import { createInvoice, finalizeInvoice, voidInvoice, writeOff } from './invoices.ts';
 import { itemLine } from './invoice-lines.ts';
@@ -59,6 +59,8 @@ export const invoiceRoutes: readonly Route[] = [
           param: 'days_until_due',
         });
       }
+      const currency = items[0]?.currency ?? parameters.currency ?? customer.currency ?? 'usd';
+      holdCurrency(customer, currency);
       const latest = subscription?.latest_invoice ?? null;
       const invoice = createInvoice(sandbox, {
         customer,
@@ -66,7 +68,7 @@ export const invoiceRoutes: readonly Route[] = [
         reason: 'manual',
         period: { start: sandbox.now(), end: sandbox.now() },
         lines: items.map((item) => itemLine(sandbox, item)),
-        currency: items[0]?.currency ?? parameters.currency ?? customer.currency ?? 'usd',
+        currency,
         metadata: mergeMetadata({}, parameters.metadata),
         description: parameters.description ?? null,
         defaultPaymentMethod: method,
@@ -90,6 +92,7 @@ export const invoiceRoutes: readonly Route[] = [
     },
     (sandbox, parameters) => {
       const { customer, status, subscription } = parameters;
+      assertKnown(sandbox, customer);
       const rows = [...sandbox.tables.invoices.values()].filter(
         (each) =>
           (customer === undefined || each.customer === customer) &&
@@ -101,14 +104,20 @@ export const invoiceRoutes: readonly Route[] = [
     },
   ),
   route('GET', '/v1/invoices/:id', {}, (sandbox, _parameters, [id]) => invoiceOf(sandbox, id)),
-  route('POST', '/v1/invoices/:id', { description: clearable(text), metadata }, (sandbox, parameters, [id]) => {
-    const invoice = invoiceOf(sandbox, id);
-    sandbox.change(invoice, 'invoice.updated', () => {
-      if (parameters.description !== undefined) invoice.description = parameters.description;
-      invoice.metadata = mergeMetadata(invoice.metadata ?? {}, parameters.metadata);
-    });
-    return invoice;
-  }),
+  route(
+    'POST',
+    '/v1/invoices/:id',
+    { auto_advance: flag, description: clearable(text), metadata },
+    (sandbox, parameters, [id]) => {
+      const invoice = invoiceOf(sandbox, id);
+      sandbox.change(invoice, 'invoice.updated', () => {
+        if (parameters.auto_advance !== undefined) advance(sandbox, invoice, parameters.auto_advance);
+        if (parameters.description !== undefined) invoice.description = parameters.description;
+        invoice.metadata = mergeMetadata(invoice.metadata ?? {}, parameters.metadata);
+      });
+      return invoice;
+    },
+  ),
   route('DELETE', '/v1/invoices/:id', {}, (sandbox, _parameters, [id]) => {
     const invoice = invoiceOf(sandbox, id);
     if (invoice.status !== 'draft' || invoice.parent !== null) {
@@ -134,10 +143,7 @@ export const invoiceRoutes: readonly Route[] = [
     }
     finalizeInvoice(sandbox, invoice);
     if (invoice.amount_due === 0) settle(sandbox, invoice);
-    else if (parameters.auto_advance === true && invoice.collection_method === 'charge_automatically') {
-      invoice.auto_advance = true;
-      invoice.next_payment_attempt = sandbox.now() + 3600;
-    }
+    else if (parameters.auto_advance !== undefined) advance(sandbox, invoice, parameters.auto_advance);
     return invoice;
   }),
   route('POST', '/v1/invoices/:id/pay', payFields, (sandbox, parameters, [id]) =>
@@ -159,6 +165,7 @@ export const invoiceRoutes: readonly Route[] = [
       throw invalid(`You can only pass in open invoices. This invoice is ${invoice.status}.`);
     }
     writeOff(sandbox, invoice);
+    forgive(sandbox, invoice);
     return invoice;
   }),
   route('POST', '/v1/invoices/:id/void', {}, (sandbox, _parameters, [id]) => {
@@ -167,6 +174,7 @@ export const invoiceRoutes: readonly Route[] = [
       throw invalid(`You can only pass in open invoices. This invoice is ${invoice.status}.`);
     }
     voidInvoice(sandbox, invoice);
+    forgive(sandbox, invoice);
     // An update that waited for its payment is given up with it.
     const waiting = sandbox.tables.subscriptions.get(
       sandbox.tables.invoiceNotes.get(invoice.id)?.pendingUpdateOf ?? '',
@@ -202,6 +210,16 @@ export const invoiceRoutes: readonly Route[] = [
 /** The invoice, or Stripe's refusal. */
 export function invoiceOf(sandbox: Sandbox, id: string, param?: string): Invoice {
   return rowOf(sandbox.tables.invoices, 'invoice', id, param);
+}
+
+/** It goes on by itself, to be finalized and collected, or stands as it is until a call moves it. */
+function advance(sandbox: Sandbox, invoice: Invoice, goesOn: boolean): void {
+  const { status, collection_method: method } = invoice;
+  invoice.auto_advance = goesOn;
+  const soon = sandbox.now() + sandbox.behaviour.draftSeconds;
+  if (status === 'draft') invoice.automatically_finalizes_at = goesOn ? soon : null;
+  const isCharged = goesOn && method === 'charge_automatically' && (status === 'draft' || status === 'open');
+  invoice.next_payment_attempt = isCharged ? soon : null;
 }
 
 /** Pays an open invoice now. @throws StripeFailure 402 when the card does not */

@@ -1,14 +1,14 @@
 import { DAY } from './calendar.ts';
+import { moveBalance, unapplyBalance } from './balance-moves.ts';
 import { customerOf } from './customers.ts';
+import { running, spendOnce } from './discounts.ts';
+import { addUp, LEAST_CHARGE_CENTS } from './invoice-sums.ts';
 import { countUsage, isMetered } from './invoice-lines.ts';
 import { unitsUsed } from './meters.ts';
 import { cancelIntent, createIntent, intentOf, paymentsOf } from './payments.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { InvoiceNotes } from './tables.ts';
 import type { Customer, Invoice, InvoiceLine, InvoicePayment, Metadata, Subscription } from './wire.ts';
-
-/** The smallest charge. Less goes to the customer's balance and waits for the next invoice. */
-const LEAST_CHARGE_CENTS = 50;
 
 export type BillingReason = 'manual' | 'subscription_create' | 'subscription_cycle' | 'subscription_update';
 
@@ -42,6 +42,9 @@ export function createInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice
   });
   const { subscription } = parameters;
   if (subscription !== null) subscription.latest_invoice = invoice.id;
+  if (subscription !== null && invoice.total_discount_amounts !== null && invoice.total_discount_amounts.length > 0) {
+    spendOnce(sandbox, subscription);
+  }
   sandbox.emit('invoice.created', invoice);
   return invoice;
 }
@@ -85,7 +88,8 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
     default_source: null,
     default_tax_rates: [],
     description: parameters.description ?? null,
-    discounts: [],
+    discounts:
+      subscription === null ? [] : running(sandbox, subscription.discounts).map(({ id: discount }) => discount),
     due_date: daysUntilDue === undefined ? null : sandbox.now() + daysUntilDue * DAY,
     effective_at: null,
     ending_balance: null,
@@ -138,27 +142,15 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
     total_taxes: [],
     webhooks_delivered_at: null,
   };
-  addUp(invoice);
+  addUp(sandbox, invoice);
   return invoice;
-}
-
-/** Sums the lines up, and sets the customer's balance against them. */
-function addUp(invoice: Invoice): void {
-  const total = invoice.lines.data.reduce((sum, line) => sum + line.amount, 0);
-  invoice.subtotal = total;
-  invoice.subtotal_excluding_tax = total;
-  invoice.total = total;
-  invoice.total_excluding_tax = total;
-  const owed = total + invoice.starting_balance;
-  invoice.amount_due = owed >= LEAST_CHARGE_CENTS ? owed : 0;
-  invoice.amount_remaining = invoice.amount_due - invoice.amount_paid;
 }
 
 /** Adds lines to a draft. */
 export function addLines(sandbox: Sandbox, invoice: Invoice, lines: readonly InvoiceLine[]): void {
   sandbox.change(invoice, 'invoice.updated', () => {
     invoice.lines.data.push(...lines.map((line) => ({ ...line, invoice: invoice.id })));
-    addUp(invoice);
+    addUp(sandbox, invoice);
   });
 }
 
@@ -172,7 +164,7 @@ function recountUsage(sandbox: Sandbox, invoice: Invoice): void {
     if (line === undefined || price === undefined || !isMetered(price)) continue;
     countUsage(sandbox, line, { price, units: unitsUsed(sandbox, { ...usage, customer: invoice.customer }) });
   }
-  addUp(invoice);
+  addUp(sandbox, invoice);
 }
 
 /** A draft becomes open: it gets its number, its page and its payment, and can no longer change. */
@@ -180,7 +172,7 @@ export function finalizeInvoice(sandbox: Sandbox, invoice: Invoice): void {
   const customer = customerOf(sandbox, invoice.customer ?? '', 'customer');
   recountUsage(sandbox, invoice);
   invoice.starting_balance = customer.balance;
-  addUp(invoice);
+  addUp(sandbox, invoice);
   const sequence = customer.next_invoice_sequence ?? 1;
   customer.next_invoice_sequence = sequence + 1;
   invoice.number = `${customer.invoice_prefix ?? 'TG'}-${String(sequence).padStart(4, '0')}`;
@@ -188,6 +180,8 @@ export function finalizeInvoice(sandbox: Sandbox, invoice: Invoice): void {
   invoice.automatically_finalizes_at = null;
   invoice.effective_at = sandbox.now();
   invoice.status_transitions.finalized_at = sandbox.now();
+  // The days to pay it run from here.
+  if (invoice.due_date !== null) invoice.due_date += sandbox.now() - invoice.created;
   invoice.hosted_invoice_url = `${sandbox.baseUrl}/i/${invoice.id}`;
   invoice.invoice_pdf = `${sandbox.baseUrl}/i/${invoice.id}/pdf`;
   settleBalance(sandbox, invoice, customer);
@@ -232,6 +226,7 @@ export function voidInvoice(sandbox: Sandbox, invoice: Invoice): void {
     payment.status = 'canceled';
     payment.status_transitions.canceled_at = sandbox.now();
   }
+  unapplyBalance(sandbox, invoice);
   invoice.status = 'void';
   invoice.auto_advance = false;
   invoice.next_payment_attempt = null;
@@ -243,10 +238,10 @@ function settleBalance(sandbox: Sandbox, invoice: Invoice, customer: Customer): 
   const owed = invoice.total + invoice.starting_balance;
   const rest = owed >= LEAST_CHARGE_CENTS ? 0 : owed;
   invoice.ending_balance = rest;
-  if (customer.balance === rest) return;
-  sandbox.change(customer, 'customer.updated', () => {
-    customer.balance = rest;
-  });
+  const amount = rest - customer.balance;
+  if (amount === 0) return;
+  const { currency, id } = invoice;
+  moveBalance(sandbox, customer, { amount, currency, type: 'applied_to_invoice', invoice: id });
 }
 
 function createPayment(sandbox: Sandbox, invoice: Invoice): void {

@@ -1,5 +1,5 @@
 import { methodNamed } from './cards.ts';
-import { customerOf } from './customers.ts';
+import { assertKnown, customerOf } from './customers.ts';
 import { cardRefused, invalid } from './errors.ts';
 import { pageFields, pageOf } from './lists.ts';
 import { flag, integer, list, mergeMetadata, metadata, oneOf, required, text, type Values } from './parameters.ts';
@@ -22,6 +22,7 @@ const createFields = {
 export const paymentIntentRoutes: readonly Route[] = [
   route('POST', '/v1/payment_intents', createFields, (sandbox, parameters) => create(sandbox, parameters)),
   route('GET', '/v1/payment_intents', { ...pageFields, customer: text }, (sandbox, parameters) => {
+    assertKnown(sandbox, parameters.customer);
     const rows = [...sandbox.tables.paymentIntents.values()].filter(
       (each) => parameters.customer === undefined || each.customer === parameters.customer,
     );

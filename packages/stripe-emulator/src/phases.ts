@@ -1,15 +1,13 @@
-import { productNameOf } from './catalog.ts';
-import { isMetered, unitAmountOf } from './invoice-lines.ts';
-import { unitsUsed } from './meters.ts';
-import { lineCents } from './money.ts';
-import { blankItem, keepItems } from './proration.ts';
+import { takeTerms } from './phase-terms.ts';
+import { keepItems } from './proration.ts';
 import type { Sandbox } from './sandbox.ts';
 import { attachedTo, enterPhase, releaseSchedule } from './schedules.ts';
-import { type ItemChange, periodOf } from './subscription-items.ts';
+import type { ItemChange } from './subscription-items.ts';
 import { changeSubscription, endSubscription } from './subscription-state.ts';
 import { changeBilling } from './subscription-update.ts';
-import type { InvoiceItem, SchedulePhase, Subscription, SubscriptionSchedule } from './wire.ts';
+import type { SchedulePhase, Subscription, SubscriptionSchedule } from './wire.ts';
 import { finalBill } from './billing.ts';
+import { droppedBy, usageOf } from './usage-items.ts';
 
 /** The running phase of a schedule is over: the next one begins, or the schedule ends as it was told to. */
 export function turnPhase(sandbox: Sandbox, schedule: SubscriptionSchedule): void {
@@ -20,6 +18,7 @@ export function turnPhase(sandbox: Sandbox, schedule: SubscriptionSchedule): voi
       subscription.default_payment_method = cardOfPhase(schedule, phase);
     });
     takeOn(sandbox, subscription, phase);
+    takeTerms(sandbox, subscription, phase);
     sandbox.emit('subscription_schedule.updated', schedule);
     return;
   }
@@ -44,7 +43,8 @@ function takeOn(sandbox: Sandbox, subscription: Subscription, phase: SchedulePha
   const isTurn = subscription.items.data.every((item) => item.current_period_end <= sandbox.now());
   const changes = changesTo(subscription, phase);
   if (changes.length === 0) return;
-  keepItems(sandbox, usageOfDropped(sandbox, subscription, changes));
+  // The coming invoice has no line for what the phase drops.
+  keepItems(sandbox, usageOf(sandbox, subscription, droppedBy(subscription, changes)));
   changeBilling(sandbox, subscription, {
     items: changes,
     trialEnd: undefined,
@@ -54,33 +54,6 @@ function takeOn(sandbox: Sandbox, subscription: Subscription, phase: SchedulePha
     paymentBehavior: 'allow_incomplete',
     cancelAtPeriodEnd: undefined,
     metadata: undefined,
-  });
-}
-
-/** Use of metered prices that the phase drops. The coming invoice has no line for them. */
-function usageOfDropped(sandbox: Sandbox, subscription: Subscription, changes: readonly ItemChange[]): InvoiceItem[] {
-  const { start, end } = periodOf(subscription);
-  const period = { start, end: Math.min(end, sandbox.now()) };
-  return subscription.items.data.flatMap((item) => {
-    const meter = item.price.recurring?.meter ?? null;
-    const isDropped = changes.some((change) => change.id === item.id && change.deleted === true);
-    if (meter === null || !isMetered(item.price) || !isDropped) return [];
-    const units = unitsUsed(sandbox, { meter, customer: subscription.customer, ...period });
-    if (units === 0) return [];
-    return blankItem(sandbox, {
-      customer: subscription.customer,
-      amount: lineCents(unitAmountOf(item.price), units),
-      currency: item.price.currency,
-      description: productNameOf(sandbox, item.price),
-      period,
-      quantity: units,
-      price: item.price,
-      proration: false,
-      subscription: subscription.id,
-      subscriptionItem: item.id,
-      credited: null,
-      metadata: {},
-    });
   });
 }
 

@@ -3,7 +3,8 @@ import { StripeFailure } from './errors.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { lineCents } from './money.ts';
 import type { Sandbox } from './sandbox.ts';
-import { createSchedule, planPhases, releaseSchedule } from './schedules.ts';
+import { blankRequest, type PhaseRequest, planPhases } from './phase-requests.ts';
+import { createSchedule, releaseSchedule } from './schedules.ts';
 import { periodOf } from './subscription-items.ts';
 import { cancelSubscription, updateSubscription } from './subscriptions.ts';
 import type { PortalConfiguration, Subscription } from './wire.ts';
@@ -35,7 +36,17 @@ export function changePlan(sandbox: Sandbox, change: PlanChange): string | null 
     else {
       releaseIfScheduled(sandbox, subscription);
       updateSubscription(sandbox, subscription, {
-        items: [{ id: item.id, price: priceId, quantity, deleted: undefined, metadata: undefined }],
+        items: [
+          {
+            id: item.id,
+            price: priceId,
+            quantity,
+            deleted: undefined,
+            discounts: undefined,
+            metadata: undefined,
+            tax_rates: undefined,
+          },
+        ],
         payment_behavior: 'pending_if_incomplete',
         proration_behavior: allowed.proration_behavior as 'always_invoice' | 'create_prorations' | 'none',
       });
@@ -70,16 +81,11 @@ function scheduleChange(
   releaseIfScheduled(sandbox, subscription);
   const schedule = createSchedule(sandbox, subscription);
   const { start, end } = periodOf(subscription);
-  const request = (
-    items: { price: string; quantity: number | undefined }[],
-    from: number,
-  ): Parameters<typeof planPhases>[2][number] => ({
-    default_payment_method: undefined,
-    items: items.map((each) => ({ ...each, metadata: undefined })),
+  const request = (items: { price: string; quantity: number | undefined }[], from: number): PhaseRequest => ({
+    ...blankRequest,
+    items: items.map((each) => ({ ...each, discounts: undefined, metadata: undefined, tax_rates: undefined })),
     start_date: from,
     end_date: from === start ? end : undefined,
-    duration: undefined,
-    metadata: undefined,
     proration_behavior: 'none',
   });
   const now = subscription.items.data.map((each) => ({ price: each.price.id, quantity: each.quantity }));

@@ -8,7 +8,8 @@ import { waitingItems } from './proration.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { periodFrom, periodOf } from './subscription-items.ts';
-import { cycleAnchor, itemChanges, subscriptionOf } from './subscriptions.ts';
+import { cycleAnchor, itemChanges } from './subscription-parameters.ts';
+import { subscriptionOf } from './subscriptions.ts';
 import { linesOfChange, planChange } from './subscription-update.ts';
 import type { Invoice, SchedulePhase, Subscription } from './wire.ts';
 
@@ -53,7 +54,8 @@ function preview(sandbox: Sandbox, parameters: Values<typeof fields>): Invoice {
     metadata: undefined,
   });
   const customer = ownerOf(sandbox, subscription);
-  const isNow = details?.proration_behavior === 'always_invoice' || planned.restarts;
+  const startsTrialNow = planned.startsTrial && sandbox.behaviour.trialStartInvoices;
+  const isNow = details?.proration_behavior === 'always_invoice' || planned.restarts || startsTrialNow;
   const running = periodOf(subscription);
   const waiting = waitingItems(sandbox, customer, subscription.id).map((item) => itemLine(sandbox, item));
   const ends =

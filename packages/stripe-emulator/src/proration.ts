@@ -1,4 +1,6 @@
 import { productNameOf } from './catalog.ts';
+import { discounted } from './discounts.ts';
+import { netOf } from './invoice-sums.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { lineCents, shareCents } from './money.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -45,7 +47,11 @@ interface ProrationPart {
 
 function prorationItem(sandbox: Sandbox, { subscription, item, period, at, sign }: ProrationPart): InvoiceItem {
   const quantity = item.quantity ?? 0;
-  const full = lineCents(unitAmountOf(item.price), quantity);
+  const gross = lineCents(unitAmountOf(item.price), quantity);
+  const credited = sign < 0 ? chargedBy(sandbox, subscription, item) : null;
+  // A credit gives back what was charged; a debit costs what the item would cost now.
+  const full =
+    credited === null ? discounted(sandbox, subscription, { item, cents: gross }) : shareCents(gross, credited.paid);
   const cents = shareCents(full, { part: period.end - at, whole: period.end - period.start });
   // Half a cent goes away from zero in both directions, so that undoing a change gives back what it took.
   const amount = sign * cents;
@@ -63,7 +69,7 @@ function prorationItem(sandbox: Sandbox, { subscription, item, period, at, sign 
     proration: true,
     subscription: subscription.id,
     subscriptionItem: item.id,
-    credited: sign < 0 ? chargedBy(sandbox, subscription, item) : null,
+    credited,
     metadata: {},
   });
 }
@@ -79,14 +85,36 @@ function chargedBy(sandbox: Sandbox, subscription: Subscription, item: Subscript
         each.parent?.subscription_item_details?.subscription_item === item.id &&
         each.pricing?.price_details?.price === item.price.id,
     );
-    if (line !== undefined) return { invoice: invoice.id, line: line.id };
+    if (line === undefined) continue;
+    // A proration is net already: what its discounts took off is not on it.
+    const paid = { part: netOf(line), whole: line.amount };
+    return {
+      invoice: invoice.id,
+      line: line.id,
+      paid: line.discountable ? paid : netShareOf(sandbox, subscription, item),
+    };
   }
   return null;
+}
+
+/** The share of an item's price that is left after its discounts. */
+function netShareOf(sandbox: Sandbox, subscription: Subscription, item: SubscriptionItem): Share {
+  const whole = lineCents(unitAmountOf(item.price), item.quantity ?? 0);
+  return whole === 0
+    ? { part: 1, whole: 1 }
+    : { part: discounted(sandbox, subscription, { item, cents: whole }), whole };
+}
+
+interface Share {
+  readonly part: number;
+  readonly whole: number;
 }
 
 interface Credited {
   readonly invoice: string;
   readonly line: string;
+  /** The share of its price that was charged. */
+  readonly paid: Share;
 }
 
 export interface NewInvoiceItem {
@@ -101,7 +129,7 @@ export interface NewInvoiceItem {
   readonly proration: boolean;
   readonly subscription: string | null;
   readonly subscriptionItem: string | null;
-  readonly credited: Credited | null;
+  readonly credited: Pick<Credited, 'invoice' | 'line'> | null;
   readonly metadata: Metadata;
 }
 
@@ -164,6 +192,16 @@ export function keepItems(sandbox: Sandbox, items: readonly InvoiceItem[]): void
   for (const item of items) {
     sandbox.tables.invoiceItems.set(item.id, item);
     sandbox.emit('invoiceitem.created', item);
+  }
+}
+
+/** Prorations of a subscription that wait for an invoice are given up. */
+export function dropProrations(sandbox: Sandbox, subscription: Subscription): void {
+  for (const item of sandbox.tables.invoiceItems.values()) {
+    const owner = item.parent?.subscription_details?.subscription;
+    if (!item.proration || item.invoice !== null || owner !== subscription.id) continue;
+    sandbox.tables.invoiceItems.delete(item.id);
+    sandbox.emit('invoiceitem.deleted', item);
   }
 }
 

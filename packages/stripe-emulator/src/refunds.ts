@@ -1,3 +1,4 @@
+import { assertKnown } from './customers.ts';
 import { isChargedBack } from './disputes.ts';
 import { invalid } from './errors.ts';
 import { pageFields, pageOf, range, within } from './lists.ts';
@@ -21,6 +22,7 @@ export const refundRoutes: readonly Route[] = [
     '/v1/charges',
     { ...pageFields, created: range, customer: text, payment_intent: text },
     (sandbox, parameters) => {
+      assertKnown(sandbox, parameters.customer);
       const rows = [...sandbox.tables.charges.values()].filter(
         (each) =>
           (parameters.customer === undefined || each.customer === parameters.customer) &&

@@ -4,9 +4,10 @@ import { customerOf } from './customers.ts';
 import { cardOfCustomer } from './default-cards.ts';
 import { invalid } from './errors.ts';
 import { integer, list, mergeMetadata, metadata, object, oneOf, required, text, type Values } from './parameters.ts';
+import { blankRequest, type PhaseRequest } from './phase-requests.ts';
 import { route, type Route } from './router.ts';
 import type { Sandbox } from './sandbox.ts';
-import { createSchedule, type PhaseRequest } from './schedules.ts';
+import { createSchedule } from './schedules.ts';
 import { createSubscription } from './subscription-create.ts';
 import { periodOf } from './subscription-items.ts';
 import type { SubscriptionSchedule } from './wire.ts';
@@ -72,15 +73,12 @@ function phaseFrom(
   const price = priceOf(sandbox, items[0]?.price ?? '', 'phases');
   const cadence = price.recurring ?? { interval: 'month', interval_count: 1 };
   return {
-    default_payment_method: undefined,
+    ...blankRequest,
     duration: {
       interval: cadence.interval as 'day' | 'week' | 'month' | 'year',
       interval_count: cadence.interval_count * iterations,
     },
-    end_date: undefined,
-    items,
-    metadata: undefined,
-    proration_behavior: undefined,
+    items: items.map((item) => ({ ...item, discounts: undefined, tax_rates: undefined })),
     start_date: start,
   };
 }

@@ -1,22 +1,17 @@
-import { priceOf } from './catalog.ts';
-import { boundary } from './calendar.ts';
-import { assertOwn, customerOf } from './customers.ts';
+import { isSent } from './billing.ts';
+import { assertKnown } from './customers.ts';
 import { invalid } from './errors.ts';
 import { pageFields, pageOf } from './lists.ts';
+import { flag, list, mergeMetadata, metadata, object, oneOf, required, text } from './parameters.ts';
+import { keptDiscounts, takeTerms } from './phase-terms.ts';
 import {
-  type Fields,
-  flag,
-  integer,
-  integerOr,
-  list,
-  mergeMetadata,
-  metadata,
-  object,
-  oneOf,
-  required,
-  text,
-  type Values,
-} from './parameters.ts';
+  blankPhase,
+  ownMethod,
+  phaseFields,
+  type PhaseRequest,
+  planPhases,
+  prorationBehavior,
+} from './phase-requests.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { periodOf } from './subscription-items.ts';
@@ -24,18 +19,7 @@ import { changeSubscription } from './subscription-state.ts';
 import { cancelSubscription, subscriptionOf } from './subscriptions.ts';
 import type { SchedulePhase, Subscription, SubscriptionSchedule } from './wire.ts';
 
-const prorationBehavior = oneOf('always_invoice', 'create_prorations', 'none');
 const endBehavior = oneOf('cancel', 'release');
-
-const phaseFields = {
-  default_payment_method: text,
-  duration: object({ interval: required(oneOf('day', 'week', 'month', 'year')), interval_count: integer }),
-  end_date: integerOr('now'),
-  items: required(list(required(object({ metadata, price: required(text), quantity: integer })))),
-  metadata,
-  proration_behavior: prorationBehavior,
-  start_date: integerOr('now'),
-} satisfies Fields;
 
 /** Subscription schedules: what a subscription will become, and when. */
 export const scheduleRoutes: readonly Route[] = [
@@ -53,7 +37,7 @@ export const scheduleRoutes: readonly Route[] = [
     '/v1/subscription_schedules',
     { ...pageFields, customer: text, scheduled: flag },
     (sandbox, parameters) => {
-      if (parameters.customer !== undefined) customerOf(sandbox, parameters.customer, 'customer');
+      assertKnown(sandbox, parameters.customer);
       const rows = [...sandbox.tables.schedules.values()].filter(
         (each) =>
           (parameters.customer === undefined || each.customer === parameters.customer) &&
@@ -84,7 +68,9 @@ export const scheduleRoutes: readonly Route[] = [
         if (parameters.end_behavior !== undefined) schedule.end_behavior = parameters.end_behavior;
         schedule.metadata = mergeMetadata(schedule.metadata ?? {}, parameters.metadata);
       });
-      enterPhase(sandbox, schedule);
+      const phase = enterPhase(sandbox, schedule);
+      // What is said of the running phase counts from now.
+      if (phase !== null && phases !== null) takeTerms(sandbox, attachedTo(sandbox, schedule), phase);
       return schedule;
     },
   ),
@@ -171,10 +157,17 @@ export function createSchedule(
           price: item.price.id,
           quantity: item.quantity,
           metadata: item.metadata,
+          discounts: keptDiscounts(item.discounts),
+          taxRates: structuredClone(item.tax_rates ?? []),
         })),
         defaultPaymentMethod: subscription.default_payment_method,
         prorationBehavior: 'create_prorations',
         metadata: {},
+        discounts: keptDiscounts(subscription.discounts),
+        taxRates: structuredClone(subscription.default_tax_rates ?? []),
+        description: null,
+        collectionMethod: isSent(subscription) ? 'send_invoice' : null,
+        daysUntilDue: subscription.days_until_due,
       }),
     ],
     released_at: null,
@@ -191,55 +184,6 @@ export function createSchedule(
   changeSubscription(sandbox, subscription, () => (subscription.schedule = schedule.id));
   sandbox.emit('subscription_schedule.created', schedule);
   return schedule;
-}
-
-/** The parameters of phases. The portal asks for the same. */
-export type PhaseRequest = Values<typeof phaseFields>;
-
-/** The phases as they would be kept: each begins where the one before it ends. */
-export function planPhases(
-  sandbox: Sandbox,
-  schedule: SubscriptionSchedule,
-  requests: readonly PhaseRequest[],
-): SchedulePhase[] {
-  const current = schedule.current_phase;
-  const phases: SchedulePhase[] = [];
-  for (const [index, request] of requests.entries()) {
-    const param = `phases[${index}]`;
-    const before = phases.at(-1)?.end_date;
-    const asked = request.start_date === 'now' ? sandbox.now() : request.start_date;
-    const start = before ?? asked;
-    if (start === undefined) {
-      throw invalid('You must set `start_date` on the first phase.', { param: `${param}[start_date]` });
-    }
-    if (index === 0 && current !== null && start !== current.start_date) {
-      throw invalid('You can not modify the start date of the current phase.', { param: `${param}[start_date]` });
-    }
-    if (before !== undefined && asked !== undefined && asked !== before) {
-      throw invalid('The start date of a phase must be the end date of the phase before it.', {
-        param: `${param}[start_date]`,
-      });
-    }
-    if (request.items.length === 0) throw invalid(`Missing required param: ${param}[items].`, { param });
-    const items = request.items.map((item, position) => ({
-      price: priceOf(sandbox, item.price, `${param}[items][${position}][price]`).id,
-      quantity: item.quantity,
-      metadata: mergeMetadata({}, item.metadata),
-    }));
-    const end = endOf(sandbox, request, { start, price: items[0]?.price ?? '' });
-    if (end <= start) throw invalid('The end of a phase must be after its start.', { param: `${param}[end_date]` });
-    phases.push(
-      blankPhase(sandbox.tables.prices.get(items[0]?.price ?? '')?.currency ?? 'usd', {
-        start,
-        end,
-        items,
-        defaultPaymentMethod: ownMethod(sandbox, schedule, request.default_payment_method) ?? null,
-        prorationBehavior: request.proration_behavior ?? 'create_prorations',
-        metadata: mergeMetadata({}, request.metadata),
-      }),
-    );
-  }
-  return phases;
 }
 
 /** The subscription goes on by itself, as it is. */
@@ -268,68 +212,6 @@ export function attachedTo(sandbox: Sandbox, schedule: SubscriptionSchedule): Su
   const subscription = sandbox.tables.subscriptions.get(schedule.subscription ?? '');
   if (subscription === undefined) throw new Error(`schedule ${schedule.id} has no subscription`);
   return subscription;
-}
-
-/** A card that is asked for, which must be the customer's. */
-function ownMethod(sandbox: Sandbox, schedule: SubscriptionSchedule, method: string | undefined): string | undefined {
-  if (method !== undefined) assertOwn(sandbox, customerOf(sandbox, schedule.customer), method);
-  return method;
-}
-
-function endOf(sandbox: Sandbox, request: PhaseRequest, { start, price }: { start: number; price: string }): number {
-  if (request.end_date !== undefined && request.duration !== undefined) {
-    throw invalid('You may only specify one of these parameters: end_date, duration.', { param: 'phases' });
-  }
-  if (request.end_date === 'now') return sandbox.now();
-  if (request.end_date !== undefined) return request.end_date;
-  const cadence = sandbox.tables.prices.get(price)?.recurring ?? { interval: 'month', interval_count: 1 };
-  const { duration } = request;
-  if (duration === undefined) return boundary(start, cadence, 1);
-  return boundary(start, { interval: duration.interval, interval_count: duration.interval_count ?? 1 }, 1);
-}
-
-interface NewPhase {
-  readonly start: number;
-  readonly end: number;
-  readonly items: readonly { price: string; quantity: number | undefined; metadata: Record<string, string> }[];
-  readonly defaultPaymentMethod: string | null;
-  readonly prorationBehavior: string;
-  readonly metadata: Record<string, string>;
-}
-
-function blankPhase(
-  currency: string,
-  { start, end, items, defaultPaymentMethod, prorationBehavior, metadata: labels }: NewPhase,
-): SchedulePhase {
-  return {
-    add_invoice_items: [],
-    application_fee_percent: null,
-    billing_cycle_anchor: null,
-    billing_thresholds: null,
-    collection_method: null,
-    currency,
-    default_payment_method: defaultPaymentMethod,
-    default_tax_rates: [],
-    description: null,
-    discounts: [],
-    end_date: end,
-    invoice_settings: null,
-    items: items.map((item) => ({
-      billing_thresholds: null,
-      discounts: [],
-      metadata: item.metadata,
-      plan: item.price,
-      price: item.price,
-      ...(item.quantity !== undefined && { quantity: item.quantity }),
-      tax_rates: [],
-    })),
-    metadata: labels,
-    on_behalf_of: null,
-    proration_behavior: prorationBehavior,
-    start_date: start,
-    transfer_data: null,
-    trial_end: null,
-  };
 }
 
 function scheduleOf(sandbox: Sandbox, id: string): SubscriptionSchedule {

@@ -1,20 +1,26 @@
-import { billNow } from './billing.ts';
-import { DAY, nextBoundary } from './calendar.ts';
+import { type Bill, bill, billNow, isSent } from './billing.ts';
+import { boundary, DAY, nextBoundary } from './calendar.ts';
 import { PATIENCE_SECONDS, wouldPay } from './collection.ts';
 import { cardOfSubscription } from './default-cards.ts';
+import { holdCurrency } from './customers.ts';
+import { type DiscountRequest, redeem } from './discounts.ts';
 import { cardRefused, invalid } from './errors.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { lineCents } from './money.ts';
 import type { Attempt } from './payments.ts';
 import { createIntent, attempt as tryToPay } from './payments.ts';
 import type { Sandbox } from './sandbox.ts';
-import { assertCompatible, newItem } from './subscription-items.ts';
+import { assertCompatible, type ItemChange, newItem, type Period, withTerms } from './subscription-items.ts';
 import { refreshEntitlements } from './features.ts';
+import { ratesOf } from './tax-rates.ts';
 import type { Customer, Metadata, Price, Subscription, SubscriptionItem } from './wire.ts';
 
 export interface NewSubscription {
   readonly customer: Customer;
-  readonly items: readonly { price: Price; quantity: number | undefined; metadata?: Metadata | null | undefined }[];
+  readonly items: readonly (Pick<ItemChange, 'metadata' | 'discounts' | 'tax_rates'> & {
+    readonly price: Price;
+    readonly quantity: number | undefined;
+  })[];
   readonly metadata: Metadata;
   readonly description: string | null;
   /** The customer's own; null: their default pays. */
@@ -25,6 +31,14 @@ export interface NewSubscription {
   readonly cancelAtPeriodEnd: boolean;
   readonly cancelAt: number | null;
   readonly authenticated: boolean;
+  /** Its invoices are sent, and may be paid for so many days; absent or null: its card is charged. */
+  readonly daysUntilDue?: number | null;
+  /** The instant at which the first whole period begins; until then there is a shorter one. */
+  readonly anchor?: number | undefined;
+  readonly discounts?: DiscountRequest;
+  readonly taxRates?: readonly string[] | null | undefined;
+  /** False: the shorter one is free. */
+  readonly proratesFirst?: boolean;
 }
 
 /** Starts a subscription, and charges its first period. */
@@ -35,29 +49,54 @@ export function createSubscription(
   const { customer, trialEnd } = parameters;
   const subscription = blankSubscription(sandbox, parameters);
   assertCompatible(subscription.items.data);
+  holdCurrency(customer, subscription.currency);
   if (parameters.paymentBehavior === 'error_if_incomplete') refuseUnpayable(sandbox, subscription);
   sandbox.tables.subscriptions.set(subscription.id, subscription);
   sandbox.tables.subscriptionNotes.set(subscription.id, {
     trialWarned: trialEnd === null,
-    incompleteUntil: trialEnd === null ? sandbox.now() + PATIENCE_SECONDS : null,
+    incompleteUntil: subscription.status === 'incomplete' ? sandbox.now() + PATIENCE_SECONDS : null,
   });
-  customer.currency ??= subscription.currency;
   sandbox.emit('customer.subscription.created', subscription);
   const item = subscription.items.data[0];
   const period = { start: item?.current_period_start ?? 0, end: item?.current_period_end ?? 0 };
-  const billed = billNow(sandbox, subscription, {
+  const isShortened = parameters.anchor !== undefined && trialEnd === null;
+  const first = {
     reason: 'subscription_create',
-    ahead: period,
+    ahead: isShortened && parameters.proratesFirst === false ? null : period,
     behind: null,
     free: trialEnd !== null,
+    ...(isShortened && { whole: wholePeriodOf(subscription) }),
+  } as const;
+  const attempt = billFirst(sandbox, subscription, { first, parameters });
+  refreshEntitlements(sandbox);
+  return { subscription, attempt };
+}
+
+/** The first invoice is charged at once; one that is sent is a draft for a while, and nobody waits for its payment. */
+function billFirst(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  { first, parameters }: { first: Omit<Bill, 'finalizesAt'>; parameters: NewSubscription },
+): Attempt {
+  if (isSent(subscription)) {
+    bill(sandbox, subscription, { ...first, finalizesAt: sandbox.now() + sandbox.behaviour.draftSeconds });
+    return 'succeeded';
+  }
+  const billed = billNow(sandbox, subscription, {
+    ...first,
     finalizesAt: null,
     authenticated: parameters.authenticated,
     leavePayment: parameters.paymentBehavior === 'default_incomplete',
   });
-  const attempt = billed?.attempt ?? 'succeeded';
   if (billed === null) start(sandbox, subscription);
-  refreshEntitlements(sandbox);
-  return { subscription, attempt };
+  return billed?.attempt ?? 'succeeded';
+}
+
+/** The period that would run if its end were not fixed by an anchor: the shorter one costs its share of it. */
+function wholePeriodOf(subscription: Subscription): Period {
+  const end = subscription.billing_cycle_anchor;
+  const cadence = subscription.items.data[0]?.price.recurring ?? { interval: 'month', interval_count: 1 };
+  return { start: boundary(end, cadence, -1), end };
 }
 
 /** The length of a new subscription's trial. */
@@ -135,15 +174,25 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
     throw invalid('Missing required param: items.', { code: 'parameter_missing', param: 'items' });
   }
   const cadence = first.price.recurring ?? { interval: 'month', interval_count: 1 };
-  const period = { start: now, end: trialEnd ?? nextBoundary(now, cadence, now) };
-  const data: SubscriptionItem[] = items.map((item) => newItem(sandbox, id, { ...item, period }));
+  const natural = nextBoundary(now, cadence, now);
+  const { anchor = natural, daysUntilDue = null } = parameters;
+  if (anchor <= now || anchor > natural) {
+    throw invalid('billing_cycle_anchor must be in the future, and no later than the next natural billing date.', {
+      param: 'billing_cycle_anchor',
+    });
+  }
+  const period = { start: now, end: trialEnd ?? anchor };
+  const owner = { id, customer: customer.id };
+  const data: SubscriptionItem[] = items.map((item) =>
+    withTerms(sandbox, owner, newItem(sandbox, id, { ...item, period }), item),
+  );
   return {
     id,
     object: 'subscription',
     application: null,
     application_fee_percent: null,
     automatic_tax: { disabled_reason: null, enabled: false, liability: null },
-    billing_cycle_anchor: trialEnd ?? now,
+    billing_cycle_anchor: parameters.anchor ?? trialEnd ?? now,
     billing_cycle_anchor_config: null,
     billing_mode: { flexible: { proration_discounts: 'included' }, type: 'flexible' },
     billing_schedules: [],
@@ -152,17 +201,17 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
     cancel_at_period_end: parameters.cancelAtPeriodEnd,
     canceled_at: parameters.cancelAtPeriodEnd ? now : null,
     cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: null },
-    collection_method: 'charge_automatically',
+    collection_method: daysUntilDue === null ? 'charge_automatically' : 'send_invoice',
     created: now,
     currency: first.price.currency,
     customer: customer.id,
     customer_account: null,
-    days_until_due: null,
+    days_until_due: daysUntilDue,
     default_payment_method: parameters.defaultPaymentMethod,
     default_source: null,
-    default_tax_rates: [],
+    default_tax_rates: ratesOf(sandbox, parameters.taxRates),
     description: parameters.description,
-    discounts: [],
+    discounts: redeem(sandbox, parameters.discounts, { customer: customer.id, subscription: id }),
     ended_at: null,
     invoice_settings: {
       account_tax_ids: null,
@@ -185,7 +234,8 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
     pending_update: null,
     schedule: null,
     start_date: now,
-    status: trialEnd === null ? 'incomplete' : 'trialing',
+    // One whose invoices are sent is active whatever becomes of the first.
+    status: trialEnd === null ? (daysUntilDue === null ? 'incomplete' : 'active') : 'trialing',
     test_clock: null,
     transfer_data: null,
     trial_end: trialEnd,

@@ -1,9 +1,11 @@
-import { planOf, priceOf } from './catalog.ts';
+import { planOf, soldPriceOf } from './catalog.ts';
 import { nextBoundary } from './calendar.ts';
+import { type DiscountRequest, redeem } from './discounts.ts';
 import { invalid, missing } from './errors.ts';
 import { isMetered } from './invoice-lines.ts';
 import { mergeMetadata } from './parameters.ts';
 import type { Sandbox } from './sandbox.ts';
+import { ratesOf } from './tax-rates.ts';
 import type { Metadata, Price, Subscription, SubscriptionItem } from './wire.ts';
 
 export interface Period {
@@ -18,6 +20,8 @@ export interface ItemChange {
   readonly quantity?: number | undefined;
   readonly deleted?: boolean | undefined;
   readonly metadata?: Metadata | null | undefined;
+  readonly discounts?: DiscountRequest;
+  readonly tax_rates?: readonly string[] | null | undefined;
 }
 
 /** A subscription item. Metered ones have no quantity: the meter counts. */
@@ -76,8 +80,15 @@ export function changedItems(
           param: `${param}[price]`,
         });
       }
-      const price = priceOf(sandbox, change.price, `${param}[price]`);
-      items.push(newItem(sandbox, subscription.id, { ...change, price, quantity: change.quantity, period }));
+      const price = soldPriceOf(sandbox, change.price, `${param}[price]`);
+      items.push(
+        withTerms(
+          sandbox,
+          subscription,
+          newItem(sandbox, subscription.id, { ...change, price, quantity: change.quantity, period }),
+          change,
+        ),
+      );
       continue;
     }
     const position = items.findIndex((each) => each.id === change.id);
@@ -87,16 +98,34 @@ export function changedItems(
       items.splice(position, 1);
       continue;
     }
-    const price = change.price === undefined ? old.price : priceOf(sandbox, change.price, `${param}[price]`);
-    items[position] = {
+    // A subscription keeps a price that was archived since.
+    const isKept = change.price === undefined || change.price === old.price.id;
+    const price = isKept ? old.price : soldPriceOf(sandbox, change.price ?? '', `${param}[price]`);
+    const changed = {
       ...newItem(sandbox, subscription.id, { price, quantity: change.quantity ?? old.quantity, period }),
       id: old.id,
       created: old.created,
       metadata: mergeMetadata(old.metadata, change.metadata),
+      discounts: old.discounts,
+      tax_rates: old.tax_rates,
     };
+    items[position] = withTerms(sandbox, subscription, changed, change);
   }
   assertCompatible(items);
   return items;
+}
+
+/** The item with the discounts and taxes that were asked for; what was not named stays. */
+export function withTerms(
+  sandbox: Sandbox,
+  subscription: Pick<Subscription, 'id' | 'customer'>,
+  item: SubscriptionItem,
+  { discounts, tax_rates: rates }: Pick<ItemChange, 'discounts' | 'tax_rates'>,
+): SubscriptionItem {
+  const owner = { customer: subscription.customer, subscription: subscription.id, item: item.id };
+  if (discounts !== undefined) item.discounts = redeem(sandbox, discounts, owner);
+  if (rates !== undefined) item.tax_rates = ratesOf(sandbox, rates);
+  return item;
 }
 
 /** All licensed and metered prices of one subscription share currency and, here, cadence. */

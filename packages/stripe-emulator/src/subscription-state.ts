@@ -31,12 +31,11 @@ export function endSubscription(
     feedback_option: null,
     reason,
   };
-  // Stripe stops collecting: what is open stays open until somebody pays or voids it.
-  for (const invoice of invoicesOf(sandbox, subscription.id)) {
-    if (invoice.status === 'open') {
-      invoice.auto_advance = false;
-      invoice.next_payment_attempt = null;
-    }
+  // Stripe stops collecting, of this subscription and of all else: what is open stays open until somebody pays or voids it.
+  for (const invoice of sandbox.tables.invoices.values()) {
+    if (invoice.customer !== subscription.customer || invoice.status !== 'open') continue;
+    invoice.auto_advance = false;
+    invoice.next_payment_attempt = null;
   }
   endSchedule(sandbox, subscription);
   sandbox.emit(status === 'canceled' ? 'customer.subscription.deleted' : 'customer.subscription.updated', subscription);

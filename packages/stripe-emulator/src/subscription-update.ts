@@ -1,4 +1,4 @@
-import { billNow } from './billing.ts';
+import { billNow, isSent } from './billing.ts';
 import { PATIENCE_SECONDS } from './collection.ts';
 import { invalid } from './errors.ts';
 import { isMetered, itemLine, recurringLine } from './invoice-lines.ts';
@@ -15,6 +15,7 @@ import {
   setPeriod,
 } from './subscription-items.ts';
 import { changeSubscription, dropPendingUpdate } from './subscription-state.ts';
+import { droppedBy, usageOf } from './usage-items.ts';
 import type { InvoiceItem, InvoiceLine, Metadata, Subscription, SubscriptionItem } from './wire.ts';
 
 export interface BillingChange {
@@ -44,6 +45,8 @@ export interface PlannedChange {
   readonly status: string;
   /** True: a new period starts now. */
   readonly restarts: boolean;
+  /** True: what was paid ahead makes place for a trial. */
+  readonly startsTrial: boolean;
   readonly prorations: InvoiceItem[];
 }
 
@@ -68,9 +71,11 @@ export function planChange(sandbox: Sandbox, subscription: Subscription, change:
   const period = newTrialEnd === null ? next : { start: now, end: newTrialEnd };
   setPeriod(items, period);
   const at = change.prorationDate ?? now;
-  const isProrated = change.prorationBehavior !== 'none' && !isTrial && newTrialEnd === null;
+  const startsTrial = newTrialEnd !== null && !isTrial;
+  const isProrated = change.prorationBehavior !== 'none' && !isTrial;
+  const replaced = restarts || startsTrial;
   const prorations = isProrated
-    ? prorate(sandbox, subscription, { before, after: restarts ? [] : items, period: running, at })
+    ? prorate(sandbox, subscription, { before, after: replaced ? [] : items, period: running, at })
     : [];
   return {
     items,
@@ -79,24 +84,29 @@ export function planChange(sandbox: Sandbox, subscription: Subscription, change:
     trialEnd: newTrialEnd ?? (endsTrial ? now : subscription.trial_end),
     status: newTrialEnd === null ? (endsTrial ? 'active' : subscription.status) : 'trialing',
     restarts,
+    startsTrial,
     prorations,
   };
 }
 
 /** The lines of the invoice that a change brings at once. */
 export function linesOfChange(sandbox: Sandbox, subscription: Subscription, planned: PlannedChange): InvoiceLine[] {
-  const ahead = planned.restarts
-    ? planned.items
-        .filter((item) => !isMetered(item.price))
-        .map((item) => recurringLine(sandbox, subscription, { item, period: planned.period }))
-    : [];
+  const ahead =
+    planned.restarts || planned.startsTrial
+      ? planned.items
+          .filter((item) => !isMetered(item.price))
+          .map((item) =>
+            recurringLine(sandbox, subscription, { item, period: planned.period, free: planned.startsTrial }),
+          )
+      : [];
   return [...planned.prorations.map((item) => itemLine(sandbox, item)), ...ahead];
 }
 
 /** Makes a change, charges for it if it is to be charged at once, and lets it wait if that fails and it may wait. */
 export function changeBilling(sandbox: Sandbox, subscription: Subscription, change: BillingChange): void {
   const planned = planChange(sandbox, subscription, change);
-  const invoicesNow = change.prorationBehavior === 'always_invoice' || planned.restarts;
+  const startsTrialNow = planned.startsTrial && sandbox.behaviour.trialStartInvoices;
+  const invoicesNow = change.prorationBehavior === 'always_invoice' || planned.restarts || startsTrialNow;
   const due = invoicesNow
     ? linesOfChange(sandbox, subscription, planned).reduce((sum, line) => sum + line.amount, 0)
     : 0;
@@ -104,7 +114,8 @@ export function changeBilling(sandbox: Sandbox, subscription: Subscription, chan
   // A later update takes the place of one that still waits.
   dropPendingUpdate(sandbox, subscription, 'customer.subscription.pending_update_expired');
   keepItems(sandbox, planned.prorations);
-  const waits = change.paymentBehavior === 'pending_if_incomplete';
+  keepItems(sandbox, usageLeftBehind(sandbox, subscription, { change, planned, invoicesNow }));
+  const waits = change.paymentBehavior === 'pending_if_incomplete' && !isSent(subscription);
   const before = structuredClone(subscription.items.data);
   const ending = periodOf(subscription);
   if (!waits) apply(sandbox, subscription, planned);
@@ -112,12 +123,14 @@ export function changeBilling(sandbox: Sandbox, subscription: Subscription, chan
   const licensed = planned.items.filter((item) => !isMetered(item.price));
   const counted = before.filter((item) => isMetered(item.price));
   // What was used during a trial is free.
-  const isUseCharged = planned.restarts && subscription.trial_end !== sandbox.now();
+  const replaces = planned.restarts || planned.startsTrial;
+  const isUseCharged = replaces && subscription.trial_end !== sandbox.now();
   const parameters = {
     reason: 'subscription_update',
-    items: planned.restarts ? [...licensed, ...counted] : [],
-    ahead: planned.restarts ? planned.period : null,
+    items: replaces ? [...licensed, ...counted] : [],
+    ahead: replaces ? planned.period : null,
     behind: isUseCharged ? { start: ending.start, end: sandbox.now() } : null,
+    free: planned.startsTrial,
     finalizesAt: null,
     ...(waits && { only: planned.prorations }),
   } as const;
@@ -128,11 +141,23 @@ export function changeBilling(sandbox: Sandbox, subscription: Subscription, chan
   else postpone(sandbox, subscription, { change, planned, invoice: billed.invoice.id });
 }
 
+/** Use that no later invoice has a line for: of items that are deleted, and of a period that ends without a bill. */
+function usageLeftBehind(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  { change, planned, invoicesNow }: { change: BillingChange; planned: PlannedChange; invoicesNow: boolean },
+): InvoiceItem[] {
+  if (planned.startsTrial && !invoicesNow) return usageOf(sandbox, subscription, subscription.items.data);
+  if (!sandbox.behaviour.deletedItemBills || planned.restarts || planned.startsTrial) return [];
+  return usageOf(sandbox, subscription, droppedBy(subscription, change.items ?? []));
+}
+
 function apply(sandbox: Sandbox, subscription: Subscription, planned: PlannedChange): void {
   changeSubscription(sandbox, subscription, () => {
     setItems(subscription, planned.items);
     subscription.billing_cycle_anchor = planned.anchor;
     subscription.trial_end = planned.trialEnd;
+    if (planned.startsTrial) subscription.trial_start = sandbox.now();
     subscription.status = planned.status;
   });
 }

@@ -1,114 +1,28 @@
 import { billNow, finalBill, ownerOf } from './billing.ts';
-import { priceOf } from './catalog.ts';
-import { assertOwn, customerOf } from './customers.ts';
+import { soldPriceOf } from './catalog.ts';
+import { assertKnown, assertOwn, customerOf } from './customers.ts';
+import { redeem } from './discounts.ts';
 import { invalid } from './errors.ts';
 import { pageFields, pageOf, range, within } from './lists.ts';
-import {
-  clearable,
-  flag,
-  integer,
-  integerOr,
-  list,
-  mergeMetadata,
-  metadata,
-  object,
-  oneOf,
-  required,
-  text,
-  type Values,
-} from './parameters.ts';
-import { keepItems, prorate } from './proration.ts';
+import { flag, mergeMetadata, oneOf, text, type Values } from './parameters.ts';
+import { dropProrations, keepItems, prorate } from './proration.ts';
 import { trialGoesOn } from './renewal.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { createSubscription, trialEndOf } from './subscription-create.ts';
 import { periodFrom, periodOf, setPeriod } from './subscription-items.ts';
+import {
+  cancellationDetails,
+  createFields,
+  cycleAnchor,
+  PENDING_UPDATE_PARAMETERS,
+  prorationBehavior,
+  updateFields,
+} from './subscription-parameters.ts';
 import { changeSubscription, dropPendingUpdate, endSubscription, setEnding } from './subscription-state.ts';
+import { ratesOf } from './tax-rates.ts';
 import { changeBilling } from './subscription-update.ts';
 import type { Subscription } from './wire.ts';
-
-const trialSettings = object({
-  end_behavior: required(
-    object({
-      billing_cycle_anchor: oneOf('now', 'unchanged'),
-      missing_payment_method: oneOf('cancel', 'create_invoice', 'pause'),
-    }),
-  ),
-});
-
-const cancellationDetails = object({
-  comment: clearable(text),
-  feedback: clearable(
-    oneOf(
-      'customer_service',
-      'low_quality',
-      'missing_features',
-      'other',
-      'switched_service',
-      'too_complex',
-      'too_expensive',
-      'unused',
-    ),
-  ),
-});
-
-/** An object with a type, since other kinds of it name a time. */
-export const cycleAnchor = object({ type: required(oneOf('now', 'unchanged')) });
-
-const prorationBehavior = oneOf('always_invoice', 'create_prorations', 'none');
-
-/** The parameters of changed items. Previews take the same. */
-export const itemChanges = list(
-  required(object({ id: text, deleted: flag, metadata, price: text, quantity: integer })),
-);
-
-const createFields = {
-  cancel_at: integer,
-  cancel_at_period_end: flag,
-  collection_method: oneOf('charge_automatically'),
-  customer: required(text),
-  default_payment_method: text,
-  description: text,
-  items: required(list(required(object({ metadata, price: required(text), quantity: integer })))),
-  metadata,
-  off_session: flag,
-  payment_behavior: oneOf('allow_incomplete', 'default_incomplete', 'error_if_incomplete'),
-  proration_behavior: prorationBehavior,
-  trial_end: integerOr('now'),
-  trial_period_days: integer,
-  trial_settings: trialSettings,
-};
-
-const updateFields = {
-  billing_cycle_anchor: cycleAnchor,
-  cancel_at: clearable(integer),
-  cancel_at_period_end: flag,
-  cancellation_details: cancellationDetails,
-  default_payment_method: text,
-  description: clearable(text),
-  items: itemChanges,
-  metadata,
-  off_session: flag,
-  payment_behavior: oneOf('allow_incomplete', 'default_incomplete', 'error_if_incomplete', 'pending_if_incomplete'),
-  proration_behavior: prorationBehavior,
-  proration_date: integer,
-  trial_end: integerOr('now'),
-  trial_settings: trialSettings,
-};
-
-/** Parameters that may stand beside `payment_behavior=pending_if_incomplete`. */
-const PENDING_UPDATE_PARAMETERS = new Set([
-  'billing_cycle_anchor',
-  'cancel_at_period_end',
-  'expand',
-  'items',
-  'metadata',
-  'off_session',
-  'payment_behavior',
-  'proration_behavior',
-  'proration_date',
-  'trial_end',
-]);
 
 const LIVE = new Set(['active', 'incomplete', 'past_due', 'paused', 'trialing', 'unpaid']);
 
@@ -138,6 +52,7 @@ export const subscriptionRoutes: readonly Route[] = [
     },
     (sandbox, parameters) => {
       const { customer, price, status } = parameters;
+      assertKnown(sandbox, customer);
       const rows = [...sandbox.tables.subscriptions.values()].filter(
         (each) =>
           (customer === undefined || each.customer === customer) &&
@@ -240,6 +155,8 @@ export function cancelSubscription(
   if (!LIVE.has(subscription.status)) {
     throw invalid(`No such subscription: '${subscription.id}'`, { code: 'resource_missing', param: 'id' });
   }
+  // Nobody will bill what was prorated before, unless a last invoice does.
+  if (!invoiceNow && !prorated) dropProrations(sandbox, subscription);
   if (prorated) {
     const before = subscription.items.data;
     const period = periodOf(subscription);
@@ -257,10 +174,14 @@ function create(sandbox: Sandbox, parameters: Values<typeof createFields>): Subs
   const { subscription } = createSubscription(sandbox, {
     customer,
     items: parameters.items.map((item, index) => ({
-      price: priceOf(sandbox, item.price, `items[${index}][price]`),
+      price: soldPriceOf(sandbox, item.price, `items[${index}][price]`),
       quantity: item.quantity,
       metadata: item.metadata,
+      discounts: item.discounts,
+      tax_rates: item.tax_rates,
     })),
+    discounts: parameters.discounts,
+    taxRates: parameters.default_tax_rates,
     metadata: mergeMetadata({}, parameters.metadata),
     description: parameters.description ?? null,
     defaultPaymentMethod: method,
@@ -270,8 +191,25 @@ function create(sandbox: Sandbox, parameters: Values<typeof createFields>): Subs
     cancelAtPeriodEnd: parameters.cancel_at_period_end ?? false,
     cancelAt: parameters.cancel_at ?? null,
     authenticated: false,
+    daysUntilDue: daysUntilDueOf(parameters.collection_method, parameters.days_until_due),
+    anchor: parameters.billing_cycle_anchor,
+    proratesFirst: parameters.proration_behavior !== 'none',
   });
   return subscription;
+}
+
+/** The days to pay an invoice; null: its card is charged. They go with `send_invoice`, and only with that. */
+function daysUntilDueOf(method: string | undefined, days: number | undefined): number | null {
+  if (method === 'send_invoice') {
+    if (days !== undefined) return days;
+    throw invalid("You must pass `days_until_due` when `collection_method` is set to 'send_invoice'.", {
+      param: 'days_until_due',
+    });
+  }
+  if (days === undefined) return null;
+  throw invalid("You can only set `days_until_due` if `collection_method` is set to 'send_invoice'.", {
+    param: 'days_until_due',
+  });
 }
 
 function applyPlain(
@@ -285,6 +223,13 @@ function applyPlain(
   if (parameters.default_payment_method !== undefined) {
     subscription.default_payment_method = parameters.default_payment_method;
   }
+  const owner = { customer: subscription.customer, subscription: subscription.id };
+  const { discounts, default_tax_rates: rates, pause_collection: pause } = parameters;
+  if (discounts !== undefined) subscription.discounts = redeem(sandbox, discounts, owner);
+  if (rates !== undefined) subscription.default_tax_rates = ratesOf(sandbox, rates);
+  if (pause !== undefined) {
+    subscription.pause_collection = pause && { behavior: pause.behavior, resumes_at: pause.resumes_at ?? null };
+  }
   if (trial !== undefined) {
     subscription.trial_settings = {
       end_behavior: {
@@ -292,6 +237,11 @@ function applyPlain(
         missing_payment_method: trial.end_behavior.missing_payment_method ?? 'create_invoice',
       },
     };
+  }
+  const { collection_method: method = subscription.collection_method, days_until_due: days } = parameters;
+  if (method !== subscription.collection_method || days !== undefined) {
+    subscription.days_until_due = daysUntilDueOf(method, days);
+    subscription.collection_method = method;
   }
   if (at !== undefined) {
     subscription.cancel_at = at;

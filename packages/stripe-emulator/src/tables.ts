@@ -15,6 +15,12 @@ export interface Tables {
   readonly invoices: Map<string, wire.Invoice>;
   readonly invoiceItems: Map<string, wire.InvoiceItem>;
   readonly invoicePayments: Map<string, wire.InvoicePayment>;
+  readonly coupons: Map<string, wire.Coupon>;
+  readonly promotionCodes: Map<string, wire.PromotionCode>;
+  readonly discounts: Map<string, wire.Discount>;
+  readonly taxRates: Map<string, wire.TaxRate>;
+  readonly creditNotes: Map<string, wire.CreditNote>;
+  readonly balanceTransactions: Map<string, wire.BalanceTransaction>;
   readonly paymentIntents: Map<string, wire.PaymentIntent>;
   readonly charges: Map<string, wire.Charge>;
   readonly refunds: Map<string, wire.Refund>;
@@ -28,6 +34,7 @@ export interface Tables {
 
   // What Stripe knows and its API does not show.
   readonly productFeatures: Map<string, ProductFeatureLink>;
+  readonly couponTerms: Map<string, Pick<wire.Coupon, 'amount_off' | 'percent_off' | 'duration'>>;
   readonly usage: Map<string, Usage>;
   readonly checkoutDetails: Map<string, CheckoutDetails>;
   readonly invoiceNotes: Map<string, InvoiceNotes>;
@@ -79,6 +86,8 @@ export interface InvoiceNotes {
   usageLines: { line: string; meter: string; price: string; start: number; end: number }[];
   /** The subscription whose pending update waits for this invoice. */
   pendingUpdateOf: string | null;
+  /** True: its due date went by, and that has had its effect. */
+  overdue?: boolean;
 }
 
 export interface SubscriptionNotes {
@@ -128,6 +137,14 @@ export interface Behaviour {
   serialMeterEvents: boolean;
   /** The parent of a proration line has one of two shapes. */
   prorationParent: 'subscription_item_details' | 'invoice_item_details';
+  /** True: a trial that begins in a paid period brings an invoice at once, credit and all; false: the credit waits. */
+  trialStartInvoices: boolean;
+  /** True: the first, shortened period of `billing_cycle_anchor` stands on its invoice as a proration. */
+  firstPeriodProrates: boolean;
+  /** True: what a metered item counted is billed when the item is deleted; false: it is on no invoice. */
+  deletedItemBills: boolean;
+  /** The lines of a credit note that names only an amount: none, or one of its own. */
+  creditNoteByAmount: 'no_lines' | 'custom_line';
   /** The next meter events that are taken and rejected afterwards. */
   rejectMeterEvents: number;
   /** The clock whose time stands in a webhook's signature. */
@@ -141,6 +158,10 @@ export function defaultBehaviour(): Behaviour {
     draftSeconds: 3600,
     serialMeterEvents: true,
     prorationParent: 'subscription_item_details',
+    trialStartInvoices: true,
+    firstPeriodProrates: true,
+    deletedItemBills: false,
+    creditNoteByAmount: 'custom_line',
     rejectMeterEvents: 0,
     signatureTime: 'system',
   };
@@ -161,6 +182,13 @@ export function emptyTables(): Tables {
     invoices: new Map(),
     invoiceItems: new Map(),
     invoicePayments: new Map(),
+    coupons: new Map(),
+    promotionCodes: new Map(),
+    discounts: new Map(),
+    taxRates: new Map(),
+    couponTerms: new Map(),
+    creditNotes: new Map(),
+    balanceTransactions: new Map(),
     paymentIntents: new Map(),
     charges: new Map(),
     refunds: new Map(),

@@ -1,13 +1,13 @@
 import { expireSession } from './checkout.ts';
-import { collect, settle } from './collection.ts';
-import { finalBill } from './billing.ts';
+import { collect, passDueDate, settle } from './collection.ts';
+import { finalBill, passOver } from './billing.ts';
 import { invalid } from './errors.ts';
 import { finalizeInvoice, voidInvoice } from './invoices.ts';
 import { turnPhase } from './phases.ts';
 import { trialWarningAt, turnPeriod, warnOfTrialEnd } from './renewal.ts';
 import type { Sandbox } from './sandbox.ts';
 import { periodOf } from './subscription-items.ts';
-import { dropPendingUpdate, endSubscription } from './subscription-state.ts';
+import { changeSubscription, dropPendingUpdate, endSubscription } from './subscription-state.ts';
 import type { Invoice, Subscription } from './wire.ts';
 
 /** Something that is going to happen by itself. */
@@ -89,6 +89,13 @@ function* dueBeforeTurn(sandbox: Sandbox, subscription: Subscription): Iterable<
   if (subscription.status === 'incomplete' && patience !== null) {
     yield { at: patience, run: () => expireFirstPayment(sandbox, subscription) };
   }
+  const resumesAt = subscription.pause_collection?.resumes_at ?? null;
+  if (resumesAt !== null) {
+    yield {
+      at: resumesAt,
+      run: () => changeSubscription(sandbox, subscription, () => (subscription.pause_collection = null)),
+    };
+  }
   const warning = trialWarningAt(sandbox, subscription);
   if (warning !== null) yield { at: warning, run: () => warnOfTrialEnd(sandbox, subscription) };
   if (subscription.cancel_at !== null && subscription.cancel_at < periodOf(subscription).end) {
@@ -103,18 +110,34 @@ function* dueBeforeTurn(sandbox: Sandbox, subscription: Subscription): Iterable<
 }
 
 function* dueOfInvoice(sandbox: Sandbox, invoice: Invoice): Iterable<Due> {
+  const { tables } = sandbox;
   if (invoice.status === 'draft' && invoice.automatically_finalizes_at !== null) {
     yield {
       at: invoice.automatically_finalizes_at,
       run: () => {
+        const owner = tables.subscriptions.get(invoice.parent?.subscription_details?.subscription ?? '');
+        if (owner !== undefined && owner.pause_collection !== null) {
+          invoice.automatically_finalizes_at = null;
+          passOver(sandbox, owner, invoice);
+          return;
+        }
         finalizeInvoice(sandbox, invoice);
         if (invoice.amount_due === 0) settle(sandbox, invoice);
         else if (invoice.collection_method === 'charge_automatically') collect(sandbox, invoice);
+        else sandbox.emit('invoice.sent', invoice);
       },
     };
+  } else if (isOverdueLater(sandbox, invoice) && invoice.due_date !== null) {
+    yield { at: invoice.due_date, run: () => passDueDate(sandbox, invoice) };
   } else if (invoice.status === 'open' && invoice.next_payment_attempt !== null && invoice.auto_advance === true) {
     yield { at: invoice.next_payment_attempt, run: () => collect(sandbox, invoice) };
   }
+}
+
+/** True for a sent invoice whose due date has had no effect yet. */
+function isOverdueLater(sandbox: Sandbox, invoice: Invoice): boolean {
+  const isWaiting = invoice.status === 'open' && invoice.collection_method === 'send_invoice';
+  return isWaiting && sandbox.tables.invoiceNotes.get(invoice.id)?.overdue !== true;
 }
 
 /** The first payment never came: the subscription never was. */

@@ -1,7 +1,9 @@
-import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import { Extensions, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { SubscriptionStatus } from '../../ledger/rules/subscription.ts';
+import type { FindingKind } from '../../subscriptions/findings.ts';
+import { aListOf } from '../execution/price.ts';
 import { Plan } from '../plans/plan.type.ts';
-import { BillingSubscriptionStatusEnum } from '../types/enums.ts';
+import { BillingSubscriptionStatusEnum, SubscriptionWaitKindEnum } from '../types/enums.ts';
 import { CreditsScalar, DateTimeScalar } from '../types/scalars.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'A change of plan that waits for the payer.' })
@@ -17,6 +19,18 @@ export class PendingPayment {
 
   @Field(() => DateTimeScalar, { nullable: true, description: 'When it expires; null: no end is known.' })
   readonly expiresAt!: Date | null;
+}
+
+@ObjectType({ simpleResolvers: true, description: 'Something of a subscription that waits for somebody.' })
+export class SubscriptionWait {
+  @Field(() => SubscriptionWaitKindEnum, { description: 'What waits, and for whom.' })
+  readonly kind!: FindingKind;
+
+  @Field(() => String, { description: 'What happens meanwhile and who has to do what, in words for people.' })
+  readonly reason!: string;
+
+  @Field(() => DateTimeScalar, { description: 'When it was first seen.' })
+  readonly since!: Date;
 }
 
 @ObjectType({
@@ -65,6 +79,14 @@ export class BillingSubscription {
     description: 'PAST_DUE: until then, remaining credits can be used.',
   })
   readonly graceEndsAt!: Date | null;
+
+  @Extensions({ price: aListOf(2) })
+  @Field(() => [SubscriptionWait], {
+    nullable: true,
+    description:
+      'What of it waits for the payer or for the seller, the oldest first, such as overage that nothing would bill; null: nothing waits.',
+  })
+  readonly waiting!: readonly SubscriptionWait[] | null;
 }
 
 @ObjectType({ simpleResolvers: true, description: 'The policy for overage: use beyond the credits, which is billed.' })

@@ -1,5 +1,6 @@
 /** The contract's enums. Output enums also name members that later operations will return: clients generate types once. */
 import { registerEnumType } from 'type-graphql';
+import type { FindingKind } from '../../subscriptions/findings.ts';
 
 function register<const Members extends Readonly<Record<string, string>>>(
   name: string,
@@ -86,6 +87,16 @@ export const BillingSubscriptionStatusEnum = register('BillingSubscriptionStatus
   PAUSED: 'It is paused.',
   CANCELED: 'It has ended.',
 });
+export const SubscriptionWaitKindEnum = register(
+  'SubscriptionWaitKind',
+  'What of a subscription waits, and for whom. More kinds may come: show the reason of one that is not known.',
+  {
+    PAYMENT_METHOD_MISSING:
+      'For the payer: no payment method is on file, so that overage ends at what this installation allows without one.',
+    OVERAGE_UNBILLED:
+      'For the seller: the subscription has no item that bills overage, so that overage is not allowed.',
+  } satisfies Readonly<Record<FindingKind, string>>,
+);
 export const PlanChangeTimingEnum = register('PlanChangeTiming', 'When a change of plan takes effect.', {
   NOW: 'At once.',
   WHEN_PAID: 'As soon as it is paid.',

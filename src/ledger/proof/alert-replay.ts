@@ -17,7 +17,7 @@ import type { CounterReplay } from './counter-replay.ts';
 import { type Findings, instant, type Stored } from './findings.ts';
 
 /** The account after an entry, as the ledger has it. */
-export type Rebuilt = Omit<AlertedAccount, 'alerts' | 'alertPreferences' | 'overagePolicy'>;
+export type Rebuilt = Omit<AlertedAccount, 'alerts' | 'alertPreferences' | 'overagePolicy' | 'subscription'>;
 
 /**
  * Raises the alerts anew, step by step, and holds the stored ones against them (rule 29). What the ledger does not tell is

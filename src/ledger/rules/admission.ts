@@ -4,7 +4,7 @@ import { type WrongPayer, type Refused, type Rejected, rejected } from './refusa
 import type { Use, UsageContext } from './usage-context.ts';
 import { type Reservation, reservedBy } from './reservations.ts';
 import { headroom } from './spend-limits.ts';
-import { isUnpaid, mayTakeOverage, planOf } from './subscription.ts';
+import { isUnpaid, mayTakeOverage, overageCapOf, planOf } from './subscription.ts';
 
 /**
  * Checks that this account pays for the use, that the user belongs to the organization, and that the key is usable.
@@ -130,8 +130,8 @@ function beyondBalance(account: Account, required: bigint): Refused | null {
 /** Overage that may still be taken or held in this period, in credits; null: any amount. */
 export function overageRoom(account: Account): bigint | null {
   const { overage, heldOverage } = account;
-  const { enabled, cap } = account.overagePolicy;
-  if (!enabled || !mayTakeOverage(account)) return 0n;
+  if (!account.overagePolicy.enabled || !mayTakeOverage(account)) return 0n;
+  const cap = overageCapOf(account);
   if (cap === null) return null;
   const taken = overage + heldOverage;
   return taken < cap ? cap - taken : 0n;

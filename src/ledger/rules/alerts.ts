@@ -16,6 +16,7 @@ import {
 } from './alert-preferences.ts';
 import type { AlertState } from './alert-state.ts';
 import type { Period } from './periods.ts';
+import { overageCapOf } from './subscription.ts';
 
 /** An alert as it was raised. Never changed afterwards. */
 export interface Alert {
@@ -79,6 +80,8 @@ export type AlertedAccount = Pick<
   readonly period: Pick<Period, 'start'>;
   /** undefined: a cap is not looked at. */
   readonly overagePolicy?: AccountState['overagePolicy'];
+  /** undefined: a cap for want of a payment method is not looked at. */
+  readonly subscription?: AccountState['subscription'];
 };
 
 /** Use of a pool by a member who has a limit. */
@@ -125,7 +128,8 @@ export function alertsOfStep({ before, after, limitedUse }: Step, now: Date): Ra
   if (!state.isExhausted && before.available > 0n && after.available === 0n) raising.exhausted(false);
   const overageBefore = overageCountedBefore({ before, after });
   if (overageBefore === 0n && after.overage > 0n && !isIn(period, state.overageStartedIn)) raising.overageStarted();
-  const cap = after.overagePolicy?.enabled === true ? after.overagePolicy.cap : null;
+  const { overagePolicy, subscription = null } = after;
+  const cap = overagePolicy?.enabled === true ? overageCapOf({ overagePolicy, subscription }) : null;
   if (cap !== null && after.overage >= cap) raising.capUsedUp(overageBefore);
   if (limitedUse !== null) raising.member(limitedUse);
   return raising.raised;

@@ -32,8 +32,18 @@ export interface SubscriptionState extends PlanUnits {
   readonly periodStart: Date;
   /** Plan and units of the next period; null: the subscription ends with the current one. */
   readonly next: PlanUnits | null;
+  /** Absent: overage is billed, and nothing but the payer's policy caps it. */
+  readonly overageTerms?: OverageTerms;
   /** The newest grant of base credits (rule 25); null: none was made yet. */
   readonly base: BaseGrant | null;
+}
+
+/** What limits overage besides the payer's policy (rule 14). */
+export interface OverageTerms {
+  /** false: no item of the subscription bills what the meter counts, so overage counts as disabled. */
+  readonly isBilled: boolean;
+  /** Most overage credits a period, whatever the payer's policy says, because no payment method is on file; null: no such cap. */
+  readonly cap: bigint | null;
 }
 
 export interface BaseGrant {
@@ -64,13 +74,23 @@ export function planOf(subscriber: Subscriber): PlanTerms {
 
 /**
  * The payer's overage policy counts where the plan allows overage and the payment standing is GOOD (rule 14). In a trial of
- * the plan it does not: the provider bills that use to nobody.
+ * the plan, and without an item of the meter, it does not: the provider bills that use to nobody.
  */
 export function mayTakeOverage(subscriber: Subscriber): boolean {
   const subscription = startedSubscription(subscriber);
-  return (
-    planOf(subscriber).overageAllowed && subscription?.paymentStanding === 'GOOD' && subscription.status !== 'TRIALING'
-  );
+  if (subscription === null || !planOf(subscriber).overageAllowed) return false;
+  const { paymentStanding, status, overageTerms } = subscription;
+  return paymentStanding === 'GOOD' && status !== 'TRIALING' && (overageTerms?.isBilled ?? true);
+}
+
+/** Most overage credits in a period: the payer's cap, or the one for want of a payment method if that is less; null: no cap (rule 14). */
+export function overageCapOf({
+  subscription,
+  overagePolicy: { cap },
+}: Subscriber & { readonly overagePolicy: { readonly cap: bigint | null } }): bigint | null {
+  const other = subscription?.overageTerms?.cap ?? null;
+  if (cap === null || other === null) return cap ?? other;
+  return cap < other ? cap : other;
 }
 
 /** All use is refused until the payer pays (rule 18). */
@@ -93,12 +113,19 @@ export function baseCredits({ plan, quantity }: PlanUnits): bigint {
 
 /** Both are equal in every member. */
 export function isSameSubscription(a: SubscriptionState | null, b: SubscriptionState | null): boolean {
-  return JSON.stringify(a && ordered(a)) === JSON.stringify(b && ordered(b));
+  return spelled(a) === spelled(b);
+}
+
+function spelled(state: SubscriptionState | null): string {
+  return JSON.stringify(state && ordered(state), (_key, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
 }
 
 /** The same state with its members in one fixed order, and no others. */
 export function ordered(state: SubscriptionState): SubscriptionState {
-  const { id, plan, quantity, paymentStanding, status, graceEndsAt, anchor, periodStart, next, base } = state;
+  const { id, plan, quantity, paymentStanding, status, graceEndsAt, anchor, periodStart, next, overageTerms, base } =
+    state;
   return {
     id,
     plan,
@@ -109,6 +136,7 @@ export function ordered(state: SubscriptionState): SubscriptionState {
     anchor,
     periodStart,
     next: next && { plan: next.plan, quantity: next.quantity },
+    ...(overageTerms && { overageTerms: { isBilled: overageTerms.isBilled, cap: overageTerms.cap } }),
     base: base && { periodStart: base.periodStart, grantId: base.grantId },
   };
 }

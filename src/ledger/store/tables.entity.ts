@@ -20,12 +20,13 @@ import type { BaseGrant, SubscriptionState } from '../rules/subscription.ts';
 /** A subscription as JSON carries it. Its checksums call the payment standing `standing`. */
 export type SubscriptionJson = Omit<
   SubscriptionState,
-  'paymentStanding' | 'graceEndsAt' | 'anchor' | 'periodStart' | 'base'
+  'paymentStanding' | 'graceEndsAt' | 'anchor' | 'periodStart' | 'base' | 'overageTerms'
 > & {
   readonly standing: SubscriptionState['paymentStanding'];
   readonly graceEndsAt: string | null;
   readonly anchor: string;
   readonly periodStart: string;
+  readonly overageTerms?: { readonly isBilled: boolean; readonly cap: number | null };
   readonly base: (Omit<BaseGrant, 'periodStart'> & { readonly periodStart: string }) | null;
 };
 

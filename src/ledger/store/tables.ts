@@ -323,7 +323,7 @@ function grantStateOf(stored: string): GrantState {
   return state;
 }
 
-function toSubscription({ standing, ...json }: SubscriptionJson): SubscriptionState {
+function toSubscription({ standing, overageTerms, ...json }: SubscriptionJson): SubscriptionState {
   if (PLAN_BY_CODE[json.plan] === undefined) throw new Error('a subscription without a plan');
   return {
     ...json,
@@ -331,12 +331,25 @@ function toSubscription({ standing, ...json }: SubscriptionJson): SubscriptionSt
     graceEndsAt: json.graceEndsAt === null ? null : new Date(json.graceEndsAt),
     anchor: new Date(json.anchor),
     periodStart: new Date(json.periodStart),
+    ...(overageTerms && {
+      overageTerms: { ...overageTerms, cap: overageTerms.cap === null ? null : BigInt(overageTerms.cap) },
+    }),
     base: json.base && { ...json.base, periodStart: new Date(json.base.periodStart) },
   };
 }
 
-function fromSubscription({ paymentStanding, ...subscription }: SubscriptionState): Record<string, unknown> {
-  return { ...subscription, standing: paymentStanding };
+function fromSubscription({
+  paymentStanding,
+  overageTerms,
+  ...subscription
+}: SubscriptionState): Record<string, unknown> {
+  return {
+    ...subscription,
+    standing: paymentStanding,
+    ...(overageTerms && {
+      overageTerms: { ...overageTerms, cap: overageTerms.cap === null ? null : Number(overageTerms.cap) },
+    }),
+  };
 }
 
 function toCarries(row: Partial<Record<Resource, string>>): Partial<Record<Resource, Carry>> {

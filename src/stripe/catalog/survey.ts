@@ -20,8 +20,12 @@ export interface Catalog {
   readonly portalConfiguration: string;
 }
 
+/** The ids that are there; null: that one is missing. */
+export type FoundIds = { readonly [Name in keyof Catalog]: Catalog[Name] | null };
+
 /** `catalog` is null while something is missing. */
 export interface Survey {
+  readonly ids: FoundIds;
   readonly catalog: Catalog | null;
   /** Lines, one for each thing that differs or was changed. */
   readonly differences: readonly string[];
@@ -54,10 +58,14 @@ export async function surveyCatalog(stripe: StripeClient, { repair }: { repair: 
   } as const;
   const overagePrice = await surveyPrice(OVERAGE_PRICE, overageTerms, surveying);
   const portalConfiguration = await surveyPortal(prices, surveying);
-  const isWhole =
-    meter !== null && overagePrice !== null && portalConfiguration !== null && prices.size === PAID_PLANS.length;
+  const found = { prices: prices.size === PAID_PLANS.length ? prices : null, overagePrice, meter, portalConfiguration };
   return {
-    catalog: isWhole ? { prices, overagePrice, meter, portalConfiguration } : null,
+    ids: found,
+    catalog: isWhole(found) ? found : null,
     differences: differences.lines,
   };
+}
+
+function isWhole(ids: FoundIds): ids is Catalog {
+  return Object.values(ids).every((id) => id !== null);
 }

@@ -5,8 +5,8 @@ import type { Period } from '../../ledger/rules/periods.ts';
 import type { DeliveredReport } from '../../ledger/rules/entries.ts';
 import { orMissing, type StripeClient, StripeRejection } from '../account/client.ts';
 import { idOf, secondsOf } from '../account/values.ts';
-import type { CatalogIds } from '../catalog/catalog-ids.ts';
 import { CURRENCY, OVERAGE_CENTS } from '../catalog/offers.ts';
+import type { OverageMeters } from '../catalog/overage-meters.ts';
 
 /** Margin before an invoice is finalised: Stripe's clock may be ahead of ours, and the meter needs a moment to count. */
 const MARGIN_S = 60;
@@ -23,18 +23,18 @@ const ENDED_KEY = 'tollgate_ended_subscription';
 
 interface Options {
   readonly stripe: StripeClient;
-  readonly catalog: CatalogIds;
+  readonly meters: OverageMeters;
   readonly clock: Clock;
 }
 
 export class LateOverage {
   readonly #stripe: StripeClient;
-  readonly #catalog: CatalogIds;
+  readonly #meters: OverageMeters;
   readonly #clock: Clock;
 
-  constructor({ stripe, catalog, clock }: Options) {
+  constructor({ stripe, meters, clock }: Options) {
     this.#stripe = stripe;
-    this.#catalog = catalog;
+    this.#meters = meters;
     this.#clock = clock;
   }
 
@@ -80,15 +80,14 @@ export class LateOverage {
     const since = isPlanned ? endedAt : lastPeriodStart(subscription);
     const last = sent.filter(({ stampedAt }) => secondsOf(stampedAt) >= since);
     if (last.length === 0) return [];
-    const { overagePrice } = await this.#catalog.get();
     const invoices = await this.#stripe.list('invoice', (sdk, page) =>
       sdk.invoices.list({ subscription: subscriptionId, created: { gte: since }, ...page }),
     );
-    const billed = await Promise.all(invoices.map(async (each) => ({ ...each, lines: await this.#linesOf(each) })));
+    const billed = await Promise.all(
+      invoices.map(async (each) => ({ ...each, lines: await this.#meters.linesOf(await this.#linesOf(each)) })),
+    );
     const periods = billed.flatMap(({ lines, status_transitions: { finalized_at: finalizedAt } }) =>
-      lines
-        .filter(({ pricing }) => pricing?.price_details?.price === overagePrice)
-        .map(({ period }) => ({ ...period, finalizedAt: finalizedAt ?? Infinity })),
+      lines.map(({ period }) => ({ ...period, finalizedAt: finalizedAt ?? Infinity })),
     );
     // A report that was sent after an invoice was final is not on that invoice.
     return last.filter(({ stampedAt, sentAt }) => {

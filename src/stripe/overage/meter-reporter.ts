@@ -11,6 +11,7 @@ import type { MeterReports } from '../../subscriptions/meter-reports.ts';
 import { AWAY_AFTER, isAway, type StripeClient } from '../account/client.ts';
 import type { Customers } from '../account/customers.ts';
 import type { CatalogIds } from '../catalog/catalog-ids.ts';
+import type { OverageMeters } from '../catalog/overage-meters.ts';
 import type { StripeEvents } from '../webhooks/events.ts';
 import { takeRejections } from './rejections.ts';
 import { ReportDelivery } from './report-delivery.ts';
@@ -18,6 +19,7 @@ import { ReportDelivery } from './report-delivery.ts';
 interface Options {
   readonly stripe: StripeClient;
   readonly catalog: CatalogIds;
+  readonly meters: OverageMeters;
   readonly events: StripeEvents;
   readonly reports: MeterReports;
   readonly exclusive: Exclusive;

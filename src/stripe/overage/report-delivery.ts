@@ -5,6 +5,7 @@ import type { MeterReports } from '../../subscriptions/meter-reports.ts';
 import { type StripeClient, StripeRejection } from '../account/client.ts';
 import { instantOf, secondsOf } from '../account/values.ts';
 import type { CatalogIds } from '../catalog/catalog-ids.ts';
+import type { OverageMeters } from '../catalog/overage-meters.ts';
 import { OVERAGE_METER } from '../catalog/offers.ts';
 import { LateOverage } from './late-overage.ts';
 import { countedBy } from './meter-sums.ts';
@@ -22,6 +23,7 @@ import {
 interface Options {
   readonly stripe: StripeClient;
   readonly catalog: CatalogIds;
+  readonly meters: OverageMeters;
   readonly reports: MeterReports;
   readonly clock: Clock;
   readonly log: Log;

@@ -6,7 +6,7 @@ import { Refusal } from '../../kernel/refusal.ts';
 import { isMissing, type StripeClient, StripeRejection } from '../account/client.ts';
 import type { Customers } from '../account/customers.ts';
 import { idOf, instantOf } from '../account/values.ts';
-import type { CatalogIds } from '../catalog/catalog-ids.ts';
+import type { OverageMeters } from '../catalog/overage-meters.ts';
 import { chooseSubscription } from '../sync/affairs.ts';
 
 export interface Invoice {
@@ -31,7 +31,7 @@ export interface UpcomingInvoice {
 
 interface Options {
   readonly stripe: StripeClient;
-  readonly catalog: CatalogIds;
+  readonly meters: OverageMeters;
   readonly customers: Customers;
 }
 
@@ -91,12 +91,11 @@ export class Invoices {
   }
 
   async #preview(customer: string): Promise<UpcomingInvoice | null> {
-    const { stripe, catalog } = this.#options;
+    const { stripe, meters } = this.#options;
     const { kept } = chooseSubscription(
       await stripe.list('subscription', (sdk, page) => sdk.subscriptions.list({ customer, ...page })),
     );
     if (kept === null || kept.status === 'incomplete') return null;
-    const { overagePrice } = await catalog.get();
     try {
       const invoice = await stripe.call('invoice', (sdk) =>
         sdk.invoices.createPreview({
@@ -105,7 +104,7 @@ export class Invoices {
           ...(kept.schedule === null ? { subscription: kept.id } : { schedule: idOf(kept.schedule) }),
         }),
       );
-      const ofOverage = invoice.lines.data.filter(({ pricing }) => pricing?.price_details?.price === overagePrice);
+      const ofOverage = await meters.linesOf(invoice.lines.data);
       return {
         totalCents: invoice.total,
         overageCents: ofOverage.reduce((sum, { amount }) => sum + amount, 0),

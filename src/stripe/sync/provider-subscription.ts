@@ -1,6 +1,7 @@
 /** The subscription as the account is to follow it: pure functions of what Stripe has. */
 import type { Stripe } from 'stripe';
 import type {
+  OverageTerms,
   PaymentStanding,
   PlanUnits,
   ProviderSubscription,
@@ -28,14 +29,17 @@ export function providerSubscriptionOf(
     schedule,
     invoices,
     former,
+    overageTerms,
   }: {
     readonly plan: PlanItem;
     readonly schedule: Stripe.SubscriptionSchedule | null;
     readonly invoices: readonly Stripe.Invoice[];
     readonly former: SubscriptionState | null;
+    readonly overageTerms: OverageTerms;
   },
 ): ProviderSubscription {
   const { paymentStanding, status } = paymentStandingOf(subscription.status) ?? formerStanding(subscription, former);
+  const isLimited = !overageTerms.isBilled || overageTerms.cap !== null;
   return {
     id: subscription.id,
     plan: plan.code,
@@ -46,6 +50,7 @@ export function providerSubscriptionOf(
     anchor: instantOf(subscription.billing_cycle_anchor),
     next: nextOf(subscription, { plan: plan.code, quantity }, schedule),
     period: { start: instantOf(item.current_period_start), end: instantOf(item.current_period_end) },
+    ...(isLimited && { overageTerms }),
   };
 }
 

@@ -6,7 +6,9 @@ import type { Stripe } from 'stripe';
 import type { Exclusive, Lock } from '../../db/advisory-lock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
+import { isForSeller } from '../../subscriptions/findings.ts';
 import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
+import type { OverageTerms } from '../../ledger/rules/subscription.ts';
 import { tryAll } from '../../kernel/try-all.ts';
 import type { BasePayments } from './base-payments.ts';
 import { type Clawbacks, isTouched } from './clawbacks.ts';
@@ -15,6 +17,8 @@ import type { Customers } from '../account/customers.ts';
 import { idOf } from '../account/values.ts';
 import { type Affairs, chooseSubscription, planItemOf } from './affairs.ts';
 import type { Doubles } from './doubles.ts';
+import { type Facts, findingsOf } from './findings.ts';
+import type { OverageTermsOf } from './overage-terms.ts';
 import { failedInvoicesOf, paidBaseOf, type PaidLine, paidLinesOf, paidSince } from './paid-lines.ts';
 import { paymentStandingOf, pendingPaymentOf, providerSubscriptionOf } from './provider-subscription.ts';
 
@@ -24,8 +28,12 @@ interface Options {
   readonly basePayments: BasePayments;
   readonly clawbacks: Clawbacks;
   readonly doubles: Doubles;
+  readonly overageTermsOf: OverageTermsOf;
   readonly exclusive: Exclusive;
-  readonly subscriptions: Pick<Subscriptions, 'follow' | 'followed' | 'notePending' | 'noteFailedPayments'>;
+  readonly subscriptions: Pick<
+    Subscriptions,
+    'follow' | 'followed' | 'notePending' | 'noteFailedPayments' | 'noteFindings'
+  >;
   readonly credits: Pick<InvoiceCredits, 'credit' | 'uncredited'>;
   /** Called when something of a customer may have changed. */
   readonly onSynced: (customerId: string) => void;
@@ -37,6 +45,7 @@ interface Following {
   /** The subscription that counts; null: there is none. */
   readonly kept: Stripe.Subscription | null;
   readonly schedule: Stripe.SubscriptionSchedule | null;
+  readonly overageTerms: OverageTerms | null;
   readonly affairs: Affairs;
 }
 
@@ -113,11 +122,13 @@ export class CustomerSync {
     const affairs = await this.#fetch(customerId);
     const { kept, doubles } = chooseSubscription(affairs.subscriptions);
     const schedule = kept === null ? Promise.resolve(null) : this.#scheduleOf(kept);
-    await Promise.allSettled([schedule]);
+    const terms = kept === null ? Promise.resolve(null) : this.#options.overageTermsOf.subscription(kept);
+    await Promise.allSettled([schedule, terms]);
     await lock.check();
     // One step that fails must not keep from a payer what else they paid for.
     await tryAll([
-      async () => this.#follow(billingEntityId, { kept, schedule: await schedule, affairs }),
+      async () => this.#follow(billingEntityId, { kept, schedule: await schedule, overageTerms: await terms, affairs }),
+      async () => this.#noteFindings(billingEntityId, { kept, overageTerms: await terms, affairs }),
       () => this.#credit(billingEntityId, affairs),
       () => this.#options.subscriptions.noteFailedPayments(billingEntityId, failedInvoicesOf(affairs)),
       ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
@@ -172,7 +183,15 @@ export class CustomerSync {
     return this.#options.stripe.call('subscription_schedule', (sdk) => sdk.subscriptionSchedules.retrieve(id));
   }
 
-  async #follow(billingEntityId: string, { kept, schedule, affairs }: Following): Promise<void> {
+  /** Notes what is not followed whole or waits for somebody. Only what is new is logged, and only what waits for the seller. */
+  async #noteFindings(billingEntityId: string, facts: Facts): Promise<void> {
+    const { subscriptions, log } = this.#options;
+    for (const finding of await subscriptions.noteFindings(billingEntityId, findingsOf(facts))) {
+      if (isForSeller(finding)) log.error({ billingEntityId, finding }, 'a subscription is not followed whole');
+    }
+  }
+
+  async #follow(billingEntityId: string, { kept, schedule, overageTerms, affairs }: Following): Promise<void> {
     const { subscriptions, basePayments, log } = this.#options;
     const { invoices } = affairs;
     const former = (await subscriptions.followed(billingEntityId))?.subscription ?? null;
@@ -184,7 +203,8 @@ export class CustomerSync {
     }
     await basePayments.noteUnpaid(billingEntityId, { former, kept, affairs });
     const plan = kept && planItemOf(kept);
-    const providerSubscription = kept && plan && providerSubscriptionOf(kept, { plan, schedule, invoices, former });
+    const providerSubscription =
+      kept && plan && overageTerms && providerSubscriptionOf(kept, { plan, schedule, invoices, former, overageTerms });
     const paidUnits = (kept && paidBaseOf(kept, invoices))?.units ?? 0;
     await subscriptions.follow(billingEntityId, { providerSubscription, paidUnits });
     await subscriptions.notePending(billingEntityId, kept && pendingPaymentOf(kept, invoices));

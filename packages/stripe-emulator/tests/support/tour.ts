@@ -1,5 +1,6 @@
 import { Stripe } from 'stripe';
 import { type Bench, type Catalog, clientOf, createCatalog, idOf, DAY, itemOf, START, subscribe } from './bench.ts';
+import { tourOfBilling } from './tour-billing.ts';
 
 /** Makes every call of the emulator at least once, through the SDK, with all the parameters that matter. */
 export async function tourOfTheApi(bench: Bench): Promise<void> {
@@ -12,6 +13,7 @@ export async function tourOfTheApi(bench: Bench): Promise<void> {
   await tourOfCheckout(bench, catalog);
   await tourOfThePortal(bench, catalog);
   await tourOfPaymentsAndEvents(bench, catalog);
+  await tourOfBilling(bench, catalog);
 }
 
 async function tourOfTheCatalog({ stripe }: Bench): Promise<Catalog> {

@@ -1,0 +1,17 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/** What of an entity's subscription is not followed whole, or waits for somebody, as it was last looked at. */
+export class SubscriptionFindings extends Migration {
+  override name = '0021-subscription-findings';
+
+  override up(): void {
+    this.addSql(`create table subscription_finding (
+      billing_entity_id uuid not null,
+      kind text not null,
+      subject text not null,
+      reason text not null,
+      since timestamptz(3) not null,
+      constraint subscription_finding_pkey primary key (billing_entity_id, kind, subject)
+    )`);
+  }
+}

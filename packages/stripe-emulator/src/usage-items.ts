@@ -1,0 +1,44 @@
+import { productNameOf } from './catalog.ts';
+import { isMetered, unitAmountOf } from './invoice-lines.ts';
+import { unitsUsed } from './meters.ts';
+import { lineCents } from './money.ts';
+import { blankItem } from './proration.ts';
+import type { Sandbox } from './sandbox.ts';
+import type { ItemChange } from './subscription-items.ts';
+import type { InvoiceItem, Subscription, SubscriptionItem } from './wire.ts';
+
+/** The use that metered items counted so far in their period, as items that wait for an invoice. */
+export function usageOf(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  items: readonly SubscriptionItem[],
+): InvoiceItem[] {
+  return items.flatMap((item) => {
+    const meter = item.price.recurring?.meter ?? null;
+    if (meter === null || !isMetered(item.price)) return [];
+    const period = { start: item.current_period_start, end: Math.min(item.current_period_end, sandbox.now()) };
+    const units = unitsUsed(sandbox, { meter, customer: subscription.customer, ...period });
+    if (units === 0) return [];
+    return blankItem(sandbox, {
+      customer: subscription.customer,
+      amount: lineCents(unitAmountOf(item.price), units),
+      currency: item.price.currency,
+      description: productNameOf(sandbox, item.price),
+      period,
+      quantity: units,
+      price: item.price,
+      proration: false,
+      subscription: subscription.id,
+      subscriptionItem: item.id,
+      credited: null,
+      metadata: {},
+    });
+  });
+}
+
+/** The items that changes delete. */
+export function droppedBy(subscription: Subscription, changes: readonly ItemChange[]): SubscriptionItem[] {
+  return subscription.items.data.filter((item) =>
+    changes.some((change) => change.id === item.id && change.deleted === true),
+  );
+}

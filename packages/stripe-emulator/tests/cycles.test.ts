@@ -1,0 +1,107 @@
+import type { Stripe } from 'stripe';
+import { type Bench, type Catalog, createCatalog, DAY, itemOf, startBench, subscribe } from './support/bench.ts';
+
+/** Periods that do not run from boundary to boundary: anchors, and trials of what was paid. */
+let bench: Bench;
+let catalog: Catalog;
+
+beforeAll(async () => {
+  bench = await startBench();
+  catalog = await createCatalog(bench.stripe);
+});
+
+afterAll(() => bench.emulator.stop());
+
+const day = (text: string): number => Date.parse(`${text}T00:00:00Z`) / 1000;
+
+const invoicesOf = async ({ id }: Pick<Stripe.Subscription, 'id'>): Promise<Stripe.Invoice[]> =>
+  (await bench.stripe.invoices.list({ subscription: id, limit: 100 })).data;
+
+const payer = async (): Promise<Stripe.Customer> => {
+  const customer = await bench.stripe.customers.create();
+  await bench.control.setCard(customer.id, 'accepted');
+  return customer;
+};
+
+test.each([true, false])('a first period up to an anchor costs its share (a proration: %s)', async (prorates) => {
+  await bench.control.behave({ firstPeriodProrates: prorates });
+  await bench.control.moveClock({ to: day(prorates ? '2027-04-11' : '2027-06-11') });
+  const anchor = day(prorates ? '2027-05-01' : '2027-07-01');
+  const subscription = await bench.stripe.subscriptions.create({
+    customer: (await payer()).id,
+    items: [{ price: catalog.pro.id, quantity: 3 }, { price: catalog.overage.id }],
+    billing_cycle_anchor: anchor,
+  });
+  expect(itemOf(subscription, catalog.pro).current_period_end).toBe(anchor);
+  const [first] = await invoicesOf(subscription);
+  expect(first).toMatchObject({ status: 'paid', billing_reason: 'subscription_create', total: 4_000 });
+  expect(first?.lines.data[0]?.parent?.subscription_item_details?.proration).toBe(prorates);
+  await bench.control.moveClock({ to: anchor + 3600 });
+  expect((await invoicesOf(subscription))[0]).toMatchObject({ status: 'paid', total: 6_000 });
+});
+
+test('without prorations the first period is free; an anchor beyond the next natural date is refused', async () => {
+  const now = await bench.control.now();
+  const terms = { customer: (await payer()).id, items: [{ price: catalog.pro.id }] };
+  await expect(
+    bench.stripe.subscriptions.create({ ...terms, billing_cycle_anchor: now + 32 * DAY }),
+  ).rejects.toMatchObject({ statusCode: 400, param: 'billing_cycle_anchor' });
+  const subscription = await bench.stripe.subscriptions.create({
+    ...terms,
+    billing_cycle_anchor: now + 10 * DAY,
+    proration_behavior: 'none',
+  });
+  expect(subscription.status).toBe('active');
+  expect(await invoicesOf(subscription)).toHaveLength(0);
+});
+
+test.each([true, false])('a trial of what was paid gives the rest back (an invoice at once: %s)', async (atOnce) => {
+  await bench.control.behave({ trialStartInvoices: atOnce });
+  const { customer, subscription, item } = await subscribe(bench, catalog);
+  await bench.control.moveClock({ to: (item.current_period_start + item.current_period_end) / 2 });
+  const now = await bench.control.now();
+  const trial = await bench.stripe.subscriptions.update(subscription.id, { trial_end: now + 60 * DAY });
+  expect(trial).toMatchObject({ status: 'trialing', trial_start: now, trial_end: now + 60 * DAY });
+  const { balance } = (await bench.stripe.customers.retrieve(customer.id)) as Stripe.Customer;
+  const waiting = (await bench.stripe.invoiceItems.list({ customer: customer.id, pending: true })).data;
+  expect(balance + waiting.reduce((sum, each) => sum + each.amount, 0)).toBe(-1_000);
+  expect(waiting).toHaveLength(atOnce ? 0 : 1);
+  expect((await invoicesOf(subscription))[0]?.total).toBe(atOnce ? -1_000 : 2_000);
+});
+
+test('a new cycle that begins now gives the rest back and charges a whole period', async () => {
+  const { subscription, item } = await subscribe(bench, catalog);
+  await bench.control.moveClock({ to: (item.current_period_start + item.current_period_end) / 2 });
+  await bench.stripe.subscriptions.update(subscription.id, { billing_cycle_anchor: { type: 'now' } });
+  const [newest] = await invoicesOf(subscription);
+  expect(newest?.lines.data.map(({ amount }) => amount)).toEqual([-1_000, 2_000, 0]);
+  expect(newest).toMatchObject({ status: 'paid', amount_paid: 1_000 });
+});
+
+test.each([
+  { name: 'neither invoiced nor prorated', params: {}, left: 0 },
+  { name: 'invoiced', params: { invoice_now: true }, left: 0 },
+  { name: 'prorated and not invoiced', params: { prorate: true }, left: 3 },
+])('an end at once that is $name leaves $left waiting prorations', async ({ params, left }) => {
+  const { customer, subscription, item } = await subscribe(bench, catalog, 2);
+  await bench.control.moveClock({ advanceSeconds: DAY });
+  await bench.stripe.subscriptions.update(subscription.id, { items: [{ id: item.id, quantity: 1 }] });
+  await bench.stripe.subscriptions.cancel(subscription.id, params);
+  const waiting = (await bench.stripe.invoiceItems.list({ customer: customer.id, pending: true })).data;
+  expect(waiting).toHaveLength(left);
+});
+
+test.each([true, false])('use of a metered item that is deleted is billed: %s', async (bills) => {
+  await bench.control.behave({ deletedItemBills: bills });
+  const { customer, subscription, item } = await subscribe(bench, catalog);
+  await bench.stripe.billing.meterEvents.create({
+    event_name: catalog.meter.event_name,
+    payload: { stripe_customer_id: customer.id, value: '1000000' },
+    timestamp: await bench.control.now(),
+  });
+  await bench.control.moveClock({ advanceSeconds: DAY });
+  const overage = itemOf(subscription, catalog.overage);
+  await bench.stripe.subscriptions.update(subscription.id, { items: [{ id: overage.id, deleted: true }] });
+  await bench.control.moveClock({ to: item.current_period_end + 3600 });
+  expect((await invoicesOf(subscription))[0]?.total).toBe(bills ? 6_000 : 2_000);
+});
