@@ -48,7 +48,7 @@ afterAll(async () => {
 // Stripe takes weeks to come there, so the true answers are altered on their way to the page.
 test.each(STANDINGS)('$status is said on both pages, with what helps', async (standing) => {
   const { page } = visitor;
-  await page.route('**/graphql', (route) => withStanding(route, standing.status));
+  await page.route('**/graphql', (route) => altered(route, standingOf(standing.status)));
   for (const width of [1280, 360]) {
     await page.setViewportSize({ width, height: 800 });
     await page.goto(`/?account=${id}`);
@@ -68,12 +68,37 @@ test.each(STANDINGS)('$status is said on both pages, with what helps', async (st
   await page.unroute('**/graphql');
 });
 
-async function withStanding(route: Route, status: string): Promise<void> {
+test('what waits is said, with the button that helps the payer', async () => {
+  const { page } = visitor;
+  const waiting = [
+    { __typename: 'SubscriptionWait', kind: 'PAYMENT_METHOD_MISSING', reason: 'for support' },
+    { __typename: 'SubscriptionWait', kind: 'OVERAGE_UNBILLED', reason: 'for support' },
+    { __typename: 'SubscriptionWait', kind: 'OF_A_LATER_RELEASE', reason: 'Its reason in words.' },
+  ];
+  await page.route('**/graphql', (route) => altered(route, { waiting }));
+  for (const width of [1280, 360]) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.goto(`/subscription?account=${id}`);
+    await visitor.settle();
+    const missing = page.getByRole('status').filter({ hasText: /^No payment method is on file/ });
+    await missing.getByRole('button', { name: 'Give a card' }).waitFor();
+    await page.getByText(/^Use beyond the credits is not possible at the moment/).waitFor();
+    await page.getByText('Something about this subscription waits: Its reason in words.').waitFor();
+    expect(await visitor.faults()).toEqual([]);
+  }
+  expect(visitor.complaints).toEqual([]);
+  await page.unroute('**/graphql');
+});
+
+function standingOf(status: string): object {
+  return { status, graceEndsAt: status === 'PAST_DUE' ? GRACE_ENDS_AT : null };
+}
+
+/** Passes an answer on to the page with another state of the subscription in it. */
+async function altered(route: Route, state: object): Promise<void> {
   const response = await route.fetch();
   const answer = JSON.parse(await response.text(), (_key, value: unknown) =>
-    typeof value === 'object' && value !== null && Object.hasOwn(value, 'graceEndsAt')
-      ? { ...value, status, graceEndsAt: status === 'PAST_DUE' ? GRACE_ENDS_AT : null }
-      : value,
+    typeof value === 'object' && value !== null && Object.hasOwn(value, 'graceEndsAt') ? { ...value, ...state } : value,
   ) as object;
   await route.fulfill({ response, json: answer });
 }

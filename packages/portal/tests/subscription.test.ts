@@ -28,6 +28,7 @@ const subscription = {
   plan: PRO,
   scheduledPlan: null,
   pendingPayment: null,
+  waiting: null,
 } as const;
 
 describe('money', () => {

@@ -425,6 +425,13 @@ export type SetWebhookEndpointInput = {
   url?: string | null | undefined;
 };
 
+/** What of a subscription waits, and for whom. More kinds may come: show the reason of one that is not known. */
+export type SubscriptionWaitKind =
+  /** For the seller: the subscription has no item that bills overage, so that overage is not allowed. */
+  | 'OVERAGE_UNBILLED'
+  /** For the payer: no payment method is on file, so that overage ends at what this installation allows without one. */
+  | 'PAYMENT_METHOD_MISSING';
+
 /** Credits moved from one account to another. */
 export type TransferCreditsInput = {
   /** Credits, above 0. */
@@ -930,14 +937,14 @@ export type DeclineInvitationMutation = { declineInvitation: boolean };
 
 export type PlanTermsFragment = { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null };
 
-export type SubscriptionStateFragment = { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null };
+export type SubscriptionStateFragment = { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null };
 
 export type SubscriptionPageQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type SubscriptionPageQuery = { plans: Array<{ code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }>, creditRates: Array<{ resource: UsageResource, costPerCredit: string }>, billingEntity: { id: string, plan: { code: string, name: string }, credits: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number }, subscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null } | null, overagePolicy: { enabled: boolean, cap: number | null } | null, grants: { edges: Array<{ node: { id: string, source: CreditGrantSource, remaining: number, expiresAt: string | null } }>, pageInfo: { hasNextPage: boolean } } | null } | null };
+export type SubscriptionPageQuery = { plans: Array<{ code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }>, creditRates: Array<{ resource: UsageResource, costPerCredit: string }>, billingEntity: { id: string, plan: { code: string, name: string }, credits: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number }, subscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } | null, overagePolicy: { enabled: boolean, cap: number | null } | null, grants: { edges: Array<{ node: { id: string, source: CreditGrantSource, remaining: number, expiresAt: string | null } }>, pageInfo: { hasNextPage: boolean } } | null } | null };
 
 export type InvoicesQueryVariables = Exact<{
   id: string;
@@ -966,28 +973,28 @@ export type CompleteCheckoutMutationVariables = Exact<{
 }>;
 
 
-export type CompleteCheckoutMutation = { completeCheckout: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null } };
+export type CompleteCheckoutMutation = { completeCheckout: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
 
 export type ChangePlanMutationVariables = Exact<{
   input: ChangePlanInput;
 }>;
 
 
-export type ChangePlanMutation = { changePlan: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null } };
+export type ChangePlanMutation = { changePlan: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
 
 export type CancelSubscriptionMutationVariables = Exact<{
   input: BillingEntityInput;
 }>;
 
 
-export type CancelSubscriptionMutation = { cancelSubscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null } };
+export type CancelSubscriptionMutation = { cancelSubscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
 
 export type ResumeSubscriptionMutationVariables = Exact<{
   input: BillingEntityInput;
 }>;
 
 
-export type ResumeSubscriptionMutation = { resumeSubscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null } };
+export type ResumeSubscriptionMutation = { resumeSubscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
 
 export type SetOveragePolicyMutationVariables = Exact<{
   input: SetOveragePolicyInput;
@@ -1218,6 +1225,10 @@ export const SubscriptionStateFragmentDoc = new TypedDocumentString(`
       code
       name
     }
+  }
+  waiting {
+    kind
+    reason
   }
 }
     fragment PlanTerms on Plan {
@@ -2267,6 +2278,10 @@ fragment SubscriptionState on BillingSubscription {
       name
     }
   }
+  waiting {
+    kind
+    reason
+  }
 }`) as unknown as TypedDocumentString<SubscriptionPageQuery, SubscriptionPageQueryVariables>;
 export const InvoicesDocument = new TypedDocumentString(`
     query Invoices($id: ID!) {
@@ -2357,6 +2372,10 @@ fragment SubscriptionState on BillingSubscription {
       name
     }
   }
+  waiting {
+    kind
+    reason
+  }
 }`) as unknown as TypedDocumentString<CompleteCheckoutMutation, CompleteCheckoutMutationVariables>;
 export const ChangePlanDocument = new TypedDocumentString(`
     mutation ChangePlan($input: ChangePlanInput!) {
@@ -2396,6 +2415,10 @@ fragment SubscriptionState on BillingSubscription {
       code
       name
     }
+  }
+  waiting {
+    kind
+    reason
   }
 }`) as unknown as TypedDocumentString<ChangePlanMutation, ChangePlanMutationVariables>;
 export const CancelSubscriptionDocument = new TypedDocumentString(`
@@ -2437,6 +2460,10 @@ fragment SubscriptionState on BillingSubscription {
       name
     }
   }
+  waiting {
+    kind
+    reason
+  }
 }`) as unknown as TypedDocumentString<CancelSubscriptionMutation, CancelSubscriptionMutationVariables>;
 export const ResumeSubscriptionDocument = new TypedDocumentString(`
     mutation ResumeSubscription($input: BillingEntityInput!) {
@@ -2476,6 +2503,10 @@ fragment SubscriptionState on BillingSubscription {
       code
       name
     }
+  }
+  waiting {
+    kind
+    reason
   }
 }`) as unknown as TypedDocumentString<ResumeSubscriptionMutation, ResumeSubscriptionMutationVariables>;
 export const SetOveragePolicyDocument = new TypedDocumentString(`

@@ -86,6 +86,19 @@ export const subscription = {
     card: 'Give another card',
   },
 
+  waiting: {
+    kinds: {
+      PAYMENT_METHOD_MISSING:
+        'No payment method is on file, so use beyond the credits ends early. It goes on once there is one.',
+      OVERAGE_UNBILLED:
+        'Use beyond the credits is not possible at the moment: whoever runs this installation has to settle it with Stripe first.',
+      CUSTOMER_UNKNOWN:
+        'What changes about this subscription waits: whoever runs this installation has to settle it with Stripe first.',
+    },
+    giveCard: 'Give a card',
+    other: (reason: string) => `Something about this subscription waits: ${reason}`,
+  },
+
   checkout: {
     asking: 'The payment is being looked up.',
     plan: (plan: string, credits: string) => `${plan} is paid: ${credits} credits have arrived. They last until`,

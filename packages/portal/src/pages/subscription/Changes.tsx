@@ -14,6 +14,7 @@ import { count } from '../../ui/format.ts';
 import { Time } from '../../ui/Time.tsx';
 import { priceOf } from './money.ts';
 import { PastDue } from './PastDue.tsx';
+import { Waiting } from './Waiting.tsx';
 
 interface Props {
   readonly subscription: SubscriptionStateFragment;
@@ -38,6 +39,7 @@ export function Changes({ subscription, invoices, onDone }: Props): ReactNode {
           {words.paused}
         </Banner>
       )}
+      <Waiting of={subscription} />
       {pendingPayment !== null && (
         <Banner
           tone="warn"
