@@ -16,6 +16,7 @@ import type { Customers } from '../account/customers.ts';
 import type { CustomerSync } from '../sync/sync.ts';
 import { type PlanChangePreview, previewChange } from './plan-change-preview.ts';
 import {
+  checkOnePrice,
   checkPaid,
   checkRunning,
   directionOf,
@@ -80,6 +81,7 @@ export class PlanChanges {
       switch (directionOf(subscribed, target)) {
         case 'UP':
           checkPaid(subscribed);
+          checkOnePrice(subscribed);
           await note();
           return this.#calls.upgrade(subscribed, target.quantity);
         case 'SAME':
@@ -87,6 +89,7 @@ export class PlanChanges {
           return this.#calls.keep(subscribed);
         case 'DOWN':
           checkRunning(subscribed, target);
+          if (target.plan.priceCents > 0) checkOnePrice(subscribed);
           await note();
           if (target.plan.priceCents === 0) return this.#calls.end(subscribed);
           return this.#calls.scheduleUnits(subscribed, target.quantity);
