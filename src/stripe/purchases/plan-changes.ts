@@ -14,6 +14,7 @@ import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
 import { type StripeClient, StripeRejection } from '../account/client.ts';
 import type { Customers } from '../account/customers.ts';
 import type { CustomerSync } from '../sync/sync.ts';
+import type { Change } from './arrangements.ts';
 import { type PlanChangePreview, previewChange } from './plan-change-preview.ts';
 import {
   checkOnePrice,
@@ -23,6 +24,7 @@ import {
   findSubscribed,
   type PlanChange,
   type Subscribed,
+  type Target,
   targetOf,
 } from './subscribed.ts';
 import { SubscriptionCalls } from './subscription-calls.ts';
@@ -36,6 +38,13 @@ interface Options {
   readonly audit: Audit;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** The change that leads to the target. */
+function changeTo(subscribed: Subscribed, target: Target): Change {
+  const direction = directionOf(subscribed, target);
+  if (direction === 'SAME') return 'KEEP';
+  return target.plan.priceCents === 0 ? 'END' : direction;
 }
 
 /** A change that somebody asks for, as the audit log notes it. */
@@ -64,7 +73,10 @@ export class PlanChanges {
     const target = targetOf(change);
     const customer = await customers.of(billingEntityId);
     const subscribed = customer === null ? null : await findSubscribed(stripe, customer);
-    return this.#asking(subscribed, () => previewChange(stripe, { subscribed, target, now: clock.now() }));
+    return this.#asking(subscribed, async () => {
+      if (subscribed !== null) await this.#calls.check(subscribed, changeTo(subscribed, target));
+      return previewChange(stripe, { subscribed, target, now: clock.now() });
+    });
   }
 
   /**
@@ -82,14 +94,17 @@ export class PlanChanges {
         case 'UP':
           checkPaid(subscribed);
           checkOnePrice(subscribed);
+          await this.#calls.check(subscribed, 'UP');
           await note();
           return this.#calls.upgrade(subscribed, target.quantity);
         case 'SAME':
+          await this.#calls.check(subscribed, 'KEEP');
           await note();
           return this.#calls.keep(subscribed);
         case 'DOWN':
           checkRunning(subscribed, target);
           if (target.plan.priceCents > 0) checkOnePrice(subscribed);
+          await this.#calls.check(subscribed, target.plan.priceCents === 0 ? 'END' : 'DOWN');
           await note();
           if (target.plan.priceCents === 0) return this.#calls.end(subscribed);
           return this.#calls.scheduleUnits(subscribed, target.quantity);
@@ -106,6 +121,7 @@ export class PlanChanges {
     const asked = { cancelAtPeriodEnd: true };
     const request = { principal, billingEntityId, action: 'subscription.cancel', asked };
     return this.#changing(request, 'there is nothing to cancel', async (subscribed, note) => {
+      await this.#calls.check(subscribed, 'END');
       await note();
       await this.#calls.end(subscribed);
     });
@@ -119,6 +135,7 @@ export class PlanChanges {
     const asked = { cancelAtPeriodEnd: false };
     const request = { principal, billingEntityId, action: 'subscription.resume', asked };
     return this.#changing(request, 'it has ended: use Checkout', async (subscribed, note) => {
+      await this.#calls.check(subscribed, 'KEEP');
       await note();
       await this.#calls.setEnding(subscribed, false);
       await this.#calls.unpause(subscribed);

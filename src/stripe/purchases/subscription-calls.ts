@@ -1,9 +1,12 @@
+import type { Stripe } from 'stripe';
 import type { Clock } from '../../kernel/clock.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 import { type StripeClient, StripeRejection } from '../account/client.ts';
 import { idOf, instantOf } from '../account/values.ts';
 import { withAllLines } from '../sync/affairs.ts';
 import { paidBasesOf } from '../sync/base-lines.ts';
+import { arrangedEndOf, type Change, checkArrangements, isLeft, runningPhaseOf } from './arrangements.ts';
+import { phaseRequestOf } from './phase-requests.ts';
 import type { Subscribed } from './subscribed.ts';
 
 interface Options {
@@ -20,6 +23,18 @@ export class SubscriptionCalls {
 
   constructor(options: Options) {
     this.#options = options;
+  }
+
+  /** Refuses a change that would undo what others arranged at Stripe. @throws Refusal CONFLICT */
+  async check(subscribed: Subscribed, change: Change): Promise<void> {
+    checkArrangements(subscribed, await this.scheduleOf(subscribed), change);
+  }
+
+  /** The subscription's schedule; null: it has none. */
+  async scheduleOf({ subscription: { schedule } }: Subscribed): Promise<Stripe.SubscriptionSchedule | null> {
+    if (schedule === null) return null;
+    const id = idOf(schedule);
+    return this.#options.stripe.call('subscription_schedule', (sdk) => sdk.subscriptionSchedules.retrieve(id));
   }
 
   /** Adds units and charges them at once; nothing changes until that is paid. */
@@ -69,45 +84,42 @@ export class SubscriptionCalls {
     const { subscription, item } = subscribed;
     await this.setEnding(subscribed, false);
     // Stripe needs two calls: one takes the subscription under a schedule, one says what comes.
-    const { id } =
-      subscription.schedule === null
-        ? await stripe.call('subscription_schedule', (sdk) =>
-            sdk.subscriptionSchedules.create({ from_subscription: subscription.id }),
-          )
-        : { id: idOf(subscription.schedule) };
+    const schedule =
+      (await this.scheduleOf(subscribed)) ??
+      (await stripe.call('subscription_schedule', (sdk) =>
+        sdk.subscriptionSchedules.create({ from_subscription: subscription.id }),
+      ));
+    const running = runningPhaseOf(schedule);
+    if (running === null) throw new Error(`schedule ${schedule.id} runs no phase`);
     // A phase that names no card would take the card from the subscription.
     const method = subscription.default_payment_method;
-    const terms = { ...(method !== null && { default_payment_method: idOf(method) }) };
-    const itemsWith = (units: number): { price: string; quantity?: number }[] =>
-      subscription.items.data.map((each) => ({
-        price: each.price.id,
-        ...(each.id === item.id ? { quantity: units } : each.quantity !== undefined && { quantity: each.quantity }),
-      }));
+    const now = {
+      ...phaseRequestOf(running),
+      ...(method !== null && { default_payment_method: idOf(method) }),
+      end_date: item.current_period_end,
+    };
+    const { interval = 'month', interval_count = 1 } = item.price.recurring ?? {};
+    // What was added to one invoice is not added to the next, and a trial is not begun again.
+    const { add_invoice_items: _added, trial: _trial, trial_end: _trialEnd, end_date: _end, ...terms } = now;
+    const next = {
+      ...terms,
+      items: terms.items.map((each) => (each.price === item.price.id ? { ...each, quantity } : each)),
+      start_date: item.current_period_end,
+      duration: { interval, interval_count },
+      proration_behavior: 'none' as const,
+    };
     await stripe.call('subscription_schedule', (sdk) =>
-      sdk.subscriptionSchedules.update(id, {
-        end_behavior: 'release',
-        phases: [
-          {
-            ...terms,
-            items: itemsWith(subscribed.quantity),
-            start_date: item.current_period_start,
-            end_date: item.current_period_end,
-          },
-          {
-            ...terms,
-            items: itemsWith(quantity),
-            start_date: item.current_period_end,
-            duration: { interval: 'month', interval_count: 1 },
-            proration_behavior: 'none',
-          },
-        ],
-      }),
+      sdk.subscriptionSchedules.update(schedule.id, { end_behavior: 'release', phases: [now, next] }),
     );
   }
 
-  /** The subscription goes on as it is: changes that wait, are scheduled, or end it are withdrawn. */
+  /**
+   * The subscription goes on as it is: changes that wait, are scheduled, or end it are withdrawn. What others scheduled, and
+   * `check` let pass, is left.
+   */
   async keep(subscribed: Subscribed): Promise<void> {
     await this.#dropPending(subscribed);
+    if (isLeft(await this.scheduleOf(subscribed), subscribed)) return;
     await this.#release(subscribed);
     await this.setEnding(subscribed, false);
   }
@@ -125,7 +137,9 @@ export class SubscriptionCalls {
   }
 
   /** Makes the subscription end with its period, or go on after it. */
-  async setEnding({ subscription }: Subscribed, isEnding: boolean): Promise<void> {
+  async setEnding({ subscription, item }: Subscribed, isEnding: boolean): Promise<void> {
+    // An end on another day is somebody else's: whoever may not leave it is refused before.
+    if (arrangedEndOf({ subscription, item }) !== null) return;
     const ends = subscription.cancel_at_period_end || subscription.cancel_at !== null;
     if (ends === isEnding) return;
     await this.#options.stripe.call('subscription', (sdk) =>
