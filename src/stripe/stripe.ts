@@ -104,6 +104,7 @@ export function openStripe(options: Options): StripeServices {
     subscriptions,
     credits,
     onSynced: (customerId) => invoices.forget(customerId),
+    clock,
     log,
   });
   followEvents({ events, stripe, sync });

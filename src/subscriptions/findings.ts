@@ -7,6 +7,11 @@ export type SettledBy = 'PAYER' | 'SELLER';
 export const FINDING_KINDS = {
   PAYMENT_METHOD_MISSING: 'PAYER',
   OVERAGE_UNBILLED: 'SELLER',
+  PERIOD_UNPAID: 'PAYER',
+  COLLECTION_PAUSED: 'SELLER',
+  SEVERAL_PRICES: 'SELLER',
+  SHORT_PERIODS: 'SELLER',
+  MONEY_BACK_UNTOLD: 'SELLER',
 } as const satisfies Readonly<Record<string, SettledBy>>;
 
 export type FindingKind = keyof typeof FINDING_KINDS;

@@ -27,13 +27,24 @@ export interface BasePeriod {
   readonly periodStart: Date;
 }
 
-/** A line of an invoice. */
-export interface InvoiceLine {
+/** Lines of an invoice that sold one thing. */
+export interface SoldLines {
   readonly billingEntityId: string;
   readonly invoiceId: string;
-  readonly lineId: string;
-  /** The period whose base credits the line is the price of; null: it pays for something else. */
-  readonly base: BasePeriod | null;
+  readonly lineIds: readonly string[];
+  /** The periods whose base credits they are the price of; none: they pay for something else. */
+  readonly bases: readonly BasePeriod[];
+}
+
+/** A grant that lines paid for. */
+export interface GrantOfSale {
+  readonly grantId: string;
+  readonly amount: bigint;
+  readonly remaining: bigint;
+  /** Credits that expired unused. */
+  readonly expired: bigint;
+  /** Credits that are clawed back at present. */
+  readonly clawed: bigint;
 }
 
 interface Options {
@@ -96,18 +107,17 @@ export class InvoiceCredits {
     return lines.filter((line) => !credited.has(keyOf(line)));
   }
 
-  /** The grants that a line paid for, and how much of each is clawed back at present. */
-  async grantsFor(line: InvoiceLine): Promise<{ grantId: string; amount: bigint; clawed: bigint }[]> {
-    const { billingEntityId, invoiceId, lineId, base } = line;
-    const { key } = systemKey('invoice', invoiceId, lineId);
-    const baseId = base && baseGrantOf(billingEntityId, base);
-    const { rows } = await this.#options.database.query<{ id: string; amount: bigint; clawed: bigint }>(
-      `select g.id, g.amount, g.clawed from credit_grant g
-       where g.billing_entity_id = $1 and (g.id = $2::uuid or g.id in (
-         select e.grant_id from ledger_entry e where e.billing_entity_id = $1 and e.idempotency_key = $3))`,
-      [billingEntityId, baseId, key],
+  /** The grants that these lines paid for, the oldest first. */
+  async grantsFor({ billingEntityId, invoiceId, lineIds, bases }: SoldLines): Promise<GrantOfSale[]> {
+    const keys = lineIds.map((lineId) => systemKey('invoice', invoiceId, lineId).key);
+    const { rows } = await this.#options.database.query<Omit<GrantOfSale, 'grantId'> & { id: string }>(
+      `select g.id, g.amount, g.remaining, g.lapsed as expired, g.clawed from credit_grant g
+       where g.billing_entity_id = $1 and (g.id = any($2::uuid[]) or g.id in (
+         select e.grant_id from ledger_entry e where e.billing_entity_id = $1 and e.idempotency_key = any($3::text[])))
+       order by g.effective_at, g.id`,
+      [billingEntityId, bases.map((base) => baseGrantOf(billingEntityId, base)), keys],
     );
-    return rows.map(({ id, amount, clawed }) => ({ grantId: id, amount, clawed }));
+    return rows.map(({ id: grantId, ...rest }) => ({ grantId, ...rest }));
   }
 
   /**

@@ -102,14 +102,15 @@ export class Subscriptions {
    * Makes the account follow its subscription as the provider has it now. Repeating it changes nothing.
    * @param facts.providerSubscription null: the provider has none any more
    * @param facts.paidUnits units whose base price for the provider's period has been paid; 0: none
+   * @param facts.paidCredits the base credits that were paid so, where the period is shorter than a month
    * @returns the subscription as the account has it, with the grant of the period's base credits
    * @throws Refusal BAD_USER_INPUT, NOT_FOUND, UNAVAILABLE
    */
   async follow(
     billingEntityId: string,
-    { providerSubscription, paidUnits }: Pick<SubscriptionCommand, 'providerSubscription' | 'paidUnits'>,
+    facts: Pick<SubscriptionCommand, 'providerSubscription' | 'paidUnits' | 'paidCredits'>,
   ): Promise<SubscriptionState | null> {
-    const command = { kind: 'subscription', billingEntityId, ...BY_ITSELF, providerSubscription, paidUnits } as const;
+    const command = { kind: 'subscription', billingEntityId, ...BY_ITSELF, ...facts } as const;
     const outcome = unlessRejected(await this.#options.ledger.submit(command));
     return outcome.kind === 'committed' ? outcome.subscription : null;
   }

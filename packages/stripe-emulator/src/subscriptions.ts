@@ -1,4 +1,4 @@
-import { billNow, finalBill, ownerOf } from './billing.ts';
+import { finalBill, ownerOf } from './billing.ts';
 import { soldPriceOf } from './catalog.ts';
 import { assertKnown, assertOwn, customerOf } from './customers.ts';
 import { redeem } from './discounts.ts';
@@ -10,15 +10,14 @@ import { trialGoesOn } from './renewal.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { createSubscription, trialEndOf } from './subscription-create.ts';
-import { periodFrom, periodOf, setPeriod } from './subscription-items.ts';
+import { periodOf } from './subscription-items.ts';
 import {
   cancellationDetails,
   createFields,
-  cycleAnchor,
   PENDING_UPDATE_PARAMETERS,
-  prorationBehavior,
   updateFields,
 } from './subscription-parameters.ts';
+import { pauseRoutes } from './subscription-pause.ts';
 import { changeSubscription, dropPendingUpdate, endSubscription, setEnding } from './subscription-state.ts';
 import { ratesOf } from './tax-rates.ts';
 import { changeBilling } from './subscription-update.ts';
@@ -80,12 +79,7 @@ export const subscriptionRoutes: readonly Route[] = [
       });
     },
   ),
-  route(
-    'POST',
-    '/v1/subscriptions/:id/resume',
-    { billing_cycle_anchor: cycleAnchor, proration_behavior: prorationBehavior },
-    (sandbox, parameters, [id]) => resume(sandbox, subscriptionOf(sandbox, id), parameters.billing_cycle_anchor?.type),
-  ),
+  ...pauseRoutes,
 ];
 
 /** The subscription, or Stripe's refusal. */
@@ -277,31 +271,6 @@ function assertChangeable(subscription: Subscription, parameters: Partial<Values
       `The subscription is managed by the subscription schedule \`${subscription.schedule}\`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.`,
     );
   }
-}
-
-/** A paused subscription goes on, with a new period unless the old rhythm is kept. */
-function resume(sandbox: Sandbox, subscription: Subscription, anchor: 'now' | 'unchanged' = 'now'): Subscription {
-  if (subscription.status !== 'paused') {
-    throw invalid('Only subscriptions with a status of `paused` can be resumed.');
-  }
-  const now = sandbox.now();
-  changeSubscription(
-    sandbox,
-    subscription,
-    () => {
-      if (anchor === 'now') subscription.billing_cycle_anchor = now;
-      setPeriod(subscription.items.data, periodFrom(subscription, now));
-      subscription.status = 'active';
-    },
-    'customer.subscription.resumed',
-  );
-  billNow(sandbox, subscription, {
-    reason: 'subscription_update',
-    ahead: periodOf(subscription),
-    behind: null,
-    finalizesAt: null,
-  });
-  return subscription;
 }
 
 function hasStatus(subscription: Subscription, status: string | undefined): boolean {

@@ -94,6 +94,8 @@ export interface SubscriptionNotes {
   trialWarned: boolean;
   /** Until then an incomplete subscription waits for its first payment. */
   incompleteUntil: number | null;
+  /** The pause gave back what was not used of its period; absent: it was not paused so. */
+  creditedByPause?: boolean;
 }
 
 /** The answer that an idempotency key had. Without an answer the first call is still being worked on. */

@@ -80,7 +80,7 @@ export class BillingSubscription {
   })
   readonly graceEndsAt!: Date | null;
 
-  @Extensions({ price: aListOf(2) })
+  @Extensions({ price: aListOf(5) })
   @Field(() => [SubscriptionWait], {
     nullable: true,
     description:

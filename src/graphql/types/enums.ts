@@ -95,6 +95,11 @@ export const SubscriptionWaitKindEnum = register(
       'For the payer: no payment method is on file, so that overage ends at what this installation allows without one.',
     OVERAGE_UNBILLED:
       'For the seller: the subscription has no item that bills overage, so that overage is not allowed.',
+    PERIOD_UNPAID: 'For the payer: nobody has paid for the running period, whose credits come when it is paid.',
+    COLLECTION_PAUSED: 'For the seller: collection is paused, so that periods bring no credits.',
+    SEVERAL_PRICES: 'For the seller: the subscription has several prices of its plan, whose units only people change.',
+    SHORT_PERIODS: 'For the seller: periods are shorter than a month, and bring their share when they are paid.',
+    MONEY_BACK_UNTOLD: 'For the seller: money went back, and nobody knows which credits it had paid for.',
   } satisfies Readonly<Record<FindingKind, string>>,
 );
 export const PlanChangeTimingEnum = register('PlanChangeTiming', 'When a change of plan takes effect.', {

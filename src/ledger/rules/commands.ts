@@ -190,6 +190,8 @@ export interface SubscriptionCommand extends CommandBase {
    * were given before. A subscription does not start until some are paid.
    */
   readonly paidUnits: number;
+  /** Base credits that were paid for, where the period is shorter than a month. Absent: the plan's for `paidUnits`. */
+  readonly paidCredits?: bigint;
 }
 
 /** Freezes overage that is in no report yet into a new one (rule 28). Without such overage nothing happens. */

@@ -13,6 +13,7 @@ import { newGrant } from './grant.ts';
 import { calendarMonth, monthFrom, type Period } from './periods.ts';
 import {
   baseCredits,
+  isOver,
   startedSubscription,
   isSameSubscription,
   ordered,
@@ -39,7 +40,7 @@ export function closePeriod(journal: Journal, newId: NewId): void {
   const { next } = subscription;
   journal.set({ subscription: ordered({ ...subscription, ...next, periodStart: renewed.start }) });
   journal.beginPeriod(renewed);
-  if (renewsAtOnce(subscription)) grantBaseCredits(journal, { units: next.quantity, newId });
+  if (renewsAtOnce(subscription, renewed.start)) grantBaseCredits(journal, { amount: baseCredits(next), newId });
 }
 
 /** The subscription's period at this instant, which follows the period that the account has; null: the subscription does not go on. */
@@ -80,9 +81,11 @@ export function followProvider(
   now: Date,
   { newId }: LedgerView,
 ): DecisionOf<SubscriptionCommand> {
-  const { providerSubscription, paidUnits } = command;
-  const wrong = providerSubscription && whatIsWrong(providerSubscription, paidUnits);
+  const wrong = command.providerSubscription && whatIsWrong(command.providerSubscription, command);
   if (wrong) return rejected('BAD_USER_INPUT', wrong);
+  // An end that our clock has passed is one, whatever the provider's clock says.
+  const isEnded = command.providerSubscription === null || isOver(command.providerSubscription, now);
+  const providerSubscription = isEnded ? null : command.providerSubscription;
   const former = account.subscription;
   const journal = new Journal(
     account,
@@ -91,11 +94,11 @@ export function followProvider(
   );
   if (former !== null && former.id !== providerSubscription?.id) endSubscription(journal, newId);
   if (providerSubscription !== null) {
-    const units =
+    const amount =
       startedSubscription(journal.account) === null
         ? startSubscription(journal, command, providerSubscription, newId)
         : continueSubscription(journal, command, providerSubscription, newId);
-    if (units > 0) grantBaseCredits(journal, { units, newId });
+    if (amount > 0n) grantBaseCredits(journal, { amount, newId });
   }
   const { account: after } = journal;
   if (isSameSubscription(former, after.subscription) && isSamePeriod(account.period, after.period)) return Effects.none;
@@ -131,54 +134,64 @@ function freezeOverage(
   });
 }
 
-/** Starts a subscription once something is paid (rule 26); until then it is only noted. @returns units of the base to give; 0: none yet */
+/** Starts a subscription once something is paid (rule 26); until then it is only noted. @returns base credits to give; 0: none yet */
 function startSubscription(
   journal: Journal,
-  { paidUnits }: SubscriptionCommand,
+  command: SubscriptionCommand,
   providerSubscription: ProviderSubscription,
   newId: NewId,
-): number {
-  const periodStart = providerSubscription.period.start;
-  if (paidUnits === 0 || providerSubscription.paymentStanding === 'INCOMPLETE') {
-    journal.set({
-      subscription: ordered({ ...providerSubscription, paymentStanding: 'INCOMPLETE', periodStart, base: null }),
-    });
-    return 0;
+): bigint {
+  const started = stateOf(providerSubscription);
+  if (command.paidUnits === 0 || providerSubscription.paymentStanding === 'INCOMPLETE') {
+    journal.set({ subscription: ordered({ ...started, paymentStanding: 'INCOMPLETE' }) });
+    return 0n;
   }
   endPeriod(journal, { end: journal.now, newId });
-  journal.set({ subscription: ordered({ ...providerSubscription, periodStart, base: null }) });
+  journal.set({ subscription: ordered(started) });
   journal.beginPeriod({ start: journal.now, end: endOf(providerSubscription, journal.now) });
-  return paidUnits;
+  return paidCreditsOf(command, started);
 }
 
-/** Brings a started subscription up to date. @returns units of the base to give; 0: none now */
+/** Brings a started subscription up to date. @returns base credits to give; 0: none now */
 function continueSubscription(
   journal: Journal,
-  { paidUnits }: SubscriptionCommand,
+  command: SubscriptionCommand,
   providerSubscription: ProviderSubscription,
   newId: NewId,
-): number {
+): bigint {
   const current = startedSubscription(journal.account) as SubscriptionState;
   // A started subscription cannot go back to never having been paid.
   const paymentStanding =
     providerSubscription.paymentStanding === 'INCOMPLETE' ? 'UNPAID' : providerSubscription.paymentStanding;
-  const { status, graceEndsAt } = providerSubscription;
-  const periodStart = providerSubscription.period.start;
+  const followed = ordered({ ...stateOf(providerSubscription), paymentStanding, base: current.base });
+  const { periodStart, status, graceEndsAt, paidUntil } = followed;
   if (periodStart < current.periodStart) {
-    // The provider was asked before its next period began, the account's has begun. Only the payment standing is news.
-    journal.set({ subscription: ordered({ ...current, paymentStanding, status, graceEndsAt }) });
-    return 0;
+    // The provider was asked before its next period began, the account's has begun. Only what is paid is news.
+    journal.set({ subscription: ordered({ ...current, paymentStanding, status, graceEndsAt, paidUntil }) });
+    return 0n;
   }
-  const followed = ordered({ ...providerSubscription, paymentStanding, periodStart, base: current.base });
+  const paid = paidCreditsOf(command, followed);
   if (periodStart > current.periodStart) {
     endPeriod(journal, { end: journal.now, before: earliest(journal.now, periodStart), newId });
     journal.set({ subscription: followed });
     journal.beginPeriod({ start: journal.now, end: endOf(providerSubscription, journal.now) });
-    return paidUnits > 0 || !renewsAtOnce(followed) ? paidUnits : providerSubscription.quantity;
+    return paid > 0n || !renewsAtOnce(followed, periodStart) ? paid : baseCredits(followed);
   }
   journal.set({ subscription: followed });
   movePeriodEnd(journal, endOf(providerSubscription, journal.now));
-  return paidUnits;
+  return paid;
+}
+
+/** The provider's subscription as an account keeps it that has no base of it yet. */
+function stateOf({ period, paidUntil = period.end, ...subscription }: ProviderSubscription): SubscriptionState {
+  return { ...subscription, periodStart: period.start, paidUntil, base: null };
+}
+
+function paidCreditsOf(
+  { paidUnits: quantity, paidCredits }: SubscriptionCommand,
+  { plan }: Pick<SubscriptionState, 'plan'>,
+): bigint {
+  return paidCredits ?? baseCredits({ plan, quantity });
 }
 
 /** Ends the subscription and its period now. Its base credits expire, unless they are held (rule 13). */
@@ -219,13 +232,14 @@ function movePeriodEnd(journal: Journal, end: Date): void {
 }
 
 /** Gives the base credits of the current period, once (rule 25). A base that was too small is not made up for later. */
-function grantBaseCredits(journal: Journal, { units, newId }: { readonly units: number; readonly newId: NewId }): void {
+function grantBaseCredits(
+  journal: Journal,
+  { amount, newId }: { readonly amount: bigint; readonly newId: NewId },
+): void {
   const subscription = startedSubscription(journal.account);
   const { period } = journal.account;
   if (subscription === null || subscription.base?.periodStart.getTime() === subscription.periodStart.getTime()) return;
-  const { periodStart, plan } = subscription;
-  const amount = baseCredits({ plan, quantity: units });
-  if (amount <= 0n) return;
+  const { periodStart } = subscription;
   const grantId = baseId(journal.account, subscription, newId);
   // The grant exists already if the subscription was lost and found again.
   const isGiven = journal.account.grants.some((each) => each.id === grantId);
@@ -258,7 +272,10 @@ function endsWithPeriod({ billingEntityId }: Account, { root, expiresAt }: Grant
   return root.source === 'SUBSCRIPTION' && root.billingEntityId === billingEntityId && expiresAt !== null;
 }
 
-function whatIsWrong(providerSubscription: ProviderSubscription, paidUnits: number): string | null {
+function whatIsWrong(
+  providerSubscription: ProviderSubscription,
+  { paidUnits, paidCredits = 0n }: Pick<SubscriptionCommand, 'paidUnits' | 'paidCredits'>,
+): string | null {
   const { id, plan, quantity, period, next } = providerSubscription;
   if (id.length < 1 || id.length > LONGEST_ID) return 'a subscription needs an id of at most 255 characters';
   if (plan === 'FREE_TRIAL') return 'the free trial is no subscription';
@@ -268,6 +285,7 @@ function whatIsWrong(providerSubscription: ProviderSubscription, paidUnits: numb
   if (!Number.isSafeInteger(paidUnits) || paidUnits < 0) return 'paidUnits is a whole number';
   const most = baseCredits({ plan, quantity: Math.max(quantity, paidUnits, next?.quantity ?? 1) });
   // Credits of many periods together must stay countable.
+  if (paidCredits < 0n || paidCredits > most) return 'paidCredits are credits of these units';
   if (most > MAX_CREDITS / 1_000n) return 'that many units are beyond what can be counted';
   return period.start < period.end ? null : 'a period ends after it began';
 }

@@ -27,5 +27,10 @@ export function resetsAt(account: Account, reason: RefusalReason): Date | null {
 function renews(account: Account): boolean {
   const subscription = startedSubscription(account);
   const next = subscription?.next ?? null;
-  return subscription !== null && next !== null && next.plan !== 'FREE_TRIAL' && renewsAtOnce(subscription);
+  return (
+    subscription !== null &&
+    next !== null &&
+    next.plan !== 'FREE_TRIAL' &&
+    renewsAtOnce(subscription, account.period.end)
+  );
 }

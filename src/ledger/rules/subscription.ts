@@ -1,6 +1,6 @@
 /** Subscriptions, and what follows from them: plan, features, overage, refusals (rules 3, 14, 18 and 25). */
 import { FREE_TRIAL, PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../../plans/plans.ts';
-import type { Period } from './periods.ts';
+import { monthFrom, type Period } from './periods.ts';
 
 /**
  * The payment standing decides what the payer may use. GOOD: everything that the plan grants. PAST_DUE: available credits
@@ -11,6 +11,9 @@ export type PaymentStanding = 'GOOD' | 'PAST_DUE' | 'UNPAID' | 'INCOMPLETE';
 
 /** The status that callers are shown. Decisions look at the payment standing. */
 export type SubscriptionStatus = 'TRIALING' | 'ACTIVE' | 'PAST_DUE' | 'UNPAID' | 'INCOMPLETE' | 'PAUSED' | 'CANCELED';
+
+/** Grace: what a payer has goes on for this long after a payment failed, or after a period that nobody confirmed. */
+export const GRACE_MS = 7 * 86_400_000;
 
 /** Units of a plan. */
 export interface PlanUnits {
@@ -34,6 +37,8 @@ export interface SubscriptionState extends PlanUnits {
   readonly next: PlanUnits | null;
   /** Absent: overage is billed, and nothing but the payer's policy caps it. */
   readonly overageTerms?: OverageTerms;
+  /** The end of the last period that was paid for; null: none was, or nothing more is collected. */
+  readonly paidUntil: Date | null;
   /** The newest grant of base credits (rule 25); null: none was made yet. */
   readonly base: BaseGrant | null;
 }
@@ -53,8 +58,10 @@ export interface BaseGrant {
 }
 
 /** A subscription as the provider has it. */
-export interface ProviderSubscription extends Omit<SubscriptionState, 'base' | 'periodStart'> {
+export interface ProviderSubscription extends Omit<SubscriptionState, 'base' | 'periodStart' | 'paidUntil'> {
   readonly period: Period;
+  /** As the account keeps it. Absent: the end of `period`. */
+  readonly paidUntil?: Date | null;
 }
 
 interface Subscriber {
@@ -74,13 +81,15 @@ export function planOf(subscriber: Subscriber): PlanTerms {
 
 /**
  * The payer's overage policy counts where the plan allows overage and the payment standing is GOOD (rule 14). In a trial of
- * the plan, and without an item of the meter, it does not: the provider bills that use to nobody.
+ * the plan, and without an item of the meter, it does not: the provider bills that use to nobody. Nor does it where nobody
+ * pays for the periods, or confirms them: what such a payer used would be billed to nobody either.
  */
 export function mayTakeOverage(subscriber: Subscriber): boolean {
   const subscription = startedSubscription(subscriber);
   if (subscription === null || !planOf(subscriber).overageAllowed) return false;
-  const { paymentStanding, status, overageTerms } = subscription;
-  return paymentStanding === 'GOOD' && status !== 'TRIALING' && (overageTerms?.isBilled ?? true);
+  const { paymentStanding, status, periodStart, overageTerms } = subscription;
+  const mayBeBilled = status !== 'TRIALING' && (overageTerms?.isBilled ?? true);
+  return paymentStanding === 'GOOD' && mayBeBilled && isConfirmed(subscription, periodStart);
 }
 
 /** Most overage credits in a period: the payer's cap, or the one for want of a payment method if that is less; null: no cap (rule 14). */
@@ -101,9 +110,29 @@ export function isUnpaid(subscriber: Subscriber, now: Date): boolean {
   return paymentStanding === 'UNPAID' || (paymentStanding === 'PAST_DUE' && graceEndsAt !== null && graceEndsAt <= now);
 }
 
-/** The next period gets its base credits at once, before its invoice is paid (rule 25). */
-export function renewsAtOnce({ paymentStanding, status }: SubscriptionState): boolean {
-  return paymentStanding === 'GOOD' && (status === 'ACTIVE' || status === 'TRIALING');
+/** A period that begins then gets its base credits at once, before its invoice is paid (rule 25). A trial of the plan does not. */
+export function renewsAtOnce(subscription: SubscriptionState, start: Date): boolean {
+  const { paymentStanding, status } = subscription;
+  return paymentStanding === 'GOOD' && status === 'ACTIVE' && isConfirmed(subscription, start);
+}
+
+/**
+ * True for a period that begins at most one period and its grace after the last paid one ended. Who pays nothing, and a
+ * subscription that the provider does not confirm any more, is trusted for so long.
+ */
+export function isConfirmed(
+  { anchor, paidUntil }: Pick<SubscriptionState, 'anchor' | 'paidUntil'>,
+  start: Date,
+): boolean {
+  return paidUntil !== null && start.getTime() <= monthFrom(anchor, paidUntil).end.getTime() + GRACE_MS;
+}
+
+/**
+ * True for a subscription that ends with a period which is over by our clock. The provider's own clock may be behind, and
+ * nothing is given or billed after the end.
+ */
+export function isOver({ next, period }: Pick<ProviderSubscription, 'next' | 'period'>, now: Date): boolean {
+  return next === null && period.end <= now;
 }
 
 /** Base credits of a period, for these units of this plan. */
@@ -124,8 +153,20 @@ function spelled(state: SubscriptionState | null): string {
 
 /** The same state with its members in one fixed order, and no others. */
 export function ordered(state: SubscriptionState): SubscriptionState {
-  const { id, plan, quantity, paymentStanding, status, graceEndsAt, anchor, periodStart, next, overageTerms, base } =
-    state;
+  const {
+    id,
+    plan,
+    quantity,
+    paymentStanding,
+    status,
+    graceEndsAt,
+    anchor,
+    periodStart,
+    next,
+    paidUntil,
+    overageTerms,
+    base,
+  } = state;
   return {
     id,
     plan,
@@ -136,6 +177,7 @@ export function ordered(state: SubscriptionState): SubscriptionState {
     anchor,
     periodStart,
     next: next && { plan: next.plan, quantity: next.quantity },
+    paidUntil,
     ...(overageTerms && { overageTerms: { isBilled: overageTerms.isBilled, cap: overageTerms.cap } }),
     base: base && { periodStart: base.periodStart, grantId: base.grantId },
   };

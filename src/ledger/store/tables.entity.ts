@@ -20,13 +20,15 @@ import type { BaseGrant, SubscriptionState } from '../rules/subscription.ts';
 /** A subscription as JSON carries it. Its checksums call the payment standing `standing`. */
 export type SubscriptionJson = Omit<
   SubscriptionState,
-  'paymentStanding' | 'graceEndsAt' | 'anchor' | 'periodStart' | 'base' | 'overageTerms'
+  'paymentStanding' | 'graceEndsAt' | 'anchor' | 'periodStart' | 'paidUntil' | 'base' | 'overageTerms'
 > & {
   readonly standing: SubscriptionState['paymentStanding'];
   readonly graceEndsAt: string | null;
   readonly anchor: string;
   readonly periodStart: string;
   readonly overageTerms?: { readonly isBilled: boolean; readonly cap: number | null };
+  /** Absent: the end of the month from the anchor that `periodStart` lies in, as for rows from before it was kept. */
+  readonly paidUntil?: string | null;
   readonly base: (Omit<BaseGrant, 'periodStart'> & { readonly periodStart: string }) | null;
 };
 

@@ -8,6 +8,7 @@ import type { ApiKeyRef, UsedBy } from '../rules/attribution.ts';
 import { spellAlertState, spellPreferences, toAlertPreferences, toAlertState } from './alert-tables.ts';
 import type { DeliveredReport, Entry, Idempotency, StepMark, UsageRecord, UsageRefund } from '../rules/entries.ts';
 import { byDrawdownOrder, type Draw, type Grant, type GrantState, isOpen } from '../rules/grants.ts';
+import { monthFrom } from '../rules/periods.ts';
 import { type Carry, formatCarry, parseCarry } from '../rules/pricing.ts';
 import type { Reservation } from '../rules/reservations.ts';
 import type { Rollup } from '../rules/rollup.ts';
@@ -323,14 +324,17 @@ function grantStateOf(stored: string): GrantState {
   return state;
 }
 
-function toSubscription({ standing, overageTerms, ...json }: SubscriptionJson): SubscriptionState {
+function toSubscription({ standing, overageTerms, paidUntil, ...json }: SubscriptionJson): SubscriptionState {
   if (PLAN_BY_CODE[json.plan] === undefined) throw new Error('a subscription without a plan');
+  const [anchor, periodStart] = [new Date(json.anchor), new Date(json.periodStart)];
   return {
     ...json,
     paymentStanding: standing,
     graceEndsAt: json.graceEndsAt === null ? null : new Date(json.graceEndsAt),
-    anchor: new Date(json.anchor),
-    periodStart: new Date(json.periodStart),
+    anchor,
+    periodStart,
+    paidUntil:
+      paidUntil === undefined ? monthFrom(anchor, periodStart).end : paidUntil === null ? null : new Date(paidUntil),
     ...(overageTerms && {
       overageTerms: { ...overageTerms, cap: overageTerms.cap === null ? null : BigInt(overageTerms.cap) },
     }),
@@ -340,12 +344,16 @@ function toSubscription({ standing, overageTerms, ...json }: SubscriptionJson): 
 
 function fromSubscription({
   paymentStanding,
+  paidUntil,
   overageTerms,
   ...subscription
 }: SubscriptionState): Record<string, unknown> {
+  const { end } = monthFrom(subscription.anchor, subscription.periodStart);
+  const isPaid = paidUntil?.getTime() === end.getTime();
   return {
     ...subscription,
     standing: paymentStanding,
+    ...(!isPaid && { paidUntil }),
     ...(overageTerms && {
       overageTerms: { ...overageTerms, cap: overageTerms.cap === null ? null : Number(overageTerms.cap) },
     }),

@@ -1,7 +1,7 @@
 import type { StripeClient } from '../account/client.ts';
 import { instantOf } from '../account/values.ts';
 import { prorationsOf } from '../sync/paid-lines.ts';
-import { checkPaid, checkRunning, directionOf, type Subscribed, type Target } from './subscribed.ts';
+import { checkOnePrice, checkPaid, checkRunning, directionOf, type Subscribed, type Target } from './subscribed.ts';
 
 /** The effect that a change of plan or units would have. */
 export interface PlanChangePreview {
@@ -39,12 +39,14 @@ export async function previewChange(
       return { ...unchanged, timing: 'NOW', effectiveAt: now };
     case 'DOWN': {
       checkRunning(subscribed, target);
+      if (plan.priceCents > 0) checkOnePrice(subscribed);
       const featuresLost = subscribed.plan.features.filter((each) => !plan.features.includes(each));
       const effectiveAt = instantOf(subscribed.item.current_period_end);
       return { ...unchanged, timing: 'PERIOD_END', effectiveAt, featuresLost };
     }
     case 'UP': {
       checkPaid(subscribed);
+      checkOnePrice(subscribed);
       const { amount_due: dueNowCents, lines } = await stripe.call('invoice', (sdk) =>
         sdk.invoices.createPreview({
           customer: subscribed.customer,

@@ -17,6 +17,7 @@ import type { CustomerSync } from '../sync/sync.ts';
 import type { Change } from './arrangements.ts';
 import { type PlanChangePreview, previewChange } from './plan-change-preview.ts';
 import {
+  checkOnePrice,
   checkPaid,
   checkRunning,
   directionOf,
@@ -92,6 +93,7 @@ export class PlanChanges {
       switch (directionOf(subscribed, target)) {
         case 'UP':
           checkPaid(subscribed);
+          checkOnePrice(subscribed);
           await this.#calls.check(subscribed, 'UP');
           await note();
           return this.#calls.upgrade(subscribed, target.quantity);
@@ -101,6 +103,7 @@ export class PlanChanges {
           return this.#calls.keep(subscribed);
         case 'DOWN':
           checkRunning(subscribed, target);
+          if (target.plan.priceCents > 0) checkOnePrice(subscribed);
           await this.#calls.check(subscribed, target.plan.priceCents === 0 ? 'END' : 'DOWN');
           await note();
           if (target.plan.priceCents === 0) return this.#calls.end(subscribed);

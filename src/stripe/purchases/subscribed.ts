@@ -53,6 +53,15 @@ export function directionOf({ plan, quantity }: Subscribed, target: Target): 'UP
   return difference === 0 ? 'SAME' : difference > 0 ? 'UP' : 'DOWN';
 }
 
+/**
+ * Units of a subscription that has several prices of the plan are changed by people: nobody else knows which price is meant.
+ * @throws Refusal CONFLICT
+ */
+export function checkOnePrice({ others }: Subscribed): void {
+  if (others.length === 0) return;
+  throw new Refusal('CONFLICT', 'the subscription has several prices of its plan: ask support to change its units');
+}
+
 /** A payer who owes for the subscription does not get more of it. @throws Refusal CONFLICT */
 export function checkPaid({ subscription: { status } }: Subscribed): void {
   if (status !== 'active' && status !== 'trialing') {

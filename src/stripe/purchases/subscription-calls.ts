@@ -2,7 +2,9 @@ import type { Stripe } from 'stripe';
 import type { Clock } from '../../kernel/clock.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 import { type StripeClient, StripeRejection } from '../account/client.ts';
-import { idOf } from '../account/values.ts';
+import { idOf, instantOf } from '../account/values.ts';
+import { withAllLines } from '../sync/affairs.ts';
+import { paidBasesOf } from '../sync/base-lines.ts';
 import { arrangedEndOf, type Change, checkArrangements, isLeft, runningPhaseOf } from './arrangements.ts';
 import { phaseRequestOf } from './phase-requests.ts';
 import type { Subscribed } from './subscribed.ts';
@@ -122,11 +124,15 @@ export class SubscriptionCalls {
     await this.setEnding(subscribed, false);
   }
 
-  /** The subscription ends with its period; a paused one, now, since it has no period's end and nothing was paid for it. */
+  /**
+   * The subscription ends with its period. A paused one ends now, unless its period is paid: a trial that ended without a card
+   * has no period's end, and who paused a subscription that was paid keeps what was paid for.
+   */
   async end(subscribed: Subscribed): Promise<void> {
     await this.#dropPending(subscribed);
     await this.#release(subscribed);
-    if (subscribed.subscription.status === 'paused') await this.#endNow(subscribed);
+    const { status } = subscribed.subscription;
+    if (status === 'paused' && !(await this.#isPeriodPaid(subscribed))) await this.#endNow(subscribed);
     else await this.setEnding(subscribed, true);
   }
 
@@ -144,10 +150,30 @@ export class SubscriptionCalls {
     );
   }
 
-  /** A trial that ended without a card goes on where there is a card now: a period begins, and is charged. */
-  async unpause({ subscription }: Subscribed): Promise<void> {
-    if (subscription.status !== 'paused') return;
-    await this.#options.stripe.call('subscription', (sdk) => sdk.subscriptions.resume(subscription.id));
+  /**
+   * A paused subscription goes on. After a trial that ended without a card a period begins and is charged, where there is a
+   * card now. A period that is paid goes on as it is.
+   */
+  async unpause(subscribed: Subscribed): Promise<void> {
+    const { id, status } = subscribed.subscription;
+    if (status !== 'paused') return;
+    const isPaid = await this.#isPeriodPaid(subscribed);
+    await this.#options.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.resume(id, isPaid ? { billing_cycle_anchor: { type: 'unchanged' } } : {}),
+    );
+  }
+
+  /** True if the running period is not over, and somebody paid for it. */
+  async #isPeriodPaid({ subscription, item }: Subscribed): Promise<boolean> {
+    const { stripe, clock } = this.#options;
+    const now = clock.now();
+    if (instantOf(item.current_period_end) <= now) return false;
+    const listed = await stripe.list('invoice', (sdk, page) =>
+      sdk.invoices.list({ subscription: subscription.id, status: 'paid', ...page }),
+    );
+    const invoices = await Promise.all(listed.map((each) => withAllLines(stripe, each)));
+    const bases = paidBasesOf({ invoices, subscriptions: [subscription] });
+    return bases.some(({ isTrial, periodStart, periodEnd }) => !isTrial && periodStart <= now && now < periodEnd);
   }
 
   async #endNow({ subscription }: Subscribed): Promise<void> {

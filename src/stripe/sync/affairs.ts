@@ -1,7 +1,8 @@
 /** A customer's affairs at Stripe, and which of their subscriptions counts. */
 import type { Stripe } from 'stripe';
 import type { PlanTerms } from '../../plans/plans.ts';
-import { idOf, instantOf } from '../account/values.ts';
+import type { StripeClient } from '../account/client.ts';
+import { idOf } from '../account/values.ts';
 import { planOfProduct } from '../catalog/offers.ts';
 
 /** Everything of a customer that our state follows from, fetched together. */
@@ -21,20 +22,29 @@ export const DOUBLE_MARK = 'tollgate_double_of';
 
 /** A subscription's item that is the plan, with the plan's terms. */
 export interface PlanItem {
+  /** The first, where the subscription has several prices of the plan. */
   readonly item: Stripe.SubscriptionItem;
   readonly plan: PlanTerms;
+  /** Units of all its items. */
   readonly quantity: number;
+  /** Other prices of the same plan, beside the item. Only people change their units. */
+  readonly others: readonly Stripe.SubscriptionItem[];
 }
 
 /** The item that is the plan; null: the subscription is not one of ours, or has no units. */
 export function planItemOf({ items }: Pick<Stripe.Subscription, 'items'>): PlanItem | null {
-  for (const item of items.data) {
-    const plan = planOfProduct(idOf(item.price.product));
-    const quantity = item.quantity ?? 1;
-    const isMetered = item.price.recurring?.usage_type === 'metered';
-    if (plan !== null && !isMetered && quantity > 0) return { item, plan, quantity };
-  }
-  return null;
+  const planOf = ({ price }: Stripe.SubscriptionItem): PlanTerms | null =>
+    price.recurring?.usage_type === 'metered' ? null : planOfProduct(idOf(price.product));
+  const sold = items.data.filter((each) => planOf(each) !== null && unitsOf(each) > 0);
+  const [item] = sold;
+  const plan = item === undefined ? null : planOf(item);
+  if (item === undefined || plan === null) return null;
+  const others = sold.filter((each) => each !== item && planOf(each) === plan);
+  return { item, plan, quantity: others.reduce((sum, each) => sum + unitsOf(each), unitsOf(item)), others };
+}
+
+function unitsOf({ quantity = 1 }: Stripe.SubscriptionItem): number {
+  return quantity;
 }
 
 /**
@@ -74,8 +84,9 @@ export function subscriptionOf({ parent }: Pick<Stripe.Invoice, 'parent'>): stri
   return of === undefined ? null : idOf(of);
 }
 
-/** Start of the running period of the subscription's plan; null: the subscription is not one of ours. */
-export function periodStartOf(subscription: Stripe.Subscription): Date | null {
-  const plan = planItemOf(subscription);
-  return plan && instantOf(plan.item.current_period_start);
+/** The invoice with all its lines: a list of invoices has only the first lines of each. @throws Refusal PAYMENT_PROVIDER_ERROR */
+export async function withAllLines(stripe: StripeClient, invoice: Stripe.Invoice): Promise<Stripe.Invoice> {
+  if (!invoice.lines.has_more) return invoice;
+  const data = await stripe.list('line_item', (sdk, page) => sdk.invoices.listLineItems(invoice.id, page));
+  return { ...invoice, lines: { ...invoice.lines, data, has_more: false } };
 }

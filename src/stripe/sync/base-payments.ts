@@ -8,14 +8,15 @@ import type { Rows } from '../../db/rows.ts';
 import type { Grant } from '../../ledger/rules/grants.ts';
 import type { Statements } from '../../ledger/statements.ts';
 import { monthFrom } from '../../ledger/rules/periods.ts';
-import type { SubscriptionState } from '../../ledger/rules/subscription.ts';
+import { renewsAtOnce, startedSubscription, type SubscriptionState } from '../../ledger/rules/subscription.ts';
 import type { Transfers } from '../../credits/transfers.ts';
-import { baseGrantOf, type InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
+import { baseGrantOf, type BasePeriod, type InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
 import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
 import { deleteUnpaidBase, findUnpaidBases, noteUnpaidBases } from '../../subscriptions/unpaid-base.repository.ts';
 import { instantOf } from '../account/values.ts';
-import { type Affairs, periodStartOf } from './affairs.ts';
-import { type BaseLine, failedBasesOf, lateBasesOf, type PaidBase, paidBasesOf, paidSince } from './paid-lines.ts';
+import type { Affairs } from './affairs.ts';
+import { failedBasesOf, lateBasesOf, type PaidBase, unpaidBasesOf } from './base-lines.ts';
+import { paidSince } from './paid-lines.ts';
 
 interface Options {
   readonly subscriptions: Pick<Subscriptions, 'followed'>;
@@ -23,6 +24,12 @@ interface Options {
   readonly rows: Rows;
   readonly transfers: Pick<Transfers, 'clawBack'>;
   readonly history: Pick<Statements, 'grantsByIds'>;
+}
+
+/** What Stripe has, and the base credits of it that are paid. */
+interface Facts {
+  readonly affairs: Affairs;
+  readonly bases: readonly PaidBase[];
 }
 
 /** Makes base credits follow their payment. Callers hold the customer's lock. */
@@ -37,36 +44,44 @@ export class BasePayments {
    * Notes the unpaid base credits of periods that are over. It runs before the account follows its subscription, because
    * afterwards nothing tells of a subscription that the account has left.
    * @param change.former the subscription as the account has it now
-   * @param change.kept the subscription that the account is about to follow
+   * @param change.running the period of the subscription that the account is about to follow; null: there is none any more
    */
   async noteUnpaid(
     billingEntityId: string,
-    { former, kept, affairs }: { former: SubscriptionState | null; kept: Stripe.Subscription | null; affairs: Affairs },
+    { former, running, affairs, bases }: Facts & { former: SubscriptionState | null; running: BasePeriod | null },
   ): Promise<void> {
-    const { invoices, subscriptions } = affairs;
-    const failed = failedBasesOf(invoices).filter((base) => !isRunning(base, kept));
+    const failed = failedBasesOf(affairs).filter((base) => !isRunning(base, running));
     const left = failed.map((base) => baseGrantOf(billingEntityId, base));
     // A subscription that Stripe does not list any more is skipped: its payments are not listed either.
-    const gone = former?.id === kept?.id ? undefined : subscriptions.find(({ id }) => id === former?.id);
-    if (former !== null && gone !== undefined) left.push(...basesUntil(billingEntityId, former, gone));
-    const paid = paymentsByGrant(billingEntityId, invoices);
-    const granted = await this.#grants(billingEntityId, left);
+    const gone =
+      former?.id === running?.subscriptionId ? undefined : affairs.subscriptions.find(({ id }) => id === former?.id);
+    if (former !== null && gone !== undefined) {
+      left.push(...basesUntil(billingEntityId, former, gone));
+      left.push(...unpaidBasesOf(affairs, former.id).map((base) => baseGrantOf(billingEntityId, base)));
+    }
+    await this.#note(billingEntityId, left, paymentsByGrant(billingEntityId, bases));
+  }
+
+  /** Notes those of these grants that exist and nobody has paid for. */
+  async #note(billingEntityId: string, ids: readonly string[], paid: ReadonlyMap<string, PaidBase>): Promise<void> {
+    const granted = await this.#grants(billingEntityId, [...new Set(ids)]);
     const unpaid = granted.map(({ id }) => id).filter((id) => !paid.has(id));
     if (unpaid.length === 0) return;
     await this.#options.rows.transaction(({ em }) => noteUnpaidBases(em, billingEntityId, unpaid));
   }
 
   /** Makes base credits follow their payment, after the account has followed its subscription. Repeating it changes nothing. */
-  async settle(billingEntityId: string, affairs: Affairs): Promise<void> {
+  async settle(billingEntityId: string, { affairs, bases, now }: Facts & { now: Date }): Promise<void> {
     const { subscriptions, credits, rows } = this.#options;
     const followed = await subscriptions.followed(billingEntityId);
     if (followed === null) return;
-    const { subscription } = followed;
-    const paid = paymentsByGrant(billingEntityId, affairs.invoices);
+    const subscription = startedSubscription(followed);
+    const paid = paymentsByGrant(billingEntityId, bases);
     const running = subscription && runningBaseOf(subscription);
-    const isInArrears = subscription?.paymentStanding === 'PAST_DUE' || subscription?.paymentStanding === 'UNPAID';
-    if (running !== null && isInArrears && !paid.has(running)) {
-      await rows.transaction(({ em }) => noteUnpaidBases(em, billingEntityId, [running]));
+    if (subscription !== null && !renewsAtOnce(subscription, subscription.periodStart)) {
+      // Nothing is given ahead any more: what was, and nobody paid for, goes back.
+      const ahead = unpaidBasesOf(affairs, subscription.id).map((base) => baseGrantOf(billingEntityId, base));
+      await this.#note(billingEntityId, running === null ? ahead : [running, ...ahead], paid);
     }
     const noted = await rows.read((em) => findUnpaidBases(em, billingEntityId));
     const concerned = running === null || noted.includes(running) ? noted : [...noted, running];
@@ -84,7 +99,10 @@ export class BasePayments {
       // The note goes last: after a crash before this line, everything is done again.
       if (isNoted) await rows.transaction(({ em }) => deleteUnpaidBase(em, billingEntityId, grant.id));
     }
-    await this.#creditLate(billingEntityId, { since: paidSince(followed, affairs), affairs });
+    await this.#creditLate(billingEntityId, {
+      since: paidSince(followed, affairs),
+      late: lateBasesOf(affairs.subscriptions, { bases, now }),
+    });
   }
 
   /**
@@ -94,10 +112,10 @@ export class BasePayments {
    */
   async #creditLate(
     billingEntityId: string,
-    { since, affairs }: { readonly since: Date; readonly affairs: Affairs },
+    { since, late: all }: { readonly since: Date; readonly late: readonly PaidBase[] },
   ): Promise<void> {
     const { credits } = this.#options;
-    const late = lateBasesOf(affairs)
+    const late = all
       .filter(({ paidAt }) => paidAt >= since)
       .map((base) => [baseGrantOf(billingEntityId, base), base] as const);
     const granted = await this.#grants(
@@ -146,8 +164,6 @@ export class BasePayments {
   }
 }
 
-type Invoices = readonly Stripe.Invoice[];
-
 /** The grant of the running period's base credits; null: it has not been made yet. */
 function runningBaseOf({ base, periodStart }: SubscriptionState): string | null {
   return base !== null && base.periodStart.getTime() === periodStart.getTime() ? base.grantId : null;
@@ -157,9 +173,11 @@ function runningBaseOf({ base, periodStart }: SubscriptionState): string | null 
 function basesUntil(
   billingEntityId: string,
   { id: subscriptionId, anchor, periodStart }: SubscriptionState,
-  { ended_at: endedAt }: Stripe.Subscription,
+  { ended_at: endedAt, cancel_at: endsAt }: Stripe.Subscription,
 ): string[] {
-  const end = endedAt === null ? periodStart : instantOf(endedAt);
+  // Stripe's clock may not have come to the end yet.
+  const ending = endedAt ?? endsAt;
+  const end = ending === null ? periodStart : instantOf(ending);
   const starts = [periodStart];
   for (let start = periodStart; start > end; starts.push(start)) {
     start = monthFrom(anchor, new Date(start.getTime() - 1)).start;
@@ -167,12 +185,11 @@ function basesUntil(
   return starts.map((start) => baseGrantOf(billingEntityId, { subscriptionId, periodStart: start }));
 }
 
-/** True while the period runs. The subscription's payment standing then tells whether it is unpaid. */
-function isRunning({ subscriptionId, periodStart }: BaseLine, kept: Stripe.Subscription | null): boolean {
-  const start = kept && periodStartOf(kept);
-  return start !== null && subscriptionId === kept?.id && periodStart >= start;
+/** True while the period runs, or is to come. The subscription's payment standing then tells whether it is unpaid. */
+function isRunning({ subscriptionId, periodStart }: BasePeriod, running: BasePeriod | null): boolean {
+  return running !== null && subscriptionId === running.subscriptionId && periodStart >= running.periodStart;
 }
 
-function paymentsByGrant(billingEntityId: string, invoices: Invoices): Map<string, PaidBase> {
-  return new Map(paidBasesOf(invoices).map((base) => [baseGrantOf(billingEntityId, base), base]));
+function paymentsByGrant(billingEntityId: string, bases: readonly PaidBase[]): Map<string, PaidBase> {
+  return new Map(bases.map((base) => [baseGrantOf(billingEntityId, base), base]));
 }

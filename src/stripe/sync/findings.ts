@@ -1,9 +1,12 @@
 /** What of a customer's affairs is not followed whole, or waits for somebody. Pure functions; a new kind is one more check. */
 import type { Stripe } from 'stripe';
-import type { OverageTerms } from '../../ledger/rules/subscription.ts';
+import { isConfirmed, type OverageTerms } from '../../ledger/rules/subscription.ts';
 import type { Finding } from '../../subscriptions/findings.ts';
 import { OVERAGE_METER, OVERAGE_PRICE } from '../catalog/offers.ts';
-import type { Affairs } from './affairs.ts';
+import { instantOf } from '../account/values.ts';
+import { type Affairs, planItemOf } from './affairs.ts';
+import { type PaidBase, paidBaseOf, paidUntilOf, runningPeriodOf } from './base-lines.ts';
+import type { UntoldCredit } from './given-back.ts';
 
 /** The facts that findings are drawn from, as they were just fetched. */
 export interface Facts {
@@ -12,6 +15,11 @@ export interface Facts {
   readonly kept: Stripe.Subscription | null;
   /** How far its overage would be paid for; null: there is no subscription. */
   readonly overageTerms: OverageTerms | null;
+  /** Base credits that are paid for. */
+  readonly bases: readonly PaidBase[];
+  /** Money that went back, nobody knows of what. */
+  readonly untold: readonly UntoldCredit[];
+  readonly now: Date;
 }
 
 type Check = (facts: Facts) => readonly Finding[];
@@ -35,4 +43,54 @@ const paymentMethodMissing: Check = ({ kept, overageTerms }) => {
   return [{ kind: 'PAYMENT_METHOD_MISSING', subject: kept.id, reason }];
 };
 
-const CHECKS: readonly Check[] = [overageUnbilled, paymentMethodMissing];
+/** Base credits of a period that nobody paid for are not given ahead for ever (rule 25). */
+const periodUnpaid: Check = ({ kept, bases, now }) => {
+  const period = kept?.status === 'active' ? runningPeriodOf(kept, { bases, now }) : null;
+  if (kept === null || period === null || kept.pause_collection !== null) return [];
+  const [anchor, paidUntil] = [instantOf(kept.billing_cycle_anchor), paidUntilOf(kept, bases)];
+  const isPaid = paidBaseOf(bases, { subscriptionId: kept.id, periodStart: period.start }) !== null;
+  if (isPaid || isConfirmed({ anchor, paidUntil }, period.start)) return [];
+  const reason = `Nobody has paid for the period of ${kept.id} since ${period.start.toISOString()}: its credits come when its invoice is paid.`;
+  return [{ kind: 'PERIOD_UNPAID', subject: kept.id, reason }];
+};
+
+/** Nothing is paid while collection is paused, so nothing is given ahead (rule 25). */
+const collectionPaused: Check = ({ kept }) => {
+  if (kept === null || kept.pause_collection === null) return [];
+  const reason = `Collection of ${kept.id} is paused at Stripe, so that its periods bring no credits until they are paid: resume collection, or grant what is to be a present.`;
+  return [{ kind: 'COLLECTION_PAUSED', subject: kept.id, reason }];
+};
+
+/** Changes of units name one price. With several, nobody but people knows which is meant. */
+const severalPrices: Check = ({ kept }) => {
+  const plan = kept && planItemOf(kept);
+  if (kept === null || plan === null || plan.others.length === 0) return [];
+  const reason = `${kept.id} has several prices of ${plan.plan.code}. All their units count, but its payer cannot change them: change them at Stripe, or leave one price.`;
+  return [{ kind: 'SEVERAL_PRICES', subject: kept.id, reason }];
+};
+
+/** Periods of less than a month bring their share when they are paid, and nothing ahead (rules 13, 26). */
+const shortPeriods: Check = ({ kept }) => {
+  const interval = kept && planItemOf(kept)?.item.price.recurring?.interval;
+  if (kept === null || (interval !== 'day' && interval !== 'week')) return [];
+  const reason = `${kept.id} is billed by the ${interval}. Each period brings its share of a month when it is paid, nothing ahead, and no overage: a monthly or yearly price is followed whole.`;
+  return [{ kind: 'SHORT_PERIODS', subject: kept.id, reason }];
+};
+
+/** Money that went back takes credits of the line that had been paid, and of no other (rule 24). */
+const moneyBackUntold: Check = ({ untold }) =>
+  untold.map(({ invoiceId, cents }) => ({
+    kind: 'MONEY_BACK_UNTOLD',
+    subject: invoiceId,
+    reason: `${cents} cents were given back by or for ${invoiceId}, and Stripe does not tell of which line: their credits are left as they are, so adjust them by hand if they are to go.`,
+  }));
+
+const CHECKS: readonly Check[] = [
+  overageUnbilled,
+  paymentMethodMissing,
+  periodUnpaid,
+  collectionPaused,
+  severalPrices,
+  shortPeriods,
+  moneyBackUntold,
+];

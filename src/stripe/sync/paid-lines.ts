@@ -1,71 +1,13 @@
-/** The credits that invoices paid for: base credits of periods, prorations and purchases. Pure functions of Stripe's objects. */
+/** Credits other than base credits that invoices paid for: prorations and purchases. Pure functions of Stripe's objects. */
 import type { Stripe } from 'stripe';
-import { monthFrom, type Period } from '../../ledger/rules/periods.ts';
+import { monthFrom } from '../../ledger/rules/periods.ts';
 import { startedSubscription } from '../../ledger/rules/subscription.ts';
-import type { PlanTerms } from '../../plans/plans.ts';
 import type { Followed } from '../../subscriptions/subscriptions.ts';
 import { idOf, instantOf } from '../account/values.ts';
-import { CREDITS_MARK, planOfProduct } from '../catalog/offers.ts';
-import { type Affairs, isDouble, periodStartOf, planItemOf, subscriptionOf } from './affairs.ts';
-
-/** A line of an invoice that is the price of one period's base credits. */
-export interface BaseLine {
-  readonly subscriptionId: string;
-  readonly periodStart: Date;
-  readonly periodEnd: Date;
-  readonly units: number;
-  readonly credits: bigint;
-}
-
-/** The base credits that a line is the price of; null: it pays for something else, such as a change of units or the meter. */
-export function baseLineOf(line: Stripe.InvoiceLineItem): BaseLine | null {
-  const subscriptionId = line.parent?.subscription_item_details?.subscription;
-  const plan = isProration(line) ? null : planOf(line);
-  if (subscriptionId == null || plan === null) return null;
-  const units = line.quantity ?? 0;
-  const [periodStart, periodEnd] = [instantOf(line.period.start), instantOf(line.period.end)];
-  return { subscriptionId, periodStart, periodEnd, units, credits: plan.credits * BigInt(units) };
-}
-
-/** Base credits that were paid, with when and by which line. */
-export interface PaidBase extends BaseLine {
-  readonly paidAt: Date;
-  readonly invoiceId: string;
-  readonly lineId: string;
-}
-
-/** Base credits that were paid. Where several lines paid for one period, the line with the most units counts. */
-export function paidBasesOf(invoices: readonly Stripe.Invoice[]): PaidBase[] {
-  const found = new Map<string, PaidBase>();
-  for (const invoice of invoices) {
-    if (invoice.status !== 'paid') continue;
-    for (const line of invoice.lines.data) {
-      const base = baseLineOf(line);
-      if (base === null) continue;
-      const key = `${base.subscriptionId} ${line.period.start}`;
-      const paid = { ...base, paidAt: paidAtOf(invoice), invoiceId: invoice.id, lineId: line.id };
-      if (base.units > (found.get(key)?.units ?? 0)) found.set(key, paid);
-    }
-  }
-  return [...found.values()];
-}
-
-function paidAtOf({ status_transitions: { paid_at: paidAt }, created }: Stripe.Invoice): Date {
-  return instantOf(paidAt ?? created);
-}
-
-/** Base credits that were paid only when their period, or their subscription, was over. */
-export function lateBasesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices' | 'subscriptions'>): PaidBase[] {
-  return paidBasesOf(invoices).filter(({ subscriptionId, periodStart, periodEnd, paidAt }) => {
-    const subscription = subscriptions.find(({ id }) => id === subscriptionId);
-    if (subscription === undefined || isDouble(subscription)) return false;
-    const { ended_at: endedAt } = subscription;
-    const next = periodStartOf(subscription);
-    // Somebody may have cut the period short.
-    const isCut = next !== null && periodStart < next && paidAt >= next;
-    return paidAt >= periodEnd || isCut || (endedAt !== null && paidAt >= instantOf(endedAt));
-  });
-}
+import { CREDITS_MARK } from '../catalog/offers.ts';
+import { type Affairs, isDouble, planItemOf, subscriptionOf } from './affairs.ts';
+import { paidAtOf, shareOf } from './base-lines.ts';
+import { givesBack, isProration, planOfLine } from './lines.ts';
 
 /**
  * The earliest instant of a payment whose credits still count. Credits that were paid earlier expired with the period before,
@@ -78,14 +20,6 @@ export function paidSince({ subscription, period }: Followed, { subscriptions }:
     each.status !== 'incomplete_expired' && planItemOf(each) !== null && !isDouble(each);
   const ends = subscriptions.filter(hadBegun).flatMap(({ ended_at: endedAt }) => endedAt ?? []);
   return ends.length === 0 ? period.start : instantOf(Math.max(...ends));
-}
-
-/** Base credits whose charge was attempted and failed. */
-export function failedBasesOf(invoices: readonly Stripe.Invoice[]): BaseLine[] {
-  return invoices
-    .filter(({ status, attempted }) => attempted && (status === 'open' || status === 'uncollectible'))
-    .flatMap(({ lines }) => lines.data.map(baseLineOf))
-    .filter((base) => base !== null);
 }
 
 /**
@@ -107,16 +41,6 @@ export function failedInvoicesOf({ invoices, subscriptions }: Pick<Affairs, 'inv
     .map(({ id }) => id);
 }
 
-/** The payment for the base credits of the subscription's running period; null: nobody has paid yet. */
-export function paidBaseOf(subscription: Stripe.Subscription, invoices: readonly Stripe.Invoice[]): PaidBase | null {
-  const start = periodStartOf(subscription)?.getTime();
-  return (
-    paidBasesOf(invoices).find(
-      ({ subscriptionId, periodStart }) => subscriptionId === subscription.id && periodStart.getTime() === start,
-    ) ?? null
-  );
-}
-
 /** Credits other than base credits that a line of an invoice paid for. */
 export interface PaidLine {
   readonly source: 'PURCHASE' | 'SUBSCRIPTION';
@@ -135,7 +59,9 @@ export function paidLinesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices
       const subscriptionId = subscriptionOf(invoice);
       if (subscriptionId === null) return purchasesOf(invoice);
       const subscription = subscriptions.find(({ id }) => id === subscriptionId);
-      if (subscription === undefined || isDouble(subscription)) return [];
+      // A first period that is cut to the day of the next ones has base credits.
+      const isFirst = invoice.billing_reason === 'subscription_create';
+      if (subscription === undefined || isDouble(subscription) || isFirst) return [];
       return prorationsOf(invoice.lines.data, instantOf(subscription.billing_cycle_anchor)).map((each) => ({
         ...each,
         source: 'SUBSCRIPTION' as const,
@@ -163,43 +89,19 @@ export function prorationsOf(
   anchor: Date,
 ): { readonly amount: bigint; readonly lineId: string }[] {
   const changes = Map.groupBy(
-    lines.filter((line) => isProration(line) && isPlan(line)),
+    lines.filter((line) => isProration(line) && planOfLine(line) !== null),
     ({ period }) => `${period.start} ${period.end}`,
   );
   return [...changes.values()].flatMap((change) => {
     const charge = change.find((line) => !givesBack(line));
-    const plan = charge && planOf(charge);
+    const plan = charge && planOfLine(charge);
     if (charge === undefined || !plan) return [];
     const units = change.reduce((sum, line) => sum + (line.quantity ?? 0) * (givesBack(line) ? -1 : 1), 0);
-    const part = { start: instantOf(charge.period.start), end: instantOf(charge.period.end) };
-    const amount = shareOf(plan.credits * BigInt(units), { part, full: monthFrom(anchor, part.start) });
+    const [start, end] = [instantOf(charge.period.start), instantOf(charge.period.end)];
+    const full = monthFrom(anchor, start);
+    // Of a yearly price, the months after the change have base credits of the new units.
+    const part = { start, end: end < full.end ? end : full.end };
+    const amount = shareOf(plan.credits * BigInt(units), { part, full });
     return units > 0 && amount > 0n ? [{ amount, lineId: charge.id }] : [];
   });
-}
-
-function shareOf(credits: bigint, { part, full }: { readonly part: Period; readonly full: Period }): bigint {
-  const lengthOf = ({ start, end }: Period): bigint => BigInt(end.getTime() - start.getTime());
-  const share = (credits * lengthOf(part)) / lengthOf(full);
-  return share < credits ? share : credits;
-}
-
-function detailsOf({ parent }: Stripe.InvoiceLineItem) {
-  return parent?.subscription_item_details ?? parent?.invoice_item_details ?? null;
-}
-
-function isProration(line: Stripe.InvoiceLineItem): boolean {
-  return detailsOf(line)?.proration ?? false;
-}
-
-function givesBack(line: Stripe.InvoiceLineItem): boolean {
-  return line.amount < 0 || detailsOf(line)?.proration_details?.credited_items != null;
-}
-
-function planOf({ pricing }: Stripe.InvoiceLineItem): PlanTerms | null {
-  const product = pricing?.price_details?.product;
-  return product === undefined ? null : planOfProduct(product);
-}
-
-function isPlan(line: Stripe.InvoiceLineItem): boolean {
-  return planOf(line) !== null;
 }

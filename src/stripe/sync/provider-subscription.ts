@@ -1,45 +1,61 @@
 /** The subscription as the account is to follow it: pure functions of what Stripe has. */
 import type { Stripe } from 'stripe';
-import type {
-  OverageTerms,
-  PaymentStanding,
-  PlanUnits,
-  ProviderSubscription,
-  SubscriptionState,
-  SubscriptionStatus,
+import type { Period } from '../../ledger/rules/periods.ts';
+import {
+  GRACE_MS,
+  type OverageTerms,
+  type PaymentStanding,
+  type PlanUnits,
+  type ProviderSubscription,
+  type SubscriptionState,
+  type SubscriptionStatus,
 } from '../../ledger/rules/subscription.ts';
 import type { PendingPayment } from '../../subscriptions/plan-state.ts';
-import { idOf, instantOf } from '../account/values.ts';
+import { idOf, instantOf, secondsOf } from '../account/values.ts';
 import { type PlanItem, planItemOf, subscriptionOf } from './affairs.ts';
+import { type PaidBase, paidBaseOf, paidUntilOf } from './base-lines.ts';
 
-/** Grace: use goes on for this long after a payment failed. */
-const GRACE_MS = 7 * 86_400_000;
 /** Stripe waits for this long for a first payment. */
 const FIRST_PAYMENT_MS = 23 * 3_600_000;
 
 /**
  * The subscription as the account is to follow it.
+ * @param facts.period the running one
+ * @param facts.bases all that was paid
  * @param facts.former the subscription as the account has it now. Its payment standing stays where Stripe has a status that
  *   is not known here
  */
 export function providerSubscriptionOf(
   subscription: Stripe.Subscription,
   {
-    plan: { item, plan, quantity },
+    plan: { plan, quantity },
+    period,
+    bases,
     schedule,
     invoices,
     former,
     overageTerms,
+    now,
   }: {
     readonly plan: PlanItem;
+    readonly period: Period;
+    readonly bases: readonly PaidBase[];
     readonly schedule: Stripe.SubscriptionSchedule | null;
     readonly invoices: readonly Stripe.Invoice[];
     readonly former: SubscriptionState | null;
     readonly overageTerms: OverageTerms;
+    readonly now: Date;
   },
 ): ProviderSubscription {
-  const { paymentStanding, status } = paymentStandingOf(subscription.status) ?? formerStanding(subscription, former);
-  const isLimited = !overageTerms.isBilled || overageTerms.cap !== null;
+  const cut = cutAt(endOf(subscription), period);
+  const paid = paidBaseOf(bases, { subscriptionId: subscription.id, periodStart: period.start });
+  const isPaidPause = subscription.status === 'paused' && paid?.isTrial === false && now < paid.periodEnd;
+  const { paymentStanding, status } = isPaidPause
+    ? PAID_PAUSE
+    : (paymentStandingOf(subscription.status) ?? formerStanding(subscription, former));
+  // Nothing bills a paused subscription.
+  const terms = isPaidPause ? { ...overageTerms, isBilled: false } : overageTerms;
+  const isLimited = !terms.isBilled || terms.cap !== null;
   return {
     id: subscription.id,
     plan: plan.code,
@@ -48,11 +64,15 @@ export function providerSubscriptionOf(
     status,
     graceEndsAt: paymentStanding === 'PAST_DUE' ? graceEndOf(subscription, invoices) : null,
     anchor: instantOf(subscription.billing_cycle_anchor),
-    next: nextOf(subscription, { plan: plan.code, quantity }, schedule),
-    period: { start: instantOf(item.current_period_start), end: instantOf(item.current_period_end) },
-    ...(isLimited && { overageTerms }),
+    next: nextOf(subscription, { now: { plan: plan.code, quantity }, period: cut, schedule }),
+    paidUntil: paidUntilOf(subscription, bases),
+    period: cut,
+    ...(isLimited && { overageTerms: terms }),
   };
 }
+
+/** Somebody paused the subscription in a period that is paid: its credits can be used until its end. */
+const PAID_PAUSE = { paymentStanding: 'GOOD', status: 'PAUSED' } as const;
 
 /** The change that waits for the payer's payment, and the page where it is paid; null: none waits. */
 export function pendingPaymentOf(
@@ -107,29 +127,50 @@ function formerStanding(
   return former?.id === id ? former : { paymentStanding: 'INCOMPLETE', status: 'INCOMPLETE' };
 }
 
+/** The instant at which the subscription ends, in seconds; null: it goes on. */
+function endOf(subscription: Stripe.Subscription): number | null {
+  const { cancel_at: at, cancel_at_period_end: atPeriodEnd } = subscription;
+  const periodEnd = planItemOf(subscription)?.item.current_period_end ?? null;
+  return at ?? (atPeriodEnd ? periodEnd : null);
+}
+
+/** The period, cut at the subscription's end: somebody may have chosen another day than the period's. */
+function cutAt(end: number | null, period: Period): Period {
+  const instant = end === null ? null : instantOf(end);
+  return instant !== null && period.start < instant && instant < period.end ? { ...period, end: instant } : period;
+}
+
 /** Plan and units after the period's end; null: the subscription ends then. */
 function nextOf(
   subscription: Stripe.Subscription,
-  now: PlanUnits,
-  schedule: Stripe.SubscriptionSchedule | null,
+  { now, period, schedule }: { now: PlanUnits; period: Period; schedule: Stripe.SubscriptionSchedule | null },
 ): PlanUnits | null {
-  const end = planItemOf(subscription)?.item.current_period_end ?? 0;
-  if (subscription.cancel_at_period_end) return null;
-  if (subscription.cancel_at !== null && subscription.cancel_at <= end) return null;
+  const [end, at] = [endOf(subscription), secondsOf(period.end)];
+  if (end !== null && end <= at) return null;
   if (schedule === null || schedule.status !== 'active') return now;
-  const phase = schedule.phases.find((each) => each.start_date >= end);
+  const phase = schedule.phases.find(({ start_date: start, end_date: until }) => start <= at && at < until);
   if (phase === undefined) {
-    const isLast = schedule.phases.every((each) => each.end_date <= end);
+    const isLast = schedule.phases.every((each) => each.end_date <= at);
     return isLast && schedule.end_behavior === 'cancel' ? null : now;
   }
-  // A phase names only the ids of prices. Of our prices only the plan's has a quantity.
-  const quantity = phase.items.find((each) => each.quantity !== undefined)?.quantity;
-  return quantity === undefined || quantity < 1 ? null : { plan: now.plan, quantity };
+  // A phase names only the ids of prices. Of our prices only the plan's have a quantity.
+  const quantity = phase.items.reduce((sum, each) => sum + (each.quantity ?? 0), 0);
+  return quantity < 1 ? null : { plan: now.plan, quantity };
 }
 
-/** The end of grace, counted from the oldest open invoice, so that a later invoice does not extend it. */
+/**
+ * The end of grace, counted from the oldest invoice of those that nobody has paid since a later one was, so that a later
+ * failure does not extend it. What was left open before something newer was paid does not keep the subscription in arrears.
+ */
 function graceEndOf(subscription: Stripe.Subscription, invoices: readonly Stripe.Invoice[]): Date | null {
-  const open = invoices.filter((each) => each.status === 'open' && subscriptionOf(each) === subscription.id);
-  if (open.length === 0) return null;
-  return new Date(Math.min(...open.map((each) => each.created)) * 1_000 + GRACE_MS);
+  const own = invoices.filter((each) => subscriptionOf(each) === subscription.id);
+  const settled = own.filter(({ status }) => status === 'paid').map(({ created }) => created);
+  const failing = own.filter(({ status, created }) => status === 'open' && settled.every((paid) => paid <= created));
+  if (failing.length === 0) return null;
+  return new Date(Math.min(...failing.map(dueAt)) * 1_000 + GRACE_MS);
+}
+
+/** The instant at which the invoice is to be paid, in seconds: one that is sent has a day. */
+function dueAt({ created, due_date: due }: Stripe.Invoice): number {
+  return due ?? created;
 }

@@ -4,22 +4,25 @@
  */
 import type { Stripe } from 'stripe';
 import type { Exclusive, Lock } from '../../db/advisory-lock.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
+import { isOver } from '../../ledger/rules/subscription.ts';
 import type { InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
 import { isForSeller } from '../../subscriptions/findings.ts';
 import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
-import type { OverageTerms } from '../../ledger/rules/subscription.ts';
 import { tryAll } from '../../kernel/try-all.ts';
 import type { BasePayments } from './base-payments.ts';
 import { type Clawbacks, isTouched } from './clawbacks.ts';
 import { isMissing, orMissing, type StripeClient } from '../account/client.ts';
 import type { Customers } from '../account/customers.ts';
 import { idOf } from '../account/values.ts';
-import { type Affairs, chooseSubscription, planItemOf } from './affairs.ts';
+import { type Affairs, chooseSubscription, planItemOf, withAllLines } from './affairs.ts';
 import type { Doubles } from './doubles.ts';
 import { type Facts, findingsOf } from './findings.ts';
 import type { OverageTermsOf } from './overage-terms.ts';
-import { failedInvoicesOf, paidBaseOf, type PaidLine, paidLinesOf, paidSince } from './paid-lines.ts';
+import { failedInvoicesOf, type PaidLine, paidLinesOf, paidSince } from './paid-lines.ts';
+import { paidBaseOf, runningPeriodOf } from './base-lines.ts';
+import { fundedBasesOf } from './funded-bases.ts';
 import { paymentStandingOf, pendingPaymentOf, providerSubscriptionOf } from './provider-subscription.ts';
 
 interface Options {
@@ -37,17 +40,17 @@ interface Options {
   readonly credits: Pick<InvoiceCredits, 'credit' | 'uncredited'>;
   /** Called when something of a customer may have changed. */
   readonly onSynced: (customerId: string) => void;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
 /** Stripe's state that the account is to follow. */
-interface Following {
-  /** The subscription that counts; null: there is none. */
-  readonly kept: Stripe.Subscription | null;
+interface Following extends Facts {
   readonly schedule: Stripe.SubscriptionSchedule | null;
-  readonly overageTerms: OverageTerms | null;
-  readonly affairs: Affairs;
 }
+
+/** The affairs of a customer who is deleted. */
+const NOTHING: Affairs = { subscriptions: [], invoices: [], charges: [] };
 
 export class CustomerSync {
   readonly #options: Options;
@@ -68,17 +71,17 @@ export class CustomerSync {
   async syncCharge(chargeId: string): Promise<void> {
     const { stripe, clawbacks, customers } = this.#options;
     const charge = await orMissing(stripe.call('charge', (sdk) => sdk.charges.retrieve(chargeId)));
-    const customerId = charge?.customer == null ? null : idOf(charge.customer);
-    if (customerId === null) return;
+    if (charge === null || charge.customer === null) return;
+    const customerId = idOf(charge.customer);
     await this.holding(customerId, async (lock) => {
+      if ((await customers.entityOf(customerId)) !== null) {
+        await this.#syncHeld(customerId, lock, { moved: charge, settle: (undoing) => undoing });
+        return;
+      }
       // A customer who was deleted since counts too: the credits go back with the money that bought them.
-      const billingEntityId = (await customers.entityOf(customerId)) ?? (await customers.ownerOf(customerId));
+      const billingEntityId = await customers.ownerOf(customerId);
       if (billingEntityId === null) return;
-      await tryAll([
-        () => this.syncHeld(customerId, lock),
-        async () =>
-          clawbacks.settle(billingEntityId, await stripe.call('charge', (sdk) => sdk.charges.retrieve(chargeId))),
-      ]);
+      await clawbacks.settle(billingEntityId, await clawbacks.find(NOTHING, [charge]));
     });
   }
 
@@ -99,7 +102,7 @@ export class CustomerSync {
 
   /** Syncs a customer. Callers hold the customer's lock. */
   async syncHeld(customerId: string, lock: Lock): Promise<void> {
-    await this.#syncHeld(customerId, lock, (undoing) => undoing);
+    await this.#syncHeld(customerId, lock, { moved: null, settle: (undoing) => undoing });
   }
 
   /**
@@ -108,14 +111,19 @@ export class CustomerSync {
    */
   async answerHeld(customerId: string, lock: Lock): Promise<void> {
     const { log } = this.#options;
-    await this.#syncHeld(customerId, lock, (undoing) =>
+    const settle = (undoing: Promise<void>): Promise<void> =>
       undoing.catch((error: unknown) =>
         log.error({ err: error, customerId }, 'a second subscription could not be undone; the next event tries again'),
-      ),
-    );
+      );
+    await this.#syncHeld(customerId, lock, { moved: null, settle });
   }
 
-  async #syncHeld(customerId: string, lock: Lock, settle: (undoing: Promise<void>) => Promise<void>): Promise<void> {
+  /** @param how.moved a charge whose money moved, which its own state may not show; null: none is known */
+  async #syncHeld(
+    customerId: string,
+    lock: Lock,
+    { moved, settle }: { moved: Stripe.Charge | null; settle: (undoing: Promise<void>) => Promise<void> },
+  ): Promise<void> {
     const { customers, clawbacks, onSynced } = this.#options;
     const billingEntityId = await customers.entityOf(customerId);
     if (billingEntityId === null) return;
@@ -123,15 +131,23 @@ export class CustomerSync {
     const { kept, doubles } = chooseSubscription(affairs.subscriptions);
     const schedule = kept === null ? Promise.resolve(null) : this.#scheduleOf(kept);
     const terms = kept === null ? Promise.resolve(null) : this.#options.overageTermsOf.subscription(kept);
-    await Promise.allSettled([schedule, terms]);
+    const touched = affairs.charges.filter((each) => isTouched(each) && each.id !== moved?.id);
+    const returns = clawbacks.find(affairs, moved === null ? touched : [...touched, moved]);
+    await Promise.allSettled([schedule, terms, returns]);
     await lock.check();
+    const now = this.#options.clock.now();
+    const facts = async (): Promise<Following> => {
+      const { sales, untold } = await returns;
+      const bases = fundedBasesOf(affairs, sales);
+      return { kept, schedule: await schedule, overageTerms: await terms, affairs, bases, untold, now };
+    };
     // One step that fails must not keep from a payer what else they paid for.
     await tryAll([
-      async () => this.#follow(billingEntityId, { kept, schedule: await schedule, overageTerms: await terms, affairs }),
-      async () => this.#noteFindings(billingEntityId, { kept, overageTerms: await terms, affairs }),
+      async () => this.#follow(billingEntityId, await facts()),
+      async () => this.#noteFindings(billingEntityId, await facts()),
       () => this.#credit(billingEntityId, affairs),
       () => this.#options.subscriptions.noteFailedPayments(billingEntityId, failedInvoicesOf(affairs)),
-      ...affairs.charges.filter(isTouched).map((charge) => () => clawbacks.settle(billingEntityId, charge)),
+      async () => clawbacks.settle(billingEntityId, await returns),
       async () => onSynced(customerId),
       () => settle(this.#undo(doubles, { kept, affairs })),
     ]);
@@ -156,24 +172,19 @@ export class CustomerSync {
         stripe.list('invoice', (sdk, page) => sdk.invoices.list({ customer, ...page })),
         stripe.list('charge', (sdk, page) => sdk.charges.list({ customer, ...page })),
       ]);
-      return { subscriptions, charges, invoices: await Promise.all(invoices.map((each) => this.#withAllLines(each))) };
+      return {
+        subscriptions,
+        charges,
+        invoices: await Promise.all(invoices.map((each) => withAllLines(stripe, each))),
+      };
     } catch (error) {
       // A deleted customer has nothing left. A customer whom Stripe does not know at all may belong to another account of
       // Stripe's, and says nothing about ours.
       if (isMissing(error) && (await customers.isDeleted(customer))) {
-        return { subscriptions: [], invoices: [], charges: [] };
+        return NOTHING;
       }
       throw error;
     }
-  }
-
-  /** A list of invoices has only the first lines of each. */
-  async #withAllLines(invoice: Stripe.Invoice): Promise<Stripe.Invoice> {
-    if (!invoice.lines.has_more) return invoice;
-    const data = await this.#options.stripe.list('line_item', (sdk, page) =>
-      sdk.invoices.listLineItems(invoice.id, page),
-    );
-    return { ...invoice, lines: { ...invoice.lines, data, has_more: false } };
   }
 
   /** The schedule of the subscription; null: the subscription goes on as it is. */
@@ -191,7 +202,10 @@ export class CustomerSync {
     }
   }
 
-  async #follow(billingEntityId: string, { kept, schedule, overageTerms, affairs }: Following): Promise<void> {
+  async #follow(
+    billingEntityId: string,
+    { kept, schedule, overageTerms, affairs, bases, now }: Following,
+  ): Promise<void> {
     const { subscriptions, basePayments, log } = this.#options;
     const { invoices } = affairs;
     const former = (await subscriptions.followed(billingEntityId))?.subscription ?? null;
@@ -201,14 +215,21 @@ export class CustomerSync {
         'Stripe has a status that is not known here; the payment standing stays as it was',
       );
     }
-    await basePayments.noteUnpaid(billingEntityId, { former, kept, affairs });
     const plan = kept && planItemOf(kept);
+    const period = kept && runningPeriodOf(kept, { bases, now });
+    const facts = { bases, schedule, invoices, former, now };
     const providerSubscription =
-      kept && plan && overageTerms && providerSubscriptionOf(kept, { plan, schedule, invoices, former, overageTerms });
-    const paidUnits = (kept && paidBaseOf(kept, invoices))?.units ?? 0;
-    await subscriptions.follow(billingEntityId, { providerSubscription, paidUnits });
+      kept && plan && period && overageTerms && providerSubscriptionOf(kept, { ...facts, plan, period, overageTerms });
+    // An end that our clock has passed is one, though Stripe's has not come to it yet.
+    const goesOn = providerSubscription !== null && !isOver(providerSubscription, now);
+    const running = goesOn
+      ? { subscriptionId: providerSubscription.id, periodStart: providerSubscription.period.start }
+      : null;
+    await basePayments.noteUnpaid(billingEntityId, { former, running, affairs, bases });
+    const { units: paidUnits = 0, credits: paidCredits = 0n } = (running && paidBaseOf(bases, running)) ?? {};
+    await subscriptions.follow(billingEntityId, { providerSubscription, paidUnits, paidCredits });
     await subscriptions.notePending(billingEntityId, kept && pendingPaymentOf(kept, invoices));
-    await basePayments.settle(billingEntityId, affairs);
+    await basePayments.settle(billingEntityId, { affairs, bases, now });
   }
 
   /**
@@ -219,9 +240,9 @@ export class CustomerSync {
     const { subscriptions, credits } = this.#options;
     const followed = await subscriptions.followed(billingEntityId);
     const since = followed && paidSince(followed, affairs);
-    const isOver = ({ paidAt }: PaidLine): boolean => paidAt !== null && (since === null || paidAt < since);
+    const hasExpired = ({ paidAt }: PaidLine): boolean => paidAt !== null && (since === null || paidAt < since);
     const paid = paidLinesOf(affairs)
-      .filter((line) => !isOver(line))
+      .filter((line) => !hasExpired(line))
       .map((line) => ({ ...line, billingEntityId, reason: null }));
     for (const line of await credits.uncredited(billingEntityId, paid)) await credits.credit(line);
   }

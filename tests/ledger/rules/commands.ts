@@ -19,6 +19,7 @@ export const PRO: SubscriptionState = {
   anchor: new Date('2026-03-01T00:00:00.000Z'),
   periodStart: new Date('2026-03-01T00:00:00.000Z'),
   next: { plan: 'PRO', quantity: 1 },
+  paidUntil: new Date('2100-01-01T00:00:00.000Z'),
   base: null,
 };
 

@@ -23,13 +23,14 @@ describe('the turn of a subscription (rules 13 and 25)', () => {
     expect(payer.sync({}, 2)).toEqual([]);
   });
 
-  it('happens once however late the server is, and skips what it slept through', () => {
+  it('happens once however late the server is, and skips what it slept through: that credits come when it is confirmed', () => {
     const payer = subscriber();
     payer.at('2026-08-20T00:00:00Z');
     expect(payer.account).toMatchObject({
-      available: UNIT,
+      available: 0n,
       period: { start: at('2026-08-10T12:00:00Z'), end: at('2026-09-10T12:00:00Z') },
     });
+    expect(payer.sync({}, 1)).toEqual([['GRANT', UNIT]]);
     expect([...payer.ledger.grants.values()].map((grant) => [grant.amount, grant.state])).toEqual([
       [UNIT, 'EXPIRED'],
       [UNIT, 'ACTIVE'],
@@ -37,6 +38,20 @@ describe('the turn of a subscription (rules 13 and 25)', () => {
     expect(payer.sync({}, 1)).toEqual([]);
     payer.at('2026-04-20T00:00:00Z');
     expect(payer.account.period.start).toEqual(at('2026-08-10T12:00:00Z'));
+  });
+
+  it.each([
+    ['paid until now', '2026-04-10T12:00:00Z', 1],
+    ['last paid a period ago', '2026-03-10T12:00:00Z', 1],
+    ['last paid longer ago than a period and its grace', '2026-03-03T11:59:59Z', 0],
+    ['never paid', null, 0],
+  ])('of a subscription that is %s brings credits, or waits for them to be paid', (_, paidUntil, units) => {
+    const payer = subscriber();
+    payer.sync({ paidUntil: paidUntil === null ? null : at(paidUntil) });
+    payer.at('2026-04-10T12:00:00Z');
+    expect(payer.account).toMatchObject({ available: BigInt(units) * UNIT, subscription: { status: 'ACTIVE' } });
+    payer.policy(true);
+    expect(payer.use(2n * UNIT)).toMatchObject(units === 1 ? { kind: 'applied' } : { reason: 'INSUFFICIENT_CREDITS' });
   });
 
   it('wakes the sweeper, though nothing was used', () => {

@@ -17,6 +17,7 @@ const RENEWING: SubscriptionState = {
   anchor: PERIOD.start,
   periodStart: PERIOD.start,
   next: { plan: 'PRO', quantity: 1 },
+  paidUntil: PERIOD.end,
   base: null,
 };
 
@@ -35,6 +36,11 @@ const PAYERS: Record<string, { readonly account: Account; readonly renews: boole
     account: subscriber({ next: { plan: 'FREE_TRIAL', quantity: 1 } }),
     renews: false,
   },
+  'whom nobody has seen paying for longer than a period': {
+    account: subscriber({ paidUntil: new Date('2026-02-05T00:00:00.000Z') }),
+    renews: false,
+  },
+  'on a trial of the plan': { account: subscriber({ status: 'TRIALING' }), renews: false },
   'who is past due': { account: subscriber({ paymentStanding: 'PAST_DUE', status: 'PAST_DUE' }), renews: false },
   'whose first payment is missing': {
     account: { ...trial, subscription: { ...RENEWING, paymentStanding: 'INCOMPLETE', status: 'INCOMPLETE' } },

@@ -4,7 +4,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { type Account, balanceOf } from '../../../src/ledger/rules/account.ts';
 import type { Command } from '../../../src/ledger/rules/commands.ts';
 import { addMonths } from '../../../src/ledger/rules/periods.ts';
-import type { PaymentStanding, ProviderSubscription } from '../../../src/ledger/rules/subscription.ts';
+import type {
+  PaymentStanding,
+  ProviderSubscription,
+  SubscriptionState,
+} from '../../../src/ledger/rules/subscription.ts';
 import { RATES } from '../../../src/plans/rates.ts';
 import { pauseHours } from './commands.ts';
 import { PureLedger } from './pure-ledger.ts';
@@ -36,6 +40,7 @@ class Provider {
       graceEndsAt: null,
       anchor: now,
       next: { plan: 'PRO', quantity },
+      paidUntil: null,
     };
     if (isPaid) this.pay();
   }
@@ -52,6 +57,7 @@ class Provider {
     if (this.live === null) return;
     this.stands('GOOD');
     this.paid.add(this.#name());
+    this.set({ paidUntil: addMonths(this.live.anchor, this.#months + 1) });
   }
 
   /** Time passes here, too. */
@@ -145,6 +151,14 @@ interface Scene {
   readonly provider: Provider;
   /** What the provider answered before. */
   readonly answers: readonly Command[];
+}
+
+/** The last paid period ended at most one period and seven days before. */
+function isTrusted({ anchor, paidUntil }: SubscriptionState, start: Date): boolean {
+  if (paidUntil === null) return false;
+  let months = 0;
+  while (addMonths(anchor, months) <= paidUntil) months += 1;
+  return start.getTime() <= addMonths(anchor, months).getTime() + 7 * 24 * HOUR_MS;
 }
 
 /** null: there is nothing to do it to. */
@@ -286,7 +300,10 @@ describe('any history of a subscriber', () => {
           look();
           const { subscription } = before;
           if (account.period.start > before.period.start && subscription !== null && subscription.next !== null) {
-            const isGood = subscription.paymentStanding === 'GOOD' && subscription.status === 'ACTIVE';
+            const isGood =
+              subscription.paymentStanding === 'GOOD' &&
+              subscription.status === 'ACTIVE' &&
+              isTrusted(subscription, account.period.start);
             const made = account.subscription?.base;
             const isMade = made?.periodStart.getTime() === account.subscription?.periodStart.getTime();
             if (subscription.paymentStanding !== 'INCOMPLETE') expect(isMade).toBe(isGood);

@@ -1,4 +1,5 @@
 import { newAccount } from '../../../src/ledger/rules/account.ts';
+import { addMonths } from '../../../src/ledger/rules/periods.ts';
 import type { DeliveredReport, Entry, UsageRecord, UsageRefund } from '../../../src/ledger/rules/entries.ts';
 import type { Grant } from '../../../src/ledger/rules/grants.ts';
 import type { Reservation } from '../../../src/ledger/rules/reservations.ts';
@@ -64,6 +65,8 @@ const subscribed = {
     anchor: at(1),
     periodStart: at(1),
     next: { plan: 'PRO', quantity: 1 },
+    // Rows of the releases before do not name it.
+    paidUntil: addMonths(at(1), 1),
     base: { grantId: GRANT_ID, periodStart: at(1) },
   },
   overageTotal: 20n,

@@ -1,7 +1,9 @@
 /** Whatever people and cards do for months: every credit that was paid for is given once, and none that was not. */
 import fc from 'fast-check';
 import type { Stripe } from 'stripe';
-import { baseLineOf, prorationsOf } from '../../../src/stripe/sync/paid-lines.ts';
+import { givenBackOf, type SaleGivenBack } from '../../../src/stripe/sync/given-back.ts';
+import { subscriptionOfLine } from '../../../src/stripe/sync/lines.ts';
+import { prorationsOf } from '../../../src/stripe/sync/paid-lines.ts';
 import { type Buyer, CANCEL, CHANGE, RESUME, Till } from '../../support/till.ts';
 
 const HOUR_MS = 3_600_000;
@@ -102,24 +104,26 @@ async function moneyOf(invoice: Stripe.Invoice, charges: readonly Stripe.Charge[
   return [BigInt(Math.max(invoice.total, 1)), BigInt(gone)];
 }
 
-/** What Stripe says that was paid for and not given back. */
+/** What Stripe says that was paid for and not given back, to the card or as credit. */
 async function paidFor(buyer: Buyer): Promise<bigint> {
-  const anchors = new Map((await till.subscriptionsOf(buyer)).map((each) => [each.id, each.billing_cycle_anchor]));
+  const [subscriptions, invoices] = [await till.subscriptionsOf(buyer), await till.invoicesOf(buyer)];
   const charges = await till.chargesOf(buyer);
   let sum = 0n;
-  for (const invoice of await till.invoicesOf(buyer)) {
-    if (invoice.status !== 'paid') continue;
-    const [total, gone] = await moneyOf(invoice, charges);
-    for (const credits of creditsOf(invoice, anchors)) sum += credits - (credits * gone) / total;
+  for (const sale of givenBackOf({ invoices, subscriptions }, []).sales) {
+    const [total, gone] = await moneyOf(invoices.find(({ id }) => id === sale.invoiceId) as Stripe.Invoice, charges);
+    const price = BigInt(Math.max(sale.cents, 1));
+    const back = BigInt(sale.credited) * total + gone * price;
+    const credits = creditsOf(sale, subscriptions);
+    sum += back < price * total ? credits - (credits * back) / (price * total) : 0n;
   }
   return sum;
 }
 
-/** Line by line. */
-function creditsOf({ lines, parent }: Stripe.Invoice, anchors: ReadonlyMap<string, number>): bigint[] {
-  const anchor = anchors.get(parent?.subscription_details?.subscription as string) ?? 0;
-  const bases = lines.data.map((line) => baseLineOf(line)?.credits ?? 0n);
-  return [...bases, ...prorationsOf(lines.data, new Date(anchor * 1_000)).map(({ amount }) => amount)];
+function creditsOf({ bases, lines, replaced }: SaleGivenBack, subscriptions: readonly Stripe.Subscription[]): bigint {
+  const owner = lines[0] && subscriptionOfLine(lines[0]);
+  const anchor = subscriptions.find(({ id }) => id === owner)?.billing_cycle_anchor ?? 0;
+  const prorated = prorationsOf([...replaced, ...lines], new Date(anchor * 1_000)).map(({ amount }) => amount);
+  return [...bases.map(({ credits }) => credits), ...prorated].reduce((sum, each) => sum + each, 0n);
 }
 
 /** What came of it here: grants, without what was taken back of them and not given again. */

@@ -427,10 +427,20 @@ export type SetWebhookEndpointInput = {
 
 /** What of a subscription waits, and for whom. More kinds may come: show the reason of one that is not known. */
 export type SubscriptionWaitKind =
+  /** For the seller: collection is paused, so that periods bring no credits. */
+  | 'COLLECTION_PAUSED'
+  /** For the seller: money went back, and nobody knows which credits it had paid for. */
+  | 'MONEY_BACK_UNTOLD'
   /** For the seller: the subscription has no item that bills overage, so that overage is not allowed. */
   | 'OVERAGE_UNBILLED'
   /** For the payer: no payment method is on file, so that overage ends at what this installation allows without one. */
-  | 'PAYMENT_METHOD_MISSING';
+  | 'PAYMENT_METHOD_MISSING'
+  /** For the payer: nobody has paid for the running period, whose credits come when it is paid. */
+  | 'PERIOD_UNPAID'
+  /** For the seller: the subscription has several prices of its plan, whose units only people change. */
+  | 'SEVERAL_PRICES'
+  /** For the seller: periods are shorter than a month, and bring their share when they are paid. */
+  | 'SHORT_PERIODS';
 
 /** Credits moved from one account to another. */
 export type TransferCreditsInput = {

@@ -133,6 +133,12 @@ async function tourOfSubscriptions(bench: Bench, catalog: Catalog): Promise<void
   await control.moveClock({ advanceSeconds: 8 * DAY });
   await control.setCard(stranger.id, 'accepted');
   await stripe.subscriptions.resume(trial.id, { billing_cycle_anchor: { type: 'now' } });
+  await stripe.subscriptions.pause(trial.id, {
+    bill_for: { outstanding_usage_through: { type: 'none' }, unused_time_from: { type: 'now' } },
+    invoicing_behavior: 'pending_invoice_item',
+    type: 'subscription',
+  });
+  await stripe.subscriptions.resume(trial.id, { billing_cycle_anchor: { type: 'unchanged' } });
 }
 
 async function tourOfSchedules(bench: Bench, catalog: Catalog): Promise<void> {
