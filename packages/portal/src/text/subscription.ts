@@ -1,5 +1,5 @@
 /** The words of the page of the subscription. Credits first, dollars beside them. */
-import type { BillingSubscriptionStatus } from '../gql/graphql.ts';
+import type { BillingSubscriptionStatus, SubscriptionWaitKind } from '../gql/graphql.ts';
 
 const statuses: Record<BillingSubscriptionStatus, string> = {
   ACTIVE: 'Paid',
@@ -20,6 +20,22 @@ const invoiceStates: Readonly<Record<string, string>> = {
   paid: 'Paid',
   uncollectible: 'Not collected',
   void: 'Void',
+};
+
+/** What of a subscription waits, in words for the payer. */
+const waits: Record<SubscriptionWaitKind, string> = {
+  PAYMENT_METHOD_MISSING:
+    'No payment method is on file, so use beyond the credits ends early. It goes on once there is one.',
+  PERIOD_UNPAID: 'The running period is not paid yet. Its credits come when it is.',
+  OVERAGE_UNBILLED:
+    'Use beyond the credits is not possible at the moment: whoever runs this installation has to settle it with Stripe first.',
+  COLLECTION_PAUSED:
+    'Nothing is collected for this subscription at the moment, so its periods bring no credits. Whoever runs this installation can go on.',
+  SEVERAL_PRICES:
+    'This subscription has several prices, so its units cannot be changed here. Whoever runs this installation can change them.',
+  SHORT_PERIODS: 'This subscription is paid by periods of less than a month. Each brings its share when it is paid.',
+  MONEY_BACK_UNTOLD:
+    'Money went back to you, and Stripe does not tell for which credits. Whoever runs this installation settles it.',
 };
 
 export const subscription = {
@@ -87,14 +103,7 @@ export const subscription = {
   },
 
   waiting: {
-    kinds: {
-      PAYMENT_METHOD_MISSING:
-        'No payment method is on file, so use beyond the credits ends early. It goes on once there is one.',
-      OVERAGE_UNBILLED:
-        'Use beyond the credits is not possible at the moment: whoever runs this installation has to settle it with Stripe first.',
-      CUSTOMER_UNKNOWN:
-        'What changes about this subscription waits: whoever runs this installation has to settle it with Stripe first.',
-    },
+    kinds: waits,
     giveCard: 'Give a card',
     other: (reason: string) => `Something about this subscription waits: ${reason}`,
   },
