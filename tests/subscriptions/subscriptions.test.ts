@@ -89,10 +89,14 @@ describe('a subscription on PostgreSQL', () => {
   });
 
   it('turns by the sweeper after months in which nothing ran, though nobody used anything', async () => {
-    const person = await installation.person(0n);
-    await installation.subscribe(person.id);
+    const [person, other] = [await installation.person(0n), await installation.person(0n)];
+    // A year is paid of the one, and a month of the other, who gets nothing ahead of a payment any more (rule 25).
+    const paidUntil = new Date(installation.clock.now().getTime() + 365 * 86_400_000);
+    await installation.subscribe(person.id, { paidUntil });
+    await installation.subscribe(other.id);
     installation.clock.forwardMs(160 * 86_400_000);
     await Promise.all([installation.one.sweeper.sweep(), installation.two.sweeper.sweep()]);
+    expect(await baseGrants(other)).toEqual([{ amount: UNIT, state: 'LAPSED' }]);
     expect(await baseGrants(person)).toEqual([
       { amount: UNIT, state: 'LAPSED' },
       { amount: UNIT, state: 'ACTIVE' },
