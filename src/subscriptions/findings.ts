@@ -7,6 +7,7 @@ export type SettledBy = 'PAYER' | 'SELLER';
 export const FINDING_KINDS = {
   PAYMENT_METHOD_MISSING: 'PAYER',
   OVERAGE_UNBILLED: 'SELLER',
+  CUSTOMER_UNKNOWN: 'SELLER',
 } as const satisfies Readonly<Record<string, SettledBy>>;
 
 export type FindingKind = keyof typeof FINDING_KINDS;

@@ -95,6 +95,8 @@ export const SubscriptionWaitKindEnum = register(
       'For the payer: no payment method is on file, so that overage ends at what this installation allows without one.',
     OVERAGE_UNBILLED:
       'For the seller: the subscription has no item that bills overage, so that overage is not allowed.',
+    CUSTOMER_UNKNOWN:
+      'For the seller: the payment provider does not know the payer any more, so that nothing new is followed.',
   } satisfies Readonly<Record<FindingKind, string>>,
 );
 export const PlanChangeTimingEnum = register('PlanChangeTiming', 'When a change of plan takes effect.', {
