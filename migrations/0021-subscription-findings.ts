@@ -1,6 +1,9 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** What of an entity's subscription is not followed whole, or waits for somebody, as it was last looked at. */
+/**
+ * What of an entity's subscription is not followed whole, or waits for somebody, as it was last looked at. And customers that an
+ * entity was before, which the account of Stripe's did not know.
+ */
 export class SubscriptionFindings extends Migration {
   override name = '0021-subscription-findings';
 
@@ -12,6 +15,11 @@ export class SubscriptionFindings extends Migration {
       reason text not null,
       since timestamptz(3) not null,
       constraint subscription_finding_pkey primary key (billing_entity_id, kind, subject)
+    )`);
+    this.addSql(`create table former_customer (
+      billing_entity_id uuid not null,
+      customer_id text not null,
+      constraint former_customer_pkey primary key (billing_entity_id, customer_id)
     )`);
   }
 }

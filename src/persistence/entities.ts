@@ -25,7 +25,7 @@ import {
   UsageRollupRow,
   UseCounterRow,
 } from '../ledger/store/tables.entity.ts';
-import { StripeCustomerRow } from '../stripe/account/stripe-customer.entity.ts';
+import { FormerCustomerRow, StripeCustomerRow } from '../stripe/account/stripe-customer.entity.ts';
 import { StripeEventRow } from '../stripe/webhooks/stripe-event.entity.ts';
 import { SubscriptionFindingRow } from '../subscriptions/finding.entity.ts';
 import { PendingPaymentRow } from '../subscriptions/pending-payment.entity.ts';
@@ -59,6 +59,7 @@ export const entities = [
   AuditLogEntryRow,
   StripeEventRow,
   StripeCustomerRow,
+  FormerCustomerRow,
   PendingPaymentRow,
   SubscriptionFindingRow,
   UnpaidBaseRow,

@@ -124,7 +124,7 @@ export function openStripe(options: Options): StripeServices {
   return {
     client: stripe,
     catalog,
-    checkout: new Checkout({ stripe, catalog, customers, sync, subscriptions, returns, clock }),
+    checkout: new Checkout({ stripe, catalog, customers, sync, subscriptions, credits, returns, clock, log }),
     customers,
     events,
     inbox,

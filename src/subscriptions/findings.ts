@@ -12,6 +12,7 @@ export const FINDING_KINDS = {
   SEVERAL_PRICES: 'SELLER',
   SHORT_PERIODS: 'SELLER',
   MONEY_BACK_UNTOLD: 'SELLER',
+  CUSTOMER_UNKNOWN: 'SELLER',
 } as const satisfies Readonly<Record<string, SettledBy>>;
 
 export type FindingKind = keyof typeof FINDING_KINDS;

@@ -107,6 +107,20 @@ export class InvoiceCredits {
     return lines.filter((line) => !credited.has(keyOf(line)));
   }
 
+  /**
+   * True if credits were ever granted to the entity for money. Grants that operators make have a reason; those that follow from
+   * payments have none.
+   */
+  async wasEverPaid(billingEntityId: string): Promise<boolean> {
+    const { rowCount } = await this.#options.database.query(
+      `select from credit_grant g
+       where g.billing_entity_id = $1 and g.root_billing_entity_id = $1 and g.reason is null
+         and g.root_source in ('SUBSCRIPTION', 'PURCHASE') limit 1`,
+      [billingEntityId],
+    );
+    return rowCount !== 0;
+  }
+
   /** The grants that these lines paid for, the oldest first. */
   async grantsFor({ billingEntityId, invoiceId, lineIds, bases }: SoldLines): Promise<GrantOfSale[]> {
     const keys = lineIds.map((lineId) => systemKey('invoice', invoiceId, lineId).key);

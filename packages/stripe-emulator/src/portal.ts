@@ -127,6 +127,9 @@ export const portalRoutes: readonly Route[] = [
           'No configuration provided and your test mode default configuration has not been created. Provide a configuration or create your default by saving your customer portal settings in test mode.',
         );
       }
+      if (!configuration.active) {
+        throw invalid(`The configuration ${configuration.id} is inactive.`, { param: 'configuration' });
+      }
       const id = sandbox.newId('bps');
       const session: PortalSession = {
         id,

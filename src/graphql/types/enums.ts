@@ -100,6 +100,8 @@ export const SubscriptionWaitKindEnum = register(
     SEVERAL_PRICES: 'For the seller: the subscription has several prices of its plan, whose units only people change.',
     SHORT_PERIODS: 'For the seller: periods are shorter than a month, and bring their share when they are paid.',
     MONEY_BACK_UNTOLD: 'For the seller: money went back, and nobody knows which credits it had paid for.',
+    CUSTOMER_UNKNOWN:
+      'For the seller: the payment provider does not know the payer any more, so that nothing new is followed.',
   } satisfies Readonly<Record<FindingKind, string>>,
 );
 export const PlanChangeTimingEnum = register('PlanChangeTiming', 'When a change of plan takes effect.', {

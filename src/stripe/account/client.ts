@@ -30,6 +30,8 @@ export class StripeRejection extends Error {
   readonly declineCode: string | null;
   readonly param: string | null;
   readonly requestId: string | null;
+  /** Stripe repeats what it answered under the call's idempotency key before, whatever is so by now. */
+  readonly isRepeated: boolean;
 
   constructor(error: Stripe.errors.StripeError) {
     super(error.message);
@@ -39,6 +41,7 @@ export class StripeRejection extends Error {
     this.declineCode = error.decline_code ?? null;
     this.param = error.param ?? null;
     this.requestId = error.requestId ?? null;
+    this.isRepeated = error.headers?.['idempotent-replayed'] === 'true';
   }
 }
 

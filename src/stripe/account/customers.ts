@@ -4,11 +4,14 @@ import { orMissing, type StripeClient } from './client.ts';
 import type { StripeCustomer } from './stripe-customer.entity.ts';
 import {
   deleteCustomer,
+  deleteFormerCustomer,
   findCustomer,
   findCustomers,
+  findFormerCustomers,
   findOwner,
   isEntity,
   noteCustomer,
+  setCustomerAside,
 } from './stripe-customer.repository.ts';
 
 /** A billing entity that pays. */
@@ -40,6 +43,23 @@ export class Customers {
     return this.#options.rows.read((em) => findCustomer(em, billingEntityId));
   }
 
+  /**
+   * All customers of the entity. Those that it was before are known beside the present one, because something may still be
+   * paid under them.
+   */
+  allOf(billingEntityId: string): Promise<{ readonly present: string | null; readonly former: readonly string[] }> {
+    return this.#options.rows.read(async (em) => ({
+      present: await findCustomer(em, billingEntityId),
+      former: await findFormerCustomers(em, billingEntityId),
+    }));
+  }
+
+  /** Ids of all customers of the entity, the present one first. */
+  async idsOf(billingEntityId: string): Promise<readonly string[]> {
+    const { present, former } = await this.allOf(billingEntityId);
+    return present === null ? former : [present, ...former];
+  }
+
   /** All customers, in the order of their entities' ids. They are read a page at a time. */
   async *all(): AsyncGenerator<StripeCustomer, void, undefined> {
     for (let after: string | null = null; ;) {
@@ -55,12 +75,13 @@ export class Customers {
   }
 
   /**
-   * The entity's customer, made now if there is none. The idempotency key is the entity's, and the parameters never change,
+   * The entity's customer, made now if there is none, and if the account of Stripe's knows none that it was before. The
+   * idempotency key is the entity's, and the parameters never change,
    * so that Stripe makes one customer however often the call is repeated.
    * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async ensure({ billingEntityId, externalId, name }: Payer): Promise<string> {
-    const known = await this.of(billingEntityId);
+    const known = (await this.of(billingEntityId)) ?? (await this.#formerOf(billingEntityId));
     if (known !== null) return known;
     const { stripe } = this.#options;
     for (let key = `tollgate-customer-${billingEntityId}`; ;) {
@@ -77,11 +98,12 @@ export class Customers {
     }
   }
 
-  /** Asks Stripe whether somebody deleted the customer. @throws Refusal PAYMENT_PROVIDER_ERROR */
-  async isDeleted(customerId: string): Promise<boolean> {
+  /** Asks Stripe what became of a customer. UNKNOWN: it is of another account. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  async standingOf(customerId: string): Promise<'THERE' | 'DELETED' | 'UNKNOWN'> {
     const { stripe } = this.#options;
     const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId)));
-    return customer?.deleted === true;
+    if (customer === null) return 'UNKNOWN';
+    return customer.deleted === true ? 'DELETED' : 'THERE';
   }
 
   /**
@@ -92,6 +114,24 @@ export class Customers {
     const billingEntityId = await this.ownerOf(customerId);
     if (billingEntityId === null) return;
     await this.#options.rows.transaction(({ em }) => deleteCustomer(em, { billingEntityId, customerId }));
+  }
+
+  /**
+   * Sets a customer aside that the account of Stripe's does not know, such as one that was made with a key of another account:
+   * the entity becomes another customer when it pays, or the same again when its account comes back.
+   */
+  async setAside(customer: StripeCustomer): Promise<void> {
+    await this.#options.rows.transaction(({ em }) => setCustomerAside(em, customer));
+  }
+
+  /** Makes a customer that the entity was before the present one again, if Stripe knows it. It does not know the present one. */
+  async returnToFormer({ billingEntityId, customerId }: StripeCustomer): Promise<void> {
+    for (const former of (await this.allOf(billingEntityId)).former) {
+      if ((await this.standingOf(former)) !== 'THERE') continue;
+      await this.setAside({ billingEntityId, customerId });
+      await this.#formerOf(billingEntityId);
+      return;
+    }
   }
 
   /** The entity whose customer it is, or was; null: there is none here. */
@@ -106,7 +146,10 @@ export class Customers {
    */
   async entityOf(customerId: string): Promise<string | null> {
     const known = await this.ownerOf(customerId);
-    if (known !== null && (await this.of(known)) === customerId) return known;
+    if (known !== null) {
+      const { present, former } = await this.allOf(known);
+      if (present === customerId || former.includes(customerId)) return known;
+    }
     const { stripe } = this.#options;
     const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customerId)));
     const entityId = customer === null || customer.deleted === true ? undefined : customer.metadata[ENTITY_MARK];
@@ -119,6 +162,19 @@ export class Customers {
   async rename(customerId: string, name: string): Promise<boolean> {
     const { stripe } = this.#options;
     return (await orMissing(stripe.call('customer', (sdk) => sdk.customers.update(customerId, { name })))) !== null;
+  }
+
+  /** A customer that the entity was before and that Stripe knows: it is the entity's again. null: there is none. */
+  async #formerOf(billingEntityId: string): Promise<string | null> {
+    const { rows } = this.#options;
+    for (const customerId of (await this.allOf(billingEntityId)).former) {
+      if ((await this.standingOf(customerId)) !== 'THERE') continue;
+      return rows.transaction(async ({ em }) => {
+        await deleteFormerCustomer(em, { billingEntityId, customerId });
+        return noteCustomer(em, { billingEntityId, customerId });
+      });
+    }
+    return null;
   }
 
   #note(billingEntityId: string, customerId: string): Promise<string> {

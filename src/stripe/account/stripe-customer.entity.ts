@@ -11,3 +11,13 @@ export const StripeCustomerRow = defineEntity({
 });
 
 export type StripeCustomer = InferEntity<typeof StripeCustomerRow>;
+
+/** A customer that the entity was before, which the account of Stripe's did not know when it was asked. */
+export const FormerCustomerRow = defineEntity({
+  name: 'FormerCustomer',
+  tableName: 'former_customer',
+  properties: {
+    billingEntityId: p.uuid().primary(),
+    customerId: p.text().primary(),
+  },
+});

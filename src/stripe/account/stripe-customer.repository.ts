@@ -1,7 +1,7 @@
 /** The customers of billing entities, and the directory that leads from a customer to its entity. */
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { BillingEntityRow, EntityKeyRow } from '../../billing-entities/billing-entity.entity.ts';
-import { type StripeCustomer, StripeCustomerRow } from './stripe-customer.entity.ts';
+import { FormerCustomerRow, type StripeCustomer, StripeCustomerRow } from './stripe-customer.entity.ts';
 
 const NAMESPACE = 'STRIPE_CUSTOMER';
 
@@ -56,4 +56,20 @@ export async function deleteCustomer(
   { billingEntityId, customerId }: StripeCustomer,
 ): Promise<void> {
   await em.nativeDelete(StripeCustomerRow, { billingEntityId, customerId });
+}
+
+/** The customers that the entity was before. */
+export async function findFormerCustomers(em: EntityManager, billingEntityId: string): Promise<string[]> {
+  const found = await em.find(FormerCustomerRow, { billingEntityId }, { orderBy: { customerId: 'asc' } });
+  return found.map(({ customerId }) => customerId);
+}
+
+/** Makes the entity's customer one that it was before. */
+export async function setCustomerAside(em: EntityManager, customer: StripeCustomer): Promise<void> {
+  await deleteCustomer(em, customer);
+  await em.upsert(FormerCustomerRow, customer, { onConflictFields: ['billingEntityId', 'customerId'] });
+}
+
+export async function deleteFormerCustomer(em: EntityManager, customer: StripeCustomer): Promise<void> {
+  await em.nativeDelete(FormerCustomerRow, customer);
 }

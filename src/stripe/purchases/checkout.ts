@@ -1,17 +1,22 @@
 /** Stripe's hosted pages: Checkout, where a plan or credits are bought, and the portal, where payers keep cards and invoices. */
 import type { Stripe } from 'stripe';
+import { hash } from 'node:crypto';
+import { canonicalJson } from '../../kernel/canonical-json.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
 import { PLAN_BY_CODE, type PlanCode } from '../../plans/plans.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 import { type Subscription, withoutSubscription } from '../../subscriptions/plan-state.ts';
 import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
-import { orMissing, type StripeClient } from '../account/client.ts';
+import { orMissing, type StripeClient, StripeRejection } from '../account/client.ts';
 import type { Customers, Payer } from '../account/customers.ts';
 import { idOf, instantOf } from '../account/values.ts';
 import type { CatalogIds } from '../catalog/catalog-ids.ts';
-import { CREDITS_MARK, CURRENCY } from '../catalog/offers.ts';
+import { CURRENCY } from '../catalog/offers.ts';
 import type { CustomerSync } from '../sync/sync.ts';
 import { checkReturnAddress, type ReturnRules } from './return-addresses.ts';
+import { checkCredits, saleOfCredits, saleOfPlan, type Sold } from './sales.ts';
 import { checkQuantity } from './subscribed.ts';
 
 interface Options {
@@ -20,8 +25,10 @@ interface Options {
   readonly customers: Customers;
   readonly sync: CustomerSync;
   readonly subscriptions: Pick<Subscriptions, 'of'>;
+  readonly credits: Pick<InvoiceCredits, 'wasEverPaid'>;
   readonly returns: ReturnRules;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** An address to send somebody to. */
@@ -39,16 +46,13 @@ export interface CheckoutRequest {
   readonly cancelUrl: string;
 }
 
-/** Credits for one cent. Purchases are multiples of it (rule 27). */
-const CREDITS_PER_CENT = 250n;
-/** Stripe's least amount is 50 cents. */
-const FEWEST_CREDITS = 12_500n;
-/** Stripe's greatest amount, in cents. */
-const MOST_CENTS = 99_999_999n;
-
 const SESSION_ID = /^cs_\w{1,250}$/;
 
-type Line = Stripe.Checkout.SessionCreateParams.LineItem;
+/**
+ * So long the same purchase by the same payer leads to the same page, for example after a double click. Whoever buys the same
+ * again after it was paid gets another page at once.
+ */
+const SAME_PAGE_MS = 600_000;
 
 export class Checkout {
   readonly #options: Options;
@@ -62,22 +66,24 @@ export class Checkout {
    * @throws Refusal BAD_USER_INPUT; CONFLICT where there is a subscription already; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async open(payer: Payer, request: CheckoutRequest): Promise<HostedPage> {
-    const { stripe, returns } = this.#options;
+    const { returns } = this.#options;
     const successUrl = checkReturnAddress(returns, 'successUrl', request.successUrl);
     const cancelUrl = checkReturnAddress(returns, 'cancelUrl', request.cancelUrl);
-    const sold = await this.#sold(payer, request);
-    const customer = await this.#customerOf(payer);
-    const session = await stripe.call('checkout.session', (sdk) =>
-      sdk.checkout.sessions.create({
-        ...sold,
-        customer,
-        client_reference_id: payer.billingEntityId,
-        success_url: successUrl,
-        cancel_url: cancelUrl,
-      }),
-    );
-    if (session.url === null) throw new Error(`${session.id} has no page`);
-    return { url: session.url, expiresAt: instantOf(session.expires_at) };
+    await this.#check(payer, request);
+    return this.#asking(payer, async () => {
+      const customer = await this.#customerOf(payer);
+      const session = await this.#withSold(payer, request, (sold) =>
+        this.#session({
+          ...sold,
+          customer,
+          client_reference_id: payer.billingEntityId,
+          success_url: successUrl,
+          cancel_url: cancelUrl,
+        }),
+      );
+      if (session.url === null) throw new Error(`${session.id} has no page`);
+      return { url: session.url, expiresAt: instantOf(session.expires_at) };
+    });
   }
 
   /**
@@ -87,12 +93,13 @@ export class Checkout {
    */
   async complete({ billingEntityId }: Payer, sessionId: string): Promise<Subscription> {
     const { customers, stripe, sync, subscriptions, clock } = this.#options;
-    const customer = await customers.of(billingEntityId);
+    const all = await customers.idsOf(billingEntityId);
     const session =
-      customer === null || !SESSION_ID.test(sessionId)
+      all.length === 0 || !SESSION_ID.test(sessionId)
         ? null
         : await orMissing(stripe.call('checkout.session', (sdk) => sdk.checkout.sessions.retrieve(sessionId)));
-    if (customer === null || session === null || session.customer === null || idOf(session.customer) !== customer) {
+    const customer = session?.customer == null ? null : idOf(session.customer);
+    if (session === null || customer === null || !all.includes(customer)) {
       throw new Refusal('NOT_FOUND', 'there is no such Checkout session');
     }
     if (session.status !== 'complete') {
@@ -110,66 +117,110 @@ export class Checkout {
   async openPortal(payer: Payer, { returnUrl }: { readonly returnUrl: string }): Promise<HostedPage> {
     const { stripe, catalog, returns } = this.#options;
     const address = checkReturnAddress(returns, 'returnUrl', returnUrl);
-    const { portalConfiguration: configuration } = await catalog.get();
-    const customer = await this.#customerOf(payer);
-    const session = await stripe.call('billing_portal.session', (sdk) =>
-      sdk.billingPortal.sessions.create({ customer, configuration, return_url: address }),
-    );
-    return { url: session.url, expiresAt: null };
+    return this.#asking(payer, async () => {
+      const customer = await this.#customerOf(payer);
+      const session = await catalog.using(['portalConfiguration'], ({ portalConfiguration: configuration }) =>
+        stripe.call('billing_portal.session', (sdk) =>
+          sdk.billingPortal.sessions.create({ customer, configuration, return_url: address }),
+        ),
+      );
+      return { url: session.url, expiresAt: null };
+    });
   }
 
-  /** The payer's customer, under the payer's present name. A customer that somebody deleted is forgotten first. */
+  /**
+   * The payer's customer, under the payer's present name. A customer that somebody deleted is forgotten first. One that the
+   * account of Stripe's does not know is set aside, if nothing was ever paid.
+   * @throws Refusal CONFLICT where something was paid: another customer would not have what it paid for
+   */
   async #customerOf(payer: Payer): Promise<string> {
-    const { customers, sync } = this.#options;
-    const known = await customers.of(payer.billingEntityId);
-    if (known !== null && !(await customers.rename(known, payer.name))) await sync.forgetDeleted(known);
+    const { customers, credits, sync } = this.#options;
+    const { billingEntityId } = payer;
+    const known = await customers.of(billingEntityId);
+    if (known !== null && !(await customers.rename(known, payer.name))) {
+      if ((await customers.standingOf(known)) === 'DELETED') await sync.forgetDeleted(known);
+      else if (await credits.wasEverPaid(billingEntityId)) {
+        this.#options.log.error({ billingEntityId, customer: known }, 'Stripe does not know a customer who has paid');
+        throw new Refusal(
+          'CONFLICT',
+          'the payment provider does not know this payer any more, though something was paid: ask whoever sells here',
+        );
+      } else await customers.setAside({ billingEntityId, customerId: known });
+    }
     return customers.ensure(payer);
   }
 
-  async #sold(payer: Payer, { plan, quantity, credits }: CheckoutRequest): Promise<Sold> {
-    if ((plan === null) === (credits === null)) throw new Refusal('BAD_USER_INPUT', 'name either a plan or credits');
-    return plan === null ? saleOf(credits as bigint) : this.#subscriptionTo(payer, { plan, quantity });
+  /**
+   * Opens a page under a key of ours, so that the same purchase, asked for again a moment later, has the same page. Stripe
+   * repeats its first answer under a key, so a page that was paid since, and a refusal of before, lead on to the next key.
+   */
+  async #session(params: Stripe.Checkout.SessionCreateParams): Promise<Stripe.Checkout.Session> {
+    const { stripe, clock } = this.#options;
+    const window = Math.floor(clock.now().getTime() / SAME_PAGE_MS);
+    const what = hash('sha256', canonicalJson(params)).slice(0, 32);
+    for (let asked = 0; ; asked += 1) {
+      const key = `tollgate-checkout-${params.client_reference_id}-${what}-${window}-${asked}`;
+      try {
+        const { id } = await stripe.call('checkout.session', (sdk) =>
+          sdk.checkout.sessions.create(params, { idempotencyKey: key }),
+        );
+        const session = await stripe.call('checkout.session', (sdk) => sdk.checkout.sessions.retrieve(id));
+        if (session.status === 'open') return session;
+      } catch (error) {
+        if (!(error instanceof StripeRejection && error.isRepeated)) throw error;
+      }
+    }
   }
 
-  async #subscriptionTo(
-    { billingEntityId }: Payer,
-    { plan, quantity }: { readonly plan: PlanCode; readonly quantity: number },
-  ): Promise<Sold> {
+  /** Stripe may refuse a sale for what it has of the payer, such as another currency, or for what somebody archived there. */
+  async #asking<T>({ billingEntityId }: Payer, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StripeRejection)) throw error;
+      this.#options.log.error({ err: error, billingEntityId }, 'Stripe refused to open a page');
+      const currency = await this.#currencyOf(billingEntityId);
+      const why =
+        currency === null || currency === CURRENCY
+          ? 'the payment provider refuses this as things stand: ask whoever sells here'
+          : `the payment provider has this payer's account in ${currency.toUpperCase()}, and ${CURRENCY.toUpperCase()} is sold here: ask whoever sells here`;
+      throw new Refusal('CONFLICT', why, { cause: error });
+    }
+  }
+
+  /** The currency that Stripe holds the payer to; null: none, or there is no customer. */
+  async #currencyOf(billingEntityId: string): Promise<string | null> {
+    const { customers, stripe } = this.#options;
+    const id = await customers.of(billingEntityId);
+    if (id === null) return null;
+    const customer = await orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(id)));
+    return customer === null || customer.deleted === true ? null : (customer.currency ?? null);
+  }
+
+  /** @throws Refusal BAD_USER_INPUT; CONFLICT where there is a subscription already */
+  async #check({ billingEntityId }: Payer, { plan, quantity, credits }: CheckoutRequest): Promise<void> {
+    if ((plan === null) === (credits === null)) throw new Refusal('BAD_USER_INPUT', 'name either a plan or credits');
+    if (plan === null) {
+      checkCredits(credits as bigint);
+      return;
+    }
     checkQuantity(quantity);
     if (PLAN_BY_CODE[plan].priceCents === 0) throw new Refusal('BAD_USER_INPUT', `${plan} costs nothing`);
     const { subscription } = await this.#options.subscriptions.of(billingEntityId);
     if (subscription !== null && subscription.status !== 'INCOMPLETE') {
       throw new Refusal('CONFLICT', 'there is a subscription already: change its plan instead');
     }
-    const { prices, overagePrice } = await this.#options.catalog.get();
-    const line_items: Line[] = [{ price: prices.get(plan) as string, quantity }, { price: overagePrice }];
-    const metadata = { billing_entity_id: billingEntityId };
-    return { mode: 'subscription', line_items, subscription_data: { metadata } };
   }
-}
 
-type Sold = Pick<
-  Stripe.Checkout.SessionCreateParams,
-  'mode' | 'line_items' | 'subscription_data' | 'invoice_creation' | 'payment_intent_data'
->;
-
-/** A sale of credits once. Its invoice says how many credits it sold. */
-function saleOf(credits: bigint): Sold {
-  const cents = credits / CREDITS_PER_CENT;
-  if (credits < FEWEST_CREDITS || credits % CREDITS_PER_CENT !== 0n || cents > MOST_CENTS) {
-    throw new Refusal(
-      'BAD_USER_INPUT',
-      `credits must be a multiple of ${CREDITS_PER_CENT}, at least ${FEWEST_CREDITS}`,
+  /** Sells by the ids of the catalog, which are asked for anew where Stripe refuses them. */
+  #withSold<T>(
+    { billingEntityId }: Payer,
+    { plan, quantity, credits }: CheckoutRequest,
+    sell: (sold: Sold) => Promise<T>,
+  ): Promise<T> {
+    if (plan === null) return sell(saleOfCredits(credits as bigint));
+    return this.#options.catalog.using(['prices', 'overagePrice'], (ids) =>
+      sell(saleOfPlan(billingEntityId, { plan, quantity }, ids)),
     );
   }
-  const price_data = {
-    currency: CURRENCY,
-    product_data: { name: `${credits} credits` },
-    unit_amount: Number(cents),
-  };
-  return {
-    mode: 'payment',
-    line_items: [{ price_data, quantity: 1 }],
-    invoice_creation: { enabled: true, invoice_data: { metadata: { [CREDITS_MARK]: String(credits) } } },
-  };
 }

@@ -8,6 +8,7 @@ import type { Customers } from '../account/customers.ts';
 import { idOf, instantOf } from '../account/values.ts';
 import type { OverageMeters } from '../catalog/overage-meters.ts';
 import { chooseSubscription } from '../sync/affairs.ts';
+import { subscriptionsOf } from './subscribed.ts';
 
 export interface Invoice {
   readonly id: string;
@@ -85,16 +86,16 @@ export class Invoices {
         sdk.invoices.list({ customer, limit: first, ...(after !== null && { starting_after: after }) }),
       );
     } catch (error) {
-      if (isMissing(error)) throw notACursor();
-      throw error;
+      if (!isMissing(error)) throw error;
+      // A customer whom this account of Stripe's does not know has no invoices in it.
+      if (after === null) return { data: [], has_more: false };
+      throw notACursor();
     }
   }
 
   async #preview(customer: string): Promise<UpcomingInvoice | null> {
     const { stripe, meters } = this.#options;
-    const { kept } = chooseSubscription(
-      await stripe.list('subscription', (sdk, page) => sdk.subscriptions.list({ customer, ...page })),
-    );
+    const { kept } = chooseSubscription(await subscriptionsOf(stripe, [customer]));
     if (kept === null || kept.status === 'incomplete') return null;
     try {
       const invoice = await stripe.call('invoice', (sdk) =>

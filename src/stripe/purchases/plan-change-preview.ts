@@ -26,7 +26,9 @@ export async function previewChange(
   { subscribed, target, now }: { readonly subscribed: Subscribed | null; readonly target: Target; readonly now: Date },
 ): Promise<PlanChangePreview> {
   const { plan, quantity } = target;
-  const nextInvoiceCents = plan.priceCents * quantity;
+  // A subscriber pays the price that they subscribed to, whatever a unit costs now.
+  const unitCents = plan.priceCents === 0 ? 0 : (subscribed?.item.price.unit_amount ?? plan.priceCents);
+  const nextInvoiceCents = unitCents * quantity;
   const unchanged = { dueNowCents: 0, creditsAdded: 0n, nextInvoiceCents, featuresLost: [], checkoutRequired: false };
   if (subscribed === null) {
     if (plan.priceCents === 0) return { ...unchanged, timing: 'NOW', effectiveAt: now };
@@ -47,6 +49,8 @@ export async function previewChange(
     case 'UP': {
       checkPaid(subscribed);
       checkOnePrice(subscribed);
+      // In a trial nothing is charged, and what is not paid for brings no credits before the trial's end.
+      if (subscribed.subscription.status === 'trialing') return { ...unchanged, timing: 'NOW', effectiveAt: now };
       const { amount_due: dueNowCents, lines } = await stripe.call('invoice', (sdk) =>
         sdk.invoices.createPreview({
           customer: subscribed.customer,

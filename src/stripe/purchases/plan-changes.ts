@@ -71,8 +71,7 @@ export class PlanChanges {
   async preview(billingEntityId: string, change: PlanChange): Promise<PlanChangePreview> {
     const { stripe, customers, clock } = this.#options;
     const target = targetOf(change);
-    const customer = await customers.of(billingEntityId);
-    const subscribed = customer === null ? null : await findSubscribed(stripe, customer);
+    const subscribed = await findSubscribed(stripe, await customers.idsOf(billingEntityId));
     return this.#asking(subscribed, async () => {
       if (subscribed !== null) await this.#calls.check(subscribed, changeTo(subscribed, target));
       return previewChange(stripe, { subscribed, target, now: clock.now() });
@@ -150,10 +149,11 @@ export class PlanChanges {
   ): Promise<Subscription> {
     const { stripe, customers, sync, subscriptions, clock } = this.#options;
     const none = (): Refusal => new Refusal('CONFLICT', `there is no subscription: ${otherwise}`);
-    const customer = await customers.of(request.billingEntityId);
-    if (customer === null) throw none();
+    const all = await customers.idsOf(request.billingEntityId);
+    const [customer] = all;
+    if (customer === undefined) throw none();
     await sync.holding(customer, async (lock) => {
-      const subscribed = await findSubscribed(stripe, customer);
+      const subscribed = await findSubscribed(stripe, all);
       if (subscribed === null) throw none();
       await this.#asking(subscribed, () => work(subscribed, () => this.#note(request, subscribed)));
       await sync.answerHeld(customer, lock);

@@ -1,7 +1,8 @@
 import type { Stripe } from 'stripe';
 import { Refusal } from '../../kernel/refusal.ts';
 import { PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../../plans/plans.ts';
-import type { StripeClient } from '../account/client.ts';
+import { orMissing, type StripeClient } from '../account/client.ts';
+import { idOf } from '../account/values.ts';
 import { MOST_UNITS } from '../catalog/offers.ts';
 import { chooseSubscription, type PlanItem, planItemOf } from '../sync/affairs.ts';
 
@@ -23,15 +24,31 @@ export interface Target {
   readonly quantity: number;
 }
 
-/** The customer's subscription; null: there is none, or nothing of it was ever paid. @throws Refusal PAYMENT_PROVIDER_ERROR */
-export async function findSubscribed(stripe: StripeClient, customer: string): Promise<Subscribed | null> {
-  const all = await stripe.list('subscription', (sdk, page) =>
-    sdk.subscriptions.list({ customer, status: 'all', ...page }),
-  );
-  const { kept } = chooseSubscription(all);
+/**
+ * The subscription of these customers; null: there is none, or nothing of it was ever paid. A customer whom Stripe does not
+ * know has none.
+ * @throws Refusal PAYMENT_PROVIDER_ERROR
+ */
+export async function findSubscribed(stripe: StripeClient, customers: readonly string[]): Promise<Subscribed | null> {
+  const { kept } = chooseSubscription(await subscriptionsOf(stripe, customers));
   const plan = kept && planItemOf(kept);
   if (kept === null || plan === null || kept.status === 'incomplete') return null;
-  return { customer, subscription: kept, ...plan };
+  return { customer: idOf(kept.customer), subscription: kept, ...plan };
+}
+
+/** All subscriptions of these customers, of whatever status. @throws Refusal PAYMENT_PROVIDER_ERROR */
+export async function subscriptionsOf(
+  stripe: StripeClient,
+  customers: readonly string[],
+): Promise<Stripe.Subscription[]> {
+  const found: Stripe.Subscription[] = [];
+  for (const customer of customers) {
+    const list = stripe.list('subscription', (sdk, page) =>
+      sdk.subscriptions.list({ customer, status: 'all', ...page }),
+    );
+    found.push(...((await orMissing(list)) ?? []));
+  }
+  return found;
 }
 
 /** @throws Refusal BAD_USER_INPUT */

@@ -8,7 +8,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import { isOver } from '../../ledger/rules/subscription.ts';
 import type { InvoiceCredits } from '../../subscriptions/invoice-credits.ts';
-import { isForSeller } from '../../subscriptions/findings.ts';
+import { type Finding, isForSeller } from '../../subscriptions/findings.ts';
 import type { Subscriptions } from '../../subscriptions/subscriptions.ts';
 import { tryAll } from '../../kernel/try-all.ts';
 import type { BasePayments } from './base-payments.ts';
@@ -37,7 +37,7 @@ interface Options {
     Subscriptions,
     'follow' | 'followed' | 'notePending' | 'noteFailedPayments' | 'noteFindings'
   >;
-  readonly credits: Pick<InvoiceCredits, 'credit' | 'uncredited'>;
+  readonly credits: Pick<InvoiceCredits, 'credit' | 'uncredited' | 'wasEverPaid'>;
   /** Called when something of a customer may have changed. */
   readonly onSynced: (customerId: string) => void;
   readonly clock: Clock;
@@ -89,15 +89,17 @@ export class CustomerSync {
   async forgetDeleted(customerId: string): Promise<void> {
     const { customers } = this.#options;
     await this.holding(customerId, async (lock) => {
-      if (!(await customers.isDeleted(customerId))) return;
+      if ((await customers.standingOf(customerId)) !== 'DELETED') return;
       await this.syncHeld(customerId, lock);
       await customers.forget(customerId);
     });
   }
 
   /** Runs `work` under the customer's lock, so that what is fetched and what is written belong together. */
-  holding<T>(customerId: string, work: (lock: Lock) => Promise<T>): Promise<T> {
-    return this.#options.exclusive.run(`customer ${customerId}`, work);
+  async holding<T>(customerId: string, work: (lock: Lock) => Promise<T>): Promise<T> {
+    const { customers, exclusive } = this.#options;
+    // All customers that an entity is, or was, share a lock.
+    return exclusive.run(`customer ${(await customers.ownerOf(customerId)) ?? customerId}`, work);
   }
 
   /** Syncs a customer. Callers hold the customer's lock. */
@@ -127,7 +129,7 @@ export class CustomerSync {
     const { customers, clawbacks, onSynced } = this.#options;
     const billingEntityId = await customers.entityOf(customerId);
     if (billingEntityId === null) return;
-    const affairs = await this.#fetch(customerId);
+    const affairs = await this.#fetchAll(billingEntityId);
     const { kept, doubles } = chooseSubscription(affairs.subscriptions);
     const schedule = kept === null ? Promise.resolve(null) : this.#scheduleOf(kept);
     const terms = kept === null ? Promise.resolve(null) : this.#options.overageTermsOf.subscription(kept);
@@ -164,7 +166,34 @@ export class CustomerSync {
     ]);
   }
 
-  async #fetch(customer: string): Promise<Affairs> {
+  /**
+   * Everything of the customers that the entity is and was. A customer whom Stripe does not know belongs to another account of
+   * Stripe's, and says nothing about ours: it is left out if nothing was ever paid.
+   * @throws UnknownCustomer where something was paid: what it paid for is not guessed
+   */
+  async #fetchAll(billingEntityId: string): Promise<Affairs> {
+    const { customers, credits, subscriptions } = this.#options;
+    const { present, former } = await customers.allOf(billingEntityId);
+    const known = present === null ? NO_AFFAIRS : await this.#fetch(present);
+    if (known === null && (await credits.wasEverPaid(billingEntityId))) {
+      const unknown = new UnknownCustomer(present as string);
+      await subscriptions.noteFindings(billingEntityId, [unknown.finding]);
+      throw unknown;
+    }
+    // One that the entity was before may be of this account: what is paid under it from now on must not hang on the other.
+    if (known === null) await customers.returnToFormer({ billingEntityId, customerId: present as string });
+    const all = [known, ...(await Promise.all(former.map((customer) => this.#fetch(customer))))].filter(
+      (affairs) => affairs !== null,
+    );
+    return {
+      subscriptions: all.flatMap((affairs) => affairs.subscriptions),
+      invoices: all.flatMap((affairs) => affairs.invoices),
+      charges: all.flatMap((affairs) => affairs.charges),
+    };
+  }
+
+  /** Everything of a customer; null: Stripe does not know the customer. */
+  async #fetch(customer: string): Promise<Affairs | null> {
     const { stripe, customers } = this.#options;
     try {
       const [subscriptions, invoices, charges] = await Promise.all([
@@ -172,18 +201,21 @@ export class CustomerSync {
         stripe.list('invoice', (sdk, page) => sdk.invoices.list({ customer, ...page })),
         stripe.list('charge', (sdk, page) => sdk.charges.list({ customer, ...page })),
       ]);
-      return {
-        subscriptions,
-        charges,
-        invoices: await Promise.all(invoices.map((each) => withAllLines(stripe, each))),
-      };
+      // Empty lists may be those of a customer whom Stripe does not know: nothing may be concluded from them.
+      const hasNothing = subscriptions.length + invoices.length + charges.length === 0;
+      if (hasNothing && (await customers.standingOf(customer)) === 'UNKNOWN') return null;
+      return { subscriptions, charges, invoices: await Promise.all(invoices.map((each) => withAllLines(stripe, each))) };
     } catch (error) {
-      // A deleted customer has nothing left. A customer whom Stripe does not know at all may belong to another account of
-      // Stripe's, and says nothing about ours.
-      if (isMissing(error) && (await customers.isDeleted(customer))) {
-        return NOTHING;
+      if (!isMissing(error)) throw error;
+      switch (await customers.standingOf(customer)) {
+        case 'UNKNOWN':
+          return null;
+        // A deleted customer has nothing left.
+        case 'DELETED':
+          return NO_AFFAIRS;
+        default:
+          throw error;
       }
-      throw error;
     }
   }
 
@@ -245,5 +277,19 @@ export class CustomerSync {
       .filter((line) => !hasExpired(line))
       .map((line) => ({ ...line, billingEntityId, reason: null }));
     for (const line of await credits.uncredited(billingEntityId, paid)) await credits.credit(line);
+  }
+}
+
+const NO_AFFAIRS: Affairs = { subscriptions: [], invoices: [], charges: [] };
+
+/** The account of Stripe's does not know a customer for whom something was paid. */
+class UnknownCustomer extends Error {
+  override readonly name = 'UnknownCustomer';
+  readonly finding: Finding;
+
+  constructor(subject: string) {
+    const reason = `${subject} is not known to the account that the key of Stripe's belongs to, though something was paid: nothing of it is followed until the key is that of the account that has the customer.`;
+    super(reason);
+    this.finding = { kind: 'CUSTOMER_UNKNOWN', subject, reason };
   }
 }

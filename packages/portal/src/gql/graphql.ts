@@ -429,6 +429,8 @@ export type SetWebhookEndpointInput = {
 export type SubscriptionWaitKind =
   /** For the seller: collection is paused, so that periods bring no credits. */
   | 'COLLECTION_PAUSED'
+  /** For the seller: the payment provider does not know the payer any more, so that nothing new is followed. */
+  | 'CUSTOMER_UNKNOWN'
   /** For the seller: money went back, and nobody knows which credits it had paid for. */
   | 'MONEY_BACK_UNTOLD'
   /** For the seller: the subscription has no item that bills overage, so that overage is not allowed. */

@@ -29,6 +29,8 @@ const waits: Record<SubscriptionWaitKind, string> = {
   PERIOD_UNPAID: 'The running period is not paid yet. Its credits come when it is.',
   OVERAGE_UNBILLED:
     'Use beyond the credits is not possible at the moment: whoever runs this installation has to settle it with Stripe first.',
+  CUSTOMER_UNKNOWN:
+    'What changes about this subscription waits: whoever runs this installation has to settle it with Stripe first.',
   COLLECTION_PAUSED:
     'Nothing is collected for this subscription at the moment, so its periods bring no credits. Whoever runs this installation can go on.',
   SEVERAL_PRICES:
