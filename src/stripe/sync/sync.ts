@@ -49,9 +49,6 @@ interface Following extends Facts {
   readonly schedule: Stripe.SubscriptionSchedule | null;
 }
 
-/** The affairs of a customer who is deleted. */
-const NOTHING: Affairs = { subscriptions: [], invoices: [], charges: [] };
-
 export class CustomerSync {
   readonly #options: Options;
 
@@ -81,7 +78,7 @@ export class CustomerSync {
       // A customer who was deleted since counts too: the credits go back with the money that bought them.
       const billingEntityId = await customers.ownerOf(customerId);
       if (billingEntityId === null) return;
-      await clawbacks.settle(billingEntityId, await clawbacks.find(NOTHING, [charge]));
+      await clawbacks.settle(billingEntityId, await clawbacks.find(NO_AFFAIRS, [charge]));
     });
   }
 
@@ -280,6 +277,7 @@ export class CustomerSync {
   }
 }
 
+/** The affairs of a customer who is deleted. */
 const NO_AFFAIRS: Affairs = { subscriptions: [], invoices: [], charges: [] };
 
 /** The account of Stripe's does not know a customer for whom something was paid. */
