@@ -40,8 +40,9 @@ export default class ClosingEnvironment extends TestEnvironment {
     this.#before = held();
   }
 
-  async handleTestEvent({ name }) {
-    if (name !== 'run_finish') return;
+  async handleTestEvent({ name }, { rootDescribeBlock }) {
+    // A test that fails may leave open what it opened. Its own failure is what people must read.
+    if (name !== 'run_finish' || hasFailed(rootDescribeBlock)) return;
     const deadline = performance.now() + PATIENCE_MS;
     while (this.#leftOpen().length > 0 && performance.now() < deadline) await pause();
     const left = this.#leftOpen();
@@ -54,6 +55,11 @@ export default class ClosingEnvironment extends TestEnvironment {
       return more > 0 ? [`${more} ${kind}`] : [];
     });
   }
+}
+
+/** Looks for a failed test in a block of Jest's, or below it. */
+function hasFailed(entry) {
+  return entry.type === 'test' ? entry.errors.length > 0 : entry.children.some(hasFailed);
 }
 
 /** How many of each kind keep the process alive now. */

@@ -26,7 +26,7 @@ export class OverageMeters {
   async itemOf({ items }: Pick<Stripe.Subscription, 'items'>): Promise<Stripe.SubscriptionItem | null> {
     for (const item of items.data) {
       const meter = await this.#meterOf(item.price);
-      if (meter?.event_name === OVERAGE_METER && meter.status === 'active') return item;
+      if (meter?.event_name === OVERAGE_METER && meter.status !== 'inactive') return item;
     }
     return null;
   }

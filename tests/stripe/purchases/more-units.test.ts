@@ -222,18 +222,19 @@ describe('more units', () => {
     await expectNewUnits(till, ada, 3);
   });
 
-  test('take back an end that somebody set at Stripe, of whatever kind', async () => {
-    for (const ending of [
-      { cancel_at_period_end: true },
-      { cancel_at: Date.parse('2027-02-20T00:00:00.000Z') / 1_000 },
+  test('take back an end with the period, whoever set it, and leave one on a day that others chose', async () => {
+    const chosen = Date.parse('2027-02-20T00:00:00.000Z') / 1_000;
+    for (const { ending, left } of [
+      { ending: { cancel_at_period_end: true }, left: null },
+      { ending: { cancel_at: chosen }, left: chosen },
     ]) {
       const ada = await till.subscribed();
       const { id } = await till.stripeSubscriptionOf(ada);
       await till.stripe.call('subscription', (sdk) => sdk.subscriptions.update(id, ending));
       await till.settled();
       expect(await subscriptionOf(till, ada)).toMatchObject({ cancelAtPeriodEnd: true });
-      expect(await till.change(ada, 2)).toMatchObject({ quantity: 2, cancelAtPeriodEnd: false });
-      expect(await till.stripeSubscriptionOf(ada)).toMatchObject({ cancel_at: null, cancel_at_period_end: false });
+      expect(await till.change(ada, 2)).toMatchObject({ quantity: 2, cancelAtPeriodEnd: left !== null });
+      expect(await till.stripeSubscriptionOf(ada)).toMatchObject({ cancel_at: left, cancel_at_period_end: false });
     }
   });
 
