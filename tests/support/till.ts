@@ -56,6 +56,9 @@ export const RETURNS = {
   cancelUrl: 'http://localhost:3000/plans',
 };
 
+/** A second purchase of PRO, from another page: from the same one it would lead to the same Checkout. */
+export const PRO_ELSEWHERE = { plan: 'PRO', cancelUrl: 'http://localhost:3000/elsewhere' } as const;
+
 const mutation = (name: string, input: string, fields: string): string =>
   `mutation ($input: ${input}!) { ${name}(input: $input) { ${fields} } }`;
 export const OPEN_CHECKOUT = mutation('createCheckoutSession', 'CreateCheckoutSessionInput', 'url expiresAt');

@@ -1,10 +1,7 @@
 /** Ends that nobody planned, or of which nobody told in time: what was used is billed once. */
-import { type Buyer, CANCEL, Till } from '../../support/till.ts';
+import { type Buyer, CANCEL, PRO_ELSEWHERE, Till } from '../../support/till.ts';
 import { DAY_MS, FIRST_END, HOUR_MS, START } from '../sync/periods.ts';
 import { away, NO_METER, NO_REFUNDS, reconcile, stripeOf } from './outages.ts';
-
-/** The same plan from another page: the same page would be led to the same Checkout. */
-const ELSEWHERE = { plan: 'PRO', cancelUrl: 'http://localhost:3000/elsewhere' };
 
 let till: Till;
 
@@ -53,7 +50,7 @@ describe('overage', () => {
 
   test('is billed once beside a second subscription that cannot be refunded', async () => {
     const ada = await till.buyer();
-    const [one, two] = [await till.checkout(ada, { plan: 'PRO' }), await till.checkout(ada, ELSEWHERE)];
+    const [one, two] = [await till.checkout(ada, { plan: 'PRO' }), await till.checkout(ada, PRO_ELSEWHERE)];
     await till.control.addFault(NO_REFUNDS);
     await till.control.deliveryMode({ hold: true });
     await till.control.payCheckout(one);
@@ -180,7 +177,7 @@ describe('overage', () => {
     'beside two subscriptions that were both paid for periods is billed once (told at first: %s)',
     async (told) => {
       const ada = await till.buyer();
-      const sessions = [await till.checkout(ada, { plan: 'PRO' }), await till.checkout(ada, ELSEWHERE)];
+      const sessions = [await till.checkout(ada, { plan: 'PRO' }), await till.checkout(ada, PRO_ELSEWHERE)];
       await till.control.addFault(NO_REFUNDS);
       await till.control.deliveryMode({ hold: true });
       for (const session of sessions) {

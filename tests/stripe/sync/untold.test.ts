@@ -8,6 +8,7 @@ import {
   OPEN_PORTAL,
   RESUME,
   RETURNS,
+  PRO_ELSEWHERE,
   Till,
 } from '../../support/till.ts';
 import { DAY_MS, FIRST_END, HOUR_MS, START } from './periods.ts';
@@ -163,7 +164,7 @@ describe('nobody stays', () => {
 describe('who asks beside a second subscription that cannot be refunded is answered', () => {
   const both = async (): Promise<{ ada: Buyer; two: string }> => {
     const ada = await till.buyer();
-    const [one, two] = [await till.checkout(ada, { plan: 'PRO' }), await till.checkout(ada, { plan: 'PRO' })];
+    const [one, two] = [await till.checkout(ada, { plan: 'PRO' }), await till.checkout(ada, PRO_ELSEWHERE)];
     await till.control.addFault(NO_REFUNDS);
     await till.control.deliveryMode({ hold: true });
     await till.control.payCheckout(one);
