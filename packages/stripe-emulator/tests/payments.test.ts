@@ -94,6 +94,8 @@ test('an invoice that is sent charges no card, and is good until its day', async
   expect(await typesOf(invoice.id)).toEqual([
     'invoice.created',
     'invoice.finalized',
+    // By itself, and by hand.
+    'invoice.sent',
     'invoice.sent',
     'invoice.marked_uncollectible',
     'invoice.paid',

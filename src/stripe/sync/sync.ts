@@ -201,7 +201,11 @@ export class CustomerSync {
       // Empty lists may be those of a customer whom Stripe does not know: nothing may be concluded from them.
       const hasNothing = subscriptions.length + invoices.length + charges.length === 0;
       if (hasNothing && (await customers.standingOf(customer)) === 'UNKNOWN') return null;
-      return { subscriptions, charges, invoices: await Promise.all(invoices.map((each) => withAllLines(stripe, each))) };
+      return {
+        subscriptions,
+        charges,
+        invoices: await Promise.all(invoices.map((each) => withAllLines(stripe, each))),
+      };
     } catch (error) {
       if (!isMissing(error)) throw error;
       switch (await customers.standingOf(customer)) {
@@ -210,7 +214,7 @@ export class CustomerSync {
         // A deleted customer has nothing left.
         case 'DELETED':
           return NO_AFFAIRS;
-        default:
+        case 'THERE':
           throw error;
       }
     }
