@@ -1,8 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
 /**
- * What of an entity's subscription is not followed whole, or waits for somebody, as it was last looked at. And customers that an
- * entity was before, which the account of Stripe's did not know.
+ * Findings: parts of an entity's subscription that are not followed whole, or wait for somebody, as it was last looked at. And
+ * customers that an entity was before, which the account of Stripe's did not know.
  */
 export class SubscriptionFindings extends Migration {
   override name = '0021-subscription-findings';

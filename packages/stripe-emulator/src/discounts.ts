@@ -108,7 +108,7 @@ export function centsOff(sandbox: Sandbox, discount: Discount, cents: number): n
   return shareCents(cents, { part: Math.round((terms.percent_off ?? 0) * 100), whole: 10_000 });
 }
 
-/** What an item costs after its discounts and its subscription's. */
+/** The price of an item after its discounts and its subscription's. */
 export function discounted(
   sandbox: Sandbox,
   subscription: Subscription,

@@ -31,7 +31,7 @@ export function addUp(sandbox: Sandbox, invoice: Invoice): void {
   invoice.amount_remaining = invoice.amount_due - invoice.amount_paid;
 }
 
-/** What a line costs after its discounts, and before taxes that come on top. */
+/** The price of a line after its discounts, and before taxes that come on top. */
 export function netOf(line: Pick<InvoiceLine, 'amount' | 'discount_amounts'>): number {
   return line.amount - (line.discount_amounts ?? []).reduce((sum, { amount }) => sum + amount, 0);
 }

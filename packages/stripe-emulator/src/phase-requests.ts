@@ -8,7 +8,6 @@ import {
   type Fields,
   integer,
   integerOr,
-  list,
   mergeMetadata,
   metadata,
   object,
@@ -19,11 +18,9 @@ import {
 } from './parameters.ts';
 import { askedDiscounts, type PhaseDiscount } from './phase-terms.ts';
 import type { Sandbox } from './sandbox.ts';
+import { prorationBehavior, soldItems } from './subscription-parameters.ts';
 import { ratesOf, taxRateFields } from './tax-rates.ts';
 import type { SchedulePhase, SubscriptionSchedule, TaxRate } from './wire.ts';
-
-/** The treatment of time that was paid for and is not used any more. */
-export const prorationBehavior = oneOf('always_invoice', 'create_prorations', 'none');
 
 /** The parameters of a phase. */
 export const phaseFields = {
@@ -41,19 +38,7 @@ export const phaseFields = {
     footer: clearable(text),
     issuer: object({ type: required(oneOf('self')) }),
   }),
-  items: required(
-    list(
-      required(
-        object({
-          discounts: discountFields,
-          metadata,
-          price: required(text),
-          quantity: integer,
-          tax_rates: taxRateFields,
-        }),
-      ),
-    ),
-  ),
+  items: soldItems,
   metadata,
   proration_behavior: prorationBehavior,
   start_date: integerOr('now'),

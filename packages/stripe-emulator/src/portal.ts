@@ -17,9 +17,8 @@ import {
 } from './parameters.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
+import { prorationBehavior } from './subscription-parameters.ts';
 import type { PortalConfiguration, PortalSession } from './wire.ts';
-
-const prorationBehavior = oneOf('always_invoice', 'create_prorations', 'none');
 
 const features = object({
   customer_update: object({

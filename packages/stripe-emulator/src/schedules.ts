@@ -4,16 +4,10 @@ import { invalid } from './errors.ts';
 import { pageFields, pageOf } from './lists.ts';
 import { flag, list, mergeMetadata, metadata, object, oneOf, required, text } from './parameters.ts';
 import { keptDiscounts, takeTerms } from './phase-terms.ts';
-import {
-  blankPhase,
-  ownMethod,
-  phaseFields,
-  type PhaseRequest,
-  planPhases,
-  prorationBehavior,
-} from './phase-requests.ts';
+import { blankPhase, ownMethod, phaseFields, type PhaseRequest, planPhases } from './phase-requests.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
+import { prorationBehavior } from './subscription-parameters.ts';
 import { periodOf } from './subscription-items.ts';
 import { changeSubscription } from './subscription-state.ts';
 import { cancelSubscription, subscriptionOf } from './subscriptions.ts';
@@ -69,7 +63,7 @@ export const scheduleRoutes: readonly Route[] = [
         schedule.metadata = mergeMetadata(schedule.metadata ?? {}, parameters.metadata);
       });
       const phase = enterPhase(sandbox, schedule);
-      // What is said of the running phase counts from now.
+      // The terms of the running phase count from now.
       if (phase !== null && phases !== null) takeTerms(sandbox, attachedTo(sandbox, schedule), phase);
       return schedule;
     },

@@ -34,6 +34,21 @@ export const cycleAnchor = object({ type: required(oneOf('now', 'unchanged')) })
 /** The treatment of time that was paid for and is not used any more. */
 export const prorationBehavior = oneOf('always_invoice', 'create_prorations', 'none');
 
+/** Items that are sold, in a new subscription as in a phase of a schedule. */
+export const soldItems = required(
+  list(
+    required(
+      object({
+        discounts: discountFields,
+        metadata,
+        price: required(text),
+        quantity: integer,
+        tax_rates: taxRateFields,
+      }),
+    ),
+  ),
+);
+
 const collectionMethod = oneOf('charge_automatically', 'send_invoice');
 
 /** The parameters of changed items. Previews take the same. */
@@ -63,19 +78,7 @@ export const createFields = {
   default_tax_rates: taxRateFields,
   description: text,
   discounts: discountFields,
-  items: required(
-    list(
-      required(
-        object({
-          discounts: discountFields,
-          metadata,
-          price: required(text),
-          quantity: integer,
-          tax_rates: taxRateFields,
-        }),
-      ),
-    ),
-  ),
+  items: soldItems,
   metadata,
   off_session: flag,
   payment_behavior: oneOf('allow_incomplete', 'default_incomplete', 'error_if_incomplete'),

@@ -89,7 +89,7 @@ export const BillingSubscriptionStatusEnum = register('BillingSubscriptionStatus
 });
 export const SubscriptionWaitKindEnum = register(
   'SubscriptionWaitKind',
-  'What of a subscription waits, and for whom. More kinds may come: show the reason of one that is not known.',
+  'A part of a subscription that waits, and for whom. More kinds may come: show the reason of one that is not known.',
   {
     PAYMENT_METHOD_MISSING:
       'For the payer: no payment method is on file, so that overage ends at what this installation allows without one.',

@@ -43,7 +43,7 @@ export interface SubscriptionState extends PlanUnits {
   readonly base: BaseGrant | null;
 }
 
-/** What limits overage besides the payer's policy (rule 14). */
+/** The limits of overage besides the payer's policy (rule 14). */
 export interface OverageTerms {
   /** false: no item of the subscription bills what the meter counts, so overage counts as disabled. */
   readonly isBilled: boolean;

@@ -32,7 +32,7 @@ export class CatalogIds {
       return await work(ids);
     } catch (error) {
       if (!(error instanceof StripeRejection)) throw error;
-      // Of many who were refused at once, the first asks for all.
+      // The first of many who were refused at once asks for all.
       if (this.#found === asked) this.#found = null;
       const newest = needed(await this.#find(), names);
       if (spelled(newest) === spelled(ids)) throw error;

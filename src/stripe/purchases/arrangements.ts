@@ -1,5 +1,5 @@
 /**
- * What others arranged for a subscription at Stripe: support, finance, or whoever uses the dashboard. A payer's change of
+ * Arrangements that others made for a subscription at Stripe: support, finance, or whoever uses the dashboard. A payer's change of
  * units or of the end must not undo it. Pure functions of what Stripe has.
  */
 import type { Stripe } from 'stripe';

@@ -99,7 +99,7 @@ export class SubscriptionCalls {
       end_date: item.current_period_end,
     };
     const { interval = 'month', interval_count = 1 } = item.price.recurring ?? {};
-    // What was added to one invoice is not added to the next, and a trial is not begun again.
+    // Items of one invoice are not added to the next, and a trial is not begun again.
     const { add_invoice_items: _added, trial: _trial, trial_end: _trialEnd, end_date: _end, ...terms } = now;
     const next = {
       ...terms,

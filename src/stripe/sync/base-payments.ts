@@ -26,7 +26,7 @@ interface Options {
   readonly history: Pick<Statements, 'grantsByIds'>;
 }
 
-/** What Stripe has, and the base credits of it that are paid. */
+/** The affairs as Stripe has them, and the base credits of them that are paid. */
 interface Facts {
   readonly affairs: Affairs;
   readonly bases: readonly PaidBase[];

@@ -425,7 +425,7 @@ export type SetWebhookEndpointInput = {
   url?: string | null | undefined;
 };
 
-/** What of a subscription waits, and for whom. More kinds may come: show the reason of one that is not known. */
+/** A part of a subscription that waits, and for whom. More kinds may come: show the reason of one that is not known. */
 export type SubscriptionWaitKind =
   /** For the seller: collection is paused, so that periods bring no credits. */
   | 'COLLECTION_PAUSED'

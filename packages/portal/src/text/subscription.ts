@@ -22,7 +22,7 @@ const invoiceStates: Readonly<Record<string, string>> = {
   void: 'Void',
 };
 
-/** What of a subscription waits, in words for the payer. */
+/** Each kind of what waits, in words for the payer. */
 const waits: Record<SubscriptionWaitKind, string> = {
   PAYMENT_METHOD_MISSING:
     'No payment method is on file, so use beyond the credits ends early. It goes on once there is one.',

@@ -6,7 +6,7 @@ import { Banner } from '../../ui/Banner.tsx';
 import { Button } from '../../ui/Button.tsx';
 import { useStripePortal } from './use-checkout.ts';
 
-/** What of the subscription waits, and for whom. The payer has a button where it is up to them. */
+/** The parts of the subscription that wait, and for whom. The payer has a button where it is up to them. */
 export function Waiting({ of: { waiting } }: { readonly of: SubscriptionStateFragment }): ReactNode {
   const portal = useStripePortal();
   const reason = useReasonAgainst('plan.change');
