@@ -22,11 +22,12 @@ const portalOf = ({ id }: Buyer) => ({ input: { billingEntityId: id, returnUrl: 
 async function moveElsewhere(buyer: Buyer): Promise<string> {
   const unknown = `cus_elsewhere${buyer.id.slice(-6)}`;
   const values = [buyer.id, unknown];
-  await till.sql('update stripe_customer set customer_id = $2 where billing_entity_id = $1', values);
+  // The key comes first: from the change of the row on, whoever meets the customer notes the key as well.
   await till.sql(
     `insert into entity_key (billing_entity_id, key, namespace) values ($1, $2, 'STRIPE_CUSTOMER')`,
     values,
   );
+  await till.sql('update stripe_customer set customer_id = $2 where billing_entity_id = $1', values);
   return unknown;
 }
 
