@@ -1,5 +1,5 @@
 /** The journeys of a person without a pointer. After each dialog and each navigation the focus is where it belongs. */
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { Keyboard } from './support/keyboard.ts';
 import { makeOrganization, useIn } from './support/organizations.ts';
 import { type Person, startBrowser, Visitor } from './support/visitor.ts';
@@ -132,6 +132,39 @@ test('a member is limited, and credits are moved to them', async () => {
   await page.getByText('1,200 credits are moved to Mia Member. Hands Free Ltd has 3,800 credits available.').waitFor();
 });
 
+test('a member comes to the limit, reads which it is and who can raise it; its owner goes to where it is raised', async () => {
+  const given = { name: 'Read Aloud Ltd', owner: 'owner', members: ['member'] } as const;
+  const organization = await makeOrganization(browser, given);
+  await come('owner', `/?account=${organization.id}`);
+  await visitor.api(
+    `mutation { setMember(input: { billingEntityId: "${organization.id}", userExternalId: "demo-member", role: MEMBER, creditLimit: 100 }) { id } }`,
+  );
+  await visitor.leave();
+  await come('member', `/?account=${organization.id}`);
+  const demo = demoOf(page);
+  await keyboard.use(demo.getByRole('button', { name: '1,000 tokens: 100 credits' }));
+  await demo.getByText('100 credits were used.').waitFor();
+  const again = demo.getByRole('button', { name: 'Until it is refused' });
+  await keyboard.use(again);
+  // It is announced, and the focus stays where the next try is made.
+  const refusal = demo.getByRole('alert');
+  await refusal.getByText('The member’s limit is reached').waitFor();
+  await refusal.getByText('and the member’s limit leaves 0 credits.').waitFor();
+  await refusal.getByText('An owner or administrator of Read Aloud Ltd can raise the member’s limit.').waitFor();
+  await keyboard.isOn(again);
+  expect(await visitor.faults()).toEqual([]);
+  expect(visitor.complaints).toEqual([]);
+  await visitor.leave();
+
+  await come('owner', `/?account=${organization.id}`);
+  await visitor.api(
+    `mutation { setMember(input: { billingEntityId: "${organization.id}", userExternalId: "demo-owner", role: OWNER, creditLimit: 0 }) { id } }`,
+  );
+  await keyboard.use(demoOf(page).getByRole('button', { name: '1,000 tokens: 100 credits' }));
+  await keyboard.use(demoOf(page).getByRole('alert').getByRole('link', { name: 'To the members' }));
+  await keyboard.isOnHeading('Members');
+});
+
 test('use is filtered, explained and exported, in another account too', async () => {
   const { name } = await makeOrganization(browser, { name: 'Switched Ltd', owner: 'user' });
   await come('user', '/');
@@ -162,6 +195,10 @@ test('use is filtered, explained and exported, in another account too', async ()
   await keyboard.pick(person, page.getByRole('menuitem', { name: 'Sign out' }));
   await page.waitForURL(/\/sign-in/);
 });
+
+function demoOf(on: Page): Locator {
+  return on.getByRole('region', { name: 'Try it: use some credits' });
+}
 
 async function come(as: Person, path: string): Promise<void> {
   visitor = await Visitor.signIn(browser, as, path);

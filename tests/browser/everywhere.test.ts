@@ -17,6 +17,8 @@ const EYES: readonly Eyes[] = [
 /** The last one is that of the walk. */
 const LOOKS = [
   { theme: 'dark', width: 360 },
+  { theme: 'light', width: 360 },
+  { theme: 'dark', width: 1280 },
   { theme: 'light', width: 1280 },
 ] as const;
 /** For walks of some minutes; no result depends on how long they take. */

@@ -3,6 +3,10 @@ import type { Browser, Page } from 'playwright-core';
 import { PortalServer } from './support/server.js';
 import { startBrowser, Visitor } from './support/visitor.ts';
 
+/** The page asks again at the latest after that time: eight seconds, and up to a quarter more (follow.ts). */
+const LONGEST_WAIT_MS = 10_000;
+const TRIES_IN_A_MINUTE = 7;
+
 let browser: Browser;
 let server: PortalServer;
 
@@ -23,6 +27,15 @@ test('the page says that it reconnects, recovers by itself, and shows the true b
   const note = page.getByRole('status').getByText(/^Reconnecting\. Figures are as of/);
   await note.waitFor();
   expect(await available(page)).toBe(before);
+
+  // More than a minute goes by for the page, which neither gives up nor waits ever longer.
+  await page.clock.install();
+  for (let tries = 0; tries < TRIES_IN_A_MINUTE; tries += 1) {
+    const refused = page.waitForEvent('requestfailed');
+    await page.clock.fastForward(LONGEST_WAIT_MS);
+    await refused;
+    expect(await note.isVisible()).toBe(true);
+  }
 
   // The server is back, but not yet for the page: its credits change before it can ask.
   await page.route('**/graphql', (route) => route.abort());

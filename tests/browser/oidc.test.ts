@@ -1,6 +1,7 @@
 /** Signing in with an OpenID Connect provider, over real HTTP and in a real browser. */
 import type { Browser } from 'playwright-core';
 import { CLIENT_ID, CLIENT_SECRET, TestProvider } from '../support/identity-provider.ts';
+import { Keyboard } from './support/keyboard.ts';
 import { PortalServer } from './support/server.js';
 import { startBrowser } from './support/visitor.ts';
 
@@ -23,7 +24,7 @@ afterAll(async () => {
   await provider.close();
 });
 
-test('the provider says who somebody is, and they land on the page that they asked for', async () => {
+test('the provider says who somebody is; they land on the page that they asked for, and leave and return by keyboard', async () => {
   provider.hostility = { claims: (payload) => Object.assign(payload, { sub: 'ada', name: 'Ada Lovelace' }) };
   const context = await browser.newContext({ baseURL: server.url });
   const page = await context.newPage();
@@ -43,11 +44,12 @@ test('the provider says who somebody is, and they land on the page that they ask
   ]);
 
   // The provider would let them in again without a question, so nobody is led there who wants to go.
-  await page.getByRole('button', { name: 'Ada Lovelace: theme, dates, sign out' }).click();
-  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  const keyboard = new Keyboard(page);
+  const person = page.getByRole('button', { name: 'Ada Lovelace: theme, dates, sign out' });
+  await keyboard.pick(person, page.getByRole('menuitem', { name: 'Sign out' }));
   await page.getByRole('heading', { level: 1, name: 'You are signed out' }).waitFor();
   expect(await context.cookies()).toEqual([]);
-  await page.getByRole('link', { name: 'Sign in again' }).click();
+  await keyboard.use(page.getByRole('link', { name: 'Sign in again' }));
   await page.getByRole('heading', { level: 1, name: /^Balance Ada Lovelace/ }).waitFor();
   expect(complaints).toEqual([]);
   await context.close();
