@@ -73,6 +73,9 @@ export class PortTakenError extends MendableError {
   }
 }
 
+/** A plugin's name, as Fastify looks it up: it searches all modules that were ever loaded for one that has none. */
+const PLUGIN_NAME = Symbol.for('fastify.display-name');
+
 /** Composes HTTP routes and the WebSocket on one port, with one set of checks. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { config, schema, log, metrics } = options;
@@ -106,7 +109,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     createHealthRoutes({ ...road, registry: metrics.registry, isDraining: () => isDraining }),
     ...(options.routes ?? []),
   ];
-  for (const route of routes) await app.register(route);
+  for (const [at, route] of routes.entries()) {
+    await app.register(Object.assign(route, { [PLUGIN_NAME]: `routes ${at}` }));
+  }
   const sockets = new SocketRoad(road);
   routeUpgrades(app, config, { sockets, connections });
 
