@@ -60,6 +60,8 @@ export function judge(figures: Figures): Goal[] {
     ratio('one pool, a member’s and a key’s limit ÷ one account', throughput('pool-64'), throughput('http-64'), 0.85),
     ratio('alerts as they are by default ÷ every alert silenced', throughput('http-64'), throughput('silent-64'), 0.95),
     ratio('50 thresholds of alerts ÷ every alert silenced', throughput('alerted-64'), throughput('silent-64'), 0.95),
+    ratio('checkUsage, 64 connections ÷ «hello»', throughput('check-64'), throughput('apollo-fastify'), 0.5),
+    ratio('a balance, 64 connections ÷ «hello»', throughput('balance-64'), throughput('apollo-fastify'), 0.5),
     below('p99 at half of the top rate', figures.get('paced')?.p99Ms, 25),
     atMost('p50 of a lone consumption ÷ of a lone statement', p50('http-1'), p50('hot-row-1'), 2),
   ];

@@ -1,5 +1,6 @@
 import type { Measurement } from './goals.ts';
 import { hotRowStatement } from './hot-row.ts';
+import { hotRead } from './hot-reads.ts';
 import { runLoad } from './load/run-load.ts';
 import type { LoadSpec } from './load/spec.ts';
 import { cpuTimeMs, cpuTimesOfFamilyMs } from './processes.ts';
@@ -15,6 +16,8 @@ export interface Target {
   readonly postmasterPid: number | null;
   /** Members that name the pool in each consumption; none: the users pay themselves. */
   readonly pool: Readonly<Record<string, string>>;
+  /** The billing entity that a row reads; null: it reads none. */
+  readonly payerId: string | null;
 }
 
 /** When and for how long a row is measured. */
@@ -33,7 +36,7 @@ export async function measure(
 ): Promise<Measurement> {
   const spec: LoadSpec = {
     transport: transportOf(row, target),
-    operation: operationOf(row, timing.round, target.pool),
+    operation: operationOf(row, timing.round, target),
     concurrency: row.concurrency,
     arrivalsPerSecond: arrivalsPerSecond(row, before),
     warmupMs: timing.warmupMs,
@@ -89,7 +92,10 @@ function transportOf(row: Row, { port, authorization, databaseUrl }: Target): Lo
   return transports[row.transport];
 }
 
-function operationOf(row: Row, round: number, pool: Target['pool']): LoadSpec['operation'] {
+function operationOf(row: Row, round: number, { pool, payerId }: Target): LoadSpec['operation'] {
+  if (row.reads !== undefined && row.users !== null && payerId !== null) {
+    return hotRead(row.reads, { users: row.users, pool, payerId });
+  }
   const { prefix, count } = row.users ?? { prefix: 'nobody-', count: 1 };
   const consumption = {
     kind: 'consume',

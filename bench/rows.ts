@@ -1,4 +1,5 @@
 import { alertedUser, manyUsers, oneUser, poolMember, poolMembers, silentUser, type Users } from './accounts.ts';
+import type { HotRead } from './hot-reads.ts';
 import type { LoadSpec } from './load/spec.ts';
 
 /** What answers the requests of a row. */
@@ -15,8 +16,10 @@ export interface Row {
   readonly sockets?: number;
   /** Consumptions in one request. */
   readonly batchSize: number;
-  /** Whose accounts pay; null: the row consumes nothing of ours. */
+  /** Whose accounts pay, or are read; null: the row touches none of ours. */
   readonly users: Users | null;
+  /** What is read of them; absent: they consume. */
+  readonly reads?: HotRead;
   /** Requests arrive evenly, at this share of the best that the named rows reached, whatever the answers do. */
   readonly paced?: { readonly share: number; readonly of: readonly string[] };
 }
@@ -118,6 +121,22 @@ export const rows: readonly Row[] = [
     what: 'the same with 20 members',
     concurrency: 64,
     users: poolMembers,
+  },
+  {
+    ...ours,
+    name: 'check-64',
+    what: 'checkUsage of the same member, 64 connections',
+    concurrency: 64,
+    users: poolMember,
+    reads: 'check',
+  },
+  {
+    ...ours,
+    name: 'balance-64',
+    what: 'a balance by its id, 64 connections',
+    concurrency: 64,
+    users: poolMember,
+    reads: 'balance',
   },
   {
     ...ours,

@@ -1,4 +1,4 @@
-import { createAccounts, createPool, grantPlenty, setAlerts, type Users } from './accounts.ts';
+import { createAccounts, createPool, findAccount, grantPlenty, setAlerts, type Users } from './accounts.ts';
 import { createBenchDatabase, describeDatabase, runStatement } from './database.ts';
 import { type Goal, judge, type Measurement } from './goals.ts';
 import { hotRowTables } from './hot-row.ts';
@@ -104,6 +104,8 @@ async function measureAll(
       databaseUrl,
       postmasterPid,
       pool: (row.users && pools.get(row.users)) ?? {},
+      payerId:
+        tollgate === null || row.reads === undefined || row.users === null ? null : await payerOf(tollgate, row.users),
     };
     const measurement = await measure(row, target, { ...pace, round }, figures);
     interruption.throwIfAborted();
@@ -118,6 +120,12 @@ async function measureAll(
   const memoryBytes = tollgate === null ? null : residentBytes(tollgate.server.pid);
   const proofs = tollgate === null ? [] : await prove(tollgate, acknowledged);
   return { settings, measurements: [...figures.values()], goals: judge(figures), proofs, memoryBytes };
+}
+
+/** The billing entity that pays for the first of these users. */
+async function payerOf(tollgate: Tollgate, { pool, prefix }: Users): Promise<string> {
+  const payer = pool === undefined ? findAccount(tollgate, `${prefix}0`) : findAccount(tollgate, pool, 'ORGANIZATION');
+  return (await payer).id;
 }
 
 function rejectionBy(signal: AbortSignal): Promise<never> {

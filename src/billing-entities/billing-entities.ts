@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { v7 as uuidv7 } from 'uuid';
 import { columnsOf } from '../db/columns.ts';
 import type { Database } from '../db/database.ts';
+import { FoldedReads } from '../db/folded-reads.ts';
 import type { Rows } from '../db/rows.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { openAccount } from '../ledger/store/open-account.ts';
@@ -57,12 +58,14 @@ export class BillingEntities {
   /** Users that are known to be complete: nothing about them can become untrue but their name. */
   readonly #known = new LRUCache<string, { billingEntityId: string; name: string | null }>({ max: KNOWN_USERS });
   readonly #arriving = new Map<string, Promise<string>>();
+  readonly #read: FoldedReads<string, BillingEntity | null>;
 
   constructor({ rows, database, clock, giveTrial }: Options) {
     this.#rows = rows;
     this.#database = database;
     this.#clock = clock;
     this.#giveTrial = giveTrial;
+    this.#read = new FoldedReads({ read: (ids) => this.#readAll(ids), nameOf: (id) => id });
   }
 
   /**
@@ -126,13 +129,19 @@ export class BillingEntities {
 
   /** The entities of these ids that exist. */
   async byIds(ids: readonly string[]): Promise<Map<string, BillingEntity>> {
+    const found = (await this.#read.askAll(ids)).filter((entity) => entity !== null);
+    return new Map(found.map((entity) => [entity.billingEntityId, entity]));
+  }
+
+  async #readAll(ids: readonly string[]): Promise<(BillingEntity | null)[]> {
     // Whole SQL, prepared once a connection: each use asks who pays, and each list for the entities that its rows name.
     const { rows } = await this.#database.query<BillingEntity>({
       name: 'entities-by-ids',
       text: `select ${ENTITY_COLUMNS} from billing_entity b where b.billing_entity_id = any($1::uuid[])`,
       values: [ids],
     });
-    return new Map(rows.map((row) => [row.billingEntityId, row]));
+    const found = new Map(rows.map((row) => [row.billingEntityId, row]));
+    return ids.map((id) => found.get(id) ?? null);
   }
 
   /** The entity with this id of the identity provider, or null. */

@@ -4,6 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { checkReason } from './audit-reason.ts';
 import { columnsOf } from '../db/columns.ts';
 import type { Database } from '../db/database.ts';
+import { FoldedReads } from '../db/folded-reads.ts';
 import type { Rows, Transaction } from '../db/rows.ts';
 import type { Page, PageRequest } from '../kernel/pagination.ts';
 import { Refusal } from '../kernel/refusal.ts';
@@ -63,13 +64,20 @@ interface Options {
   readonly bounds: Bounds;
 }
 
+/** A membership's key as text. */
+function nameOfKey({ organizationId, userId }: MembershipKey): string {
+  return `${organizationId} ${userId}`;
+}
+
 const MEMBERSHIP_COLUMNS = columnsOf(MembershipRow, 'm');
 
 export class Members {
   readonly #options: Options;
+  readonly #read: FoldedReads<MembershipKey, Membership | null>;
 
   constructor(options: Options) {
     this.#options = options;
+    this.#read = new FoldedReads({ read: (keys) => this.#readAll(keys), nameOf: nameOfKey });
   }
 
   /**
@@ -196,15 +204,24 @@ export class Members {
   }
 
   /** One membership for each key, in their order; null where there is none, or it is no more than an invitation. */
-  async byKeys(keys: readonly MembershipKey[]): Promise<(Membership | null)[]> {
+  byKeys(keys: readonly MembershipKey[]): Promise<(Membership | null)[]> {
+    return this.#read.askAll(keys);
+  }
+
+  async #readAll(keys: readonly MembershipKey[]): Promise<(Membership | null)[]> {
+    // One probe of the primary key for each: organizations and users of other callers are asked for with them.
     const { rows } = await this.#options.database.query<Membership>({
       name: 'memberships-by-keys',
-      text: `select ${MEMBERSHIP_COLUMNS} from membership m
-        where m.billing_entity_id = any($1::uuid[]) and m.user_id = any($2::uuid[]) and m.status <> 'INVITED'`,
+      text: `select m.* from unnest($1::uuid[], $2::uuid[]) as k(organization_id, user_id)
+        cross join lateral (
+          select ${MEMBERSHIP_COLUMNS} from membership m
+          where m.billing_entity_id = k.organization_id and m.user_id = k.user_id and m.billing_entity_id = any($1)
+            and m.status <> 'INVITED' limit 1
+        ) m`,
       values: [keys.map((key) => key.organizationId), keys.map((key) => key.userId)],
     });
-    const found = new Map(rows.map((row) => [`${row.billingEntityId} ${row.userId}`, row]));
-    return keys.map((key) => found.get(`${key.organizationId} ${key.userId}`) ?? null);
+    const found = new Map(rows.map((row) => [nameOfKey({ ...row, organizationId: row.billingEntityId }), row]));
+    return keys.map((key) => found.get(nameOfKey(key)) ?? null);
   }
 
   /**

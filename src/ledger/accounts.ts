@@ -1,5 +1,6 @@
 /** Accounts as readers see them, with all scheduled events applied. */
 import type { Database } from '../db/database.ts';
+import { FoldedReads } from '../db/folded-reads.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Account, accountTime, balanceOf } from './rules/account.ts';
 import type { Balance } from './rules/balance.ts';
@@ -9,7 +10,7 @@ import type { Ledger } from './ledger.ts';
 import { unlessRejected } from './outcome.ts';
 import { newId } from './store/new-id.ts';
 import { MOST_DUE_RESERVATIONS } from './store/load-statements.ts';
-import { loadUsageContexts } from './store/usage-context.ts';
+import { loadUsageContexts, type UsageContexts } from './store/usage-context.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
@@ -33,20 +34,23 @@ export class Accounts {
   readonly #database: Database;
   readonly #ledger: Ledger;
   readonly #clock: Clock;
+  readonly #balances: FoldedReads<string, BalanceRow | null>;
+  readonly #peeked: FoldedReads<string, Peeked | null>;
+  readonly #usageContexts: FoldedReads<ChargedUse, UsageContexts>;
 
   constructor({ database, ledger, clock }: Options) {
     this.#database = database;
     this.#ledger = ledger;
     this.#clock = clock;
+    const nameOf = (id: string): string => id;
+    this.#balances = new FoldedReads({ read: (ids) => this.#readBalances(ids), nameOf });
+    this.#peeked = new FoldedReads({ read: (ids) => this.#readAccounts(ids), nameOf });
+    this.#usageContexts = new FoldedReads({ read: (uses) => this.#readUsageContexts(uses), nameOf: nameOfUse });
   }
 
   /** Balances of the entities that have an account. An account whose scheduled events cannot be applied has an error in its place. */
   async balances(ids: readonly string[]): Promise<Map<string, Balance | Error>> {
-    const { rows } = await this.#database.query<AccountRow & { due_at: Date | null }>({
-      name: 'balances',
-      text: `select ${ACCOUNT_COLUMNS}, a.due_at from credit_account a where a.billing_entity_id = any($1::uuid[])`,
-      values: [ids],
-    });
+    const rows = (await this.#balances.askAll(ids)).filter((row) => row !== null);
     const now = this.#clock.now();
     const balances = await Promise.all(
       rows.map(async (row) => {
@@ -71,10 +75,7 @@ export class Accounts {
    * may be outdated at once.
    */
   async peekUse(use: ChargedUse): Promise<{ account: Account; usageContext: UsageContext; now: Date }> {
-    const [account, usageContexts] = await Promise.all([
-      this.peek(use.billingEntityId),
-      loadUsageContexts([use], (statement) => this.#database.query(statement)),
-    ]);
+    const [account, usageContexts] = await Promise.all([this.peek(use.billingEntityId), this.#usageContexts.ask(use)]);
     if (account === null) throw new Error(`billing entity ${use.billingEntityId} has no account`);
     const wallClock = this.#clock.now();
     return { account, usageContext: usageContexts.of(use, wallClock), now: accountTime(account, wallClock) };
@@ -82,33 +83,14 @@ export class Accounts {
 
   /** The account as a command would find it now, but without the lock; null: there is no such account. */
   async peek(billingEntityId: string): Promise<Account | null> {
-    const now = this.#clock.now();
-    // One statement, so that balance, grants, reservations and suspension are of one moment.
-    const { rows } = await this.#database.query<PeekRow>({
-      name: 'peek',
-      text: `select ${ACCOUNT_COLUMNS},
-          exists (select from billing_entity b where b.billing_entity_id = $1 and b.suspended_at is not null) as suspended,
-          (select jsonb_agg(to_jsonb(open)) from (
-            select ${GRANT_COLUMNS} from credit_grant g where g.billing_entity_id = $1 and g.open) open) as grants,
-          (select jsonb_agg(to_jsonb(expired)) from (
-            select ${RESERVATION_COLUMNS} from reservation h
-            where h.billing_entity_id = $1 and h.open and h.expires_at <= greatest($2::timestamptz, a.touched_at)
-            order by h.expires_at limit ${MOST_DUE_RESERVATIONS}) expired) as reservations
-        from credit_account a where a.billing_entity_id = $1`,
-      values: [billingEntityId, now],
-    });
-    const [row] = rows;
-    if (row === undefined) return null;
-    const grants = (row.grants ?? []).map((each) => toGrant(fromJson(each) as unknown as GrantRow));
-    const reservations = (row.reservations ?? []).map((each) =>
-      toReservation(fromJson(each) as unknown as ReservationRow),
-    );
-    if (reservations.length === MOST_DUE_RESERVATIONS) {
-      // More reservations may have expired than are read here, so their end is committed first.
+    const peeked = await this.#peeked.ask(billingEntityId);
+    if (peeked === null) return null;
+    const { account, hasMoreDue, now } = peeked;
+    if (hasMoreDue) {
+      // More reservations may have expired than are read at once, so their end is committed first.
       await this.advance(billingEntityId);
       return this.peek(billingEntityId);
     }
-    const account = { ...toAccount(row, grants, reservations), otherReservationsEndAt: null };
     return applyScheduled(account, accountTime(account, now), newId).account;
   }
 
@@ -117,6 +99,71 @@ export class Accounts {
     const advance = { kind: 'advance', billingEntityId, actor: 'system', idempotency: null } as const;
     return unlessRejected(await this.#ledger.submit(advance)).balance;
   }
+
+  async #readBalances(ids: readonly string[]): Promise<(BalanceRow | null)[]> {
+    const { rows } = await this.#database.query<BalanceRow>({
+      name: 'balances',
+      text: `select ${ACCOUNT_COLUMNS}, a.due_at from credit_account a where a.billing_entity_id = any($1::uuid[])`,
+      values: [ids],
+    });
+    const found = new Map(rows.map((row) => [row.billing_entity_id, row]));
+    return ids.map((id) => found.get(id) ?? null);
+  }
+
+  async #readAccounts(ids: readonly string[]): Promise<(Peeked | null)[]> {
+    const now = this.#clock.now();
+    // One statement, so that balance, grants, reservations and suspension are of one moment.
+    const { rows } = await this.#database.query<PeekRow>({
+      name: 'peek',
+      text: `select ${ACCOUNT_COLUMNS},
+          exists (select from billing_entity b
+            where b.billing_entity_id = a.billing_entity_id and b.billing_entity_id = any($1) and b.suspended_at is not null) as suspended,
+          (select jsonb_agg(to_jsonb(open)) from (
+            select ${GRANT_COLUMNS} from credit_grant g
+            where g.billing_entity_id = a.billing_entity_id and g.billing_entity_id = any($1) and g.open) open) as grants,
+          (select jsonb_agg(to_jsonb(expired)) from (
+            select ${RESERVATION_COLUMNS} from reservation h
+            where h.billing_entity_id = a.billing_entity_id and h.billing_entity_id = any($1) and h.open and h.expires_at <= greatest($2::timestamptz, a.touched_at)
+            order by h.expires_at limit ${MOST_DUE_RESERVATIONS}) expired) as reservations
+        from credit_account a where a.billing_entity_id = any($1::uuid[])`,
+      values: [ids, now],
+    });
+    const found = new Map(rows.map((row) => [row.billing_entity_id, row]));
+    return ids.map((id) => {
+      const row = found.get(id);
+      return row === undefined ? null : toPeeked(row, now);
+    });
+  }
+
+  async #readUsageContexts(uses: readonly ChargedUse[]): Promise<UsageContexts[]> {
+    const contexts = await loadUsageContexts(uses, (statement) => this.#database.query(statement));
+    return uses.map(() => contexts);
+  }
+}
+
+/** The account as it was read, scheduled events not yet applied. */
+interface Peeked {
+  readonly account: Account;
+  /** True where more reservations may have expired than were read. */
+  readonly hasMoreDue: boolean;
+  readonly now: Date;
+}
+
+function toPeeked(row: PeekRow, now: Date): Peeked {
+  const grants = (row.grants ?? []).map((each) => toGrant(fromJson(each) as unknown as GrantRow));
+  const reservations = (row.reservations ?? []).map((each) =>
+    toReservation(fromJson(each) as unknown as ReservationRow),
+  );
+  return {
+    account: { ...toAccount(row, grants, reservations), otherReservationsEndAt: null },
+    hasMoreDue: reservations.length === MOST_DUE_RESERVATIONS,
+    now,
+  };
+}
+
+/** Uses that ask about the same parties have the same context. */
+function nameOfUse({ billingEntityId, userId, organizationId, apiKey }: ChargedUse): string {
+  return `${billingEntityId} ${userId} ${organizationId} ${apiKey?.billingEntityId} ${apiKey?.id}`;
 }
 
 function toError(error: unknown): Error {
@@ -124,6 +171,7 @@ function toError(error: unknown): Error {
 }
 
 type JsonRow = Readonly<Record<string, unknown>>;
+type BalanceRow = AccountRow & { due_at: Date | null };
 type PeekRow = AccountRow & { suspended: boolean; grants: JsonRow[] | null; reservations: JsonRow[] | null };
 
 /** Amounts stay below 2^53, so numbers of JSON are exact. Every number but `priority` is an amount. */

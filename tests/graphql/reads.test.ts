@@ -1,4 +1,4 @@
-/** Whatever a query reads waits its caller's turn: asked of every field that a query leads to. */
+/** Whatever a query reads waits its caller's turn, unless it is folded: asked of every field that a query leads to. */
 import {
   getNamedType,
   getNullableType,
@@ -30,6 +30,9 @@ const operations = new Operations({ schema, limits, log: createLog({ level: 'sil
 
 /** Asks the payment provider, which has no connection of ours to share. */
 const ELSEWHERE = new Set(['invoices.list', 'invoices.upcoming', 'planChanges.preview']);
+
+/** Folded with the same reads of all other callers: few statements, however many ask. */
+const FOLDED = new Set(['entities.byIds', 'members.byKeys', 'accounts.balances', 'consumption.check']);
 
 /** Turns that know what is done in them. */
 class KnownTurns extends FairTurns {
@@ -120,10 +123,10 @@ function literal(type: GraphQLInputType): string {
 const roots = Object.values(schema.getQueryType()?.getFields() ?? {});
 
 describe('every query', () => {
-  it.each(roots.map((field) => ({ name: field.name, field })))('reads in turn: $name', async ({ field }) => {
+  it.each(roots.map((field) => ({ name: field.name, field })))('reads in turn, or folded: $name', async ({ field }) => {
     for (const principal of [ann, operator]) {
       const { outOfTurn } = await ask(principal, `{ ${selection(field, 4)} }`);
-      expect([...outOfTurn].filter((call) => !ELSEWHERE.has(call))).toEqual([]);
+      expect([...outOfTurn].filter((call) => !ELSEWHERE.has(call) && !FOLDED.has(call))).toEqual([]);
     }
   });
 
@@ -131,8 +134,8 @@ describe('every query', () => {
     const read = new Set<string>();
     for (const field of roots) {
       for (const principal of [ann, operator]) {
-        const { inTurn } = await ask(principal, `{ ${selection(field, 4)} }`);
-        for (const call of inTurn) read.add(call);
+        const { inTurn, outOfTurn } = await ask(principal, `{ ${selection(field, 4)} }`);
+        for (const call of [...inTurn, ...outOfTurn]) read.add(call);
       }
     }
     expect([...read]).toEqual(
@@ -160,7 +163,7 @@ describe('every query', () => {
   });
 
   it('of all who act for one billing entity shares its turns', async () => {
-    const { turns } = await ask(ann, '{ viewer { user { name } } }');
+    const { turns } = await ask(ann, '{ viewer { user { grants { edges { cursor } } } } }');
     expect([...turns.callers]).toEqual([ANN]);
   });
 });

@@ -41,13 +41,13 @@ export type SuspendedSince = string | null;
 
 export type OnWatch = (watched: Watched) => void;
 
-/** Makes the contexts of one application. With `turns`, every read waits for its caller's turn at the database. */
+/** Makes the contexts of one application. With `turns`, every read that is not folded waits for its caller's turn at the database. */
 export function contextFactory(
   services: DomainServices,
   turns?: Turns,
 ): (principal: Principal | null, asked?: Asked) => RequestContext {
   return (principal, asked) => {
     const reads = turns === undefined ? services : readsOf(services, turns, principal);
-    return { principal, services, loaders: new Loaders(reads), onWatch: asked?.onWatch, sent: asked?.sent };
+    return { principal, services, loaders: new Loaders(reads, services), onWatch: asked?.onWatch, sent: asked?.sent };
   };
 }

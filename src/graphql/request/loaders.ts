@@ -21,7 +21,10 @@ import { PageLoaders } from './page-loaders.ts';
  * of thing that it leads to.
  */
 export class Loaders {
+  /** Its reads wait for the caller's turn. */
   readonly #services: DomainServices;
+  /** Reads that are folded with those of all other callers take no turns: however many ask, there are few statements. */
+  readonly #folded: DomainServices;
   #pages: PageLoaders | undefined;
   #entity: DataLoader<string, BillingEntity | null> | undefined;
   #alertEmails: DataLoader<string, string[]> | undefined;
@@ -41,8 +44,9 @@ export class Loaders {
   #recordsOfEntry: DataLoader<EntryKey, UsageRecord[], string> | undefined;
   #webhookEndpoint: DataLoader<string, WebhookEndpoint | null> | undefined;
 
-  constructor(services: DomainServices) {
+  constructor(services: DomainServices, folded = services) {
     this.#services = services;
+    this.#folded = folded;
   }
 
   /** Loaders of pages: the same page of several entities is read together. */
@@ -57,7 +61,7 @@ export class Loaders {
 
   get entity(): DataLoader<string, BillingEntity | null> {
     return (this.#entity ??= new DataLoader(async (ids) => {
-      const found = await this.#services.entities.byIds(ids);
+      const found = await this.#folded.entities.byIds(ids);
       return ids.map((id) => found.get(id) ?? null);
     }));
   }
@@ -87,7 +91,7 @@ export class Loaders {
 
   get balance(): DataLoader<string, Balance | null> {
     return (this.#balance ??= new DataLoader(async (ids) => {
-      const found = await this.#services.accounts.balances(ids);
+      const found = await this.#folded.accounts.balances(ids);
       return ids.map((id) => found.get(id) ?? null);
     }));
   }
@@ -100,7 +104,7 @@ export class Loaders {
   }
 
   get membership(): DataLoader<MembershipKey, Membership | null, string> {
-    return (this.#membership ??= new DataLoader((keys) => this.#services.members.byKeys(keys), {
+    return (this.#membership ??= new DataLoader((keys) => this.#folded.members.byKeys(keys), {
       cacheKeyFn: membershipKey,
     }));
   }

@@ -44,15 +44,16 @@ export class ConsumptionResolver {
   async checkUsage(
     @Arg('input', () => CheckUsageInput, { description: 'The use, and its user.' }) input: CheckUsageInput,
     @Ctx() context: RequestContext,
-  ): Promise<UsageDecision> {
-    const decision = await context.loaders.reads.consumption.check(requirePrincipal(context.principal), {
+  ): Promise<object> {
+    const decision = await context.services.consumption.check(requirePrincipal(context.principal), {
       lines: input.lines,
       userExternalId: input.userExternalId ?? null,
       organizationExternalId: input.organizationExternalId ?? null,
       apiKeyId: input.apiKeyId ?? null,
       feature: input.feature ?? null,
     });
-    return { ...decision, billingEntity: await partyOf(decision.billingEntityId, context) };
+    // Most callers want the decision alone.
+    return { ...decision, billingEntity: () => partyOf(decision.billingEntityId, context) };
   }
 }
 
