@@ -28,6 +28,7 @@ import { refundRoutes } from './refunds.ts';
 import { type Match, type Route, Router } from './router.ts';
 import type { Sandbox } from './sandbox.ts';
 import { scheduleRoutes } from './schedules.ts';
+import { subscriptionItemRoutes } from './subscription-item-routes.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { catchUp } from './timeline.ts';
 import { taxRateRoutes } from './tax-rates.ts';
@@ -46,6 +47,7 @@ export const routes: readonly Route[] = [
   ...meterRoutes,
   ...meterStreamRoutes,
   ...subscriptionRoutes,
+  ...subscriptionItemRoutes,
   ...scheduleRoutes,
   ...invoiceRoutes,
   ...invoiceItemRoutes,

@@ -10,7 +10,15 @@ import { lineCents } from './money.ts';
 import type { Attempt } from './payments.ts';
 import { createIntent, attempt as tryToPay } from './payments.ts';
 import type { Sandbox } from './sandbox.ts';
-import { assertCompatible, type ItemChange, newItem, type Period, withTerms } from './subscription-items.ts';
+import {
+  assertCompatible,
+  cadenceOf,
+  type ItemChange,
+  newItem,
+  type Period,
+  periodOfItem,
+  withTerms,
+} from './subscription-items.ts';
 import { refreshEntitlements } from './features.ts';
 import { ratesOf } from './tax-rates.ts';
 import type { Customer, Metadata, Price, Subscription, SubscriptionItem } from './wire.ts';
@@ -57,12 +65,10 @@ export function createSubscription(
     incompleteUntil: subscription.status === 'incomplete' ? sandbox.now() + PATIENCE_SECONDS : null,
   });
   sandbox.emit('customer.subscription.created', subscription);
-  const item = subscription.items.data[0];
-  const period = { start: item?.current_period_start ?? 0, end: item?.current_period_end ?? 0 };
   const isShortened = parameters.anchor !== undefined && trialEnd === null;
   const first = {
     reason: 'subscription_create',
-    ahead: isShortened && parameters.proratesFirst === false ? null : period,
+    ahead: isShortened && parameters.proratesFirst === false ? null : periodOfItem,
     behind: null,
     free: trialEnd !== null,
     ...(isShortened && { whole: wholePeriodOf(subscription) }),
@@ -173,18 +179,20 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
   if (first === undefined) {
     throw invalid('Missing required param: items.', { code: 'parameter_missing', param: 'items' });
   }
-  const cadence = first.price.recurring ?? { interval: 'month', interval_count: 1 };
-  const natural = nextBoundary(now, cadence, now);
+  const natural = Math.min(...items.map(({ price }) => nextBoundary(now, cadenceOf(price), now)));
   const { anchor = natural, daysUntilDue = null } = parameters;
   if (anchor <= now || anchor > natural) {
     throw invalid('billing_cycle_anchor must be in the future, and no later than the next natural billing date.', {
       param: 'billing_cycle_anchor',
     });
   }
-  const period = { start: now, end: trialEnd ?? anchor };
+  const periodFor = (price: Price): Period => ({
+    start: now,
+    end: trialEnd ?? nextBoundary(parameters.anchor ?? now, cadenceOf(price), now),
+  });
   const owner = { id, customer: customer.id };
   const data: SubscriptionItem[] = items.map((item) =>
-    withTerms(sandbox, owner, newItem(sandbox, id, { ...item, period }), item),
+    withTerms(sandbox, owner, newItem(sandbox, id, { ...item, period: periodFor(item.price) }), item),
   );
   return {
     id,

@@ -96,6 +96,8 @@ export interface SubscriptionNotes {
   incompleteUntil: number | null;
   /** The pause gave back what was not used of its period; absent: it was not paused so. */
   creditedByPause?: boolean;
+  /** Use until then stands on an item already, because the subscription was paused; absent: none does. */
+  usageNotedUntil?: number;
 }
 
 /** The answer that an idempotency key had. Without an answer the first call is still being worked on. */
@@ -145,6 +147,12 @@ export interface Behaviour {
   firstPeriodProrates: boolean;
   /** True: what a metered item counted is billed when the item is deleted; false: it is on no invoice. */
   deletedItemBills: boolean;
+  /** True: an item that waits for a subscription's invoice can be put on a draft without a subscription; false: it is refused. */
+  subscriptionItemsMove: boolean;
+  /** True: a card that is detached is taken from the subscriptions that name it; false: they keep the name. */
+  detachingClearsSubscriptions: boolean;
+  /** The end of the period with which a subscription of mixed intervals ends: that of the longest, or of the shortest. */
+  mixedPeriodEnd: 'latest' | 'earliest';
   /** The lines of a credit note that names only an amount: none, or one of its own. */
   creditNoteByAmount: 'no_lines' | 'custom_line';
   /** The next meter events that are taken and rejected afterwards. */
@@ -163,6 +171,9 @@ export function defaultBehaviour(): Behaviour {
     trialStartInvoices: true,
     firstPeriodProrates: true,
     deletedItemBills: false,
+    subscriptionItemsMove: true,
+    detachingClearsSubscriptions: true,
+    mixedPeriodEnd: 'latest',
     creditNoteByAmount: 'custom_line',
     rejectMeterEvents: 0,
     signatureTime: 'system',
