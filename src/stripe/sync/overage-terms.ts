@@ -3,6 +3,7 @@ import type { OverageTerms } from '../../ledger/rules/subscription.ts';
 import { orMissing, type StripeClient } from '../account/client.ts';
 import { idOf } from '../account/values.ts';
 import type { OverageMeters } from '../catalog/overage-meters.ts';
+import { hasEnded, isDouble } from './affairs.ts';
 
 interface Options {
   readonly stripe: StripeClient;
@@ -24,6 +25,12 @@ export class OverageTermsOf {
     const { meters, capWithoutPaymentMethod } = this.#options;
     const isBilled = (await meters.itemsOf(subscription)).length > 0;
     return { isBilled, cap: (await this.#isSecured(subscription)) ? null : capWithoutPaymentMethod };
+  }
+
+  /** The items of all these subscriptions that bill what is reported, as far as they run. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  async itemsOf(subscriptions: readonly Stripe.Subscription[]): Promise<Stripe.SubscriptionItem[]> {
+    const running = subscriptions.filter((each) => !hasEnded(each) && !isDouble(each));
+    return (await Promise.all(running.map((each) => this.#options.meters.itemsOf(each)))).flat();
   }
 
   /**
