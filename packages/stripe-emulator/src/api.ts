@@ -31,6 +31,7 @@ import { scheduleRoutes } from './schedules.ts';
 import { subscriptionItemRoutes } from './subscription-item-routes.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { catchUp } from './timeline.ts';
+import { taxIdRoutes } from './tax-ids.ts';
 import { taxRateRoutes } from './tax-rates.ts';
 import { unversionedRoutes } from './unversioned.ts';
 
@@ -42,6 +43,7 @@ export const routes: readonly Route[] = [
   ...paymentMethodRoutes,
   ...catalogRoutes,
   ...discountRoutes,
+  ...taxIdRoutes,
   ...taxRateRoutes,
   ...featureRoutes,
   ...meterRoutes,
