@@ -1,6 +1,6 @@
 import type { Sandbox } from './sandbox.ts';
 import { taxesOf } from './tax-rates.ts';
-import type { Customer, Invoice, InvoiceLine, TaxRate } from './wire.ts';
+import type { Customer, Invoice, InvoiceLine, Subscription, TaxRate } from './wire.ts';
 
 /** The things about a buyer that automatic taxes depend on. */
 export interface TaxPlace {
@@ -13,6 +13,11 @@ export function automaticTax(enabled: boolean, { address }: Pick<Customer, 'addr
   if (!enabled) return { disabled_reason: null, enabled, liability: null, provider: null, status: null };
   const status = address?.country == null ? 'requires_location_inputs' : 'complete';
   return { disabled_reason: null, enabled, liability: { type: 'self' }, provider: 'stripe', status };
+}
+
+/** The property of a subscription, and of a phase of its schedule. */
+export function automaticTaxOf(enabled: boolean): Subscription['automatic_tax'] {
+  return { disabled_reason: null, enabled, liability: enabled ? { type: 'self' } : null };
 }
 
 /** The taxes that are calculated: the percentage of a country where the seller is registered, and 0 of all others. */

@@ -1,3 +1,4 @@
+import { automaticTaxOf } from './automatic-tax.ts';
 import { type Bill, bill, billNow, isSent } from './billing.ts';
 import { boundary, DAY, nextBoundary } from './calendar.ts';
 import { PATIENCE_SECONDS, wouldPay } from './collection.ts';
@@ -202,11 +203,7 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
     object: 'subscription',
     application: null,
     application_fee_percent: null,
-    automatic_tax: {
-      disabled_reason: null,
-      enabled: parameters.automaticTax ?? false,
-      liability: parameters.automaticTax === true ? { type: 'self' } : null,
-    },
+    automatic_tax: automaticTaxOf(parameters.automaticTax ?? false),
     billing_cycle_anchor: parameters.anchor ?? trialEnd ?? now,
     billing_cycle_anchor_config: null,
     billing_mode: { flexible: { proration_discounts: 'included' }, type: 'flexible' },

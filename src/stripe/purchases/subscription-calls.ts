@@ -95,6 +95,8 @@ export class SubscriptionCalls {
       ...request,
       // Somebody may have changed the units beside the schedule: they are what they are until the period ends.
       items: withUnits(subscribed.quantity),
+      // Stripe takes a phase that does not speak of taxes for one without.
+      ...(subscription.automatic_tax.enabled && { automatic_tax: { enabled: true, ...request.automatic_tax } }),
       ...(method !== null && { default_payment_method: idOf(method) }),
       end_date: item.current_period_end,
     };
