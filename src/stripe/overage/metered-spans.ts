@@ -3,7 +3,7 @@ import type { Stripe } from 'stripe';
 import { orMissing, type StripeClient } from '../account/client.ts';
 import { idOf } from '../account/values.ts';
 import type { OverageMeters } from '../catalog/overage-meters.ts';
-import { hasEnded, subscriptionOf, withAllLines } from '../sync/affairs.ts';
+import { hasEnded, subscriptionOf, subscriptionsOf, withAllLines } from '../sync/affairs.ts';
 
 /** A span of time whose use one line of Stripe's bills. Instants are in seconds. */
 export interface MeteredSpan {
@@ -57,7 +57,7 @@ export class MeteredSpans {
     const listOf = async <T>(list: Promise<T[]>): Promise<T[]> => (await orMissing(list)) ?? [];
     const [found, subscriptions, listed, items] = await Promise.all([
       orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customer))),
-      listOf(stripe.list('subscription', (sdk, page) => sdk.subscriptions.list({ customer, status: 'all', ...page }))),
+      listOf(subscriptionsOf(stripe, customer)),
       listOf(stripe.list('invoice', (sdk, page) => sdk.invoices.list({ customer, created: { gte: since }, ...page }))),
       listOf(stripe.list('invoiceitem', (sdk, page) => sdk.invoiceItems.list({ customer, ...page }))),
     ]);

@@ -3,6 +3,7 @@ import type { Stripe } from 'stripe';
 import { orMissing, type StripeClient, StripeRejection } from '../account/client.ts';
 import { idOf } from '../account/values.ts';
 import { CURRENCY, OVERAGE_CENTS } from '../catalog/offers.ts';
+import { subscriptionsOf } from '../sync/affairs.ts';
 import { isOurs } from './item-marks.ts';
 
 /** The metadata key of a copy. Its value is the item that it takes the place of. */
@@ -132,9 +133,7 @@ export class OneOffInvoices {
 
   /** The card of the newest subscription that has one. Reservations may be settled after the last subscription has ended. */
   async #anyCardOf(customer: string): Promise<string | null> {
-    const all = await this.#stripe.list('subscription', (sdk, page) =>
-      sdk.subscriptions.list({ customer, status: 'all', ...page }),
-    );
+    const all = await subscriptionsOf(this.#stripe, customer);
     const method = all.find((each) => each.default_payment_method !== null)?.default_payment_method ?? null;
     return method === null ? null : idOf(method);
   }
