@@ -4,6 +4,7 @@
  */
 import type { Stripe } from 'stripe';
 import { clientOf } from '@tollgate/stripe-emulator/testing/bench';
+import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, CANCEL, CHANGE, RESUME, Till } from '../../support/till.ts';
 import { FIRST_END, HOUR_MS } from '../sync/periods.ts';
 import { type Action, ACTIONS, type Arrangement, ARRANGEMENTS, type Scene } from './arrangements.ts';
@@ -153,6 +154,15 @@ test('what was arranged is there when fewer units have come', async () => {
     expect({ name, terms: lastingOf(now) }).toEqual({ name, terms: lastingOf(before) });
   }
 });
+
+test(
+  'every call and every answer is as the SDK declares it',
+  () => {
+    const { traffic } = till.app.emulator;
+    expect(contractViolations(traffic.filter(({ path }) => path !== '/v1/events'))).toEqual([]);
+  },
+  CONTRACT_TIMEOUT_MS,
+);
 
 /** What a new period leaves as it is. */
 function lastingOf({ subscription }: Snapshot): object {

@@ -3,7 +3,7 @@ import type { Stripe } from 'stripe';
 import { FIRST_END } from '../sync/periods.ts';
 
 /** Everything that a payer does to a subscription of two units. */
-export const ACTIONS = ['DOWN', 'SAME', 'CANCEL', 'RESUME', 'FREE', 'KEEP', 'UP'] as const;
+export const ACTIONS = ['DOWN', 'SAME', 'CANCEL', 'RESUME', 'FREE', 'UP'] as const;
 export type Action = (typeof ACTIONS)[number];
 
 /** What is there when somebody arranges something. */
@@ -130,12 +130,12 @@ const TERMS: readonly Arrangement[] = [
 const ENDS: readonly Arrangement[] = [
   {
     name: 'an end on a day to come',
-    refuses: ['DOWN', 'SAME', 'CANCEL', 'RESUME', 'FREE', 'KEEP'],
+    refuses: ['DOWN', 'SAME', 'CANCEL', 'RESUME', 'FREE'],
     arrange: updated(() => ({ cancel_at: Date.parse('2027-05-15T00:00:00.000Z') / 1_000 })),
   },
   {
     name: 'an end within the period',
-    refuses: ['DOWN', 'SAME', 'RESUME', 'KEEP'],
+    refuses: ['DOWN', 'SAME', 'RESUME'],
     arrange: updated(() => ({ cancel_at: Date.parse('2027-02-10T00:00:00.000Z') / 1_000 })),
   },
   { name: 'an end with the period', refuses: [], arrange: updated(() => ({ cancel_at_period_end: true })) },
@@ -214,7 +214,7 @@ const SCHEDULES: readonly Arrangement[] = [
 ];
 
 /** What others let wait stays, also where the payer ends the subscription or lets it go on. */
-const REPLACES: readonly Action[] = ['DOWN', 'SAME', 'KEEP', 'UP'];
+const REPLACES: readonly Action[] = ['DOWN', 'SAME', 'UP'];
 
 const UPDATES: readonly Arrangement[] = [
   {
