@@ -111,6 +111,13 @@ export interface StripeConfig {
   readonly emulatorPort: number;
   /** Most overage credits a period of a payer without a payment method on file who is not invoiced. */
   readonly overageCapWithoutPaymentMethod: bigint;
+  /** Checkout as this installation's seller wants it. */
+  readonly checkout: {
+    readonly automaticTax: boolean;
+    readonly taxIds: boolean;
+    readonly promotionCodes: boolean;
+    readonly emailFromToken: boolean;
+  };
 }
 
 /**
@@ -232,5 +239,11 @@ function readStripe(reader: Reader, mode: Mode): StripeConfig {
     overageCapWithoutPaymentMethod: BigInt(
       reader.number('OVERAGE_CAP_WITHOUT_PAYMENT_METHOD', 0, 0, Number.MAX_SAFE_INTEGER),
     ),
+    checkout: {
+      automaticTax: reader.optional('CHECKOUT_AUTOMATIC_TAX', flag) ?? false,
+      taxIds: reader.optional('CHECKOUT_TAX_IDS', flag) ?? false,
+      promotionCodes: reader.optional('CHECKOUT_PROMOTION_CODES', flag) ?? false,
+      emailFromToken: reader.optional('CHECKOUT_EMAIL_FROM_TOKEN', flag) ?? false,
+    },
   };
 }

@@ -14,6 +14,7 @@ import type { Subscriptions } from '../subscriptions/subscriptions.ts';
 import { BasePayments } from './sync/base-payments.ts';
 import { CatalogIds } from './catalog/catalog-ids.ts';
 import { Checkout } from './purchases/checkout.ts';
+import { type CheckoutSettings, PLAIN_CHECKOUT } from './purchases/checkout-settings.ts';
 import { Clawbacks } from './sync/clawbacks.ts';
 import { type StripeAddress, StripeClient } from './account/client.ts';
 import { Customers } from './account/customers.ts';
@@ -37,6 +38,8 @@ export interface StripeSettings extends StripeAddress {
   readonly returns: Omit<ReturnRules, 'publicUrl'>;
   /** Most overage credits a period of a payer without a payment method on file who is not invoiced; absent: none. */
   readonly overageCapWithoutPaymentMethod?: bigint;
+  /** Absent: Checkout asks for nothing but the payment. */
+  readonly checkout?: CheckoutSettings;
 }
 
 export interface StripeServices {
@@ -124,7 +127,18 @@ export function openStripe(options: Options): StripeServices {
   return {
     client: stripe,
     catalog,
-    checkout: new Checkout({ stripe, catalog, customers, sync, subscriptions, credits, returns, clock, log }),
+    checkout: new Checkout({
+      stripe,
+      catalog,
+      customers,
+      sync,
+      subscriptions,
+      credits,
+      returns,
+      settings: settings.checkout ?? PLAIN_CHECKOUT,
+      clock,
+      log,
+    }),
     customers,
     events,
     inbox,

@@ -5,6 +5,7 @@ import {
   isUnpaid,
   planOf,
   startedSubscription,
+  type PlanUnits,
   type SubscriptionState,
   type SubscriptionStatus,
 } from '../ledger/rules/subscription.ts';
@@ -31,7 +32,12 @@ export interface Subscription {
   readonly currentPeriodStart: Date;
   /** null: the subscription has not started. */
   readonly currentPeriodEnd: Date | null;
+  /** True: it ends with the period that is billed, which for a yearly price is the year. */
   readonly cancelAtPeriodEnd: boolean;
+  /** The instant at which it ends, whoever arranged for it; null: it goes on. */
+  readonly endsAt: Date | null;
+  /** The instant from which the scheduled plan and units count; null: nothing is scheduled. */
+  readonly scheduledAt: Date | null;
   /** null: the plan stays. */
   readonly scheduledPlan: PlanTerms | null;
   /** null: the units stay, or there are none after the period's end. */
@@ -76,6 +82,8 @@ export function withoutSubscription(billingEntityId: string, now: Date): Subscri
     currentPeriodStart: start,
     currentPeriodEnd: end,
     cancelAtPeriodEnd: false,
+    endsAt: null,
+    scheduledAt: null,
     scheduledPlan: null,
     scheduledQuantity: null,
     pendingPayment: null,
@@ -84,11 +92,21 @@ export function withoutSubscription(billingEntityId: string, now: Date): Subscri
   };
 }
 
+function isSame(units: PlanUnits | null, { plan, quantity }: PlanUnits): boolean {
+  return units?.plan === plan && units.quantity === quantity;
+}
+
 function toSubscription(account: AccountState, state: SubscriptionState, besides: ShownBesides): Subscription {
-  const { plan, quantity } = state;
+  const { plan, quantity, later } = state;
   const hasStarted = startedSubscription(account) !== null;
-  const next = state.next?.plan === 'FREE_TRIAL' ? null : state.next;
-  const changes = next === null || next.plan !== plan || next.quantity !== quantity;
+  const { end } = account.period;
+  // A change at the end of a year is announced as one at the end of a month is. One on another day is the seller's.
+  const { units, at } =
+    later?.atBillingEnd === true && isSame(state.next, state)
+      ? later
+      : { units: state.next?.plan === 'FREE_TRIAL' ? null : state.next, at: end };
+  const changes = !isSame(units, state);
+  const endsAt = state.next === null ? end : later?.units === null ? later.at : null;
   return {
     id: state.id,
     plan: PLAN_BY_CODE[plan],
@@ -96,9 +114,11 @@ function toSubscription(account: AccountState, state: SubscriptionState, besides
     status: state.status,
     currentPeriodStart: state.periodStart,
     currentPeriodEnd: hasStarted ? account.period.end : null,
-    cancelAtPeriodEnd: next === null,
-    scheduledPlan: changes ? (next === null ? FREE_TRIAL : PLAN_BY_CODE[next.plan]) : null,
-    scheduledQuantity: next === null || next.quantity === quantity ? null : next.quantity,
+    cancelAtPeriodEnd: units === null,
+    endsAt: hasStarted ? endsAt : null,
+    scheduledAt: hasStarted && changes ? at : null,
+    scheduledPlan: changes ? (units === null ? FREE_TRIAL : PLAN_BY_CODE[units.plan]) : null,
+    scheduledQuantity: units === null || units.quantity === quantity ? null : units.quantity,
     graceEndsAt: state.graceEndsAt,
     ...besides,
   };

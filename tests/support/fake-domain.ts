@@ -232,6 +232,8 @@ export const planState: PlanState = {
     currentPeriodStart: NOON,
     currentPeriodEnd: TOMORROW,
     cancelAtPeriodEnd: false,
+    endsAt: null,
+    scheduledAt: TOMORROW,
     scheduledPlan: PLAN_BY_CODE.PRO,
     scheduledQuantity: 1,
     pendingPayment: null,

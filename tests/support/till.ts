@@ -36,6 +36,8 @@ export interface ShownSubscription {
   readonly currentPeriodStart: string;
   readonly currentPeriodEnd: string | null;
   readonly cancelAtPeriodEnd: boolean;
+  readonly endsAt: string | null;
+  readonly scheduledAt: string | null;
   readonly scheduledPlan: { readonly code: string } | null;
   readonly scheduledQuantity: number | null;
   readonly pendingPayment: {
@@ -47,7 +49,7 @@ export interface ShownSubscription {
   readonly waiting: readonly { readonly kind: string; readonly reason: string }[] | null;
 }
 
-const SUBSCRIPTION = `id plan { code } quantity status currentPeriodStart currentPeriodEnd cancelAtPeriodEnd
+const SUBSCRIPTION = `id plan { code } quantity status currentPeriodStart currentPeriodEnd cancelAtPeriodEnd endsAt scheduledAt
   scheduledPlan { code } scheduledQuantity pendingPayment { quantity hostedUrl expiresAt } graceEndsAt
   waiting { kind reason }`;
 

@@ -28,8 +28,10 @@ import { refundRoutes } from './refunds.ts';
 import { type Match, type Route, Router } from './router.ts';
 import type { Sandbox } from './sandbox.ts';
 import { scheduleRoutes } from './schedules.ts';
+import { subscriptionItemRoutes } from './subscription-item-routes.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { catchUp } from './timeline.ts';
+import { taxIdRoutes } from './tax-ids.ts';
 import { taxRateRoutes } from './tax-rates.ts';
 import { unversionedRoutes } from './unversioned.ts';
 
@@ -41,11 +43,13 @@ export const routes: readonly Route[] = [
   ...paymentMethodRoutes,
   ...catalogRoutes,
   ...discountRoutes,
+  ...taxIdRoutes,
   ...taxRateRoutes,
   ...featureRoutes,
   ...meterRoutes,
   ...meterStreamRoutes,
   ...subscriptionRoutes,
+  ...subscriptionItemRoutes,
   ...scheduleRoutes,
   ...invoiceRoutes,
   ...invoiceItemRoutes,

@@ -5,20 +5,26 @@ import { isMetered, itemLine, recurringLine, usageLine } from './invoice-lines.t
 import { unitsUsed } from './meters.ts';
 import { waitingItems } from './proration.ts';
 import type { Sandbox } from './sandbox.ts';
-import { type Period, periodOf } from './subscription-items.ts';
+import { type Period, periodOf, periodOfItem } from './subscription-items.ts';
 import type { InvoiceNotes } from './tables.ts';
+import { unbilledPart } from './usage-items.ts';
 import type { Customer, Invoice, InvoiceItem, InvoiceLine, Subscription, SubscriptionItem } from './wire.ts';
 
 /** A sent invoice may be paid for so many days, where nothing else is said. */
 const DAYS_UNTIL_DUE = 30;
 
+/** The period of an item that is charged; null: none of it is. */
+type PeriodOf = (item: SubscriptionItem) => Period | null;
+
 /** The things that one invoice of a subscription charges for. */
 export interface Bill {
   readonly reason: BillingReason;
-  /** Licensed prices are charged ahead, for this period; null: not now. */
-  readonly ahead: Period | null;
+  /** Licensed prices are charged ahead, for this period of each; null: not now. */
+  readonly ahead: PeriodOf | null;
   /** Metered prices are charged afterwards, for what was used in this one; null: not now. */
-  readonly behind: Period | null;
+  readonly behind: PeriodOf | null;
+  /** The invoice's own period; absent: it has none but this instant. */
+  readonly period?: Period;
   /** Items to charge; the subscription's own unless others are to be tried first. */
   readonly items?: readonly SubscriptionItem[];
   readonly free?: boolean;
@@ -41,7 +47,7 @@ export function bill(sandbox: Sandbox, subscription: Subscription, parameters: B
     customer,
     subscription,
     reason: parameters.reason,
-    period: parameters.behind ?? { start: sandbox.now(), end: sandbox.now() },
+    period: parameters.period ?? { start: sandbox.now(), end: sandbox.now() },
     lines: all,
     currency: subscription.currency,
     // Collection that is paused may leave it a draft.
@@ -58,17 +64,19 @@ export function bill(sandbox: Sandbox, subscription: Subscription, parameters: B
 export function linesOf(
   sandbox: Sandbox,
   subscription: Subscription,
-  { ahead, behind, items = subscription.items.data, free = false, whole }: Bill,
+  { ahead: aheadOf, behind: behindOf, items = subscription.items.data, free = false, whole }: Bill,
 ): { lines: InvoiceLine[]; usageLines: InvoiceNotes['usageLines'] } {
   const lines: InvoiceLine[] = [];
   const usageLines: InvoiceNotes['usageLines'] = [];
   for (const item of items) {
     const meter = item.price.recurring?.meter ?? null;
+    const [ahead, behind] = [aheadOf?.(item) ?? null, behindOf?.(item) ?? null];
     if (isMetered(item.price) && meter !== null && behind !== null) {
-      const used = { meter, ...behind, customer: subscription.customer };
-      const line = usageLine(sandbox, subscription, { item, period: behind, units: unitsUsed(sandbox, used) });
+      const period = unbilledPart(sandbox, subscription, behind);
+      const used = { meter, ...period, customer: subscription.customer };
+      const line = usageLine(sandbox, subscription, { item, period, units: unitsUsed(sandbox, used) });
       lines.push(line);
-      usageLines.push({ line: line.id, meter, price: item.price.id, ...behind });
+      usageLines.push({ line: line.id, meter, price: item.price.id, ...period });
     } else if (!isMetered(item.price) && ahead !== null) {
       lines.push(recurringLine(sandbox, subscription, { item, period: ahead, free, whole }));
     }
@@ -117,9 +125,14 @@ export function isSent(subscription: Subscription): boolean {
 
 /** The last bill of a subscription that ends: use that nobody has paid for yet, and what waits. */
 export function finalBill(sandbox: Sandbox, subscription: Subscription, draft: boolean): Invoice | null {
-  const { start, end } = periodOf(subscription);
-  const behind = { start, end: Math.min(end, sandbox.now()) };
-  const parameters = { reason: 'subscription_cycle', ahead: null, behind } as const;
+  const now = sandbox.now();
+  const used = ({ start, end }: Period): Period => ({ start, end: Math.min(end, now) });
+  const parameters = {
+    reason: 'subscription_cycle',
+    ahead: null,
+    behind: (item: SubscriptionItem) => used(periodOfItem(item)),
+    period: used(periodOf(subscription)),
+  } as const;
   if (draft) {
     return bill(sandbox, subscription, { ...parameters, finalizesAt: sandbox.now() + sandbox.behaviour.draftSeconds });
   }

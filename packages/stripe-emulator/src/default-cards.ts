@@ -6,16 +6,21 @@ import type { Customer, Invoice, PaymentMethod, Subscription } from './wire.ts';
 /** The card of an invoice, unless the call names one: its own, its subscription's, its customer's. */
 export function cardOfInvoice(sandbox: Sandbox, invoice: Invoice): string | null {
   const subscription = sandbox.tables.subscriptions.get(invoice.parent?.subscription_details?.subscription ?? '');
-  return (
+  const card =
     invoice.default_payment_method ??
     subscription?.default_payment_method ??
-    cardOfCustomer(sandbox, invoice.customer ?? '')
-  );
+    cardOfCustomer(sandbox, invoice.customer ?? '');
+  return heldCard(sandbox, card);
 }
 
 /** The card of a subscription's invoices. */
 export function cardOfSubscription(sandbox: Sandbox, subscription: Subscription): string | null {
-  return subscription.default_payment_method ?? cardOfCustomer(sandbox, subscription.customer);
+  return heldCard(sandbox, subscription.default_payment_method ?? cardOfCustomer(sandbox, subscription.customer));
+}
+
+/** The card, unless it was detached since: then nothing is charged, though it is still named. */
+function heldCard(sandbox: Sandbox, card: string | null): string | null {
+  return card !== null && sandbox.tables.paymentMethods.get(card)?.customer == null ? null : card;
 }
 
 /** The card of a customer, unless something more particular has one. */
@@ -42,6 +47,25 @@ export function giveCard(sandbox: Sandbox, customer: Customer, outcome: CardOutc
     });
   }
   return method;
+}
+
+/** The card is nobody's any more, and no default: it can neither be charged nor attached again. */
+export function detachMethod(sandbox: Sandbox, method: PaymentMethod): void {
+  const customer = sandbox.tables.customers.get(method.customer ?? '');
+  sandbox.change(method, 'payment_method.detached', () => (method.customer = null));
+  if (customer === undefined) return;
+  sandbox.change(customer, 'customer.updated', () => {
+    const { invoice_settings: settings } = customer;
+    if (settings.default_payment_method === method.id) settings.default_payment_method = null;
+    if (customer.default_source === method.id) customer.default_source = null;
+  });
+  if (!sandbox.behaviour.detachingClearsSubscriptions) return;
+  for (const subscription of liveOf(sandbox, customer)) {
+    if (subscription.default_payment_method !== method.id) continue;
+    sandbox.change(subscription, 'customer.subscription.updated', () => {
+      subscription.default_payment_method = null;
+    });
+  }
 }
 
 /** The card to show for a customer: their default, or else that of the newest subscription that has one and lives. */

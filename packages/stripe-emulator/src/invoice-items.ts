@@ -6,12 +6,23 @@ import { unitAmountOf } from './invoice-lines.ts';
 import { invoiceOf } from './invoice-routes.ts';
 import { pageFields, pageOf } from './lists.ts';
 import { canonicalDecimal, lineCents } from './money.ts';
-import { decimal, flag, integer, mergeMetadata, metadata, object, required, text, type Values } from './parameters.ts';
+import {
+  decimal,
+  flag,
+  integer,
+  list,
+  mergeMetadata,
+  metadata,
+  object,
+  required,
+  text,
+  type Values,
+} from './parameters.ts';
 import { blankItem, keepItems } from './proration.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { subscriptionOf } from './subscriptions.ts';
-import type { InvoiceItem } from './wire.ts';
+import type { Invoice, InvoiceItem } from './wire.ts';
 
 const createFields = {
   amount: integer,
@@ -53,6 +64,12 @@ export const invoiceItemRoutes: readonly Route[] = [
     item.net_amount = item.amount;
     return item;
   }),
+  route(
+    'POST',
+    '/v1/invoices/:id/add_lines',
+    { lines: required(list(required(object({ invoice_item: required(text) })))) },
+    (sandbox, { lines }, [id]) => assignItems(sandbox, invoiceOf(sandbox, id), lines),
+  ),
   route('DELETE', '/v1/invoiceitems/:id', {}, (sandbox, _parameters, [id]) => {
     const item = waitingItem(sandbox, id);
     sandbox.tables.invoiceItems.delete(id);
@@ -61,13 +78,31 @@ export const invoiceItemRoutes: readonly Route[] = [
   }),
 ];
 
+/** Puts items that wait on a draft. */
+function assignItems(sandbox: Sandbox, invoice: Invoice, lines: readonly { readonly invoice_item: string }[]): Invoice {
+  assertDraft(invoice);
+  const items = lines.map(({ invoice_item: id }) => waitingItem(sandbox, id));
+  for (const { customer, parent } of items) {
+    const owner = parent?.subscription_details?.subscription ?? null;
+    const moves = owner === null || owner === invoice.parent?.subscription_details?.subscription;
+    if (customer !== invoice.customer || (!moves && !sandbox.behaviour.subscriptionItemsMove)) {
+      throw invalid('This invoice item cannot be added to this invoice.', { param: 'lines' });
+    }
+  }
+  absorbWaiting(sandbox, invoice, items);
+  return invoice;
+}
+
+function assertDraft({ status }: Invoice): void {
+  if (status === 'draft') return;
+  throw invalid('You can only add items to draft invoices.', { code: 'invoice_not_editable', param: 'invoice' });
+}
+
 function createItem(sandbox: Sandbox, parameters: Values<typeof createFields>): InvoiceItem {
   const customer = customerOf(sandbox, parameters.customer, 'customer');
   if (parameters.subscription !== undefined) subscriptionOf(sandbox, parameters.subscription, 'subscription');
   const invoice = parameters.invoice === undefined ? null : invoiceOf(sandbox, parameters.invoice, 'invoice');
-  if (invoice !== null && invoice.status !== 'draft') {
-    throw invalid('You can only add items to draft invoices.', { code: 'invoice_not_editable', param: 'invoice' });
-  }
+  if (invoice !== null) assertDraft(invoice);
   const priceId = parameters.pricing?.price;
   const price = priceId === undefined ? null : priceOf(sandbox, priceId, 'pricing[price]');
   const quantity = parameters.quantity ?? 1;

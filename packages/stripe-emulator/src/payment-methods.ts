@@ -1,5 +1,7 @@
 import { attachMethod, methodFromToken, methodNamed } from './cards.ts';
 import { addressFields, addressOf, customerOf } from './customers.ts';
+import { detachMethod } from './default-cards.ts';
+import { invalid } from './errors.ts';
 import { pageFields, pageOf } from './lists.ts';
 import { clearable, mergeMetadata, metadata, object, oneOf, required, text } from './parameters.ts';
 import { route, type Route } from './router.ts';
@@ -39,6 +41,14 @@ export const paymentMethodRoutes: readonly Route[] = [
     const customer = customerOf(sandbox, parameters.customer, 'customer');
     const method = methodNamed(sandbox, id);
     attachMethod(sandbox, customer, method);
+    return method;
+  }),
+  route('POST', '/v1/payment_methods/:id/detach', {}, (sandbox, _parameters, [id]) => {
+    const method = rowOf(sandbox.tables.paymentMethods, 'payment method', id);
+    if (method.customer === null) {
+      throw invalid('The payment method you provided is not attached to a customer so detachment is impossible.');
+    }
+    detachMethod(sandbox, method);
     return method;
   }),
   route('GET', '/v1/customers/:id/payment_methods', { ...pageFields, type: text }, (sandbox, parameters, [id]) => {

@@ -1,3 +1,4 @@
+import { automaticTaxOf } from './automatic-tax.ts';
 import { boundary } from './calendar.ts';
 import { priceOf } from './catalog.ts';
 import { assertOwn, customerOf } from './customers.ts';
@@ -6,6 +7,7 @@ import { invalid } from './errors.ts';
 import {
   clearable,
   type Fields,
+  flag,
   integer,
   integerOr,
   mergeMetadata,
@@ -24,6 +26,7 @@ import type { SchedulePhase, SubscriptionSchedule, TaxRate } from './wire.ts';
 
 /** The parameters of a phase. */
 export const phaseFields = {
+  automatic_tax: object({ enabled: required(flag), liability: object({ type: required(oneOf('self')) }) }),
   collection_method: oneOf('charge_automatically', 'send_invoice'),
   currency: text,
   default_payment_method: text,
@@ -91,6 +94,7 @@ export function planPhases(
         metadata: mergeMetadata({}, request.metadata),
         discounts: askedDiscounts(sandbox, request.discounts),
         taxRates: ratesOf(sandbox, request.default_tax_rates),
+        automaticTax: request.automatic_tax?.enabled ?? null,
         description: request.description ?? null,
         collectionMethod: request.collection_method ?? null,
         daysUntilDue: request.invoice_settings?.days_until_due ?? null,
@@ -102,6 +106,7 @@ export function planPhases(
 
 /** A request that says nothing; its caller says what it wants. */
 export const blankRequest: Omit<PhaseRequest, 'items'> = {
+  automatic_tax: undefined,
   collection_method: undefined,
   currency: undefined,
   default_payment_method: undefined,
@@ -154,6 +159,8 @@ export interface NewPhase {
   readonly metadata: Record<string, string>;
   readonly discounts: PhaseDiscount[];
   readonly taxRates: TaxRate[];
+  /** null: the phase does not speak of it. */
+  readonly automaticTax: boolean | null;
   readonly description: string | null;
   readonly collectionMethod: 'charge_automatically' | 'send_invoice' | null;
   readonly daysUntilDue: number | null;
@@ -167,6 +174,7 @@ export function blankPhase(
   return {
     add_invoice_items: [],
     application_fee_percent: null,
+    ...(terms.automaticTax !== null && { automatic_tax: automaticTaxOf(terms.automaticTax) }),
     billing_cycle_anchor: null,
     billing_thresholds: null,
     collection_method: terms.collectionMethod,

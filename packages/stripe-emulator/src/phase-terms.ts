@@ -1,3 +1,4 @@
+import { automaticTaxOf } from './automatic-tax.ts';
 import { type DiscountRequest, redeem } from './discounts.ts';
 import { mergeMetadata } from './parameters.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
@@ -26,6 +27,9 @@ export function takeTerms(sandbox: Sandbox, subscription: Subscription, phase: S
   changeSubscription(sandbox, subscription, () => {
     subscription.discounts = redeemed(sandbox, subscription, { phase: phase.discounts, has: subscription.discounts });
     subscription.default_tax_rates = structuredClone(phase.default_tax_rates ?? []);
+    // Not known of Stripe, and chosen as the worse: a phase that does not speak of automatic taxes takes them away.
+    const isTaxed = phase.automatic_tax?.enabled ?? false;
+    if (subscription.automatic_tax.enabled !== isTaxed) subscription.automatic_tax = automaticTaxOf(isTaxed);
     if (phase.description !== null) subscription.description = phase.description;
     if (phase.collection_method !== null) {
       subscription.collection_method = phase.collection_method;

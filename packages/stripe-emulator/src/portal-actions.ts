@@ -41,6 +41,7 @@ export function changePlan(sandbox: Sandbox, change: PlanChange): string | null 
             id: item.id,
             price: priceId,
             quantity,
+            clear_usage: undefined,
             deleted: undefined,
             discounts: undefined,
             metadata: undefined,

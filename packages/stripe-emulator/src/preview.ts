@@ -7,11 +7,11 @@ import { changesTo } from './phases.ts';
 import { waitingItems } from './proration.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
-import { periodFrom, periodOf } from './subscription-items.ts';
+import { periodFrom, periodOf, periodOfItem } from './subscription-items.ts';
 import { cycleAnchor, itemChanges } from './subscription-parameters.ts';
 import { subscriptionOf } from './subscriptions.ts';
 import { linesOfChange, planChange } from './subscription-update.ts';
-import type { Invoice, SchedulePhase, Subscription } from './wire.ts';
+import type { Invoice, SchedulePhase, Subscription, SubscriptionItem } from './wire.ts';
 
 const fields = {
   customer: text,
@@ -61,6 +61,7 @@ function preview(sandbox: Sandbox, parameters: Values<typeof fields>): Invoice {
   const ends =
     subscription.cancel_at_period_end || details?.cancel_at_period_end === true || details?.cancel_now === true;
   const changed = { ...subscription, items: { ...subscription.items, data: planned.items } } satisfies Subscription;
+  const turns = ({ current_period_end: end }: SubscriptionItem): boolean => end === running.end;
   const lines = isNow
     ? [...waiting, ...linesOfChange(sandbox, subscription, planned)]
     : [
@@ -68,8 +69,8 @@ function preview(sandbox: Sandbox, parameters: Values<typeof fields>): Invoice {
         ...(parameters.preview_mode === 'recurring' ? [] : linesOfChange(sandbox, subscription, planned)),
         ...linesOf(sandbox, changed, {
           reason: 'subscription_cycle',
-          ahead: ends ? null : periodFrom(changed, running.end),
-          behind: subscription.status === 'trialing' ? null : running,
+          ahead: ends ? null : (item) => (turns(item) ? periodFrom(changed, item, running.end) : null),
+          behind: subscription.status === 'trialing' ? null : (item) => (turns(item) ? periodOfItem(item) : null),
           items: planned.items,
           finalizesAt: null,
         }).lines,

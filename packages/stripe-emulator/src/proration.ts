@@ -4,7 +4,7 @@ import { netOf } from './invoice-sums.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { lineCents, shareCents } from './money.ts';
 import type { Sandbox } from './sandbox.ts';
-import type { Period } from './subscription-items.ts';
+import { type Period, periodOfItem } from './subscription-items.ts';
 import type { Customer, InvoiceItem, Metadata, Price, Subscription, SubscriptionItem } from './wire.ts';
 
 /**
@@ -14,13 +14,13 @@ import type { Customer, InvoiceItem, Metadata, Price, Subscription, Subscription
 export function prorate(
   sandbox: Sandbox,
   subscription: Subscription,
-  { before, after, period, at }: ProrationScope,
+  { before, after, at }: ProrationScope,
 ): InvoiceItem[] {
   const isSame = (a: SubscriptionItem, b: SubscriptionItem | undefined): boolean =>
     b !== undefined && a.price.id === b.price.id && a.quantity === b.quantity;
   const twin = (items: readonly SubscriptionItem[], item: SubscriptionItem): SubscriptionItem | undefined =>
     items.find((each) => each.id === item.id);
-  const shared = { subscription, period, at };
+  const shared = { subscription, at };
   const credits = before
     .filter((item) => !isMetered(item.price) && !isSame(item, twin(after, item)))
     .map((item) => prorationItem(sandbox, { ...shared, item, sign: -1 }));
@@ -33,19 +33,18 @@ export function prorate(
 interface ProrationScope {
   readonly before: readonly SubscriptionItem[];
   readonly after: readonly SubscriptionItem[];
-  readonly period: Period;
   readonly at: number;
 }
 
 interface ProrationPart {
   readonly subscription: Subscription;
   readonly item: SubscriptionItem;
-  readonly period: Period;
   readonly at: number;
   readonly sign: 1 | -1;
 }
 
-function prorationItem(sandbox: Sandbox, { subscription, item, period, at, sign }: ProrationPart): InvoiceItem {
+function prorationItem(sandbox: Sandbox, { subscription, item, at, sign }: ProrationPart): InvoiceItem {
+  const period = periodOfItem(item);
   const quantity = item.quantity ?? 0;
   const gross = lineCents(unitAmountOf(item.price), quantity);
   const credited = sign < 0 ? chargedBy(sandbox, subscription, item) : null;

@@ -2,8 +2,8 @@ import { DAY } from './calendar.ts';
 import { bill, finalBill } from './billing.ts';
 import { cardOfSubscription } from './default-cards.ts';
 import type { Sandbox } from './sandbox.ts';
-import { periodFrom, periodOf, setPeriod } from './subscription-items.ts';
-import { changeSubscription, endSubscription } from './subscription-state.ts';
+import { periodFrom, periodOf, periodOfItem, setPeriod } from './subscription-items.ts';
+import { changeSubscription, closingEndOf, endSubscription } from './subscription-state.ts';
 import type { Subscription } from './wire.ts';
 
 /** The end of a trial is announced so long before. */
@@ -14,25 +14,28 @@ export function turnPeriod(sandbox: Sandbox, subscription: Subscription): void {
   const now = sandbox.now();
   const isTrialOver = subscription.status === 'trialing';
   const endsHere =
-    subscription.cancel_at_period_end || (subscription.cancel_at !== null && subscription.cancel_at <= now);
+    (subscription.cancel_at_period_end && closingEndOf(sandbox, subscription) <= now) ||
+    (subscription.cancel_at !== null && subscription.cancel_at <= now);
   if (endsHere) {
     if (!isTrialOver) finalBill(sandbox, subscription, true);
     endSubscription(sandbox, subscription, { reason: 'cancellation_requested' });
     return;
   }
   if (isTrialOver && !trialGoesOn(sandbox, subscription)) return;
-  const ending = periodOf(subscription);
-  const period = periodFrom(subscription, ending.end);
+  const period = periodOf(subscription);
+  const turned = subscription.items.data.filter((item) => item.current_period_end <= now);
+  const ended = new Map(turned.map((item) => [item.id, periodOfItem(item)]));
   changeSubscription(sandbox, subscription, () => {
-    setPeriod(subscription.items.data, period);
+    for (const item of turned) setPeriod([item], periodFrom(subscription, item, item.current_period_end));
     if (isTrialOver) subscription.status = 'active';
   });
   // What an unpaid subscription goes on to cost is written down, and nobody is charged.
   const finalizesAt = subscription.status === 'unpaid' ? null : now + sandbox.behaviour.draftSeconds;
   bill(sandbox, subscription, {
     reason: 'subscription_cycle',
-    ahead: period,
-    behind: isTrialOver ? null : ending,
+    ahead: (item) => (ended.has(item.id) ? periodOfItem(item) : null),
+    behind: isTrialOver ? null : (item) => ended.get(item.id) ?? null,
+    ...(!isTrialOver && { period }),
     finalizesAt,
   });
 }

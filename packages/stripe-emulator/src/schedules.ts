@@ -159,6 +159,7 @@ export function createSchedule(
         metadata: {},
         discounts: keptDiscounts(subscription.discounts),
         taxRates: structuredClone(subscription.default_tax_rates ?? []),
+        automaticTax: null,
         description: null,
         collectionMethod: isSent(subscription) ? 'send_invoice' : null,
         daysUntilDue: subscription.days_until_due,

@@ -1,3 +1,4 @@
+import { automaticTaxOf } from './automatic-tax.ts';
 import { type Bill, bill, billNow, isSent } from './billing.ts';
 import { boundary, DAY, nextBoundary } from './calendar.ts';
 import { PATIENCE_SECONDS, wouldPay } from './collection.ts';
@@ -10,7 +11,15 @@ import { lineCents } from './money.ts';
 import type { Attempt } from './payments.ts';
 import { createIntent, attempt as tryToPay } from './payments.ts';
 import type { Sandbox } from './sandbox.ts';
-import { assertCompatible, type ItemChange, newItem, type Period, withTerms } from './subscription-items.ts';
+import {
+  assertCompatible,
+  cadenceOf,
+  type ItemChange,
+  newItem,
+  type Period,
+  periodOfItem,
+  withTerms,
+} from './subscription-items.ts';
 import { refreshEntitlements } from './features.ts';
 import { ratesOf } from './tax-rates.ts';
 import type { Customer, Metadata, Price, Subscription, SubscriptionItem } from './wire.ts';
@@ -36,6 +45,9 @@ export interface NewSubscription {
   /** The instant at which the first whole period begins; until then there is a shorter one. */
   readonly anchor?: number | undefined;
   readonly discounts?: DiscountRequest;
+  /** The Checkout session that sold it, and its discounts. */
+  readonly checkoutSession?: string;
+  readonly automaticTax?: boolean;
   readonly taxRates?: readonly string[] | null | undefined;
   /** False: the shorter one is free. */
   readonly proratesFirst?: boolean;
@@ -57,12 +69,10 @@ export function createSubscription(
     incompleteUntil: subscription.status === 'incomplete' ? sandbox.now() + PATIENCE_SECONDS : null,
   });
   sandbox.emit('customer.subscription.created', subscription);
-  const item = subscription.items.data[0];
-  const period = { start: item?.current_period_start ?? 0, end: item?.current_period_end ?? 0 };
   const isShortened = parameters.anchor !== undefined && trialEnd === null;
   const first = {
     reason: 'subscription_create',
-    ahead: isShortened && parameters.proratesFirst === false ? null : period,
+    ahead: isShortened && parameters.proratesFirst === false ? null : periodOfItem,
     behind: null,
     free: trialEnd !== null,
     ...(isShortened && { whole: wholePeriodOf(subscription) }),
@@ -173,25 +183,27 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
   if (first === undefined) {
     throw invalid('Missing required param: items.', { code: 'parameter_missing', param: 'items' });
   }
-  const cadence = first.price.recurring ?? { interval: 'month', interval_count: 1 };
-  const natural = nextBoundary(now, cadence, now);
+  const natural = Math.min(...items.map(({ price }) => nextBoundary(now, cadenceOf(price), now)));
   const { anchor = natural, daysUntilDue = null } = parameters;
   if (anchor <= now || anchor > natural) {
     throw invalid('billing_cycle_anchor must be in the future, and no later than the next natural billing date.', {
       param: 'billing_cycle_anchor',
     });
   }
-  const period = { start: now, end: trialEnd ?? anchor };
+  const periodFor = (price: Price): Period => ({
+    start: now,
+    end: trialEnd ?? nextBoundary(parameters.anchor ?? now, cadenceOf(price), now),
+  });
   const owner = { id, customer: customer.id };
   const data: SubscriptionItem[] = items.map((item) =>
-    withTerms(sandbox, owner, newItem(sandbox, id, { ...item, period }), item),
+    withTerms(sandbox, owner, newItem(sandbox, id, { ...item, period: periodFor(item.price) }), item),
   );
   return {
     id,
     object: 'subscription',
     application: null,
     application_fee_percent: null,
-    automatic_tax: { disabled_reason: null, enabled: false, liability: null },
+    automatic_tax: automaticTaxOf(parameters.automaticTax ?? false),
     billing_cycle_anchor: parameters.anchor ?? trialEnd ?? now,
     billing_cycle_anchor_config: null,
     billing_mode: { flexible: { proration_discounts: 'included' }, type: 'flexible' },
@@ -211,7 +223,11 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
     default_source: null,
     default_tax_rates: ratesOf(sandbox, parameters.taxRates),
     description: parameters.description,
-    discounts: redeem(sandbox, parameters.discounts, { customer: customer.id, subscription: id }),
+    discounts: redeem(sandbox, parameters.discounts, {
+      customer: customer.id,
+      subscription: id,
+      checkoutSession: parameters.checkoutSession,
+    }),
     ended_at: null,
     invoice_settings: {
       account_tax_ids: null,

@@ -1,5 +1,5 @@
 import { planOf, soldPriceOf } from './catalog.ts';
-import { nextBoundary } from './calendar.ts';
+import { boundary, type Cadence, nextBoundary } from './calendar.ts';
 import { type DiscountRequest, redeem } from './discounts.ts';
 import { invalid, missing } from './errors.ts';
 import { isMetered } from './invoice-lines.ts';
@@ -70,7 +70,6 @@ export function changedItems(
   changes: readonly ItemChange[],
 ): SubscriptionItem[] {
   const items = structuredClone(subscription.items.data);
-  const period = periodOf(subscription);
   for (const [index, change] of changes.entries()) {
     const param = `items[${index}]`;
     if (change.id === undefined) {
@@ -81,6 +80,7 @@ export function changedItems(
         });
       }
       const price = soldPriceOf(sandbox, change.price, `${param}[price]`);
+      const period = runningPeriodOf(sandbox, subscription, price);
       items.push(
         withTerms(
           sandbox,
@@ -101,6 +101,7 @@ export function changedItems(
     // A subscription keeps a price that was archived since.
     const isKept = change.price === undefined || change.price === old.price.id;
     const price = isKept ? old.price : soldPriceOf(sandbox, change.price ?? '', `${param}[price]`);
+    const period = isAlike(price, old.price) ? periodOfItem(old) : runningPeriodOf(sandbox, subscription, price);
     const changed = {
       ...newItem(sandbox, subscription.id, { price, quantity: change.quantity ?? old.quantity, period }),
       id: old.id,
@@ -128,7 +129,10 @@ export function withTerms(
   return item;
 }
 
-/** All licensed and metered prices of one subscription share currency and, here, cadence. */
+/**
+ * All licensed and metered prices of one subscription share the currency. Their intervals may be mixed, where the longer is made of whole
+ * shorter ones.
+ */
 export function assertCompatible(items: readonly SubscriptionItem[]): void {
   const [first] = items;
   if (first === undefined) throw invalid('A subscription must have at least one active plan.', { param: 'items' });
@@ -136,8 +140,8 @@ export function assertCompatible(items: readonly SubscriptionItem[]): void {
     if (item.price.currency !== first.price.currency) {
       throw invalid('All prices on a subscription must use the same currency.', { param: 'items' });
     }
-    if (item.price.recurring?.interval !== first.price.recurring?.interval) {
-      throw invalid('All prices on a subscription must have the same `recurring.interval`.', { param: 'items' });
+    if (unitOf(item.price) !== unitOf(first.price)) {
+      throw invalid('All intervals on a subscription must be multiples of the shortest one.', { param: 'items' });
     }
     if (item.quantity !== undefined && item.quantity < 0) {
       throw invalid('Invalid non-negative integer', { param: 'items' });
@@ -148,19 +152,51 @@ export function assertCompatible(items: readonly SubscriptionItem[]): void {
   }
 }
 
-/** The period that is running. */
+/** Months and years are made of months, days and weeks of days. */
+function unitOf({ recurring }: Price): 'days' | 'months' {
+  return recurring?.interval === 'month' || recurring?.interval === 'year' ? 'months' : 'days';
+}
+
+/** The period that is running: of items with mixed intervals, the one that ends first. */
 export function periodOf(subscription: Pick<Subscription, 'items'>): Period {
-  const item = subscription.items.data[0];
-  return { start: item?.current_period_start ?? 0, end: item?.current_period_end ?? 0 };
+  const [first] = subscription.items.data.toSorted((a, b) => a.current_period_end - b.current_period_end);
+  return first === undefined ? { start: 0, end: 0 } : periodOfItem(first);
 }
 
-/** The period that begins at `start` in the subscription's rhythm. */
-export function periodFrom(subscription: Pick<Subscription, 'billing_cycle_anchor' | 'items'>, start: number): Period {
-  const cadence = subscription.items.data[0]?.price.recurring ?? { interval: 'month', interval_count: 1 };
-  return { start, end: nextBoundary(subscription.billing_cycle_anchor, cadence, start) };
+/** The item's own running period. */
+export function periodOfItem({ current_period_start: start, current_period_end: end }: SubscriptionItem): Period {
+  return { start, end };
 }
 
-/** Moves all items into a period. */
+/** The period of an item that begins at `start` in the subscription's rhythm. */
+export function periodFrom(
+  { billing_cycle_anchor: anchor }: Pick<Subscription, 'billing_cycle_anchor'>,
+  { price }: Pick<SubscriptionItem, 'price'>,
+  start: number,
+): Period {
+  return { start, end: nextBoundary(anchor, cadenceOf(price), start) };
+}
+
+/** The length of a price's periods. */
+export function cadenceOf({ recurring }: Price): Cadence {
+  return recurring ?? { interval: 'month', interval_count: 1 };
+}
+
+/** The period in which an item of this price finds itself when it is added. */
+function runningPeriodOf(sandbox: Sandbox, subscription: Subscription, price: Price): Period {
+  const alike = subscription.items.data.find((item) => isAlike(item.price, price));
+  if (alike !== undefined) return periodOfItem(alike);
+  const { billing_cycle_anchor: anchor } = subscription;
+  const end = nextBoundary(anchor, cadenceOf(price), sandbox.now());
+  return { start: boundary(end, cadenceOf(price), -1), end };
+}
+
+function isAlike(one: Price, other: Price): boolean {
+  const [a, b] = [cadenceOf(one), cadenceOf(other)];
+  return a.interval === b.interval && a.interval_count === b.interval_count;
+}
+
+/** Moves items into a period. */
 export function setPeriod(items: readonly SubscriptionItem[], period: Period): void {
   for (const item of items) {
     item.current_period_start = period.start;

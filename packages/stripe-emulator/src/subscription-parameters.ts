@@ -56,6 +56,8 @@ export const itemChanges = list(
   required(
     object({
       id: text,
+      // Stripe says that it has no effect where a meter counts, and no other price is metered any more.
+      clear_usage: flag,
       deleted: flag,
       discounts: discountFields,
       metadata,

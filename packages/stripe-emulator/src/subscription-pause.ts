@@ -5,7 +5,7 @@ import { keepItems, prorate } from './proration.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { cycleAnchor, prorationBehavior } from './subscription-parameters.ts';
-import { periodFrom, periodOf, setPeriod } from './subscription-items.ts';
+import { periodFrom, periodOf, periodOfItem, setPeriod } from './subscription-items.ts';
 import { changeSubscription } from './subscription-state.ts';
 import { usageOf } from './usage-items.ts';
 import type { Subscription } from './wire.ts';
@@ -44,12 +44,16 @@ function pause(
   const items = subscription.items.data;
   const isCredited = billFor?.unused_time_from?.type !== 'none';
   if (isCredited) {
-    const scope = { before: items, after: [], period: periodOf(subscription), at: sandbox.now() };
+    const scope = { before: items, after: [], at: sandbox.now() };
     keepItems(sandbox, prorate(sandbox, subscription, scope));
   }
-  if (billFor?.outstanding_usage_through?.type !== 'none') keepItems(sandbox, usageOf(sandbox, subscription, items));
+  const isUsageNoted = billFor?.outstanding_usage_through?.type !== 'none';
+  if (isUsageNoted) keepItems(sandbox, usageOf(sandbox, subscription, items));
   const notes = sandbox.tables.subscriptionNotes.get(subscription.id);
-  if (notes !== undefined) notes.creditedByPause = isCredited;
+  if (notes !== undefined) {
+    notes.creditedByPause = isCredited;
+    if (isUsageNoted) notes.usageNotedUntil = sandbox.now();
+  }
   changeSubscription(sandbox, subscription, () => (subscription.status = 'paused'), 'customer.subscription.paused');
   return subscription;
 }
@@ -67,21 +71,22 @@ function resume(sandbox: Sandbox, subscription: Subscription, anchor: 'now' | 'u
   const goesOn = anchor === 'unchanged' && now < running.end;
   const notes = sandbox.tables.subscriptionNotes.get(subscription.id);
   if (goesOn && notes?.creditedByPause === true) {
-    const scope = { before: [], after: subscription.items.data, period: running, at: now };
+    const scope = { before: [], after: subscription.items.data, at: now };
     keepItems(sandbox, prorate(sandbox, subscription, scope));
   }
   changeSubscription(
     sandbox,
     subscription,
     () => {
-      if (anchor === 'now') subscription.billing_cycle_anchor = now;
-      if (!goesOn) setPeriod(subscription.items.data, periodFrom(subscription, now));
       subscription.status = 'active';
+      if (anchor === 'now') subscription.billing_cycle_anchor = now;
+      if (goesOn) return;
+      for (const item of subscription.items.data) setPeriod([item], periodFrom(subscription, item, now));
     },
     'customer.subscription.resumed',
   );
   if (goesOn) return subscription;
-  const ahead = periodOf(subscription);
-  billNow(sandbox, subscription, { reason: 'subscription_update', ahead, behind: null, finalizesAt: null });
+  const reason = 'subscription_update';
+  billNow(sandbox, subscription, { reason, ahead: periodOfItem, behind: null, finalizesAt: null });
   return subscription;
 }

@@ -1,7 +1,7 @@
 import { refreshEntitlements } from './features.ts';
 import { voidInvoice } from './invoices.ts';
 import type { Sandbox } from './sandbox.ts';
-import { periodOf, setItems } from './subscription-items.ts';
+import { setItems } from './subscription-items.ts';
 import type { Invoice, Subscription, SubscriptionItem } from './wire.ts';
 
 /** Changes a subscription and tells the world, and what it entitles to. */
@@ -78,10 +78,16 @@ export function dropPendingUpdate(sandbox: Sandbox, subscription: Subscription, 
   else changeSubscription(sandbox, subscription, () => (subscription.pending_update = null), type);
 }
 
+/** The end of the period with which a subscription ends. */
+export function closingEndOf(sandbox: Sandbox, { items }: Subscription): number {
+  const ends = items.data.map(({ current_period_end: end }) => end);
+  return sandbox.behaviour.mixedPeriodEnd === 'latest' ? Math.max(...ends) : Math.min(...ends);
+}
+
 /** It ends with its period, or goes on after it. */
 export function setEnding(sandbox: Sandbox, subscription: Subscription, isEnding: boolean): void {
   subscription.cancel_at_period_end = isEnding;
-  subscription.cancel_at = isEnding ? periodOf(subscription).end : null;
+  subscription.cancel_at = isEnding ? closingEndOf(sandbox, subscription) : null;
   subscription.canceled_at = isEnding ? (subscription.canceled_at ?? sandbox.now()) : null;
   subscription.cancellation_details = {
     comment: null,

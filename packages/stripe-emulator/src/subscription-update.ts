@@ -11,6 +11,7 @@ import {
   type Period,
   periodFrom,
   periodOf,
+  periodOfItem,
   setItems,
   setPeriod,
 } from './subscription-items.ts';
@@ -38,8 +39,8 @@ export type PaymentBehavior =
 
 /** A change that costs or saves something, worked out and not yet made. */
 export interface PlannedChange {
+  /** With their periods. */
   readonly items: SubscriptionItem[];
-  readonly period: Period;
   readonly anchor: number;
   readonly trialEnd: number | null;
   readonly status: string;
@@ -62,24 +63,21 @@ export function planChange(sandbox: Sandbox, subscription: Subscription, change:
   if (newTrialEnd !== null && newTrialEnd <= now) {
     throw invalid('Invalid timestamp: must be an integer Unix timestamp in the future.', { param: 'trial_end' });
   }
-  const cadenceChanged = items[0]?.price.recurring?.interval !== before[0]?.price.recurring?.interval;
+  const intervals = new Set(before.map(({ price }) => price.recurring?.interval));
+  const cadenceChanged = !items.some(({ price }) => intervals.has(price.recurring?.interval));
   const restarts = newTrialEnd === null && (endsTrial || change.anchorNow || (cadenceChanged && !isTrial));
   const anchor = newTrialEnd ?? (restarts ? now : subscription.billing_cycle_anchor);
-  const running = periodOf(subscription);
-  const restarted = { billing_cycle_anchor: now, items: { ...subscription.items, data: items } };
-  const next = restarts ? periodFrom(restarted, now) : running;
-  const period = newTrialEnd === null ? next : { start: now, end: newTrialEnd };
-  setPeriod(items, period);
+  if (newTrialEnd !== null) setPeriod(items, { start: now, end: newTrialEnd });
+  else if (restarts) {
+    for (const item of items) setPeriod([item], periodFrom({ billing_cycle_anchor: now }, item, now));
+  }
   const at = change.prorationDate ?? now;
   const startsTrial = newTrialEnd !== null && !isTrial;
   const isProrated = change.prorationBehavior !== 'none' && !isTrial;
   const replaced = restarts || startsTrial;
-  const prorations = isProrated
-    ? prorate(sandbox, subscription, { before, after: replaced ? [] : items, period: running, at })
-    : [];
+  const prorations = isProrated ? prorate(sandbox, subscription, { before, after: replaced ? [] : items, at }) : [];
   return {
     items,
-    period,
     anchor,
     trialEnd: newTrialEnd ?? (endsTrial ? now : subscription.trial_end),
     status: newTrialEnd === null ? (endsTrial ? 'active' : subscription.status) : 'trialing',
@@ -96,7 +94,7 @@ export function linesOfChange(sandbox: Sandbox, subscription: Subscription, plan
       ? planned.items
           .filter((item) => !isMetered(item.price))
           .map((item) =>
-            recurringLine(sandbox, subscription, { item, period: planned.period, free: planned.startsTrial }),
+            recurringLine(sandbox, subscription, { item, period: periodOfItem(item), free: planned.startsTrial }),
           )
       : [];
   return [...planned.prorations.map((item) => itemLine(sandbox, item)), ...ahead];
@@ -122,14 +120,17 @@ export function changeBilling(sandbox: Sandbox, subscription: Subscription, chan
   if (!invoicesNow) return;
   const licensed = planned.items.filter((item) => !isMetered(item.price));
   const counted = before.filter((item) => isMetered(item.price));
+  const now = sandbox.now();
+  const usedOf = ({ current_period_start: start }: SubscriptionItem): Period => ({ start, end: now });
   // What was used during a trial is free.
   const replaces = planned.restarts || planned.startsTrial;
-  const isUseCharged = replaces && subscription.trial_end !== sandbox.now();
+  const isUseCharged = replaces && subscription.trial_end !== now;
   const parameters = {
     reason: 'subscription_update',
     items: replaces ? [...licensed, ...counted] : [],
-    ahead: replaces ? planned.period : null,
-    behind: isUseCharged ? { start: ending.start, end: sandbox.now() } : null,
+    ahead: replaces ? periodOfItem : null,
+    behind: isUseCharged ? usedOf : null,
+    ...(isUseCharged && { period: { start: ending.start, end: now } }),
     free: planned.startsTrial,
     finalizesAt: null,
     ...(waits && { only: planned.prorations }),

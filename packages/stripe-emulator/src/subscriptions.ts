@@ -10,7 +10,6 @@ import { trialGoesOn } from './renewal.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import { createSubscription, trialEndOf } from './subscription-create.ts';
-import { periodOf } from './subscription-items.ts';
 import {
   cancellationDetails,
   createFields,
@@ -153,8 +152,7 @@ export function cancelSubscription(
   if (!invoiceNow && !prorated) dropProrations(sandbox, subscription);
   if (prorated) {
     const before = subscription.items.data;
-    const period = periodOf(subscription);
-    keepItems(sandbox, prorate(sandbox, subscription, { before, after: [], period, at: sandbox.now() }));
+    keepItems(sandbox, prorate(sandbox, subscription, { before, after: [], at: sandbox.now() }));
   }
   if (invoiceNow && subscription.status !== 'trialing') finalBill(sandbox, subscription, false);
   if (LIVE.has(subscription.status)) endSubscription(sandbox, subscription, { reason: 'cancellation_requested' });

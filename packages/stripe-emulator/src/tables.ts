@@ -19,6 +19,7 @@ export interface Tables {
   readonly promotionCodes: Map<string, wire.PromotionCode>;
   readonly discounts: Map<string, wire.Discount>;
   readonly taxRates: Map<string, wire.TaxRate>;
+  readonly taxIds: Map<string, wire.TaxId>;
   readonly creditNotes: Map<string, wire.CreditNote>;
   readonly balanceTransactions: Map<string, wire.BalanceTransaction>;
   readonly paymentIntents: Map<string, wire.PaymentIntent>;
@@ -75,8 +76,19 @@ export interface CheckoutDetails {
   intentDescription: string | null;
   shipping: wire.PaymentIntent['shipping'];
   setupFutureUsage: 'off_session' | 'on_session' | null;
+  /** The parts of what the page is told that are written to a customer who was there before. */
+  updates?: { address: boolean; name: boolean };
+  /** What the page was told so far. */
+  told?: ToldAtCheckout;
   /** The card that the customer picked, while 3-D Secure waits for an answer. */
   authenticating: boolean;
+}
+
+/** Answers of a buyer's on a Checkout page, besides the card. */
+export interface ToldAtCheckout {
+  address: wire.Customer['address'];
+  name: string | null;
+  taxId: { type: wire.TaxId['type']; value: string } | null;
 }
 
 export interface InvoiceNotes {
@@ -96,6 +108,8 @@ export interface SubscriptionNotes {
   incompleteUntil: number | null;
   /** The pause gave back what was not used of its period; absent: it was not paused so. */
   creditedByPause?: boolean;
+  /** Use until then stands on an item already, because the subscription was paused; absent: none does. */
+  usageNotedUntil?: number;
 }
 
 /** The answer that an idempotency key had. Without an answer the first call is still being worked on. */
@@ -145,6 +159,14 @@ export interface Behaviour {
   firstPeriodProrates: boolean;
   /** True: what a metered item counted is billed when the item is deleted; false: it is on no invoice. */
   deletedItemBills: boolean;
+  /** True: an item that waits for a subscription's invoice can be put on a draft without a subscription; false: it is refused. */
+  subscriptionItemsMove: boolean;
+  /** True: a card that is detached is taken from the subscriptions that name it; false: they keep the name. */
+  detachingClearsSubscriptions: boolean;
+  /** The end of the period with which a subscription of mixed intervals ends: that of the longest, or of the shortest. */
+  mixedPeriodEnd: 'latest' | 'earliest';
+  /** Percentages of taxes by country, where the seller is registered: automatic taxes of others are 0. */
+  taxRegistrations: Record<string, number>;
   /** The lines of a credit note that names only an amount: none, or one of its own. */
   creditNoteByAmount: 'no_lines' | 'custom_line';
   /** The next meter events that are taken and rejected afterwards. */
@@ -163,6 +185,10 @@ export function defaultBehaviour(): Behaviour {
     trialStartInvoices: true,
     firstPeriodProrates: true,
     deletedItemBills: false,
+    subscriptionItemsMove: true,
+    detachingClearsSubscriptions: true,
+    mixedPeriodEnd: 'latest',
+    taxRegistrations: {},
     creditNoteByAmount: 'custom_line',
     rejectMeterEvents: 0,
     signatureTime: 'system',
@@ -188,6 +214,7 @@ export function emptyTables(): Tables {
     promotionCodes: new Map(),
     discounts: new Map(),
     taxRates: new Map(),
+    taxIds: new Map(),
     couponTerms: new Map(),
     creditNotes: new Map(),
     balanceTransactions: new Map(),

@@ -4,7 +4,7 @@ import { unitsUsed } from './meters.ts';
 import { lineCents } from './money.ts';
 import { blankItem } from './proration.ts';
 import type { Sandbox } from './sandbox.ts';
-import type { ItemChange } from './subscription-items.ts';
+import type { ItemChange, Period } from './subscription-items.ts';
 import type { InvoiceItem, Subscription, SubscriptionItem } from './wire.ts';
 
 /** The use that metered items counted so far in their period, as items that wait for an invoice. */
@@ -16,7 +16,8 @@ export function usageOf(
   return items.flatMap((item) => {
     const meter = item.price.recurring?.meter ?? null;
     if (meter === null || !isMetered(item.price)) return [];
-    const period = { start: item.current_period_start, end: Math.min(item.current_period_end, sandbox.now()) };
+    const end = Math.min(item.current_period_end, sandbox.now());
+    const period = unbilledPart(sandbox, subscription, { start: item.current_period_start, end });
     const units = unitsUsed(sandbox, { meter, customer: subscription.customer, ...period });
     if (units === 0) return [];
     return blankItem(sandbox, {
@@ -34,6 +35,12 @@ export function usageOf(
       metadata: {},
     });
   });
+}
+
+/** The part of a period whose use stands on no item yet. */
+export function unbilledPart(sandbox: Sandbox, { id }: Pick<Subscription, 'id'>, { start, end }: Period): Period {
+  const until = sandbox.tables.subscriptionNotes.get(id)?.usageNotedUntil ?? start;
+  return { start: Math.min(Math.max(start, until), end), end };
 }
 
 /** The items that changes delete. */

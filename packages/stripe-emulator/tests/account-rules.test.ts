@@ -130,3 +130,51 @@ test('a charge can be refunded after its dispute was won, and not while it runs'
   await bench.control.closeDispute(dispute.id, 'won');
   expect(await bench.stripe.refunds.create({ charge })).toMatchObject({ amount: 2_000, status: 'succeeded' });
 });
+
+test.each([true, false])(
+  'an item that waits for an ended subscription can be put on a draft without one: %s',
+  async (moves) => {
+    const { stripe, control } = bench;
+    await control.behave({ subscriptionItemsMove: moves });
+    const { customer, subscription } = await subscribe(bench, catalog);
+    const terms = { customer: customer.id, currency: 'usd' };
+    const item = await stripe.invoiceItems.create({ ...terms, subscription: subscription.id, amount: 400 });
+    await stripe.subscriptions.cancel(subscription.id);
+    const draft = await stripe.invoices.create(terms);
+    const adding = stripe.invoices.addLines(draft.id, { lines: [{ invoice_item: item.id }] });
+    if (!moves) {
+      await expect(adding).rejects.toMatchObject({ statusCode: 400, param: 'lines' });
+      return;
+    }
+    expect(await adding).toMatchObject({ total: 400, lines: { data: [{ amount: 400 }] } });
+    const again = stripe.invoices.addLines(draft.id, { lines: [{ invoice_item: item.id }] });
+    await expect(again).rejects.toMatchObject({ statusCode: 400 });
+    await stripe.invoices.finalizeInvoice(draft.id);
+    const late = await stripe.invoiceItems.create({ ...terms, amount: 100 });
+    await expect(stripe.invoices.addLines(draft.id, { lines: [{ invoice_item: late.id }] })).rejects.toMatchObject({
+      code: 'invoice_not_editable',
+    });
+  },
+);
+
+test.each([true, false])(
+  'a card that is detached pays for nothing more (subscriptions forget it: %s)',
+  async (forgets) => {
+    const { stripe, control } = bench;
+    await control.behave({ detachingClearsSubscriptions: forgets });
+    const { customer, subscription, item } = await subscribe(bench, catalog);
+    const { invoice_settings: settings } = (await stripe.customers.retrieve(customer.id)) as Stripe.Customer;
+    const card = idOf(settings.default_payment_method);
+    await stripe.subscriptions.update(subscription.id, { default_payment_method: card });
+    expect(await stripe.paymentMethods.detach(card)).toMatchObject({ customer: null });
+    await expect(stripe.paymentMethods.detach(card)).rejects.toMatchObject({ statusCode: 400 });
+    const bare = (await stripe.customers.retrieve(customer.id)) as Stripe.Customer;
+    expect(bare.invoice_settings.default_payment_method).toBeNull();
+    const now = await stripe.subscriptions.retrieve(subscription.id);
+    expect(now.default_payment_method).toBe(forgets ? null : card);
+    const [event] = (await stripe.events.list({ type: 'payment_method.detached', limit: 1 })).data;
+    expect(event?.data.previous_attributes).toEqual({ customer: customer.id });
+    await control.moveClock({ to: item.current_period_end + 3600 });
+    expect((await stripe.subscriptions.retrieve(subscription.id)).status).toBe('past_due');
+  },
+);

@@ -50,7 +50,8 @@ export class PaymentResolver {
     @Ctx() context: RequestContext,
   ): Promise<HostedSession> {
     const payer = await requireAllowed(context, billingEntityId, 'credits.purchase');
-    return offered(context.services.checkout).open(payer, { plan, credits, quantity, successUrl, cancelUrl });
+    const request = { plan, credits, quantity, successUrl, cancelUrl, email: emailOf(context) };
+    return offered(context.services.checkout).open(payer, request);
   }
 
   @Extensions({ price: withWork(PROVIDER_CALL) })
@@ -75,7 +76,7 @@ export class PaymentResolver {
     @Ctx() context: RequestContext,
   ): Promise<HostedSession> {
     const payer = await requireAllowed(context, billingEntityId, 'plan.change');
-    return offered(context.services.checkout).openPortal(payer, { returnUrl });
+    return offered(context.services.checkout).openPortal(payer, { returnUrl, email: emailOf(context) });
   }
 
   @Extensions({ price: withWork(PROVIDER_CALL) })
@@ -144,6 +145,11 @@ export class PaymentResolver {
       return context.services.invoices?.upcoming(entity.billingEntityId) ?? null;
     });
   }
+}
+
+/** The e-mail address that the caller's token vouches for; undefined: none. */
+function emailOf({ principal }: RequestContext): string | undefined {
+  return principal?.kind === 'USER' ? principal.email : undefined;
 }
 
 /** @throws Refusal PAYMENT_PROVIDER_ERROR in an installation without a payment provider */

@@ -59,8 +59,23 @@ export class BillingSubscription {
   })
   readonly currentPeriodEnd!: Date | null;
 
-  @Field(() => Boolean, { description: 'True when it ends with the period; the free trial’s terms apply afterwards.' })
+  @Field(() => Boolean, {
+    description:
+      'True when it ends with the period that is billed, which is a year of a yearly price (`endsAt`); the free trial’s terms apply afterwards.',
+  })
   readonly cancelAtPeriodEnd!: boolean;
+
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description: 'When it ends, also where somebody arranged for another day than a period’s end; null: it goes on.',
+  })
+  readonly endsAt!: Date | null;
+
+  @Field(() => DateTimeScalar, {
+    nullable: true,
+    description: 'When `scheduledPlan` and `scheduledQuantity` come; null: nothing is scheduled.',
+  })
+  readonly scheduledAt!: Date | null;
 
   @Field(() => Plan, {
     nullable: true,

@@ -102,6 +102,19 @@ export const SubscriptionWaitKindEnum = register(
     MONEY_BACK_UNTOLD: 'For the seller: money went back, and nobody knows which credits it had paid for.',
     CUSTOMER_UNKNOWN:
       'For the seller: the payment provider does not know the payer any more, so that nothing new is followed.',
+    SCHEDULED_AWAY: 'For the seller: a schedule takes the plan away on a day to come, and it ends here then.',
+    PENDING_CHANGE:
+      'For the seller: a change that is more than one of units waits for its payment, and counts when it is paid.',
+    MIXED_INTERVALS:
+      'For the seller: prices of the plan are billed by different intervals; periods follow one of them.',
+    OTHER_CURRENCY: 'For the seller: it is billed in another currency than the amounts that are shown.',
+    OTHER_ITEMS: 'For the seller: it sells something besides its plan, of which nothing is followed.',
+    OTHER_SUBSCRIPTION: 'For the seller: the payer has another subscription that is no plan’s, and is not followed.',
+    SECOND_SUBSCRIPTION: 'For the seller: a second subscription could not be undone yet.',
+    OVERAGE_TWICE: 'For the seller: several items bill the same overage.',
+    UNITS_IN_PACKAGES: 'For the seller: its price is for packages of units, and each unit counts as one.',
+    MANY_ITEMS: 'For the seller: it has more items than are read.',
+    UNKNOWN_STATUS: 'For the seller: its status at the payment provider is not known to this release.',
   } satisfies Readonly<Record<FindingKind, string>>,
 );
 export const PlanChangeTimingEnum = register('PlanChangeTiming', 'When a change of plan takes effect.', {

@@ -17,6 +17,7 @@ import {
   startedSubscription,
   isSameSubscription,
   ordered,
+  renewedBy,
   renewsAtOnce,
   type SubscriptionState,
   type ProviderSubscription,
@@ -28,28 +29,28 @@ const LONGEST_ID = 255;
 export function closePeriod(journal: Journal, newId: NewId): void {
   const { period } = journal.account;
   const subscription = startedSubscription(journal.account);
-  const renewed = renewedPeriod(journal.account, journal.now);
+  const renewed = renewedAt(journal.account, journal.now);
   endPeriod(journal, { end: period.end, newId });
-  if (subscription === null || subscription.next === null || renewed === null) {
+  if (subscription === null || renewed === null) {
     const month = calendarMonth(journal.now);
     // A subscription that has not started has no period, so it stays.
     if (subscription !== null) journal.set({ subscription: null });
     journal.beginPeriod({ start: latest(period.end, month.start), end: month.end });
     return;
   }
-  const { next } = subscription;
-  journal.set({ subscription: ordered({ ...subscription, ...next, periodStart: renewed.start }) });
-  journal.beginPeriod(renewed);
-  if (renewsAtOnce(subscription, renewed.start)) grantBaseCredits(journal, { amount: baseCredits(next), newId });
+  const { later: _changed, ...rest } = subscription;
+  const { units, period: running, ...coming } = renewed;
+  journal.set({ subscription: ordered({ ...rest, ...units, ...coming, periodStart: running.start }) });
+  journal.beginPeriod(running);
+  if (renewsAtOnce(subscription, running.start)) grantBaseCredits(journal, { amount: baseCredits(units), newId });
 }
 
-/** The subscription's period at this instant, which follows the period that the account has; null: the subscription does not go on. */
-function renewedPeriod(account: Account, now: Date): Period | null {
+/** The subscription in the period of this instant, which follows the one that the account has; null: it does not go on. */
+function renewedAt(account: Account, now: Date): ReturnType<typeof renewedBy> {
   const subscription = startedSubscription(account);
-  const next = subscription?.next ?? null;
-  if (subscription === null || next === null || next.plan === 'FREE_TRIAL') return null;
+  if (subscription === null) return null;
   const { start, end } = monthFrom(subscription.anchor, now);
-  return { start: latest(account.period.end, start), end };
+  return renewedBy(subscription, { start: latest(account.period.end, start), end });
 }
 
 /**
@@ -67,9 +68,9 @@ export function basesToCome(
       : baseId(account, { id: providerSubscription.id, periodStart: providerSubscription.period.start }, newId),
   );
   const subscription = startedSubscription(account);
-  const renewed = account.period.end <= now ? renewedPeriod(account, now) : null;
+  const renewed = account.period.end <= now ? renewedAt(account, now) : null;
   if (subscription !== null && renewed !== null) {
-    bases.push(baseId(account, { id: subscription.id, periodStart: renewed.start }, newId));
+    bases.push(baseId(account, { id: subscription.id, periodStart: renewed.period.start }, newId));
   }
   return bases;
 }
@@ -276,14 +277,15 @@ function whatIsWrong(
   providerSubscription: ProviderSubscription,
   { paidUnits, paidCredits = 0n }: Pick<SubscriptionCommand, 'paidUnits' | 'paidCredits'>,
 ): string | null {
-  const { id, plan, quantity, period, next } = providerSubscription;
+  const { id, plan, quantity, period, next, later } = providerSubscription;
   if (id.length < 1 || id.length > LONGEST_ID) return 'a subscription needs an id of at most 255 characters';
   if (plan === 'FREE_TRIAL') return 'the free trial is no subscription';
-  for (const units of [quantity, next?.quantity ?? 1]) {
+  for (const units of [quantity, next?.quantity ?? 1, later?.units?.quantity ?? 1]) {
     if (!Number.isSafeInteger(units) || units < 1) return 'a subscription is of one unit or more';
   }
   if (!Number.isSafeInteger(paidUnits) || paidUnits < 0) return 'paidUnits is a whole number';
-  const most = baseCredits({ plan, quantity: Math.max(quantity, paidUnits, next?.quantity ?? 1) });
+  const units = [quantity, paidUnits, next?.quantity ?? 1, later?.units?.quantity ?? 1];
+  const most = baseCredits({ plan, quantity: Math.max(...units) });
   // Credits of many periods together must stay countable.
   if (paidCredits < 0n || paidCredits > most) return 'paidCredits are credits of these units';
   if (most > MAX_CREDITS / 1_000n) return 'that many units are beyond what can be counted';

@@ -21,6 +21,18 @@ export interface PlanUnits {
   readonly quantity: number;
 }
 
+/** A change that comes after the end of the current period. */
+export interface LaterChange {
+  readonly at: Date;
+  /** Plan and units from then on; null: the subscription ends then. */
+  readonly units: PlanUnits | null;
+  /**
+   * True: the period that the provider bills ends then, so that nothing is charged for the plan before. A yearly price is billed by
+   * the year, and the account's periods are its months.
+   */
+  readonly atBillingEnd: boolean;
+}
+
 /** A subscription as the account's own row keeps it. */
 export interface SubscriptionState extends PlanUnits {
   /** The payment provider's id. */
@@ -35,6 +47,8 @@ export interface SubscriptionState extends PlanUnits {
   readonly periodStart: Date;
   /** Plan and units of the next period; null: the subscription ends with the current one. */
   readonly next: PlanUnits | null;
+  /** The first change after the current period's end; absent: none is known. */
+  readonly later?: LaterChange;
   /** Absent: overage is billed, and nothing but the payer's policy caps it. */
   readonly overageTerms?: OverageTerms;
   /** The end of the last period that was paid for; null: none was, or nothing more is collected. */
@@ -135,6 +149,25 @@ export function isOver({ next, period }: Pick<ProviderSubscription, 'next' | 'pe
   return next === null && period.end <= now;
 }
 
+/** What the subscription is in a period that begins then, and what is known to come after it; null: it does not go on. */
+export function renewedBy(
+  { next, later }: Pick<SubscriptionState, 'next' | 'later'>,
+  { start, end }: Period,
+): {
+  readonly units: PlanUnits;
+  readonly period: Period;
+  readonly next: PlanUnits | null;
+  readonly later?: LaterChange;
+} | null {
+  const units = later !== undefined && later.at <= start ? later.units : next;
+  if (next === null || units === null || units.plan === 'FREE_TRIAL') return null;
+  if (later === undefined || later.at <= start) return { units, period: { start, end }, next: units };
+  if (later.at > end) return { units, period: { start, end }, next: units, later };
+  // An end within the period cuts it, like one that the provider tells of.
+  const cut = later.units === null ? later.at : end;
+  return { units, period: { start, end: cut }, next: later.units };
+}
+
 /** Base credits of a period, for these units of this plan. */
 export function baseCredits({ plan, quantity }: PlanUnits): bigint {
   return PLAN_BY_CODE[plan].credits * BigInt(quantity);
@@ -163,6 +196,7 @@ export function ordered(state: SubscriptionState): SubscriptionState {
     anchor,
     periodStart,
     next,
+    later,
     paidUntil,
     overageTerms,
     base,
@@ -177,6 +211,13 @@ export function ordered(state: SubscriptionState): SubscriptionState {
     anchor,
     periodStart,
     next: next && { plan: next.plan, quantity: next.quantity },
+    ...(later && {
+      later: {
+        at: later.at,
+        units: later.units && { plan: later.units.plan, quantity: later.units.quantity },
+        atBillingEnd: later.atBillingEnd,
+      },
+    }),
     paidUntil,
     ...(overageTerms && { overageTerms: { isBilled: overageTerms.isBilled, cap: overageTerms.cap } }),
     base: base && { periodStart: base.periodStart, grantId: base.grantId },

@@ -15,17 +15,18 @@ import type { Delivery, EntryKind } from '../rules/entries.ts';
 import type { GrantSource } from '../rules/grants.ts';
 import type { ReservationStatus } from '../rules/reservations.ts';
 import type { CounterKey } from '../rules/spend-limits.ts';
-import type { BaseGrant, SubscriptionState } from '../rules/subscription.ts';
+import type { BaseGrant, LaterChange, SubscriptionState } from '../rules/subscription.ts';
 
 /** A subscription as JSON carries it. Its checksums call the payment standing `standing`. */
 export type SubscriptionJson = Omit<
   SubscriptionState,
-  'paymentStanding' | 'graceEndsAt' | 'anchor' | 'periodStart' | 'paidUntil' | 'base' | 'overageTerms'
+  'paymentStanding' | 'graceEndsAt' | 'anchor' | 'periodStart' | 'later' | 'paidUntil' | 'base' | 'overageTerms'
 > & {
   readonly standing: SubscriptionState['paymentStanding'];
   readonly graceEndsAt: string | null;
   readonly anchor: string;
   readonly periodStart: string;
+  readonly later?: Omit<LaterChange, 'at'> & { readonly at: string };
   readonly overageTerms?: { readonly isBilled: boolean; readonly cap: number | null };
   /** Absent: the end of the month from the anchor that `periodStart` lies in, as for rows from before it was kept. */
   readonly paidUntil?: string | null;

@@ -324,7 +324,7 @@ function grantStateOf(stored: string): GrantState {
   return state;
 }
 
-function toSubscription({ standing, overageTerms, paidUntil, ...json }: SubscriptionJson): SubscriptionState {
+function toSubscription({ standing, later, overageTerms, paidUntil, ...json }: SubscriptionJson): SubscriptionState {
   if (PLAN_BY_CODE[json.plan] === undefined) throw new Error('a subscription without a plan');
   const [anchor, periodStart] = [new Date(json.anchor), new Date(json.periodStart)];
   return {
@@ -333,6 +333,7 @@ function toSubscription({ standing, overageTerms, paidUntil, ...json }: Subscrip
     graceEndsAt: json.graceEndsAt === null ? null : new Date(json.graceEndsAt),
     anchor,
     periodStart,
+    ...(later && { later: { ...later, at: new Date(later.at) } }),
     paidUntil:
       paidUntil === undefined ? monthFrom(anchor, periodStart).end : paidUntil === null ? null : new Date(paidUntil),
     ...(overageTerms && {

@@ -19,6 +19,8 @@ export interface Payer {
   readonly billingEntityId: string;
   readonly externalId: string;
   readonly name: string;
+  /** Absent: none is known, or the customer is not to have one by us. */
+  readonly email?: string | undefined;
 }
 
 interface Options {
@@ -80,7 +82,7 @@ export class Customers {
    * so that Stripe makes one customer however often the call is repeated.
    * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
-  async ensure({ billingEntityId, externalId, name }: Payer): Promise<string> {
+  async ensure({ billingEntityId, externalId, name, email }: Payer): Promise<string> {
     const known = (await this.of(billingEntityId)) ?? (await this.#formerOf(billingEntityId));
     if (known !== null) return known;
     const { stripe } = this.#options;
@@ -92,7 +94,7 @@ export class Customers {
         ),
       );
       // The name goes in a call of its own, because names change. It goes before our row, so that no customer stays without.
-      if (await this.rename(id, name)) return this.#note(billingEntityId, id);
+      if (await this.describe(id, { name, email })) return this.#note(billingEntityId, id);
       // Somebody has deleted the customer since, and Stripe only repeats its answer under the old key.
       key = `tollgate-customer-${billingEntityId}-after-${id}`;
     }
@@ -158,10 +160,27 @@ export class Customers {
     return (await this.#note(entityId, customerId)) === customerId ? entityId : null;
   }
 
-  /** Renames a customer. @returns false: Stripe does not have it any more. @throws Refusal PAYMENT_PROVIDER_ERROR */
-  async rename(customerId: string, name: string): Promise<boolean> {
+  /**
+   * Tells Stripe who a customer is. An e-mail address that it has already stays, since its payer may have given it there.
+   * @param who.name undefined: the name stays as it is
+   * @returns false: Stripe does not have the customer any more
+   * @throws Refusal PAYMENT_PROVIDER_ERROR
+   */
+  async describe(
+    customerId: string,
+    { name, email }: { readonly name: string | undefined; readonly email: string | undefined },
+  ): Promise<boolean> {
     const { stripe } = this.#options;
-    return (await orMissing(stripe.call('customer', (sdk) => sdk.customers.update(customerId, { name })))) !== null;
+    const customer = await orMissing(
+      stripe.call('customer', (sdk) =>
+        name === undefined ? sdk.customers.retrieve(customerId) : sdk.customers.update(customerId, { name }),
+      ),
+    );
+    if (customer === null || customer.deleted === true) return false;
+    if (email !== undefined && customer.email === null) {
+      await stripe.call('customer', (sdk) => sdk.customers.update(customerId, { email }));
+    }
+    return true;
   }
 
   /** A customer that the entity was before and that Stripe knows: it is the entity's again. null: there is none. */

@@ -6,13 +6,18 @@ import type { Stripe } from 'stripe';
 import { canonicalJson } from '../../kernel/canonical-json.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 import { idOf, instantOf } from '../account/values.ts';
+import { comingPhasesOf, runningPhaseOf, unitsOfPhase } from '../sync/schedules.ts';
+import { hasForeignUpdate } from '../sync/pending-updates.ts';
 import type { Subscribed } from './subscribed.ts';
 
 type Schedule = Stripe.SubscriptionSchedule;
 type Phase = Stripe.SubscriptionSchedule.Phase;
 
-/** The directions in which a payer changes a subscription. KEEP lets it go on as it is, whatever was scheduled. */
-export type Change = 'UP' | 'DOWN' | 'END' | 'KEEP';
+/**
+ * The directions in which a payer changes a subscription. KEEP withdraws what is scheduled or waits, so that it goes on as it is;
+ * RESUME withdraws its end alone.
+ */
+export type Change = 'UP' | 'DOWN' | 'END' | 'KEEP' | 'RESUME';
 
 /**
  * The instant at which somebody arranged for the subscription to end, on a day that is not its period's end; null: it goes on,
@@ -23,14 +28,9 @@ export function arrangedEndOf({ subscription, item }: Pick<Subscribed, 'subscrip
   return at === null || atPeriodEnd || at === item.current_period_end ? null : instantOf(at);
 }
 
-/** The phase that runs; null: Stripe names none. */
-export function runningPhaseOf({ current_phase: current, phases }: Schedule): Phase | null {
-  return phases.find(({ start_date: start }) => start === current?.start_date) ?? null;
-}
-
 /**
  * Refuses a change that would undo what somebody arranged at Stripe. A schedule that says nothing but how many units there
- * will be is the payer's to withdraw, whoever made it: units are theirs to decide on.
+ * will be is the payer's to withdraw, whoever made it: units are theirs to decide on. So is a change of units that waits.
  * @param schedule the subscription's; null: it has none
  * @throws Refusal CONFLICT, with words that tell whom to ask
  */
@@ -42,13 +42,14 @@ export function checkArrangements(subscribed: Subscribed, schedule: Schedule | n
     const day = end.toISOString().slice(0, 10);
     throw arranged(`it ends on ${day}`);
   }
-  if (schedule === null || schedule.status !== 'active' || sharesNothingButUnits(schedule, subscribed)) return;
-  if (change === 'KEEP' && goesOn(schedule, subscribed)) return;
+  if (dropsUpdate(subscribed, change)) throw arranged('a change of its terms waits for its payment');
+  if (!isArranged(schedule, subscribed)) return;
+  if ((change === 'KEEP' || change === 'RESUME') && goesOn(schedule, subscribed)) return;
   throw arranged('its terms change on a day to come');
 }
 
 /** True if `KEEP` has nothing to withdraw: what is scheduled changes prices or discounts, but neither units nor the end. */
-export function isLeft(schedule: Schedule | null, subscribed: Subscribed): boolean {
+export function isArranged(schedule: Schedule | null, subscribed: Subscribed): schedule is Schedule {
   return schedule !== null && schedule.status === 'active' && !sharesNothingButUnits(schedule, subscribed);
 }
 
@@ -59,29 +60,37 @@ function arranged(what: string): Refusal {
   );
 }
 
+/** True where the change would withdraw a change that others made and that waits for its payment. An end leaves it waiting. */
+function dropsUpdate({ subscription }: Subscribed, change: Change): boolean {
+  if (!hasForeignUpdate(subscription)) return false;
+  // Stripe gives a change up that contradicts a new end.
+  return change === 'END' || change === 'RESUME' ? subscription.pending_update?.cancel_at_period_end != null : true;
+}
+
 /** True for a schedule that could be released without loss of anything but a number of units. */
 function sharesNothingButUnits(schedule: Schedule, subscribed: Subscribed): boolean {
   const running = runningPhaseOf(schedule);
   if (running === null || schedule.end_behavior !== 'release') return false;
-  const coming = schedule.phases.filter(({ start_date: start }) => start > running.start_date);
-  const isPlain = [schedule, ...coming].every(({ metadata }) => Object.keys(metadata ?? {}).length === 0);
-  const [next, ...later] = coming;
+  const { metadata: has } = subscribed.subscription;
+  const [next, ...later] = comingPhasesOf(schedule);
+  // A phase's metadata are the subscription's from its start on: those that it has already are no loss.
+  const isKnown = ([key, value]: [string, unknown]): boolean => has[key] === value;
+  const isPlain =
+    Object.keys(schedule.metadata ?? {}).length === 0 &&
+    Object.entries(next?.metadata ?? {}).every(isKnown) &&
+    (next?.trial_end ?? null) === null;
   if (!isPlain || later.length > 0) return false;
   return next === undefined || termsOf(next, subscribed) === termsOf(running, subscribed);
 }
 
 /** True if the plan's units stay and nothing ends. */
-function goesOn(schedule: Schedule, { subscription, quantity }: Subscribed): boolean {
-  const licensed = subscription.items.data.filter((each) => each.quantity !== undefined).length;
-  const running = runningPhaseOf(schedule)?.start_date ?? 0;
+function goesOn(schedule: Schedule, { subscription, plan, quantity }: Subscribed): boolean {
   return (
     schedule.end_behavior !== 'cancel' &&
-    schedule.phases
-      .filter(({ start_date: start }) => start > running)
-      .every(({ items }) => {
-        const counted = items.filter((each) => each.quantity !== undefined);
-        return counted.length === licensed && counted.some((each) => each.quantity === quantity);
-      })
+    comingPhasesOf(schedule).every((phase) => {
+      const units = unitsOfPhase(phase, subscription);
+      return units?.plan === plan.code && units.quantity === quantity;
+    })
   );
 }
 
@@ -92,10 +101,16 @@ function termsOf(phase: Phase, { item }: Subscribed): string {
     end_date: _end,
     proration_behavior: _prorates,
     default_payment_method: _card,
+    // The trial that runs is over by then; one to come is somebody's.
+    trial_end: _trialEnd,
     ...terms
   } = phase;
   const items = phase.items
-    .map(({ quantity, ...each }) => ({ ...each, ...(idOf(each.price) !== item.price.id && { quantity }) }))
-    .toSorted((a, b) => (idOf(a.price) < idOf(b.price) ? -1 : 1));
+    .map(({ quantity, price, plan: _plan, ...each }) => ({
+      ...each,
+      price: idOf(price),
+      ...(idOf(price) !== item.price.id && { quantity }),
+    }))
+    .toSorted((a, b) => (a.price < b.price ? -1 : 1));
   return canonicalJson(JSON.parse(JSON.stringify({ ...terms, metadata: {}, items })));
 }

@@ -15,6 +15,7 @@ import { idOf, instantOf } from '../account/values.ts';
 import type { CatalogIds } from '../catalog/catalog-ids.ts';
 import { CURRENCY } from '../catalog/offers.ts';
 import type { CustomerSync } from '../sync/sync.ts';
+import { askedBy, type CheckoutSettings } from './checkout-settings.ts';
 import { checkReturnAddress, type ReturnRules } from './return-addresses.ts';
 import { checkCredits, saleOfCredits, saleOfPlan, type Sold } from './sales.ts';
 import { checkQuantity } from './subscribed.ts';
@@ -27,6 +28,7 @@ interface Options {
   readonly subscriptions: Pick<Subscriptions, 'of'>;
   readonly credits: Pick<InvoiceCredits, 'wasEverPaid'>;
   readonly returns: ReturnRules;
+  readonly settings: CheckoutSettings;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -42,8 +44,15 @@ export interface CheckoutRequest {
   readonly plan: PlanCode | null;
   readonly quantity: number;
   readonly credits: bigint | null;
+  /** That of who opens the page, as their token vouches for it; absent: none is known. */
+  readonly email?: string | undefined;
   readonly successUrl: string;
   readonly cancelUrl: string;
+}
+
+/** A look at Stripe's portal, with the e-mail address of who looks. */
+export interface PortalRequest extends Pick<CheckoutRequest, 'email'> {
+  readonly returnUrl: string;
 }
 
 const SESSION_ID = /^cs_\w{1,250}$/;
@@ -66,15 +75,16 @@ export class Checkout {
    * @throws Refusal BAD_USER_INPUT; CONFLICT where there is a subscription already; PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
   async open(payer: Payer, request: CheckoutRequest): Promise<HostedPage> {
-    const { returns } = this.#options;
+    const { returns, settings } = this.#options;
     const successUrl = checkReturnAddress(returns, 'successUrl', request.successUrl);
     const cancelUrl = checkReturnAddress(returns, 'cancelUrl', request.cancelUrl);
     await this.#check(payer, request);
     return this.#asking(payer, async () => {
-      const customer = await this.#customerOf(payer);
+      const customer = await this.#customerOf(payer, request);
       const session = await this.#withSold(payer, request, (sold) =>
         this.#session({
           ...sold,
+          ...askedBy(settings),
           customer,
           client_reference_id: payer.billingEntityId,
           success_url: successUrl,
@@ -114,11 +124,11 @@ export class Checkout {
   }
 
   /** Opens the page where a payer sees invoices, cards and the subscription. @throws Refusal BAD_USER_INPUT, PAYMENT_PROVIDER_ERROR, UNAVAILABLE */
-  async openPortal(payer: Payer, { returnUrl }: { readonly returnUrl: string }): Promise<HostedPage> {
+  async openPortal(payer: Payer, request: PortalRequest): Promise<HostedPage> {
     const { stripe, catalog, returns } = this.#options;
-    const address = checkReturnAddress(returns, 'returnUrl', returnUrl);
+    const address = checkReturnAddress(returns, 'returnUrl', request.returnUrl);
     return this.#asking(payer, async () => {
-      const customer = await this.#customerOf(payer);
+      const customer = await this.#customerOf(payer, request);
       const session = await catalog.using(['portalConfiguration'], ({ portalConfiguration: configuration }) =>
         stripe.call('billing_portal.session', (sdk) =>
           sdk.billingPortal.sessions.create({ customer, configuration, return_url: address }),
@@ -129,15 +139,18 @@ export class Checkout {
   }
 
   /**
-   * The payer's customer, under the payer's present name. A customer that somebody deleted is forgotten first. One that the
+   * The payer's customer, under the payer's present name unless the page may write one. A customer that somebody deleted is forgotten first. One that the
    * account of Stripe's does not know is set aside, if nothing was ever paid.
    * @throws Refusal CONFLICT where something was paid: another customer would not have what it paid for
    */
-  async #customerOf(payer: Payer): Promise<string> {
-    const { customers, credits, sync } = this.#options;
+  async #customerOf(payer: Payer, { email: vouched }: Pick<CheckoutRequest, 'email'>): Promise<string> {
+    const { customers, credits, sync, settings } = this.#options;
     const { billingEntityId } = payer;
     const known = await customers.of(billingEntityId);
-    if (known !== null && !(await customers.rename(known, payer.name))) {
+    const email = settings.emailFromToken ? vouched : undefined;
+    // A business gave the name that its tax id belongs to at Checkout.
+    const name = settings.taxIds ? undefined : payer.name;
+    if (known !== null && !(await customers.describe(known, { name, email }))) {
       if ((await customers.standingOf(known)) === 'DELETED') await sync.forgetDeleted(known);
       else if (await credits.wasEverPaid(billingEntityId)) {
         this.#options.log.error({ billingEntityId, customer: known }, 'Stripe does not know a customer who has paid');
@@ -147,7 +160,7 @@ export class Checkout {
         );
       } else await customers.setAside({ billingEntityId, customerId: known });
     }
-    return customers.ensure(payer);
+    return customers.ensure({ billingEntityId, externalId: payer.externalId, name: payer.name, email });
   }
 
   /**

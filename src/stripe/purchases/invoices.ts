@@ -3,12 +3,11 @@ import { LRUCache } from 'lru-cache';
 import type { Stripe } from 'stripe';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../../kernel/pagination.ts';
 import { Refusal } from '../../kernel/refusal.ts';
-import { isMissing, type StripeClient, StripeRejection } from '../account/client.ts';
+import { isMissing, orMissing, type StripeClient, StripeRejection } from '../account/client.ts';
 import type { Customers } from '../account/customers.ts';
 import { idOf, instantOf } from '../account/values.ts';
 import type { OverageMeters } from '../catalog/overage-meters.ts';
-import { chooseSubscription } from '../sync/affairs.ts';
-import { subscriptionsOf } from './subscribed.ts';
+import { chooseSubscription, subscriptionsOf } from '../sync/affairs.ts';
 
 export interface Invoice {
   readonly id: string;
@@ -95,7 +94,7 @@ export class Invoices {
 
   async #preview(customer: string): Promise<UpcomingInvoice | null> {
     const { stripe, meters } = this.#options;
-    const { kept } = chooseSubscription(await subscriptionsOf(stripe, [customer]));
+    const { kept } = chooseSubscription((await orMissing(subscriptionsOf(stripe, customer))) ?? []);
     if (kept === null || kept.status === 'incomplete') return null;
     try {
       const invoice = await stripe.call('invoice', (sdk) =>
@@ -105,7 +104,7 @@ export class Invoices {
           ...(kept.schedule === null ? { subscription: kept.id } : { schedule: idOf(kept.schedule) }),
         }),
       );
-      const ofOverage = await meters.linesOf(invoice.lines.data);
+      const ofOverage = await meters.billedBy(invoice.lines.data);
       return {
         totalCents: invoice.total,
         overageCents: ofOverage.reduce((sum, { amount }) => sum + amount, 0),

@@ -1,7 +1,15 @@
 import type { StripeClient } from '../account/client.ts';
 import { instantOf } from '../account/values.ts';
 import { prorationsOf } from '../sync/paid-lines.ts';
-import { checkOnePrice, checkPaid, checkRunning, directionOf, type Subscribed, type Target } from './subscribed.ts';
+import {
+  checkCharged,
+  checkOnePrice,
+  checkPaid,
+  checkRunning,
+  directionOf,
+  type Subscribed,
+  type Target,
+} from './subscribed.ts';
 
 /** The effect that a change of plan or units would have. */
 export interface PlanChangePreview {
@@ -49,6 +57,7 @@ export async function previewChange(
     case 'UP': {
       checkPaid(subscribed);
       checkOnePrice(subscribed);
+      checkCharged(subscribed);
       // In a trial nothing is charged, and what is not paid for brings no credits before the trial's end.
       if (subscribed.subscription.status === 'trialing') return { ...unchanged, timing: 'NOW', effectiveAt: now };
       const { amount_due: dueNowCents, lines } = await stripe.call('invoice', (sdk) =>

@@ -17,6 +17,7 @@ import type { CustomerSync } from '../sync/sync.ts';
 import type { Change } from './arrangements.ts';
 import { type PlanChangePreview, previewChange } from './plan-change-preview.ts';
 import {
+  checkCharged,
   checkOnePrice,
   checkPaid,
   checkRunning,
@@ -93,6 +94,7 @@ export class PlanChanges {
         case 'UP':
           checkPaid(subscribed);
           checkOnePrice(subscribed);
+          checkCharged(subscribed);
           await this.#calls.check(subscribed, 'UP');
           await note();
           return this.#calls.upgrade(subscribed, target.quantity);
@@ -134,7 +136,7 @@ export class PlanChanges {
     const asked = { cancelAtPeriodEnd: false };
     const request = { principal, billingEntityId, action: 'subscription.resume', asked };
     return this.#changing(request, 'it has ended: use Checkout', async (subscribed, note) => {
-      await this.#calls.check(subscribed, 'KEEP');
+      await this.#calls.check(subscribed, 'RESUME');
       await note();
       await this.#calls.setEnding(subscribed, false);
       await this.#calls.unpause(subscribed);
@@ -170,9 +172,13 @@ export class PlanChanges {
       if (!(error instanceof StripeRejection)) throw error;
       const subscription = subscribed?.subscription.id;
       this.#options.log.error({ err: error, subscription }, 'Stripe refused a change of plan');
-      throw new Refusal('CONFLICT', 'the payment provider does not allow this change of the subscription as it is', {
-        cause: error,
-      });
+      throw new Refusal(
+        'CONFLICT',
+        'the payment provider does not allow this change of the subscription as it is: ask support',
+        {
+          cause: error,
+        },
+      );
     }
   }
 

@@ -4,7 +4,7 @@ import { PLAN_BY_CODE, type PlanCode, type PlanTerms } from '../../plans/plans.t
 import { orMissing, type StripeClient } from '../account/client.ts';
 import { idOf } from '../account/values.ts';
 import { MOST_UNITS } from '../catalog/offers.ts';
-import { chooseSubscription, type PlanItem, planItemOf } from '../sync/affairs.ts';
+import { chooseSubscription, type PlanItem, planItemOf, subscriptionsOf } from '../sync/affairs.ts';
 
 /** The subscription that counts, as Stripe has it, with the item that is the plan. */
 export interface Subscribed extends PlanItem {
@@ -30,25 +30,12 @@ export interface Target {
  * @throws Refusal PAYMENT_PROVIDER_ERROR
  */
 export async function findSubscribed(stripe: StripeClient, customers: readonly string[]): Promise<Subscribed | null> {
-  const { kept } = chooseSubscription(await subscriptionsOf(stripe, customers));
+  const found: Stripe.Subscription[] = [];
+  for (const customer of customers) found.push(...((await orMissing(subscriptionsOf(stripe, customer))) ?? []));
+  const { kept } = chooseSubscription(found);
   const plan = kept && planItemOf(kept);
   if (kept === null || plan === null || kept.status === 'incomplete') return null;
   return { customer: idOf(kept.customer), subscription: kept, ...plan };
-}
-
-/** All subscriptions of these customers, of whatever status. @throws Refusal PAYMENT_PROVIDER_ERROR */
-export async function subscriptionsOf(
-  stripe: StripeClient,
-  customers: readonly string[],
-): Promise<Stripe.Subscription[]> {
-  const found: Stripe.Subscription[] = [];
-  for (const customer of customers) {
-    const list = stripe.list('subscription', (sdk, page) =>
-      sdk.subscriptions.list({ customer, status: 'all', ...page }),
-    );
-    found.push(...((await orMissing(list)) ?? []));
-  }
-  return found;
 }
 
 /** @throws Refusal BAD_USER_INPUT */
@@ -84,6 +71,18 @@ export function checkPaid({ subscription: { status } }: Subscribed): void {
   if (status !== 'active' && status !== 'trialing') {
     throw new Refusal('CONFLICT', 'an invoice of the subscription is not paid yet');
   }
+}
+
+/**
+ * Units are added where they are charged: nobody knows how and when those would be paid for whose invoices are sent, or are not
+ * collected at the moment.
+ * @throws Refusal CONFLICT
+ */
+export function checkCharged({ subscription }: Subscribed): void {
+  const { collection_method: method, pause_collection: paused } = subscription;
+  if (method === 'charge_automatically' && paused === null) return;
+  const why = paused === null ? 'its invoices are sent to be paid' : 'nothing is collected for it at the moment';
+  throw new Refusal('CONFLICT', `units cannot be added to this subscription here, because ${why}: ask support`);
 }
 
 /**

@@ -3,9 +3,11 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 import { type StripeClient, StripeRejection } from '../account/client.ts';
 import { idOf, instantOf } from '../account/values.ts';
-import { withAllLines } from '../sync/affairs.ts';
+import { scheduleOf, withAllLines } from '../sync/affairs.ts';
 import { paidBasesOf } from '../sync/base-lines.ts';
-import { arrangedEndOf, type Change, checkArrangements, isLeft, runningPhaseOf } from './arrangements.ts';
+import { hasForeignUpdate } from '../sync/pending-updates.ts';
+import { runningPhaseOf } from '../sync/schedules.ts';
+import { arrangedEndOf, type Change, checkArrangements, isArranged } from './arrangements.ts';
 import { phaseRequestOf } from './phase-requests.ts';
 import type { Subscribed } from './subscribed.ts';
 
@@ -27,14 +29,7 @@ export class SubscriptionCalls {
 
   /** Refuses a change that would undo what others arranged at Stripe. @throws Refusal CONFLICT */
   async check(subscribed: Subscribed, change: Change): Promise<void> {
-    checkArrangements(subscribed, await this.scheduleOf(subscribed), change);
-  }
-
-  /** The subscription's schedule; null: it has none. */
-  async scheduleOf({ subscription: { schedule } }: Subscribed): Promise<Stripe.SubscriptionSchedule | null> {
-    if (schedule === null) return null;
-    const id = idOf(schedule);
-    return this.#options.stripe.call('subscription_schedule', (sdk) => sdk.subscriptionSchedules.retrieve(id));
+    checkArrangements(subscribed, await this.#scheduleOf(subscribed), change);
   }
 
   /** Adds units and charges them at once; nothing changes until that is paid. */
@@ -85,7 +80,7 @@ export class SubscriptionCalls {
     await this.setEnding(subscribed, false);
     // Stripe needs two calls: one takes the subscription under a schedule, one says what comes.
     const schedule =
-      (await this.scheduleOf(subscribed)) ??
+      (await this.#scheduleOf(subscribed)) ??
       (await stripe.call('subscription_schedule', (sdk) =>
         sdk.subscriptionSchedules.create({ from_subscription: subscription.id }),
       ));
@@ -93,8 +88,15 @@ export class SubscriptionCalls {
     if (running === null) throw new Error(`schedule ${schedule.id} runs no phase`);
     // A phase that names no card would take the card from the subscription.
     const method = subscription.default_payment_method;
+    const request = phaseRequestOf(running);
+    const withUnits = (units: number): typeof request.items =>
+      request.items.map((each) => (each.price === item.price.id ? { ...each, quantity: units } : each));
     const now = {
-      ...phaseRequestOf(running),
+      ...request,
+      // Somebody may have changed the units beside the schedule: they are what they are until the period ends.
+      items: withUnits(subscribed.quantity),
+      // Stripe takes a phase that does not speak of taxes for one without.
+      ...(subscription.automatic_tax.enabled && { automatic_tax: { enabled: true, ...request.automatic_tax } }),
       ...(method !== null && { default_payment_method: idOf(method) }),
       end_date: item.current_period_end,
     };
@@ -103,7 +105,7 @@ export class SubscriptionCalls {
     const { add_invoice_items: _added, trial: _trial, trial_end: _trialEnd, end_date: _end, ...terms } = now;
     const next = {
       ...terms,
-      items: terms.items.map((each) => (each.price === item.price.id ? { ...each, quantity } : each)),
+      items: withUnits(quantity),
       start_date: item.current_period_end,
       duration: { interval, interval_count },
       proration_behavior: 'none' as const,
@@ -119,7 +121,7 @@ export class SubscriptionCalls {
    */
   async keep(subscribed: Subscribed): Promise<void> {
     await this.#dropPending(subscribed);
-    if (isLeft(await this.scheduleOf(subscribed), subscribed)) return;
+    if (isArranged(await this.#scheduleOf(subscribed), subscribed)) return;
     await this.#release(subscribed);
     await this.setEnding(subscribed, false);
   }
@@ -142,12 +144,8 @@ export class SubscriptionCalls {
     if (arrangedEndOf({ subscription, item }) !== null) return;
     const ends = subscription.cancel_at_period_end || subscription.cancel_at !== null;
     if (ends === isEnding) return;
-    await this.#options.stripe.call('subscription', (sdk) =>
-      sdk.subscriptions.update(
-        subscription.id,
-        !isEnding && !subscription.cancel_at_period_end ? { cancel_at: '' } : { cancel_at_period_end: isEnding },
-      ),
-    );
+    const change = isEnding ? endWith(item, subscription) : withoutEnd(subscription);
+    await this.#options.stripe.call('subscription', (sdk) => sdk.subscriptions.update(subscription.id, change));
   }
 
   /**
@@ -187,10 +185,22 @@ export class SubscriptionCalls {
     await this.#options.stripe.call('subscription_schedule', (sdk) => sdk.subscriptionSchedules.release(id));
   }
 
-  /** Withdraws an upgrade that waits for its payment, by voiding the invoice. @throws Refusal CONFLICT when it was just paid */
+  #scheduleOf({ subscription }: Subscribed): Promise<Stripe.SubscriptionSchedule | null> {
+    return scheduleOf(this.#options.stripe, subscription);
+  }
+
+  /**
+   * Withdraws an upgrade that waits for its payment, by voiding its invoice. What others let wait is left.
+   * @throws Refusal CONFLICT when it was just paid, or another invoice of the subscription came after it
+   */
   async #dropPending({ subscription }: Subscribed): Promise<void> {
     if (subscription.pending_update === null || subscription.latest_invoice === null) return;
+    if (hasForeignUpdate(subscription)) return;
     const id = idOf(subscription.latest_invoice);
+    const { billing_reason: reason } = await this.#options.stripe.call('invoice', (sdk) => sdk.invoices.retrieve(id));
+    if (reason !== 'subscription_update') {
+      throw new Refusal('CONFLICT', 'another invoice came after the one of the change that waits: ask support');
+    }
     try {
       await this.#options.stripe.call('invoice', (sdk) => sdk.invoices.voidInvoice(id));
     } catch (error) {
@@ -201,4 +211,19 @@ export class SubscriptionCalls {
       throw error;
     }
   }
+}
+
+/**
+ * The change that makes a subscription end with the period of its plan. Where another item has a shorter or longer period, the day is
+ * named: with which of them Stripe would end it is not certain, and a year that is paid must not end with a month.
+ */
+function endWith(item: Stripe.SubscriptionItem, { items }: Stripe.Subscription): Stripe.SubscriptionUpdateParams {
+  const { current_period_end: end } = item;
+  const isAlike = items.data.every((each) => each.current_period_end === end);
+  return isAlike ? { cancel_at_period_end: true } : { cancel_at: end };
+}
+
+/** The change that lets a subscription go on after its period. */
+function withoutEnd({ cancel_at_period_end: atPeriodEnd }: Stripe.Subscription): Stripe.SubscriptionUpdateParams {
+  return atPeriodEnd ? { cancel_at_period_end: false } : { cancel_at: '' };
 }

@@ -33,17 +33,38 @@ export interface PlanItem {
 
 /** The item that is the plan; null: the subscription is not one of ours, or has no units. */
 export function planItemOf({ items }: Pick<Stripe.Subscription, 'items'>): PlanItem | null {
-  const planOf = ({ price }: Stripe.SubscriptionItem): PlanTerms | null =>
-    price.recurring?.usage_type === 'metered' ? null : planOfProduct(idOf(price.product));
-  const sold = items.data.filter((each) => planOf(each) !== null && unitsOf(each) > 0);
+  return soldUnitsOf(items.data);
+}
+
+/** A price in some number: an item of a subscription, or of a phase to come. */
+interface Priced {
+  readonly price: Stripe.Price;
+  readonly quantity?: number | undefined;
+}
+
+/** The plan that these items sell, and its units; null: they sell none. */
+export function soldUnitsOf<Item extends Priced>(
+  items: readonly Item[],
+): {
+  readonly item: Item;
+  readonly plan: PlanTerms;
+  readonly quantity: number;
+  readonly others: readonly Item[];
+} | null {
+  const sold = items.filter((each) => planOfItem(each) !== null && unitsOf(each) > 0);
   const [item] = sold;
-  const plan = item === undefined ? null : planOf(item);
+  const plan = item === undefined ? null : planOfItem(item);
   if (item === undefined || plan === null) return null;
-  const others = sold.filter((each) => each !== item && planOf(each) === plan);
+  const others = sold.filter((each) => each !== item && planOfItem(each) === plan);
   return { item, plan, quantity: others.reduce((sum, each) => sum + unitsOf(each), unitsOf(item)), others };
 }
 
-function unitsOf({ quantity = 1 }: Stripe.SubscriptionItem): number {
+/** The plan that an item is of; null: something else is sold, such as overage. */
+export function planOfItem({ price }: Priced): PlanTerms | null {
+  return price.recurring?.usage_type === 'metered' ? null : planOfProduct(idOf(price.product));
+}
+
+function unitsOf({ quantity = 1 }: Priced): number {
   return quantity;
 }
 
@@ -69,7 +90,8 @@ export function chooseSubscription(subscriptions: readonly Stripe.Subscription[]
 /** Statuses of subscriptions that nobody has paid for: a trial that ended without a card, and a first payment that is still to come. */
 const UNPAID_RANKS: Readonly<Partial<Record<string, number>>> = { paused: 1, incomplete: 2 };
 
-function hasEnded({ status }: Stripe.Subscription): boolean {
+/** True for a subscription that is over for good. */
+export function hasEnded({ status }: Pick<Stripe.Subscription, 'status'>): boolean {
   return status === 'canceled' || status === 'incomplete_expired';
 }
 
@@ -82,6 +104,29 @@ export function isDouble({ metadata }: Stripe.Subscription): boolean {
 export function subscriptionOf({ parent }: Pick<Stripe.Invoice, 'parent'>): string | null {
   const of = parent?.subscription_details?.subscription;
   return of === undefined ? null : idOf(of);
+}
+
+/**
+ * All subscriptions of a customer, of whatever status, the newest first.
+ * @throws Refusal PAYMENT_PROVIDER_ERROR; StripeRejection where Stripe does not know the customer
+ */
+export function subscriptionsOf(stripe: StripeClient, customer: string): Promise<Stripe.Subscription[]> {
+  return stripe.list('subscription', (sdk, page) => sdk.subscriptions.list({ customer, status: 'all', ...page }));
+}
+
+/**
+ * The schedule of a subscription, with the prices of its phases whole, since their ids do not tell what they are of; null: the
+ * subscription has none. @throws Refusal PAYMENT_PROVIDER_ERROR
+ */
+export async function scheduleOf(
+  stripe: StripeClient,
+  { schedule }: Pick<Stripe.Subscription, 'schedule'>,
+): Promise<Stripe.SubscriptionSchedule | null> {
+  if (schedule === null) return null;
+  const id = idOf(schedule);
+  return stripe.call('subscription_schedule', (sdk) =>
+    sdk.subscriptionSchedules.retrieve(id, { expand: ['phases.items.price'] }),
+  );
 }
 
 /** The invoice with all its lines: a list of invoices has only the first lines of each. @throws Refusal PAYMENT_PROVIDER_ERROR */

@@ -1,32 +1,16 @@
 /** What of a customer's affairs is not followed whole, or waits for somebody. Pure functions; a new kind is one more check. */
-import type { Stripe } from 'stripe';
-import { isConfirmed, type OverageTerms } from '../../ledger/rules/subscription.ts';
+import { isConfirmed } from '../../ledger/rules/subscription.ts';
 import type { Finding } from '../../subscriptions/findings.ts';
 import { OVERAGE_METER, OVERAGE_PRICE } from '../catalog/offers.ts';
 import { instantOf } from '../account/values.ts';
-import { type Affairs, planItemOf } from './affairs.ts';
-import { type PaidBase, paidBaseOf, paidUntilOf, runningPeriodOf } from './base-lines.ts';
-import type { UntoldCredit } from './given-back.ts';
-
-/** The facts that findings are drawn from, as they were just fetched. */
-export interface Facts {
-  readonly affairs: Affairs;
-  /** The subscription that counts; null: there is none. */
-  readonly kept: Stripe.Subscription | null;
-  /** How far its overage would be paid for; null: there is no subscription. */
-  readonly overageTerms: OverageTerms | null;
-  /** Base credits that are paid for. */
-  readonly bases: readonly PaidBase[];
-  /** Money that went back, nobody knows of what. */
-  readonly untold: readonly UntoldCredit[];
-  readonly now: Date;
-}
-
-type Check = (facts: Facts) => readonly Finding[];
+import { planItemOf } from './affairs.ts';
+import { paidBaseOf, paidUntilOf, runningPeriodOf } from './base-lines.ts';
+import type { Check, Facts } from './facts.ts';
+import { SHAPE_CHECKS } from './shapes.ts';
 
 /** All findings of a customer, in the order of the checks. */
 export function findingsOf(facts: Facts): Finding[] {
-  return CHECKS.flatMap((check) => check(facts));
+  return [...CHECKS, ...SHAPE_CHECKS].flatMap((check) => check(facts));
 }
 
 /** Overage that no invoice would have is refused, whatever the payer's policy says (rule 14). */

@@ -3,6 +3,7 @@ import type { OverageTerms } from '../../ledger/rules/subscription.ts';
 import { orMissing, type StripeClient } from '../account/client.ts';
 import { idOf } from '../account/values.ts';
 import type { OverageMeters } from '../catalog/overage-meters.ts';
+import { hasEnded, isDouble } from './affairs.ts';
 
 interface Options {
   readonly stripe: StripeClient;
@@ -22,20 +23,37 @@ export class OverageTermsOf {
   /** @throws Refusal PAYMENT_PROVIDER_ERROR */
   async subscription(subscription: Stripe.Subscription): Promise<OverageTerms> {
     const { meters, capWithoutPaymentMethod } = this.#options;
-    const isBilled = (await meters.itemOf(subscription)) !== null;
+    const isBilled = (await meters.itemsOf(subscription)).length > 0;
     return { isBilled, cap: (await this.#isSecured(subscription)) ? null : capWithoutPaymentMethod };
+  }
+
+  /** The items of all these subscriptions that bill what is reported, as far as they run. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  async itemsOf(subscriptions: readonly Stripe.Subscription[]): Promise<Stripe.SubscriptionItem[]> {
+    const running = subscriptions.filter((each) => !hasEnded(each) && !isDouble(each));
+    return (await Promise.all(running.map((each) => this.#options.meters.itemsOf(each)))).flat();
   }
 
   /**
    * True if Stripe has something to charge, or the payer is invoiced. What counts is what Stripe charges by itself: the
-   * subscription's own payment method, or else the customer's default. A card that is attached and no default is not charged.
+   * subscription's own payment method, or else the customer's default. A card that is attached and no default is not charged, and
+   * one that was detached cannot be, though the subscription may go on naming it.
    */
   async #isSecured(subscription: Stripe.Subscription): Promise<boolean> {
     if (subscription.collection_method === 'send_invoice') return true;
-    if (subscription.default_payment_method !== null || subscription.default_source !== null) return true;
+    const { default_payment_method: own } = subscription;
+    if (own !== null) return this.#isHeld(idOf(own));
+    if (subscription.default_source !== null) return true;
     const id = idOf(subscription.customer);
     const customer = await orMissing(this.#options.stripe.call('customer', (sdk) => sdk.customers.retrieve(id)));
     if (customer === null || customer.deleted === true) return false;
-    return customer.invoice_settings.default_payment_method !== null || customer.default_source !== null;
+    const { default_payment_method: general } = customer.invoice_settings;
+    return general === null ? customer.default_source !== null : this.#isHeld(idOf(general));
+  }
+
+  async #isHeld(id: string): Promise<boolean> {
+    const method = await orMissing(
+      this.#options.stripe.call('payment_method', (sdk) => sdk.paymentMethods.retrieve(id)),
+    );
+    return method !== null && method.customer !== null;
   }
 }

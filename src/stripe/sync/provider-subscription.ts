@@ -5,15 +5,15 @@ import {
   GRACE_MS,
   type OverageTerms,
   type PaymentStanding,
-  type PlanUnits,
   type ProviderSubscription,
   type SubscriptionState,
   type SubscriptionStatus,
 } from '../../ledger/rules/subscription.ts';
 import type { PendingPayment } from '../../subscriptions/plan-state.ts';
-import { idOf, instantOf, secondsOf } from '../account/values.ts';
+import { idOf, instantOf } from '../account/values.ts';
 import { type PlanItem, planItemOf, subscriptionOf } from './affairs.ts';
 import { type PaidBase, paidBaseOf, paidUntilOf } from './base-lines.ts';
+import { outlookOf } from './schedules.ts';
 
 /** Stripe waits for this long for a first payment. */
 const FIRST_PAYMENT_MS = 23 * 3_600_000;
@@ -47,7 +47,7 @@ export function providerSubscriptionOf(
     readonly now: Date;
   },
 ): ProviderSubscription {
-  const cut = cutAt(endOf(subscription), period);
+  const outlook = outlookOf({ subscription, schedule }, { now: { plan: plan.code, quantity }, period });
   const paid = paidBaseOf(bases, { subscriptionId: subscription.id, periodStart: period.start });
   const isPaidPause = subscription.status === 'paused' && paid?.isTrial === false && now < paid.periodEnd;
   const { paymentStanding, status } = isPaidPause
@@ -64,9 +64,8 @@ export function providerSubscriptionOf(
     status,
     graceEndsAt: paymentStanding === 'PAST_DUE' ? graceEndOf(subscription, invoices) : null,
     anchor: instantOf(subscription.billing_cycle_anchor),
-    next: nextOf(subscription, { now: { plan: plan.code, quantity }, period: cut, schedule }),
+    ...outlook,
     paidUntil: paidUntilOf(subscription, bases),
-    period: cut,
     ...(isLimited && { overageTerms: terms }),
   };
 }
@@ -125,37 +124,6 @@ function formerStanding(
   former: SubscriptionState | null,
 ): { paymentStanding: PaymentStanding; status: SubscriptionStatus } {
   return former?.id === id ? former : { paymentStanding: 'INCOMPLETE', status: 'INCOMPLETE' };
-}
-
-/** The instant at which the subscription ends, in seconds; null: it goes on. */
-function endOf(subscription: Stripe.Subscription): number | null {
-  const { cancel_at: at, cancel_at_period_end: atPeriodEnd } = subscription;
-  const periodEnd = planItemOf(subscription)?.item.current_period_end ?? null;
-  return at ?? (atPeriodEnd ? periodEnd : null);
-}
-
-/** The period, cut at the subscription's end: somebody may have chosen another day than the period's. */
-function cutAt(end: number | null, period: Period): Period {
-  const instant = end === null ? null : instantOf(end);
-  return instant !== null && period.start < instant && instant < period.end ? { ...period, end: instant } : period;
-}
-
-/** Plan and units after the period's end; null: the subscription ends then. */
-function nextOf(
-  subscription: Stripe.Subscription,
-  { now, period, schedule }: { now: PlanUnits; period: Period; schedule: Stripe.SubscriptionSchedule | null },
-): PlanUnits | null {
-  const [end, at] = [endOf(subscription), secondsOf(period.end)];
-  if (end !== null && end <= at) return null;
-  if (schedule === null || schedule.status !== 'active') return now;
-  const phase = schedule.phases.find(({ start_date: start, end_date: until }) => start <= at && at < until);
-  if (phase === undefined) {
-    const isLast = schedule.phases.every((each) => each.end_date <= at);
-    return isLast && schedule.end_behavior === 'cancel' ? null : now;
-  }
-  // A phase names only the ids of prices. Of our prices only the plan's have a quantity.
-  const quantity = phase.items.reduce((sum, each) => sum + (each.quantity ?? 0), 0);
-  return quantity < 1 ? null : { plan: now.plan, quantity };
 }
 
 /**

@@ -16,9 +16,10 @@ import { type Clawbacks, isTouched } from './clawbacks.ts';
 import { isMissing, orMissing, type StripeClient } from '../account/client.ts';
 import type { Customers } from '../account/customers.ts';
 import { idOf } from '../account/values.ts';
-import { type Affairs, chooseSubscription, planItemOf, withAllLines } from './affairs.ts';
+import { type Affairs, chooseSubscription, planItemOf, scheduleOf, subscriptionsOf, withAllLines } from './affairs.ts';
 import type { Doubles } from './doubles.ts';
-import { type Facts, findingsOf } from './findings.ts';
+import type { Facts } from './facts.ts';
+import { findingsOf } from './findings.ts';
 import type { OverageTermsOf } from './overage-terms.ts';
 import { failedInvoicesOf, type PaidLine, paidLinesOf, paidSince } from './paid-lines.ts';
 import { paidBaseOf, runningPeriodOf } from './base-lines.ts';
@@ -42,11 +43,6 @@ interface Options {
   readonly onSynced: (customerId: string) => void;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-/** Stripe's state that the account is to follow. */
-interface Following extends Facts {
-  readonly schedule: Stripe.SubscriptionSchedule | null;
 }
 
 export class CustomerSync {
@@ -128,17 +124,19 @@ export class CustomerSync {
     if (billingEntityId === null) return;
     const affairs = await this.#fetchAll(billingEntityId);
     const { kept, doubles } = chooseSubscription(affairs.subscriptions);
-    const schedule = kept === null ? Promise.resolve(null) : this.#scheduleOf(kept);
+    const schedule = kept === null ? Promise.resolve(null) : scheduleOf(this.#options.stripe, kept);
     const terms = kept === null ? Promise.resolve(null) : this.#options.overageTermsOf.subscription(kept);
+    const overageItems = this.#options.overageTermsOf.itemsOf(affairs.subscriptions);
     const touched = affairs.charges.filter((each) => isTouched(each) && each.id !== moved?.id);
     const returns = clawbacks.find(affairs, moved === null ? touched : [...touched, moved]);
-    await Promise.allSettled([schedule, terms, returns]);
+    await Promise.allSettled([schedule, terms, overageItems, returns]);
     await lock.check();
     const now = this.#options.clock.now();
-    const facts = async (): Promise<Following> => {
+    const facts = async (): Promise<Facts> => {
       const { sales, untold } = await returns;
       const bases = fundedBasesOf(affairs, sales);
-      return { kept, schedule: await schedule, overageTerms: await terms, affairs, bases, untold, now };
+      const [known, billed] = [{ kept, affairs, bases, untold, now }, { overageItems: await overageItems }];
+      return { ...known, ...billed, schedule: await schedule, overageTerms: await terms };
     };
     // One step that fails must not keep from a payer what else they paid for.
     await tryAll([
@@ -194,7 +192,7 @@ export class CustomerSync {
     const { stripe, customers } = this.#options;
     try {
       const [subscriptions, invoices, charges] = await Promise.all([
-        stripe.list('subscription', (sdk, page) => sdk.subscriptions.list({ customer, status: 'all', ...page })),
+        subscriptionsOf(stripe, customer),
         stripe.list('invoice', (sdk, page) => sdk.invoices.list({ customer, ...page })),
         stripe.list('charge', (sdk, page) => sdk.charges.list({ customer, ...page })),
       ]);
@@ -220,13 +218,6 @@ export class CustomerSync {
     }
   }
 
-  /** The schedule of the subscription; null: the subscription goes on as it is. */
-  async #scheduleOf({ schedule }: Stripe.Subscription): Promise<Stripe.SubscriptionSchedule | null> {
-    if (schedule === null) return null;
-    const id = idOf(schedule);
-    return this.#options.stripe.call('subscription_schedule', (sdk) => sdk.subscriptionSchedules.retrieve(id));
-  }
-
   /** Notes what is not followed whole or waits for somebody. Only what is new is logged, and only what waits for the seller. */
   async #noteFindings(billingEntityId: string, facts: Facts): Promise<void> {
     const { subscriptions, log } = this.#options;
@@ -235,10 +226,7 @@ export class CustomerSync {
     }
   }
 
-  async #follow(
-    billingEntityId: string,
-    { kept, schedule, overageTerms, affairs, bases, now }: Following,
-  ): Promise<void> {
+  async #follow(billingEntityId: string, { kept, schedule, overageTerms, affairs, bases, now }: Facts): Promise<void> {
     const { subscriptions, basePayments, log } = this.#options;
     const { invoices } = affairs;
     const former = (await subscriptions.followed(billingEntityId))?.subscription ?? null;

@@ -431,18 +431,40 @@ export type SubscriptionWaitKind =
   | 'COLLECTION_PAUSED'
   /** For the seller: the payment provider does not know the payer any more, so that nothing new is followed. */
   | 'CUSTOMER_UNKNOWN'
+  /** For the seller: it has more items than are read. */
+  | 'MANY_ITEMS'
+  /** For the seller: prices of the plan are billed by different intervals; periods follow one of them. */
+  | 'MIXED_INTERVALS'
   /** For the seller: money went back, and nobody knows which credits it had paid for. */
   | 'MONEY_BACK_UNTOLD'
+  /** For the seller: it is billed in another currency than the amounts that are shown. */
+  | 'OTHER_CURRENCY'
+  /** For the seller: it sells something besides its plan, of which nothing is followed. */
+  | 'OTHER_ITEMS'
+  /** For the seller: the payer has another subscription that is no plan’s, and is not followed. */
+  | 'OTHER_SUBSCRIPTION'
+  /** For the seller: several items bill the same overage. */
+  | 'OVERAGE_TWICE'
   /** For the seller: the subscription has no item that bills overage, so that overage is not allowed. */
   | 'OVERAGE_UNBILLED'
   /** For the payer: no payment method is on file, so that overage ends at what this installation allows without one. */
   | 'PAYMENT_METHOD_MISSING'
+  /** For the seller: a change that is more than one of units waits for its payment, and counts when it is paid. */
+  | 'PENDING_CHANGE'
   /** For the payer: nobody has paid for the running period, whose credits come when it is paid. */
   | 'PERIOD_UNPAID'
+  /** For the seller: a schedule takes the plan away on a day to come, and it ends here then. */
+  | 'SCHEDULED_AWAY'
+  /** For the seller: a second subscription could not be undone yet. */
+  | 'SECOND_SUBSCRIPTION'
   /** For the seller: the subscription has several prices of its plan, whose units only people change. */
   | 'SEVERAL_PRICES'
   /** For the seller: periods are shorter than a month, and bring their share when they are paid. */
-  | 'SHORT_PERIODS';
+  | 'SHORT_PERIODS'
+  /** For the seller: its price is for packages of units, and each unit counts as one. */
+  | 'UNITS_IN_PACKAGES'
+  /** For the seller: its status at the payment provider is not known to this release. */
+  | 'UNKNOWN_STATUS';
 
 /** Credits moved from one account to another. */
 export type TransferCreditsInput = {
@@ -949,14 +971,14 @@ export type DeclineInvitationMutation = { declineInvitation: boolean };
 
 export type PlanTermsFragment = { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null };
 
-export type SubscriptionStateFragment = { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null };
+export type SubscriptionStateFragment = { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, endsAt: string | null, scheduledQuantity: number | null, scheduledAt: string | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null };
 
 export type SubscriptionPageQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type SubscriptionPageQuery = { plans: Array<{ code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }>, creditRates: Array<{ resource: UsageResource, costPerCredit: string }>, billingEntity: { id: string, plan: { code: string, name: string }, credits: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number }, subscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } | null, overagePolicy: { enabled: boolean, cap: number | null } | null, grants: { edges: Array<{ node: { id: string, source: CreditGrantSource, remaining: number, expiresAt: string | null } }>, pageInfo: { hasNextPage: boolean } } | null } | null };
+export type SubscriptionPageQuery = { plans: Array<{ code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }>, creditRates: Array<{ resource: UsageResource, costPerCredit: string }>, billingEntity: { id: string, plan: { code: string, name: string }, credits: { billingEntityId: string, version: number, asOf: string, available: number, held: number, used: number, allowance: number, overage: number, owed: number, usedRatio: number }, subscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, endsAt: string | null, scheduledQuantity: number | null, scheduledAt: string | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } | null, overagePolicy: { enabled: boolean, cap: number | null } | null, grants: { edges: Array<{ node: { id: string, source: CreditGrantSource, remaining: number, expiresAt: string | null } }>, pageInfo: { hasNextPage: boolean } } | null } | null };
 
 export type InvoicesQueryVariables = Exact<{
   id: string;
@@ -985,28 +1007,28 @@ export type CompleteCheckoutMutationVariables = Exact<{
 }>;
 
 
-export type CompleteCheckoutMutation = { completeCheckout: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
+export type CompleteCheckoutMutation = { completeCheckout: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, endsAt: string | null, scheduledQuantity: number | null, scheduledAt: string | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
 
 export type ChangePlanMutationVariables = Exact<{
   input: ChangePlanInput;
 }>;
 
 
-export type ChangePlanMutation = { changePlan: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
+export type ChangePlanMutation = { changePlan: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, endsAt: string | null, scheduledQuantity: number | null, scheduledAt: string | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
 
 export type CancelSubscriptionMutationVariables = Exact<{
   input: BillingEntityInput;
 }>;
 
 
-export type CancelSubscriptionMutation = { cancelSubscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
+export type CancelSubscriptionMutation = { cancelSubscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, endsAt: string | null, scheduledQuantity: number | null, scheduledAt: string | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
 
 export type ResumeSubscriptionMutationVariables = Exact<{
   input: BillingEntityInput;
 }>;
 
 
-export type ResumeSubscriptionMutation = { resumeSubscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, scheduledQuantity: number | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
+export type ResumeSubscriptionMutation = { resumeSubscription: { id: string, status: BillingSubscriptionStatus, quantity: number, currentPeriodStart: string, currentPeriodEnd: string | null, cancelAtPeriodEnd: boolean, endsAt: string | null, scheduledQuantity: number | null, scheduledAt: string | null, graceEndsAt: string | null, plan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null }, scheduledPlan: { code: string, name: string, priceCents: number, credits: number, features: Array<string>, overageAllowed: boolean, overageCostPerCredit: string | null } | null, pendingPayment: { hostedUrl: string, expiresAt: string | null, quantity: number, plan: { code: string, name: string } } | null, waiting: Array<{ kind: SubscriptionWaitKind, reason: string }> | null } };
 
 export type SetOveragePolicyMutationVariables = Exact<{
   input: SetOveragePolicyInput;
@@ -1221,7 +1243,9 @@ export const SubscriptionStateFragmentDoc = new TypedDocumentString(`
   currentPeriodStart
   currentPeriodEnd
   cancelAtPeriodEnd
+  endsAt
   scheduledQuantity
+  scheduledAt
   graceEndsAt
   plan {
     ...PlanTerms
@@ -2273,7 +2297,9 @@ fragment SubscriptionState on BillingSubscription {
   currentPeriodStart
   currentPeriodEnd
   cancelAtPeriodEnd
+  endsAt
   scheduledQuantity
+  scheduledAt
   graceEndsAt
   plan {
     ...PlanTerms
@@ -2367,7 +2393,9 @@ fragment SubscriptionState on BillingSubscription {
   currentPeriodStart
   currentPeriodEnd
   cancelAtPeriodEnd
+  endsAt
   scheduledQuantity
+  scheduledAt
   graceEndsAt
   plan {
     ...PlanTerms
@@ -2411,7 +2439,9 @@ fragment SubscriptionState on BillingSubscription {
   currentPeriodStart
   currentPeriodEnd
   cancelAtPeriodEnd
+  endsAt
   scheduledQuantity
+  scheduledAt
   graceEndsAt
   plan {
     ...PlanTerms
@@ -2455,7 +2485,9 @@ fragment SubscriptionState on BillingSubscription {
   currentPeriodStart
   currentPeriodEnd
   cancelAtPeriodEnd
+  endsAt
   scheduledQuantity
+  scheduledAt
   graceEndsAt
   plan {
     ...PlanTerms
@@ -2499,7 +2531,9 @@ fragment SubscriptionState on BillingSubscription {
   currentPeriodStart
   currentPeriodEnd
   cancelAtPeriodEnd
+  endsAt
   scheduledQuantity
+  scheduledAt
   graceEndsAt
   plan {
     ...PlanTerms

@@ -38,6 +38,24 @@ const waits: Record<SubscriptionWaitKind, string> = {
   SHORT_PERIODS: 'This subscription is paid by periods of less than a month. Each brings its share when it is paid.',
   MONEY_BACK_UNTOLD:
     'Money went back to you, and Stripe does not tell for which credits. Whoever runs this installation settles it.',
+  SCHEDULED_AWAY:
+    'It was arranged that this plan ends on a day to come. Ask whoever runs this installation if it is to go on.',
+  PENDING_CHANGE: 'A change that was arranged for this subscription waits for its payment. It counts once it is paid.',
+  MIXED_INTERVALS:
+    'This subscription has prices by different intervals. Its periods follow one of them, until whoever runs this installation leaves one.',
+  OTHER_CURRENCY:
+    'This subscription is billed in another currency than the amounts here. Stripe’s invoices say what it costs.',
+  OTHER_ITEMS: 'This subscription sells more than its plan. The rest is on Stripe’s invoices, and not shown here.',
+  OTHER_SUBSCRIPTION: 'There is another subscription at Stripe, which is no plan here. Its invoices are Stripe’s.',
+  SECOND_SUBSCRIPTION:
+    'A second subscription is being undone, and its money goes back to you. Whoever runs this installation settles it.',
+  OVERAGE_TWICE:
+    'Use beyond the credits may be billed more than once. Whoever runs this installation has to settle it with Stripe.',
+  UNITS_IN_PACKAGES:
+    'The price of this subscription is for packages of units. Whoever runs this installation settles what a unit is.',
+  MANY_ITEMS: 'This subscription has more parts than are shown here. Whoever runs this installation can settle it.',
+  UNKNOWN_STATUS:
+    'Stripe reports something new about this subscription, so everything stays as it was. Whoever runs this installation settles it.',
 };
 
 export const subscription = {

@@ -60,6 +60,8 @@ async function tourOfCustomers({ stripe, control }: Bench): Promise<void> {
   });
   await stripe.paymentMethods.attach(card.id, { customer: customer.id });
   await stripe.customers.update(customer.id, { invoice_settings: { default_payment_method: card.id } });
+  const spare = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+  await stripe.paymentMethods.detach(spare.id);
   const other = await stripe.customers.create({
     payment_method: 'pm_card_visa',
     invoice_settings: { default_payment_method: 'pm_card_visa' },
@@ -102,6 +104,12 @@ async function tourOfSubscriptions(bench: Bench, catalog: Catalog): Promise<void
   const { customer, subscription, item } = await subscribe(bench, catalog);
   await stripe.subscriptions.retrieve(subscription.id, {
     expand: ['latest_invoice.payments.data.payment.payment_intent', 'latest_invoice.confirmation_secret', 'customer'],
+  });
+  const [, metered] = subscription.items.data;
+  await stripe.subscriptionItems.del(metered?.id ?? '', { clear_usage: true, proration_behavior: 'none' });
+  await stripe.subscriptions.update(subscription.id, {
+    items: [{ price: catalog.overage.id }],
+    proration_behavior: 'none',
   });
   await stripe.subscriptions.list({ customer: customer.id, status: 'all', limit: 100, expand: ['data.schedule'] });
   await stripe.subscriptions.update(subscription.id, {
@@ -216,6 +224,8 @@ async function tourOfInvoices(bench: Bench, catalog: Catalog): Promise<void> {
   await stripe.invoices.finalizeInvoice(idle.id);
   await stripe.invoices.voidInvoice(idle.id);
   const draft = await stripe.invoices.create({ customer: customer.id, currency: 'usd' });
+  const moved = await stripe.invoiceItems.create({ customer: customer.id, amount: 300, currency: 'usd' });
+  await stripe.invoices.addLines(draft.id, { lines: [{ invoice_item: moved.id }] });
   await stripe.invoices.update(draft.id, { description: 'Never mind', metadata: { a: '1' } });
   await stripe.invoices.del(draft.id);
   await stripe.invoiceItems.create({ customer: customer.id, amount: 900, currency: 'usd' });
@@ -266,7 +276,37 @@ async function tourOfCheckout({ stripe, control }: Bench, { pro, overage }: Cata
     success_url: 'http://127.0.0.1/done',
   });
   await stripe.checkout.sessions.expire(third.id);
+  await tourOfTerms({ stripe, control }, pro);
   await stripe.checkout.sessions.list({ customer: customer.id, status: 'complete' });
+}
+
+/** Discounts, automatic taxes and tax ids of a session. */
+async function tourOfTerms({ stripe, control }: Pick<Bench, 'stripe' | 'control'>, pro: Stripe.Price): Promise<void> {
+  await control.behave({ taxRegistrations: { DE: 19 } });
+  const customer = await stripe.customers.create({ email: 'tax@example.com' });
+  const coupon = await stripe.coupons.create({ percent_off: 20, duration: 'once' });
+  const code = await stripe.promotionCodes.create({
+    promotion: { type: 'coupon', coupon: coupon.id },
+    code: 'TOUR',
+  });
+  const terms: Stripe.Checkout.SessionCreateParams = {
+    mode: 'subscription',
+    customer: customer.id,
+    line_items: [{ price: pro.id, quantity: 1 }],
+    success_url: 'http://127.0.0.1/done',
+    automatic_tax: { enabled: true },
+    tax_id_collection: { enabled: true, required: 'if_supported' },
+    customer_update: { address: 'auto', name: 'auto' },
+  };
+  await stripe.checkout.sessions.create({ ...terms, discounts: [{ promotion_code: code.id }] });
+  const session = await stripe.checkout.sessions.create({ ...terms, allow_promotion_codes: true });
+  await control.payCheckout(session.id, {
+    promotionCode: 'tour',
+    address: { country: 'DE', postal_code: '10115' },
+    name: 'Ada GmbH',
+    taxId: { type: 'eu_vat', value: 'DE123456789' },
+  });
+  await stripe.customers.listTaxIds(customer.id);
 }
 
 async function tourOfThePortal({ stripe }: Bench, { product, pro }: Catalog): Promise<void> {

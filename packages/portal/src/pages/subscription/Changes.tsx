@@ -27,7 +27,7 @@ interface Props {
 export function Changes({ subscription, invoices, onDone }: Props): ReactNode {
   const { keep, resume, busy, error } = useUndo(subscription, onDone);
   const reason = useReasonAgainst('plan.change');
-  const { status, plan, quantity, pendingPayment, cancelAtPeriodEnd, currentPeriodEnd, scheduledQuantity } =
+  const { status, plan, quantity, pendingPayment, cancelAtPeriodEnd, endsAt, scheduledQuantity, scheduledAt } =
     subscription;
   const words = text.subscription.change;
   const scheduled = subscription.scheduledPlan ?? plan;
@@ -61,20 +61,22 @@ export function Changes({ subscription, invoices, onDone }: Props): ReactNode {
           )}
         </Banner>
       )}
-      {cancelAtPeriodEnd && currentPeriodEnd !== null && (
+      {endsAt !== null && (
         <Banner
           tone="warn"
-          action={<Undo label={words.keepPlan(plan.name)} onClick={resume} reason={reason} busy={busy} />}
+          action={
+            cancelAtPeriodEnd && <Undo label={words.keepPlan(plan.name)} onClick={resume} reason={reason} busy={busy} />
+          }
         >
-          {words.endsOn(plan.name)} <Time value={currentPeriodEnd} shape="day" />. {words.endsThen}
+          {words.endsOn(plan.name)} <Time value={endsAt} shape="day" />. {words.endsThen}
         </Banner>
       )}
-      {!cancelAtPeriodEnd && scheduledQuantity !== null && currentPeriodEnd !== null && (
+      {scheduledQuantity !== null && scheduledAt !== null && (
         <Banner
           tone="neutral"
           action={<Undo label={words.keepUnits(unitsOf(quantity))} onClick={keep} reason={reason} busy={busy} />}
         >
-          {words.unitsOn} <Time value={currentPeriodEnd} shape="day" />{' '}
+          {words.unitsOn} <Time value={scheduledAt} shape="day" />{' '}
           {words.unitsThen(
             unitsOf(scheduledQuantity),
             count(scheduled.credits * scheduledQuantity),

@@ -68,13 +68,19 @@ export function Now({ entity: { subscription, plan }, perCredit, onBuy }: Props)
 }
 
 function whatFollows({
-  cancelAtPeriodEnd,
+  currentPeriodEnd,
+  endsAt,
   plan,
+  scheduledAt,
   scheduledPlan,
   quantity,
   scheduledQuantity,
 }: NonNullable<Entity['subscription']>): string {
-  if (cancelAtPeriodEnd) return text.subscription.now.ends;
-  const cents = (scheduledPlan ?? plan).priceCents * (scheduledQuantity ?? quantity);
+  if (endsAt !== null && endsAt === currentPeriodEnd) return text.subscription.now.ends;
+  // What is scheduled for the end of a year is not yet so in the next month.
+  const isNext = scheduledAt !== null && scheduledAt === currentPeriodEnd;
+  const cents = isNext
+    ? (scheduledPlan ?? plan).priceCents * (scheduledQuantity ?? quantity)
+    : plan.priceCents * quantity;
   return text.subscription.now.renewsFor(priceOf(cents));
 }
