@@ -10,6 +10,7 @@ import { AWAY_AFTER, isAway, type StripeClient, StripeRejection } from './accoun
 import type { Customers } from './account/customers.ts';
 import { idOf, instantOf, secondsOf } from './account/values.ts';
 import type { CatalogIds } from './catalog/catalog-ids.ts';
+import { COMPARED_MS } from './overage/invoiced-overage.ts';
 import type { MeterReporter } from './overage/meter-reporter.ts';
 import { countedBy } from './overage/meter-sums.ts';
 import type { CustomerSync } from './sync/sync.ts';
@@ -97,7 +98,7 @@ export class Reconciler {
       { step: 'reports of overage', look: (found) => this.#reports(found) },
       { step: 'the meter’s sums', look: (found) => this.#sums(found) },
       { step: 'customers', look: (found) => this.#customers(found) },
-      { step: 'ended subscriptions', look: (found) => this.#ended(found) },
+      { step: 'overage on invoices', look: (found) => this.#invoiced(found) },
       { step: 'refunds', look: (found) => this.#refunds(found) },
     ];
     const lines = { repaired: [], remaining: [] };
@@ -240,14 +241,26 @@ export class Reconciler {
     await sync.forgetDeleted(customerId);
   }
 
-  /** Bills overage that was left behind at the end of a subscription, if the event of the end was missed. */
-  async #ended(found: Lines): Promise<void> {
+  /**
+   * Compares overage with invoices: that the meter has it does not say that an invoice will. What none has is billed, for example
+   * what was left behind at the end of a subscription, or was counted before somebody deleted the item of the meter.
+   */
+  async #invoiced(found: Lines): Promise<void> {
     const { reports, reporter, clock } = this.#options;
-    const since = new Date(clock.now().getTime() - REPORTS_MS);
-    await this.#each(await reports.endedSince(since), found, {
-      nameOf: (id) => id,
-      work: (id) => reporter.billEnded(id),
-    });
+    const since = new Date(clock.now().getTime() - COMPARED_MS);
+    for (let after: string | null = null; ;) {
+      const page: string[] = await reports.deliveredSince(since, { after, limit: PAGE });
+      await this.#each(page, found, {
+        nameOf: (id) => `overage of ${id}`,
+        work: async (id) => {
+          const { billed, differences } = await reporter.settle(id);
+          found.repaired.push(...billed);
+          found.remaining.push(...differences);
+        },
+      });
+      if (page.length < PAGE) return;
+      after = page.at(-1) as string;
+    }
   }
 
   /** Settles refunds that came back from the bank, which leave no trace on their charge. */

@@ -132,11 +132,22 @@ export class MeterReports {
     return rows.map(toReport);
   }
 
-  /** A subscription's reports, in the order in which they were frozen. It reads the whole table, which happens seldom. */
-  async ofSubscription(subscriptionId: string): Promise<DeliveredReport[]> {
-    const { rows } = await this.#database.query<ReportRow>(
-      `select ${REPORT_COLUMNS} from meter_report m where m.subscription_id = $1 order by m.created_at, m.id`,
+  /** The account that reported overage of a subscription; null: none did. It reads the whole table, which happens seldom. */
+  async accountOf(subscriptionId: string): Promise<string | null> {
+    const { rows } = await this.#database.query<{ billing_entity_id: string }>(
+      `select m.billing_entity_id from meter_report m where m.subscription_id = $1 limit 1`,
       [subscriptionId],
+    );
+    return rows[0]?.billing_entity_id ?? null;
+  }
+
+  /** One account's reports made since then that are delivered or were tried, in the order in which they were frozen. */
+  async triedOf(billingEntityId: string, since: Date): Promise<DeliveredReport[]> {
+    const { rows } = await this.#database.query<ReportRow>(
+      `select ${REPORT_COLUMNS} from meter_report m
+       where m.billing_entity_id = $1 and m.created_at >= $2 and (m.state in ('SENT', 'BILLED') or m.attempts > 0)
+       order by m.created_at, m.id`,
+      [billingEntityId, since],
     );
     return rows.map(toReport);
   }
@@ -151,16 +162,18 @@ export class MeterReports {
     return rows[0]?.credits ?? 0n;
   }
 
-  /** Subscriptions that accounts have left, with reports made since then that the meter took. It reads the whole table, once a day. */
-  async endedSince(since: Date): Promise<string[]> {
-    const { rows } = await this.#database.query<{ subscription_id: string }>(
-      `select distinct m.subscription_id from meter_report m
-       join credit_account a on a.billing_entity_id = m.billing_entity_id
-       where m.state = 'SENT' and m.created_at >= $1
-         and m.subscription_id is distinct from a.subscription ->> 'id' and m.subscription_id is not null`,
-      [since],
+  /** Accounts with reports made since then that are delivered, a page at a time. It reads the whole table, once a day. */
+  async deliveredSince(
+    since: Date,
+    { after, limit }: { readonly after: string | null; readonly limit: number },
+  ): Promise<string[]> {
+    const { rows } = await this.#database.query<{ billing_entity_id: string }>(
+      `select distinct m.billing_entity_id from meter_report m
+       where m.state in ('SENT', 'BILLED') and m.created_at >= $1 and ($2::uuid is null or m.billing_entity_id > $2)
+       order by m.billing_entity_id limit $3`,
+      [since, after, limit],
     );
-    return rows.map((row) => row.subscription_id);
+    return rows.map((row) => row.billing_entity_id);
   }
 
   /** True if the account has left the report's subscription. */

@@ -22,32 +22,32 @@ export class OverageMeters {
     this.#stripe = stripe;
   }
 
-  /** The subscription's item that bills what is reported from now on; null: none does. @throws Refusal PAYMENT_PROVIDER_ERROR */
-  async itemOf({ items }: Pick<Stripe.Subscription, 'items'>): Promise<Stripe.SubscriptionItem | null> {
+  /** The subscription's items that bill what is reported from now on. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  async itemsOf({ items }: Pick<Stripe.Subscription, 'items'>): Promise<Stripe.SubscriptionItem[]> {
+    const found: Stripe.SubscriptionItem[] = [];
     for (const item of items.data) {
       const meter = await this.#meterOf(item.price);
-      if (meter?.event_name === OVERAGE_METER && meter.status !== 'inactive') return item;
+      if (meter?.event_name === OVERAGE_METER && meter.status !== 'inactive') found.push(item);
     }
-    return null;
+    return found;
   }
 
-  /** True for a line that bills overage, whatever became of its price and meter since. @throws Refusal PAYMENT_PROVIDER_ERROR */
-  async isBilledBy({ pricing }: Stripe.InvoiceLineItem): Promise<boolean> {
-    const details = pricing?.price_details;
-    if (details === undefined) return false;
+  /** Those of these lines or items that bill overage, whatever became of price and meter since. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  async billedBy<Line extends Priced>(lines: readonly Line[]): Promise<Line[]> {
+    const found: Line[] = [];
+    for (const line of lines) if (await this.#bills(line)) found.push(line);
+    return found;
+  }
+
+  async #bills({ pricing }: Priced): Promise<boolean> {
+    const details = pricing?.price_details ?? null;
+    if (details === null) return false;
     const id = idOf(details.price);
     const price = await kept(this.#prices, id, () =>
       orMissing(this.#stripe.call('price', (sdk) => sdk.prices.retrieve(id))),
     );
     if (price === null) return details.product === OVERAGE_PRODUCT;
     return (await this.#meterOf(price))?.event_name === OVERAGE_METER;
-  }
-
-  /** The lines that bill overage. @throws Refusal PAYMENT_PROVIDER_ERROR */
-  async linesOf(lines: readonly Stripe.InvoiceLineItem[]): Promise<Stripe.InvoiceLineItem[]> {
-    const found: Stripe.InvoiceLineItem[] = [];
-    for (const line of lines) if (await this.isBilledBy(line)) found.push(line);
-    return found;
   }
 
   #meterOf({ recurring }: Stripe.Price): Promise<Stripe.Billing.Meter | null> {
@@ -57,6 +57,13 @@ export class OverageMeters {
       orMissing(this.#stripe.call('billing.meter', (sdk) => sdk.billing.meters.retrieve(id))),
     );
   }
+}
+
+/** A line of an invoice, or an item that is to become one. */
+interface Priced {
+  readonly pricing: {
+    readonly price_details?: { readonly price: string | Stripe.Price; readonly product: string } | null;
+  } | null;
 }
 
 /** Asks unless somebody asked a while ago. A question that failed is asked again. */

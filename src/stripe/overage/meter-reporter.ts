@@ -13,6 +13,8 @@ import type { Customers } from '../account/customers.ts';
 import type { CatalogIds } from '../catalog/catalog-ids.ts';
 import type { OverageMeters } from '../catalog/overage-meters.ts';
 import type { StripeEvents } from '../webhooks/events.ts';
+import { InvoicedOverage, type InvoicedResult } from './invoiced-overage.ts';
+import { OverageItems } from './overage-items.ts';
 import { takeRejections } from './rejections.ts';
 import { ReportDelivery } from './report-delivery.ts';
 
@@ -39,6 +41,7 @@ const AT_ONCE = 3;
 
 export class MeterReporter {
   readonly #options: Options;
+  readonly #invoiced: InvoicedOverage;
   readonly #delivery: ReportDelivery;
   /** Accounts for which Stripe did not answer last time: the others come first. */
   #unanswered = new Set<string>();
@@ -47,10 +50,12 @@ export class MeterReporter {
 
   constructor(options: Options) {
     this.#options = options;
-    this.#delivery = new ReportDelivery(options);
+    const items = new OverageItems(options);
+    this.#invoiced = new InvoicedOverage({ ...options, items });
+    this.#delivery = new ReportDelivery({ ...options, items, invoiced: this.#invoiced });
     for (const type of REJECTIONS) options.events.on(type, ({ id }) => takeRejections(id, options));
     options.events.on(ENDED, async ({ objectId }) => {
-      if (objectId !== null) await this.billEnded(objectId);
+      if (objectId !== null) await this.#settleEnded(objectId);
     });
   }
 
@@ -98,16 +103,23 @@ export class MeterReporter {
   }
 
   /**
-   * Bills what the meter has of a subscription that ended, where no invoice bills it any more. Repeating it changes nothing.
-   * It runs under the account's lock and after the account was told, so that later deliveries are found to be too late.
+   * Compares an account's overage with invoices, and bills what the meter has and no invoice will have. Repeating it changes nothing. It
+   * runs under the account's lock and after the account was told of an end, so that later deliveries are found to be too late.
    * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
    */
-  async billEnded(subscriptionId: string): Promise<void> {
-    const { customers, exclusive, reports } = this.#options;
-    const [any] = await reports.ofSubscription(subscriptionId);
-    const customerId = any === undefined ? null : await customers.of(any.billingEntityId);
-    if (any === undefined || customerId === null) return;
-    await exclusive.run(lockOf(any.billingEntityId), () => this.#delivery.billEnded(subscriptionId, customerId));
+  async settle(billingEntityId: string): Promise<InvoicedResult> {
+    const { customers, exclusive } = this.#options;
+    return exclusive.run(lockOf(billingEntityId), async () =>
+      this.#invoiced.settle(billingEntityId, await customers.of(billingEntityId)),
+    );
+  }
+
+  async #settleEnded(subscriptionId: string): Promise<void> {
+    const { reports, log } = this.#options;
+    const billingEntityId = await reports.accountOf(subscriptionId);
+    if (billingEntityId === null) return;
+    const { differences } = await this.settle(billingEntityId);
+    if (differences.length > 0) log.error({ differences }, 'overage differs from invoices');
   }
 
   /** An account whose overage cannot be frozen does not keep the use of others from being reported. */

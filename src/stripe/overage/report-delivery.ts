@@ -1,30 +1,26 @@
+import type { Stripe } from 'stripe';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { DeliveredReport, Delivery } from '../../ledger/rules/entries.ts';
 import type { MeterReports } from '../../subscriptions/meter-reports.ts';
-import { type StripeClient, StripeRejection } from '../account/client.ts';
+import { orMissing, type StripeClient, StripeRejection } from '../account/client.ts';
 import { instantOf, secondsOf } from '../account/values.ts';
 import type { CatalogIds } from '../catalog/catalog-ids.ts';
 import type { OverageMeters } from '../catalog/overage-meters.ts';
 import { OVERAGE_METER } from '../catalog/offers.ts';
-import { LateOverage } from './late-overage.ts';
+import type { InvoicedOverage } from './invoiced-overage.ts';
+import { Lateness } from './lateness.ts';
 import { countedBy } from './meter-sums.ts';
-import {
-  BILLED_APART,
-  identifierOf,
-  isBilledApart,
-  isUnknown,
-  isUntriedOfPeriod,
-  rejected,
-  timesRejected,
-  UNDECIDED,
-} from './report-state.ts';
+import type { OverageItems } from './overage-items.ts';
+import { errorAfter, identifierOf, isUnknown, isUntriedOfPeriod, timesRejected, UNDECIDED } from './report-state.ts';
 
 interface Options {
   readonly stripe: StripeClient;
   readonly catalog: CatalogIds;
   readonly meters: OverageMeters;
   readonly reports: MeterReports;
+  readonly items: OverageItems;
+  readonly invoiced: InvoicedOverage;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -39,13 +35,17 @@ const LONGEST_REST_MS = 6 * 3_600_000;
 /** Brings an account's reports to the meter, or bills them where they are too late. Callers hold the account's lock. */
 export class ReportDelivery {
   readonly #options: Options;
-  readonly #late: LateOverage;
+  readonly #lateness: Lateness;
+  readonly #items: OverageItems;
+  readonly #invoiced: InvoicedOverage;
   /** The instant at which this process tries a refused report again, by the report's id. */
   readonly #restsUntil = new Map<string, Date>();
 
   constructor(options: Options) {
     this.#options = options;
-    this.#late = new LateOverage(options);
+    this.#lateness = new Lateness(options);
+    this.#items = options.items;
+    this.#invoiced = options.invoiced;
   }
 
   /**
@@ -73,34 +73,19 @@ export class ReportDelivery {
     }
   }
 
-  /**
-   * Bills what the meter has of a subscription that was ended at once, without an invoice. Repeating it changes nothing.
-   * @throws Refusal PAYMENT_PROVIDER_ERROR, UNAVAILABLE
-   */
-  async billEnded(subscriptionId: string, customerId: string): Promise<void> {
-    const sent = (await this.#options.reports.ofSubscription(subscriptionId)).filter(({ state }) => state === 'SENT');
-    const [first, ...others] = await this.#late.unbilled(subscriptionId, sent);
-    if (first === undefined) return;
-    const unbilled = [first, ...others] as const;
-    const left = unbilled.filter((report) => !isBilledApart(report));
-    if (left.length === 0) return;
-    await this.#late.billEnded(subscriptionId, unbilled, customerId);
-    for (const report of left) await this.#note(report, { state: 'SENT', error: BILLED_APART });
-  }
-
   /** @returns ids of the reports that are delivered: this one, and the others that went with it */
   async #deliver(
     report: DeliveredReport,
     { customerId, others }: { readonly customerId: string; readonly others: readonly DeliveredReport[] },
   ): Promise<string[]> {
     const { reports, log } = this.#options;
-    const hasEnded = await reports.hasEnded(report);
-    const tooLate = await this.#late.isTooLate(report, hasEnded);
+    const hasLeft = await reports.hasEnded(report);
+    const tooLate = await this.#lateness.isTooLate(report, { hasLeft, subscriptionOf: (id) => this.#subscription(id) });
     if (isUnknown(report) && (tooLate || this.#isForgotten(report))) {
       const found = await this.#lookUp(report, customerId);
       if (found === 'taken') {
         await this.#note(report, { state: 'SENT' });
-        if (hasEnded && report.subscriptionId !== null) await this.billEnded(report.subscriptionId, customerId);
+        if (hasLeft) await this.#invoiced.settle(report.billingEntityId, customerId);
         return [];
       }
       if (found !== 'absent') {
@@ -155,7 +140,9 @@ export class ReportDelivery {
   async #bill(reports: ReportsOfPeriod, customerId: string): Promise<'BILLED'> {
     const before = await this.#options.reports.billed(reports[0]);
     const credits = reports.reduce((sum, each) => sum + each.credits, before);
-    await this.#late.bill(reports[0], credits, customerId);
+    const { subscriptionId, period } = reports[0];
+    const subscription = subscriptionId === null ? null : await this.#subscription(subscriptionId);
+    await this.#items.bill({ subscriptionId, period, reason: 'LATE' }, credits, { customerId, subscription });
     return 'BILLED';
   }
 
@@ -187,16 +174,18 @@ export class ReportDelivery {
   ): Promise<void> {
     const isDone = state === 'SENT' || state === 'BILLED';
     if (isDone) this.#restsUntil.delete(report.id);
-    const times = timesRejected(report);
-    // The number of rejections makes the next identifier, so it stays whatever else goes wrong.
-    const words = error === undefined ? null : error.slice(0, 500);
-    const kept = times === 0 ? words : words === null ? report.error : rejected(times, words);
+    const kept = errorAfter(report, error === undefined ? null : error.slice(0, 500));
     await this.#options.reports.note(report, {
       state,
       attempts: report.attempts,
       error: kept,
       sentAt: isDone ? (report.sentAt ?? this.#options.clock.now()) : null,
     });
+  }
+
+  /** null: Stripe does not know it any more. */
+  #subscription(id: string): Promise<Stripe.Subscription | null> {
+    return orMissing(this.#options.stripe.call('subscription', (sdk) => sdk.subscriptions.retrieve(id)));
   }
 
   /** True while a refused report is left alone. Trying it at once would only make noise at Stripe, from every process. */

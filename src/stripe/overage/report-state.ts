@@ -25,6 +25,13 @@ export function rejected(times: number, words: string): string {
   return `rejected ${times}: ${words}`;
 }
 
+/** The error of a report after something was noted of it: the number of rejections makes the next identifier, so it stays. */
+export function errorAfter(report: DeliveredReport, words: string | null): string | null {
+  const times = timesRejected(report);
+  if (times === 0) return words;
+  return words === null ? report.error : rejected(times, words);
+}
+
 /**
  * The identifier under which a report is sent: its id, and the number of rejections. Stripe keeps the identifier of a report
  * that it rejected afterwards, so the next sending needs another one.

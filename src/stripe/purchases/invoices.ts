@@ -105,7 +105,7 @@ export class Invoices {
           ...(kept.schedule === null ? { subscription: kept.id } : { schedule: idOf(kept.schedule) }),
         }),
       );
-      const ofOverage = await meters.linesOf(invoice.lines.data);
+      const ofOverage = await meters.billedBy(invoice.lines.data);
       return {
         totalCents: invoice.total,
         overageCents: ofOverage.reduce((sum, { amount }) => sum + amount, 0),

@@ -69,7 +69,8 @@ export function chooseSubscription(subscriptions: readonly Stripe.Subscription[]
 /** Statuses of subscriptions that nobody has paid for: a trial that ended without a card, and a first payment that is still to come. */
 const UNPAID_RANKS: Readonly<Partial<Record<string, number>>> = { paused: 1, incomplete: 2 };
 
-function hasEnded({ status }: Stripe.Subscription): boolean {
+/** True for a subscription that is over for good. */
+export function hasEnded({ status }: Pick<Stripe.Subscription, 'status'>): boolean {
   return status === 'canceled' || status === 'incomplete_expired';
 }
 

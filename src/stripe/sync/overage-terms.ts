@@ -22,7 +22,7 @@ export class OverageTermsOf {
   /** @throws Refusal PAYMENT_PROVIDER_ERROR */
   async subscription(subscription: Stripe.Subscription): Promise<OverageTerms> {
     const { meters, capWithoutPaymentMethod } = this.#options;
-    const isBilled = (await meters.itemOf(subscription)) !== null;
+    const isBilled = (await meters.itemsOf(subscription)).length > 0;
     return { isBilled, cap: (await this.#isSecured(subscription)) ? null : capWithoutPaymentMethod };
   }
 
