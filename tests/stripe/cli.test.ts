@@ -40,6 +40,8 @@ const EVENTS: readonly { readonly trigger: string; readonly brings?: readonly st
   { trigger: 'charge.dispute.created' },
   { trigger: 'charge.dispute.updated' },
   { trigger: 'charge.dispute.closed' },
+  { trigger: 'payment_method.attached' },
+  { trigger: 'payment_method.detached' },
 ];
 
 /** Every test runs the command, most of them once. */

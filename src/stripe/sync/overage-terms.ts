@@ -28,14 +28,25 @@ export class OverageTermsOf {
 
   /**
    * True if Stripe has something to charge, or the payer is invoiced. What counts is what Stripe charges by itself: the
-   * subscription's own payment method, or else the customer's default. A card that is attached and no default is not charged.
+   * subscription's own payment method, or else the customer's default. A card that is attached and no default is not charged, and
+   * one that was detached cannot be, though the subscription may go on naming it.
    */
   async #isSecured(subscription: Stripe.Subscription): Promise<boolean> {
     if (subscription.collection_method === 'send_invoice') return true;
-    if (subscription.default_payment_method !== null || subscription.default_source !== null) return true;
+    const { default_payment_method: own } = subscription;
+    if (own !== null) return this.#isHeld(idOf(own));
+    if (subscription.default_source !== null) return true;
     const id = idOf(subscription.customer);
     const customer = await orMissing(this.#options.stripe.call('customer', (sdk) => sdk.customers.retrieve(id)));
     if (customer === null || customer.deleted === true) return false;
-    return customer.invoice_settings.default_payment_method !== null || customer.default_source !== null;
+    const { default_payment_method: general } = customer.invoice_settings;
+    return general === null ? customer.default_source !== null : this.#isHeld(idOf(general));
+  }
+
+  async #isHeld(id: string): Promise<boolean> {
+    const method = await orMissing(
+      this.#options.stripe.call('payment_method', (sdk) => sdk.paymentMethods.retrieve(id)),
+    );
+    return method !== null && method.customer !== null;
   }
 }

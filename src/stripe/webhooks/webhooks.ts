@@ -70,7 +70,10 @@ export function snapshotEvent(event: Stripe.Event): StripeEvent {
   }
   const subject = jsonOf(jsonOf(data)['object']);
   const objectId = textOf(subject['id']);
-  const customerId = subject['object'] === 'customer' ? objectId : referenceOf(subject['customer']);
+  // What has left its customer, such as a card that was detached, names the customer among what it was before.
+  const before = jsonOf(jsonOf(data)['previous_attributes']);
+  const customerId =
+    subject['object'] === 'customer' ? objectId : (referenceOf(subject['customer']) ?? referenceOf(before['customer']));
   return { id, type, thin: false, objectId, customerId, createdAt: new Date(created * 1000) };
 }
 
