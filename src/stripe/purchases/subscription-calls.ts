@@ -142,12 +142,8 @@ export class SubscriptionCalls {
     if (arrangedEndOf({ subscription, item }) !== null) return;
     const ends = subscription.cancel_at_period_end || subscription.cancel_at !== null;
     if (ends === isEnding) return;
-    await this.#options.stripe.call('subscription', (sdk) =>
-      sdk.subscriptions.update(
-        subscription.id,
-        !isEnding && !subscription.cancel_at_period_end ? { cancel_at: '' } : { cancel_at_period_end: isEnding },
-      ),
-    );
+    const change = isEnding ? endWith(item, subscription) : withoutEnd(subscription);
+    await this.#options.stripe.call('subscription', (sdk) => sdk.subscriptions.update(subscription.id, change));
   }
 
   /**
@@ -201,4 +197,19 @@ export class SubscriptionCalls {
       throw error;
     }
   }
+}
+
+/**
+ * The change that makes a subscription end with the period of its plan. Where another item has a shorter or longer period, the day is
+ * named: with which of them Stripe would end it is not certain, and a year that is paid must not end with a month.
+ */
+function endWith(item: Stripe.SubscriptionItem, { items }: Stripe.Subscription): Stripe.SubscriptionUpdateParams {
+  const { current_period_end: end } = item;
+  const isAlike = items.data.every((each) => each.current_period_end === end);
+  return isAlike ? { cancel_at_period_end: true } : { cancel_at: end };
+}
+
+/** The change that lets a subscription go on after its period. */
+function withoutEnd({ cancel_at_period_end: atPeriodEnd }: Stripe.Subscription): Stripe.SubscriptionUpdateParams {
+  return atPeriodEnd ? { cancel_at_period_end: false } : { cancel_at: '' };
 }
