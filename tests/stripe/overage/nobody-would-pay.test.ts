@@ -72,6 +72,27 @@ describe('a payer without a payment method on file', () => {
     expect(await till.use(ada, BEYOND)).toMatchObject(SECURED);
   });
 
+  test('is nobody who is sent invoices: overage is on the next one', async () => {
+    const ada = await till.buyer();
+    await subscribeAtStripe(till, ada, { collection_method: 'send_invoice', days_until_due: 30 });
+    await till.allowOverage(ada);
+    const [invoice] = await till.invoicesOf(ada);
+    await till.stripe.call('invoice', (sdk) => sdk.invoices.pay(invoice?.id as string, { paid_out_of_band: true }));
+    await till.settled();
+    expect(await waitingOf(ada)).toEqual([]);
+    expect(await till.use(ada, BEYOND)).toMatchObject(SECURED);
+    await till.reported();
+    const { id } = await till.stripeSubscriptionOf(ada);
+    const customer = await till.customerOf(ada);
+    const next = await till.stripe.call('invoice', (sdk) => sdk.invoices.createPreview({ customer, subscription: id }));
+    expect(next.lines.data.map(({ amount }) => amount)).toEqual([2_000, 4_000]);
+    // Whoever is charged again needs something to charge.
+    await update(ada, { collection_method: 'charge_automatically' });
+    expect(await till.use(ada, 10)).toMatchObject({ ...REFUSED, available: 0 });
+    expect(await waitingOf(ada)).toEqual(['PAYMENT_METHOD_MISSING']);
+    await till.expectProven(ada);
+  });
+
   test('takes as much as the installation allows, and no more', async () => {
     const ada = await till.subscribed();
     await till.allowOverage(ada);

@@ -53,6 +53,21 @@ describe('a refusal', () => {
     expect(await till.codeOf(ada, document, variablesOf(ada))).toBe('CONFLICT');
   });
 
+  test('of a customer who has another currency is CONFLICT, and a sale is none of it', async () => {
+    const ada = await till.buyer();
+    const customer = await stripeOf(till).customers.ensure({
+      billingEntityId: ada.id,
+      externalId: ada.externalId,
+      name: 'Ada',
+    });
+    await till.stripe.call('invoiceitem', (sdk) =>
+      sdk.invoiceItems.create({ customer, currency: 'eur', amount: 500, description: 'Training' }),
+    );
+    expect(await till.codeOf(ada, OPEN_CHECKOUT, planOf(ada))).toBe('CONFLICT');
+    expect(await till.codeOf(ada, OPEN_CHECKOUT, creditsOf(ada))).toBe(undefined);
+    expect(await till.shown(ada)).toMatchObject({ subscription: null, credits: { available: 0 } });
+  });
+
   test('of bad input comes before Stripe hears of anybody', async () => {
     const ada = await till.buyer();
     expect(await till.codeOf(ada, OPEN_CHECKOUT, creditsOf(ada, 1))).toBe('BAD_USER_INPUT');
