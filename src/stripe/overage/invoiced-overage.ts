@@ -118,7 +118,11 @@ export class InvoicedOverage {
   ): Promise<InvoicedResult> {
     const { clock, items } = this.#options;
     const { unbilled, differences } = compare(own, { affairs, since, now: clock.now() });
-    const result = { billed: [] as string[], differences: [...differences, ...withoutItem(own, affairs)] };
+    // Since the customer was deleted, items may have been made for the one that the payer became.
+    const isOther = present !== null && present !== affairs.customerId;
+    const made = isOther ? [...affairs.items, ...(await this.#spans.itemsOf(present))] : affairs.items;
+    const missing = withoutItem(own, { items: made, customerId: affairs.customerId });
+    const result = { billed: [] as string[], differences: [...differences, ...missing] };
     const customerId = present ?? (affairs.isDeleted ? null : affairs.customerId);
     for (const { overage, reports } of byPeriod(unbilled)) {
       const left = reports.filter((report) => !isBilledApart(report));

@@ -53,13 +53,11 @@ export class MeteredSpans {
    */
   async of(customer: string, since: number): Promise<MeteredAffairs> {
     const stripe = this.#stripe;
-    // Stripe may have no lists of a customer who was deleted.
-    const listOf = async <T>(list: Promise<T[]>): Promise<T[]> => (await orMissing(list)) ?? [];
     const [found, subscriptions, listed, items] = await Promise.all([
       orMissing(stripe.call('customer', (sdk) => sdk.customers.retrieve(customer))),
       listOf(subscriptionsOf(stripe, customer)),
       listOf(stripe.list('invoice', (sdk, page) => sdk.invoices.list({ customer, created: { gte: since }, ...page }))),
-      listOf(stripe.list('invoiceitem', (sdk, page) => sdk.invoiceItems.list({ customer, ...page }))),
+      this.itemsOf(customer),
     ]);
     const invoices = await Promise.all(listed.map((each) => withAllLines(stripe, each)));
     const spans = [
@@ -75,6 +73,11 @@ export class MeteredSpans {
       items,
       spans,
     };
+  }
+
+  /** All invoice items of a customer, those on invoices too. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  itemsOf(customer: string): Promise<Stripe.InvoiceItem[]> {
+    return listOf(this.#stripe.list('invoiceitem', (sdk, page) => sdk.invoiceItems.list({ customer, ...page })));
   }
 
   /** The spans of an invoice's lines. */
@@ -127,6 +130,11 @@ export class MeteredSpans {
       isVoid: false,
     }));
   }
+}
+
+/** A list; empty: Stripe may have none of a customer who was deleted. */
+async function listOf<T>(list: Promise<T[]>): Promise<T[]> {
+  return (await orMissing(list)) ?? [];
 }
 
 /** The subscription on whose invoice an item is to go; null: on any. */

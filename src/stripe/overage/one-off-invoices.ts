@@ -12,6 +12,9 @@ const COPY_KEY = 'tollgate_copy_of';
 /** Days to pay an invoice that is sent, where the subscription does not say. */
 const DAYS_UNTIL_DUE = 30;
 
+/** Drafts that are made for one invoice, before it is given up: each is final after an hour, unless somebody finalised it. */
+const MOST_DRAFTS = 5;
+
 /** The payer of an invoice. */
 interface Payer {
   readonly customerId: string;
@@ -39,10 +42,15 @@ export class OneOffInvoices {
   }
 
   /** A draft without lines. Stripe repeats its answer under a key, whatever became of the draft since: that leads on to another key. */
-  async #draft(payer: Payer, key: string): Promise<Stripe.Invoice> {
-    const made = await this.#create(payer, key);
-    const now = await orMissing(this.#stripe.call('invoice', (sdk) => sdk.invoices.retrieve(made.id)));
-    return now?.status === 'draft' ? now : this.#draft(payer, `${key}/after-${made.id}`);
+  async #draft(payer: Payer, first: string): Promise<Stripe.Invoice> {
+    let key = first;
+    for (let tries = 0; tries < MOST_DRAFTS; tries += 1) {
+      const made = await this.#create(payer, key);
+      const now = await orMissing(this.#stripe.call('invoice', (sdk) => sdk.invoices.retrieve(made.id)));
+      if (now?.status === 'draft') return now;
+      key = `${first}/after-${made.id}`;
+    }
+    throw new Error(`Stripe leaves no invoice of ${payer.customerId} a draft for long enough to put overage on it`);
   }
 
   /**

@@ -10,7 +10,10 @@ import { isBilledApart } from './report-state.ts';
  * @param reports all of the customer's subscriptions
  * @returns differences in words
  */
-export function withoutItem(reports: readonly DeliveredReport[], { items, customerId }: MeteredAffairs): string[] {
+export function withoutItem(
+  reports: readonly DeliveredReport[],
+  { items, customerId }: Pick<MeteredAffairs, 'items' | 'customerId'>,
+): string[] {
   const found = new Map<string, { readonly overage: Overage; credits: bigint }>();
   for (const report of reports) {
     const reason = report.state === 'BILLED' ? 'LATE' : isBilledApart(report) ? 'UNBILLED' : null;

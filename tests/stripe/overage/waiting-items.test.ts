@@ -213,3 +213,24 @@ test('what was used before a pause that its payer ends is billed once', async ()
   expect([...repaired, ...remaining].filter((line) => line.includes('overage'))).toEqual([]);
   expect(await paidCents(ada)).toEqual([6_000, 2_000]);
 });
+
+test('what the meter had of a customer who was deleted is billed to the one that its payer becomes, once', async () => {
+  const ada = await till.subscribed();
+  await till.allowOverage(ada);
+  expect(await till.use(ada, 1_500_000)).toMatchObject({ __typename: 'ConsumeCreditsSuccess' });
+  await till.reported();
+  await till.moveTo(FIRST_END - 20 * DAY_MS);
+  const customer = await till.customerOf(ada);
+  await till.stripe.call<{ object: 'customer' }>('customer', (sdk) => sdk.customers.del(customer));
+  await till.settled();
+  await till.moveTo(FIRST_END - 10 * DAY_MS);
+  await till.subscribe(ada);
+  expect(await till.customerOf(ada)).not.toBe(customer);
+  for (const _ of [1, 2]) {
+    const { remaining } = await reconcile(till);
+    expect(remaining.filter((line) => line.includes('overage'))).toEqual([]);
+  }
+  await till.moveTo(FIRST_END - 9 * DAY_MS);
+  expect(await paidCents(ada)).toEqual([4_000, 2_000]);
+  await till.expectProven(ada);
+});
