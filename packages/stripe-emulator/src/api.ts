@@ -30,6 +30,7 @@ import type { Sandbox } from './sandbox.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { catchUp } from './timeline.ts';
+import { taxIdRoutes } from './tax-ids.ts';
 import { taxRateRoutes } from './tax-rates.ts';
 import { unversionedRoutes } from './unversioned.ts';
 
@@ -41,6 +42,7 @@ export const routes: readonly Route[] = [
   ...paymentMethodRoutes,
   ...catalogRoutes,
   ...discountRoutes,
+  ...taxIdRoutes,
   ...taxRateRoutes,
   ...featureRoutes,
   ...meterRoutes,

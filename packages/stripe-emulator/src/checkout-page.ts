@@ -1,12 +1,15 @@
-import { checkoutLines, sessionOf } from './checkout.ts';
+import { detailsOf, sessionOf } from './checkout.ts';
 import { abandonAuthentication, submitCheckout, successUrlOf } from './checkout-payment.ts';
+import { type Answers, assertFilledIn, checkoutLines, fillIn } from './checkout-terms.ts';
+import { addressOf } from './customers.ts';
+import { StripeFailure } from './errors.ts';
 import { formatDay, type Html, html, notice, page } from './html.ts';
 import { formatMoney } from './money.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import type { PageAnswer, PageRequest } from './page-request.ts';
 import type { Sandbox } from './sandbox.ts';
-import type { CardOutcome } from './tables.ts';
-import type { CheckoutLine, CheckoutSession } from './wire.ts';
+import type { CardOutcome, ToldAtCheckout } from './tables.ts';
+import type { CheckoutLine, CheckoutSession, TaxId } from './wire.ts';
 
 /** The hosted Checkout page: what is bought, which card, and 3-D Secure where the card wants it. */
 export function checkoutPage(sandbox: Sandbox, id: string, { form }: PageRequest): PageAnswer {
@@ -14,12 +17,18 @@ export function checkoutPage(sandbox: Sandbox, id: string, { form }: PageRequest
   if (session.status === 'complete') return { redirect: successUrlOf(session) };
   if (session.status !== 'open') return { body: expiredPage(session) };
   if (form === null) return { body: paymentPage(sandbox, session, null) };
+  const problem = problemOf(() =>
+    fillIn(sandbox, { session, details: detailsOf(sandbox, session) }, answersOf(session, form)),
+  );
+  if (problem !== null) return { body: paymentPage(sandbox, session, problem) };
   switch (form.get('step')) {
     case 'confirm':
       return submit(sandbox, session, { card: 'requires_action', authenticated: true, email: form.get('email') });
     case 'refuse':
       abandonAuthentication(sandbox, session);
       return { body: paymentPage(sandbox, session, 'The bank did not confirm that it is you. Try another card.') };
+    case 'update':
+      return { body: paymentPage(sandbox, session, null) };
     case null:
     default:
       return submit(sandbox, session, {
@@ -61,6 +70,8 @@ function submit(
   { card, authenticated, email }: { card: CardOutcome; authenticated: boolean; email: string | null },
 ): PageAnswer {
   const known = email === null || email === '' ? undefined : email;
+  const problem = problemOf(() => assertFilledIn(session, detailsOf(sandbox, session)));
+  if (problem !== null) return { body: paymentPage(sandbox, session, problem) };
   switch (submitCheckout(sandbox, session, { card, authenticated, email: known })) {
     case 'succeeded':
       return { redirect: successUrlOf(session) };
@@ -97,6 +108,8 @@ function paymentPage(sandbox: Sandbox, session: CheckoutSession, problem: string
             ${lines.map(lineRow)}
           </tbody>
           <tfoot>
+            ${sumRow('Discount', -(session.total_details?.amount_discount ?? 0), currency)}
+            ${sumRow('Tax', session.total_details?.amount_tax ?? 0, currency)}
             <tr>
               <th scope="row" colspan="2">Due today</th>
               <td class="amount">${formatMoney(session.amount_total ?? 0, currency)}</td>
@@ -115,7 +128,7 @@ function paymentPage(sandbox: Sandbox, session: CheckoutSession, problem: string
                 </p>`
               : html`<p>${email}</p>`
           }
-          ${cardChoice('accepted')}
+          ${answerFields(session, trial?.told)} ${cardChoice('accepted')}
           <button type="submit">
             ${isSubscription ? 'Subscribe' : `Pay ${formatMoney(session.amount_total ?? 0, currency)}`}
           </button>
@@ -123,6 +136,67 @@ function paymentPage(sandbox: Sandbox, session: CheckoutSession, problem: string
       </section>
       <p>This page is good until ${formatDay(session.expires_at)}.</p>`,
   });
+}
+
+function sumRow(label: string, cents: number, currency: string): Html {
+  if (cents === 0) return html``;
+  return html`<tr>
+    <th scope="row" colspan="2">${label}</th>
+    <td class="amount">${formatMoney(cents, currency)}</td>
+  </tr>`;
+}
+
+/** The questions of the page besides the card, where the session has any. */
+function answerFields(session: CheckoutSession, told: ToldAtCheckout | undefined): Html {
+  const collects = session.tax_id_collection?.enabled === true;
+  const taxes = session.automatic_tax.enabled;
+  const field = (name: string, label: string, value: string | null | undefined): Html =>
+    html`<p>
+      <label>${label} <input type="text" name="${name}" value="${value ?? ''}" /></label>
+    </p>`;
+  const fields = [
+    ...(taxes || collects ? [field('country', 'Country (two letters)', told?.address?.country ?? 'US')] : []),
+    ...(taxes ? [field('postal_code', 'Postal code', told?.address?.postal_code)] : []),
+    ...(collects ? [field('name', 'Business name', told?.name), field('tax_id', 'Tax ID', told?.taxId?.value)] : []),
+    ...(session.allow_promotion_codes === true ? [field('promotion_code', 'Promotion code', null)] : []),
+  ];
+  if (fields.length === 0) return html``;
+  return html`${fields}
+    <p><button type="submit" name="step" value="update" class="quiet">Update the total</button></p>`;
+}
+
+/** The answers of a form. A field that was left empty says nothing. */
+function answersOf(session: CheckoutSession, form: URLSearchParams): Answers {
+  const answer = (name: string): string | null => {
+    const text = form.get(name)?.trim() ?? '';
+    return text === '' ? null : text;
+  };
+  const country = answer('country')?.toUpperCase() ?? null;
+  const [name, taxId, code] = [answer('name'), answer('tax_id'), answer('promotion_code')];
+  return {
+    ...(code !== null && { promotionCode: code }),
+    ...(country !== null && { address: addressOf({ country, postal_code: answer('postal_code') ?? undefined }) }),
+    ...(name !== null && { name }),
+    ...(taxId !== null &&
+      session.tax_id_collection?.enabled === true && { taxId: { type: taxIdTypeOf(country), value: taxId } }),
+  };
+}
+
+/** The kind of tax id that a country's businesses have, of the few that the page knows. */
+function taxIdTypeOf(country: string | null): TaxId['type'] {
+  if (country === 'US') return 'us_ein';
+  if (country === 'GB') return 'gb_vat';
+  return country === 'CH' ? 'ch_vat' : 'eu_vat';
+}
+
+function problemOf(work: () => void): string | null {
+  try {
+    work();
+    return null;
+  } catch (error) {
+    if (error instanceof StripeFailure) return error.message;
+    throw error;
+  }
 }
 
 function lineRow(line: CheckoutLine): Html {

@@ -15,6 +15,7 @@ const priceData = object({
 /** The parameters of `POST /v1/checkout/sessions`. */
 export const sessionFields = {
   allow_promotion_codes: flag,
+  automatic_tax: object({ enabled: required(flag) }),
   billing_address_collection: oneOf('auto', 'required'),
   cancel_url: text,
   client_reference_id: text,
@@ -22,6 +23,8 @@ export const sessionFields = {
   customer: text,
   customer_creation: oneOf('always', 'if_required'),
   customer_email: text,
+  customer_update: object({ address: oneOf('auto', 'never'), name: oneOf('auto', 'never') }),
+  discounts: list(required(object({ coupon: text, promotion_code: text }))),
   expires_at: integer,
   invoice_creation: object({
     enabled: required(flag),
@@ -49,6 +52,7 @@ export const sessionFields = {
     }),
   }),
   success_url: required(text),
+  tax_id_collection: object({ enabled: required(flag), required: oneOf('if_supported', 'never') }),
   ui_mode: oneOf('hosted_page'),
 };
 

@@ -1,14 +1,17 @@
 import { attachMethod, newCard } from './cards.ts';
 import { priceOf } from './catalog.ts';
 import { detailsOf } from './checkout.ts';
+import { assertFilledIn } from './checkout-terms.ts';
 import { collect } from './collection.ts';
 import { createCustomer, customerOf } from './customers.ts';
+import { type DiscountRequest, redeem } from './discounts.ts';
 import { invalid } from './errors.ts';
 import { saleLine } from './invoice-lines.ts';
 import { createInvoice, finalizeInvoice } from './invoices.ts';
 import { type Attempt, attempt, createIntent, failAuthentication, intentOf } from './payments.ts';
 import type { Sandbox } from './sandbox.ts';
 import { createSubscription, trialEndOf } from './subscription-create.ts';
+import { addTaxId, taxIdsOf } from './tax-ids.ts';
 import type { CardOutcome, CheckoutDetails } from './tables.ts';
 import type { CheckoutSession, Customer, PaymentMethod } from './wire.ts';
 
@@ -24,6 +27,7 @@ interface Submission {
 /**
  * The customer submits the page with a card. A declined card leaves the session open; one that asks for 3-D Secure
  * answers `requires_action` until `authenticated` comes along.
+ * @throws StripeFailure where the page is not filled in, or the session is not open
  */
 export function submitCheckout(
   sandbox: Sandbox,
@@ -32,13 +36,14 @@ export function submitCheckout(
 ): Attempt {
   if (session.status !== 'open') throw invalid(`This session is ${session.status}.`);
   const details = detailsOf(sandbox, session);
+  assertFilledIn(session, details);
   if (card === 'declined') return 'requires_payment_method';
   if (card === 'requires_action' && !authenticated) {
     details.authenticating = true;
     return 'requires_action';
   }
   details.authenticating = false;
-  const customer = buyerOf(sandbox, session, email);
+  const customer = buyerOf(sandbox, session, { email, details });
   const method = brought ?? newCard(sandbox, customer, card);
   const isKept = session.mode === 'subscription' || details.setupFutureUsage !== null;
   if (isKept) attachMethod(sandbox, customer, method);
@@ -50,14 +55,14 @@ export function submitCheckout(
   session.payment_status = session.amount_total === 0 ? 'no_payment_required' : 'paid';
   session.customer = customer.id;
   session.customer_details = {
-    address: customer.address ?? null,
+    address: details.told?.address ?? customer.address ?? null,
     business_name: null,
     email: customer.email,
     individual_name: null,
-    name: customer.name ?? null,
+    name: details.told?.name ?? customer.name ?? null,
     phone: customer.phone ?? null,
     tax_exempt: 'none',
-    tax_ids: [],
+    tax_ids: taxIdsOf(sandbox, customer.id).map(({ type, value }) => ({ type, value })),
   };
   sandbox.emit('checkout.session.completed', session);
   return 'succeeded';
@@ -94,6 +99,9 @@ function subscribe(
     cancelAtPeriodEnd: false,
     cancelAt: null,
     authenticated,
+    discounts: asked(session),
+    checkoutSession: session.id,
+    automaticTax: session.automatic_tax.enabled,
   });
   session.subscription = subscription.id;
   session.invoice = subscription.latest_invoice;
@@ -103,6 +111,7 @@ function subscribe(
 function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, method, authenticated }: Purchase): void {
   const invoiceData = session.invoice_creation?.enabled === true ? session.invoice_creation.invoice_data : null;
   if (invoiceData === null) {
+    if (session.amount_total === 0) return;
     const intent = createIntent(sandbox, {
       amount: session.amount_total ?? 0,
       currency: session.currency ?? 'usd',
@@ -129,6 +138,12 @@ function buy(sandbox: Sandbox, session: CheckoutSession, { customer, details, me
     metadata: invoiceData.metadata ?? {},
     description: invoiceData.description,
     finalizesAt: null,
+    discounts: redeem(sandbox, asked(session), {
+      customer: customer.id,
+      subscription: null,
+      checkoutSession: session.id,
+    }),
+    automaticTax: session.automatic_tax.enabled,
   });
   finalizeInvoice(sandbox, invoice);
   const intent = intentOf(sandbox, invoice.id);
@@ -150,7 +165,30 @@ interface Purchase {
   readonly authenticated: boolean;
 }
 
-function buyerOf(sandbox: Sandbox, session: CheckoutSession, email: string | undefined): Customer {
-  if (session.customer !== null) return customerOf(sandbox, session.customer, 'customer');
-  return createCustomer(sandbox, { email: session.customer_email ?? email ?? null });
+/** The session's discounts, as a subscription or an invoice is asked for them. */
+function asked({ discounts }: CheckoutSession): NonNullable<DiscountRequest> {
+  return (discounts ?? []).map(({ coupon, promotion_code: code }) => ({
+    coupon: coupon ?? undefined,
+    promotion_code: code ?? undefined,
+    discount: undefined,
+  }));
+}
+
+/** A new customer is what the page was told; one of before changes as far as the session says. */
+function buyerOf(
+  sandbox: Sandbox,
+  session: CheckoutSession,
+  { email, details }: { email: string | undefined; details: CheckoutDetails },
+): Customer {
+  const { told, updates } = details;
+  const isNew = session.customer === null;
+  const customer = isNew
+    ? createCustomer(sandbox, { email: session.customer_email ?? email ?? null })
+    : customerOf(sandbox, session.customer ?? '', 'customer');
+  sandbox.change(customer, 'customer.updated', () => {
+    if (told?.address != null && (isNew || updates?.address === true)) customer.address = told.address;
+    if (told?.name != null && (isNew || updates?.name === true)) customer.name = told.name;
+  });
+  if (told?.taxId != null) addTaxId(sandbox, customer, told.taxId);
+  return customer;
 }

@@ -4,13 +4,14 @@ import { mergeMetadata } from './parameters.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { CheckoutSession } from './wire.ts';
 
-/** A session that nobody has paid yet. */
+/** A session that nobody has paid yet, before it is summed up. */
 export function blankSession(
   sandbox: Sandbox,
   parameters: SessionParameters,
-  { id, currency, total, due }: { id: string; currency: string; total: number; due: number },
+  { id, currency }: { id: string; currency: string },
 ): CheckoutSession {
-  const { mode, invoice_creation: invoicing } = parameters;
+  const { mode, invoice_creation: invoicing, tax_id_collection: collection } = parameters;
+  const taxes = parameters.automatic_tax?.enabled ?? false;
   return {
     id,
     object: 'checkout.session',
@@ -18,9 +19,14 @@ export function blankSession(
     after_expiration: null,
     allow_promotion_codes: parameters.allow_promotion_codes ?? null,
     allowed_payment_method_types: null,
-    amount_subtotal: mode === 'subscription' ? due : total,
-    amount_total: due,
-    automatic_tax: { enabled: false, liability: null, provider: null, status: null },
+    amount_subtotal: 0,
+    amount_total: 0,
+    automatic_tax: {
+      enabled: taxes,
+      liability: taxes ? { type: 'self' } : null,
+      provider: taxes ? 'stripe' : null,
+      status: taxes ? 'requires_location_inputs' : null,
+    },
     billing_address_collection: parameters.billing_address_collection ?? null,
     cancel_url: parameters.cancel_url ?? null,
     client_reference_id: parameters.client_reference_id ?? null,
@@ -87,6 +93,9 @@ export function blankSession(
     submit_type: parameters.submit_type ?? null,
     subscription: null,
     success_url: parameters.success_url,
+    ...(collection !== undefined && {
+      tax_id_collection: { enabled: collection.enabled, required: collection.required ?? 'never' },
+    }),
     total_details: { amount_discount: 0, amount_shipping: 0, amount_tax: 0 },
     ui_mode: 'hosted_page',
     url: `${sandbox.baseUrl}/c/pay/${id}`,

@@ -1,17 +1,17 @@
-import { createPrice, createProduct, priceOf, productNameOf, soldPriceOf } from './catalog.ts';
+import { createPrice, createProduct, soldPriceOf } from './catalog.ts';
 import { HOUR, MINUTE } from './calendar.ts';
 import { type SessionParameters, sessionFields } from './checkout-parameters.ts';
 import { blankSession } from './checkout-session.ts';
+import { assertChargeable, assertTerms, checkoutLines, sessionDiscounts, sumUp } from './checkout-terms.ts';
 import { addressOf, assertCurrency, assertKnown, customerOf } from './customers.ts';
 import { invalid } from './errors.ts';
-import { isMetered, unitAmountOf } from './invoice-lines.ts';
+import { isMetered } from './invoice-lines.ts';
 import { pageFields, pageInOrder, pageOf } from './lists.ts';
-import { lineCents } from './money.ts';
 import { mergeMetadata, oneOf, text } from './parameters.ts';
 import { route, type Route } from './router.ts';
 import { rowOf, type Sandbox } from './sandbox.ts';
 import type { CheckoutDetails } from './tables.ts';
-import type { CheckoutLine, CheckoutSession, Price } from './wire.ts';
+import type { CheckoutSession, Price } from './wire.ts';
 
 const SHORTEST = 30 * MINUTE;
 const LONGEST = 24 * HOUR;
@@ -68,28 +68,6 @@ export function expireSession(sandbox: Sandbox, session: CheckoutSession): void 
   sandbox.emit('checkout.session.expired', session);
 }
 
-/** The goods of a session, as `line_items` shows them. */
-export function checkoutLines(sandbox: Sandbox, id: string): CheckoutLine[] {
-  return (sandbox.tables.checkoutDetails.get(id)?.lines ?? []).map((line) => {
-    const price = priceOf(sandbox, line.price);
-    const amount = isMetered(price) ? 0 : lineCents(unitAmountOf(price), line.quantity);
-    return {
-      id: line.id,
-      object: 'item',
-      adjustable_quantity: null,
-      amount_discount: 0,
-      amount_subtotal: amount,
-      amount_tax: 0,
-      amount_total: amount,
-      currency: price.currency,
-      description: productNameOf(sandbox, price),
-      metadata: {},
-      price: structuredClone(price),
-      quantity: isMetered(price) ? null : line.quantity,
-    };
-  });
-}
-
 /** Details of a session that the API does not show. */
 export function detailsOf(sandbox: Sandbox, session: CheckoutSession): CheckoutDetails {
   return rowOf(sandbox.tables.checkoutDetails, 'checkout.session', session.id);
@@ -102,6 +80,7 @@ function createSession(sandbox: Sandbox, parameters: SessionParameters): Checkou
     throw invalid('Missing required param: line_items.', { code: 'parameter_missing', param: 'line_items' });
   }
   assertMode(parameters);
+  assertTerms(sandbox, parameters);
   if (expiresAt !== undefined && (expiresAt < now + SHORTEST || expiresAt > now + LONGEST)) {
     const bound = expiresAt < now + SHORTEST ? 'at least 30 minutes' : 'less than 24 hours';
     throw invalid(`The \`expires_at\` timestamp must be ${bound} from Checkout Session creation.`, {
@@ -112,17 +91,11 @@ function createSession(sandbox: Sandbox, parameters: SessionParameters): Checkou
   const lines = items.map((item, index) => lineOf(sandbox, item, { index, mode }));
   const currency = lines[0]?.price.currency ?? 'usd';
   if (buyer !== null && mode === 'subscription') assertCurrency(buyer, currency);
-  const total = lines.reduce(
-    (sum, { price, quantity }) => sum + (isMetered(price) ? 0 : lineCents(unitAmountOf(price), quantity)),
-    0,
-  );
-  const trial = parameters.subscription_data;
-  const isTrial = trial?.trial_end !== undefined || trial?.trial_period_days !== undefined;
-  const due = isTrial ? 0 : total;
   const id = sandbox.newId('cs_test', 58);
-  const session = blankSession(sandbox, parameters, { id, currency, total, due });
-  sandbox.tables.checkoutSessions.set(id, session);
-  sandbox.tables.checkoutDetails.set(id, {
+  const session = blankSession(sandbox, parameters, { id, currency });
+  session.discounts = sessionDiscounts(sandbox, parameters.discounts);
+  const trial = parameters.subscription_data;
+  const details: CheckoutDetails = {
     lines: lines.map(({ price, quantity }) => ({ id: sandbox.newId('li'), price: price.id, quantity })),
     subscriptionMetadata: mergeMetadata({}, trial?.metadata),
     subscriptionDescription: trial?.description ?? null,
@@ -134,7 +107,21 @@ function createSession(sandbox: Sandbox, parameters: SessionParameters): Checkou
     setupFutureUsage: parameters.payment_intent_data?.setup_future_usage ?? null,
     shipping: shippingOf(parameters.payment_intent_data?.shipping),
     authenticating: false,
-  });
+    updates: {
+      address: parameters.customer_update?.address === 'auto',
+      name: parameters.customer_update?.name === 'auto',
+    },
+  };
+  sandbox.tables.checkoutSessions.set(id, session);
+  sandbox.tables.checkoutDetails.set(id, details);
+  sumUp(sandbox, session, details);
+  try {
+    assertChargeable(session);
+  } catch (error) {
+    sandbox.tables.checkoutSessions.delete(id);
+    sandbox.tables.checkoutDetails.delete(id);
+    throw error;
+  }
   sandbox.onChange();
   return session;
 }

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Api } from './api.ts';
-import { sessionOf } from './checkout.ts';
+import { detailsOf, sessionOf } from './checkout.ts';
+import { type Answers, fillIn } from './checkout-terms.ts';
 import { abandonAuthentication, submitCheckout, successUrlOf } from './checkout-payment.ts';
 import { collect } from './collection.ts';
-import { customerOf } from './customers.ts';
+import { addressOf, customerOf } from './customers.ts';
 import { giveCard } from './default-cards.ts';
 import { closeDispute, openDispute } from './disputes.ts';
 import { StripeFailure } from './errors.ts';
@@ -16,6 +17,7 @@ import { rowOf, type Sandbox } from './sandbox.ts';
 import { reportMeterError } from './thin-events.ts';
 import { catchUp, moveTo } from './timeline.ts';
 import type { Deliveries } from './webhooks.ts';
+import type { CheckoutSession } from './wire.ts';
 
 interface Controlled {
   readonly sandbox: Sandbox;
@@ -90,6 +92,7 @@ const behaviourBody = z
     trialStartInvoices: z.boolean(),
     firstPeriodProrates: z.boolean(),
     deletedItemBills: z.boolean(),
+    taxRegistrations: z.record(z.string().regex(/^[A-Z]{2}$/), z.number().min(0).max(100)),
     creditNoteByAmount: z.enum(['no_lines', 'custom_line']),
     rejectMeterEvents: z.number().int().min(0),
     signatureTime: z.enum(['system', 'emulator']),
@@ -194,10 +197,37 @@ function routesOf({ sandbox, deliveries, faults, api }: Controlled): readonly Co
 
 const chargeBody = z.object({ charge: z.string(), amountCents: z.number().int().min(1).optional() });
 
+const payBody = z
+  .object({
+    card,
+    authenticate: z.boolean(),
+    promotionCode: z.string(),
+    address: z.object({ country: z.string(), line1: z.string().optional(), postal_code: z.string().optional() }),
+    name: z.string(),
+    taxId: z.object({ type: z.string(), value: z.string() }),
+  })
+  .partial({ promotionCode: true, address: true, name: true, taxId: true })
+  .strict();
+
+/** The page has a country before anybody picks one, where it asks for an address. */
+function answersOf(
+  { automatic_tax: { status } }: CheckoutSession,
+  { address, promotionCode, name, taxId }: z.infer<typeof payBody>,
+): Answers {
+  const told = address ?? (status === 'requires_location_inputs' ? { country: 'US' } : undefined);
+  return {
+    ...(promotionCode !== undefined && { promotionCode }),
+    ...(told !== undefined && { address: addressOf(told) }),
+    ...(name !== undefined && { name }),
+    ...(taxId !== undefined && { taxId }),
+  };
+}
+
 function payCheckout(sandbox: Sandbox, id: string, body: unknown): { outcome: string; redirect: string | null } {
-  const asked = z.object({ card, authenticate: z.boolean() }).parse(body);
+  const asked = payBody.parse(body);
   catchUp(sandbox);
   const session = sessionOf(sandbox, id);
+  fillIn(sandbox, { session, details: detailsOf(sandbox, session) }, answersOf(session, asked));
   let outcome = submitCheckout(sandbox, session, { card: asked.card, authenticated: false });
   if (outcome === 'requires_action' && asked.authenticate) {
     outcome = submitCheckout(sandbox, session, { card: asked.card, authenticated: true });

@@ -4,6 +4,17 @@ import type { Behaviour, CardOutcome, Delivery, Endpoint } from './tables.ts';
 import type { DeliveryMode, ReleaseOrder } from './webhooks.ts';
 import type { Dispute, Refund } from './wire.ts';
 
+/** Answers on a Checkout page: a card, and what the page asks for besides. */
+export interface CheckoutAnswers {
+  readonly card?: CardOutcome;
+  readonly authenticate?: boolean;
+  /** As a person types it. */
+  readonly promotionCode?: string;
+  readonly address?: { readonly country: string; readonly line1?: string; readonly postal_code?: string };
+  readonly name?: string;
+  readonly taxId?: { readonly type: string; readonly value: string };
+}
+
 /** The other side of the emulator: what no application can do at Stripe, and tests and demos must. */
 export class EmulatorControl {
   readonly #base: string;
@@ -104,12 +115,15 @@ export class EmulatorControl {
     await this.#call('POST', `/customers/${customer}/card`, { card });
   }
 
-  /** Pays a Checkout session as its page would, 3-D Secure included unless `authenticate` is false. */
+  /**
+   * Pays a Checkout session as its page would, 3-D Secure included unless `authenticate` is false. Where the page asks for an
+   * address and none is given, it is one in the US.
+   */
   async payCheckout(
     session: string,
-    { card = 'accepted', authenticate = true }: { card?: CardOutcome; authenticate?: boolean } = {},
+    { card = 'accepted', authenticate = true, ...answers }: CheckoutAnswers = {},
   ): Promise<{ outcome: string; redirect: string | null }> {
-    return this.#call('POST', `/checkout/${session}`, { card, authenticate });
+    return this.#call('POST', `/checkout/${session}`, { card, authenticate, ...answers });
   }
 
   /** Confirms (or fails) the 3-D Secure that an open invoice waits for. */

@@ -161,7 +161,7 @@ export function assertOwn(sandbox: Sandbox, customer: Customer, method: string):
 }
 
 /** As it is kept: what was not said is null. */
-export function addressOf(given: Values<{ address: typeof addressFields }>['address'] | null): Address | null {
+export function addressOf(given: GivenAddress | null | undefined): Address | null {
   if (given == null) return null;
   return {
     city: given.city ?? null,
@@ -174,6 +174,7 @@ export function addressOf(given: Values<{ address: typeof addressFields }>['addr
 }
 
 type Address = NonNullable<Customer['address']>;
+type GivenAddress = Partial<NonNullable<Values<{ address: typeof addressFields }>['address']>>;
 
 function apply(customer: Customer, parameters: Partial<Values<typeof fields>>): void {
   const { address: where, invoice_settings: settings, metadata: meta, preferred_locales: locales } = parameters;

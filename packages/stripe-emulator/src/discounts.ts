@@ -77,12 +77,17 @@ export const discountRoutes: readonly Route[] = [
   }),
 ];
 
+/** Whom a discount is for, and where it was redeemed. */
+export interface DiscountOwner {
+  readonly customer: string;
+  /** Null: it is for one invoice. */
+  readonly subscription: string | null;
+  readonly item?: string;
+  readonly checkoutSession?: string | undefined;
+}
+
 /** Redeems what was asked for. @returns the ids of the discounts */
-export function redeem(
-  sandbox: Sandbox,
-  requests: DiscountRequest,
-  owner: { readonly customer: string; readonly subscription: string; readonly item?: string },
-): string[] {
+export function redeem(sandbox: Sandbox, requests: DiscountRequest, owner: DiscountOwner): string[] {
   return (requests ?? []).map(({ coupon, discount, promotion_code: code }) => {
     if ([coupon, discount, code].filter((each) => each !== undefined).length !== 1) {
       throw invalid('You must specify exactly one of coupon, discount and promotion_code.', { param: 'discounts' });
@@ -102,7 +107,12 @@ export function running(sandbox: Sandbox, ids: readonly string[]): Discount[] {
 
 /** Cents that a discount takes off an amount. */
 export function centsOff(sandbox: Sandbox, discount: Discount, cents: number): number {
-  const terms = sandbox.tables.couponTerms.get(discount.source.coupon ?? '');
+  return centsOffBy(sandbox, discount.source.coupon ?? '', cents);
+}
+
+/** Cents that a coupon takes off an amount. */
+export function centsOffBy(sandbox: Sandbox, coupon: string, cents: number): number {
+  const terms = sandbox.tables.couponTerms.get(coupon);
   if (terms === undefined || cents <= 0) return 0;
   if (terms.amount_off !== null) return Math.min(cents, terms.amount_off);
   return shareCents(cents, { part: Math.round((terms.percent_off ?? 0) * 100), whole: 10_000 });
@@ -130,44 +140,45 @@ export function spendOnce(sandbox: Sandbox, subscription: Subscription): void {
   for (const item of subscription.items.data) item.discounts = item.discounts.filter((id) => !isSpent(id));
 }
 
-function newDiscount(sandbox: Sandbox, { coupon, code, customer, subscription, item }: NewDiscount): Discount {
+/** The coupon that is asked for by itself or by a code. @throws StripeFailure where there is none, or the code is not active */
+export function couponAskedFor(
+  sandbox: Sandbox,
+  { coupon, code }: { readonly coupon: string | undefined; readonly code: string | undefined },
+): { readonly coupon: Coupon; readonly promotion: PromotionCode | null } {
   const promotion =
     code === undefined ? null : rowOf(sandbox.tables.promotionCodes, 'promotion code', code, 'discounts');
   if (promotion?.active === false) throw invalid('This promotion code is not active.', { param: 'discounts' });
-  const {
-    id: couponId,
-    duration,
-    duration_in_months: months,
-  } = couponOf(sandbox, coupon ?? promotion?.promotion.coupon ?? '', 'discounts');
+  return { coupon: couponOf(sandbox, coupon ?? promotion?.promotion.coupon ?? '', 'discounts'), promotion };
+}
+
+function newDiscount(sandbox: Sandbox, { coupon: id, code, customer, subscription, ...owner }: NewDiscount): Discount {
+  const { coupon, promotion } = couponAskedFor(sandbox, { coupon: id, code });
+  const { duration, duration_in_months: months } = coupon;
   const start = sandbox.now();
   const discount: Discount = {
     id: sandbox.newId('di'),
     object: 'discount',
-    checkout_session: null,
+    checkout_session: owner.checkoutSession ?? null,
     customer,
     customer_account: null,
     end: duration === 'repeating' ? boundary(start, { interval: 'month', interval_count: 1 }, months ?? 1) : null,
     invoice: null,
     invoice_item: null,
     promotion_code: promotion?.id ?? null,
-    source: { coupon: couponId, type: 'coupon' },
+    source: { coupon: coupon.id, type: 'coupon' },
     start,
     subscription,
-    subscription_item: item ?? null,
+    subscription_item: owner.item ?? null,
   };
   sandbox.tables.discounts.set(discount.id, discount);
-  const redeemed = couponOf(sandbox, couponId);
-  redeemed.times_redeemed += 1;
+  coupon.times_redeemed += 1;
   if (promotion !== null) promotion.times_redeemed += 1;
   return discount;
 }
 
-interface NewDiscount {
+interface NewDiscount extends DiscountOwner {
   readonly coupon: string | undefined;
   readonly code: string | undefined;
-  readonly customer: string;
-  readonly subscription: string;
-  readonly item?: string;
 }
 
 function createCoupon(sandbox: Sandbox, parameters: Values<typeof couponFields>): Coupon {

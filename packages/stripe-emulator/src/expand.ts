@@ -1,4 +1,4 @@
-import { checkoutLines } from './checkout.ts';
+import { checkoutLines } from './checkout-terms.ts';
 import { invalid } from './errors.ts';
 import { intentOf, paymentsOf } from './payments.ts';
 import { present } from './present.ts';

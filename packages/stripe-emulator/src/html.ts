@@ -99,7 +99,7 @@ tfoot th, tfoot td { border-bottom: 0; font-weight: 700; }
 fieldset { border: 1px solid var(--line); border-radius: .4rem; margin: 0 0 1rem; padding: .75rem 1rem; }
 label { display: block; padding: .25rem 0; }
 label small { display: block; color: var(--soft); margin-left: 1.6rem; }
-input[type=number], input[type=email], select { display: block; width: 100%; max-width: 20rem; padding: .5rem; font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--soft); border-radius: .3rem; }
+input[type=number], input[type=email], input[type=text], select { display: block; width: 100%; max-width: 20rem; padding: .5rem; font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--soft); border-radius: .3rem; }
 button { font: inherit; font-weight: 600; padding: .6rem 1.1rem; border: 1px solid var(--accent); border-radius: .4rem; background: var(--accent); color: var(--on); cursor: pointer; }
 button.quiet { background: transparent; color: var(--accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }

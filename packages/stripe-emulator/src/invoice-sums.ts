@@ -1,3 +1,4 @@
+import { automaticTaxesOf, type TaxPlace } from './automatic-tax.ts';
 import { centsOff } from './discounts.ts';
 import type { Sandbox } from './sandbox.ts';
 import { taxesOf } from './tax-rates.ts';
@@ -12,7 +13,9 @@ export function addUp(sandbox: Sandbox, invoice: Invoice): void {
   const left = new Map<string, number>();
   for (const line of invoice.lines.data) {
     line.discount_amounts = discountsOf(sandbox, { invoice, line, left });
-    line.taxes = taxesOf(ratesOfLine(subscription, line), netOf(line));
+    line.taxes = invoice.automatic_tax.enabled
+      ? automaticTaxesOf(sandbox, placeOf(invoice), { price: line.pricing?.price_details?.price, cents: netOf(line) })
+      : taxesOf(ratesOfLine(subscription, line), netOf(line));
   }
   const lines = invoice.lines.data;
   const subtotal = lines.reduce((sum, line) => sum + line.amount, 0);
@@ -61,6 +64,10 @@ function merged(amounts: readonly { amount: number; discount: string }[]): { amo
   const sums = new Map<string, number>();
   for (const { amount, discount } of amounts) sums.set(discount, (sums.get(discount) ?? 0) + amount);
   return [...sums].map(([discount, amount]) => ({ amount, discount }));
+}
+
+function placeOf({ customer_address: address, customer_tax_ids: taxIds }: Invoice): TaxPlace {
+  return { country: address?.country ?? null, hasTaxId: (taxIds ?? []).length > 0 };
 }
 
 /** An item's own rates take the place of its subscription's. */

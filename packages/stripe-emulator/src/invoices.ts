@@ -2,11 +2,13 @@ import { DAY } from './calendar.ts';
 import { moveBalance, unapplyBalance } from './balance-moves.ts';
 import { customerOf } from './customers.ts';
 import { running, spendOnce } from './discounts.ts';
+import { automaticTax } from './automatic-tax.ts';
 import { addUp, LEAST_CHARGE_CENTS } from './invoice-sums.ts';
 import { countUsage, isMetered } from './invoice-lines.ts';
 import { unitsUsed } from './meters.ts';
 import { cancelIntent, createIntent, intentOf, paymentsOf } from './payments.ts';
 import type { Sandbox } from './sandbox.ts';
+import { taxIdsOf } from './tax-ids.ts';
 import type { InvoiceNotes } from './tables.ts';
 import type { Customer, Invoice, InvoiceLine, InvoicePayment, Metadata, Subscription } from './wire.ts';
 
@@ -27,6 +29,10 @@ export interface NewInvoice {
   readonly finalizesAt: number | null;
   /** It is sent and waits so many days for its customer; absent: the card is charged. */
   readonly daysUntilDue?: number | undefined;
+  /** Discounts of one that is no subscription's. */
+  readonly discounts?: readonly string[];
+  /** True: taxes are calculated; of a subscription's invoice the subscription says so. */
+  readonly automaticTax?: boolean;
   readonly usageLines?: InvoiceNotes['usageLines'];
   readonly pendingUpdateOf?: string | null;
 }
@@ -68,7 +74,7 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
     attempt_count: 0,
     attempted: false,
     auto_advance: parameters.finalizesAt !== null,
-    automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
+    automatic_tax: automaticTax(subscription?.automatic_tax.enabled ?? parameters.automaticTax ?? false, customer),
     automatically_finalizes_at: parameters.finalizesAt,
     billing_reason: parameters.reason,
     collection_method: daysUntilDue === undefined ? 'charge_automatically' : 'send_invoice',
@@ -83,13 +89,15 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
     customer_phone: customer.phone ?? null,
     customer_shipping: null,
     customer_tax_exempt: 'none',
-    customer_tax_ids: [],
+    customer_tax_ids: taxIdsOf(sandbox, customer.id).map(({ type, value }) => ({ type, value })),
     default_payment_method: parameters.defaultPaymentMethod ?? null,
     default_source: null,
     default_tax_rates: [],
     description: parameters.description ?? null,
     discounts:
-      subscription === null ? [] : running(sandbox, subscription.discounts).map(({ id: discount }) => discount),
+      subscription === null
+        ? [...(parameters.discounts ?? [])]
+        : running(sandbox, subscription.discounts).map(({ id: discount }) => discount),
     due_date: daysUntilDue === undefined ? null : sandbox.now() + daysUntilDue * DAY,
     effective_at: null,
     ending_balance: null,
@@ -172,6 +180,8 @@ export function finalizeInvoice(sandbox: Sandbox, invoice: Invoice): void {
   const customer = customerOf(sandbox, invoice.customer ?? '', 'customer');
   recountUsage(sandbox, invoice);
   invoice.starting_balance = customer.balance;
+  if (customer.address !== undefined) invoice.customer_address = customer.address;
+  invoice.automatic_tax = automaticTax(invoice.automatic_tax.enabled, customer);
   addUp(sandbox, invoice);
   const sequence = customer.next_invoice_sequence ?? 1;
   customer.next_invoice_sequence = sequence + 1;

@@ -36,6 +36,9 @@ export interface NewSubscription {
   /** The instant at which the first whole period begins; until then there is a shorter one. */
   readonly anchor?: number | undefined;
   readonly discounts?: DiscountRequest;
+  /** The Checkout session that sold it, and its discounts. */
+  readonly checkoutSession?: string;
+  readonly automaticTax?: boolean;
   readonly taxRates?: readonly string[] | null | undefined;
   /** False: the shorter one is free. */
   readonly proratesFirst?: boolean;
@@ -191,7 +194,11 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
     object: 'subscription',
     application: null,
     application_fee_percent: null,
-    automatic_tax: { disabled_reason: null, enabled: false, liability: null },
+    automatic_tax: {
+      disabled_reason: null,
+      enabled: parameters.automaticTax ?? false,
+      liability: parameters.automaticTax === true ? { type: 'self' } : null,
+    },
     billing_cycle_anchor: parameters.anchor ?? trialEnd ?? now,
     billing_cycle_anchor_config: null,
     billing_mode: { flexible: { proration_discounts: 'included' }, type: 'flexible' },
@@ -211,7 +218,11 @@ function blankSubscription(sandbox: Sandbox, parameters: NewSubscription): Subsc
     default_source: null,
     default_tax_rates: ratesOf(sandbox, parameters.taxRates),
     description: parameters.description,
-    discounts: redeem(sandbox, parameters.discounts, { customer: customer.id, subscription: id }),
+    discounts: redeem(sandbox, parameters.discounts, {
+      customer: customer.id,
+      subscription: id,
+      checkoutSession: parameters.checkoutSession,
+    }),
     ended_at: null,
     invoice_settings: {
       account_tax_ids: null,

@@ -19,6 +19,7 @@ export interface Tables {
   readonly promotionCodes: Map<string, wire.PromotionCode>;
   readonly discounts: Map<string, wire.Discount>;
   readonly taxRates: Map<string, wire.TaxRate>;
+  readonly taxIds: Map<string, wire.TaxId>;
   readonly creditNotes: Map<string, wire.CreditNote>;
   readonly balanceTransactions: Map<string, wire.BalanceTransaction>;
   readonly paymentIntents: Map<string, wire.PaymentIntent>;
@@ -75,8 +76,19 @@ export interface CheckoutDetails {
   intentDescription: string | null;
   shipping: wire.PaymentIntent['shipping'];
   setupFutureUsage: 'off_session' | 'on_session' | null;
+  /** The parts of what the page is told that are written to a customer who was there before. */
+  updates?: { address: boolean; name: boolean };
+  /** What the page was told so far. */
+  told?: ToldAtCheckout;
   /** The card that the customer picked, while 3-D Secure waits for an answer. */
   authenticating: boolean;
+}
+
+/** Answers of a buyer's on a Checkout page, besides the card. */
+export interface ToldAtCheckout {
+  address: wire.Customer['address'];
+  name: string | null;
+  taxId: { type: wire.TaxId['type']; value: string } | null;
 }
 
 export interface InvoiceNotes {
@@ -145,6 +157,8 @@ export interface Behaviour {
   firstPeriodProrates: boolean;
   /** True: what a metered item counted is billed when the item is deleted; false: it is on no invoice. */
   deletedItemBills: boolean;
+  /** Percentages of taxes by country, where the seller is registered: automatic taxes of others are 0. */
+  taxRegistrations: Record<string, number>;
   /** The lines of a credit note that names only an amount: none, or one of its own. */
   creditNoteByAmount: 'no_lines' | 'custom_line';
   /** The next meter events that are taken and rejected afterwards. */
@@ -163,6 +177,7 @@ export function defaultBehaviour(): Behaviour {
     trialStartInvoices: true,
     firstPeriodProrates: true,
     deletedItemBills: false,
+    taxRegistrations: {},
     creditNoteByAmount: 'custom_line',
     rejectMeterEvents: 0,
     signatureTime: 'system',
@@ -188,6 +203,7 @@ export function emptyTables(): Tables {
     promotionCodes: new Map(),
     discounts: new Map(),
     taxRates: new Map(),
+    taxIds: new Map(),
     couponTerms: new Map(),
     creditNotes: new Map(),
     balanceTransactions: new Map(),

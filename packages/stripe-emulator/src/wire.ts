@@ -45,6 +45,7 @@ export type Coupon = Wire<Stripe.Coupon>;
 export type PromotionCode = Wire<Stripe.PromotionCode>;
 export type Discount = Wire<Stripe.Discount>;
 export type TaxRate = Wire<Stripe.TaxRate>;
+export type TaxId = Wire<Stripe.TaxId>;
 export type CreditNote = Wire<Stripe.CreditNote>;
 export type CreditNoteLine = Wire<Stripe.CreditNoteLineItem>;
 export type BalanceTransaction = Wire<Stripe.CustomerBalanceTransaction>;

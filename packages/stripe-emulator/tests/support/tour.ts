@@ -266,7 +266,37 @@ async function tourOfCheckout({ stripe, control }: Bench, { pro, overage }: Cata
     success_url: 'http://127.0.0.1/done',
   });
   await stripe.checkout.sessions.expire(third.id);
+  await tourOfTerms({ stripe, control }, pro);
   await stripe.checkout.sessions.list({ customer: customer.id, status: 'complete' });
+}
+
+/** Discounts, automatic taxes and tax ids of a session. */
+async function tourOfTerms({ stripe, control }: Pick<Bench, 'stripe' | 'control'>, pro: Stripe.Price): Promise<void> {
+  await control.behave({ taxRegistrations: { DE: 19 } });
+  const customer = await stripe.customers.create({ email: 'tax@example.com' });
+  const coupon = await stripe.coupons.create({ percent_off: 20, duration: 'once' });
+  const code = await stripe.promotionCodes.create({
+    promotion: { type: 'coupon', coupon: coupon.id },
+    code: 'TOUR',
+  });
+  const terms: Stripe.Checkout.SessionCreateParams = {
+    mode: 'subscription',
+    customer: customer.id,
+    line_items: [{ price: pro.id, quantity: 1 }],
+    success_url: 'http://127.0.0.1/done',
+    automatic_tax: { enabled: true },
+    tax_id_collection: { enabled: true, required: 'if_supported' },
+    customer_update: { address: 'auto', name: 'auto' },
+  };
+  await stripe.checkout.sessions.create({ ...terms, discounts: [{ promotion_code: code.id }] });
+  const session = await stripe.checkout.sessions.create({ ...terms, allow_promotion_codes: true });
+  await control.payCheckout(session.id, {
+    promotionCode: 'tour',
+    address: { country: 'DE', postal_code: '10115' },
+    name: 'Ada GmbH',
+    taxId: { type: 'eu_vat', value: 'DE123456789' },
+  });
+  await stripe.customers.listTaxIds(customer.id);
 }
 
 async function tourOfThePortal({ stripe }: Bench, { product, pro }: Catalog): Promise<void> {
