@@ -1,7 +1,7 @@
 import { refreshEntitlements } from './features.ts';
 import { voidInvoice } from './invoices.ts';
 import type { Sandbox } from './sandbox.ts';
-import { periodOf, setItems } from './subscription-items.ts';
+import { periodOf, setItems, setPeriod } from './subscription-items.ts';
 import type { Invoice, Subscription, SubscriptionItem } from './wire.ts';
 
 /** Changes a subscription and tells the world, and what it entitles to. */
@@ -76,6 +76,40 @@ export function dropPendingUpdate(sandbox: Sandbox, subscription: Subscription, 
   }
   if (type === undefined) subscription.pending_update = null;
   else changeSubscription(sandbox, subscription, () => (subscription.pending_update = null), type);
+}
+
+/** A paused subscription goes on in this period. */
+export function takeUp(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  { anchor, period }: { readonly anchor: number; readonly period: { readonly start: number; readonly end: number } },
+): void {
+  changeSubscription(
+    sandbox,
+    subscription,
+    () => {
+      subscription.billing_cycle_anchor = anchor;
+      setPeriod(subscription.items.data, period);
+      subscription.status = 'active';
+    },
+    'customer.subscription.resumed',
+  );
+}
+
+/** The invoice is settled that a paused subscription waited for. */
+export function resumeBy(sandbox: Sandbox, invoice: Invoice): void {
+  const resumption = sandbox.tables.invoiceNotes.get(invoice.id)?.resumption;
+  const subscription = sandbox.tables.subscriptions.get(resumption?.subscription ?? '');
+  if (resumption === undefined || subscription?.status !== 'paused') return;
+  takeUp(sandbox, subscription, resumption);
+}
+
+/** A resumption that waits for its payment is given up, and its invoice voided. */
+export function dropResumption(sandbox: Sandbox, { id }: Subscription): void {
+  for (const invoice of invoicesOf(sandbox, id)) {
+    const isWaiting = sandbox.tables.invoiceNotes.get(invoice.id)?.resumption !== undefined;
+    if (isWaiting && invoice.status === 'open') voidInvoice(sandbox, invoice);
+  }
 }
 
 /** It ends with its period, or goes on after it. */
