@@ -17,6 +17,11 @@ export function nextBoundary(anchor: number, cadence: Cadence, after: number): n
   return boundary(anchor, cadence, stepsTo(anchor, cadence, after) + 1);
 }
 
+/** The last boundary that is not after `at`. */
+export function lastBoundary(anchor: number, cadence: Cadence, at: number): number {
+  return boundary(anchor, cadence, stepsTo(anchor, cadence, at));
+}
+
 /** Boundary number `step` of the anchor. */
 export function boundary(anchor: number, { interval, interval_count: count }: Cadence, step: number): number {
   switch (interval) {

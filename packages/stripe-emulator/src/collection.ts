@@ -4,7 +4,7 @@ import { cardOfInvoice } from './default-cards.ts';
 import { markPaid } from './invoices.ts';
 import { type Attempt, attempt, intentOf } from './payments.ts';
 import type { Sandbox } from './sandbox.ts';
-import { applyPendingUpdate, changeSubscription, endSubscription } from './subscription-state.ts';
+import { applyPendingUpdate, changeSubscription, endSubscription, resumeBy } from './subscription-state.ts';
 import type { Invoice, Subscription } from './wire.ts';
 
 interface Collection {
@@ -53,6 +53,7 @@ export function settle(sandbox: Sandbox, invoice: Invoice): void {
   const subscription = subscriptionOf(sandbox, invoice);
   if (subscription === null) return;
   if (notes?.pendingUpdateOf === subscription.id) applyPendingUpdate(sandbox, subscription);
+  resumeBy(sandbox, invoice);
   const recovers = ['incomplete', 'past_due', 'unpaid'].includes(subscription.status);
   if (!recovers || subscription.latest_invoice !== invoice.id) return;
   const subscriptionNotes = sandbox.tables.subscriptionNotes.get(subscription.id);
@@ -72,6 +73,7 @@ export function passDueDate(sandbox: Sandbox, invoice: Invoice): void {
 
 /** Nobody has to pay an invoice any more: a subscription that was behind with it is not. */
 export function forgive(sandbox: Sandbox, invoice: Invoice): void {
+  if (invoice.status === 'uncollectible') resumeBy(sandbox, invoice);
   const subscription = subscriptionOf(sandbox, invoice);
   if (subscription?.status !== 'past_due' || subscription.latest_invoice !== invoice.id) return;
   changeSubscription(sandbox, subscription, () => (subscription.status = 'active'));

@@ -1,4 +1,5 @@
 import { productNameOf } from './catalog.ts';
+import { lastBoundary } from './calendar.ts';
 import { discounted } from './discounts.ts';
 import { netOf } from './invoice-sums.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
@@ -51,7 +52,10 @@ function prorationItem(sandbox: Sandbox, { subscription, item, at, sign }: Prora
   // A credit gives back what was charged; a debit costs what the item would cost now.
   const full =
     credited === null ? discounted(sandbox, subscription, { item, cents: gross }) : shareCents(gross, credited.paid);
-  const cents = shareCents(full, { part: period.end - at, whole: period.end - period.start });
+  // A first period that an anchor cut short costs its share of a whole one.
+  const cadence = item.price.recurring ?? { interval: 'month', interval_count: 1 };
+  const from = lastBoundary(subscription.billing_cycle_anchor, cadence, period.start);
+  const cents = shareCents(full, { part: period.end - at, whole: period.end - from });
   // Half a cent goes away from zero in both directions, so that undoing a change gives back what it took.
   const amount = sign * cents;
   const day = new Intl.DateTimeFormat('en-GB', { day: '2-digit', month: 'short', year: 'numeric', timeZone: 'UTC' });

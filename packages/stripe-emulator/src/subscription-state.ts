@@ -1,7 +1,7 @@
 import { refreshEntitlements } from './features.ts';
 import { voidInvoice } from './invoices.ts';
 import type { Sandbox } from './sandbox.ts';
-import { setItems } from './subscription-items.ts';
+import { periodFrom, setItems, setPeriod } from './subscription-items.ts';
 import type { Invoice, Subscription, SubscriptionItem } from './wire.ts';
 
 /** Changes a subscription and tells the world, and what it entitles to. */
@@ -82,6 +82,42 @@ export function dropPendingUpdate(sandbox: Sandbox, subscription: Subscription, 
 export function closingEndOf(sandbox: Sandbox, { items }: Subscription): number {
   const ends = items.data.map(({ current_period_end: end }) => end);
   return sandbox.behaviour.mixedPeriodEnd === 'latest' ? Math.max(...ends) : Math.min(...ends);
+}
+
+/** A paused subscription goes on: each item with a period that begins at `from`; null: in those that they have. */
+export function takeUp(
+  sandbox: Sandbox,
+  subscription: Subscription,
+  { anchor, from }: { readonly anchor: number; readonly from: number | null },
+): void {
+  changeSubscription(
+    sandbox,
+    subscription,
+    () => {
+      subscription.billing_cycle_anchor = anchor;
+      if (from !== null) {
+        for (const item of subscription.items.data) setPeriod([item], periodFrom(subscription, item, from));
+      }
+      subscription.status = 'active';
+    },
+    'customer.subscription.resumed',
+  );
+}
+
+/** The invoice is settled that a paused subscription waited for. */
+export function resumeBy(sandbox: Sandbox, invoice: Invoice): void {
+  const resumption = sandbox.tables.invoiceNotes.get(invoice.id)?.resumption;
+  const subscription = sandbox.tables.subscriptions.get(resumption?.subscription ?? '');
+  if (resumption === undefined || subscription?.status !== 'paused') return;
+  takeUp(sandbox, subscription, resumption);
+}
+
+/** A resumption that waits for its payment is given up, and its invoice voided. */
+export function dropResumption(sandbox: Sandbox, { id }: Subscription): void {
+  for (const invoice of invoicesOf(sandbox, id)) {
+    const isWaiting = sandbox.tables.invoiceNotes.get(invoice.id)?.resumption !== undefined;
+    if (isWaiting && invoice.status === 'open') voidInvoice(sandbox, invoice);
+  }
 }
 
 /** It ends with its period, or goes on after it. */

@@ -98,6 +98,8 @@ export interface InvoiceNotes {
   usageLines: { line: string; meter: string; price: string; start: number; end: number }[];
   /** The subscription whose pending update waits for this invoice. */
   pendingUpdateOf: string | null;
+  /** The paused subscription that goes on, in this period, once it is settled; until then it waits for so long. */
+  resumption?: { subscription: string; anchor: number; from: number; expiresAt: number };
   /** True: its due date went by, and that has had its effect. */
   overdue?: boolean;
 }

@@ -111,6 +111,10 @@ function* dueBeforeTurn(sandbox: Sandbox, subscription: Subscription): Iterable<
 
 function* dueOfInvoice(sandbox: Sandbox, invoice: Invoice): Iterable<Due> {
   const { tables } = sandbox;
+  const resumption = tables.invoiceNotes.get(invoice.id)?.resumption;
+  if (resumption !== undefined && invoice.status === 'open') {
+    yield { at: resumption.expiresAt, run: () => voidInvoice(sandbox, invoice) };
+  }
   if (invoice.status === 'draft' && invoice.automatically_finalizes_at !== null) {
     yield {
       at: invoice.automatically_finalizes_at,

@@ -40,6 +40,26 @@ test.each([true, false])('a first period up to an anchor costs its share (a pror
   expect((await invoicesOf(subscription))[0]).toMatchObject({ status: 'paid', total: 6_000 });
 });
 
+test('units that are added in such a first period cost their share of a whole one, and so does what they give back', async () => {
+  const now = await bench.control.now();
+  const month = itemOf(
+    await bench.stripe.subscriptions.create({
+      customer: (await payer()).id,
+      items: [{ price: catalog.pro.id, quantity: 1 }],
+      billing_cycle_anchor: now + 10 * DAY,
+    }),
+    catalog.pro,
+  );
+  await bench.control.moveClock({ to: now + 5 * DAY });
+  const changed = await bench.stripe.subscriptions.update(month.subscription, {
+    items: [{ id: month.id, quantity: 2 }],
+    proration_behavior: 'always_invoice',
+  });
+  const [change, first] = await invoicesOf(changed);
+  const whole = first?.total ?? 0;
+  expect(change?.lines.data.map(({ amount }) => Math.round((amount / whole) * 100))).toEqual([-50, 100]);
+});
+
 test('without prorations the first period is free; an anchor beyond the next natural date is refused', async () => {
   const now = await bench.control.now();
   const terms = { customer: (await payer()).id, items: [{ price: catalog.pro.id }] };

@@ -74,9 +74,9 @@ export class Clawbacks {
       const all = known.length > 0 ? known : salesOf(invoice, affairs.subscriptions).map(withoutCredit);
       const money = await this.#moneyOf(invoice);
       if (money.gone > 0 || money.cameBack) found.push(...all.map((sale) => returnedOf(sale, money)));
-      else found.push(...all.filter(({ credited }) => credited > 0).map((sale) => returnedOf(sale, UNTOUCHED)));
+      else found.push(...all.filter(({ taken }) => taken > 0n).map((sale) => returnedOf(sale, UNTOUCHED)));
     }
-    const others = sales.filter(({ invoiceId, credited }) => credited > 0 && !touched.has(invoiceId));
+    const others = sales.filter(({ invoiceId, taken }) => taken > 0n && !touched.has(invoiceId));
     return { sales: [...found, ...others.map((sale) => returnedOf(sale, UNTOUCHED))], untold };
   }
 
@@ -189,20 +189,21 @@ export class Clawbacks {
 const UNTOUCHED: Money = { paid: 0, gone: 0, cameBack: false };
 
 function withoutCredit(sale: Sale): SaleGivenBack {
-  return { ...sale, credited: 0 };
+  return { ...sale, taken: 0n };
 }
 
 /** Adds up what went back of a sale. Stripe does not tell which line a refund belongs to, so each gives back its share. */
 function returnedOf(sale: SaleGivenBack, { paid, gone, cameBack }: Money): ReturnedSale {
-  const { cents, credited, invoiceId } = sale;
+  const { cents, taken, invoiceId } = sale;
+  // Both in parts of the product, so that nothing is rounded before the credits are.
+  const [extent, whole] = [sale.extent > 0n ? sale.extent : 1n, BigInt(Math.max(paid, 1))];
+  const credited = (BigInt(cents) * taken) / extent;
   const reason =
     paid === 0
       ? `${invoiceId}: ${credited} of ${cents} cents were given back as credit`
-      : `${invoiceId}: ${gone} of ${paid} cents went back${credited > 0 ? `, ${credited} as credit` : ''}`;
-  // Both in parts of the product, so that nothing is rounded before the credits are.
-  const [price, whole] = [BigInt(Math.max(cents, 1)), BigInt(Math.max(paid, 1))];
-  const all = price * whole;
-  const back = BigInt(credited) * whole + BigInt(gone) * price;
+      : `${invoiceId}: ${gone} of ${paid} cents went back${taken > 0n ? `, ${credited} as credit` : ''}`;
+  const all = extent * whole;
+  const back = taken * whole + BigInt(gone) * extent;
   return { sale, gone: back < all ? back : all, paid: all, cameBack, reason };
 }
 

@@ -1,15 +1,16 @@
 /**
  * Money that Stripe gave back as credit: by prorations that come to fewer units or less time, and by credit notes (rule 24).
- * Each cent is taken off the line that was paid, once. Pure functions of Stripe's objects.
+ * It is taken off the line that was paid, once, and counted as lines count: by units and time, so that neither rounding nor a
+ * discount that came meanwhile makes it more or less. Pure functions of Stripe's objects.
  */
 import type { Stripe } from 'stripe';
 import type { Affairs } from './affairs.ts';
 import { creditedBy } from './lines.ts';
-import { type Sale, salesOf, sumOf, centsOf } from './sales.ts';
+import { centsOf, extentOf, extentOfAll, type Sale, salesOf } from './sales.ts';
 
-/** A sale of a paid invoice, and how many of its cents went back as credit. */
+/** A sale of a paid invoice, and how much of its extent went back as credit. */
 export interface SaleGivenBack extends Sale {
-  readonly credited: number;
+  readonly taken: bigint;
 }
 
 /** Money that went back without Stripe's telling of which line: its credits are left as they are, and people decide. */
@@ -21,7 +22,7 @@ export interface UntoldCredit {
 
 interface Ledger {
   readonly sale: Sale;
-  credited: number;
+  taken: bigint;
 }
 
 /**
@@ -39,17 +40,17 @@ export function givenBackOf(
   const paid = invoices.filter(({ status }) => status === 'paid').toReversed();
   for (const invoice of paid) {
     for (const sale of salesOf(invoice, subscriptions)) {
-      const entry = { sale, credited: 0 };
+      const entry = { sale, taken: 0n };
       all.push(entry);
       for (const { id } of sale.lines) byLine.set(keyOf(invoice.id, id), entry);
     }
   }
   const book = new Book(byLine, untold);
   for (const { sale } of all) {
-    if (sale.givenBack > 0) book.giveBack(sale.invoiceId, sale.replaced, sale.givenBack);
+    if (sale.givenBack > 0n) book.giveBack(sale.invoiceId, sale.replaced, sale.givenBack);
   }
   for (const note of notes) book.note(note, paid);
-  return { sales: all.map(({ sale, credited }) => ({ ...sale, credited })), untold };
+  return { sales: all.map(({ sale, taken }) => ({ ...sale, taken })), untold };
 }
 
 /** Takes money that went back off the lines that had been paid. */
@@ -62,17 +63,18 @@ class Book {
     this.#untold = untold;
   }
 
-  /** Shares cents among the lines that gave them back, each in proportion to what it gave. */
-  giveBack(invoiceId: string, lines: readonly Stripe.InvoiceLineItem[], cents: number): void {
-    const all = -sumOf(lines);
-    let left = cents;
+  /** Shares an extent among the lines that gave it back, each in proportion to its own. A line of no money gave none back. */
+  giveBack(invoiceId: string, lines: readonly Stripe.InvoiceLineItem[], extent: bigint): void {
+    const all = extentOfAll(lines);
+    let left = extent;
     for (const [index, line] of lines.entries()) {
-      const share = index === lines.length - 1 ? left : Math.floor((cents * -centsOf(line)) / all);
+      const share = index === lines.length - 1 ? left : (extent * extentOf(line)) / all;
       left -= share;
       const credited = creditedBy(line);
       const [of, ...others] = credited?.invoice_line_items ?? [];
       const entry = of === undefined || others.length > 0 ? undefined : this.#byLine.get(keyOf(credited?.invoice, of));
-      if (entry === undefined) this.#untold.push({ invoiceId, cents: share });
+      if (line.amount >= 0 || share === 0n) continue;
+      if (entry === undefined) this.#untold.push({ invoiceId, cents: centsIn(line, share) });
       else this.#take(entry, share);
     }
   }
@@ -92,26 +94,40 @@ class Book {
         : lines.data.map((line) => ({ amount: line.amount, of: line.invoice_line_item ?? only }));
     for (const { amount, of } of named) {
       const cents = Math.floor((amount * asCredit) / total);
-      const entry = of === undefined ? undefined : this.#byLine.get(keyOf(id, of));
+      const line = credited.lines.data.find((each) => each.id === of);
+      const entry = line === undefined ? undefined : this.#byLine.get(keyOf(id, line.id));
       if (cents <= 0) continue;
-      if (entry === undefined) this.#untold.push({ invoiceId: id, cents });
-      else this.#take(entry, cents);
+      if (entry === undefined || line === undefined) this.#untold.push({ invoiceId: id, cents });
+      else this.#take(entry, extentFor(line, cents));
     }
   }
 
   /**
-   * Takes cents off a sale, never more than it cost. A line of a change stands besides for what is left of the lines in whose
-   * place it came: what goes beyond its own price is taken off those.
+   * Takes an extent off a sale, never more than it sold. A line of a change stands besides for what is left of the lines in whose
+   * place it came: what goes beyond its own part is taken off those.
    */
-  #take(entry: Ledger, cents: number): void {
+  #take(entry: Ledger, extent: bigint): void {
     const { sale } = entry;
-    const own = Math.min(cents, sale.cents - entry.credited);
-    entry.credited += own;
-    const charged = sumOf(sale.lines) - sale.cents;
-    const left = -sumOf(sale.replaced) - sale.givenBack;
-    const rest = charged <= 0 ? 0 : Math.round(((cents - own) * left) / charged);
-    if (rest > 0) this.giveBack(sale.invoiceId, sale.replaced, rest);
+    const own = least(extent, sale.extent - entry.taken);
+    entry.taken += own;
+    const rest = least(extent - own, extentOfAll(sale.replaced) - sale.givenBack);
+    if (rest > 0n) this.giveBack(sale.invoiceId, sale.replaced, rest);
   }
+}
+
+/** The part of a line that so many of its cents are the price of, at most all of it. */
+function extentFor(line: Stripe.InvoiceLineItem, cents: number): bigint {
+  const all = Math.max(centsOf(line), 1);
+  return (extentOf(line) * BigInt(Math.min(cents, all))) / BigInt(all);
+}
+
+/** The cents that a part of a line gave back. */
+function centsIn(line: Stripe.InvoiceLineItem, extent: bigint): number {
+  return Number((BigInt(-centsOf(line)) * extent) / extentOf(line));
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
 
 function keyOf(invoiceId: string | undefined, lineId: string): string {

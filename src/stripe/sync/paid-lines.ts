@@ -1,13 +1,13 @@
 /** Credits other than base credits that invoices paid for: prorations and purchases. Pure functions of Stripe's objects. */
 import type { Stripe } from 'stripe';
-import { monthFrom } from '../../ledger/rules/periods.ts';
+import { monthFrom, type Period } from '../../ledger/rules/periods.ts';
 import { startedSubscription } from '../../ledger/rules/subscription.ts';
 import type { Followed } from '../../subscriptions/subscriptions.ts';
 import { idOf, instantOf } from '../account/values.ts';
 import { CREDITS_MARK } from '../catalog/offers.ts';
 import { type Affairs, isDouble, planItemOf, subscriptionOf } from './affairs.ts';
-import { paidAtOf, shareOf } from './base-lines.ts';
-import { givesBack, isProration, planOfLine } from './lines.ts';
+import { monthsOf, paidAtOf, shareOf } from './base-lines.ts';
+import { givesBack, isProration, planOfLine, subscriptionOfLine } from './lines.ts';
 
 /**
  * The earliest instant of a payment whose credits still count. Credits that were paid earlier expired with the period before,
@@ -62,7 +62,8 @@ export function paidLinesOf({ invoices, subscriptions }: Pick<Affairs, 'invoices
       // A first period that is cut to the day of the next ones has base credits.
       const isFirst = invoice.billing_reason === 'subscription_create';
       if (subscription === undefined || isDouble(subscription) || isFirst) return [];
-      return prorationsOf(invoice.lines.data, instantOf(subscription.billing_cycle_anchor)).map((each) => ({
+      const [anchor, wholes] = [instantOf(subscription.billing_cycle_anchor), wholesOf(subscriptionId, invoices)];
+      return prorationsOf(invoice.lines.data, anchor, wholes).map((each) => ({
         ...each,
         source: 'SUBSCRIPTION' as const,
         invoiceId: invoice.id,
@@ -80,13 +81,38 @@ function purchasesOf({ id: invoiceId, metadata, lines }: Stripe.Invoice): PaidLi
   return [{ source, amount: BigInt(credits), invoiceId, lineId: line.id, paidAt: null }];
 }
 
+/** Whole periods of a subscription, from the lines that charge them. */
+function wholesOf(subscriptionId: string, invoices: readonly Stripe.Invoice[]): Period[] {
+  return invoices
+    .flatMap(({ lines }) => lines.data)
+    .filter((line) => subscriptionOfLine(line) === subscriptionId && planOfLine(line) !== null && !isProration(line))
+    .map(({ period: { start, end } }) => ({ start: instantOf(start), end: instantOf(end) }));
+}
+
+/**
+ * The month in which a rest of a period begins. Somebody may have moved the anchor since, and what was billed before then is
+ * paid for in the rhythm of before.
+ */
+function monthOf(
+  { start, end }: Period,
+  { anchor, wholes }: { readonly anchor: Date; readonly wholes: readonly Period[] },
+): Period {
+  const isAnchored = monthFrom(anchor, end).start.getTime() === end.getTime();
+  if (isAnchored) return monthFrom(anchor, start);
+  const whole = wholes.find((each) => each.start <= start && each.end.getTime() === end.getTime());
+  const months = whole === undefined ? [] : monthsOf(whole, anchor);
+  return months.findLast(({ part }) => part.start <= start)?.month ?? monthFrom(end, start);
+}
+
 /**
  * Credits for each change of units that these lines bill: floor(credits × (new − old units) × (line's period ÷ full period)).
  * A change has one line that charges the new units and one that gives the old units back, both from the same instant on.
+ * @param wholes whole periods that were billed, in whatever rhythm; none: the anchor was never moved
  */
 export function prorationsOf(
   lines: readonly Stripe.InvoiceLineItem[],
   anchor: Date,
+  wholes: readonly Period[] = [],
 ): { readonly amount: bigint; readonly lineId: string }[] {
   const changes = Map.groupBy(
     lines.filter((line) => isProration(line) && planOfLine(line) !== null),
@@ -98,7 +124,7 @@ export function prorationsOf(
     if (charge === undefined || !plan) return [];
     const units = change.reduce((sum, line) => sum + (line.quantity ?? 0) * (givesBack(line) ? -1 : 1), 0);
     const [start, end] = [instantOf(charge.period.start), instantOf(charge.period.end)];
-    const full = monthFrom(anchor, start);
+    const full = monthOf({ start, end }, { anchor, wholes });
     // Of a yearly price, the months after the change have base credits of the new units.
     const part = { start, end: end < full.end ? end : full.end };
     const amount = shareOf(plan.credits * BigInt(units), { part, full });

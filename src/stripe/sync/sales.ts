@@ -16,10 +16,12 @@ export interface Sale {
   readonly units: number;
   /** Base credits that it is the price of; none: its credits are named by its lines alone. */
   readonly bases: readonly BaseLine[];
-  /** The lines in whose place it came, and what it gave back of each. */
+  /** How much it sold, as `extentOf` counts. Of a change, what it came in place of is taken off. */
+  readonly extent: bigint;
+  /** The lines in whose place it came. */
   readonly replaced: readonly Line[];
-  /** What it gave back beyond what it charged, in cents: fewer units or less time (rule 24). */
-  readonly givenBack: number;
+  /** How much more it took away than it sold, as `extentOf` counts: fewer units or less time (rule 24). */
+  readonly givenBack: bigint;
 }
 
 /** All that the invoice sold, in the order of its lines. Lines that are of nothing of ours are sales without credits. */
@@ -47,22 +49,34 @@ export function salesOf(invoice: Stripe.Invoice, subscriptions: readonly Stripe.
     const cents = Math.max(sumOf(lines), 0);
     const isBase = lines.some((line) => planOfLine(line) !== null);
     const own = isBase ? bases.filter(isOwn) : [];
-    return { invoiceId: invoice.id, lines, cents, units: 0, bases: own, replaced: [], givenBack: 0 };
+    const extent = extentOfAll(lines);
+    return { invoiceId: invoice.id, lines, cents, units: 0, bases: own, extent, replaced: [], givenBack: 0n };
   });
 }
 
 /**
  * A change in the middle of a period: the lines of what was before give back what is left of it, the others charge what comes.
- * Its net is a price where it brings more units, and money that goes back where it brings fewer units or less time. A change
- * of prices that leaves the units as they are takes no credits.
+ * What it brings or takes are units for a time, whatever either costs: a change of prices that leaves the units takes nothing,
+ * and a discount that comes or goes meanwhile makes neither more nor fewer of them.
  */
 function changeOf({ id: invoiceId }: Stripe.Invoice, all: readonly Line[]): Sale {
   const [replaced, lines] = [all.filter(givesBack), all.filter((line) => !givesBack(line))];
   const units = unitsOf(lines) - unitsOf(replaced);
-  const net = sumOf(all);
-  const cents = units > 0 ? Math.max(net, 0) : 0;
-  const givenBack = units < 0 ? Math.max(-net, 0) : 0;
-  return { invoiceId, lines, cents, units, bases: [], replaced, givenBack };
+  const net = extentOfAll(lines) - extentOfAll(replaced);
+  const cents = units > 0 ? Math.max(sumOf(all), 0) : 0;
+  const [extent, givenBack] = net > 0n ? [net, 0n] : [0n, -net];
+  return { invoiceId, lines, cents, units, bases: [], extent, replaced, givenBack };
+}
+
+/** How much a line is of: units times seconds of a plan, or cents of anything else. Only lines of one sale can be compared by it. */
+export function extentOf(line: Line): bigint {
+  const seconds = line.period.end - line.period.start;
+  if (planOfLine(line) === null || seconds <= 0) return BigInt(Math.abs(centsOf(line)));
+  return BigInt(line.quantity ?? 0) * BigInt(seconds);
+}
+
+export function extentOfAll(lines: readonly Line[]): bigint {
+  return lines.reduce((sum, line) => sum + extentOf(line), 0n);
 }
 
 /** The price of a line after its discounts, in cents; below 0 where it gives back. */
@@ -71,7 +85,7 @@ export function centsOf({ amount, discount_amounts: discounts }: Line): number {
   return amount < 0 ? amount : amount - discounted;
 }
 
-export function sumOf(lines: readonly Line[]): number {
+function sumOf(lines: readonly Line[]): number {
   return lines.reduce((sum, line) => sum + centsOf(line), 0);
 }
 

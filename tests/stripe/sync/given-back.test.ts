@@ -3,6 +3,7 @@ import type { Stripe } from 'stripe';
 import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
 import { type Buyer, Till } from '../../support/till.ts';
 import type { Exchange } from '@tollgate/stripe-emulator';
+import { elsewhere } from '../purchases/ends.ts';
 import { DAY_MS, FIRST_END, FREE, HOUR_MS, stands, START } from './periods.ts';
 
 const UNIT = 500_000;
@@ -112,6 +113,63 @@ test('units that are taken away in mid-period without an invoice count when the 
   // The renewal of $20 was paid by the $20 that went back.
   expect(await charged(ada)).toBe(6_000);
   expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 0));
+  await till.expectProven(ada);
+});
+
+test('units that are taken away take their credits, whatever a discount that came meanwhile makes of their price', async () => {
+  const ada = await till.subscribed(3);
+  await till.moveTo(HALF_MS);
+  const { id } = await till.stripeSubscriptionOf(ada);
+  const sdk = elsewhere(till);
+  const { id: coupon } = await sdk.coupons.create({ percent_off: 25, duration: 'forever' });
+  await sdk.subscriptions.update(id, { discounts: [{ coupon }] });
+  await till.changeAtStripe(ada, 2);
+  await till.settled();
+  // Half of the price of three units went back and two were charged anew, for less: one unit went for half a month.
+  expect(await till.available(ada)).toBe(3 * UNIT - UNIT / 2);
+  await till.changeAtStripe(ada, 3);
+  await till.settled();
+  await till.changeAtStripe(ada, 2);
+  await till.settled();
+  expect(await till.available(ada)).toBe(3 * UNIT - UNIT / 2);
+  await till.expectProven(ada);
+});
+
+test('a second price of the plan that is taken away takes the credits of its units, whatever they cost', async () => {
+  const ada = await till.subscribed(2);
+  const { id } = await till.stripeSubscriptionOf(ada);
+  const sdk = elsewhere(till);
+  const terms = { currency: 'usd', product: 'tollgate_pro', recurring: { interval: 'month' } } as const;
+  const cheap = await sdk.prices.create({ ...terms, unit_amount: 500 });
+  const added = await sdk.subscriptions.update(id, { items: [{ price: cheap.id }], proration_behavior: 'none' });
+  const item = added.items.data.find(({ price }) => price.id === cheap.id)?.id as string;
+  await till.moveTo(FIRST_END);
+  await till.moveTo(FIRST_END + 2 * HOUR_MS);
+  expect(await till.available(ada)).toBe(3 * UNIT);
+  // Half of the 31 days to 31 March.
+  await till.moveTo(FIRST_END + 15.5 * DAY_MS);
+  await sdk.subscriptions.update(id, { items: [{ id: item, deleted: true }], proration_behavior: 'always_invoice' });
+  await till.settled();
+  expect(await till.available(ada)).toBe(3 * UNIT - UNIT / 2);
+  await till.expectProven(ada);
+});
+
+test('units that are paid for when the cycle has begun anew bring their share of the month in which they were added', async () => {
+  const ada = await till.subscribed();
+  await till.setCard(ada, 'declined');
+  await till.moveTo(HALF_MS);
+  await till.changeAtStripe(ada, 2);
+  await till.moveTo(HALF_MS + 7 * DAY_MS);
+  const { id } = await till.stripeSubscriptionOf(ada);
+  await elsewhere(till).subscriptions.update(id, {
+    billing_cycle_anchor: { type: 'now' },
+    proration_behavior: 'none',
+  });
+  await till.settled();
+  for (const { status, hosted_invoice_url: page } of (await till.invoicesOf(ada)).toReversed()) {
+    if (status === 'open') await till.submit(page as string, { card: 'accepted' });
+  }
+  expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 2 * UNIT + UNIT / 2));
   await till.expectProven(ada);
 });
 

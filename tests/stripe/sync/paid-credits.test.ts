@@ -111,10 +111,10 @@ async function paidFor(buyer: Buyer): Promise<bigint> {
   let sum = 0n;
   for (const sale of givenBackOf({ invoices, subscriptions }, []).sales) {
     const [total, gone] = await moneyOf(invoices.find(({ id }) => id === sale.invoiceId) as Stripe.Invoice, charges);
-    const price = BigInt(Math.max(sale.cents, 1));
-    const back = BigInt(sale.credited) * total + gone * price;
+    const extent = sale.extent > 0n ? sale.extent : 1n;
+    const back = sale.taken * total + gone * extent;
     const credits = creditsOf(sale, subscriptions);
-    sum += back < price * total ? credits - (credits * back) / (price * total) : 0n;
+    sum += back < extent * total ? credits - (credits * back) / (extent * total) : 0n;
   }
   return sum;
 }
