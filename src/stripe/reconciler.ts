@@ -6,7 +6,7 @@ import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import type { MeterReports, ReportedPeriod } from '../subscriptions/meter-reports.ts';
 import type { Subscriptions } from '../subscriptions/subscriptions.ts';
-import { AWAY_AFTER, isAway, type StripeClient, StripeRejection } from './account/client.ts';
+import { AWAY_AFTER, isAway, orMissing, type StripeClient, StripeRejection } from './account/client.ts';
 import type { Customers } from './account/customers.ts';
 import { idOf, instantOf, secondsOf } from './account/values.ts';
 import type { CatalogIds } from './catalog/catalog-ids.ts';
@@ -214,11 +214,28 @@ export class Reconciler {
         lately: new Date(now - SETTLES_MS),
       });
       if (has >= sent - lately && has <= sent + unknown) return null;
+      if (await this.#isOfAnother(customer, { billingEntityId, start })) return null;
       return `${customer}: of the period since ${start.toISOString()} the meter has ${has} credits, and ${sent} were sent`;
     } catch (error) {
       if (error instanceof StripeRejection) return `${customer}: ${error.message}`;
       throw error;
     }
+  }
+
+  /**
+   * True if some of a period was reported for a customer that the payer is no more. Of who was deleted Stripe tells no sums; such
+   * reports are compared with invoices.
+   */
+  async #isOfAnother(
+    customer: string,
+    { billingEntityId, start }: Pick<ReportedPeriod, 'billingEntityId' | 'start'>,
+  ): Promise<boolean> {
+    const { stripe, reports } = this.#options;
+    for (const id of await reports.subscriptionsOf(billingEntityId, start)) {
+      const found = await orMissing(stripe.call('subscription', (sdk) => sdk.subscriptions.retrieve(id)));
+      if (found !== null && idOf(found.customer) !== customer) return true;
+    }
+    return false;
   }
 
   /** Makes every customer's state follow Stripe's again. It changes nothing where nothing was missed. */

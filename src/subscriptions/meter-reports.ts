@@ -141,6 +141,16 @@ export class MeterReports {
     return rows[0]?.billing_entity_id ?? null;
   }
 
+  /** The subscriptions in which an account reported overage of a period. */
+  async subscriptionsOf(billingEntityId: string, periodStart: Date): Promise<string[]> {
+    const { rows } = await this.#database.query<{ subscription_id: string }>(
+      `select distinct m.subscription_id from meter_report m
+       where m.billing_entity_id = $1 and m.period_start = $2 and m.subscription_id is not null`,
+      [billingEntityId, periodStart],
+    );
+    return rows.map((row) => row.subscription_id);
+  }
+
   /** One account's reports made since then that are delivered or were tried, in the order in which they were frozen. */
   async triedOf(billingEntityId: string, since: Date): Promise<DeliveredReport[]> {
     const { rows } = await this.#database.query<ReportRow>(
