@@ -6,6 +6,8 @@ import { FIRST_END, FREE, HOUR_MS, stands } from './periods.ts';
 
 const UNIT = 500_000;
 const SECOND_END = Date.parse('2027-03-31T00:00:00.000Z');
+/** Phases end with periods. A month that is counted from the last of February would end on 28 March. */
+const ENDS = [SECOND_END, Date.parse('2027-04-30T00:00:00.000Z')].map((instant) => instant / 1_000);
 
 let till: Till;
 let sdk: Stripe;
@@ -39,7 +41,11 @@ async function scheduled(
   await sdk.subscriptionSchedules.update(made.id, {
     phases: [
       { ...now, ...paying, start_date: running.start_date, end_date: running.end_date },
-      ...coming({ plan, overage, other: other.id }).map((items) => ({ items, ...paying })),
+      ...coming({ plan, overage, other: other.id }).map((items, index) => ({
+        items,
+        ...paying,
+        end_date: ENDS[index] as number,
+      })),
     ],
     ...terms,
   });
