@@ -39,7 +39,7 @@ const units = fc.integer({ min: 1, max: 4 });
 const proration = fc.constantFrom(...PRORATIONS);
 const kinds = <K extends string>(...names: readonly K[]): fc.Arbitrary<K> => fc.constantFrom(...names);
 
-export const action = fc.oneof(
+const action = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: kinds('nothing', 'cancel', 'resume', 'pay', 'rest', 'goOn') }) },
   { weight: 1, arbitrary: fc.record({ kind: kinds('begin'), how: kinds(...BEGINNINGS), units }) },
   { weight: 1, arbitrary: fc.record({ kind: kinds('card'), card: kinds('accepted', 'declined') }) },
