@@ -10,6 +10,7 @@ import type { StripeClient } from '../account/client.ts';
 import { idOf } from '../account/values.ts';
 import type { Affairs } from './affairs.ts';
 import { givenBackOf, type SaleGivenBack, type UntoldCredit } from './given-back.ts';
+import { decidingSales } from './paid-again.ts';
 import { type Sale, salesOf } from './sales.ts';
 
 interface Options {
@@ -77,7 +78,9 @@ export class Clawbacks {
       else found.push(...all.filter(({ taken }) => taken > 0n).map((sale) => returnedOf(sale, UNTOUCHED)));
     }
     const others = sales.filter(({ invoiceId, taken }) => taken > 0n && !touched.has(invoiceId));
-    return { sales: [...found, ...others.map((sale) => returnedOf(sale, UNTOUCHED))], untold };
+    const returned = [...found, ...others.map((sale) => returnedOf(sale, UNTOUCHED))];
+    const kept = sales.filter((sale) => returned.every((each) => each.sale !== sale));
+    return { sales: decidingSales(returned, kept), untold };
   }
 
   /**

@@ -98,6 +98,31 @@ test('a billing cycle that begins anew gives back the rest of the one before', a
   await till.expectProven(ada);
 });
 
+test.each([
+  ['with the same units', 2, 2 * UNIT],
+  ['with fewer', 1, UNIT],
+  ['with more', 3, 3 * UNIT],
+])(
+  'a billing cycle that begins anew in its first second, %s, brings what is paid then',
+  async (_what, quantity, left) => {
+    const ada = await till.subscribed(2);
+    const { id, items } = await till.stripeSubscriptionOf(ada);
+    const item = items.data.find((each) => each.quantity === 2)?.id as string;
+    await till.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.update(id, {
+        items: [{ id: item, quantity }],
+        billing_cycle_anchor: { type: 'now' },
+        proration_behavior: 'always_invoice',
+      }),
+    );
+    await till.settled();
+    expect((await till.shown(ada)).credits).toMatchObject({ available: left, owed: 0 });
+    await till.sync(ada);
+    expect((await till.shown(ada)).credits).toMatchObject({ available: left, owed: 0 });
+    await till.expectProven(ada);
+  },
+);
+
 test('units that are taken away in mid-period without an invoice count when the next one gives their price back', async () => {
   const ada = await till.subscribed(3);
   await till.moveTo(HALF_MS);
