@@ -182,10 +182,13 @@ function lostOn(page: Page): Promise<string[]> {
     for (const element of document.querySelectorAll<HTMLElement>(focusable)) {
       if (!isVisible(element)) continue;
       element.scrollIntoView({ block: 'center', inline: 'nearest' });
-      const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
+      const { left, right, bottom } = element.getBoundingClientRect();
       const name = (element.ariaLabel ?? element.textContent ?? element.tagName).trim().slice(0, 60);
-      const at = document.elementFromPoint(left + width / 2, top + height / 2);
-      const isFree = at !== null && (element.contains(at) || at.contains(element));
+      // A link of two lines has text of others in the box around both.
+      const isFree = [...element.getClientRects()].every((line) => {
+        const at = document.elementFromPoint(line.left + line.width / 2, line.top + line.height / 2);
+        return at !== null && (element.contains(at) || at.contains(element));
+      });
       if (!isFree || left < -1 || right > innerWidth + 1 || bottom < 0) lost.push(`control ${name}`);
     }
     for (const element of document.querySelectorAll<HTMLElement>(
