@@ -1,10 +1,10 @@
 import type { Users } from './accounts.ts';
 import type { FixedOperation } from './load/spec.ts';
 
-/** What a platform reads all day: if a use would be admitted, and a balance. */
+/** Reads that a platform makes all day: if a use would be admitted, and a balance. */
 export type HotRead = 'check' | 'balance';
 
-/** Who is asked about. */
+/** Users and their payer, who are asked about. */
 interface Asked {
   readonly users: Users;
   /** Members that name the pool in each use; none: the users pay themselves. */

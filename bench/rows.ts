@@ -16,9 +16,9 @@ export interface Row {
   readonly sockets?: number;
   /** Consumptions in one request. */
   readonly batchSize: number;
-  /** Whose accounts pay, or are read; null: the row touches none of ours. */
+  /** Users whose accounts pay, or are read; null: the row touches none of ours. */
   readonly users: Users | null;
-  /** What is read of them; absent: they consume. */
+  /** A read of them; absent: they consume. */
   readonly reads?: HotRead;
   /** Requests arrive evenly, at this share of the best that the named rows reached, whatever the answers do. */
   readonly paced?: { readonly share: number; readonly of: readonly string[] };

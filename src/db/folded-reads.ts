@@ -7,7 +7,7 @@ export interface FoldedReadsOptions<Key, Value> {
   readonly nameOf: (key: Key) => string;
   /** Most statements under way at one time. 4 unless given. */
   readonly atOnce?: number;
-  /** Those who ask while a statement is under way wait for its end, but no longer than this. 20 unless given. */
+  /** Longest wait, for the end of a statement that is under way, before another begins beside it. 20 unless given. */
   readonly patienceMs?: number;
   /** Most keys of one statement. 500 unless given. */
   readonly most?: number;
@@ -22,8 +22,8 @@ interface Asked<Key, Value> {
 }
 
 /**
- * What is asked for in one turn of the event loop, by however many requests, is read together; and what is asked for while
- * statements are under way, by the next one. A statement begins after everything that it reads was asked for, so nobody is
+ * Keys that are asked for in one turn of the event loop, by however many requests, are read together; those that are asked for
+ * while a statement is under way, by the next one. A statement begins after everything that it reads was asked for, so nobody is
  * told what held before they asked.
  */
 export class FoldedReads<Key, Value> {
@@ -37,7 +37,7 @@ export class FoldedReads<Key, Value> {
     this.#options = { atOnce: 4, patienceMs: 20, most: 500, ...options };
   }
 
-  /** What this key leads to now. @throws by rejecting, with whatever its statement failed of */
+  /** Reads this key as it stands now. @throws by rejecting, with whatever its statement failed of */
   ask(key: Key): Promise<Value> {
     const name = this.#options.nameOf(key);
     const asked = this.#waiting.get(name);
@@ -71,8 +71,7 @@ export class FoldedReads<Key, Value> {
   }
 
   async #read(): Promise<void> {
-    clearTimeout(this.#patience);
-    this.#patience = undefined;
+    this.#forgetPatience();
     const taken = this.#take();
     this.#underWay += 1;
     // There may be more than one statement takes.
@@ -84,10 +83,14 @@ export class FoldedReads<Key, Value> {
       for (const { reject } of taken) reject(error);
     } finally {
       this.#underWay -= 1;
-      clearTimeout(this.#patience);
-      this.#patience = undefined;
+      this.#forgetPatience();
       this.#schedule();
     }
+  }
+
+  #forgetPatience(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
   }
 
   #take(): Asked<Key, Value>[] {

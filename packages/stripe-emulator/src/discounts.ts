@@ -77,7 +77,7 @@ export const discountRoutes: readonly Route[] = [
   }),
 ];
 
-/** Whom a discount is for, and where it was redeemed. */
+/** The subscriber of a discount, and the place where it was redeemed. */
 export interface DiscountOwner {
   readonly customer: string;
   /** Null: it is for one invoice. */

@@ -78,7 +78,7 @@ export interface CheckoutDetails {
   setupFutureUsage: 'off_session' | 'on_session' | null;
   /** The parts of what the page is told that are written to a customer who was there before. */
   updates?: { address: boolean; name: boolean };
-  /** What the page was told so far. */
+  /** Terms that the page was told so far. */
   told?: ToldAtCheckout;
   /** The card that the customer picked, while 3-D Secure waits for an answer. */
   authenticating: boolean;

@@ -149,7 +149,7 @@ export function isOver({ next, period }: Pick<ProviderSubscription, 'next' | 'pe
   return next === null && period.end <= now;
 }
 
-/** What the subscription is in a period that begins then, and what is known to come after it; null: it does not go on. */
+/** The subscription in a period that begins then, with the changes that are known to come after it; null: it does not go on. */
 export function renewedBy(
   { next, later }: Pick<SubscriptionState, 'next' | 'later'>,
   { start, end }: Period,

@@ -10,6 +10,11 @@ export function instantOf(seconds: number): Date {
   return new Date(seconds * 1_000);
 }
 
+/** The day (UTC) of an instant, for people: 2027-01-31. */
+export function dayOf(instant: Date): string {
+  return instant.toISOString().slice(0, 10);
+}
+
 /** Whole seconds, as Stripe counts: an instant belongs to the second in which it lies. */
 export function secondsOf(instant: Date): number {
   return Math.floor(instant.getTime() / 1_000);

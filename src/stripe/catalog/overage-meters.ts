@@ -32,7 +32,7 @@ export class OverageMeters {
     return found;
   }
 
-  /** Those of these lines or items that bill overage, whatever became of price and meter since. @throws Refusal PAYMENT_PROVIDER_ERROR */
+  /** Picks the lines or items that bill overage, whatever became of price and meter since. @throws Refusal PAYMENT_PROVIDER_ERROR */
   async billedBy<Line extends Priced>(lines: readonly Line[]): Promise<Line[]> {
     const found: Line[] = [];
     for (const line of lines) if (await this.#bills(line)) found.push(line);

@@ -3,7 +3,7 @@ import type { Stripe } from 'stripe';
 import { orMissing, type StripeClient } from '../account/client.ts';
 import { idOf } from '../account/values.ts';
 import type { OverageMeters } from '../catalog/overage-meters.ts';
-import { hasEnded, subscriptionOf, subscriptionsOf, withAllLines } from '../sync/affairs.ts';
+import { hasEnded, invoiceItemsOf, subscriptionOf, subscriptionsOf, withAllLines } from '../sync/affairs.ts';
 
 /** A span of time whose use one line of Stripe's bills. Instants are in seconds. */
 export interface MeteredSpan {
@@ -77,7 +77,7 @@ export class MeteredSpans {
 
   /** All invoice items of a customer, those on invoices too. @throws Refusal PAYMENT_PROVIDER_ERROR */
   itemsOf(customer: string): Promise<Stripe.InvoiceItem[]> {
-    return listOf(this.#stripe.list('invoiceitem', (sdk, page) => sdk.invoiceItems.list({ customer, ...page })));
+    return listOf(invoiceItemsOf(this.#stripe, customer));
   }
 
   /** The spans of an invoice's lines. */

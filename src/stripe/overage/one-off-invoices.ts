@@ -3,7 +3,7 @@ import type { Stripe } from 'stripe';
 import { orMissing, type StripeClient, StripeRejection } from '../account/client.ts';
 import { idOf } from '../account/values.ts';
 import { CURRENCY, OVERAGE_CENTS } from '../catalog/offers.ts';
-import { subscriptionsOf } from '../sync/affairs.ts';
+import { invoiceItemsOf, subscriptionsOf } from '../sync/affairs.ts';
 import { isOurs } from './item-marks.ts';
 
 /** The metadata key of a copy. Its value is the item that it takes the place of. */
@@ -116,9 +116,7 @@ export class OneOffInvoices {
   }
 
   async #copyOf({ id, customer }: Stripe.InvoiceItem): Promise<Stripe.InvoiceItem | null> {
-    const items = await this.#stripe.list('invoiceitem', (sdk, page) =>
-      sdk.invoiceItems.list({ customer: idOf(customer), ...page }),
-    );
+    const items = await invoiceItemsOf(this.#stripe, idOf(customer));
     return items.find(({ metadata }) => metadata?.[COPY_KEY] === id) ?? null;
   }
 

@@ -2,9 +2,9 @@
 import type { Stripe } from 'stripe';
 import type { Clock } from '../../kernel/clock.ts';
 import type { StripeClient } from '../account/client.ts';
-import { idOf, secondsOf } from '../account/values.ts';
+import { dayOf, idOf, secondsOf } from '../account/values.ts';
 import { CURRENCY, OVERAGE_CENTS } from '../catalog/offers.ts';
-import { hasEnded } from '../sync/affairs.ts';
+import { hasEnded, invoiceItemsOf } from '../sync/affairs.ts';
 import { creditsOf, isOf, markOf, nameOf, type Overage } from './item-marks.ts';
 import { OneOffInvoices } from './one-off-invoices.ts';
 
@@ -35,7 +35,8 @@ export class OverageItems {
   ): Promise<void> {
     // The customer may have been another one when the first items were made.
     const customers = new Set([customerId, ...(subscription === null ? [] : [idOf(subscription.customer)])]);
-    const made = (await Promise.all([...customers].map((each) => this.#itemsOf(each)))).flat();
+    // Items are searched for, because Stripe forgets idempotency keys after a day and keeps items.
+    const made = (await Promise.all([...customers].map((each) => invoiceItemsOf(this.#stripe, each)))).flat();
     const own = made.filter((item) => isOf(item, overage));
     const waiting = own.find(({ invoice, customer }) => invoice === null && idOf(customer) === customerId);
     const billed = creditsOf(own.filter((item) => item !== waiting));
@@ -88,18 +89,9 @@ export class OverageItems {
     return this.#stripe.call('invoiceitem', (sdk) => sdk.invoiceItems.update(item.id, { quantity: Number(credits) }));
   }
 
-  /** Items are searched for, because Stripe forgets idempotency keys after a day and keeps items. */
-  #itemsOf(customer: string): Promise<Stripe.InvoiceItem[]> {
-    return this.#stripe.list('invoiceitem', (sdk, page) => sdk.invoiceItems.list({ customer, ...page }));
-  }
-
   /** True if the subscription has an invoice within weeks. A yearly one may be far away. */
   #invoicesSoon(subscription: Stripe.Subscription): boolean {
     const next = Math.min(...subscription.items.data.map(({ current_period_end: end }) => end));
     return !hasEnded(subscription) && next <= secondsOf(this.#clock.now()) + LONGEST_WAIT_S;
   }
-}
-
-function dayOf(instant: Date): string {
-  return instant.toISOString().slice(0, 10);
 }

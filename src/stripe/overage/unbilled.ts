@@ -4,7 +4,7 @@
  */
 import type { Stripe } from 'stripe';
 import type { DeliveredReport } from '../../ledger/rules/entries.ts';
-import { instantOf, secondsOf } from '../account/values.ts';
+import { dayOf, instantOf, secondsOf } from '../account/values.ts';
 import type { MeteredAffairs, MeteredSpan } from './metered-spans.ts';
 import { isBilledApart, isUnknown } from './report-state.ts';
 
@@ -149,9 +149,5 @@ export function sumOf(reports: readonly DeliveredReport[]): bigint {
 }
 
 function daysOf({ start, end }: MeteredSpan): string {
-  return `${dayOf(start)} to ${dayOf(end)}`;
-}
-
-function dayOf(seconds: number): string {
-  return instantOf(seconds).toISOString().slice(0, 10);
+  return `${dayOf(instantOf(start))} to ${dayOf(instantOf(end))}`;
 }

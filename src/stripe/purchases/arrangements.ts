@@ -5,7 +5,7 @@
 import type { Stripe } from 'stripe';
 import { canonicalJson } from '../../kernel/canonical-json.ts';
 import { Refusal } from '../../kernel/refusal.ts';
-import { idOf, instantOf } from '../account/values.ts';
+import { dayOf, idOf, instantOf } from '../account/values.ts';
 import { comingPhasesOf, runningPhaseOf, unitsOfPhase } from '../sync/schedules.ts';
 import { hasForeignUpdate } from '../sync/pending-updates.ts';
 import type { Subscribed } from './subscribed.ts';
@@ -39,7 +39,7 @@ export function checkArrangements(subscribed: Subscribed, schedule: Schedule | n
   const isSooner = end !== null && end <= instantOf(subscribed.item.current_period_end);
   // More units leave the end as it is, and a payer who ends it later than it ends anyway has nothing to change.
   if (end !== null && change !== 'UP' && !(change === 'END' && isSooner)) {
-    const day = end.toISOString().slice(0, 10);
+    const day = dayOf(end);
     throw arranged(`it ends on ${day}`);
   }
   if (dropsUpdate(subscribed, change)) throw arranged('a change of its terms waits for its payment');

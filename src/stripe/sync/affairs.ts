@@ -115,6 +115,14 @@ export function subscriptionsOf(stripe: StripeClient, customer: string): Promise
 }
 
 /**
+ * All invoice items of a customer, those on invoices too.
+ * @throws Refusal PAYMENT_PROVIDER_ERROR; StripeRejection where Stripe does not know the customer
+ */
+export function invoiceItemsOf(stripe: StripeClient, customer: string): Promise<Stripe.InvoiceItem[]> {
+  return stripe.list('invoiceitem', (sdk, page) => sdk.invoiceItems.list({ customer, ...page }));
+}
+
+/**
  * The schedule of a subscription, with the prices of its phases whole, since their ids do not tell what they are of; null: the
  * subscription has none. @throws Refusal PAYMENT_PROVIDER_ERROR
  */

@@ -11,7 +11,7 @@ import { idOf } from '../account/values.ts';
 import type { Affairs } from './affairs.ts';
 import { givenBackOf, type SaleGivenBack, type UntoldCredit } from './given-back.ts';
 import { decidingSales } from './paid-again.ts';
-import { type Sale, salesOf } from './sales.ts';
+import { type ReturnedSale, type Sale, salesOf } from './sales.ts';
 
 interface Options {
   readonly stripe: StripeClient;
@@ -25,16 +25,6 @@ interface Money {
   readonly gone: number;
   /** Some of the money that had gone back came again: a dispute was won, or a refund failed. */
   readonly cameBack: boolean;
-}
-
-/** A sale, and the part of its price that went back: `gone` of `paid`, which are parts and no cents. */
-export interface ReturnedSale {
-  readonly sale: Sale;
-  readonly gone: bigint;
-  readonly paid: bigint;
-  readonly cameBack: boolean;
-  /** Where the money went, for the ledger. */
-  readonly reason: string;
 }
 
 /** All money of a customer that went back. */

@@ -2,9 +2,8 @@
 import { instantOf } from '../account/values.ts';
 import type { Affairs } from './affairs.ts';
 import { monthsOf, type PaidBase, paidBasesOf } from './base-lines.ts';
-import type { ReturnedSale } from './clawbacks.ts';
 import { planOfLine, subscriptionOfLine } from './lines.ts';
-import { type Sale, salesOf } from './sales.ts';
+import { type ReturnedSale, type Sale, salesOf } from './sales.ts';
 
 /**
  * The base credits that were paid (rule 13). A line of several months loses those of its last months first where money of it

@@ -1,6 +1,5 @@
 /** Base credits that two invoices paid for. Pure functions of Stripe's objects. */
-import type { ReturnedSale } from './clawbacks.ts';
-import type { Sale } from './sales.ts';
+import type { ReturnedSale, Sale } from './sales.ts';
 
 /**
  * The sales that say what goes back. Two invoices may have sold the base credits of one period: a billing cycle that begins anew

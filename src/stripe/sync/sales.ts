@@ -24,6 +24,16 @@ export interface Sale {
   readonly givenBack: bigint;
 }
 
+/** A sale, and the part of its price that went back: `gone` of `paid`, which are parts and no cents. */
+export interface ReturnedSale {
+  readonly sale: Sale;
+  readonly gone: bigint;
+  readonly paid: bigint;
+  readonly cameBack: boolean;
+  /** Where the money went, for the ledger. */
+  readonly reason: string;
+}
+
 /** All that the invoice sold, in the order of its lines. Lines that are of nothing of ours are sales without credits. */
 export function salesOf(invoice: Stripe.Invoice, subscriptions: readonly Stripe.Subscription[]): Sale[] {
   const isChange = (line: Line): boolean =>

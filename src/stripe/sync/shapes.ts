@@ -4,7 +4,7 @@
  */
 import type { Stripe } from 'stripe';
 import type { Finding, FindingKind } from '../../subscriptions/findings.ts';
-import { idOf, instantOf } from '../account/values.ts';
+import { dayOf, idOf, instantOf } from '../account/values.ts';
 import { CURRENCY, OVERAGE_METER, OVERAGE_PRODUCT } from '../catalog/offers.ts';
 import { hasEnded, isDouble, planItemOf, planOfItem } from './affairs.ts';
 import type { Check } from './facts.ts';
@@ -20,7 +20,7 @@ const scheduledAway: Check = ({ kept, schedule }) => {
   return found(
     'SCHEDULED_AWAY',
     kept,
-    `The schedule of ${kept.id} has no price of a plan from ${dayOf(away.start_date)} on. The plan ends here then, whatever Stripe bills afterwards: put a price of a plan into that phase, or cancel the subscription.`,
+    `The schedule of ${kept.id} has no price of a plan from ${dayOf(instantOf(away.start_date))} on. The plan ends here then, whatever Stripe bills afterwards: put a price of a plan into that phase, or cancel the subscription.`,
   );
 };
 
@@ -167,8 +167,4 @@ function found(kind: FindingKind, { id: subject }: Stripe.Subscription, reason: 
 function intervalOf({ price: { recurring } }: Stripe.SubscriptionItem): string {
   const { interval = 'month', interval_count: count = 1 } = recurring ?? {};
   return count === 1 ? interval : `${count} ${interval}s`;
-}
-
-function dayOf(seconds: number): string {
-  return instantOf(seconds).toISOString().slice(0, 10);
 }

@@ -1,5 +1,6 @@
 /** What waits for a subscription's next invoice when there will be none is invoiced then, once, or said (rule 28). */
 import { type Buyer, CANCEL, RESUME, Till } from '../../support/till.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { DAY_MS, FIRST_END, HOUR_MS } from '../sync/periods.ts';
 import { NO_METER, reconcile } from './outages.ts';
 
@@ -95,13 +96,13 @@ test('is invoiced once, though every call is cut before and after Stripe has don
     await till.control.addFault({ kind: 'timeout_after_commit', method, path, after: 3, times: 3 });
   }
   await till.endAtStripe(ada);
-  const isDone = async (): Promise<boolean> => (await till.app.services.stripe?.inbox.unprocessed()) === 0;
-  for (let tries = 0; tries < 40 && !(await isDone()); tries += 1) {
+  const isDone = async (): Promise<boolean> => {
     await till.sql(`update graphile_worker._private_jobs set run_at = now() where locked_at is null`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
     const id = await till.app.services.meterReports.accountOf((await till.stripeSubscriptionOf(ada)).id);
     await till.app.services.stripe?.meterReporter.settle(id as string).catch(() => undefined);
-  }
+    return (await till.app.services.stripe?.inbox.unprocessed()) === 0;
+  };
+  await waitFor(isDone, 'the event to be handled');
   await till.control.clearFaults();
   await till.settled();
   await reconcile(till);

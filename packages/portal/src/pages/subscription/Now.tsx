@@ -77,7 +77,7 @@ function whatFollows({
   scheduledQuantity,
 }: NonNullable<Entity['subscription']>): string {
   if (endsAt !== null && endsAt === currentPeriodEnd) return text.subscription.now.ends;
-  // What is scheduled for the end of a year is not yet so in the next month.
+  // A change that is scheduled for the end of a year is not yet so in the next month.
   const isNext = scheduledAt !== null && scheduledAt === currentPeriodEnd;
   const cents = isNext
     ? (scheduledPlan ?? plan).priceCents * (scheduledQuantity ?? quantity)
