@@ -32,9 +32,16 @@ void [process.stdin, process.stdout, process.stderr];
  */
 export default class ClosingEnvironment extends TestEnvironment {
   #before = new Map();
+  #responses = [];
 
   async setup() {
     await super.setup();
+    const { fetch } = this.global;
+    this.global.fetch = async (...request) => {
+      const response = await fetch(...request);
+      this.#responses.push(new WeakRef(response));
+      return response;
+    };
     this.global.sdkContract = () =>
       (sdkContract ??= require('../../packages/stripe-emulator/tests/support/sdk-contract.ts'));
     this.#before = held();
@@ -43,10 +50,19 @@ export default class ClosingEnvironment extends TestEnvironment {
   async handleTestEvent({ name }, { rootDescribeBlock }) {
     // A test that fails may leave open what it opened. Its own failure is what people must read.
     if (name !== 'run_finish' || hasFailed(rootDescribeBlock)) return;
+    await this.#letGoOfUnread();
     const deadline = performance.now() + PATIENCE_MS;
     while (this.#leftOpen().length > 0 && performance.now() < deadline) await pause();
     const left = this.#leftOpen();
     if (left.length > 0) throw new Error(`the file left open: ${left.join(', ')}`);
+  }
+
+  /** A test that asks for the status alone leaves the body, and a long one holds its socket until the memory is collected. */
+  async #letGoOfUnread() {
+    const unread = this.#responses.splice(0).map((response) => response.deref()?.body);
+    await Promise.all(
+      unread.map((body) => (body?.locked === false ? body.cancel().catch(() => undefined) : undefined)),
+    );
   }
 
   #leftOpen() {
