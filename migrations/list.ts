@@ -19,6 +19,7 @@ import { MailTables } from './0018-mail.ts';
 import { AcknowledgedAlerts } from './0019-acknowledged-alerts.ts';
 import { EndedSessions } from './0020-ended-sessions.ts';
 import { SubscriptionFindings } from './0021-subscription-findings.ts';
+import { StampsOfAccounts } from './0022-stamps-of-accounts.ts';
 
 /** Every migration, in order. Forward only: what has run is never edited, the next one mends it. */
 export const migrations = [
@@ -43,4 +44,5 @@ export const migrations = [
   AcknowledgedAlerts,
   EndedSessions,
   SubscriptionFindings,
+  StampsOfAccounts,
 ];

@@ -23,7 +23,7 @@ import { createSignInRoutes, type SignInPerson } from './http/sign-in.ts';
 import { createStripeWebhookRoutes } from './http/stripe-webhooks.ts';
 import type { Log } from './kernel/log.ts';
 import { systemScheduler } from './kernel/scheduler.ts';
-import { type DomainServices, openServices } from './services.ts';
+import { type DomainServices, openServices, type ServicesOptions } from './services.ts';
 import type { StripeSettings } from './stripe/stripe.ts';
 
 export interface AppOptions {
@@ -191,7 +191,7 @@ function ensuringUsers({ entities, mail }: DomainServices, log: Log): EnsureUser
   };
 }
 
-function batchObserver(registry: Registry): (batch: { commands: number; durationMs: number }) => void {
+function batchObserver(registry: Registry): NonNullable<ServicesOptions['onBatch']> {
   const registers = [registry];
   const size = new Histogram({
     name: 'tollgate_ledger_batch_commands',
@@ -202,12 +202,13 @@ function batchObserver(registry: Registry): (batch: { commands: number; duration
   const duration = new Histogram({
     name: 'tollgate_ledger_transaction_duration_seconds',
     help: 'Time of one ledger transaction, from its connection to its commit.',
+    labelNames: ['road'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
-  return ({ commands, durationMs }) => {
+  return ({ commands, durationMs, road }) => {
     size.observe(commands);
-    duration.observe(durationMs / 1_000);
+    duration.observe({ road }, durationMs / 1_000);
   };
 }
 

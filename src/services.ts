@@ -33,7 +33,7 @@ import { LedgerVerification } from './ledger/proof/verify.ts';
 import { Database } from './db/database.ts';
 import { Exclusive } from './db/advisory-lock.ts';
 import { openRows } from './persistence/orm.ts';
-import { openJobPool, openLedgerPool } from './db/pools.ts';
+import { openAheadPool, openJobPool, openLedgerPool } from './db/pools.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createLiveEvents } from './live/live-events.ts';
 import { EndedSessions } from './sessions/ended-sessions.ts';
@@ -98,6 +98,7 @@ export async function openServices(options: ServicesOptions) {
   const database = new Database(databaseUrl, { max: options.readConnections + CHANGE_CONNECTIONS, onIdleError });
   const rows = await openRows(database);
   const ledgerPool = openLedgerPool(databaseUrl, { max: options.ledger.lanes, onIdleError });
+  const aheadPool = openAheadPool(databaseUrl, { max: options.ledger.lanes, onIdleError });
 
   const jobPool = openJobPool(databaseUrl, { max: JOBS_AT_ONCE + 1, onIdleError });
   const jobs = new Jobs({
@@ -117,6 +118,7 @@ export async function openServices(options: ServicesOptions) {
   const ledger = new Ledger({
     ...options.ledger,
     pool: ledgerPool,
+    aheadPool,
     clock,
     onCommitted(balances, publicOrganizations, alerts) {
       live.publish(balances);
@@ -338,7 +340,7 @@ export async function openServices(options: ServicesOptions) {
         stripe?.meterReporter.stop(),
       ]);
       await live.stop();
-      await Promise.all([jobPool.end(), exclusive.end(), ledgerPool.end(), database.end()]);
+      await Promise.all([jobPool.end(), exclusive.end(), ledgerPool.end(), aheadPool.end(), database.end()]);
     },
   };
 }

@@ -28,15 +28,25 @@ export function openReadPool(databaseUrl: string, options: PoolOptions): pg.Pool
  * ledger has its index: a plan made while a table was empty must not go on reading all of it.
  */
 export function openLedgerPool(databaseUrl: string, options: PoolOptions): pg.Pool {
-  return open(databaseUrl, options, {
-    pipeline: true,
-    statement_timeout: 15_000,
-    lock_timeout: 5_000,
-    idle_in_transaction_session_timeout: 10_000,
-    query_timeout: 20_000,
-    options: '-c synchronous_commit=on -c enable_seqscan=off',
-  });
+  return open(databaseUrl, options, { ...LEDGER, options: LEDGER_OPTIONS });
 }
+
+/**
+ * Connections for ledger transactions of one statement. Their plans are kept, and ask for rows in the order of the one index that
+ * they are to be found by: since nothing is sorted, no plan takes another.
+ */
+export function openAheadPool(databaseUrl: string, options: PoolOptions): pg.Pool {
+  return open(databaseUrl, options, { ...LEDGER, options: `${LEDGER_OPTIONS} -c enable_sort=off` });
+}
+
+const LEDGER: pg.PoolConfig = {
+  pipeline: true,
+  statement_timeout: 15_000,
+  lock_timeout: 5_000,
+  idle_in_transaction_session_timeout: 10_000,
+  query_timeout: 20_000,
+};
+const LEDGER_OPTIONS = '-c synchronous_commit=on -c enable_seqscan=off';
 
 /**
  * Connections for the queue of jobs, which reads bigint as text. A machine that vanishes is noticed within a minute, so

@@ -10,7 +10,7 @@ import type { Ledger } from './ledger.ts';
 import { unlessRejected } from './outcome.ts';
 import { newId } from './store/new-id.ts';
 import { MOST_DUE_RESERVATIONS } from './store/load-statements.ts';
-import { loadUsageContexts, type UsageContexts } from './store/usage-context.ts';
+import { loadUsageContexts, nameOfUse, type UsageContexts } from './store/usage-context.ts';
 import {
   ACCOUNT_COLUMNS,
   type AccountRow,
@@ -45,7 +45,10 @@ export class Accounts {
     const nameOf = (id: string): string => id;
     this.#balances = new FoldedReads({ read: (ids) => this.#readBalances(ids), nameOf });
     this.#peeked = new FoldedReads({ read: (ids) => this.#readAccounts(ids), nameOf });
-    this.#usageContexts = new FoldedReads({ read: (uses) => this.#readUsageContexts(uses), nameOf: nameOfUse });
+    this.#usageContexts = new FoldedReads<ChargedUse, UsageContexts>({
+      read: (uses) => this.#readUsageContexts(uses),
+      nameOf: nameOfUse,
+    });
   }
 
   /** Balances of the entities that have an account. An account whose scheduled events cannot be applied has an error in its place. */
@@ -159,11 +162,6 @@ function toPeeked(row: PeekRow, now: Date): Peeked {
     hasMoreDue: reservations.length === MOST_DUE_RESERVATIONS,
     now,
   };
-}
-
-/** Uses that ask about the same parties have the same context. */
-function nameOfUse({ billingEntityId, userId, organizationId, apiKey }: ChargedUse): string {
-  return `${billingEntityId} ${userId} ${organizationId} ${apiKey?.billingEntityId} ${apiKey?.id}`;
 }
 
 function toError(error: unknown): Error {

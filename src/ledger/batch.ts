@@ -5,12 +5,12 @@ import { type Answering, earlierAnswer, type EarlierEffects, keyTaken } from './
 import { noteRefusal } from './rules/alert-commands.ts';
 import type { Alert, AlertPreferenceChange } from './rules/alerts.ts';
 import type { Balance } from './rules/balance.ts';
-import { type Command, touchedBy } from './rules/commands.ts';
+import { accountsOfKey, type Command, touchedBy } from './rules/commands.ts';
 import { decide, noAccount } from './rules/decide.ts';
 import type { Effects } from './rules/effects.ts';
 import type { DeliveredReport, Entry, MeterReport, RecordKey, UsageRecord, UsageRefund } from './rules/entries.ts';
 import type { Grant } from './rules/grants.ts';
-import { ModelNames } from './rules/model-names.ts';
+import type { ModelNames } from './rules/model-names.ts';
 import type { LedgerView, RefundEvidence, StoredReport } from './rules/ledger-view.ts';
 import { publicOrganizationsOf } from './rules/public-use.ts';
 import type { Reservation } from './rules/reservations.ts';
@@ -19,22 +19,22 @@ import { type RefundedUse, rollUp } from './rules/rollup.ts';
 import { applyScheduled } from './rules/scheduled-events.ts';
 import { type CounterChange, tally } from './rules/spend-limits.ts';
 import { appendAndCommit } from './store/append-and-commit.ts';
+import { appendIfUnchanged } from './store/append-if-unchanged.ts';
+import type { Changes } from './store/write-parts.ts';
 import { type AuditRow, auditedOf } from './store/audit-rows.ts';
 import type { Loaded } from './store/lock-and-load.ts';
-import type { NamedModelRow } from './store/named-models.ts';
 import { newId } from './store/new-id.ts';
 import type { UsageContexts } from './store/usage-context.ts';
 
-/** What is loaded once the accounts are locked and the clock was read under their locks. */
-interface LoadedLater {
+/** What a batch is decided on. */
+export interface Grounds extends Omit<Loaded, 'usageContext' | 'namedModels'> {
+  readonly usageContext: Pick<UsageContexts, 'of' | 'count'>;
+  readonly models: Pick<ModelNames, 'of' | 'add'>;
   readonly wallClock: Date;
   readonly withExpiredReservations: readonly Account[];
-  readonly namedModels: readonly NamedModelRow[];
-  /** Most models of one person, account and day that are summed up by name. */
-  readonly modelsPerDay: number;
 }
 
-/** One transaction: accounts under their locks, on which commands are decided in order, in memory. */
+/** One transaction: accounts under their locks, or as they are remembered, on which commands are decided in order, in memory. */
 export class Batch {
   readonly #stored: ReadonlyMap<string, Account>;
   readonly #accounts: Map<string, Account>;
@@ -49,22 +49,24 @@ export class Batch {
   readonly #audited: AuditRow[] = [];
   readonly #grants = new Map<string, Grant>();
   readonly #reservations = new Map<string, Reservation>();
-  readonly #usageContext: UsageContexts;
-  readonly #modelNames: ModelNames;
+  readonly #stamps: ReadonlyMap<string, string | null>;
+  readonly #usageContext: Grounds['usageContext'];
+  readonly #models: Grounds['models'];
   readonly #counters = new Map<string, CounterChange>();
   readonly #reports: MeterReport[] = [];
   readonly #storedReports: Map<string, StoredReport>;
   readonly #deliveries = new Map<string, DeliveredReport>();
+  readonly #newStamps = new Map<string, string>();
   readonly #alerts: Alert[] = [];
   readonly #preferenceChanges: AlertPreferenceChange[] = [];
   /** Crossings that were raised before, of those that commands name, and those that are raised now. */
   readonly #raised: Set<string>;
 
-  constructor(
-    { accounts, earlierEffects, refunds, passages, reports, usageContext, raised }: Loaded,
-    { withExpiredReservations, namedModels, modelsPerDay, wallClock }: LoadedLater,
-  ) {
+  constructor(grounds: Grounds) {
+    const { accounts, earlierEffects, refunds, passages, reports, usageContext, raised } = grounds;
+    const { stamps, models, withExpiredReservations, wallClock } = grounds;
     this.#stored = accounts;
+    this.#stamps = stamps;
     this.#accounts = new Map([
       ...accounts,
       ...withExpiredReservations.map((account) => [account.billingEntityId, account] as const),
@@ -75,7 +77,7 @@ export class Batch {
     this.#raised = new Set(raised.map(crossingName));
     this.#wallClock = wallClock;
     this.#usageContext = usageContext;
-    this.#modelNames = new ModelNames(modelsPerDay, namedModels);
+    this.#models = models;
     this.#view = {
       wallClock,
       account: (id) => this.#accounts.get(id),
@@ -89,7 +91,7 @@ export class Batch {
       report: (billingEntityId, id) => this.#storedReports.get(reportName({ billingEntityId, id })),
       isRaised: (billingEntityId, crossing) => this.#raised.has(crossingName({ billingEntityId, crossing })),
       usageContext: (use) => this.#usageContext.of(use, wallClock),
-      namedModels: (day) => this.#modelNames.of(day),
+      namedModels: (day) => models.of(day),
       newId,
     };
   }
@@ -150,19 +152,72 @@ export class Batch {
 
   /** Writes the effects of all commands and commits. Where nothing changed, the locks are let go of and nothing is written. */
   async commit(client: PoolClient): Promise<void> {
-    const changed = this.#changed();
-    const grants = [...this.#grants.values()];
-    const reservations = [...this.#reservations.values()];
-    if (changed.length === 0 && reservations.length === 0 && this.#deliveries.size === 0) {
+    const changes = this.#changes();
+    if (changes.accounts.length === 0 && this.#reservations.size === 0 && this.#deliveries.size === 0) {
       await client.query('rollback');
       return;
     }
+    await appendAndCommit(client, changes);
+  }
+
+  /**
+   * Writes the effects on every account that still has the stamp that it was remembered with, in a transaction of one
+   * statement. Where a key of `commands` had an effect, or a user is suspended, nothing of their payer is written either.
+   * @returns the accounts whose effects are committed
+   */
+  commitIfUnchanged(client: PoolClient, commands: readonly Command[]): Promise<ReadonlySet<string>> {
+    const keys = commands.flatMap((command) => {
+      const { billingEntityId: payerId, idempotency } = command;
+      if (idempotency === null) return [];
+      return accountsOfKey(command).map((billingEntityId) => ({ payerId, billingEntityId, key: idempotency.key }));
+    });
+    const users = new Map<string, { payerId: string; userId: string }>();
+    for (const command of commands) {
+      const { billingEntityId: payerId } = command;
+      const userId = 'userId' in command ? (command.userId ?? null) : null;
+      if (userId !== null && userId !== payerId) users.set(`${payerId} ${userId}`, { payerId, userId });
+    }
+    const known = new Map([...this.#stamps].flatMap(([id, stamp]) => (stamp === null ? [] : [[id, stamp] as const])));
+    return appendIfUnchanged(client, this.#changes(), { known, keys, users: [...users.values()] });
+  }
+
+  /** The accounts as the commands leave them, with the stamps that they are written with. */
+  left(): {
+    readonly account: Account;
+    readonly found: string | null;
+    readonly stamp: string | null;
+    readonly isChanged: boolean;
+  }[] {
+    return [...this.#accounts.values()].map((account) => {
+      const id = account.billingEntityId;
+      const found = this.#stamps.get(id) ?? null;
+      const isChanged = this.#stored.get(id) !== account;
+      return { account, found, stamp: isChanged ? this.#newStampOf(id) : found, isChanged };
+    });
+  }
+
+  /** What was counted for members and keys. */
+  get counters(): readonly CounterChange[] {
+    return [...this.#counters.values()];
+  }
+
+  #newStampOf(billingEntityId: string): string {
+    let stamp = this.#newStamps.get(billingEntityId);
+    if (stamp === undefined) this.#newStamps.set(billingEntityId, (stamp = newId()));
+    return stamp;
+  }
+
+  #changes(): Changes {
+    const changed = this.#changed();
+    const grants = [...this.#grants.values()];
+    const reservations = [...this.#reservations.values()];
     const isOldGrant = (grant: Grant): boolean =>
       this.#stored.get(grant.billingEntityId)?.grants.some((each) => each.id === grant.id) ?? false;
     const isOldReservation = (reservation: Reservation): boolean =>
       reservation.openedSequence <= (this.#stored.get(reservation.billingEntityId)?.sequence ?? 0n);
-    await appendAndCommit(client, {
+    return {
       accounts: changed,
+      stamps: new Map(changed.map(({ billingEntityId }) => [billingEntityId, this.#newStampOf(billingEntityId)])),
       entries: this.#entries,
       records: this.#records,
       refunds: this.#refunds,
@@ -177,7 +232,7 @@ export class Batch {
       audited: this.#audited,
       alerts: this.#alerts,
       preferenceChanges: this.#preferenceChanges,
-    });
+    };
   }
 
   /** The new balances of accounts that readers see change. */
@@ -218,7 +273,7 @@ export class Batch {
   #keep(effects: Effects): void {
     this.#entries.push(...effects.entries);
     this.#records.push(...effects.records);
-    this.#modelNames.add(effects.records);
+    this.#models.add(effects.records);
     this.#refunds.push(...effects.refunds);
     this.#refundedUse.push(...effects.refundedUse);
     this.#reports.push(...effects.reports);

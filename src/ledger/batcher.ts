@@ -1,7 +1,8 @@
 /**
  * Folding: commands that wait go together into one transaction, so that they share the cost of a lock and an fsync. There
- * is no timer: a lone command starts at once, and the next batch fills while this one commits. The lane decides whose turn
- * it is, and what becomes of a batch that failed.
+ * is no timer: a lone command starts at once, and the next batch fills while this one commits. Where it can be, it is sent
+ * behind this one, so that neither side waits for the other. The lane decides whose turn it is, and what becomes of a batch
+ * that failed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isTransient, unavailable } from '../db/errors.ts';
@@ -18,6 +19,17 @@ export interface BatcherOptions {
   readonly patienceMs: number;
 }
 
+/** Executes batches, and answers in the order of their commands. */
+export interface Runner<Command, Outcome> {
+  /** Executes a batch in one transaction, while nothing else of its lane is under way. */
+  readonly run: (commands: readonly Command[]) => Promise<readonly Outcome[]>;
+  /**
+   * Sends a batch behind what is under way in its lane. null: that cannot be. An outcome of null, and every outcome where it
+   * fails: the command has to be run. Absent: no batch can be sent so.
+   */
+  readonly sendAhead?: (commands: readonly Command[], lane: number) => Promise<readonly (Outcome | null)[]> | null;
+}
+
 interface Waiting<Command, Outcome> {
   readonly command: Command;
   readonly since: number;
@@ -25,22 +37,38 @@ interface Waiting<Command, Outcome> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Runs one batch at a time, as long as something waits. */
+/** A lane at work. */
 interface Worker<Command, Outcome> {
+  readonly number: number;
   readonly lane: Lane<Waiting<Command, Outcome>>;
-  running: boolean;
+  /** Taken from the lane, to be run when nothing is under way any more: first these, in order. */
+  readonly toRun: Waiting<Command, Outcome>[];
+  /** Commands in each batch that was sent and is not answered yet, oldest first. */
+  readonly sent: number[];
+  isRunning: boolean;
+  isWoken: boolean;
 }
 
-/** Folds commands into batches. `run` executes one batch in one transaction and answers in the same order. */
+/** Most batches of a lane that are under way at once. */
+const MOST_SENT = 2;
+
+/** Folds commands into batches. */
 export class Batcher<Command extends { readonly billingEntityId: string }, Outcome> {
   readonly #workers: readonly Worker<Command, Outcome>[];
-  readonly #run: (commands: readonly Command[]) => Promise<readonly Outcome[]>;
+  readonly #runner: Runner<Command, Outcome>;
   readonly #options: BatcherOptions;
 
-  constructor(run: (commands: readonly Command[]) => Promise<readonly Outcome[]>, options: BatcherOptions) {
-    this.#run = run;
+  constructor(runner: Runner<Command, Outcome>, options: BatcherOptions) {
+    this.#runner = runner;
     this.#options = options;
-    this.#workers = Array.from({ length: options.lanes }, () => ({ lane: new Lane(options), running: false }));
+    this.#workers = Array.from({ length: options.lanes }, (_, number) => ({
+      number,
+      lane: new Lane(options),
+      toRun: [],
+      sent: [],
+      isRunning: false,
+      isWoken: false,
+    }));
   }
 
   /**
@@ -54,22 +82,73 @@ export class Batcher<Command extends { readonly billingEntityId: string }, Outco
     return new Promise((resolve, reject) => {
       const withoutRoom = worker.lane.push(billingEntityId, { command, since: performance.now(), resolve, reject });
       withoutRoom?.reject(unavailable('too many commands are waiting'));
-      if (!worker.running) void this.#drain(worker);
+      this.#wake(worker);
     });
   }
 
   /** Commands that wait for their batch, for the metrics. */
   get queued(): number {
-    return this.#workers.reduce((sum, { lane }) => sum + lane.size, 0);
+    return this.#workers.reduce((sum, { lane, toRun }) => sum + lane.size + toRun.length, 0);
   }
 
-  async #drain(worker: Worker<Command, Outcome>): Promise<void> {
-    worker.running = true;
-    // Commands of the same turn of the event loop (a document with many of them, a socket's buffer) share the first batch.
-    await Promise.resolve();
-    const { lane } = worker;
-    for (let batch = lane.next(); batch.length > 0; batch = lane.next()) await this.#settle(lane, batch);
-    worker.running = false;
+  /** Commands of the same turn of the event loop (a document with many of them, a socket's buffer) share a batch. */
+  #wake(worker: Worker<Command, Outcome>): void {
+    if (worker.isWoken) return;
+    worker.isWoken = true;
+    queueMicrotask(() => {
+      worker.isWoken = false;
+      this.#work(worker);
+    });
+  }
+
+  /** Begins what can begin now. */
+  #work(worker: Worker<Command, Outcome>): void {
+    const { lane, toRun, sent } = worker;
+    while (!worker.isRunning) {
+      const isIdle = sent.length === 0;
+      if (toRun.length > 0) {
+        if (isIdle) this.#run(worker, sharesOf(toRun.splice(0, this.#options.maxBatch)));
+        return;
+      }
+      if (lane.size === 0) return;
+      if (!lane.isCalm || this.#runner.sendAhead === undefined) {
+        if (isIdle) this.#run(worker, lane.next());
+        return;
+      }
+      // A batch behind another pays when it is no smaller: until then its commands gather.
+      if (sent.length === MOST_SENT || lane.size < Math.min(sent.at(-1) ?? 0, this.#options.maxBatch)) return;
+      const waiting = lane.next().flatMap(({ items }) => items);
+      const outcomes = this.#runner.sendAhead(commandsOf(waiting), worker.number);
+      if (outcomes === null) toRun.push(...waiting);
+      else this.#await(worker, waiting, outcomes);
+    }
+  }
+
+  #await(
+    worker: Worker<Command, Outcome>,
+    waiting: readonly Waiting<Command, Outcome>[],
+    outcomes: Promise<readonly (Outcome | null)[]>,
+  ): void {
+    worker.sent.push(waiting.length);
+    const answer = (came: readonly (Outcome | null)[]): void => {
+      worker.sent.shift();
+      waiting.forEach((each, index) => {
+        const outcome = came[index] ?? null;
+        if (outcome === null) worker.toRun.push(each);
+        else each.resolve(outcome);
+      });
+      this.#work(worker);
+    };
+    // Where it is not known what became of it, running it tells.
+    outcomes.then(answer, () => answer([]));
+  }
+
+  #run(worker: Worker<Command, Outcome>, batch: Batch<Waiting<Command, Outcome>>): void {
+    worker.isRunning = true;
+    void this.#settle(worker.lane, batch).then(() => {
+      worker.isRunning = false;
+      this.#work(worker);
+    });
   }
 
   /** Answers the commands of a batch, or leaves them to the lane that has them tried again. */
@@ -95,11 +174,11 @@ export class Batcher<Command extends { readonly billingEntityId: string }, Outco
    * nothing happens twice.
    */
   async #attempt(batch: readonly Waiting<Command, Outcome>[]): Promise<readonly Outcome[]> {
-    const commands = batch.map((waiting) => waiting.command);
+    const commands = commandsOf(batch);
     const deadline = (batch[0]?.since ?? 0) + this.#options.patienceMs;
     for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 500)) {
       try {
-        return await this.#run(commands);
+        return await this.#runner.run(commands);
       } catch (error) {
         const wait = pauseMs * (0.5 + Math.random());
         if (!isTransient(error) || performance.now() + wait > deadline) throw error;
@@ -107,6 +186,18 @@ export class Batcher<Command extends { readonly billingEntityId: string }, Outco
       }
     }
   }
+}
+
+function commandsOf<Command, Outcome>(waiting: readonly Waiting<Command, Outcome>[]): Command[] {
+  return waiting.map(({ command }) => command);
+}
+
+/** The shares of payers, each in its order. */
+function sharesOf<Command extends { readonly billingEntityId: string }, Outcome>(
+  waiting: readonly Waiting<Command, Outcome>[],
+): Batch<Waiting<Command, Outcome>> {
+  const ofPayers = Map.groupBy(waiting, ({ command }) => command.billingEntityId);
+  return [...ofPayers].map(([payer, items]) => ({ payer, items }));
 }
 
 /** FNV-1a over the id's text: the same account always meets the same lane. */

@@ -51,6 +51,11 @@ export class Lane<Item> {
     this.#options = options;
   }
 
+  /** true: nobody who waits is suspected, or goes alone. Then another batch may be taken before it is said what became of the last. */
+  get isCalm(): boolean {
+    return this.#alone.size === 0 && this.#behind.size === 0 && this.#suspects.length === 0;
+  }
+
   /** Commands that wait. */
   get size(): number {
     return this.#inLines + this.#suspected;

@@ -20,14 +20,16 @@ class Runs {
 
   constructor(options: Partial<BatcherOptions> = {}) {
     this.batcher = new Batcher(
-      async (commands) => {
-        await turn();
-        const bad = commands.find(({ isBad }) => isBad);
-        const isAway = commands.some(({ isOutOfReach }) => isOutOfReach);
-        this.all.push({ commands, failed: bad !== undefined || isAway });
-        if (bad !== undefined) throw new Error(`bad ${nameOf(bad)}`);
-        if (isAway) throw Object.assign(new Error('away'), { code: '57P01' });
-        return commands.map((command) => `done ${nameOf(command)}`);
+      {
+        run: async (commands) => {
+          await turn();
+          const bad = commands.find(({ isBad }) => isBad);
+          const isAway = commands.some(({ isOutOfReach }) => isOutOfReach);
+          this.all.push({ commands, failed: bad !== undefined || isAway });
+          if (bad !== undefined) throw new Error(`bad ${nameOf(bad)}`);
+          if (isAway) throw Object.assign(new Error('away'), { code: '57P01' });
+          return commands.map((command) => `done ${nameOf(command)}`);
+        },
       },
       { ...OPTIONS, ...options },
     );

@@ -18,13 +18,20 @@ let bench: Bench;
 let clock: TestClock;
 let one: DomainServices;
 let two: DomainServices;
+/** Remembers no account: all that it does is decided under the lock. */
+let forgetful: DomainServices;
 let admin: pg.Pool;
 let people = 0;
 
 beforeAll(async () => {
   bench = await Bench.open();
   clock = new TestClock();
-  [one, two] = await Promise.all([bench.services({ clock }), bench.services({ clock })]);
+  const ledger = { lanes: 2, maxBatch: 500, maxQueued: 20_000, patienceMs: 10_000, rememberedBytes: 1 };
+  [one, two, forgetful] = await Promise.all([
+    bench.services({ clock }),
+    bench.services({ clock }),
+    bench.services({ clock, ledger }),
+  ]);
   admin = new pg.Pool({ connectionString: bench.database.url, max: 2 });
   admin.on('error', () => undefined);
 });
@@ -325,7 +332,9 @@ describe('random commands, concurrently', () => {
               .map((make) => make({ billingEntityId: id, now, key: `key-${(keys += 1)}`, reservations, records }))
               .filter((command) => command.kind !== 'extend');
             const outcomes = await Promise.all(
-              commands.map((command, index) => (index % 2 ? one : two).ledger.submit(command)),
+              commands.map((command, index) =>
+                ([one, two, forgetful][index % 3] as DomainServices).ledger.submit(command),
+              ),
             );
             commands.forEach((command, index) => executed.push({ command, outcome: outcomes[index] as Outcome, now }));
           }

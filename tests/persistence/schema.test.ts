@@ -181,13 +181,17 @@ describe('every table of a billing entity', () => {
     expect(setNull).toEqual([]);
     const { rows: triggers } = await client.query<{ table: string; name: string; row: boolean }>(
       `select c.relname as table, t.tgname as name, t.tgtype & 1 = 1 as row
-       from pg_trigger t join pg_class c on c.oid = t.tgrelid where not t.tgisinternal order by 1`,
+       from pg_trigger t join pg_class c on c.oid = t.tgrelid where not t.tgisinternal order by 1, 2`,
     );
     expect(triggers).toEqual([
       { table: 'alert', name: 'alert_append_only', row: true },
       { table: 'alert_preference_change', name: 'alert_preference_change_append_only', row: true },
+      { table: 'api_key', name: 'api_key_stamps_account', row: true },
       { table: 'audit_log_entry', name: 'audit_log_entry_append_only', row: true },
+      { table: 'billing_entity', name: 'billing_entity_stamps_account', row: true },
+      { table: 'credit_account', name: 'credit_account_stamped', row: true },
       { table: 'ledger_entry', name: 'ledger_entry_append_only', row: true },
+      { table: 'membership', name: 'membership_stamps_account', row: true },
       { table: 'meter_report', name: 'meter_report_frozen', row: true },
       { table: 'usage_record', name: 'usage_record_append_only', row: true },
       { table: 'usage_refund', name: 'usage_refund_append_only', row: true },

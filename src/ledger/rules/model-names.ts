@@ -71,6 +71,20 @@ export class ModelNames {
     return { names: this.#days.get(personDayName(day)) ?? new Set(), most: this.#most };
   }
 
+  /** What is known of the days of one account. */
+  ofAccount(billingEntityId: string): ModelNames {
+    const own = new ModelNames(this.#most, []);
+    for (const [day, names] of this.#days) {
+      if (day.startsWith(`${billingEntityId} `)) own.#days.set(day, new Set(names));
+    }
+    return own;
+  }
+
+  /** Takes over what is known of days elsewhere. */
+  learn(newer: ModelNames): void {
+    for (const [day, names] of newer.#days) this.#days.set(day, names);
+  }
+
   /** Notes the models of records, for those that come after them. */
   add(records: readonly UsageRecord[]): void {
     for (const record of records) {

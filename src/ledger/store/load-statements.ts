@@ -15,7 +15,7 @@ import {
  */
 export const LOCK = prepared(
   'lock',
-  (scope) => `select ${ACCOUNT_COLUMNS}, exists (
+  (scope) => `select ${ACCOUNT_COLUMNS}, a.stamp, exists (
       select from billing_entity b
       where b.billing_entity_id ${isIn(scope)} and b.billing_entity_id = a.billing_entity_id and b.suspended_at is not null
     ) as suspended

@@ -73,6 +73,8 @@ interface RecipientRow {
 /** Everything that a transaction finds under its locks. */
 export interface Loaded {
   readonly accounts: Map<string, Account>;
+  /** The stamp of each; null: it has none yet. */
+  readonly stamps: ReadonlyMap<string, string | null>;
   readonly earlierEffects: EarlierEffects;
   /** Records that are to be refunded. */
   readonly refunds: readonly RefundEvidence[];
@@ -108,7 +110,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
     namedModels,
   ] = await all([
     client.query(beginSharing(uses)),
-    client.query<AccountRow & { suspended: boolean }>({ ...LOCK[scope], values: [entities] }),
+    client.query<AccountRow & { suspended: boolean; stamp: string | null }>({ ...LOCK[scope], values: [entities] }),
     client.query<GrantRow>({ ...GRANTS[scope], values: [entities] }),
     askKeys(client, commands),
     ask<ReservationRow & LimitedReservationRow>(
@@ -154,6 +156,7 @@ export async function lockAndLoad(client: ClientBase, commands: readonly Command
   if (contextOfSettled !== null) usageContext.add(contextOfSettled);
   return {
     accounts,
+    stamps: new Map(locked.rows.map((row) => [row.billing_entity_id, row.stamp])),
     earlierEffects,
     passages: (recipients?.rows ?? []).map((row) => ({
       billingEntityId: row.billing_entity_id,

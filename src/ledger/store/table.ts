@@ -37,9 +37,13 @@ type SnakeCase<Text extends string> = Text extends `${infer First}${infer Rest}`
   ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
   : '';
 
+/** Columns that say something of the row itself. The rules know neither, and no checksum covers them. */
+type OfTheRow = 'checksum' | 'stamp';
+const OF_THE_ROW: readonly string[] = ['checksum', 'stamp'] satisfies OfTheRow[];
+
 /** A row of a table, as a statement gives it that selects `columns`. */
 export type StoredRow<D, Unread extends string = never> = {
-  [Key in Exclude<Property<D>, Unread | 'checksum'> as SnakeCase<Key>]: InferEntity<D>[Key];
+  [Key in Exclude<Property<D>, Unread | OfTheRow> as SnakeCase<Key>]: InferEntity<D>[Key];
 };
 
 /** A codec: the values that the database spells otherwise than the rules do. */
@@ -47,7 +51,7 @@ interface Codec<D extends Description, Read, Written, Unread extends string> {
   /** The name of the table in statements that select `columns`. */
   readonly alias: string;
   /** The values of columns that are no plain property of a row. */
-  readonly write: Readonly<Record<Exclude<Property<D>, Plain<D, Written> | 'checksum'>, (row: Written) => ColumnValue>>;
+  readonly write: Readonly<Record<Exclude<Property<D>, Plain<D, Written> | OfTheRow>, (row: Written) => ColumnValue>>;
   /** The properties of a row that are no plain columns. */
   readonly read: (stored: StoredRow<D, Unread>) => Omit<Read, Plain<D, Written>>;
   /** Columns that only statements read, never the rules. */
@@ -63,7 +67,7 @@ interface Codec<D extends Description, Read, Written, Unread extends string> {
 export interface Table<Read, Written, Stored> {
   /** The select list: every column that the rules read. */
   readonly columns: string;
-  /** Every column that has a value of its own: all but the checksum. */
+  /** Every column that has a value of its own. */
   readonly unchecked: readonly Column<Written>[];
   /** Every column. The last one is the checksum, where the table has one, and covers all others in this order. */
   readonly written: readonly Column<Written>[];
@@ -79,7 +83,7 @@ export function tableOf<Read extends object, Written extends Read = Read>() {
   ): Table<Read, Written, StoredRow<D, Unread>> => {
     const { alias, read, later = [], unread = [] } = codec;
     const write: Readonly<Partial<Record<string, (row: Written) => ColumnValue>>> = codec.write;
-    const properties = Object.keys(description.meta.properties).filter((name) => name !== 'checksum');
+    const properties = Object.keys(description.meta.properties).filter((name) => !OF_THE_ROW.includes(name));
     const columnOf = (name: string): Column<Written> => [
       columnName(name),
       typeOf(description, name),

@@ -79,6 +79,8 @@ export const CreditAccountRow = defineEntity({
     overageReported: p.bigint().defaultRaw(`0`),
     alertState: p.json().$type<AlertStateJson | null>().strictNullable(),
     alertPreferences: p.json().$type<readonly AlertPreferenceJson[] | null>().strictNullable(),
+    /** Another after every change of the row, and of what else belongs to the payer; null: nothing has changed since there are stamps. */
+    stamp: p.uuid().defaultRaw(`gen_random_uuid()`).strictNullable(),
     checksum: p.blob().strictNullable(),
   },
   indexes: [

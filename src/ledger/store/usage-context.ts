@@ -78,8 +78,13 @@ type Query = <Row extends QueryResultRow>(statement: {
 }) => Promise<QueryResult<Row>>;
 
 /** At whose expense, and by whom. */
-interface NamedUse extends UsedBy {
+export interface NamedUse extends UsedBy {
   readonly billingEntityId: string;
+}
+
+/** Uses with one name ask about the same parties, so that they have the same context. */
+export function nameOfUse({ billingEntityId, userId, organizationId, apiKey }: NamedUse): string {
+  return `${billingEntityId} ${userId} ${organizationId} ${apiKey?.billingEntityId} ${apiKey?.id}`;
 }
 
 /** Asks for all that these uses name: at most four statements, and none where nobody but the payer is named. */
@@ -199,6 +204,26 @@ export class UsageContexts {
     };
   }
 
+  /** The part of it that these uses ask for. */
+  about(uses: readonly NamedUse[]): UsageContexts {
+    const part = new UsageContexts([], [], [], []);
+    for (const use of uses) {
+      const { billingEntityId, userId, organizationId, apiKey } = use;
+      for (const id of [userId, organizationId]) copy(this.#parties, part.#parties, id);
+      copy(this.#memberships, part.#memberships, `${organizationId} ${userId}`);
+      copy(this.#apiKeys, part.#apiKeys, apiKey && `${apiKey.billingEntityId} ${apiKey.id}`);
+      for (const counter of countersOf(billingEntityId, use)) {
+        copy(this.#counters, part.#counters, counterName(counter));
+      }
+    }
+    return part;
+  }
+
+  /** Tells if this party is known, and not as suspended. */
+  isFree(id: string): boolean {
+    return this.#parties.get(id)?.suspended === false;
+  }
+
   /** Adds what was asked for later, of the same transaction. */
   add(later: UsageContexts): void {
     for (const [name, row] of later.#parties) this.#parties.set(name, row);
@@ -215,6 +240,11 @@ export class UsageContexts {
   #counter(key: CounterKey): UseCounter | undefined {
     return this.#counters.get(counterName(key));
   }
+}
+
+function copy<Value>(from: ReadonlyMap<string, Value>, into: Map<string, Value>, name: string | null): void {
+  const value = name === null ? undefined : from.get(name);
+  if (name !== null && value !== undefined) into.set(name, value);
 }
 
 function hasExpired({ expires_at: expiresAt }: ApiKeyRow, wallClock: Date): boolean {
