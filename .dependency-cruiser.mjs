@@ -135,6 +135,13 @@ export default {
       to: { path: '(^|/)node_modules/nodemailer/' },
     },
     {
+      name: 'memories-are-bounded-by-bytes',
+      comment: 'What a process remembers has a bound that says how large the process may become.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/kernel/bounded-cache\\.ts$' },
+      to: { path: '(^|/)node_modules/lru-cache/' },
+    },
+    {
       name: 'no-query-above-the-domain',
       comment: 'A statement stands in the room whose table it is about.',
       severity: 'error',

@@ -34,6 +34,7 @@ USER node
 EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Every command: `docker compose run --rm tollgate ledger:verify`. Without a name, the server.
-ENTRYPOINT ["node", "scripts/tollgate.mjs"]
+# Every command: `docker compose run --rm tollgate ledger:verify`. Without a name, the server. The bounds of memory are
+# those of `npm run serve`; docs/operations.md says why.
+ENTRYPOINT ["node", "--max-semi-space-size=32", "--heap-growing-percent=40", "scripts/tollgate.mjs"]
 CMD ["serve"]

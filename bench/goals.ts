@@ -27,8 +27,10 @@ export interface Goal {
 
 type Figures = ReadonlyMap<string, Measurement>;
 
-/** Compares the rows of one run with what is to hold. */
-export function judge(figures: Figures): Goal[] {
+const MOST_MEMORY_MIB = 300;
+
+/** Compares the rows of one run, and the memory of the server after them, with what is to hold. */
+export function judge(figures: Figures, memoryBytes: number | null): Goal[] {
   const throughput = (row: string): number | undefined => figures.get(row)?.perSecond;
   const p50 = (row: string): number | undefined => figures.get(row)?.p50Ms;
   return [
@@ -64,6 +66,7 @@ export function judge(figures: Figures): Goal[] {
     ratio('a balance, 64 connections ÷ «hello»', throughput('balance-64'), throughput('apollo-fastify'), 0.5),
     below('p99 at half of the top rate', figures.get('paced')?.p99Ms, 25),
     atMost('p50 of a lone consumption ÷ of a lone statement', p50('http-1'), p50('hot-row-1'), 2),
+    memory(memoryBytes),
   ];
 }
 
@@ -97,6 +100,17 @@ function below(what: string, figureMs: number | undefined, limitMs: number): Goa
     measured,
     shown: measured === null ? '–' : `${measured.toFixed(1)} ms`,
     reached: measured === null ? null : measured < limitMs,
+  };
+}
+
+function memory(bytes: number | null): Goal {
+  const measured = bytes === null ? null : bytes / 1_048_576;
+  return {
+    what: 'memory of the server after all rows',
+    goal: `< ${MOST_MEMORY_MIB} MiB`,
+    measured,
+    shown: measured === null ? '–' : `${measured.toFixed(0)} MiB`,
+    reached: measured === null ? null : measured < MOST_MEMORY_MIB,
   };
 }
 

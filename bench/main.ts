@@ -47,13 +47,12 @@ async function measureRows({ options: chosen, env, output, stopping }: Invocatio
       },
     },
   );
-  const { goals, proofs, memoryBytes } = findings;
+  const { goals, proofs } = findings;
   if (rounds > 1) {
     say(`\nmedians of ${rounds} rounds\n${findings.measurements.map(measurementLine).join('\n')}`);
   }
   say(`\n${goalLines(goals).join('\n')}\n`);
   if (proofs.length > 0) say(proofLines(proofs).join('\n'));
-  if (memoryBytes !== null) say(`memory of the server after all rows: ${Math.round(memoryBytes / 1_048_576)} MiB`);
   if (chosen.json) {
     output.print(JSON.stringify({ node: process.version, cores: cpus().length, ...findings }, null, 2));
   }

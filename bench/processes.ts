@@ -39,6 +39,7 @@ export async function startBenchServer(
 export async function startProjectServer(environment: Readonly<Record<string, string>>): Promise<RunningServer> {
   const port = await freePort();
   const child = fork(fileURLToPath(new URL('../scripts/tollgate.mjs', import.meta.url)), ['serve'], {
+    execArgv: optionsOfServe(),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), ...environment },
   });
@@ -59,6 +60,14 @@ export async function startProjectServer(environment: Readonly<Record<string, st
     throw new Error(`The server did not become ready (exit code ${child.exitCode}):\n${printed.join('')}`);
   }
   return { pid: pidOf(child), port, stop: () => stop(child) };
+}
+
+/** Node's options that `npm run serve` starts the server with: the measured one is no other. */
+function optionsOfServe(): string[] {
+  const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    readonly scripts: { readonly serve: string };
+  };
+  return scripts.serve.split(' ').filter((word) => word.startsWith('--'));
 }
 
 /** CPU time that a process has used so far, in milliseconds; null where /proc does not tell. */

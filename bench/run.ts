@@ -119,7 +119,7 @@ async function measureAll(
   }
   const memoryBytes = tollgate === null ? null : residentBytes(tollgate.server.pid);
   const proofs = tollgate === null ? [] : await prove(tollgate, acknowledged);
-  return { settings, measurements: [...figures.values()], goals: judge(figures), proofs, memoryBytes };
+  return { settings, measurements: [...figures.values()], goals: judge(figures, memoryBytes), proofs, memoryBytes };
 }
 
 /** The billing entity that pays for the first of these users. */

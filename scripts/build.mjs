@@ -53,6 +53,14 @@ const parts = [
   },
 ];
 
+/** Tells if anything of dist/ is older than its sources. */
+export async function isStale() {
+  const stale = await Promise.all(
+    parts.map(async ({ stampFile, inputs }) => (await readStamp(stampFile)) !== (await stampOf(inputs))),
+  );
+  return stale.includes(true);
+}
+
 /** Builds what of dist/ is older than its sources. It says so in one line on standard error: a command may have results to print. */
 export async function buildIfStale() {
   const start = performance.now();
@@ -62,12 +70,16 @@ export async function buildIfStale() {
 
 async function buildPart({ stampFile, inputs, build }) {
   const stamp = await stampOf(inputs);
-  if ((await readFile(stampFile, 'utf8').catch(() => '')) === stamp) return false;
+  if ((await readStamp(stampFile)) === stamp) return false;
   await rm(stampFile, { force: true });
   await build();
   await mkdir(dirname(stampFile), { recursive: true });
   await writeFile(stampFile, stamp);
   return true;
+}
+
+function readStamp(stampFile) {
+  return readFile(stampFile, 'utf8').catch(() => '');
 }
 
 /** What a part depends on, in one string: contents rather than times, because checkouts and caches set times at will. */

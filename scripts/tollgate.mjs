@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -12,12 +13,13 @@ if (major < 22 || (major === 22 && minor < 17)) {
 }
 // An image holds the built code alone.
 if (existsSync(join(import.meta.dirname, '../src'))) {
-  try {
-    const { buildIfStale } = await import('./build.mjs');
-    await buildIfStale();
-  } catch (error) {
-    console.error(error.message);
-    process.exit(1);
+  const { isStale } = await import('./build.mjs');
+  if (await isStale()) {
+    // A process of its own: compilers would leave a server a third larger for all its life.
+    const build = join(import.meta.dirname, 'build.mjs');
+    const { status, error } = spawnSync(process.execPath, [build], { stdio: ['ignore', 'inherit', 'inherit'] });
+    if (error !== undefined) console.error(error.message);
+    if (status !== 0) process.exit(1);
   }
 }
 // Libraries look at it once, when they are imported, and are faster for it. Nothing of ours reads it.

@@ -1,10 +1,10 @@
 /** Users and organizations: found, made on first sight, listed, suspended. */
-import { LRUCache } from 'lru-cache';
 import { v7 as uuidv7 } from 'uuid';
 import { columnsOf } from '../db/columns.ts';
 import type { Database } from '../db/database.ts';
 import { FoldedReads } from '../db/folded-reads.ts';
 import type { Rows } from '../db/rows.ts';
+import { BoundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { openAccount } from '../ledger/store/open-account.ts';
 import { checkReason } from './audit-reason.ts';
@@ -47,7 +47,8 @@ interface Options {
   readonly giveTrial: (billingEntityId: string) => Promise<void>;
 }
 
-const KNOWN_USERS = 50_000;
+/** Some forty thousand users. */
+const KNOWN_USERS_BYTES = 16 * 1_048_576;
 const ENTITY_COLUMNS = columnsOf(BillingEntityRow, 'b');
 
 export class BillingEntities {
@@ -56,7 +57,7 @@ export class BillingEntities {
   readonly #clock: Clock;
   readonly #giveTrial: Options['giveTrial'];
   /** Users that are known to be complete: nothing about them can become untrue but their name. */
-  readonly #known = new LRUCache<string, { billingEntityId: string; name: string | null }>({ max: KNOWN_USERS });
+  readonly #known = new BoundedCache<{ billingEntityId: string; name: string | null }>({ bytes: KNOWN_USERS_BYTES });
   readonly #arriving = new Map<string, Promise<string>>();
   readonly #read: FoldedReads<string, BillingEntity | null>;
 

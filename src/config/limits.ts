@@ -14,7 +14,7 @@ import type { Reader } from './reader.ts';
  * | DOCUMENT_FIELDS | 1000 | fields in all, fragments expanded |
  * | DOCUMENT_DIRECTIVES | 50 | directives, fragments expanded |
  * | OPERATION_COST | 10000 | objects that one operation may ask for, page sizes multiplied |
- * | DOCUMENT_CACHE_ENTRIES, DOCUMENT_CACHE_BYTES | 1000, 2097152 | checked documents that are remembered |
+ * | DOCUMENT_CACHE_BYTES | 16777216 | checked documents that are remembered, with the trees that were made of them |
  * | BODY_BYTES | 8388608 | body of one HTTP request |
  * | ANONYMOUS_BODY_BYTES | 65536 | body of one GraphQL request that bears no token |
  * | FRAME_BYTES | 4900000 | one WebSocket message: the largest batch fits, 5 MB does not |
@@ -51,7 +51,6 @@ export interface Limits {
   readonly documentFields: number;
   readonly documentDirectives: number;
   readonly operationCost: number;
-  readonly documentCacheEntries: number;
   readonly documentCacheBytes: number;
   readonly bodyBytes: number;
   readonly anonymousBodyBytes: number;
@@ -103,8 +102,7 @@ export function readLimits(reader: Reader): Limits {
     documentFields: reader.number('DOCUMENT_FIELDS', 1000, 10, 100_000),
     documentDirectives: reader.number('DOCUMENT_DIRECTIVES', 50, 1, 10_000),
     operationCost: reader.number('OPERATION_COST', 10_000, 100, 100_000_000),
-    documentCacheEntries: reader.number('DOCUMENT_CACHE_ENTRIES', 1000, 1, 1_000_000),
-    documentCacheBytes: reader.number('DOCUMENT_CACHE_BYTES', 2 * megabytes, 65_536, 1024 * megabytes),
+    documentCacheBytes: reader.number('DOCUMENT_CACHE_BYTES', 16 * megabytes, 65_536, 1024 * megabytes),
     bodyBytes: reader.number('BODY_BYTES', 8 * megabytes, 1024, 1024 * megabytes),
     anonymousBodyBytes: reader.number('ANONYMOUS_BODY_BYTES', 65_536, 1024, 1024 * megabytes),
     frameBytes: reader.number('FRAME_BYTES', 4_900_000, 1024, 1024 * megabytes),

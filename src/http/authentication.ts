@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { errors } from 'jose';
 import type { JWTPayload } from 'jose';
-import { LRUCache } from 'lru-cache';
 import { KEY_NAMESPACE } from '../api-keys/key-format.ts';
 import type { Principal } from '../billing-entities/principal.ts';
+import { BoundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { AuthConfig } from '../config/config.ts';
 import type { Log } from '../kernel/log.ts';
@@ -38,7 +38,11 @@ export interface Authenticator {
 }
 
 const longestToken = 8192;
-const rememberedTokens = 20_000;
+/** Some twenty thousand tokens, and as many keys; a token with a long list of claims takes the place of several. */
+const rememberedTokensBytes = 16 * 1_048_576;
+const goodKeysBytes = 5 * 1_048_576;
+/** Some two hundred tokens, each with its text. */
+const recentBytes = 524_288;
 /** A token ends within this time, plus the age that keys may have, after its key left the address: three minutes in all. */
 const rememberedMs = 120_000;
 const symmetric = ['HS256', 'HS384', 'HS512'];
@@ -67,13 +71,13 @@ class TokenAuthenticator implements Authenticator {
   readonly #principalFrom: PrincipalOf;
   readonly #refused: RefusedPeers;
   /** Keyed by the hash of the token, so that a dump of memory holds few tokens. */
-  readonly #known = new LRUCache<string, Known>({ max: rememberedTokens });
+  readonly #known = new BoundedCache<Known>({ bytes: rememberedTokensBytes });
   /** Hashes of our own keys that were valid: each use is looked up, but refusals of the peer do not keep them out. */
-  readonly #goodKeys = new LRUCache<string, true>({ max: rememberedTokens });
+  readonly #goodKeys = new BoundedCache<true>({ bytes: goodKeysBytes });
   /** Requests that arrive together with the same new token verify it, and create its user, once. */
   readonly #underWay = new Map<string, Promise<Principal>>();
   /** Hashing costs more than a look-up, so the few tokens in use now are found by their own text. */
-  readonly #recent = new LRUCache<string, Known>({ max: 256 });
+  readonly #recent = new BoundedCache<Known>({ bytes: recentBytes });
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;

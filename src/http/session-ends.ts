@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { BoundedCache } from '../kernel/bounded-cache.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Scheduler } from '../kernel/scheduler.ts';
 
@@ -20,7 +20,8 @@ const INTERVAL_MS = 400;
 const FRESH_MS = 1_000;
 /** A session that nobody used for so long is asked about when it is used again, and not before. */
 const IDLE_MS = 30_000;
-const MOST_REMEMBERED = 20_000;
+/** Some twenty thousand sessions. */
+const REMEMBERED_BYTES = 5 * 1_048_576;
 
 interface Watched {
   usedAtMs: number;
@@ -39,7 +40,7 @@ interface Watched {
 export class SessionEnds {
   readonly #options: SessionEndsOptions;
   readonly #watched = new Map<string, Watched>();
-  readonly #ended = new LRUCache<string, true>({ max: MOST_REMEMBERED });
+  readonly #ended = new BoundedCache<true>({ bytes: REMEMBERED_BYTES });
   #cancel: (() => void) | null = null;
   #isStopped = false;
 

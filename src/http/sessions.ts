@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { JWTPayload } from 'jose';
-import { LRUCache } from 'lru-cache';
 import type { Principal } from '../billing-entities/principal.ts';
 import type { Config } from '../config/config.ts';
+import { BoundedCache, bytesOf } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { Refusal } from '../kernel/refusal.ts';
@@ -57,6 +57,9 @@ const OPERATOR_LIFETIME_SECONDS = 3600;
 /** Browsers keep cookies of 4096 bytes. So much JSON, encrypted and written in base64, leaves room for the name. */
 const MOST_JSON_BYTES = 2_700;
 
+/** A thousand sessions of the longest claims, or several of ordinary ones. */
+const KNOWN_BYTES = 16 * 1_048_576;
+
 /** A session that was opened, with what it stands for. */
 interface Known {
   readonly id: string;
@@ -64,6 +67,11 @@ interface Known {
   readonly claims: SealedClaims;
   /** Made at first use; null: not yet, or it failed. */
   principal: Promise<Principal> | null;
+}
+
+/** The principal, which is made later, repeats the claims. */
+function sizeOfKnown({ claims }: Known): number {
+  return 500 + 2 * bytesOf(claims);
 }
 
 /**
@@ -75,7 +83,7 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #cookie: SealedCookie;
   /** Keyed by the hash of the sealed text. */
-  readonly #known = new LRUCache<string, Known>({ max: 5_000 });
+  readonly #known = new BoundedCache<Known>({ bytes: KNOWN_BYTES, sizeOf: sizeOfKnown });
   readonly #ends: SessionEnds;
 
   constructor(options: SessionsOptions) {

@@ -1,7 +1,7 @@
 /** Signing in at an identity provider: `/sign-in` leads there, and `/sign-in/callback` takes people back. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LRUCache } from 'lru-cache';
 import type { Config } from '../config/config.ts';
+import { BoundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { answer } from './answers.ts';
@@ -22,13 +22,13 @@ export interface SignInElsewhereOptions {
 
 /** The time that somebody may take at the provider's. */
 const LIFETIME_SECONDS = 600;
-/** Returns that are remembered, so that none works twice. */
-const MOST_RETURNS = 50_000;
+/** Returns are remembered, so that none works twice: some fifty thousand of them. */
+const RETURNS_BYTES = 16 * 1_048_576;
 
 export class SignInElsewhere {
   readonly #options: SignInElsewhereOptions;
   readonly #cookie: SealedCookie;
-  readonly #returned = new LRUCache<string, true>({ max: MOST_RETURNS });
+  readonly #returned = new BoundedCache<true>({ bytes: RETURNS_BYTES });
 
   constructor(options: SignInElsewhereOptions) {
     const { config, clock } = options;

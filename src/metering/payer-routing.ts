@@ -1,5 +1,5 @@
 /** Routing: finds the payer of use from the caller and from whom they name. */
-import { LRUCache } from 'lru-cache';
+import { BoundedCache } from '../kernel/bounded-cache.ts';
 import { parseApiKeyId } from '../kernel/public-ids.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { noOrganization, ownEntity } from '../billing-entities/access.ts';
@@ -40,17 +40,18 @@ interface Named<T> {
   readonly refusal: Refusal | null;
 }
 
-const REMEMBERED = 50_000;
+/** Some twenty thousand entities, in each of three memories. */
+const REMEMBERED_BYTES = 4 * 1_048_576;
 /** Stands for somebody who is named and not known. No reservation and no charge can be theirs. */
 const UNKNOWN = '00000000-0000-0000-0000-000000000000';
 
 export class Routing {
   readonly #entities: BillingEntities;
   /** Organizations by external id, as last read. The ledger reads again, and answers use that was routed by an old one with WrongPayer. */
-  readonly #organizations = new LRUCache<string, string>({ max: REMEMBERED });
-  readonly #types = new LRUCache<string, BillingEntity['type']>({ max: REMEMBERED });
+  readonly #organizations = new BoundedCache<string>({ bytes: REMEMBERED_BYTES });
+  readonly #types = new BoundedCache<BillingEntity['type']>({ bytes: REMEMBERED_BYTES });
   /** As it was when last looked at; likewise. */
-  readonly #visibilities = new LRUCache<string, NonNullable<BillingEntity['visibility']>>({ max: REMEMBERED });
+  readonly #visibilities = new BoundedCache<NonNullable<BillingEntity['visibility']>>({ bytes: REMEMBERED_BYTES });
 
   constructor(entities: BillingEntities) {
     this.#entities = entities;

@@ -1,8 +1,8 @@
 /** The statements that add sums of use up further. */
 import { Conditions } from '../db/where.ts';
 import { beforeMark, DAYS, FOLDED_IN_SQL, HOURS, type RollupTable } from '../ledger/store/tables.ts';
-import { floorTo, takeApart } from './span-parts.ts';
-import { type CalendarSpan, HOUR_MS } from './time-zone.ts';
+import { type Days, floorTo, type SpanParts, takeApart } from './span-parts.ts';
+import { type CalendarSpan, DAY_MS, HOUR_MS } from './time-zone.ts';
 import { addSelection, othersIn, type Selection, type UseOf } from './use-filter.ts';
 
 export interface Span {
@@ -69,13 +69,69 @@ export function byHour(of: UseOf, { from, to }: Span, { names, selection, limit 
 
 /**
  * Spans are composed of whole days (UTC) and what lies between their ends and a midnight: a month has tens of thousands of
- * hourly rows, but one or two thousand daily ones. Each part is a range of an index, so that no row's time is computed.
+ * hourly rows, but some thousand daily ones. Each part is a range of an index, so that no row's time is computed.
  */
-export function bySpan(of: UseOf, spans: readonly CalendarSpan[], { names, selection, limit }: What): Statement {
+export function bySpan(of: UseOf, spans: readonly CalendarSpan[], what: What): Statement {
+  const parts = takeApart(spans);
+  if (parts.shares.length > 0) return byDaysAndEnds(of, parts, what);
+  return byWholeDays(of, what, (where) => rowsOf(parts.days, where));
+}
+
+/** Days (UTC), all of them whole. No calendar is needed to tell them apart. */
+export function byDay(of: UseOf, span: Span, what: What): Statement {
+  return byWholeDays(of, what, (where) => rowsOfEachDay(span, where));
+}
+
+/** Spans of whole days alone, which most are that people ask for: nothing is put together, and a plan is soon found. */
+function byWholeDays(of: UseOf, { names, selection, limit }: What, rows: (where: Conditions) => DayRows): Statement {
+  const where = new Conditions();
+  const sums = sumsOf(DAYS, of, where.value(of.billingEntityId));
+  const { start, from } = rows(where);
+  addSelection(where, 'r', selection);
+  const keys = [start, ...names.map((name) => `r.${name}`)].join(', ');
+  const text = `select ${start} as start, ${selected(names)} from ${from(sums)} ${where.clause}
+    group by ${keys} having sum(r.records) > 0${limit === null ? '' : ` order by ${keys} limit ${limit}`}`;
+  return { text, values: where.values };
+}
+
+/** Rows of days, and the start of the span to which each belongs. */
+interface DayRows {
+  readonly start: string;
+  readonly from: (sums: string) => string;
+}
+
+/** One range of the index where each day is a span of its own, else a range for each span. */
+function rowsOf(days: readonly Days[], where: Conditions): DayRows {
+  const [first, last] = [days.at(0), days.at(-1)];
+  if (first !== undefined && last !== undefined && areSingleDaysInARow(days)) {
+    return rowsOfEachDay({ from: first.since, to: last.until }, where);
+  }
+  const column = (value: (each: Days) => Date): string => `${where.value(days.map(value))}::timestamptz[]`;
+  const spans = `unnest(${column(({ start }) => start)}, ${column(({ since }) => since)}, ${column(({ until }) => until)})`;
+  return {
+    start: 'p.start',
+    from: (sums) => `${spans} as p(start, since, until) join ${sums} on r.day >= p.since and r.day < p.until`,
+  };
+}
+
+function rowsOfEachDay({ from, to }: Span, where: Conditions): DayRows {
+  where.and(`r.day >= ${where.value(from)}`).and(`r.day < ${where.value(to)}`);
+  return { start: 'r.day', from: (sums) => sums };
+}
+
+function areSingleDaysInARow(days: readonly Days[]): boolean {
+  return days.every(({ start, since, until }, index) => {
+    const isOne = start.getTime() === since.getTime() && until.getTime() - since.getTime() === DAY_MS;
+    return isOne && (index === 0 || days[index - 1]?.until.getTime() === since.getTime());
+  });
+}
+
+/** Days, less what lies before the first and with what lies before the end of the last. */
+function byDaysAndEnds(of: UseOf, parts: SpanParts, { names, selection, limit }: What): Statement {
   const where = new Conditions();
   const id = where.value(of.billingEntityId);
   addSelection(where, 'r', selection);
-  const { days, ofDays, hours, ofHours, shares } = takeApart(spans);
+  const { days, ofDays, hours, ofHours, shares } = parts;
   const list = (table: string, columns: readonly string[] = names): string =>
     columns.map((name) => `, ${table}.${name}`).join('');
   const column = <Row>(rows: readonly Row[], value: (row: Row) => unknown, type: string): string =>
@@ -94,13 +150,13 @@ export function bySpan(of: UseOf, spans: readonly CalendarSpan[], { names, selec
         join ${sumsOf(HOURS, of, id)} on r.hour >= p.since and r.hour < p.until ${where.clause}
       ) e group by e.number${list('e')}
     )`;
+  const whole = where.part();
+  const { start, from } = rowsOf(days, whole);
+  addSelection(whole, 'r', selection);
   const keys = `r.start${list('r')}`;
   const text = `with ${ends}
     select r.start, ${selected(names)} from (
-      select p.start${list('r')}${list('r', SUMS)}
-      from unnest(${column(days, ({ start }) => start, 'timestamptz')}, ${column(days, ({ since }) => since, 'timestamptz')},
-        ${column(days, ({ until }) => until, 'timestamptz')}) as p(start, since, until)
-      join ${sumsOf(DAYS, of, id)} on r.day >= p.since and r.day < p.until ${where.clause}
+      select ${start} as start${list('r')}${list('r', SUMS)} from ${from(sumsOf(DAYS, of, id))} ${whole.clause}
       union all
       select p.start${list('e')}${SUMS.map((sum) => `, e.${sum} * p.sign`).join('')}
       from unnest(${column(shares, ({ start }) => start, 'timestamptz')}, ${column(shares, ({ number }) => number, 'int')},

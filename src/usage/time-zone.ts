@@ -1,4 +1,5 @@
 /** Days and months of a time zone, as instants (pure). Offsets are quarters of an hour, as those of every zone are since 1972. */
+import { BoundedCache } from '../kernel/bounded-cache.ts';
 import { Refusal } from '../kernel/refusal.ts';
 import { QUARTER_MS } from '../ledger/rules/rollup.ts';
 
@@ -25,6 +26,9 @@ const YEAR_MS = 366 * DAY_MS;
 /** `GMT`, `GMT+02:00`, or long ago `GMT+00:53:28`. */
 const OFFSET = /^GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/;
 
+/** Each takes half a millisecond to make. */
+const formats = new BoundedCache<Intl.DateTimeFormat>({ bytes: 4 * 1_048_576, sizeOf: () => 100_000 });
+
 export class TimeZone {
   readonly #name: string;
   readonly #format: Intl.DateTimeFormat;
@@ -32,13 +36,24 @@ export class TimeZone {
   /** @throws Refusal BAD_USER_INPUT for a name that is not in the IANA database, such as Europe/Berlin or UTC is */
   constructor(name: string) {
     this.#name = name;
+    const known = formats.get(name);
+    if (known !== undefined) {
+      this.#format = known;
+      return;
+    }
     try {
       // Offsets such as +02:00 have no name, but would be understood.
       if (!/^[A-Za-z]/.test(name)) throw new RangeError();
       this.#format = new Intl.DateTimeFormat('en', { timeZone: name, timeZoneName: 'longOffset' });
+      formats.set(name, this.#format);
     } catch {
       throw new Refusal('BAD_USER_INPUT', 'timeZone must be the name of a time zone, such as Europe/Berlin');
     }
+  }
+
+  /** True of UTC under its own name. Zones that are never apart from it are told by their offsets. */
+  get isUtc(): boolean {
+    return this.#name === 'UTC';
   }
 
   /** The zone's offset from UTC at this instant, in milliseconds. Odd offsets of long ago, before any use, are rounded to quarters. */

@@ -2,8 +2,16 @@ import { NIL_UUID } from '../kernel/nil-uuid.ts';
 import type { Database } from '../db/database.ts';
 import type { Resource } from '../plans/rates.ts';
 import { Refusal } from '../kernel/refusal.ts';
-import { type CalendarSpan, HOUR_MS, TimeZone } from './time-zone.ts';
-import { byHour, bySpan, conditionsOf, type Span, type Statement, withFewerModels } from './summary-statements.ts';
+import { type CalendarSpan, DAY_MS, HOUR_MS, TimeZone } from './time-zone.ts';
+import {
+  byDay,
+  byHour,
+  bySpan,
+  conditionsOf,
+  type Span,
+  type Statement,
+  withFewerModels,
+} from './summary-statements.ts';
 import { floorTo } from './span-parts.ts';
 import { selectionOf, type UseFilter, type UseOf } from './use-filter.ts';
 import { FOLDED_MODELS } from '../ledger/rules/model-names.ts';
@@ -89,14 +97,18 @@ export class UsageSummaries {
     if (request.interval === 'HOUR') zone.requireWholeHours(asked);
 
     const selection = await selectionOf(request.filter, this.#database);
-    const used = selection && (await this.#usedWithin(of, asked));
-    if (!selection || !used) return [];
+    if (!selection) return [];
+    // Days that begin where the sums' own do need no calendar, and so no look at where there is any use.
+    const areOurDays = request.interval === 'DAY' && zone.isUtc && isMidnight(asked.from) && isMidnight(asked.to);
+    const used = areOurDays ? asked : await this.#usedWithin(of, asked);
+    if (!used) return [];
     const dimensions = (Object.keys(COLUMNS) as UsageDimension[]).filter((each) => request.groupBy.includes(each));
     const what = { names: dimensions.flatMap((dimension) => COLUMNS[dimension]), selection };
-    const sums = (limit: number | null): Statement =>
-      request.interval === 'HOUR'
-        ? byHour(of, used, { ...what, limit })
-        : bySpan(of, spansOf(request.interval, zone, { asked, used }), { ...what, limit });
+    const sums = (limit: number | null): Statement => {
+      if (areOurDays) return byDay(of, asked, { ...what, limit });
+      if (request.interval === 'HOUR') return byHour(of, used, { ...what, limit });
+      return bySpan(of, spansOf(request.interval, zone, { asked, used }), { ...what, limit });
+    };
     let rows = await this.#ask(sums(MAX_BUCKETS + 1));
     if (rows.length > MAX_BUCKETS && dimensions.includes('MODEL')) {
       rows = await this.#ask(withFewerModels(sums(null), what.names, MAX_BUCKETS));
@@ -114,7 +126,10 @@ export class UsageSummaries {
     return (await this.#database.query<BucketRow>(text, values)).rows;
   }
 
-  /** The part of the request between its first and its last hour with use; null: there is none. Calendars need not go further. */
+  /**
+   * The part of the request between its first and its last use; null: there is none. Calendars need not go further. It begins and
+   * ends at midnights (UTC) where the request reaches so far, since whole days are read at once.
+   */
   async #usedWithin(of: UseOf, { from, to }: Span): Promise<Span | null> {
     const hourAt = (condition: string, end: 'asc' | 'desc'): string => `(select r.hour from usage_rollup r
       where ${condition} and r.hour >= $2 and r.hour < $3 order by r.hour ${end} limit 1)`;
@@ -127,12 +142,19 @@ export class UsageSummaries {
     );
     const [hours] = rows;
     if (!hours?.first || !hours.last) return null;
-    const used = {
-      from: new Date(Math.max(hours.first.getTime(), from.getTime())),
-      to: new Date(Math.min(hours.last.getTime() + HOUR_MS, to.getTime())),
+    const [firstMs, endMs] = [Math.max(hours.first.getTime(), from.getTime()), hours.last.getTime() + HOUR_MS];
+    const lastMs = Math.min(endMs, to.getTime());
+    if (firstMs >= lastMs) return null;
+    const [dayMs, nextDayMs] = [floorTo(firstMs, DAY_MS), floorTo(lastMs - 1, DAY_MS) + DAY_MS];
+    return {
+      from: new Date(dayMs >= from.getTime() ? dayMs : firstMs),
+      to: new Date(nextDayMs <= to.getTime() ? nextDayMs : lastMs),
     };
-    return used.from < used.to ? used : null;
   }
+}
+
+function isMidnight(instant: Date): boolean {
+  return instant.getTime() % DAY_MS === 0;
 }
 
 function wholeQuarters({ from, to }: Span): Span {

@@ -76,10 +76,22 @@ describe.each(commands)('$name', ({ name, line }) => {
 });
 
 describe('the program', () => {
+  it('starts a server with the same bounds of memory by npm and in the image', async () => {
+    const [, entrypoint = ''] = /^ENTRYPOINT (\[.*\])$/m.exec(await readFile('Dockerfile', 'utf8')) ?? [];
+    const [started = [], served = []] = ['start', 'serve'].map(
+      (name) => commands.find((each) => each.name === name)?.line.filter((word) => word.startsWith('--')) ?? [],
+    );
+    expect(served).toContainEqual(expect.stringMatching(/^--max-semi-space-size=\d+$/));
+    expect(started).toEqual(served);
+    expect(JSON.parse(entrypoint)).toEqual(['node', ...served, 'scripts/tollgate.mjs']);
+    // Node does not start with one that it does not know.
+    expect(await run([...served, '--print', '1'])).toEqual({ code: 0, stdout: '1\n', stderr: '' });
+  });
+
   it('lists the commands of the image', async () => {
     const { code, stdout } = await run(['scripts/tollgate.mjs', '--help']);
     expect(code).toBe(0);
-    const inImage = commands.filter(({ line }) => line[0] === 'scripts/tollgate.mjs').map(({ name }) => name);
+    const inImage = commands.filter(({ line }) => line.includes('scripts/tollgate.mjs')).map(({ name }) => name);
     expect(stdout.split('\n').flatMap((text) => /^ {2}(\S+) {2}/.exec(text)?.[1] ?? [])).toEqual(
       expect.arrayContaining(inImage),
     );

@@ -1,7 +1,7 @@
 import { createSourceEventStream, execute, GraphQLError, Kind, OperationTypeNode, parse, validate } from 'graphql';
 import type { DocumentNode, ExecutionResult, GraphQLSchema, OperationDefinitionNode } from 'graphql';
-import { LRUCache } from 'lru-cache';
 import type { Limits } from '../../config/limits.ts';
+import { BoundedCache } from '../../kernel/bounded-cache.ts';
 import { type Log, strikeText } from '../../kernel/log.ts';
 import { costOf, planCost } from './cost.ts';
 import type { CostPlan } from './cost.ts';
@@ -51,6 +51,19 @@ interface KnownOperation extends Operation {
 interface KnownDocument {
   readonly operations: ReadonlyMap<string, KnownOperation>;
   readonly errors: readonly GraphQLError[] | null;
+  /** Lexical tokens of its tree, which errors hold as well; 0: none was kept. */
+  readonly tokens: number;
+}
+
+/** Measured: a token and its share of the tree hold 240 to 490 bytes, and what is worked out from it the rest. */
+const TOKEN_BYTES = 600;
+/** What the smallest document holds, and each error with its stack. */
+const DOCUMENT_BYTES = 2_000;
+const ERROR_BYTES = 8_000;
+
+/** A tree is up to 240 times as large as its text, so that texts alone would bound nothing. */
+function sizeOfDocument({ tokens, errors }: KnownDocument): number {
+  return DOCUMENT_BYTES + tokens * TOKEN_BYTES + (errors?.length ?? 0) * ERROR_BYTES;
 }
 
 /**
@@ -64,7 +77,7 @@ export class Operations {
   readonly #suggestions: boolean;
   readonly #observe: OperationObserver | undefined;
   readonly #shared = new SharedResults();
-  readonly #documents: LRUCache<string, KnownDocument>;
+  readonly #documents: BoundedCache<KnownDocument>;
 
   constructor(options: OperationsOptions) {
     this.#schema = options.schema;
@@ -72,12 +85,7 @@ export class Operations {
     this.#log = options.log;
     this.#suggestions = options.suggestions;
     this.#observe = options.observe;
-    this.#documents = new LRUCache({
-      max: options.limits.documentCacheEntries,
-      maxSize: options.limits.documentCacheBytes,
-      // A document and its tree hold far more than its text, and even the shortest holds something.
-      sizeCalculation: (_document, query) => query.length + 500,
-    });
+    this.#documents = new BoundedCache({ bytes: options.limits.documentCacheBytes, sizeOf: sizeOfDocument });
   }
 
   /** Checks a request: document, operation, page sizes and cost. Cheap for a document that was seen before. */
@@ -180,7 +188,7 @@ export class Operations {
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       const message = 'The document nests values or selections too deeply.';
-      return { operations: new Map(), errors: [codedError('BAD_USER_INPUT', message)] };
+      return { operations: new Map(), errors: [codedError('BAD_USER_INPUT', message)], tokens: 0 };
     }
   }
 
@@ -191,15 +199,19 @@ export class Operations {
       document = parse(query, { maxLexicalTokens: this.#limits.documentTokens });
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
-      return { operations: none, errors: [codedError('GRAPHQL_PARSE_FAILED', error.message, error)] };
+      return { operations: none, errors: [codedError('GRAPHQL_PARSE_FAILED', error.message, error)], tokens: 0 };
     }
     const broken = brokenLimit(document, this.#limits);
-    if (broken !== null) return { operations: none, errors: [codedError('GRAPHQL_VALIDATION_FAILED', broken)] };
+    if (broken !== null) {
+      return { operations: none, errors: [codedError('GRAPHQL_VALIDATION_FAILED', broken)], tokens: 0 };
+    }
+    const tokens = document.tokenCount ?? 0;
     const errors = validate(this.#schema, document, undefined, { maxErrors: 20 });
     if (errors.length > 0) {
       return {
         operations: none,
         errors: errors.map((error) => codedError('GRAPHQL_VALIDATION_FAILED', this.#worded(error.message), error)),
+        tokens,
       };
     }
     const operations = new Map<string, KnownOperation>();
@@ -216,7 +228,7 @@ export class Operations {
         isSameForAll: isSameForAll(this.#schema, node),
       });
     }
-    return { operations, errors: null };
+    return { operations, errors: null, tokens };
   }
 
   #clientResult(known: KnownOperation, result: ExecutionResult, startedMs: number): ExecutionResult {

@@ -1,6 +1,6 @@
 /** Invoices as Stripe has them. Answers are kept for a few seconds. */
-import { LRUCache } from 'lru-cache';
 import type { Stripe } from 'stripe';
+import { BoundedCache, bytesOf } from '../../kernel/bounded-cache.ts';
 import { checkPage, decodeCursor, type Page, type PageRequest, toPage } from '../../kernel/pagination.ts';
 import { Refusal } from '../../kernel/refusal.ts';
 import { isMissing, orMissing, type StripeClient, StripeRejection } from '../account/client.ts';
@@ -37,14 +37,22 @@ interface Options {
 
 /** Long enough for one page to be drawn, short enough for a payer who has just paid through another process. */
 const KEPT_MS = 10_000;
-const KEPT_CUSTOMERS = 1_000;
+const KEPT_BYTES = 8 * 1_048_576;
+/** A question that nobody has answered yet. */
+const OPEN_BYTES = 2_000;
+
+/** An answer, or the promise of it, and the bytes that it holds. */
+interface Kept {
+  readonly answer: Promise<unknown>;
+  readonly bytes: number;
+}
 
 const INVOICE_ID = /^in_\w{1,250}$/;
 
 export class Invoices {
   readonly #options: Options;
   /** Answers by customer and question. A customer's next change drops all of that customer's answers. */
-  readonly #kept = new LRUCache<string, Map<string, Promise<unknown>>>({ max: KEPT_CUSTOMERS, ttl: KEPT_MS });
+  readonly #kept = new BoundedCache<Kept>({ bytes: KEPT_BYTES, sizeOf: ({ bytes }) => bytes, ttlMs: KEPT_MS });
 
   constructor(options: Options) {
     this.#options = options;
@@ -73,7 +81,7 @@ export class Invoices {
 
   /** Drops the customer's answers, because something of the customer may have changed. */
   forget(customerId: string): void {
-    this.#kept.delete(customerId);
+    this.#kept.deleteAllOf(keyOf(customerId));
   }
 
   async #page(
@@ -119,15 +127,25 @@ export class Invoices {
 
   /** Asks unless somebody asked a moment ago. A question that failed is asked again. */
   #once<T>(customer: string, key: string, ask: () => Promise<T>): Promise<T> {
-    const answers = this.#kept.get(customer) ?? new Map<string, Promise<unknown>>();
-    if (!this.#kept.has(customer)) this.#kept.set(customer, answers);
-    const known = answers.get(key) as Promise<T> | undefined;
-    if (known !== undefined) return known;
+    const name = keyOf(customer) + key;
+    const known = this.#kept.get(name);
+    if (known !== undefined) return known.answer as Promise<T>;
     const answer = ask();
-    answers.set(key, answer);
-    answer.catch(() => answers.delete(key));
+    const open: Kept = { answer, bytes: OPEN_BYTES };
+    this.#kept.set(name, open);
+    // What was dropped or asked anew meanwhile stays so.
+    const isKept = (): boolean => this.#kept.get(name) === open;
+    answer.then(
+      (value) => isKept() && this.#kept.set(name, { answer, bytes: OPEN_BYTES + bytesOf(value) }),
+      () => isKept() && this.#kept.delete(name),
+    );
     return answer;
   }
+}
+
+/** The beginning of the names of a customer's questions. */
+function keyOf(customer: string): string {
+  return `${customer} `;
 }
 
 function notACursor(): Refusal {

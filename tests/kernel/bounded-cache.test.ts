@@ -1,0 +1,66 @@
+import { BoundedCache, bytesOf } from '../../src/kernel/bounded-cache.ts';
+import { heapAfter } from '../support/heap.ts';
+
+const KIB = 1_024;
+
+it('forgets what was used longest ago where all together hold too many bytes', () => {
+  const cache = new BoundedCache<string>({ bytes: 4 * KIB, sizeOf: () => KIB - 200 });
+  for (const key of ['a', 'b', 'c']) cache.set(key, key);
+  // Using it counts, and asking if it is there does not.
+  expect(cache.get('a')).toBe('a');
+  expect(cache.has('b')).toBe(true);
+  for (const key of ['d', 'e']) cache.set(key, key);
+  expect(['a', 'b', 'c', 'd', 'e'].filter((key) => cache.has(key))).toEqual(['a', 'c', 'd', 'e']);
+  expect(cache.bytes).toBeLessThanOrEqual(4 * KIB);
+});
+
+it('forgets the oldest of any number of plain values, and holds no more bytes than it may', () => {
+  const cache = new BoundedCache<{ id: string; name: string }>({ bytes: 100 * KIB });
+  for (let index = 0; index < 2_000; index += 1) cache.set(`key-${index}`, { id: `id-${index}`, name: 'x'.repeat(50) });
+  expect(cache.bytes).toBeLessThanOrEqual(100 * KIB);
+  expect(cache.get('key-1999')?.id).toBe('id-1999');
+  expect(cache.get('key-0')).toBeUndefined();
+});
+
+it('keeps nothing that is larger than all of it, and then forgets nobody else', () => {
+  const cache = new BoundedCache<string>({ bytes: KIB });
+  cache.set('small', 'x');
+  cache.set('large', 'x'.repeat(KIB));
+  expect(cache.get('large')).toBeUndefined();
+  expect(cache.get('small')).toBe('x');
+});
+
+it('counts the bytes of a value anew when it is replaced', () => {
+  const cache = new BoundedCache<string>({ bytes: 10 * KIB });
+  cache.set('key', 'x'.repeat(2_000));
+  const before = cache.bytes;
+  cache.set('key', 'x');
+  expect(before - cache.bytes).toBe(2 * 1_999);
+  cache.delete('key');
+  expect(cache.bytes).toBe(0);
+});
+
+it('counts no fewer bytes than a value holds', async () => {
+  // As texts come in from outside: put together, they would hold their parts besides.
+  const text = (written: string): string => Buffer.from(written).toString();
+  const value = (index: number): unknown => ({
+    id: text(`id-${index}-${'ü€'.repeat(20)}`),
+    at: new Date(index),
+    list: [text(`one-${index}-${'x'.repeat(30)}`), null, { deep: true, amount: BigInt(index) }],
+  });
+  const values: unknown[] = [];
+  const held = await heapAfter(() => {
+    for (let index = 0; index < 5_000; index += 1) values.push(value(index));
+  });
+  const counted = values.reduce((sum: number, each) => sum + bytesOf(each), 0);
+  expect(counted).toBeGreaterThanOrEqual(held * 0.95);
+  expect(counted).toBeLessThan(held * 2.5);
+});
+
+it('holds nothing while it is empty, however much it may hold', async () => {
+  const caches: BoundedCache<string>[] = [];
+  const held = await heapAfter(() => {
+    for (let index = 0; index < 100; index += 1) caches.push(new BoundedCache({ bytes: 64 * KIB * KIB }));
+  });
+  expect(held / caches.length).toBeLessThan(10 * KIB);
+});
