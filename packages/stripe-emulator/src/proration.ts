@@ -10,7 +10,8 @@ import type { Customer, InvoiceItem, Metadata, Price, Subscription, Subscription
 
 /**
  * The cost of a change in the middle of a period: the unused time of what was paid ahead is given back, the remaining
- * time of what replaces it is charged, both by the second. Nothing is kept yet.
+ * time of what replaces it is charged, both by the second. Time that is over, or that a pause has given back already, is neither.
+ * Nothing is kept yet.
  */
 export function prorate(
   sandbox: Sandbox,
@@ -22,13 +23,20 @@ export function prorate(
   const twin = (items: readonly SubscriptionItem[], item: SubscriptionItem): SubscriptionItem | undefined =>
     items.find((each) => each.id === item.id);
   const shared = { subscription, at };
+  if (isGivenBack(sandbox, subscription)) return [];
+  const isSold = (item: SubscriptionItem): boolean => !isMetered(item.price) && at < item.current_period_end;
   const credits = before
-    .filter((item) => !isMetered(item.price) && !isSame(item, twin(after, item)))
+    .filter((item) => isSold(item) && !isSame(item, twin(after, item)))
     .map((item) => prorationItem(sandbox, { ...shared, item, sign: -1 }));
   const debits = after
-    .filter((item) => !isMetered(item.price) && !isSame(item, twin(before, item)))
+    .filter((item) => isSold(item) && !isSame(item, twin(before, item)))
     .map((item) => prorationItem(sandbox, { ...shared, item, sign: 1 }));
   return [...credits, ...debits];
+}
+
+/** True while a subscription is paused whose unused time was given back. */
+function isGivenBack(sandbox: Sandbox, { id, status }: Subscription): boolean {
+  return status === 'paused' && sandbox.tables.subscriptionNotes.get(id)?.creditedByPause === true;
 }
 
 interface ProrationScope {
