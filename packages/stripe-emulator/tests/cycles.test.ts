@@ -116,7 +116,9 @@ test('a credit names the debit that it gives back: one that waits with it, or el
   await change({ billing_cycle_anchor: { type: 'now' } });
   const [second, first, oldest] = (await invoicesOf(subscription)) as [Stripe.Invoice, Stripe.Invoice, Stripe.Invoice];
   const namedBy = ({ lines }: Stripe.Invoice): unknown[] =>
-    lines.data.filter(({ amount }) => amount < 0).map((line) => line.parent?.subscription_item_details?.proration_details);
+    lines.data
+      .filter(({ amount }) => amount < 0)
+      .map((line) => line.parent?.subscription_item_details?.proration_details);
   const naming = ({ id, lines }: Stripe.Invoice, index: number) => ({
     credited_items: { invoice: id, invoice_line_items: [lines.data[index]?.id] },
   });
