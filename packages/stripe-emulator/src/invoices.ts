@@ -1,5 +1,6 @@
 import { DAY } from './calendar.ts';
 import { moveBalance, unapplyBalance } from './balance-moves.ts';
+import { nameDebits } from './credited-items.ts';
 import { customerOf } from './customers.ts';
 import { running, spendOnce } from './discounts.ts';
 import { automaticTax } from './automatic-tax.ts';
@@ -150,6 +151,7 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
     total_taxes: [],
     webhooks_delivered_at: null,
   };
+  nameDebits(sandbox, invoice);
   addUp(sandbox, invoice);
   return invoice;
 }
@@ -158,6 +160,7 @@ export function draftInvoice(sandbox: Sandbox, parameters: NewInvoice): Invoice 
 export function addLines(sandbox: Sandbox, invoice: Invoice, lines: readonly InvoiceLine[]): void {
   sandbox.change(invoice, 'invoice.updated', () => {
     invoice.lines.data.push(...lines.map((line) => ({ ...line, invoice: invoice.id })));
+    nameDebits(sandbox, invoice);
     addUp(sandbox, invoice);
   });
 }

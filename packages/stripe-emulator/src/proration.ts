@@ -1,7 +1,7 @@
 import { productNameOf } from './catalog.ts';
 import { lastBoundary } from './calendar.ts';
+import { type CreditedItems, debitOf } from './credited-items.ts';
 import { discounted } from './discounts.ts';
-import { netOf } from './invoice-sums.ts';
 import { isMetered, unitAmountOf } from './invoice-lines.ts';
 import { lineCents, shareCents } from './money.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -10,7 +10,8 @@ import type { Customer, InvoiceItem, Metadata, Price, Subscription, Subscription
 
 /**
  * The cost of a change in the middle of a period: the unused time of what was paid ahead is given back, the remaining
- * time of what replaces it is charged, both by the second. Nothing is kept yet.
+ * time of what replaces it is charged, both by the second. Time that is over, or that a pause has given back already, is neither.
+ * Nothing is kept yet.
  */
 export function prorate(
   sandbox: Sandbox,
@@ -22,13 +23,20 @@ export function prorate(
   const twin = (items: readonly SubscriptionItem[], item: SubscriptionItem): SubscriptionItem | undefined =>
     items.find((each) => each.id === item.id);
   const shared = { subscription, at };
+  if (isGivenBack(sandbox, subscription)) return [];
+  const isSold = (item: SubscriptionItem): boolean => !isMetered(item.price) && at < item.current_period_end;
   const credits = before
-    .filter((item) => !isMetered(item.price) && !isSame(item, twin(after, item)))
+    .filter((item) => isSold(item) && !isSame(item, twin(after, item)))
     .map((item) => prorationItem(sandbox, { ...shared, item, sign: -1 }));
   const debits = after
-    .filter((item) => !isMetered(item.price) && !isSame(item, twin(before, item)))
+    .filter((item) => isSold(item) && !isSame(item, twin(before, item)))
     .map((item) => prorationItem(sandbox, { ...shared, item, sign: 1 }));
   return [...credits, ...debits];
+}
+
+/** True while a subscription is paused whose unused time was given back. */
+function isGivenBack(sandbox: Sandbox, { id, status }: Subscription): boolean {
+  return status === 'paused' && sandbox.tables.subscriptionNotes.get(id)?.creditedByPause === true;
 }
 
 interface ProrationScope {
@@ -48,10 +56,10 @@ function prorationItem(sandbox: Sandbox, { subscription, item, at, sign }: Prora
   const period = periodOfItem(item);
   const quantity = item.quantity ?? 0;
   const gross = lineCents(unitAmountOf(item.price), quantity);
-  const credited = sign < 0 ? chargedBy(sandbox, subscription, item) : null;
+  const debit = sign < 0 ? debitOf(sandbox, subscription, item) : null;
   // A credit gives back what was charged; a debit costs what the item would cost now.
   const full =
-    credited === null ? discounted(sandbox, subscription, { item, cents: gross }) : shareCents(gross, credited.paid);
+    debit === null ? discounted(sandbox, subscription, { item, cents: gross }) : shareCents(gross, debit.paid);
   // A first period that an anchor cut short costs its share of a whole one.
   const cadence = item.price.recurring ?? { interval: 'month', interval_count: 1 };
   const from = lastBoundary(subscription.billing_cycle_anchor, cadence, period.start);
@@ -72,52 +80,9 @@ function prorationItem(sandbox: Sandbox, { subscription, item, at, sign }: Prora
     proration: true,
     subscription: subscription.id,
     subscriptionItem: item.id,
-    credited,
+    credited: debit?.named ?? null,
     metadata: {},
   });
-}
-
-/** The newest line that charged the item for the running period; credits name it. */
-function chargedBy(sandbox: Sandbox, subscription: Subscription, item: SubscriptionItem): Credited | null {
-  const invoices = [...sandbox.tables.invoices.values()].toReversed();
-  for (const invoice of invoices) {
-    if (invoice.parent?.subscription_details?.subscription !== subscription.id || invoice.status === 'void') continue;
-    const line = invoice.lines.data.find(
-      (each) =>
-        each.amount > 0 &&
-        each.parent?.subscription_item_details?.subscription_item === item.id &&
-        each.pricing?.price_details?.price === item.price.id,
-    );
-    if (line === undefined) continue;
-    // A proration is net already: what its discounts took off is not on it.
-    const paid = { part: netOf(line), whole: line.amount };
-    return {
-      invoice: invoice.id,
-      line: line.id,
-      paid: line.discountable ? paid : netShareOf(sandbox, subscription, item),
-    };
-  }
-  return null;
-}
-
-/** The share of an item's price that is left after its discounts. */
-function netShareOf(sandbox: Sandbox, subscription: Subscription, item: SubscriptionItem): Share {
-  const whole = lineCents(unitAmountOf(item.price), item.quantity ?? 0);
-  return whole === 0
-    ? { part: 1, whole: 1 }
-    : { part: discounted(sandbox, subscription, { item, cents: whole }), whole };
-}
-
-interface Share {
-  readonly part: number;
-  readonly whole: number;
-}
-
-interface Credited {
-  readonly invoice: string;
-  readonly line: string;
-  /** The share of its price that was charged. */
-  readonly paid: Share;
 }
 
 export interface NewInvoiceItem {
@@ -132,7 +97,8 @@ export interface NewInvoiceItem {
   readonly proration: boolean;
   readonly subscription: string | null;
   readonly subscriptionItem: string | null;
-  readonly credited: Pick<Credited, 'invoice' | 'line'> | null;
+  /** The debit that a credit for unused time applies to; null: it is none, or nothing was charged. */
+  readonly credited: CreditedItems | null;
   readonly metadata: Metadata;
 }
 
@@ -172,16 +138,7 @@ export function blankItem(sandbox: Sandbox, parameters: NewInvoiceItem): Invoice
     },
     proration: parameters.proration,
     ...(parameters.proration && {
-      proration_details: {
-        credited_items:
-          credited === null
-            ? null
-            : {
-                invoice_line_item_details: { invoice: credited.invoice, invoice_line_items: [credited.line] },
-                type: 'invoice_line_items' as const,
-              },
-        discount_amounts: [],
-      },
+      proration_details: { credited_items: credited, discount_amounts: [] },
     }),
     quantity: parameters.quantity,
     quantity_decimal: String(parameters.quantity),

@@ -104,11 +104,11 @@ function chargeAgain(
   behavior: Values<typeof resumeFields>['proration_behavior'],
 ): void {
   const notes = sandbox.tables.subscriptionNotes.get(subscription.id);
+  takeUp(sandbox, subscription, { anchor: subscription.billing_cycle_anchor, from: null });
   if (notes?.creditedByPause === true && behavior !== 'none') {
     const scope = { before: [], after: subscription.items.data, at: sandbox.now() };
     keepItems(sandbox, prorate(sandbox, subscription, scope));
   }
-  takeUp(sandbox, subscription, { anchor: subscription.billing_cycle_anchor, from: null });
   if (behavior !== 'always_invoice') return;
   billNow(sandbox, subscription, { reason: 'subscription_update', ahead: null, behind: null, finalizesAt: null });
 }

@@ -98,6 +98,35 @@ test('a new cycle that begins now gives the rest back and charges a whole period
   expect(newest).toMatchObject({ status: 'paid', amount_paid: 1_000 });
 });
 
+test('a credit names the debit that it gives back: one that waits with it, or else the line of the running period', async () => {
+  const { customer, subscription, item } = await subscribe(bench, catalog);
+  const change = (params: Stripe.SubscriptionUpdateParams): Promise<unknown> =>
+    bench.stripe.subscriptions.update(subscription.id, params);
+  await bench.control.moveClock({ advanceSeconds: DAY });
+  await change({ items: [{ id: item.id, quantity: 3 }] });
+  const { data: waiting } = await bench.stripe.invoiceItems.list({ customer: customer.id, pending: true });
+  const debit = waiting.find(({ amount }) => amount > 0);
+  await bench.control.moveClock({ advanceSeconds: DAY });
+  await change({ items: [{ id: item.id, quantity: 2 }] });
+  const { data: more } = await bench.stripe.invoiceItems.list({ customer: customer.id, pending: true });
+  const credited = more.map(({ proration_details: details }) => details?.credited_items?.invoice_item);
+  expect(credited.filter((each) => each !== undefined)).toEqual([debit?.id]);
+  await change({ billing_cycle_anchor: { type: 'now' } });
+  await bench.control.moveClock({ advanceSeconds: DAY });
+  await change({ billing_cycle_anchor: { type: 'now' } });
+  const [second, first, oldest] = (await invoicesOf(subscription)) as [Stripe.Invoice, Stripe.Invoice, Stripe.Invoice];
+  const namedBy = ({ lines }: Stripe.Invoice): unknown[] =>
+    lines.data
+      .filter(({ amount }) => amount < 0)
+      .map((line) => line.parent?.subscription_item_details?.proration_details);
+  const naming = ({ id, lines }: Stripe.Invoice, index: number) => ({
+    credited_items: { invoice: id, invoice_line_items: [lines.data[index]?.id] },
+  });
+  // −1 and +3 units, −3 and +2, −2, and the new period's 2.
+  expect(namedBy(first)).toEqual([naming(oldest, 0), naming(first, 1), naming(first, 3)]);
+  expect(namedBy(second)).toEqual([naming(first, 5)]);
+});
+
 test.each([
   { name: 'neither invoiced nor prorated', params: {}, left: 0 },
   { name: 'invoiced', params: { invoice_now: true }, left: 0 },

@@ -81,3 +81,22 @@ test.each([
   const waiting = (await bench.stripe.invoiceItems.list({ customer: customer.id, pending: true })).data;
   expect(waiting).toHaveLength(terms.waits);
 });
+
+test.each([
+  ['in its period', DAY],
+  ['after its period', 40 * DAY],
+])('a change while it is paused, %s, gives no time back a second time', async (_when, advanceSeconds) => {
+  const { customer, subscription, item } = await subscribe(bench, catalog, 2);
+  await bench.control.moveClock({ advanceSeconds: DAY });
+  await bench.stripe.subscriptions.pause(subscription.id);
+  const waiting = async (): Promise<number[]> =>
+    (await bench.stripe.invoiceItems.list({ customer: customer.id, pending: true })).data.map(({ amount }) => amount);
+  const before = await waiting();
+  expect(before).toHaveLength(1);
+  await bench.control.moveClock({ advanceSeconds });
+  await bench.stripe.subscriptions.update(subscription.id, { items: [{ id: item.id, quantity: 1 }] });
+  expect(await waiting()).toEqual(before);
+  await bench.stripe.subscriptions.update(subscription.id, { billing_cycle_anchor: { type: 'now' } });
+  const lines = (await newest(subscription)).lines.data.map(({ amount }) => amount);
+  expect(lines.filter((amount) => amount !== 0)).toEqual([before[0], 2_000]);
+});

@@ -7,8 +7,8 @@ import { secondsOf } from '../account/values.ts';
 import type { OverageMeters } from '../catalog/overage-meters.ts';
 import { hasEnded, withAllLines } from '../sync/affairs.ts';
 
-/** Margin before an invoice is finalised: Stripe's clock may be ahead of ours, and the meter needs a moment to count. */
-const MARGIN_S = 60;
+/** Margin around the instant at which an invoice is finalised: Stripe's clock may differ from ours, and the meter needs a moment to count. */
+export const MARGIN_S = 60;
 
 /** The meter takes reports 35 days back; an hour less leaves room for whatever is slow. */
 const METER_TAKES_S = 35 * 86_400 - 3_600;

@@ -5,6 +5,7 @@
 import type { Stripe } from 'stripe';
 import type { DeliveredReport } from '../../ledger/rules/entries.ts';
 import { dayOf, instantOf, secondsOf } from '../account/values.ts';
+import { MARGIN_S } from './lateness.ts';
 import type { MeteredAffairs, MeteredSpan } from './metered-spans.ts';
 import { isBilledApart, isUnknown } from './report-state.ts';
 
@@ -70,8 +71,10 @@ function countOf(
   { reports, unknown }: { readonly reports: readonly DeliveredReport[]; readonly unknown: readonly DeliveredReport[] },
 ): { readonly on: readonly DeliveredReport[]; readonly difference: string | null } {
   const own = reports.filter((report) => isWithin(report, span));
-  const inTime = own.filter(({ sentAt, stampedAt }) => secondsOf(sentAt ?? stampedAt) <= (span.finalAt ?? Infinity));
-  if (sumOf(inTime) === span.credits) return { on: inTime, difference: null };
+  const finalAt = span.finalAt ?? Infinity;
+  const inTime = own.filter((report) => sentAtOf(report) <= finalAt);
+  const counted = firstOf(own, { credits: span.credits, finalAt });
+  if (counted !== null) return { on: counted, difference: null };
   // A report whose answer was lost is noted as sent when it is looked up, which may be long after.
   const perhaps = own.filter((report) => inTime.includes(report) || !isBilledApart(report));
   if (sumOf(perhaps) === span.credits) return { on: perhaps, difference: null };
@@ -79,6 +82,29 @@ function countOf(
   if (unknown.some((report) => isWithin(report, span))) return { on: own, difference: null };
   const difference = `${span.name} has ${span.credits} credits of overage for ${daysOf(span)}, and the meter was told of ${sumOf(inTime)}: compare them by hand.`;
   return { on: own, difference };
+}
+
+/**
+ * The reports that a line had counted when it became final: those that were sent by then. Of those that were sent about that
+ * instant the line's count tells, which was the last: they are sent one after the other.
+ * @returns null: the count is of none of them
+ */
+function firstOf(
+  own: readonly DeliveredReport[],
+  { credits, finalAt }: { readonly credits: bigint; readonly finalAt: number },
+): readonly DeliveredReport[] | null {
+  const sent = own.toSorted((a, b) => Number(a.sentAt ?? a.stampedAt) - Number(b.sentAt ?? b.stampedAt));
+  const least = sent.filter((report) => sentAtOf(report) < finalAt - MARGIN_S).length;
+  const most = sent.filter((report) => sentAtOf(report) <= finalAt + MARGIN_S).length;
+  for (let count = least; count <= most; count += 1) {
+    const first = sent.slice(0, count);
+    if (sumOf(first) === credits) return first;
+  }
+  return null;
+}
+
+function sentAtOf({ sentAt, stampedAt }: DeliveredReport): number {
+  return secondsOf(sentAt ?? stampedAt);
 }
 
 /** Lines that bill the same use twice. */

@@ -122,21 +122,20 @@ export function basesOfInvoice(invoice: Stripe.Invoice, subscriptions: readonly 
 
 /**
  * Base credits that were paid. Where several invoices paid for one period, the one with the most units counts. A trial brings
- * base credits only as the subscription's first period: one that is moved on, or that comes after a paid period, lets the
- * period before it go on.
+ * base credits only where it begins the subscription: one that is moved on, or that comes in the midst of a period, lets the
+ * period before it go on, whether that is paid or not.
  */
 export function paidBasesOf({ invoices, subscriptions }: Invoices): PaidBase[] {
   const found = new Map<string, PaidBase>();
   for (const invoice of invoices.filter(({ status }) => status === 'paid')) {
+    const isFirst = invoice.billing_reason === 'subscription_create';
     for (const base of basesOfInvoice(invoice, subscriptions)) {
+      if (base.isTrial && !isFirst) continue;
       const paid = { ...base, paidAt: paidAtOf(invoice), invoiceId: invoice.id, isCut: false };
       if (base.units > (found.get(keyOf(base))?.units ?? 0)) found.set(keyOf(base), paid);
     }
   }
-  const all = [...found.values()];
-  const isFirst = ({ subscriptionId, periodStart }: BaseLine): boolean =>
-    all.every((each) => each.subscriptionId !== subscriptionId || each.periodStart >= periodStart);
-  return all.filter((base) => !base.isTrial || isFirst(base));
+  return [...found.values()];
 }
 
 /** Base credits of a subscription on invoices that nobody has paid, whatever their status. */

@@ -45,6 +45,7 @@ function compared(
   return { unbilled: unbilled.map(({ credits }) => credits), differences: differences.length };
 }
 
+const AT_ONCE = { sentAt: new Date(FINAL * 1_000) };
 const LATE = { sentAt: at('2027-03-01') };
 const UNKNOWN = { state: 'PENDING', attempts: 1, sentAt: null } as const;
 
@@ -63,6 +64,22 @@ test.each([
   ['a line that counts more', [reportOf(70n)], [lineOf(80n)], [], 1],
   ['a report of which nobody knows', [reportOf(70n), reportOf(30n, UNKNOWN)], [lineOf(100n)], [], 0],
   ['an invoice that was voided', [reportOf(70n)], [lineOf(70n, { isVoid: true })], [], 0],
+  ['a report that raced the line, and lost', [reportOf(70n), reportOf(30n, AT_ONCE)], [lineOf(70n)], [30n], 0],
+  ['a report that raced the line, and won', [reportOf(70n), reportOf(30n, AT_ONCE)], [lineOf(100n)], [], 0],
+  [
+    'three that raced the line, of which one won',
+    [reportOf(30n, AT_ONCE), reportOf(5n, AT_ONCE), reportOf(65n, AT_ONCE)],
+    [lineOf(30n)],
+    [5n, 65n],
+    0,
+  ],
+  [
+    'a report that a clock of ours dates too late',
+    [reportOf(70n), reportOf(30n, { sentAt: new Date((FINAL + 40) * 1_000) })],
+    [lineOf(100n)],
+    [],
+    0,
+  ],
   ['no line', [reportOf(70n)], [], [70n], 0],
   ['a draft', [reportOf(70n)], [lineOf(0n, { finalAt: null })], [], 0],
   ['two lines', [reportOf(70n)], [lineOf(70n), lineOf(70n, { name: 'invoice in_2' })], [], 1],

@@ -35,7 +35,7 @@ export async function paidTimeOf(till: Till, buyer: Buyer): Promise<PaidTime> {
   const customer = await till.customerOf(buyer);
   const notes = await till.stripe.list('credit_note', (sdk, page) => sdk.creditNotes.list({ customer, ...page }));
   const paid = invoices.filter(({ status }) => status === 'paid').toReversed();
-  const book = new Book(paid);
+  const book = new Book(paid, invoices);
   for (const note of notes) book.note(note);
   let [credits, tolerance] = [0, book.tolerance];
   for (const sold of book.sold) {
@@ -53,9 +53,13 @@ class Book {
   readonly #months: readonly Line[];
   tolerance = 0;
 
-  constructor(paid: readonly Stripe.Invoice[]) {
-    const all = paid.map((invoice) => [invoice, invoice.lines.data.filter(isPlan)] as const);
-    this.#months = all.flatMap(([invoice, lines]) => lines.filter((line) => !isChange(invoice, line)));
+  constructor(paid: readonly Stripe.Invoice[], invoices: readonly Stripe.Invoice[]) {
+    const planLinesOf = (invoice: Stripe.Invoice) => [invoice, invoice.lines.data.filter(isPlan)] as const;
+    const all = paid.map(planLinesOf);
+    // A month has its length whether it is paid or not.
+    this.#months = invoices
+      .map(planLinesOf)
+      .flatMap(([invoice, lines]) => lines.filter((line) => !isChange(invoice, line)));
     const backs: [Line, number][][] = [];
     for (const [invoice, lines] of all) {
       for (const line of lines.filter((each) => !isChange(invoice, each))) {
@@ -132,7 +136,8 @@ class Book {
       (each) => ownerOf(each) === ownerOf(line) && each.period.end === end && each.period.start <= start,
     );
     const length = end - (whole?.period.start ?? start);
-    if (length >= SHORTEST_MONTH_S) return length;
+    // A change of most of a month is still a part of it.
+    if (whole !== undefined && length >= SHORTEST_MONTH_S) return length;
     const from = new Date(end * 1_000);
     const day = from.getUTCDate();
     from.setUTCMonth(from.getUTCMonth() - 1, 1);

@@ -1,7 +1,7 @@
 /** Trials of the plan, and first payments that are not made at once (rules 25, 26). */
 import type { Stripe } from 'stripe';
 import { contractViolations, CONTRACT_TIMEOUT_MS } from '@tollgate/stripe-emulator/testing/contract';
-import { CANCEL, CHANGE, OPEN_CHECKOUT, RESUME, RETURNS, Till } from '../../support/till.ts';
+import { type Buyer, CANCEL, CHANGE, OPEN_CHECKOUT, RESUME, RETURNS, Till } from '../../support/till.ts';
 import type { Exchange } from '@tollgate/stripe-emulator';
 import { DAY_MS, FREE, HOUR_MS, payOnPage, stands, START, subscribeAtStripe } from './periods.ts';
 
@@ -156,6 +156,61 @@ describe('a trial of the plan', () => {
     expect(await till.shown(ada)).toMatchObject(stands('PAST_DUE', 0));
     await payOnPage(till, ada);
     expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 500_000));
+    await till.expectProven(ada);
+  });
+});
+
+describe('a trial in the midst of a period that nobody has paid for', () => {
+  const PAUSE = START + 10 * DAY_MS;
+  const TRIAL_END = PAUSE + 7 * DAY_MS;
+  /** Whoever never paid has not come to the plan yet. */
+  const UNPAID = { plan: { code: 'FREE_TRIAL' }, credits: { available: 0, owed: 0 } };
+
+  /** Somebody who was sent the first invoice, and whose trial begins before it is paid. */
+  async function onTrial(): Promise<Buyer> {
+    const ada = await till.buyer();
+    const { id } = await subscribeAtStripe(till, ada, { collection_method: 'send_invoice', days_until_due: 30 }, 2);
+    await till.moveTo(PAUSE);
+    await till.stripe.call('subscription', (sdk) =>
+      sdk.subscriptions.update(id, { trial_end: TRIAL_END / 1_000, proration_behavior: 'none' }),
+    );
+    await till.settled();
+    return ada;
+  }
+
+  /** Pays the newest invoice that is open. */
+  async function pay(ada: Buyer): Promise<void> {
+    const open = (await till.invoicesOf(ada)).find(({ status }) => status === 'open');
+    await till.submit(open?.hosted_invoice_url as string, { card: 'accepted' });
+  }
+
+  test('brings nothing, and the period’s credits when that is paid', async () => {
+    const ada = await onTrial();
+    expect(await till.shown(ada)).toMatchObject({ ...UNPAID, subscription: { status: 'TRIALING' } });
+    await pay(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('TRIALING', 1_000_000));
+    await till.use(ada, 100_000);
+    await till.sync(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('TRIALING', 900_000));
+    await till.moveTo(TRIAL_END);
+    await till.moveTo(TRIAL_END + 2 * HOUR_MS);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 0));
+    await pay(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 1_000_000));
+    await till.expectProven(ada);
+  });
+
+  test('brings nothing, and later what is paid, once', async () => {
+    const ada = await onTrial();
+    await till.moveTo(TRIAL_END);
+    await till.moveTo(TRIAL_END + 2 * HOUR_MS);
+    expect(await till.shown(ada)).toMatchObject({ ...UNPAID, subscription: { status: 'ACTIVE' } });
+    await pay(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 1_000_000));
+    await pay(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 2_000_000));
+    await till.sync(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 2_000_000));
     await till.expectProven(ada);
   });
 });
