@@ -3,7 +3,7 @@
  * account that is known is decided without asking. What is remembered is never the answer by itself: it is written only where
  * the account still has the stamp that it was remembered with.
  */
-import { LRUCache } from 'lru-cache';
+import { BoundedCache } from '../kernel/bounded-cache.ts';
 import { type Account, accountTime, nextEventAt } from './rules/account.ts';
 import type { Command, ConsumeCommand, ReserveCommand } from './rules/commands.ts';
 import { byDrawdownOrder, isOpen } from './rules/grants.ts';
@@ -42,6 +42,7 @@ export interface Left {
 const ACCOUNT_BYTES = 3_000;
 const GRANT_BYTES = 700;
 const USE_BYTES = 1_000;
+const CHANGED_BYTES = 512 * 1024;
 /** Most uses, and days, that are known of one account: then it begins anew. */
 const MOST_USES = 1_000;
 /** An account that somebody else writes, too, is not remembered for so many batches, at most. */
@@ -50,14 +51,14 @@ const LONGEST_ABSENCE = 64;
 type Use = ConsumeCommand | ReserveCommand;
 
 export class RememberedAccounts {
-  readonly #accounts: LRUCache<string, Remembered>;
+  readonly #accounts: BoundedCache<Remembered>;
   /** Accounts that had changed: how many of their batches are not tried, and how many are left of those. */
-  readonly #changed = new LRUCache<string, { absence: number; left: number }>({ max: 1_000 });
+  readonly #changed = new BoundedCache<{ absence: number; left: number }>({ bytes: CHANGED_BYTES });
 
   constructor({ maxBytes }: { readonly maxBytes: number }) {
-    this.#accounts = new LRUCache({
-      maxSize: maxBytes,
-      sizeCalculation: ({ account, uses, days }) =>
+    this.#accounts = new BoundedCache({
+      bytes: maxBytes,
+      sizeOf: ({ account, uses, days }) =>
         ACCOUNT_BYTES + account.grants.length * GRANT_BYTES + (uses.size + days.size) * USE_BYTES,
     });
   }
