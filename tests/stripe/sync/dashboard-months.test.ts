@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import type { StripeServices } from '../../../src/stripe/stripe.ts';
 import { type Buyer, SET_OVERAGE, Till } from '../../support/till.ts';
-import { act, begin, isLive, payOpen, type Step, stepsOf } from './dashboards.ts';
+import { act, begin, finalizeKept, isLive, payOpen, type Step, stepsOf } from './dashboards.ts';
 import { paidTimeOf } from './paid-time.ts';
 import { HOUR_MS, START } from './periods.ts';
 
@@ -88,6 +88,8 @@ async function comeToRest(buyers: readonly Buyer[]): Promise<void> {
   await till.reported();
   await advance(3 * HOUR_MS);
   await till.reported();
+  for (const buyer of buyers) await finalizeKept(till, buyer);
+  await till.settled();
   // As the reconciler does daily.
   const { meterReporter } = till.app.services.stripe as StripeServices;
   for (const { id } of buyers) await meterReporter.settle(id);

@@ -143,6 +143,13 @@ export async function payOpen(till: Till, buyer: Buyer): Promise<void> {
   }
 }
 
+/** The seller bills what was kept as a draft while its collection was paused. */
+export async function finalizeKept(till: Till, buyer: Buyer): Promise<void> {
+  for (const { id, status, automatically_finalizes_at: at } of await till.invoicesOf(buyer)) {
+    if (status === 'draft' && at === null) await elsewhere(till).invoices.finalizeInvoice(id);
+  }
+}
+
 /** True while a subscription lives. */
 export async function isLive(till: Till, buyer: Buyer): Promise<boolean> {
   const isKnown = (await till.customerOf(buyer)) !== null;
