@@ -86,7 +86,7 @@ export class Lane<Item> {
 
   /**
    * Takes the next batch; it is empty when nothing waits. The caller must say what became of it, by `succeeded`, `failed`
-   * or `gaveUp`, before taking another.
+   * or `gaveUp`, before taking another, unless the lane is calm: of a batch that went well then nothing has to be said.
    */
   next(): Batch<Item> {
     // Many suspects go first: else batches that fail meanwhile could put them off for ever.

@@ -387,6 +387,39 @@ const suspend = (billingEntityId: string): Promise<unknown> =>
 const reinstate = (billingEntityId: string): Promise<unknown> =>
   installation.two.entities.reinstate({ billingEntityId, actor: 'operator:root', reason: 'test' });
 
+describe('the look-up of keys', () => {
+  it('reads no entries, though its plan is older than they are', async () => {
+    const oneLane = await openHere({ ledger: { lanes: 1, maxBatch: 1_000, maxQueued: 20_000, patienceMs: 10_000 } });
+    const [older, younger] = [await installation.person(100_000n), await installation.person(100_000n)];
+    const use = (person: Person, count: number): Promise<unknown> =>
+      oneLane.consumption.consumeBatch(
+        SERVICE,
+        Array.from({ length: count }, () => installation.use(person, 10)),
+      );
+    const before = await readOfEntries();
+    // The plan is made and kept while there is little to read, and the index of keys is larger than that of places.
+    for (const count of [...Array.from({ length: 3 }, () => 1_000), ...Array.from({ length: 12 }, () => 1)])
+      await use(older, count);
+    roads.length = 0;
+    for (let uses = 0; uses < 5; uses++) await use(younger, 1_000);
+    expect(roads.slice(-4)).toEqual(['REMEMBERED', 'REMEMBERED', 'REMEMBERED', 'REMEMBERED']);
+    // A session that ends has counted everything.
+    await oneLane.stop();
+    await waitFor(async () => (await readOfEntries()).probes >= before.probes + 4_000, 'the probes to be counted');
+    expect((await readOfEntries()).entries - before.entries).toBeLessThan(100_000);
+  }, 60_000);
+
+  /** Scans of the index of keys, and entries that were read by their place in the account. */
+  async function readOfEntries(): Promise<{ readonly probes: number; readonly entries: number }> {
+    const { rows } = await installation.admin.query<{ probes: string; entries: string }>(
+      `select sum(idx_scan) filter (where indexrelname = 'ledger_entry_idempotency_key') as probes,
+         sum(idx_tup_read) filter (where indexrelname = 'ledger_entry_pkey') as entries
+       from pg_stat_user_indexes where relname = 'ledger_entry'`,
+    );
+    return { probes: Number(rows[0]?.probes), entries: Number(rows[0]?.entries) };
+  }
+});
+
 describe('a refusal beside what is written for others', () => {
   it('is decided under the lock, since nothing tells that its account is as it was', async () => {
     const oneLane = await openHere({ ledger: { lanes: 1, maxBatch: 500, maxQueued: 20_000, patienceMs: 10_000 } });
