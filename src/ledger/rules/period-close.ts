@@ -147,9 +147,16 @@ function startSubscription(
     journal.set({ subscription: ordered({ ...started, paymentStanding: 'INCOMPLETE' }) });
     return 0n;
   }
-  endPeriod(journal, { end: journal.now, newId });
+  const end = endOf(providerSubscription, journal.now);
+  if (journal.account.subscription?.id === started.id) {
+    // Earlier periods of it were paid for while it was only noted. What they brought goes on, with all else that it brings.
+    moveCreditsOfPeriod(journal, end);
+    freezeOverage(journal, { id: newId(), before: journal.now, end: journal.now });
+  } else {
+    endPeriod(journal, { end: journal.now, newId });
+  }
   journal.set({ subscription: ordered(started) });
-  journal.beginPeriod({ start: journal.now, end: endOf(providerSubscription, journal.now) });
+  journal.beginPeriod({ start: journal.now, end });
   return paidCreditsOf(command, started);
 }
 
@@ -225,11 +232,16 @@ function endPeriod(
 function movePeriodEnd(journal: Journal, end: Date): void {
   const { period } = journal.account;
   if (end.getTime() === period.end.getTime()) return;
+  moveCreditsOfPeriod(journal, end);
+  journal.movePeriodEnd(end);
+}
+
+/** Has the period's own credits expire at this instant. */
+function moveCreditsOfPeriod(journal: Journal, end: Date): void {
   for (const grant of journal.account.grants) {
     if (grant.state !== 'ACTIVE' || !endsWithPeriod(journal.account, grant)) continue;
     if (end > grant.effectiveAt) journal.putGrant({ ...grant, expiresAt: end });
   }
-  journal.movePeriodEnd(end);
 }
 
 /** Gives the base credits of the current period, once (rule 25). A base that was too small is not made up for later. */

@@ -178,10 +178,10 @@ describe('a trial in the midst of a period that nobody has paid for', () => {
     return ada;
   }
 
-  /** Pays the newest invoice that is open. */
-  async function pay(ada: Buyer): Promise<void> {
-    const open = (await till.invoicesOf(ada)).find(({ status }) => status === 'open');
-    await till.submit(open?.hosted_invoice_url as string, { card: 'accepted' });
+  /** Pays the newest invoice that is open, or the oldest. */
+  async function pay(ada: Buyer, which: 'newest' | 'oldest' = 'newest'): Promise<void> {
+    const open = (await till.invoicesOf(ada)).filter(({ status }) => status === 'open');
+    await till.submit(open.at(which === 'newest' ? 0 : -1)?.hosted_invoice_url as string, { card: 'accepted' });
   }
 
   test('brings nothing, and the period’s credits when that is paid', async () => {
@@ -211,6 +211,20 @@ describe('a trial in the midst of a period that nobody has paid for', () => {
     expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 2_000_000));
     await till.sync(ada);
     expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 2_000_000));
+    await till.expectProven(ada);
+  });
+
+  test('brings what is paid in the order of the invoices, too: nothing of it lapses when the subscription starts', async () => {
+    const ada = await onTrial();
+    await till.moveTo(TRIAL_END);
+    await till.moveTo(TRIAL_END + 2 * HOUR_MS);
+    await pay(ada, 'oldest');
+    expect(await till.shown(ada)).toMatchObject({ credits: { available: 1_000_000, owed: 0 } });
+    await till.use(ada, 300_000);
+    await pay(ada, 'oldest');
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 1_700_000));
+    await till.sync(ada);
+    expect(await till.shown(ada)).toMatchObject(stands('ACTIVE', 1_700_000));
     await till.expectProven(ada);
   });
 });
