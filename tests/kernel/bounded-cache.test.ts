@@ -1,5 +1,5 @@
-import { BoundedCache, bytesOf } from '../../src/kernel/bounded-cache.ts';
-import { heapAfter } from '../support/heap.ts';
+import { BoundedCache } from '../../src/kernel/bounded-cache.ts';
+import { measured } from '../support/heap.ts';
 
 const KIB = 1_024;
 
@@ -40,27 +40,12 @@ it('counts the bytes of a value anew when it is replaced', () => {
   expect(cache.bytes).toBe(0);
 });
 
-it('counts no fewer bytes than a value holds', async () => {
-  // As texts come in from outside: put together, they would hold their parts besides.
-  const text = (written: string): string => Buffer.from(written).toString();
-  const value = (index: number): unknown => ({
-    id: text(`id-${index}-${'ü€'.repeat(20)}`),
-    at: new Date(index),
-    list: [text(`one-${index}-${'x'.repeat(30)}`), null, { deep: true, amount: BigInt(index) }],
-  });
-  const values: unknown[] = [];
-  const held = await heapAfter(() => {
-    for (let index = 0; index < 5_000; index += 1) values.push(value(index));
-  });
-  const counted = values.reduce((sum: number, each) => sum + bytesOf(each), 0);
+it('counts no fewer bytes than a value holds, and holds nothing while it is empty, however much it may hold', async () => {
+  const { held, counted, ofAnEmptyCache } = await measured<Record<'held' | 'counted' | 'ofAnEmptyCache', number>>(
+    'tests/kernel/heap-of-caches.ts',
+  );
+  expect(held).toBeGreaterThan(0);
   expect(counted).toBeGreaterThanOrEqual(held * 0.95);
   expect(counted).toBeLessThan(held * 2.5);
-});
-
-it('holds nothing while it is empty, however much it may hold', async () => {
-  const caches: BoundedCache<string>[] = [];
-  const held = await heapAfter(() => {
-    for (let index = 0; index < 100; index += 1) caches.push(new BoundedCache({ bytes: 64 * KIB * KIB }));
-  });
-  expect(held / caches.length).toBeLessThan(10 * KIB);
+  expect(ofAnEmptyCache).toBeLessThan(10 * KIB);
 });

@@ -1,14 +1,16 @@
+/** How much memory work holds, measured in a process of its own: nothing but the work is on its heap, so no garbage of others is counted. */
+import { execFile } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { promisify } from 'node:util';
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
+/** Runs a script that measures with `heapAfter`; what it prints, as JSON. */
+export async function measured<T>(script: string): Promise<T> {
+  const options = ['--expose-gc', '--conditions=@tollgate/source', '--disable-warning=ExperimentalWarning'];
+  const { stdout } = await promisify(execFile)(process.execPath, [...options, script]);
+  return JSON.parse(stdout) as T;
+}
 
-/**
- * Bytes by which this process's heap is larger after some work, garbage and Buffers left out. It takes as long as two whole
- * collections do, which in a process that has run many tests is seconds.
- */
+/** For such a script: bytes by which its heap is larger after some work, garbage and Buffers left out. */
 export async function heapAfter(work: () => void): Promise<number> {
   const before = await heapNow();
   work();
@@ -18,6 +20,6 @@ export async function heapAfter(work: () => void): Promise<number> {
 async function heapNow(): Promise<number> {
   // What a turn of the event loop still holds is let go in the next.
   await setImmediate();
-  collectGarbage();
+  globalThis.gc?.();
   return process.memoryUsage().heapUsed;
 }
