@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** What else belongs to a payer, and decides what may be charged to them. A change of it stamps their account. */
+/** Tables that belong to payers besides the ledger's, and the changes in them that decide what may be charged: these stamp the account. */
 const OF_PAYERS = [
   { table: 'billing_entity', changes: 'update of external_id, visibility, suspended_at' },
   { table: 'membership', changes: 'insert or delete or update of status, credit_limit' },

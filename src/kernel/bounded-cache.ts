@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** What an entry holds besides its key and its value: its places in the lists that order it, and the text's own head. */
+/** Bytes of an entry besides its key and its value: its places in the lists that order it, and the text's own head. */
 const ENTRY_BYTES = 150;
 
 export interface BoundedCacheOptions<Value> {

@@ -26,7 +26,7 @@ import type { Loaded } from './store/lock-and-load.ts';
 import { newId } from './store/new-id.ts';
 import type { UsageContexts } from './store/usage-context.ts';
 
-/** What a batch is decided on. */
+/** Everything that a batch is decided on. */
 export interface Grounds extends Omit<Loaded, 'usageContext' | 'namedModels'> {
   readonly usageContext: Pick<UsageContexts, 'of' | 'count'>;
   readonly models: Pick<ModelNames, 'of' | 'add'>;
@@ -196,7 +196,7 @@ export class Batch {
     });
   }
 
-  /** What was counted for members and keys. */
+  /** Credits that the batch counted for members and keys. */
   get counters(): readonly CounterChange[] {
     return [...this.#counters.values()];
   }

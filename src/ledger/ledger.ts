@@ -237,7 +237,7 @@ interface Begun {
   readonly wallClock: Date;
 }
 
-/** What is remembered, as a batch wants it. What the batch counts and names is remembered at once. */
+/** Gives a batch what is remembered. Whatever the batch counts and names is remembered at once. */
 function rememberedGrounds(known: ReadonlyMap<string, Remembered>, wallClock: Date): Grounds {
   const of = (billingEntityId: string): Remembered => known.get(billingEntityId) as Remembered;
   return {

@@ -24,7 +24,7 @@ export interface Remembered {
   readonly days: Set<string>;
 }
 
-/** What a transaction under the lock leaves of an account, and what it found out beside it. */
+/** An account as a transaction under the lock leaves it, and what that found out beside it. */
 export interface Left {
   readonly account: Account;
   /** null: nothing was written since there are stamps, so nothing can be remembered. */

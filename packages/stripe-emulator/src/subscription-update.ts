@@ -155,7 +155,7 @@ function usageLeftBehind(
 
 function apply(sandbox: Sandbox, subscription: Subscription, planned: PlannedChange): void {
   const notes = sandbox.tables.subscriptionNotes.get(subscription.id);
-  // What a pause gave back was of the period before.
+  // A pause gave back time of the period before.
   if (notes !== undefined && (planned.restarts || planned.startsTrial)) notes.creditedByPause = false;
   changeSubscription(sandbox, subscription, () => {
     setItems(subscription, planned.items);

@@ -57,7 +57,7 @@ interface KnownDocument {
 
 /** Measured: a token and its share of the tree hold 240 to 490 bytes, and what is worked out from it the rest. */
 const TOKEN_BYTES = 600;
-/** What the smallest document holds, and each error with its stack. */
+/** Bytes of the smallest document, and of each error with its stack. */
 const DOCUMENT_BYTES = 2_000;
 const ERROR_BYTES = 8_000;
 

@@ -71,7 +71,7 @@ export class ModelNames {
     return { names: this.#days.get(personDayName(day)) ?? new Set(), most: this.#most };
   }
 
-  /** What is known of the days of one account. */
+  /** The days of one account, as far as they are known. */
   ofAccount(billingEntityId: string): ModelNames {
     const own = new ModelNames(this.#most, []);
     for (const [day, names] of this.#days) {

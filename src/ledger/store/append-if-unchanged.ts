@@ -16,7 +16,7 @@ import {
   unnested,
 } from './write-parts.ts';
 
-/** What must hold of remembered accounts, for what was decided on them to be written. */
+/** Conditions under which what was decided on remembered accounts is written. */
 export interface Guard {
   /** The stamp that each of the accounts must have. */
   readonly known: ReadonlyMap<string, string>;

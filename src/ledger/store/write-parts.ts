@@ -1,5 +1,5 @@
 /**
- * What a ledger transaction writes, as one statement: each table has its part, where there are rows for it. A part either
+ * The one statement in which a ledger transaction writes everything: each table has its part, where there are rows for it. A part either
  * writes to all accounts, which are locked, or to those for which a guard held (`append-if-unchanged.ts`).
  */
 import { hash } from 'node:crypto';
@@ -299,7 +299,7 @@ export function combined(place: Place, parts: readonly Part[]): { name: string; 
   return statement;
 }
 
-/** What only reads is named by others, and made once. */
+/** Parts that only read are named by others, and made once. */
 function nameOfPart(name: string, index: number): string {
   if (name === 'guard') return 'part_guard as';
   return name === 'keys' || name === 'users' || name === 'locked' ? `part_${name} as materialized` : `part_${index} as`;
